@@ -16,7 +16,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("space", "strategy", "preset", "model", "reference", "name"), _TEXT),
     **dict.fromkeys(("runs_dir", "out", "run", "folder"), _PATH),
     **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), _NUMBER),
-    "time_budget": ((str,), "a duration such as '90s', '30m' or '1h30m'"),
+    "time_budget": ((str, int, float), "seconds, or a duration such as '90s', '30m' or '1h30m'"),
     "settings": ((Mapping,), "a mapping such as {'training': {'epochs': 5}}"),
     "engine": ((str, Mapping), "a name, or a mapping with a name"),
 }

@@ -43,7 +43,7 @@ def search(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -65,8 +65,8 @@ def search(
         seed: Random seed of the run.
         name: Name of the run. None: the dataset and a number.
         runs_dir: Folder that holds all runs.
-        time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
-            the limit cuts short.
+        time_budget: Time limit for search, training and test, such as `30m`, or a number of seconds. A
+            warning names each part that the limit cuts short.
         progress: Callback for each epoch, which may end the search.
         workers: Number of trainings that run at once, each in a separate process. None: this process.
         engine: Engine of the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
@@ -97,7 +97,7 @@ def train(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -127,7 +127,7 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -156,6 +156,7 @@ def load(run: str | Path) -> Run:
     Raises:
         InputMissingError: the folder does not exist.
         ArtifactError: the run is not finished, or damaged.
+        UsageError: `run` is not a path.
 
     """
     check(run=run)
@@ -213,7 +214,7 @@ def _check(settings: object, seed: object, time_budget: object, workers: object,
     check(settings=settings, seed=seed, time_budget=time_budget, workers=workers, engine=engine)
 
 
-def _run(seed: int | None, time_budget: str | None = None) -> Layer:
+def _run(seed: int | None, time_budget: str | float | None = None) -> Layer:
     seconds = None if time_budget is None else seconds_of(time_budget)
     given = {"seed": seed, "time_budget": seconds}
     return {key: value for key, value in given.items() if value is not None}

@@ -1,5 +1,6 @@
 """A finished run: its architecture, metrics and predictions."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import pandas as pd
 from automtl.arguments import check
 from automtl.frames import write
 from automtl_core.choices import Architecture
+from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
 from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
@@ -26,7 +29,7 @@ from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted
+from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted, skippable
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -81,25 +84,38 @@ class Run:
         return pd.DataFrame(rows, index=parts, columns=columns)
 
     def predict(
-        self, examples: object, *, history: pd.DataFrame | Mapping[str, Any] | None = None
+        self,
+        examples: object,
+        *,
+        history: pd.DataFrame | Mapping[str, Any] | None = None,
+        bad_rows: Literal["fail", "skip"] = "fail",
+        max_bad_rows: int | None = None,
     ) -> pd.DataFrame:
         """Return predictions, one column per task: probabilities, or numbers in the unit of the label.
 
+        A task that counts only if another label is 1 has two columns: the conditional probability, such as
+        `buy_given_click`, and the probability of the event, `click_and_buy`.
+
         Args:
             examples: A table with the columns of the search, or a mapping of columns. Labels are not needed.
-                It is not modified. The predictions have its index. With `bad_rows: skip` in the run, faulty
-                rows are left out.
+                It is not modified. The predictions have its index.
             history: A table of the events up to now, one a row, for a network that reads histories. Without
                 it, `examples` has a list column for each part of a history, such as `past:item_id`.
+            bad_rows: Treatment of rows with a value that does not fit its field. fail: an error. skip: the
+                predictions lack the row, and a warning names it. The setting of the run is about its own
+                files.
+            max_bad_rows: Maximum number of rows to skip, by default 100.
 
         Raises:
-            DataError: the column of a field is missing, or a value does not fit its field.
+            DataError: the column of a field is missing, or there are (too many) rows with wrong values.
 
         """
-        made, dataset = self._trained
-        with _reading(examples, dataset, made, history) as reading:
+        made, dataset = self._trained, self._dataset
+        most = skippable(bad_rows, max_bad_rows)
+        with _reading(examples, dataset, made, history, most) as reading:
             values, rejected = predicted(made, reading)
-        names = [task.name for task in made.tasks]
+        _warn_of(rejected)
+        names = [score.name for score in scores_of(made.tasks)]
         index = getattr(examples, "index", None)
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
@@ -110,6 +126,8 @@ class Run:
         *,
         metrics: Sequence[str] | None = None,
         history: pd.DataFrame | Mapping[str, Any] | None = None,
+        bad_rows: Literal["fail", "skip"] = "fail",
+        max_bad_rows: int | None = None,
     ) -> pd.DataFrame:
         """Return metrics on labelled examples.
 
@@ -117,14 +135,19 @@ class Run:
             examples: A table, as for `predict`, with labels; None recomputes the metrics of the test rows.
             metrics: Names of `automtl list metrics`, in place of those of the run.
             history: Events up to now, as for `predict`.
+            bad_rows: Treatment of faulty rows, as for `predict`.
+            max_bad_rows: As for `predict`.
 
         """
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
-        made, dataset = self._trained
+        made, dataset = self._trained, self._dataset
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        with _reading(examples, dataset, made, history) as reading:
-            return _frame(measure(made, reading, registered)[0])
+        most = skippable(bad_rows, max_bad_rows)
+        with _reading(examples, dataset, made, history, most) as reading:
+            found, _, rejected = measure(made, reading, registered)
+        _warn_of(rejected)
+        return _frame(found)
 
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
@@ -134,7 +157,7 @@ class Run:
 
         """
         check(folder=folder)
-        export(self._folder, self._trained[0], form, Path(folder), card(self._folder))
+        export(self._folder, self._trained, form, Path(folder), card(self._folder))
         return Path(folder)
 
     def report(self, file: str | Path | None = None) -> Path:
@@ -151,9 +174,12 @@ class Run:
         return Folder.open(self.path)
 
     @cached_property
-    def _trained(self) -> tuple[Trained, Dataset]:
-        with self._flow.trained(self._folder, {}) as loaded:
-            return loaded
+    def _trained(self) -> Trained:
+        return self._flow.trained(self._folder)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        return self._flow.new_examples(self._folder)
 
     @cached_property
     def _metrics(self) -> dict[str, Metric]:
@@ -173,21 +199,32 @@ class Run:
 
 @contextmanager
 def _reading(
-    examples: object, dataset: Dataset, made: Trained, history: pd.DataFrame | Mapping[str, Any] | None
+    examples: object,
+    dataset: Dataset,
+    made: Trained,
+    history: pd.DataFrame | Mapping[str, Any] | None,
+    most: int | None,
 ) -> Iterator[Reading | InMemory]:
     """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
     histories = made.encoder.schema.histories
     check_log(histories, history)
     log = None if history is None else _table(history, "history")
     if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples, histories=histories, log=log)
+        yield InMemory(dataset, examples, histories=histories, log=log, most=most)
         return
     with TemporaryDirectory(prefix="automtl.") as folder:
         path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
         if log is not None:
             write(log, events := Path(folder) / "history.parquet")
-        yield Reading(dataset, path, Path(folder), histories=histories, log=events)
+        yield Reading(dataset, path, Path(folder), histories=histories, log=events, most=most)
+
+
+def _warn_of(rejected: Sequence[Rejected]) -> None:
+    """Warn about skipped rows."""
+    if rejected:
+        rows = "\n".join(map(str, rejected))
+        warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=3)
 
 
 def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:

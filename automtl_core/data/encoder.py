@@ -12,7 +12,7 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,7 +146,7 @@ class Encoder:
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
         return found
 
-    def save(self, folder: Path, vectors: bool = True) -> None:
+    def save(self, folder: Path, vectors: bool = True, unread: Collection[str] = ()) -> None:
         """Write the encoder to a folder; existing files of fields are not overwritten.
 
         These are hard links if the file system supports them, since they are never modified.
@@ -154,6 +154,7 @@ class Encoder:
         Args:
             folder: The folder.
             vectors: Whether pretrained vectors are written too; an exported graph contains them.
+            unread: Columns that the network does not read, for the encoder of an export, which fills them.
 
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -165,7 +166,10 @@ class Encoder:
                 except OSError:
                     shutil.copyfile(path, copy)
         fields = {name: encoder.to_json() for name, encoder in self.fields.items()}
-        write_signed(folder / FILE, FORMAT, {"schema": self.schema.to_json(), "fields": fields})
+        content: dict[str, Any] = {"schema": self.schema.to_json(), "fields": fields}
+        if unread:
+            content["unread"] = list(unread)
+        write_signed(folder / FILE, FORMAT, content)
 
     @classmethod
     def load(cls, folder: Path, kinds: Kinds = BUILT_IN) -> "Encoder":

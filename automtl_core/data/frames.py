@@ -4,7 +4,7 @@ Each column becomes numbers, or texts as the readers of files return them. Nothi
 is opened. Letters: R rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from automtl_core.data.new_histories import (
 )
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.dataset.dataset import Column, Dataset, reads_of
+from automtl_core.dataset.dataset import Column, Dataset, reading, reads_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
@@ -50,6 +50,8 @@ class FrameRows:
     """Histories of the rows, as lists in columns or in `lists`."""
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """List column -> the events of each row, from a log."""
+    unread: Collection[str] = ()
+    """Columns that the network does not read; all their values are blank."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,7 +61,8 @@ class FrameRows:
         for start in range(0, len(self), size):
             rows = self.rows.iloc[start : start + size]
             lists = {name: values[start : start + size] for name, values in self.lists.items()}
-            yield with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, lists)
+            made = encodable(self.dataset, rows, self.labelled, self.unread)
+            yield with_events(made, self.histories, rows, lists)
 
 
 def frame_rows(
@@ -68,22 +71,26 @@ def frame_rows(
     labelled: bool = False,
     histories: tuple[History, ...] = (),
     log: pd.DataFrame | None = None,
+    most: int | None = None,
+    unread: Collection[str] = (),
 ) -> FrameRows:
     """Check examples in memory.
 
     Args:
-        dataset: The dataset of the examples; its settings define the treatment of faulty rows.
+        dataset: The dataset of the examples.
         examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are missing values.
         labelled: Whether the examples have labels.
         histories: Histories of the examples: lists in columns, or
         log: the events up to now, one a row.
+        most: Largest number of faulty rows to skip; None if a faulty row is an error.
+        unread: Columns that the network does not read; the examples may lack them.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
 
     """
     of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
-    declared = of_history(dataset.new_file("", labelled), histories=histories).columns
+    declared = of_history(reading(dataset.new_file("", labelled), unread), histories=histories).columns
     used = {name: column for name, column in declared.items() if column.kind != "unused"}
     given = _columns(examples, used)
     count = len(next(iter(given.values()), ()))
@@ -91,20 +98,17 @@ def frame_rows(
     read = {name: _read(given.get(name, blank), column) for name, column in used.items()}
     fits = np.logical_and.reduce([column.fits for column in read.values()])
     faulty = np.flatnonzero(~fits).tolist()
-    settings = dataset.settings
-    if faulty and (settings.bad_rows == "fail" or len(faulty) > settings.max_bad_rows):
-        first = _fault(faulty[0], read)
-        raise DataError(
-            f"row {faulty[0]} (the first one is 0): {first.reason}",
-            "correct such values, or give None for a missing value",
-        )
+    if len(faulty) > (most or 0):
+        first = Rejected("", _fault(faulty[0], read))
+        skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
+        raise DataError(str(first), f"correct such values, give None for a missing value, or {skip}")
     if len(faulty) == count:
         raise DataError("the examples have no valid rows", "give at least one valid row")
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     rejected = [Rejected("", _fault(row, read)) for row in faulty]
     lists = _of_log(dataset, histories, kept, log) if log is not None else {}
-    return FrameRows(kept, dataset, labelled, rejected, histories, lists)
+    return FrameRows(kept, dataset, labelled, rejected, histories, lists, unread)
 
 
 def _of_log(
@@ -142,9 +146,19 @@ def with_events(
     return made.assign(**{name: pd.Series(list(held[name]), made.index, object) for name in names})
 
 
-def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-    """Return rows in the form for `Encoder.encode`: fields and labels, with bags as lists."""
-    made = dataset.new_rows(rows, labelled)
+def encodable(
+    dataset: Dataset, rows: pd.DataFrame, labelled: bool, unread: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return rows in the form for `Encoder.encode`: fields and labels, with bags as lists.
+
+    Args:
+        dataset: The dataset of the rows.
+        rows: Some rows of a file or of a frame.
+        labelled: Whether there are labels.
+        unread: Columns that become blank.
+
+    """
+    made = dataset.new_rows(rows.assign(**dict.fromkeys(unread)) if unread else rows, labelled)
     bags = {name: read for name, read in reads_of(dataset.fields).items() if read.how == "bag"}
     lists = {
         name: [_parts(held, read.separator) for held in made[name].tolist()] for name, read in bags.items()
@@ -170,7 +184,8 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in lacking)
-        raise DataError(f"the examples lack {missing}", f"the columns are: {listing(names)}")
+        fix = f"the columns are: {listing(names)}; add such a column with None where no value is known"
+        raise DataError(f"the examples lack {missing}", fix)
     if twice := [name for name in used if names.count(name) > 1]:
         raise DataError(
             f"two columns of the examples are called {twice[0]!r}", "give each column its own name"

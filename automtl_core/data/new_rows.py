@@ -4,7 +4,7 @@ Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T ta
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +23,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
+from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, reading
 from automtl_core.dataset.history import History
 from automtl_core.disk.files import publish_file, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
@@ -51,6 +51,8 @@ class NewRows:
     """Histories of the rows, as lists in columns of the table or in `lists`."""
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """List column -> the events of each row, from a log."""
+    unread: Collection[str] = ()
+    """Columns that the network does not read; all their values are blank."""
 
     def __len__(self) -> int:
         return count(self.db, quoted(TABLE))
@@ -77,7 +79,8 @@ class NewRows:
     def _encodable(self, rows: pd.DataFrame, start: int) -> pd.DataFrame:
         """Return rows, from number `start` on, in the form for `Encoder.encode`."""
         lists = {name: values[start : start + len(rows)] for name, values in self.lists.items()}
-        return with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, lists)
+        made = encodable(self.dataset, rows, self.labelled, self.unread)
+        return with_events(made, self.histories, rows, lists)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -132,11 +135,13 @@ def new_rows(
     progress: Progress = silent,
     histories: tuple[History, ...] = (),
     log: Path | None = None,
+    most: int | None = None,
+    unread: Collection[str] = (),
 ) -> Iterator[NewRows]:
     """Read files of new examples.
 
     Args:
-        dataset: The dataset of the examples; its settings define the treatment of faulty rows.
+        dataset: The dataset of the examples.
         files: A file, or a pattern of several, which are read in the order of their names.
         work_in: Parent of a hidden temporary folder for data that does not fit in memory.
         labelled: Whether the examples have labels.
@@ -145,6 +150,9 @@ def new_rows(
         progress: Receives the progress.
         histories: Histories of the rows: lists in the rows, or
         log: a file, or a pattern of several, with the events up to now.
+        most: Largest number of faulty rows to skip; None if a faulty row is an error. The setting of the
+            dataset is about its own files.
+        unread: Columns that the network does not read; files may lack them.
 
     Raises:
         InputMissingError: there is no such file.
@@ -154,8 +162,6 @@ def new_rows(
     """
     folder, _, paths = listed_files(str(files))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
-    settings = dataset.settings
-    most = settings.max_bad_rows if settings.bad_rows == "skip" else None
     with (
         scratch_folder(work_in) as work_dir,
         connect(folder, work_dir, memory_limit or MEMORY, more=[logged]) as db,
@@ -163,7 +169,7 @@ def new_rows(
         sources = []
         for place, path in enumerate(paths):
             progress("check", place / len(paths))
-            declared = dataset.new_file(path.relative_to(folder).as_posix(), labelled)
+            declared = reading(dataset.new_file(path.relative_to(folder).as_posix(), labelled), unread)
             of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
             declared = of_history(declared, histories=histories)
             sources.append(source_of(path, _keeping(declared, keep), folder))
@@ -172,14 +178,15 @@ def new_rows(
         lists: dict[str, Sequence[Any]] = {}
         for history in histories if log is not None else ():
             events = [source_of(p, log_file(p.name, dataset, history), logged) for p in log_paths]
-            rejected += load(db, LOG, events, work_dir, most)
+            left = None if most is None else most - len(rejected)
+            rejected += load(db, LOG, events, work_dir, left)
             try:
                 lists |= lists_of_log(db, dataset, history, TABLE, LOG)
             except FaultyRowError as fault:
                 where = place_of(db, sources if fault.table == TABLE else events, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, lists)
+        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, lists, unread)
 
 
 def check_output(path: Path) -> None:

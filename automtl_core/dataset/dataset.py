@@ -4,7 +4,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from automtl_core.dataset.fields import Label, faults_of, names_of
 from automtl_core.dataset.history import History
+from automtl_core.disk.value import Value
 from automtl_core.errors import PluginError
 from automtl_core.fields.bag import Bag
 from automtl_core.fields.buckets import Bucketed
@@ -29,6 +30,7 @@ __all__ = [
     "BIT",
     "INTEGER",
     "LARGEST",
+    "MOST_BAD_ROWS",
     "NUMBER",
     "TEXT",
     "UNUSED",
@@ -52,18 +54,21 @@ __all__ = [
     "histories_of",
     "learned",
     "names_of",
+    "reading",
     "reads_of",
     "sparse_fields",
     "stated",
 ]
 
 REQUIRED = ("fields", "labels")
+MOST_BAD_ROWS = 100
+"""Maximum number of faulty rows to leave out, if nothing else is set."""
 KindOf = Callable[[str], type[FieldKind]]
 """Function that returns the kind of field of a name."""
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(Value):
     """Declared values of a raw column. A blank is always allowed, and becomes NULL."""
 
     kind: Literal["text", "integer", "number", "time", "vector", "unused"] = "text"
@@ -156,7 +161,7 @@ class DatasetSettings(Settings):
     bad_rows: Literal["fail", "skip"] = "fail"
     """Treatment of a row of a raw file that does not match the declared columns. fail: an error. skip: the
     row is left out and listed."""
-    max_bad_rows: int = Field(100, ge=0)
+    max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
 
 
@@ -293,13 +298,21 @@ class Dataset(ABC):
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
         """Return new examples from the rows of a file in the format of `new_file`, in the same order.
 
+        By default, texts of labels become 1 where they are among `Label.positive`, and labels become NaN
+        where their `given` is not 1. A run of a dataset that overrides this needs its plugin to predict.
+
         Args:
             rows: Some of the rows of a file or of a frame, not to be modified. Numeric columns are floats;
                 all others, including integers, are text; a missing value is NaN or None.
             labelled: Whether there are labels.
 
         """
-        return rows
+        if not labelled:
+            return rows
+        known = {one.name: one for one in self.labels if one.name in rows}
+        numbers = {name: _label(rows[name], one) for name, one in known.items()}
+        given = {name: numbers[one.given] for name, one in known.items() if one.given in known}
+        return rows.assign(**{n: v.where(given[n] == 1) if n in given else v for n, v in numbers.items()})
 
     def content(self) -> Any:
         """Return data that rows depend on in addition to raw files and settings, as JSON; None for none.
@@ -318,6 +331,13 @@ class Dataset(ABC):
         together.
         """
         return {}
+
+
+def _label(column: "pd.Series[Any]", label: Label) -> "pd.Series[Any]":
+    """Return a label as numbers, NaN where it is missing."""
+    if not label.positive:
+        return column.astype(float)
+    return column.isin(label.positive).astype(float).where(column.notna())
 
 
 def histories_of(dataset: Dataset) -> tuple[History, ...]:
@@ -368,6 +388,13 @@ def column_of(read: Read) -> Column:
     if read.how == "number":
         return Column("number", optional=read.missing is not None)
     return Column(separator=read.separator)
+
+
+def reading(file: RawFile, unread: Collection[str]) -> RawFile:
+    """Return the format of a file of which some columns are not read; it may lack them if it has a header."""
+    if file.others:
+        return replace(file, columns={n: column for n, column in file.columns.items() if n not in unread})
+    return replace(file, columns={n: UNUSED if n in unread else c for n, c in file.columns.items()})
 
 
 def learned(dataset: Dataset) -> tuple[Label, ...]:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from automtl_core.dataset.history import History, faults_of_histories
 from automtl_core.dataset.schema import TaskKind
+from automtl_core.disk.value import Value
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.field import FieldKind, one_of
 from automtl_core.fields.sparse import Sparse
@@ -17,7 +18,7 @@ TAKEN_AS = {"code": "a category", "text": "a category", "number": "a number", "b
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(Value):
     """A label to predict: a user action, or a number."""
 
     name: str
@@ -30,6 +31,8 @@ class Label:
     """The binary label that must be 1 for this label to count; `rows` has null elsewhere."""
     oracle: str | None = None
     """For generated data: column of `rows` with the true probability of the label."""
+    positive: tuple[str, ...] = ()
+    """Texts in files that mean 1, where others mean 0; none if files hold numbers."""
 
 
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:

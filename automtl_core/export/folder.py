@@ -6,6 +6,8 @@
     encode.py                 raw values -> inputs of the graph; needs numpy only
     example.py                scores the examples in examples.json
     examples.json             a few rows
+    scores.json               the columns of the predictions, with their meanings
+    LICENSE                   terms of the code in the folder: without conditions
     architecture.json         the decisions by name
     README.md                 the model card, and the difference between the graph and the network
 """
@@ -19,16 +21,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from automtl_core import seeds
+from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.data.part import Part
 from automtl_core.data.store import ENCODER, Prepared
-from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
+from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
@@ -39,7 +40,7 @@ from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import CPU
 from automtl_core.training.learner import Learner
-from automtl_core.workflow.trained import Trained, predictions
+from automtl_core.workflow.trained import Trained
 
 Format = Literal["onnx", "torch"]
 ROWS = 10_000
@@ -48,6 +49,15 @@ TRACED = 32
 """Number of rows for tracing."""
 SHOWN = 3
 """Number of rows in examples.json."""
+SPDX = "# SPDX-License-Identifier: 0BSD"
+"""First line of code in an export."""
+TERMS = """
+## Terms
+
+The code in this folder (`encode.py`, `example.py`) comes from automtl. Whoever has the folder may use,
+change and pass on this code without conditions, see `LICENSE`; the GPL of automtl does not cover it. The
+terms of the graph, the vocabularies and the data are those of their owner.
+"""
 CLOSE = 1e-5
 """Largest accepted difference between two predictions, in units of a label's deviation."""
 
@@ -95,19 +105,25 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)
-    traced = graph.program(made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False))
+    traced = graph.program(
+        made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False), made.scaling
+    )
     with publish_folder(folder) as draft:
-        made.encoder.save(draft / ENCODER, vectors=False)
-        (draft / "encode.py").write_text(source(made.encoder.fields.values()), encoding="utf-8")
-        (draft / "example.py").write_text(_source(f"example_{form}.txt"), encoding="utf-8")
-        shown = {name: values[:SHOWN] for name, values in columns.items()}
+        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread)
+        code = source(made.encoder.fields.values())
+        (draft / "encode.py").write_text(f"{SPDX}\n{code}", encoding="utf-8")
+        (draft / "example.py").write_text(f"{SPDX}\n{_source(f'example_{form}.txt')}", encoding="utf-8")
+        (draft / "LICENSE").write_text(_source("licence.txt"), encoding="utf-8")
+        scores = [{"name": score.name, "meaning": score.meaning} for score in scores_of(schema.tasks)]
+        (draft / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+        shown = {name: values[:SHOWN] for name, values in columns.items() if name not in made.unread}
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
         outputs = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
         gap = _gap(made, columns, outputs)
         rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
-        (draft / "README.md").write_text(card + parity, encoding="utf-8")
+        (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
 
@@ -147,8 +163,9 @@ def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> floa
         ArtifactError: it is too large.
 
     """
-    own = predictions(made.tasks, made.predict_logits(made.encoder.encode(columns, labelled=False)))
-    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in made.tasks])
+    own = made.predict_scores(made.encoder.encode(columns, labelled=False))
+    tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
+    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in tasks])
     gap = float(np.abs((outputs - own) / units).max())
     if not gap <= CLOSE:
         raise ArtifactError(
@@ -172,7 +189,7 @@ def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
     except AutoMTLError:
         part = None
     if part is None or not len(part):
-        return _drawn(encoder.schema), False
+        return drawn(encoder.schema, ROWS), False
     return part.some(slice(ROWS)), True
 
 
@@ -191,39 +208,3 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
     for history in schema.histories:
         columns |= {name: known[name] for name in event_columns(history.to_json())}
     return {column: columns[column] for column in encoder.columns}
-
-
-def _drawn(schema: Schema) -> Part:
-    """Return random rows with ids of the encoder, and with missing numbers."""
-    random = seeds.generator(0, "export")
-    ids = np.zeros((ROWS, len(schema.sparse)), np.int32)
-    for place, field in enumerate(schema.sparse):
-        ids[:, place] = random.integers(0, field.size, ROWS)
-    bags = {}
-    for place, field in enumerate(schema.sparse):
-        if field.kind == "bag":
-            lengths = random.integers(0, min(field.size, 4), ROWS)
-            held = [random.choice(np.arange(1, field.size), n, replace=False) for n in lengths]
-            bags[place] = Bags(np.cumsum([0, 0, *lengths]), np.concatenate(held).astype(np.int32))
-            ids[:, place] = np.arange(1, ROWS + 1)
-    dense = random.standard_normal((ROWS, len(schema.dense))).astype(np.float32)
-    dense[random.random(dense.shape) < 0.05] = np.nan
-    labels = np.full((ROWS, len(schema.tasks)), np.nan, np.float32)
-    histories = tuple(_drawn_history(schema, history, ids, random) for history in schema.histories)
-    return Part(ids, dense, labels, bags, histories=histories)
-
-
-def _drawn_history(
-    schema: Schema, history: History, ids: NDArray[np.int32], random: np.random.Generator
-) -> Histories:
-    """Return random events of rows with these ids; some rows have none."""
-    ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
-    spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
-    sizes = [schema.sparse[place].size for place in places]
-    values = [random.integers(0, size, ends[-1]) for size in sizes]
-    events = Events(
-        np.array(values, np.int32).reshape(len(values), -1).T,
-        random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8),
-        -random.integers(1, 1_000_000, ends[-1]).astype(np.float64),
-    )
-    return Histories(events, spans, np.zeros(len(ids)), ids[:, places])

@@ -1,15 +1,16 @@
-"""The exported graph: from encoded examples to probabilities and to regressions in units of the label.
+"""The exported graph: from encoded examples to scores, see `dataset.scores`.
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
-length, because a recurrent encoder is unrolled. Its output is `predictions` [B, T]. Letters: B examples, M
-dense fields, V values of bags, T tasks.
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S]. Letters: B examples, M
+dense fields, V values of bags, T tasks, S scores.
 """
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,15 @@ from torch.export import Dim, ExportedProgram
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
+from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import PluginError, UsageError
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
 from automtl_core.training.batches import take
+from automtl_core.training.calibration import Platt
 
+UNSCALED: Mapping[str, Platt] = {}
+"""The calibration of a network without one."""
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 OF_HISTORY = ("ids", "outcomes", "ages", "known", "row")
 """The inputs of a history, in the order of `Past`."""
@@ -39,10 +44,11 @@ class Serving(nn.Module):
     Args:
         network: A trained network.
         schema: Schema of its inputs and tasks.
+        scaling: Binary task -> its calibration.
 
     """
 
-    def __init__(self, network: nn.Module, schema: Schema) -> None:
+    def __init__(self, network: nn.Module, schema: Schema, scaling: Mapping[str, Platt]) -> None:
         super().__init__()
         self.network = network
         self.bags = 2 * sum(field.kind == "bag" for field in schema.sparse)
@@ -51,16 +57,26 @@ class Serving(nn.Module):
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("binary", torch.tensor([task.kind == "binary" for task in tasks]))
-        self.register_buffer("mean", torch.tensor([task.mean for task in tasks], dtype=torch.float32))
-        self.register_buffer("deviation", torch.tensor([task.deviation for task in tasks]))
+        # A calibration of a binary task, and the unit of a regression.
+        pairs = [scaling.get(task.name) for task in tasks]
+        offsets = [one.offset if one else task.mean for one, task in zip(pairs, tasks, strict=True)]
+        slopes = [one.slope if one else task.deviation for one, task in zip(pairs, tasks, strict=True)]
+        self.register_buffer("mean", torch.tensor(offsets, dtype=torch.float32))
+        self.register_buffer("deviation", torch.tensor(slopes, dtype=torch.float32))
+        self.scores = [score.tasks for score in scores_of(tasks)]
 
-    def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, T]
+    def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
         bags, events = others[: self.bags], others[self.bags :]
         values, starts = bags[::2], bags[1::2]
         size = len(Past._fields)
         histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
         logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
-        return torch.where(self.binary, logits.sigmoid(), logits * self.deviation + self.mean)
+        scaled = logits * self.deviation + self.mean
+        found = torch.where(self.binary, scaled.sigmoid(), scaled)
+        if len(self.scores) == found.shape[1]:
+            return found
+        # Not `prod`, for which ONNX has no operator that all runtimes share.
+        return torch.stack([reduce(torch.mul, [found[:, t] for t in tasks]) for tasks in self.scores], dim=1)
 
 
 def input_names(schema: Schema) -> list[str]:
@@ -86,13 +102,16 @@ def inputs(part: Part, schema: Schema) -> tuple[Tensor, ...]:
     return features.ids, features.dense, *bags, *events
 
 
-def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
+def program(
+    network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] = UNSCALED
+) -> ExportedProgram:
     """Return the graph, for any number of examples.
 
     Args:
         network: A trained network.
         schema: Schema of its inputs and tasks.
         some: A few encoded examples, at least two, for tracing.
+        scaling: Binary task -> its calibration.
 
     Raises:
         PluginError: the network needs a fixed number of examples, or cannot be traced.
@@ -109,7 +128,9 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
     fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"
     with _quiet():
         try:
-            return torch.export.export(Serving(network, schema).eval(), arguments, dynamic_shapes=shapes)
+            return torch.export.export(
+                Serving(network, schema, scaling).eval(), arguments, dynamic_shapes=shapes
+            )
         except Exception as error:  # torch has no common class for tracing errors
             raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
 

@@ -471,10 +471,12 @@ class Encoder:
 
         Args:
             columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,
-                for numeric fields a number; None where missing.
+                for numeric fields a number; None where missing. Columns that the network does not read may
+                be left out.
 
         """
         rows, schema = len(next(iter(columns.values()))), self.content["schema"]
+        columns = {**columns, **{name: [None] * rows for name in self.content.get("unread", ())}}
         found = {name: encode(name, self.fields[name], columns) for name in self.fields}
         single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
         dense = [found[f["name"]] for f in schema["dense"]]

@@ -108,9 +108,9 @@ class Registry:
 
     def field_encoders(self) -> Kinds:
         """Return the field encoders by the names that they have in files; broken plugins have none."""
-        from automtl_core.fields.vectors import VectorIds
+        from automtl_core.fields.kinds import BUILT_IN
 
-        found: dict[str, type[FieldEncoder]] = {VectorIds.kind: VectorIds}
+        found: dict[str, type[FieldEncoder]] = dict(BUILT_IN)
         for name in self.names(FIELD_KINDS):
             with suppress(PluginError):
                 found |= {encoder.kind: encoder for encoder in self.get(FIELD_KINDS, name).encoders}
@@ -167,13 +167,14 @@ class Registry:
         try:
             yield
         except UnknownNameError as error:
-            here = {row.name for row in self.rows if not row.problem}
-            gone = [f"{name} {version}" for name, version in plugins.items() if name not in here]
+            problems = {row.name: row.problem for row in self.rows}
+            gone = [name for name in plugins if problems.get(name, "not installed")]
             if not gone:
                 raise
+            known = {name: f"{name} {plugins[name]} ({problems.get(name, 'not installed')})" for name in gone}
             raise UnknownNameError(
-                f"{error}; it was created with plugins that are not available: {listing(gone)}",
-                f"install them again, or do not disable them: {listing(gone)}",
+                f"{error}; it was created with plugins that are not available: {listing(known.values())}",
+                f"install them again, repair them, or do not disable them: {listing(gone)}",
             ) from None
 
     def broken(self, kind: Kind[Any], name: str, problem: str) -> PluginError:

@@ -68,6 +68,10 @@ class Common(Settings):
     """Metrics of the test and of the final validation, beside AUC, log loss, RMSE, MAE and R2: names of
     `automtl list metrics`; `ndcg-5` is NDCG@5. Metrics by user are left out if the dataset has no user
     field. See `training.monitor_metric` for early stopping."""
+    calibrate: bool = True
+    """Whether the probabilities of binary tasks are calibrated by Platt scaling: two numbers for each task,
+    fitted to validation rows after the training. The order of rows stays, and so does each AUC. Tasks with
+    fewer than `training.min_positives` validation rows of a class are not calibrated."""
     listeners: tuple[str, ...] = ()
     """Listeners that record the progress of a run elsewhere, such as `tensorboard`: names of `automtl list
     listeners`. They change no result."""

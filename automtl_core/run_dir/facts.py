@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.value import Value
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.baselines import Baseline
-from automtl_core.training.calibration import Bin
+from automtl_core.training.calibration import Bin, Platt
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
@@ -132,6 +133,15 @@ class Data(Fact):
 
 
 @dataclass(frozen=True)
+class NewRows(Fact):
+    """The format of new examples; absent if the dataset itself has to convert them."""
+
+    file = "rows"
+
+    recorded: RowFormat
+
+
+@dataclass(frozen=True)
 class Search(Fact):
     """Evidence and Pareto front of a search; a run without a search has no such fact."""
 
@@ -196,6 +206,18 @@ class Behaviour(Fact):
     """On validation rows; None for a network without gates."""
     calibration: Mapping[str, tuple[Bin, ...]]
     """Binary task -> groups of test rows by predicted probability."""
+    log_loss_without_scaling: Mapping[str, float] = field(default_factory=dict)
+    """Binary task with a `Calibration` -> its log loss on test rows without it."""
+
+
+@dataclass(frozen=True)
+class Calibration(Fact):
+    """The calibration of the network on validation rows; absent without one."""
+
+    file = "calibration"
+
+    scaling: Mapping[str, Platt] = field(default_factory=dict)
+    """Binary task with enough validation rows of both classes -> its scaling."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ runs/<name>/
     identity.json          everything that the result depends on: settings, seed, data
     environment.json       versions of automtl, its plugins, Python and torch; device and threads
     data.json              raw files, fingerprint, schema and row counts of the prepared data
+    rows.json              format of new examples, so that scoring does not need the plugin of the dataset
     metrics.jsonl          one line for each epoch; equal for equal seeds
     architecture.json      the decisions by name
     decided.json           SHA-256 of the architecture
     search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
+    calibration.json       scaling of the probabilities of each task, fitted to validation rows
     importance.json        permutation importance of fields on test rows
     behaviour.json         use of experts, and calibration on test rows
     costs.json             seconds of search and training, rows per second

@@ -46,6 +46,12 @@ def find(model: type[BaseModel], where: str, path: Path) -> Place:
     return found
 
 
+def nested(name: str, model: Any) -> str | None:
+    """Return the key of the setting that has a name in a part of a model, such as `training.epochs`."""
+    keys = [find(model, "", [part, name]) for part in _fields(model)]
+    return next((at.key for at in keys if at.annotation is not None and at.key.endswith(f".{name}")), None)
+
+
 def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]) -> Iterator[str]:
     """Yield a sentence for each key with an error; a union reports several errors for one key."""
     first: dict[str, ErrorDetails] = {}
@@ -89,7 +95,10 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
     at = find(model, where, path)
     key = at.key or "the configuration"
     if kind in UNKNOWN:
-        return f"{key} is not a setting{did_you_mean(str(path[-1]), _fields(at.above))}"
+        name, near = str(path[-1]), did_you_mean(str(path[-1]), _fields(at.above))
+        if not near and (inner := nested(name, at.above)):
+            near = f" (did you mean {inner!r}?)"
+        return f"{key} is not a setting{near}"
     if path and path[-1] == "[key]":
         keys, key = get_args(at.above)[0], find(model, where, path[:-2]).key
         return f"{key}: expected {words(keys)} as key, given {shown(given)}{_hint(keys, given)}"

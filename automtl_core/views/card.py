@@ -7,7 +7,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.run_dir.facts import Costs, Data, Environment, Importance, Result, Search
+from automtl_core.dataset.scores import scores_of
+from automtl_core.run_dir.facts import (
+    Behaviour,
+    Calibration,
+    Costs,
+    Data,
+    Environment,
+    Importance,
+    Result,
+    Search,
+)
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import FORMS, BinaryMetrics, TaskMetrics, too_few
 from automtl_core.views import importance
@@ -33,6 +43,10 @@ def card(run: Run) -> str:
     schema, least = Schema.from_json(data.schema), run.config().training.min_positives
     sections = [
         Section("Tasks", list(_tasks(schema.tasks, test, least))),
+        Section(
+            "Scores", [Grid(["score", "meaning"], [[s.name, s.meaning] for s in scores_of(schema.tasks)])]
+        ),
+        Section("Calibration", list(map(Text, _calibration(run, test)))),
         Section("Inputs", [_inputs(schema), *_importance(run)]),
         Section("Data", list(map(Text, _data(data)))),
         Section("Origin", list(map(Text, _found(run, result)))),
@@ -101,6 +115,22 @@ def _data(data: Data) -> Iterator[str]:
         yield f"- raw file `{name}`: {file['bytes']:,} bytes, SHA-256 {file['sha256']}"
 
 
+def _calibration(run: Run, test: Mapping[str, TaskMetrics]) -> Iterator[str]:
+    scaling = run.read(Calibration).scaling if run.has(Calibration) else {}
+    without = run.read(Behaviour).log_loss_without_scaling if run.has(Behaviour) else {}
+    for task, one in scaling.items():
+        numbers = (
+            f"sigmoid({one.slope:.4g} * logit {one.offset:+.4g}), fitted to {one.rows:,} validation rows"
+        )
+        m = test[task]
+        yield f"- {task}: {numbers} (Platt scaling)"
+        if task in without and isinstance(m, BinaryMetrics) and m.log_loss is not None:
+            before = f"without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {m.log_loss:.4f}, {before}"
+    if others := [task for task, m in test.items() if isinstance(m, BinaryMetrics) and task not in scaling]:
+        yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
+
+
 def _found(run: Run, result: Result) -> Iterator[str]:
     config, environment = run.config(), run.read(Environment)
     how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
@@ -126,6 +156,5 @@ def _costs(run: Run, result: Result) -> Iterator[str]:
 def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:
     yield f"- {SPLITS[data.settings['split']]}"
     yield "- All values that are not in the training rows, and blanks, share one unseen id."
-    yield "- Probabilities are not calibrated after training; see the log loss."
     if any(task.given for task in tasks):
-        yield "- Where a task counts only if another label is 1, its probability is conditional on it."
+        yield "- Where a task counts only if another label is 1, its metrics are those of such rows."

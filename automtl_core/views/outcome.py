@@ -1,6 +1,6 @@
 """Views of command results: a search plan, a search, an evaluation, predictions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
 
 import yaml
@@ -12,6 +12,9 @@ from automtl_core.views.finding import COSTS, numbers, short
 from automtl_core.views.metrics import metrics
 from automtl_core.views.values import Section, Text, facts, lines, table
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
+
+SHOWN = 10
+"""Number of skipped rows that are named."""
 
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
@@ -42,14 +45,17 @@ def evaluation(ended: Evaluation) -> Section:
 
 def tested(ended: Tested) -> Section:
     """Return the test metrics of new rows."""
-    rows = Text(f"{ended.rows:,} rows{_left_out(ended.rejected)}")
-    return Section("", [*metrics(ended.test, {}, ended.min_positives), rows])
+    rows = Text(f"{ended.rows:,} rows{_left_out(len(ended.skipped))}")
+    return Section(
+        "", [*metrics(ended.test, {}, ended.min_positives), rows, *map(Text, _some(ended.skipped))]
+    )
 
 
 def predicted(ended: Predicted) -> Section:
     """Return the file of the predictions of new rows, and their number."""
-    rows = f"{ended.rows:,} rows of {', '.join(ended.tasks)}{_left_out(ended.rejected)}"
-    return lines(f"{ended.output}: {rows}")
+    rows = f"{ended.rows:,} rows of {', '.join(ended.scores)}{_left_out(ended.rejected)}"
+    others = [f"{name}: {meaning}" for name, meaning in ended.scores.items() if name not in ended.tasks]
+    return lines(f"{ended.output}: {rows}", *others, *_some(ended.skipped))
 
 
 def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
@@ -62,6 +68,13 @@ def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
         yield from (
             [name, option, *numbers(cost)] for name, (option, cost) in zip(names, alternatives, strict=False)
         )
+
+
+def _some(skipped: Sequence[str]) -> Iterator[str]:
+    """Yield the first of some skipped rows."""
+    yield from (f"skipped: {row}" for row in skipped[:SHOWN])
+    if len(skipped) > SHOWN:
+        yield f"and {len(skipped) - SHOWN:,} more; --json lists all"
 
 
 def _left_out(rejected: int) -> str:

@@ -128,13 +128,17 @@ class Clock:
         return in_time
 
 
-def seconds_of(text: str) -> float:
-    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`.
+def seconds_of(text: str | float) -> float:
+    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`, or of a number of seconds.
 
     Raises:
         UsageError: it is not a duration.
 
     """
+    if isinstance(text, int | float):
+        if not 0 < text < float("inf"):
+            raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
+        return float(text)
     match = _TIME.fullmatch(text.strip())
     if not match:
         raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")

@@ -1,6 +1,6 @@
 """Settings of the components of a configuration: reading them, and writing them out in full."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from automtl_core.errors import UsageError
@@ -13,11 +13,21 @@ from automtl_core.settings.settings import Settings
 Written = TypeVar("Written", bound=Settings)
 
 
-def parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:
-    """Return the settings of the components of a layer by key, such as `space`, and the errors in them."""
+def parsed(
+    layer: Layer, registry: Registry, keys: Collection[str] = tuple(COMPONENTS)
+) -> tuple[dict[str, Any], list[UsageError]]:
+    """Return the settings of the components of a layer by key, such as `space`, and the errors in them.
+
+    Args:
+        layer: The merged layer.
+        registry: Registry of the components.
+        keys: Keys of the components to read.
+
+    """
     settings: dict[str, Any] = {}
     faults: list[UsageError] = []
-    for key, kind in COMPONENTS.items():
+    for key in keys:
+        kind = COMPONENTS[key]
         match named(_below(layer, key.split("."))):
             case {"name": str() as name, **values}:
                 try:

@@ -14,7 +14,7 @@ from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.baselines import Baseline, baseline, corrected
-from automtl_core.training.calibration import calibration
+from automtl_core.training.calibration import calibration, log_loss
 from automtl_core.training.events import Listener
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.guard import guarded
@@ -24,7 +24,7 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.trained import Trained, restored
+from automtl_core.workflow.trained import Trained, restored, scaling
 
 OBSERVED = 10_000
 """Maximum number of validation rows on which the use of experts is measured."""
@@ -68,7 +68,10 @@ def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64]
     use = expert_use(made.network, some, made.batch_size, made.compute) if len(some) else None
     labels = np.asarray(prepared.part("test").labels)
     binary = [(t, task) for t, task in enumerate(made.tasks) if task.kind == "binary"]
-    return Behaviour(use, {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary})
+    bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
+    scaled = [(t, task.name, made.scaling[task.name]) for t, task in binary if task.name in made.scaling]
+    without = {name: log_loss(labels[:, t], one.undone(predicted[:, t])) for t, name, one in scaled}
+    return Behaviour(use, bins, without)
 
 
 def is_tested(job: Job, run: Run) -> bool:
@@ -102,7 +105,8 @@ def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -
 
 def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
     network = restored(job, run, prepared)
-    return Trained(network, prepared.encoder, job.compute(), job.config.training.batch_size)
+    size = job.config.training.batch_size
+    return Trained(network, prepared.encoder, job.compute(), size, scaling=scaling(run))
 
 
 def _measured(

@@ -158,7 +158,8 @@ def _of_file(path: Path) -> Architecture:
         return Architecture.read(file)
     except OSError as error:
         raise InputMissingError(
-            f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
+            f"{file}: cannot be read: {error.strerror}",
+            "give the folder of a run whose search has ended; `automtl runs list` shows all",
         ) from None
 
 

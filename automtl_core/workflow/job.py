@@ -93,6 +93,17 @@ class Job:
             raise together(faults)
         return cls(written(config, found), registry, found["space"], found.get("strategy"), found["dataset"])
 
+    @classmethod
+    def scoring(cls, config: RunConfig, registry: Registry) -> "Job":
+        """Return the job that predicts with the network of a run, and needs no plugin but those of it.
+
+        Dataset, strategy, balancer, metrics and listeners may be missing, and are not available here.
+        """
+        settings, faults = parsed(config.model_dump(), registry, ["space"])
+        if faults:
+            raise together(faults)
+        return cls(written(config, settings), registry, settings["space"], None, DatasetSettings())
+
     @property
     def settings(self) -> dict[str, Settings]:
         """The settings of space, strategy and recipe, by their keys in a configuration."""

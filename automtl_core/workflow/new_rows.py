@@ -1,6 +1,6 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,15 +15,18 @@ from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
-from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
 from automtl_core.dataset.history import History
-from automtl_core.errors import UsageError, listing
+from automtl_core.dataset.scores import scores_of
+from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
-from automtl_core.workflow.trained import Trained, predictions
+from automtl_core.workflow.trained import Trained
 
+TREATMENTS = ("fail", "skip")
+"""Treatments of faulty rows."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
@@ -33,7 +36,7 @@ class Reading:
     """New examples in files, with the options to read them."""
 
     dataset: Dataset
-    """Dataset of the examples; its settings define the treatment of faulty rows."""
+    """Dataset of the examples."""
     files: Path
     """A file, or a pattern of several."""
     work_in: Path
@@ -44,11 +47,15 @@ class Reading:
     """Histories of the examples, as lists in their rows or in `log`."""
     log: Path | None = None
     """A file, or a pattern of several, with the events up to now."""
+    most: int | None = None
+    """Largest number of faulty rows to skip; None if a faulty row is an error."""
 
-    def rows(self, labelled: bool, keep: Sequence[str] = ()) -> AbstractContextManager[NewRows]:
+    def rows(
+        self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
+    ) -> AbstractContextManager[NewRows]:
         """Return the rows as a context manager; raises as `new_rows`."""
-        how = (labelled, keep, self.memory_limit, self.progress, self.histories, self.log)
-        return new_rows(self.dataset, self.files, self.work_in, *how)
+        how = (labelled, keep, self.memory_limit, self.progress, self.histories, self.log, self.most)
+        return new_rows(self.dataset, self.files, self.work_in, *how, unread)
 
 
 @dataclass(frozen=True)
@@ -56,17 +63,42 @@ class InMemory:
     """New examples in memory."""
 
     dataset: Dataset
-    """Dataset of the examples; its settings define the treatment of faulty rows."""
+    """Dataset of the examples."""
     examples: Examples
     progress: Progress = field(default=silent, compare=False)
     histories: tuple[History, ...] = ()
     """Histories of the examples, as lists in their columns or in `log`."""
     log: pd.DataFrame | None = None
     """The events up to now."""
+    most: int | None = None
+    """Largest number of faulty rows to skip; None if a faulty row is an error."""
 
-    def rows(self, labelled: bool) -> AbstractContextManager[FrameRows]:
+    def rows(self, labelled: bool, unread: Collection[str]) -> AbstractContextManager[FrameRows]:
         """Return the rows as a context manager; raises as `frame_rows`."""
-        return nullcontext(frame_rows(self.dataset, self.examples, labelled, self.histories, self.log))
+        how = (labelled, self.histories, self.log, self.most, unread)
+        return nullcontext(frame_rows(self.dataset, self.examples, *how))
+
+
+def skippable(bad_rows: str | None, most: int | None) -> int | None:
+    """Return the largest number of faulty rows to skip; None if a faulty row is an error.
+
+    Args:
+        bad_rows: `fail` or `skip`; None is `fail`, so that by default each row has a prediction.
+        most: Largest number with `skip`; None for the default.
+
+    Raises:
+        UsageError: the treatment does not exist, or a number is given for another one than `skip`.
+
+    """
+    if bad_rows not in (None, *TREATMENTS):
+        near = did_you_mean(bad_rows, TREATMENTS)
+        raise UsageError(f"{bad_rows!r} is not a treatment of faulty rows{near}", "use fail or skip")
+    if bad_rows == "skip":
+        return MOST_BAD_ROWS if most is None else most
+    if most is not None:
+        fix = "set the treatment of bad rows to skip, or leave the number out"
+        raise UsageError("a maximum number of bad rows has no effect without skip", fix)
+    return None
 
 
 def check_log(histories: Sequence[History], log: object) -> None:
@@ -85,8 +117,8 @@ def check_log(histories: Sequence[History], log: object) -> None:
 
 def write_predictions(
     made: Trained, reading: Reading, output: Path, keep: Sequence[str] = ()
-) -> tuple[int, int]:
-    """Write predictions for new examples to a file, in order; return the numbers of rows and of skipped rows.
+) -> tuple[int, Sequence[Rejected]]:
+    """Write predictions for new examples to a file, in order; return their number, and the skipped rows.
 
     Raises:
         InputMissingError: there is no such file.
@@ -95,28 +127,29 @@ def write_predictions(
 
     """
     check_output(output)
-    names = [task.name for task in made.tasks]
-    with reading.rows(False, keep) as rows, rows.output(output, names, keep) as out:
+    names = [score.name for score in scores_of(made.tasks)]
+    with reading.rows(False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
         for part in _encoded(made, rows, reading.progress):
-            out.add(predictions(made.tasks, made.predict_logits(part)))
-        return len(rows), len(rows.rejected)
+            out.add(made.predict_scores(part))
+        return len(rows), rows.rejected
 
 
 def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
-    """Return predictions for new examples, [R, T], in order, and the skipped rows; raises as `new_rows`."""
-    with reading.rows(False) as rows:
-        logits = [made.predict_logits(part) for part in _encoded(made, rows, reading.progress)]
-        return predictions(made.tasks, np.concatenate(logits)), rows.rejected
+    """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
+    with reading.rows(False, made.unread) as rows:
+        found = [made.predict_scores(part) for part in _encoded(made, rows, reading.progress)]
+        return np.concatenate(found), rows.rejected
 
 
 def measure(
     made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
-) -> tuple[Metrics, int, int]:
-    """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise.
+) -> tuple[Metrics, int, Sequence[Rejected]]:
+    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; raises likewise.
 
     The values of the user field are compared as text, so that users without training rows are told apart.
     """
-    with reading.rows(True) as rows:
+    unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
+    with reading.rows(True, unread) as rows:
         parts = [
             (part.labels, made.predict_logits(part), part.users)
             for part in _encoded(made, rows, reading.progress)
@@ -124,7 +157,7 @@ def measure(
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
         found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
-        return found, len(rows), len(rows.rejected)
+        return found, len(rows), rows.rejected
 
 
 def _encoded(made: Trained, rows: NewRows | FrameRows, progress: Progress) -> Iterator[Part]:

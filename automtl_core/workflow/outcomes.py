@@ -77,7 +77,11 @@ class Predicted(Value):
     rows: int
     rejected: int
     """Number of skipped faulty rows."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
     tasks: tuple[str, ...]
+    scores: Mapping[str, str]
+    """Column of the predictions -> its meaning."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,8 @@ class Tested:
     run: Path
     test: Metrics
     rows: int
-    rejected: int
-    """Number of skipped faulty rows."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
 
@@ -99,7 +103,8 @@ class Tested:
             "test": {task: m.to_json() for task, m in self.test.items()},
             "reachable": {},
             "rows": self.rows,
-            "rejected": self.rejected,
+            "rejected": len(self.skipped),
+            "skipped": list(self.skipped),
             "min_positives": self.min_positives,
         }
 

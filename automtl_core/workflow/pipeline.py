@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from automtl_core.data.store import ENCODER, PARTS, Prepared
+from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
@@ -16,7 +17,7 @@ from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, Result, Search
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, NewRows, Result, Search
 from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
@@ -29,6 +30,7 @@ from automtl_core.training.events import Listener
 from automtl_core.training.guard import guarded
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Budget, Clock, planned
+from automtl_core.workflow.calibration import calibration
 from automtl_core.workflow.evaluation import test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
@@ -107,6 +109,7 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
         Costs({ENCODING_SEARCH: job.encoding_seconds}, None),
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
+    facts += [NewRows(one)] if (one := RowFormat.of(job.dataset())) else []
     encoder = prepared.encoder.of_histories(job.space(prepared).schema.histories)
     with Run.create(path, job.config, facts, encoder) as run:
         yield run
@@ -176,6 +179,8 @@ def fit(
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(network.state_dict())
+        if job.config.calibrate:
+            run.write(calibration(network, problem, validation))
         run.write(_costs(run, recorder, prepared))
         result = Result(
             best_epoch=best_epoch,

@@ -1,10 +1,10 @@
 """The trained network of a run with its encoder: predictions for new examples.
 
-Letters: R rows, T tasks.
+Letters: R rows, T tasks, S scores.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,21 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
+from automtl_core.dataset.scores import products, scores_of
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.modules.by_task import shaped_for
+from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
+from automtl_core.run_dir.facts import Calibration
 from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
+from automtl_core.training.calibration import Platt, calibrated
 from automtl_core.training.compute import Compute
 from automtl_core.training.guard import guarded
 from automtl_core.training.loop import predict
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.unread import unread_columns
 
 
 @dataclass(frozen=True)
@@ -37,25 +43,37 @@ class Trained:
     encoder: Encoder
     compute: Compute
     batch_size: int
+    unread: Collection[str] = ()
+    """Columns that the network does not read."""
+    scaling: Mapping[str, Platt] = field(default_factory=dict)
+    """Binary task -> its calibration."""
 
     @classmethod
-    def of(cls, job: Job, run: Run) -> "Trained":
-        """Return the network of a run, from its files alone.
+    def of(cls, run: Run, registry: Registry) -> "Trained":
+        """Return the network of a run, from its files alone, and without other plugins than the network's.
 
         Raises:
             ArtifactError: a file is missing or damaged, or there is no network yet.
 
         """
-        encoder = run.encoder(job.registry.field_encoders())
-        return cls(restored(job, run, encoder), encoder, job.compute(), job.config.training.batch_size)
+        config = of_finished(run)
+        job, encoder = Job.scoring(config, registry), run.encoder(registry.field_encoders())
+        space, compute = job.space(encoder), job.compute()
+        network, closed = _network(space, run, compute), space.sharing(run.architecture()).closed()
+        unread = unread_columns(network, encoder, closed, compute) if closed else ()
+        return cls(network, encoder, compute, config.training.batch_size, unread, scaling(run))
 
     @property
     def tasks(self) -> Sequence[Task]:
         """The predicted tasks."""
         return self.encoder.schema.tasks
 
+    def predict_scores(self, part: Part) -> NDArray[np.float64]:
+        """Return the scores of encoded rows, [R, S], see `dataset.scores`; raises as `predict_logits`."""
+        return products(scores_of(self.tasks), predictions(self.tasks, self.predict_logits(part)))
+
     def predict_logits(self, part: Part) -> NDArray[Any]:
-        """Return the output of the network for encoded rows, [R, T]; see `training.loop.predict`.
+        """Return the calibrated output of the network for encoded rows, [R, T]; see `training.loop.predict`.
 
         Raises:
             DivergedError: an output is not finite.
@@ -65,7 +83,12 @@ class Trained:
             logits = predict(self.network, part, self.batch_size, self.compute)
         if not np.isfinite(logits).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
-        return logits
+        return calibrated(self.scaling, self.tasks, logits)
+
+
+def scaling(run: Run) -> Mapping[str, Platt]:
+    """Return the calibration of a run by task; empty without one."""
+    return run.read(Calibration).scaling if run.has(Calibration) else {}
 
 
 def of_finished(run: Run) -> RunConfig:
@@ -82,13 +105,18 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    architecture, space = run.architecture(), job.of(run.config()).space(data)
+    return _network(job.of(run.config()).space(data), run, job.compute())
+
+
+def _network(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
+    """Return the trained network of a run; raises as `restored`."""
+    architecture = run.architecture()
     if architecture.origin and architecture.origin.schema != space.schema.to_json():
         raise ArtifactError(
             f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    network = space.network(architecture).to(job.compute().device)
+    network = space.network(architecture).to(compute.device)
     return with_weights(network, run.weights(), run.path)
 
 

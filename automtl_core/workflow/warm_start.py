@@ -42,7 +42,7 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     with registry.expecting(run.read(Environment).plugins):
         job = Job.resolve(of_finished(run), registry)
         settings = values_of(job)
-        made = Trained.of(job, run)
+        made = Trained.of(run, job.registry)
         choices = job.space(made.encoder).choices()
     there, here = made.encoder.fields, encoder.fields
     common = {name for name in there if name in here and there[name].gives == here[name].gives}

@@ -19,12 +19,14 @@ from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.recorded import RecordedDataset
+from automtl_core.dataset.scores import scores_of
 from automtl_core.distributed import agreed
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
-from automtl_core.registry.kinds import METRICS
+from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
-from automtl_core.run_dir.facts import Data, Environment, Result
+from automtl_core.run_dir.facts import Data, Environment, NewRows, Result
 from automtl_core.run_dir.folders import prepared_folder, raw_folder
 from automtl_core.run_dir.identity import (
     check_data,
@@ -35,7 +37,6 @@ from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
 from automtl_core.search.trial import Executor, Serial
-from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
@@ -143,6 +144,8 @@ class Workflow:
 
         """
         start = time.monotonic()
+        if name is not None and not isinstance(name, str):
+            raise UsageError(f"a run cannot be called {name!r}", "give a text")
         if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         if name is not None:
@@ -232,7 +235,7 @@ class Workflow:
         files: Path,
         output: Path,
         keep: Sequence[str],
-        bad: Layer,
+        most: int | None = None,
         history: Path | None = None,
     ) -> Predicted:
         """Write the predictions of a run's network for new examples.
@@ -242,38 +245,49 @@ class Workflow:
             files: Examples, a CSV, TSV or Parquet file or a pattern of such files; see `Dataset.new_file`.
             output: File to write, .csv or .parquet; in the order of the examples.
             keep: Columns of the files to copy.
-            bad: Settings of the dataset for faulty rows.
+            most: Largest number of faulty rows to skip; None if a faulty row is an error, so that there is a
+                prediction for each row. The setting of the run is about its own files.
             history: Events up to now, one a row, in files as `files`; None if rows hold lists of events.
 
         """
         run = Run.open(path)
         run.read(Result)
-        with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
+        made, dataset = self.trained(run), self.new_examples(run)
+        with guarded(), phase(self.listener, PREPARATION) as progress:
             histories = made.encoder.schema.histories
             check_log(histories, history)
             place = output.absolute().parent
-            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history)
+            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history, most)
             rows, rejected = write_predictions(made, reading, output, keep)
-        return Predicted(str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks))
+        return Predicted(
+            run=str(path),
+            output=str(output),
+            rows=rows,
+            rejected=len(rejected),
+            skipped=tuple(map(str, rejected)),
+            tasks=tuple(task.name for task in made.tasks),
+            scores={score.name: score.meaning for score in scores_of(made.tasks)},
+        )
 
     def measure(
         self,
         path: Path,
         files: Path,
-        bad: Layer,
+        most: int | None = None,
         metrics: Sequence[str] | None = None,
         history: Path | None = None,
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
+        made, dataset = self.trained(run), self.new_examples(run)
+        with guarded(), phase(self.listener, PREPARATION) as progress:
             registered = self.metrics(run, metrics)
             histories = made.encoder.schema.histories
             check_log(histories, history)
             place = prepared_folder()
-            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history)
+            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history, most)
             test, rows, rejected = measure(made, reading, registered)
-        return Tested(path, test, rows, rejected, run.config().training.min_positives)
+        return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.
@@ -285,15 +299,27 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             return {name: self.registry.get(METRICS, name) for name in _names(run, names)}
 
-    @contextmanager
-    def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
-        """Yield the network of a run, and its dataset with other settings for faulty rows."""
+    def trained(self, run: Run) -> Trained:
+        """Return the network of a run; it needs the plugins of its space, ops and fields only."""
         with self.registry.expecting(run.read(Environment).plugins), guarded():
-            config = of_finished(run)
-            settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
-            dataset = Component.model_validate(settings)
-            job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)
-            yield Trained.of(job, run), job.dataset()
+            return Trained.of(run, self.registry)
+
+    def new_examples(self, run: Run) -> Dataset:
+        """Return the dataset of new examples of a run; without its plugin, in the recorded format.
+
+        Raises:
+            UnknownNameError: the plugin is missing, and the run has no format.
+
+        """
+        config = run.config()
+        recorded = run.read(NewRows).recorded if run.has(NewRows) else None
+        if recorded is not None and config.dataset.name not in self.registry.names(DATASETS):
+            return RecordedDataset(recorded)
+        with self.registry.expecting(run.read(Environment).plugins):
+            dataset_class = self.registry.get(DATASETS, config.dataset.name)
+            given = config.dataset.settings
+            settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
+            return dataset_class(settings, self.registry.field_kind)
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""

@@ -83,6 +83,12 @@ def blamed(error: BaseException) -> AutoMTLError | None:
 
 def _usage(error: typer.TyperException) -> str | None:
     context = getattr(error, "ctx", None)
+    from automtl_core.run_dir.config import RunConfig  # which is slow to import
+    from automtl_core.settings.faults import nested
+
+    name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
+    if name and (key := nested(name, RunConfig)):
+        return f"it is a setting: --set {key}=VALUE"
     return f"see `{context.command_path} --help`" if context else None
 
 

@@ -48,7 +48,11 @@ def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | 
 
     """
     if kind not in (*PARTS, *NAMED):
-        known = [*NAMED, *PARTS]
+        known, registry = [*NAMED, *PARTS], load_registry()
+        owners = [part for part, (_, of) in NAMED.items() if kind in registry.names(of)]
+        if owners:
+            fix = f"run: automtl settings {owners[0]} {kind}"
+            raise UsageError(f"{kind!r} is the name of a {owners[0]}, not a part of a configuration", fix)
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
     if kind in NAMED and name is None:
         return listings.names(NAMED[kind][1].plural), listings.view_names

@@ -5,10 +5,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import duckdb
-import pandas as pd
 
 from automtl_core.data.new_histories import columns_of, columns_of_outcomes, outcome_of
 from automtl_core.data.raw.sql import literal, numbered, own, quoted
@@ -40,7 +38,7 @@ from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.time_parts import TimePart
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
-from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings, separator_of
+from automtl_datasets.table_settings import ROLES, TableSettings, separator_of
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
@@ -161,14 +159,6 @@ class Table(Dataset):
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
         used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
         return replace(self._file(path, used), named_by={})
-
-    def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-        """Translate labels to numbers, as `rows` does."""
-        if not labelled:
-            return rows
-        raw = {name: self._new_label(rows[name], label) for name, label in self.settings.labels.items()}
-        given = {name: label.given for name, label in self.settings.labels.items() if label.given}
-        return rows.assign(**raw | {name: raw[name].where(raw[other] == 1) for name, other in given.items()})
 
     def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
         chosen = self.settings
@@ -331,13 +321,6 @@ class Table(Dataset):
     def _raw_label(self, name: str) -> str:
         positive = ", ".join(map(literal, self.settings.labels[name].positive))
         return f"CAST({quoted(name)} IN ({positive}) AS INTEGER)" if positive else quoted(name)
-
-    @staticmethod
-    def _new_label(column: "pd.Series[Any]", label: LabelColumn) -> "pd.Series[Any]":
-        """Return numbers, NaN for a missing label."""
-        if not label.positive:
-            return column.astype(float)
-        return column.isin(label.positive).astype(float).where(column.notna())
 
     def _time(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
         """Return SQL for the time of a row, in the first format that reads all of some rows."""

@@ -275,7 +275,10 @@ class TableSettings(DatasetSettings):
 
     def declared(self) -> dict[str, Label]:
         """Return the labels by name, as a dataset declares them."""
-        return {name: Label(name, one.kind, one.after, one.given) for name, one in self.labels.items()}
+        return {
+            name: Label(name, one.kind, one.after, one.given, positive=tuple(one.positive))
+            for name, one in self.labels.items()
+        }
 
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:

@@ -76,10 +76,10 @@ def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
     assert any(part.startswith("member 2/") for part in run.sharing.index)
     predicted = run.predict(shop(20))
     assert predicted.shape == (20, 2)
-    network = run._trained[0].network
+    network = run._trained.network
     members = []
     for member in network.members:
-        run._trained[0].network.forward = member.forward
+        run._trained.network.forward = member.forward
         members.append(run.predict(shop(20))["rating"])
     assert np.allclose(predicted["rating"], np.mean(members, axis=0), atol=1e-5)
 
@@ -133,8 +133,36 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     shutil.copytree(run.path, tmp_path / "skips")
     config = tmp_path / "skips" / "config.yaml"
     config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
-    assert list(automtl.load(tmp_path / "skips").predict(frame).index) == ["a", "b", "d"]
-    assert list(automtl.load(tmp_path / "skips").predict(dict(frame)).index) == [0, 1, 3]
+    with pytest.raises(automtl.AutoMTLError, match="row 2 "):  # the setting is about the files of the run
+        automtl.load(tmp_path / "skips").predict(frame)
+    with pytest.warns(UserWarning, match='skipped faulty rows: 1\nrow 2 .*found "dear"'):
+        assert list(run.predict(frame, bad_rows="skip").index) == ["a", "b", "d"]
+    with pytest.warns(UserWarning, match="row 2 "):
+        assert list(run.predict(dict(frame), bad_rows="skip").index) == [0, 1, 3]
+    with pytest.raises(automtl.AutoMTLError, match="has no effect without skip"):
+        run.predict(frame, max_bad_rows=3)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: automtl.load(None), "run: expected a path, given None"),
+        (lambda: automtl.train(shop(9), ["click"], runs_dir=None), "runs_dir: expected a path"),
+        (lambda: automtl.train(shop(9), ["click"], name=5), "a run cannot be called 5"),
+        (lambda: automtl.train(shop(9), 5), "labels: 5 is not the name of a column"),
+        (lambda: automtl.train(shop(9), [None]), "labels: None is not the name of a column"),
+        (
+            lambda: automtl.train(shop(9), {"click": "regression"}),
+            "'click' has 'regression', which is no ",
+        ),
+        (lambda: automtl.train(shop(9), ["click"], time_budget=-1), "a time limit of -1 seconds"),
+        (lambda: automtl.train(shop(9), "clik"), r"label 'clik' is not a column \(did you mean 'click'\?\)"),
+    ],
+)
+def test_wrong_arguments_have_remedies(call, told, here):
+    with pytest.raises(automtl.AutoMTLError, match=told) as error:
+        call()
+    assert error.value.fix
 
 
 def test_it_is_exported(found, here):

@@ -72,7 +72,7 @@ def _prepared(run):
 def test_a_log_and_lists_give_the_same_predictions(run, tested):
     rows, data = tested
     by_log = run.predict(rows, history=log())
-    made = run._trained[0]
+    made = run._trained
     stored = 1 / (1 + np.exp(-made.predict_logits(data.part("test"))))
     # Prepared rows have another order.
     assert np.allclose(np.sort(by_log.to_numpy(), axis=0), np.sort(stored, axis=0), atol=CLOSE)
@@ -146,7 +146,7 @@ def test_the_exported_graph_equals_the_network(run, tested, tmp_path):
 
     _, data = tested
     run.export(tmp_path / "out")
-    lists = run._trained[0].encoder.decode(data.part("test"))
+    lists = run._trained.encoder.decode(data.part("test"))
     encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
     session = onnxruntime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
     names = {one.name for one in session.get_inputs()}

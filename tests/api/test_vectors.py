@@ -93,7 +93,7 @@ def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run
 def test_a_log_and_prepared_rows_are_predicted_alike(run):
     config = run._folder.config()
     (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
-    part, made = Prepared.open(folder).part("test"), run._trained[0]
+    part, made = Prepared.open(folder).part("test"), run._trained
     stored = 1 / (1 + np.exp(-made.predict_logits(part)))
     latest = rows().nlargest(len(part), "when")
     by_log = run.predict(latest, history=rows())
@@ -123,6 +123,6 @@ def test_new_items_are_predicted_better_with_vectors(tmp_path, monkeypatch):
         part = Prepared.open(data).part("test")
         unseen = part.ids[:, 1] == 0
         assert 0.45 < unseen.mean() < 0.65  # some are new in the validation part
-        logits = run._trained[0].predict_logits(part)
+        logits = run._trained.predict_logits(part)
         found[use] = np.mean([auc(part.labels[unseen, t], logits[unseen, t]) for t in range(3)])
     assert found[True] > found[False] + 0.05

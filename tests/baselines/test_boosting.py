@@ -249,15 +249,15 @@ def test_a_run_learns_and_evaluates_to_the_same_numbers(run):
 def test_new_rows_are_scored(run):
     line, found, folder = run
     pd.DataFrame({"kind": ["k3", "never seen", ""], "size": [0.0, 2.0, None]}).to_csv(folder / "new.csv")
-    line.predict(found.path, folder / "new.csv", folder / "out.csv", [], {})
+    line.predict(found.path, folder / "new.csv", folder / "out.csv", [])
     scores = pd.read_csv(folder / "out.csv")
     assert (scores["click"] > 0.5).tolist() == [False, True, True]
     assert scores["paid"].to_numpy() == pytest.approx([10, 16, 16], abs=1.5)
-    tested = line.measure(found.path, folder / "own.csv", {})
+    tested = line.measure(found.path, folder / "own.csv")
     assert tested.rows == 2000
 
 
 def test_it_is_not_exported(run, tmp_path):
     line, found, _ = run
-    with line.trained(found, {}) as (made, _), pytest.raises(UsageError, match="boosting is not a network"):
-        export(found, made, "torch", tmp_path / "out", "")
+    with pytest.raises(UsageError, match="boosting is not a network"):
+        export(found, line.trained(found), "torch", tmp_path / "out", "")

@@ -120,3 +120,13 @@ def test_a_bare_name_stands_for_what_it_names(automtl: Automtl, here: Path) -> N
     assert (config["space"]["name"], config["space"]["layers"]) == ("desan", 1)
     assert config["strategy"]["candidates"] == 8
     assert config["dataset"]["rows"] == 500
+
+
+def test_remedies_name_settings_and_parts(automtl: Automtl) -> None:
+    ended = automtl("settings", "desan")
+    assert ended.code == 2
+    assert "fix: run: automtl settings space desan" in ended.err
+    ended = automtl("train", "--model", "mmoe", "--epochs", "3")
+    assert ended.code == 2
+    assert "fix: it is a setting: --set training.epochs=VALUE" in ended.err
+    assert "`automtl runs list` shows all" in automtl("show", "runs/nothing").err

@@ -16,6 +16,7 @@ from automtl_core.data.frames import frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
+from automtl_core.dataset.scores import products, scores_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.measuring import metrics_of
@@ -81,10 +82,11 @@ def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(nam
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     said, reading = trained.predict_logits(part), Reading(dataset, path, work)
-    assert write_predictions(trained, reading, work / "out.csv") == (len(said), 0)
+    assert write_predictions(trained, reading, work / "out.csv") == (len(said), [])
     out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
-    assert np.array_equal(out, predictions(trained.tasks, said))
-    assert measure(trained, reading) == (metrics_of(trained.tasks, part.labels, said), len(said), 0)
+    scores = products(scores_of(trained.tasks), predictions(trained.tasks, said))
+    assert np.array_equal(out, scores)
+    assert measure(trained, reading) == (metrics_of(trained.tasks, part.labels, said), len(said), [])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -78,14 +78,13 @@ def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, mo
     line = Workflow(REGISTRY)
     path = line.search(line.job([common(folder, table), SEARCH, {"features": "ids"}]), tmp_path).run
     assert line.evaluate(path).repeats
-    line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [], {})
+    line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [])
     said = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
     assert said.shape == (300, 2)
     assert np.isfinite(said).all()
     monkeypatch.setattr(exported, "ROWS", 50)
     config = path / "config.yaml"
     config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
-    with line.trained(Run.open(path), {}) as (made, _):
-        told = exported.export(Run.open(path), made, "torch", tmp_path / "out", "")
+    told = exported.export(Run.open(path), line.trained(Run.open(path)), "torch", tmp_path / "out", "")
     assert (told.rows, told.real) == (50, False)
     assert told.largest_difference < 1e-5

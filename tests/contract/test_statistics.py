@@ -61,8 +61,8 @@ def test_an_evaluation_repeats_what_the_run_recorded(line, run):
 
 
 def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
-    with line.trained(run, {}) as (made, _):
-        (inputs,) = (m for m in made.network.modules() if isinstance(m, Inputs))
+    made = line.trained(run)
+    (inputs,) = (m for m in made.network.modules() if isinstance(m, Inputs))
     job = Job.resolve(run.config(), REGISTRY)
     prepared = job.prepare()
     _, fitted = prepared.fitted(job.space(prepared).schema)
@@ -72,8 +72,8 @@ def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
 
 @pytest.mark.needs_extra("onnx")
 def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
-    with line.trained(run, {}) as (made, _):
-        assert export(run, made, "onnx", tmp_path / "out", "").largest_difference < 1e-5
+    made = line.trained(run)
+    assert export(run, made, "onnx", tmp_path / "out", "").largest_difference < 1e-5
 
 
 def test_training_rows_read_their_own_fold(line, folder):

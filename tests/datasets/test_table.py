@@ -77,7 +77,11 @@ def test_a_label_counts_only_where_the_given_one_is_one(rows_of: Callable[..., R
         ("f", 1, 1, None),
     ]
     rating = Label("rating", "regression", given="buy")
-    assert found.labels == (Label("click"), Label("buy", after="click", given="click"), rating)
+    assert found.labels == (
+        Label("click", positive=("yes",)),
+        Label("buy", after="click", given="click"),
+        rating,
+    )
 
 
 @pytest.mark.parametrize(("way", "left"), [("keep", [0, 1, 1]), ("drop", [0, 1])])

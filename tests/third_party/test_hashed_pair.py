@@ -113,7 +113,7 @@ def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
     part = run.encoder(load_registry().field_encoders()).encode(frame, labelled=False)
     assert ((part.ids[:, 1] == 0) == frame["user"].isna()).all()
     assert set(part.ids[:, 1]) <= set(range(501))
-    line.predict(path, Path("visits.csv"), Path("out.csv"), [], {})
+    line.predict(path, Path("visits.csv"), Path("out.csv"), [])
     assert len(pd.read_csv("out.csv")) == 2000
 
 
@@ -148,7 +148,7 @@ def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypat
     assert predicted.std() > 0
     frame = frame.drop(columns="click")
     frame.to_csv("new.csv", index=False)
-    line.predict(path, Path("new.csv"), Path("out.csv"), [], {})
+    line.predict(path, Path("new.csv"), Path("out.csv"), [])
     assert pd.read_csv("out.csv")["click"].to_numpy() == pytest.approx(predicted, abs=1e-6)
 
     folder = automtl.load(path).export(tmp_path / "exported")

@@ -39,7 +39,15 @@ class Rejected(NamedTuple):
     """A skipped row of a raw file."""
 
     file: str
+    """The file; empty for a table in memory."""
     fault: Fault
+
+    def __str__(self) -> str:
+        if not self.file:
+            return f"row {self.fault.line - 1} (the first one is 0): {self.fault.reason}"
+        if Path(self.file).suffix == ".parquet":
+            return f"{self.file}: row {self.fault.line}: {self.fault.reason}"
+        return located(self.file, self.fault)
 
 
 def load(

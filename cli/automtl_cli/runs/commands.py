@@ -25,18 +25,21 @@ def predict(
 ) -> None:
     """Predict new rows with the network of a run.
 
-    The input has one column for each field, as `automtl data sample` shows them. Labels are optional, other
-    columns are ignored. Values outside the vocabulary are unseen ids. For a network that reads histories, the
-    events of --history have the columns of the user, the time, the fields and the actions; the rows then have
-    a time too. The output has one row for each input
-    row, in the same order: a probability for each binary task, a number for each regression.
+    The input has one column for each field that the network reads, as `automtl data sample` shows them.
+    Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids. For a
+    network that reads histories, the events of --history have the columns of the user, the time, the fields
+    and the actions; the rows then have a time too. The output has one row for each input row, in the same
+    order, except for rows that --bad-rows skip leaves out: a probability for each binary task, a number for
+    each regression. For a task that counts only if another label is 1, the column `buy_given_click` is the
+    conditional probability, and `click_and_buy` that of both.
     """
     from automtl_cli.runs import new_rows
     from automtl_core.views.outcome import predicted
+    from automtl_core.workflow.new_rows import skippable
 
-    bad = new_rows.faulty(bad_rows, max_bad_rows)
+    most = skippable(bad_rows, max_bad_rows)
     result = new_rows.predict(
-        run, files, output, [name for name in keep.split(",") if name], bad, memory_limit, history
+        run, files, output, [name for name in keep.split(",") if name], most, memory_limit, history
     )
     emit(result, predicted, as_json)
 
@@ -65,11 +68,12 @@ def evaluate(
     """
     from automtl_cli.runs import actions, new_rows
     from automtl_core.views import outcome
+    from automtl_core.workflow.new_rows import skippable
 
     names = None if metrics is None else [name for name in metrics.split(",") if name]
     if files is not None:
-        bad = new_rows.faulty(bad_rows, max_bad_rows)
-        tested = new_rows.measure(run, files, data_dir, bad, names, history)
+        most = skippable(bad_rows, max_bad_rows)
+        tested = new_rows.measure(run, files, data_dir, most, names, history)
         return emit(tested, outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows, history)
     result = actions.workflow(allow_remote=allow_remote).evaluate(run, data_dir, names)

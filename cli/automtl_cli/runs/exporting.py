@@ -24,8 +24,7 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
         raise UsageError(f"--format {form!r} is not a format{near}", "use onnx or torch")
     folder = out or Path("exports") / f"{path.resolve().name}-{form}"
     run = Run.open(path)
-    with actions.workflow().trained(run, {}) as (made, _):
-        return write(run, made, cast(Format, form), folder, card(run))
+    return write(run, actions.workflow().trained(run), cast(Format, form), folder, card(run))
 
 
 def view(result: Exported) -> Section:

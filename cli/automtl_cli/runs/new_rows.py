@@ -5,16 +5,9 @@ from pathlib import Path
 
 from automtl_cli.runs import actions
 from automtl_core.errors import UsageError
-from automtl_core.run_dir.config import Layer
 from automtl_core.workflow.outcomes import Predicted, Tested
 
 DOING = "reading new rows"
-
-
-def faulty(bad_rows: str | None, most: int | None) -> Layer:
-    """Return settings for faulty rows."""
-    given = {"bad_rows": bad_rows, "max_bad_rows": most}
-    return {key: value for key, value in given.items() if value is not None}
 
 
 def predict(
@@ -22,19 +15,19 @@ def predict(
     files: Path,
     output: Path,
     keep: Sequence[str],
-    bad: Layer,
+    most: int | None,
     memory_limit: str | None,
     history: Path | None,
 ) -> Predicted:
     """Write the predictions of a run."""
-    return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad, history)
+    return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, most, history)
 
 
 def measure(
     run: Path,
     files: Path,
     data_dir: Path | None,
-    bad: Layer,
+    most: int | None,
     metrics: Sequence[str] | None,
     history: Path | None,
 ) -> Tested:
@@ -48,7 +41,7 @@ def measure(
         raise UsageError(
             "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
         )
-    return actions.workflow(doing=DOING).measure(run, files, bad, metrics, history)
+    return actions.workflow(doing=DOING).measure(run, files, most, metrics, history)
 
 
 def check_no_input(bad_rows: str | None, most: int | None, history: Path | None) -> None:

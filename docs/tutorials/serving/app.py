@@ -16,7 +16,7 @@ from encode import Encoder, WrongValueError  # noqa: E402  # the code of the exp
 encoder = Encoder(FOLDER / "encoder")
 session = onnxruntime.InferenceSession(FOLDER / "model.onnx")
 inputs = {each.name for each in session.get_inputs()}
-tasks = [task["name"] for task in encoder.content["schema"]["tasks"]]
+scores = [score["name"] for score in json.loads((FOLDER / "scores.json").read_text("utf-8"))]
 columns = list(json.loads((FOLDER / "examples.json").read_text("utf-8")))
 app = FastAPI(title="Predictions of a model of automtl")
 
@@ -38,4 +38,4 @@ def predict(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
     except WrongValueError as wrong:
         raise HTTPException(422, str(wrong)) from wrong
     (predictions,) = session.run(None, {name: arrays[name] for name in inputs})
-    return [dict(zip(tasks, map(float, row), strict=True)) for row in predictions]
+    return [dict(zip(scores, map(float, row), strict=True)) for row in predictions]

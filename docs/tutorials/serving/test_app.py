@@ -1,6 +1,6 @@
 import sys
 
-from app import app, columns, tasks
+from app import app, columns, scores
 from fastapi.testclient import TestClient
 
 client = TestClient(app)
@@ -10,7 +10,7 @@ def test_rows_have_predictions():
     rows = [{}, dict.fromkeys(columns)]
     answer = client.post("/predict", json=rows)
     assert answer.status_code == 200
-    assert [list(each) for each in answer.json()] == [tasks, tasks]
+    assert [list(each) for each in answer.json()] == [scores, scores]
     assert all(0 <= value <= 1 for each in answer.json() for value in each.values())
 
 

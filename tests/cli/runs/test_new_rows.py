@@ -28,7 +28,7 @@ def moved(request, finished, ensembled, here):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     job = Job.resolve(run.config(), load_registry())
-    return here, run.read(Result), expit(predict_logits(job, run, prepared))
+    return here, run.read(Result), expit(predict_logits(job, run, prepared).astype(np.float64))
 
 
 @pytest.mark.parametrize("moved", ["network", "ensemble"], indirect=True)
@@ -40,7 +40,9 @@ def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, m
         "output": "out.csv",
         "rows": len(expected),
         "rejected": 0,
+        "skipped": [],
         "tasks": list(result.test),
+        "scores": {task: f"probability that {task} is 1" for task in result.test},
     }
     lines = (here / "out.csv").read_text().splitlines()
     assert lines[0] == ",".join(result.test)
@@ -80,7 +82,29 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
         f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 faulty row skipped"
     )
     (here / "out.csv").unlink()
+    assert f"skipped: new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.out
     assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
+    config = here / "mine" / "config.yaml"
+    config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
+    assert automtl(*to).code == 65  # the setting is about the files of the run
+
+
+def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_training(
+    automtl, moved, monkeypatch
+):
+    here, _, expected = moved
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "datasets,strategies,balancers,listeners")
+    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    assert ended.code == 0, ended.err
+    lines = (here / "out.csv").read_text().splitlines()[1:]
+    assert np.array_equal([[float(v) for v in line.split(",")] for line in lines], expected)
+    assert automtl("evaluate", "mine", "--input", "new.csv").code == 0
+    assert automtl("export", "mine", "--format", "torch", "--out", "served").code == 0
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
+    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    assert ended.code == 2
+    assert "desan 0" in ended.err
+    assert "disabled by AUTOMTL_DISABLE_PLUGINS" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -96,6 +120,11 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
         (["predict", "mine", "--input", "new.csv"], 2, "Missing option '--output'"),
         (["evaluate", "mine", "--input", "new.csv", "--data-dir", "."], 2, "give one of them"),
         (["evaluate", "mine", "--bad-rows", "skip"], 2, "belong to --input"),
+        (
+            ["predict", "mine", "--input", "new.csv", "--output", "o.csv", "--max-bad-rows", "3"],
+            2,
+            "has no effect without skip",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(automtl, moved, options, code, told):

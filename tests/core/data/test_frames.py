@@ -188,14 +188,27 @@ def test_values_are_as_they_are_declared(frame, told):
 
 def test_faulty_rows_are_left_out_up_to_a_number():
     frame = good(price=["old", 1])
-    rows = frame_rows(shop(bad_rows="skip"), frame)
+    rows = frame_rows(shop(), frame, most=100)
     assert [fault.line for _, fault in rows.rejected] == [1]
     assert len(rows) == 1
     assert next(rows.chunks(5))["user"].tolist() == ["v"]
     with pytest.raises(DataError, match="price: expected a number"):
-        frame_rows(shop(bad_rows="skip", max_bad_rows=0), frame)
+        frame_rows(shop(), frame, most=0)
     with pytest.raises(DataError, match="have no valid rows"):
-        frame_rows(shop(bad_rows="skip"), frame.head(1))
+        frame_rows(shop(), frame.head(1), most=100)
+
+
+def test_the_setting_of_the_dataset_for_its_own_files_does_not_count():
+    with pytest.raises(DataError, match="price: expected a number"):
+        frame_rows(shop(bad_rows="skip"), good(price=["old", 1]))
+
+
+def test_columns_that_are_not_read_may_lack_and_are_not_checked():
+    unread = ["tags", "price"]
+    (rows,) = frame_rows(shop(), good(price=["old", 1]).drop(columns="tags"), unread=unread).chunks(5)
+    assert rows["user"].tolist() == ["u", "v"]
+    assert rows["tags"].tolist() == [[], []]
+    assert rows["price"].isna().all()
 
 
 def test_examples_are_not_modified():

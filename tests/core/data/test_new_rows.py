@@ -109,9 +109,20 @@ def test_faulty_rows_are_an_error_or_are_left_out(file, tmp_path):
     path = file("user,tags,age,price\nu,a,1,1\nv,a,old,1\nw,a,1,2\n")
     with pytest.raises(DataError, match=r"new.csv:3: age: expected a number, found"):
         new_rows(shop(), path, tmp_path).__enter__()
-    with new_rows(shop(bad_rows="skip"), path, tmp_path) as rows:
-        assert [r.fault.line for r in rows.rejected] == [3]
+    with pytest.raises(DataError, match=r"new.csv:3: age"):  # which is about the files of the dataset
+        new_rows(shop(bad_rows="skip"), path, tmp_path).__enter__()
+    with new_rows(shop(), path, tmp_path, most=100) as rows:
+        assert [str(row).partition(": expected")[0] for row in rows.rejected] == ["new.csv:3: age"]
         assert list(frame(rows)["user"]) == ["u", "w"]
+
+
+def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
+    path = file("user,age,price\nu,1,dear\nv,2,1\n")
+    with new_rows(shop(), path, tmp_path, keep=["price"], unread=["tags", "price"]) as rows:
+        read = frame(rows)
+    assert list(read["user"]) == ["u", "v"]
+    assert list(read["tags"]) == [[], []]
+    assert read["price"].isna().all()
 
 
 def test_labels_are_read_where_they_are_asked_for(file, tmp_path):

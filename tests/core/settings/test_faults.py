@@ -1,6 +1,8 @@
 import pytest
 from pydantic import Field, ValidationError
 
+from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.settings.faults import SHOWN, find, remedy, sentences, shown, truths
 from automtl_core.settings.settings import Settings
 
@@ -57,3 +59,8 @@ def test_true_is_no_number():
 def test_values_are_shown_as_in_yaml_and_cut():
     assert [shown(value) for value in (None, True, 1, "a")] == ["null", "true", "1", "'a'"]
     assert shown("x" * 1000) == "'" + "x" * (SHOWN - 1) + "..."
+
+
+def test_a_setting_of_a_part_is_named_in_full():
+    with pytest.raises(UsageError, match=r"epochs is not a setting \(did you mean 'training.epochs'\?\)"):
+        RunConfig.parse({"epochs": 3})

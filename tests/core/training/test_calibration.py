@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.special import logit
 
-from automtl_core.training.calibration import BINS, Bin, calibration, calibration_error
+from automtl_core.dataset.schema import Task
+from automtl_core.training.calibration import (
+    BINS,
+    Bin,
+    calibrated,
+    calibration,
+    calibration_error,
+    log_loss,
+    platt,
+)
 
 
 def test_groups_have_exact_means_of_known_labels():
@@ -32,3 +42,53 @@ def test_the_interval_of_a_share_stays_between_0_and_1():
     low, high = Bin(20, 0.1, 0.0).interval
     assert low == 0
     assert 0.1 < high < 0.2
+
+
+def wrong_logits(rows=20_000):
+    """Return labels, and logits that are twice as sure as they should be, and one too high."""
+    random = np.random.default_rng(1)
+    true = random.normal(size=rows)
+    labels = (random.random(rows) < 1 / (1 + np.exp(-true))).astype(np.float32)
+    return labels, (2 * true + 1).astype(np.float32)
+
+
+def test_platt_scaling_finds_the_two_numbers():
+    labels, logits = wrong_logits()
+    found = platt(labels, logits)
+    assert (found.slope, found.offset) == (pytest.approx(0.5, abs=0.03), pytest.approx(-0.5, abs=0.03))
+    assert found.after < found.before == pytest.approx(log_loss(labels, logits))
+    assert found.undone(found.slope * logits + found.offset) == pytest.approx(logits, abs=1e-5)
+
+
+def test_no_other_numbers_have_a_lower_loss():
+    labels, logits = wrong_logits(500)
+    found = platt(labels, logits)
+    positives = labels.sum()
+    targets = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (500 - positives + 2))
+
+    def loss(numbers):
+        scaled = numbers[0] * logits + numbers[1]
+        return (np.logaddexp(0, scaled) - targets * scaled).mean()
+
+    assert loss((found.slope, found.offset)) <= minimize(loss, (1.0, 0.0)).fun + 1e-9
+
+
+def test_unknown_labels_do_not_count_and_separable_rows_have_finite_numbers():
+    labels = np.array([0, 0, 1, 1, np.nan], np.float32)
+    found = platt(labels, np.array([-1, -2, 1, 2, 500.0]))
+    assert found.rows == 4
+    assert 0 < found.slope < 100
+
+
+def test_the_order_of_rows_is_never_reversed():
+    labels, logits = wrong_logits(500)
+    assert platt(labels, -logits) is None
+
+
+def test_rows_with_different_logits_stay_different():
+    logits = np.array([[1e-7, 5.0], [2e-7, 5.0]], np.float32)
+    labels, wrong = wrong_logits(500)
+    found = calibrated({"click": platt(labels, wrong)}, [Task("click"), Task("like")], logits)
+    assert found[0, 0] < found[1, 0]
+    assert np.array_equal(found[:, 1], [5.0, 5.0])
+    assert calibrated({}, [Task("click"), Task("like")], logits) is logits

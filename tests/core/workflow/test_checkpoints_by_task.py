@@ -30,7 +30,7 @@ def any_gain(monkeypatch):
 def test_copies_are_stored_tested_exported_and_searched_on_from(tmp_path):
     job = make_job(tmp_path, BY_TASK)
     run, prepared = begin(job, tmp_path / "run"), job.prepare()
-    made = Trained.of(job, run)
+    made = Trained.of(run, job.registry)
     assert isinstance(made.network, ByTask)
     assert run.read(Result).copies == len(made.network.networks) > 1
     logits = predict_logits(job, run, prepared)

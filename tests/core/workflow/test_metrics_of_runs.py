@@ -207,7 +207,7 @@ def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path
 
 def test_users_of_new_rows_are_told_apart_by_their_values_in_or_outside_of_the_vocabulary(finished):
     job, run, _ = finished
-    made, rows = Trained.of(job, run), 60
+    made, rows = Trained.of(run, job.registry), 60
     draw = np.random.default_rng(0)
     columns = made.encoder.decode(job.prepare().part("test").some(slice(rows)))
     frame = pd.DataFrame(columns).assign(user_id=[f"new user {k % 4}" for k in range(rows)])

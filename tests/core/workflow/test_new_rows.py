@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from automtl_core.errors import DivergedError
-from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.errors import DivergedError, UsageError
+from automtl_core.workflow.new_rows import Reading, measure, skippable, write_predictions
 from automtl_core.workflow.trained import Trained
 
 from .lines import begin, make_job
@@ -17,7 +17,7 @@ def given(tmp_path_factory):
     """Give what a run made, its dataset, its test rows and a file of them."""
     folder = tmp_path_factory.mktemp("new")
     job = make_job(folder)
-    trained, prepared = Trained.of(job, begin(job, folder / "run")), job.prepare()
+    trained, prepared = Trained.of(begin(job, folder / "run"), job.registry), job.prepare()
     part = prepared.part("test")
     columns = prepared.encoder.decode(part)
     with (folder / "new.csv").open("w", newline="") as file:
@@ -32,9 +32,30 @@ def test_progress_ends_with_all(given, monkeypatch):
     monkeypatch.setattr("automtl_core.workflow.new_rows.CHUNK", 100)  # less than a batch
     told = []
     reading = Reading(dataset, folder / "new.csv", folder, progress=lambda *how: told.append(how))
-    assert write_predictions(trained, reading, folder / "out.csv") == (len(part), 0)
+    assert write_predictions(trained, reading, folder / "out.csv") == (len(part), [])
     assert [stage for stage, _ in told] == ["check", "read", "predict"]
     assert told[-1] == ("predict", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given_on_the_line", "most"),
+    [((None, None), None), (("fail", None), None), (("skip", None), 100), (("skip", 3), 3), (("skip", 0), 0)],
+)
+def test_rows_are_skipped_if_the_command_line_says_so(given_on_the_line, most):
+    assert skippable(*given_on_the_line) == most
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ((None, 3), "no effect without skip"),
+        (("fail", 3), "no effect"),
+        (("skp", None), "did you mean 'skip'"),
+    ],
+)
+def test_a_treatment_without_effect_is_refused(wrong, told):
+    with pytest.raises(UsageError, match=told):
+        skippable(*wrong)
 
 
 def test_what_is_not_finite_is_not_written(given):

@@ -83,7 +83,7 @@ def test_the_run_keeps_them_and_what_it_began_with(whole):
 def test_what_is_used_has_them(whole):
     assert common(str(whole.path), REGISTRY)["training"]["learning_rate"] == 0.007
     made = registry(OVERRIDES)
-    network = Trained.of(Job.resolve(whole.config(), made), whole).network
+    network = Trained.of(whole, made).network
     assert {module.p for module in network.modules() if isinstance(module, Dropout)} == {0.3}
     assert Workflow(made).evaluate(whole.path).repeats
 

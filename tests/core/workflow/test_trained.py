@@ -21,7 +21,7 @@ def test_it_says_what_the_network_said_and_looks_at_no_label(run):
     job, finished = run
     prepared = job.prepare()
     examples = prepared.encoder.decode(prepared.part("test")) | {"click": ["not a label"] * 200}
-    made = Trained.of(job, finished)
+    made = Trained.of(finished, job.registry)
     assert [task.name for task in made.tasks] == ["click", "like", "skip", "hide"]
     found = made.predict_logits(made.encoder.encode(examples, labelled=False))
     assert np.array_equal(found, predict_logits(job, finished, prepared))

@@ -99,7 +99,7 @@ def test_the_network_reads_the_encodings_that_the_search_chose(whole):
     assert whole.config().features.numbers == "bins"
     assert whole.config().training.learning_rate == 0.007
     job = Job.resolve(whole.config(), TUNING)
-    made = Trained.of(job, whole)
+    made = Trained.of(whole, job.registry)
     part = job.prepare().part("test")
     assert np.isfinite(made.predict_logits(part)).all()
     assert any(isinstance(module, Wide) for module in made.network.modules())

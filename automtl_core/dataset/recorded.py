@@ -1,0 +1,123 @@
+"""The format of new examples as a run records it, so that scoring does not need the plugin of the dataset."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Self
+
+import duckdb
+import pandas as pd
+
+from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, reads_of
+from automtl_core.dataset.fields import Label
+from automtl_core.disk.value import Value
+from automtl_core.fields.bag import Bag
+from automtl_core.fields.dense import Dense
+from automtl_core.fields.field import FieldKind
+from automtl_core.fields.sparse import Sparse
+
+SUFFIXES = (".csv", ".tsv")
+"""Endings of delimited files, which may have different separators."""
+
+
+@dataclass(frozen=True)
+class RowFormat(Value):
+    """The format of files and tables of new examples of a dataset, see `Dataset.new_file`."""
+
+    columns: Mapping[str, Column]
+    """Columns of unlabelled examples, in their order."""
+    labelled: Mapping[str, Column]
+    """Columns of labelled examples."""
+    header: bool
+    others: bool
+    """As in `RawFile`."""
+    separators: Mapping[str, str]
+    """Ending of a delimited file -> its separator."""
+    bags: Mapping[str, str]
+    """Column that holds several values -> their separator."""
+    numbers: tuple[str, ...]
+    """Columns of numeric fields."""
+    raw: Mapping[str, Column]
+    """Columns of the raw files, which those of a log of events resemble."""
+    labels: tuple[Label, ...]
+    user: str | None
+    time: str | None
+    time_column: str | None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self | None:
+        """Return the format of a dataset; None if the dataset itself has to convert the rows."""
+        if type(dataset).new_rows is not Dataset.new_rows:
+            return None
+        reads = reads_of(dataset.fields)
+        file = dataset.new_file("rows.csv", labelled=False)
+        return cls(
+            columns=file.columns,
+            labelled=dataset.new_file("rows.csv", labelled=True).columns,
+            header=file.header,
+            others=file.others,
+            separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
+            bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
+            numbers=tuple(name for name, read in reads.items() if read.how == "number"),
+            raw={name: one for each in dataset.files().values() for name, one in each.columns.items()},
+            labels=tuple(dataset.labels),
+            user=dataset.user,
+            time=dataset.time,
+            time_column=dataset.time_column,
+        )
+
+
+class RecordedDataset(Dataset):
+    """A dataset of new examples alone, in a recorded format.
+
+    Args:
+        recorded: The format.
+
+    """
+
+    version = 0
+
+    def __init__(self, recorded: RowFormat) -> None:
+        self.recorded, self.settings = recorded, DatasetSettings()
+
+    @property
+    def fields(self) -> Sequence[FieldKind]:
+        """A field for each column that the fields of the dataset read."""
+        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in self.recorded.bags.items()}
+        kinds |= {name: Dense(name) for name in self.recorded.numbers}
+        return [kinds.get(name) or Sparse(name) for name in self.recorded.columns]
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """The recorded labels."""
+        return self.recorded.labels
+
+    @property
+    def user(self) -> str | None:
+        """The recorded user field."""
+        return self.recorded.user
+
+    @property
+    def time(self) -> str | None:
+        """The recorded time."""
+        return self.recorded.time
+
+    @property
+    def time_column(self) -> str | None:
+        """The recorded time column."""
+        return self.recorded.time_column
+
+    def files(self) -> Mapping[str, RawFile]:
+        """Return one file with the columns of all raw files."""
+        return {"raw": RawFile("", self.recorded.raw)}
+
+    def new_file(self, path: str, labelled: bool) -> RawFile:
+        """Return the recorded format."""
+        one = self.recorded
+        columns = one.labelled if labelled else one.columns
+        separator = one.separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
+        return RawFile(path, columns, one.header, one.others, separator=separator)
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        """Not available: the plugin of the dataset reads its raw files."""
+        raise NotImplementedError
