@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import automtl
+from automtl_core.run_dir.facts import Identity
+from automtl_core.run_dir.run import Run
 
 SETTINGS = {
     "space": {"experts": 2, "embedding_dim": 4, "expert_width": 8, "ops": ["identity", "mlp-8"]},
@@ -133,6 +135,10 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     shutil.copytree(run.path, tmp_path / "skips")
     config = tmp_path / "skips" / "config.yaml"
     config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
+    skips = Run.open(tmp_path / "skips")
+    settings = skips.read(Identity).settings
+    dataset = {**settings["dataset"], "bad_rows": "skip"}
+    skips.write(Identity({**settings, "dataset": dataset}, skips.read(Identity).data))
     with pytest.raises(automtl.AutoMTLError, match="row 2 "):  # the setting is about the files of the run
         automtl.load(tmp_path / "skips").predict(frame)
     with pytest.warns(UserWarning, match='skipped faulty rows: 1\nrow 2 .*found "dear"'):
@@ -146,14 +152,17 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: automtl.load(None), "run: expected a path, given None"),
-        (lambda: automtl.train(shop(9), ["click"], runs_dir=None), "runs_dir: expected a path"),
-        (lambda: automtl.train(shop(9), ["click"], name=5), "a run cannot be called 5"),
-        (lambda: automtl.train(shop(9), 5), "labels: 5 is not the name of a column"),
-        (lambda: automtl.train(shop(9), [None]), "labels: None is not the name of a column"),
+        (lambda: automtl.load(None), "run: expected the path of a folder, given None"),
+        (lambda: automtl.train(shop(9), ["click"], runs_dir=None), "runs_dir: expected the path of a folder"),
+        (lambda: automtl.train(shop(9), ["click"], name=5), "name: expected a text, given 5"),
+        (lambda: automtl.train(shop(9), 5), "labels: expected a list of names of columns, given 5"),
+        (
+            lambda: automtl.train(shop(9), [None]),
+            r"labels: expected a list of names of columns, given \[None\]",
+        ),
         (
             lambda: automtl.train(shop(9), {"click": "regression"}),
-            "'click' has 'regression', which is no ",
+            r"labels\['click'\]: expected a mapping of settings",
         ),
         (lambda: automtl.train(shop(9), ["click"], time_budget=-1), "a time limit of -1 seconds"),
         (lambda: automtl.train(shop(9), "clik"), r"label 'clik' is not a column \(did you mean 'click'\?\)"),

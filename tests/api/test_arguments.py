@@ -31,7 +31,7 @@ WRONG = {
     ),
     "number as key of labels": (search, {"labels": {5: {}}}, "labels: expected"),
     "number as a name": (search, {"name": 5}, "name: expected a text, given 5"),
-    "seconds": (search, {"time_budget": 5}, "time_budget: expected a duration such as '90s'"),
+    "seconds": (search, {"time_budget": [5]}, "time_budget: expected seconds, or a duration such as '90s'"),
     "no folder": (search, {"runs_dir": None}, "runs_dir: expected the path of a folder, given None"),
     "text as a seed": (search, {"seed": "1"}, "seed: expected a whole number, given '1'"),
     "truth as a seed": (search, {"seed": True}, "seed: expected a whole number, given True"),

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
@@ -86,7 +86,11 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
     config = here / "mine" / "config.yaml"
     config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
-    assert automtl(*to).code == 65  # the setting is about the files of the run
+    run = Run.open(here / "mine")
+    settings, data = run.read(Identity).settings, run.read(Identity).data
+    run.write(Identity({**settings, "dataset": {**settings["dataset"], "bad_rows": "skip"}}, data))
+    ended = automtl(*to)
+    assert (ended.code, "expected 17 columns" in ended.err) == (65, True)  # the setting is about raw files
 
 
 def test_scoring_needs_neither_the_plugin_of_the_dataset_nor_those_of_the_training(

@@ -11,7 +11,7 @@ import pytest
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import Decided, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.evaluation import evaluate_run, reachable
 from automtl_core.workflow.job import Job
@@ -50,6 +50,7 @@ def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
     with pytest.raises(ArtifactError, match="its SHA-256 differs from the one in"):
         evaluate_run(job, run, job.prepare())
     run.write(replace(run.read(Result), files=run.sums()))
+    run.write(Decided(run.sums()["architecture.json"]))
     with pytest.raises(ArtifactError, match="do not fit the architecture"):
         evaluate_run(job, run, job.prepare())
 
