@@ -26,9 +26,11 @@ def read_plain(path: Path, limit: int, partly: bool = False) -> bytes:
 
     """
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "not a regular file", str(path))  # reading a pipe may never end
-        content = file.read(limit if partly else limit + 1)
+        # `read` would allocate as many bytes as it may return.
+        content = file.read(min(status.st_size, limit) + (not partly))
     if len(content) > limit:
         raise OSError(0, f"longer than {limit} bytes", str(path))
     return content
