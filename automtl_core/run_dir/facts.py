@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
+from typing_extensions import TypedDict
+
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.value import Value
@@ -106,6 +108,13 @@ class EncodingSearch(Fact):
     encoding_search: EncodingSearchResult
 
 
+class RawOrigin(TypedDict):
+    """The size of a raw file in bytes, and its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Data(Fact):
     """The prepared data of a run, and its origin."""
@@ -116,8 +125,7 @@ class Data(Fact):
     version: int
     """Version of the adapter."""
     settings: dict[str, Any]
-    raw: dict[str, dict[str, Any]]
-    """Raw file -> its size and SHA-256."""
+    raw: dict[str, RawOrigin]
     fingerprint: str
     """Digest of everything that the data depends on."""
     schema: dict[str, Any]

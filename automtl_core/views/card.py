@@ -154,7 +154,8 @@ def _costs(run: Run, result: Result) -> Iterator[str]:
 
 
 def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:
-    yield f"- {SPLITS[data.settings['split']]}"
+    if split := SPLITS.get(str(data.settings.get("split"))):
+        yield f"- {split}"
     yield "- All values that are not in the training rows, and blanks, share one unseen id."
     if any(task.given for task in tasks):
         yield "- Where a task counts only if another label is 1, its metrics are those of such rows."

@@ -34,7 +34,7 @@ READS = {
     "encoder": lambda path: Run.open(path).encoder(REGISTRY.field_encoders()),
     "reports": lambda path: Run.open(path).reports(),
 }
-FILES = ("answers", "architecture", "behaviour", "costs", "decided", "environment", "identity",
+FILES = ("answers", "architecture", "behaviour", "costs", "data", "decided", "environment", "identity",
          "importance", "result", "search", "status", "encoder/encoder")  # fmt: skip
 
 

@@ -88,8 +88,10 @@ def test_a_checkpoint_that_does_not_fit_is_refused(stopped):
 
 def test_other_data_is_refused_and_what_differs_is_named(stopped):
     _, run, prepared = stopped()
-    run.write(replace(run.read(Data), raw={"a.csv": {"sha256": "1"}, "b.csv": {"sha256": "2"}}))
-    now = {**prepared.manifest, "raw": {"a.csv": {"sha256": "3"}, "c.csv": {"sha256": "2"}}}
+    run.write(
+        replace(run.read(Data), raw={name: {"bytes": 1, "sha256": name} for name in ("a.csv", "b.csv")})
+    )
+    now = {**prepared.manifest, "raw": {name: {"bytes": 1, "sha256": "3"} for name in ("a.csv", "c.csv")}}
     check_data(run, now)
     with pytest.raises(ArtifactError) as refused:
         check_data(run, {**now, "fingerprint": "x", "version": 9})
