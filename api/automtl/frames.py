@@ -25,13 +25,13 @@ Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
 FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
-def data_layers(data: object, given: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
+def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
     """Return the layer of the data, and above it the layer of the settings.
 
     Args:
         data: A data frame, or any table that DuckDB reads, such as one of Arrow; a CSV, TSV or Parquet file,
             or a file pattern; the name of a dataset; or a configuration.
-        given: Labels of a table. Empty: the columns that look like labels.
+        labels: Labels of a table. Empty: the columns that look like labels.
         user_settings: Settings, as in a YAML file. With a data frame, `dataset.vectors` and
             `dataset.history.files` may hold data frames in place of file names.
 
@@ -39,17 +39,17 @@ def data_layers(data: object, given: Labels, user_settings: Mapping[str, Any] | 
         UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
 
     """
-    user_settings, labels = user_settings or {}, label_names(given)
+    user_settings, names = user_settings or {}, label_names(labels)
     if isinstance(data, Mapping):
-        return [_without_labels(dict(data), labels), user_settings]
+        return [_without_labels(dict(data), names), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
-        return [_without_labels({"dataset": data}, labels), user_settings]
+        return [_without_labels({"dataset": data}, names), user_settings]
     if isinstance(data, str | Path):
         if Path(data).suffix not in FILES:
-            names = ", ".join(load_registry().names(DATASETS))
-            raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {names}")
-        return _layers_of(peek(str(data)), labels, user_settings)
-    return _layers_of(peek(str(written(data))), labels, _with_files(user_settings))
+            known = ", ".join(load_registry().names(DATASETS))
+            raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
+        return _layers_of(peek(str(data)), names, user_settings)
+    return _layers_of(peek(str(written(data))), names, _with_files(user_settings))
 
 
 def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer]:
