@@ -48,8 +48,9 @@ def find(model: type[BaseModel], where: str, path: Path) -> Place:
 
 def nested(name: str, model: Any) -> str | None:
     """Return the key of the setting that has a name in a part of a model, such as `training.epochs`."""
-    keys = [find(model, "", [part, name]) for part in _fields(model)]
-    return next((at.key for at in keys if at.annotation is not None and at.key.endswith(f".{name}")), None)
+    parts = {part: find(model, "", [part]).annotation for part in _fields(model)}
+    keys = (f"{part}.{name}" for part, of in parts.items() if name in getattr(of, "model_fields", ()))
+    return next(keys, None)
 
 
 def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]) -> Iterator[str]:

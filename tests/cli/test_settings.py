@@ -40,7 +40,7 @@ def test_the_settings_of_a_space(automtl: Automtl) -> None:
     assert found["settings"][0] == {
         "name": "embedding_dim",
         "default": 16,
-        "takes": "a whole number from 1",
+        "takes": "a whole number from 1 to 4096",
         "tuned": "",
         "description": "Embedding dimension d: the length of the vector of each id.",
     }

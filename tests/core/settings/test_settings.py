@@ -211,7 +211,7 @@ CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "root": (
         {"sed": 1},
         "sed is not a setting (did you mean 'seed'?)",
-        "a configuration takes: data_dir, dataset, decisions, device, ",
+        "a configuration takes: calibrate, data_dir, dataset, decisions, device, ",
     ),
     "component": (
         {"space": 3},
