@@ -183,13 +183,11 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
         whole = [bool(mine.all()) for mine in known]
         for predictor, tally in zip(group, found, strict=True):
             codes = predictor.codes(chunk)
-            if any(whole):  # counted once for all tasks with all labels
-                tally.rows[whole] += np.bincount(codes, minlength=predictor.size)
+            shared = np.bincount(codes, minlength=predictor.size)  # of all tasks without missing labels
             for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
                 at, values = (codes, column) if whole[t] else (codes[mine], column[mine])
+                tally.rows[t] += shared if whole[t] else np.bincount(at, minlength=predictor.size)
                 tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
-                if not whole[t]:
-                    tally.rows[t] += np.bincount(at, minlength=predictor.size)
     return found
 
 
