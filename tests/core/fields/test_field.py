@@ -23,7 +23,7 @@ class Length(FieldEncoder):
 def test_a_learner_of_nothing_encodes_chunks_of_columns_in_their_order():
     learner = Learner({"a": Read("text"), "b": Read("number")}, Length())
     learner.see({})
-    chunk = {"text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
+    chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
     assert learner.learn(None) == Length()
     assert learner.encode(chunk).tolist() == [3, 1]
     assert not learner.constant

@@ -23,7 +23,12 @@ def test_an_evaluation_says_whether_it_repeats() -> None:
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
-    found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, 3, 1)
-    assert texts(outcome.tested(found)) == ["4,000 rows; 3 faulty rows skipped"]
-    written = outcome.predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, ("click", "like")))
+    found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
+    assert texts(outcome.tested(found)) == [
+        "4,000 rows; 2 faulty rows skipped",
+        "skipped: line 3",
+        "skipped: line 9",
+    ]
+    scores = {"click": "probability of click", "like": "probability of like"}
+    written = outcome.predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, (), ("click", "like"), scores))
     assert [block.text for block in written.blocks] == ["out.csv: 12 rows of click, like"]
