@@ -27,6 +27,7 @@ from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, ReadsFitted
+from automtl_core.modules.meta import meta
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.sharing import Sharing
@@ -189,7 +190,7 @@ class SearchSpace(ABC, Configured[S]):
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating weights."""
         if not self._choices:  # for a space without choices, another build is cheap
-            with torch.device("meta"):
+            with meta():
                 self._choices = self.supernet().choices()
         return dict(self._choices)
 
@@ -247,7 +248,7 @@ class SearchSpace(ABC, Configured[S]):
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of the derived network, without weights. Raises as `network` does."""
-        with torch.device("meta"):
+        with meta():
             network = self.network(architecture)
         return cost_of(hollow(network), blank_features(self.schema, _CPU))
 
@@ -303,7 +304,7 @@ class SearchSpace(ABC, Configured[S]):
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
         """Return the choices of the derived network with their decisions, without computation."""
         choose = Fixing(architecture.decisions, {})
-        with torch.device("meta"):
+        with meta():
             self.build(choose)
         return choose.asked
 
@@ -329,7 +330,7 @@ class SearchSpace(ABC, Configured[S]):
             ops = question.candidates.items()
             costs[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
 
-        with torch.device("meta"):
+        with meta():
             supernet = self.supernet().eval()
         hollow(supernet)
         for question in supernet.questions.values():

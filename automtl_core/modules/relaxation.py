@@ -43,7 +43,7 @@ class Relaxation(ABC):
     def start(self, choice: Choice) -> Tensor:
         """Return the initial logits of a choice, [C] or [n]."""
         if isinstance(choice, OneOf):
-            return LOGIT_STD * torch.randn(len(choice.options))
+            return torch.empty(len(choice.options)).normal_(std=LOGIT_STD)
         return torch.zeros(len(choice.options))
 
     @abstractmethod

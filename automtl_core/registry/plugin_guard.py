@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
+from automtl_core.modules.meta import meta
 from automtl_core.registry.door import plugin_code
 
 ROWS = 2
 """Number of rows in the trial call of an op."""
+LARGE = 1 << 20
+"""Product of the sizes of an op's input and output beyond which the trial call avoids real weights."""
 
 
 class SuppliedOp:
@@ -51,10 +54,10 @@ class SuppliedOp:
         return made
 
     def _try(self, in_dim: int, out_dim: int) -> None:
-        """Call an op once, on the meta device or, if that fails, with real weights."""
+        """Call an op once with real weights; a large one on the meta device, if that works."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             try:
-                with torch.device("meta"):
+                with meta() if in_dim * out_dim > LARGE else torch.device("cpu"):
                     out: object = self._made(in_dim, out_dim, 0.0).eval()(torch.zeros(ROWS, in_dim))
             except PluginError:
                 raise

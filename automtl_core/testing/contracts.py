@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from automtl_core.data.fitting import fitted
 from automtl_core.data.raw.find import find
 from automtl_core.dataset.dataset import Dataset
@@ -16,6 +14,7 @@ from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.fields.field import FieldKind, Read
+from automtl_core.modules.meta import meta
 from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import (
     BALANCERS,
@@ -152,7 +151,7 @@ def _check_space_for(subject: Subject, settings: Settings, schema: Schema, work_
     try:
         space = made_class(schema, settings, registry.op, registry.history_encoder)
         _, space.fitted = fitted(sample_part(schema, 200, seed=3), schema)
-        with torch.device("meta"):
+        with meta():
             network = space.supernet().network
     except UsageError as error:
         raise NotSupportedError(str(error)) from None

@@ -20,7 +20,8 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
-from automtl_core.modules.cost import ROWS, blank_features
+from automtl_core.modules.cost import ROWS, blank_features, hollow
+from automtl_core.modules.meta import meta
 from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
@@ -409,14 +410,15 @@ def _is_default(key: str, path: str, value: Any) -> bool:
 
 def _network_problem(space: SearchSpace) -> str | None:
     """Return the fault of the network that a space builds, or None; the check needs no weights."""
-    with torch.device("meta"), torch.no_grad():
+    with meta():
         supernet = space.supernet()
-        if not isinstance(supernet.network, nn.Module):
-            return f"build returns {type(supernet.network).__name__}, expected a torch.nn.Module"
-        try:
-            out: object = supernet.eval()(blank_features(space.schema, torch.device("meta")))
-        except Exception:
-            return None  # perhaps only because the meta device has no values; training shows other errors
+    if not isinstance(supernet.network, nn.Module):
+        return f"build returns {type(supernet.network).__name__}, expected a torch.nn.Module"
+    try:
+        with torch.no_grad():
+            out: object = hollow(supernet.eval())(blank_features(space.schema, torch.device("cpu")))
+    except Exception:
+        return None  # perhaps only because its weights have no values; training shows other errors
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
     wanted = [ROWS, len(space.schema.tasks)]
     return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
@@ -15,6 +13,7 @@ from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
+from automtl_core.modules.meta import meta
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, NewRows, Result, Search
@@ -59,7 +58,7 @@ def plan(job: Job, prepared: Prepared) -> Plan:
 def _plan(job: Job, prepared: Prepared) -> Plan:
     space = job.checked(prepared)
     points = {GIVEN: job.fixed_architecture(space)} if job.config.strategy is None else space.landmarks()
-    with torch.device("meta"):
+    with meta():
         supernet = space.supernet()
     rows = {name: len(prepared.part(name)) for name in PARTS}
     parameters = sum(p.numel() for p in supernet.parameters())

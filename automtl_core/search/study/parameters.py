@@ -9,11 +9,11 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.derive import FixedGate, Fixing
+from automtl_core.modules.meta import meta
 from automtl_core.ops import Candidates
 from automtl_core.settings.domain import Search
 from automtl_core.space import SearchSpace
@@ -83,7 +83,7 @@ def suggested_architecture(
 ) -> Architecture:
     """Return the architecture that a trial suggests, in its canonical form; arguments of `Suggesting`."""
     choose = Suggesting(trial, options)
-    with torch.device("meta"):
+    with meta():
         space.build(choose)
     unasked: dict[str, Decision] = {
         name: () if isinstance(choice, AnyOf) else choice.options[0]
