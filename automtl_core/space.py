@@ -107,7 +107,7 @@ class SearchSpace(ABC, Configured[S]):
         self._op = op
         self._encoder = encoder
         self._asked: dict[str, None] = {}
-        self._choices: dict[str, Choice] = {}  # filled by the first call
+        self._choices: dict[str, Choice] | None = None  # until the first call
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
@@ -189,7 +189,7 @@ class SearchSpace(ABC, Configured[S]):
 
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating weights."""
-        if not self._choices:  # for a space without choices, another build is cheap
+        if self._choices is None:
             with meta():
                 self._choices = self.supernet().choices()
         return dict(self._choices)

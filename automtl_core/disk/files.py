@@ -2,8 +2,10 @@
 
 import errno
 import os
+import platform
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,8 @@ from automtl_core.errors import RunExistsError, StorageError
 
 SCRATCH = ".automtl."
 LOCK = ".lock"
+HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""Short name of this machine; several may write into one folder of a network."""
 ATTEMPTS = 100
 """Number of attempts, each with a new name, to acquire the lock of a scratch folder."""
 STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
@@ -55,9 +59,10 @@ def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
         StorageError: writing failed; an existing file at `path` is unchanged.
 
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.draft")
     try:
         with _storage_errors(path):
+            _remove_drafts_of(path)
             yield draft
             _sync_file(draft)
             if keep is not None and path.exists():
@@ -72,7 +77,7 @@ def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Yield an empty hidden folder in `parent`, which is created if it does not exist; remove it afterwards.
 
-    Folders of killed processes are removed first: their locks were released with the process.
+    Folders of killed processes are removed first.
 
     Raises:
         RunExistsError: `parent` is not writable.
@@ -81,7 +86,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(parent)
+        remove_stale(parent)
         lock = _held_lock(parent)
     except OSError as error:
         raise RunExistsError(
@@ -116,9 +121,11 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
         draft = folder / path.name
         draft.mkdir()
         yield draft
-        for file in draft.rglob("*"):
-            if file.is_file():
-                _sync_file(file)
+        for inside in (*draft.rglob("*"), draft):
+            if inside.is_dir():
+                _sync_folder(inside)
+            elif inside.is_file():
+                _sync_file(inside)
         try:
             draft.replace(path)
         except OSError as error:
@@ -140,6 +147,26 @@ def _storage_errors(path: Path) -> Iterator[None]:
             "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "free some space and try again"
         )
         raise StorageError(f"{path}: cannot be written: {error.strerror}", remedy) from error
+
+
+def _remove_drafts_of(path: Path) -> None:
+    """Remove drafts of a file from processes of this machine that do not exist any more."""
+    start = f".{path.name}.{HOST}."
+    for entry in os.scandir(path.parent):
+        if entry.name.startswith(start) and entry.name.endswith(".draft"):
+            process = entry.name.removeprefix(start).removesuffix(".draft")
+            if process.isdecimal() and not _runs(int(process)):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def remove_drafts(folder: Path) -> None:
@@ -169,7 +196,8 @@ def _held_lock(parent: Path) -> FileLock:
     )
 
 
-def _remove_stale(parent: Path) -> None:
+def remove_stale(parent: Path) -> None:
+    """Remove scratch folders of killed processes, whose locks were released with the process."""
     for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
         with suppress(Timeout), FileLock(lock, timeout=0, fallback_to_soft=False):
             shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)

@@ -1,7 +1,9 @@
 """A safe subset of YAML: no tags, no aliases, no duplicate keys, limited size."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +51,18 @@ def parse_yaml(text: str, where: str) -> Any:
 
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with further checks
+        return deepcopy(_loaded(text))
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
         problem = getattr(error, "problem", None) or type(error).__name__
         raise UsageError(f"{place}: not valid YAML: {problem}", "correct it") from None
+
+
+@lru_cache(maxsize=8)
+def _loaded(text: str) -> Any:
+    """Return the content of a YAML text; a run reads its configuration again and again."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with further checks
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Values: frozen dataclasses that are written as JSON, and read back with type checks."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,7 +31,7 @@ class Value:
 
         """
         try:
-            found: Self = TypeAdapter(cls).validate_python(value)
+            found: Self = _adapter(cls).validate_python(value)
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"])) or "all of it"
@@ -38,6 +39,11 @@ class Value:
                 f"{where}: damaged, or of another version: {place}: {fault['msg']}", "restore it from a copy"
             ) from None
         return found
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _plain(value: Any) -> Any:

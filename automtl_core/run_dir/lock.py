@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from automtl_core.disk.files import LOCK, remove_drafts
+from automtl_core.disk.files import LOCK, remove_drafts, remove_stale
 from automtl_core.errors import ArtifactError, RunInUseError
 
 
@@ -26,6 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise in_use(folder) from None
     try:
         remove_drafts(folder)
+        remove_stale(folder.absolute().parent)
         yield
     finally:
         lock.release()

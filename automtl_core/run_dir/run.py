@@ -58,8 +58,8 @@ from automtl_core.training.metrics import Metrics
 F = TypeVar("F", bound=Fact)
 FORMAT = 1
 """Format version of the facts of a run."""
-SUMMED = ("architecture.json", "weights.safetensors")
-"""Files whose SHA-256 is in result.json."""
+SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibration.json")
+"""Files that decide the predictions; result.json holds the SHA-256 of those that exist."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
 """The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
@@ -198,13 +198,25 @@ class Run:
         path = self.path / f"{kind.file}.json"
         if not path.exists():
             raise ArtifactError(f"{path}: not there", self.way_on())
+        if path.name in SUMMED:
+            self._check(path.name)
         document = read_signed(path, FORMAT, "restore it from a copy, or begin another run")
         del document["format"]
         return kind.from_json(document, path)
 
     def has(self, kind: type[Fact]) -> bool:
-        """Return whether the run has a fact."""
-        return (self.path / f"{kind.file}.json").exists()
+        """Return whether the run has a fact.
+
+        Raises:
+            ArtifactError: it is missing, and the result was made with it.
+
+        """
+        path = self.path / f"{kind.file}.json"
+        if path.exists():
+            return True
+        if path.name in SUMMED:
+            self._check(path.name)
+        return False
 
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
@@ -347,11 +359,13 @@ class Run:
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of the files recorded in result.json."""
-        return {name: str(sha256(self.path / name)) for name in SUMMED}
+        sums = {name: sha256(self.path / name) for name in SUMMED}
+        return {name: digest for name, digest in sums.items() if digest is not None}
 
     def _check(self, name: str) -> None:
-        """Check that a file equals the one recorded in the result, if there is a result."""
-        if self.has(Result) and sha256(self.path / name) != self.read(Result).files.get(name):
+        """Check that a file equals the one recorded in the result, if there is a result that names it."""
+        recorded = self.read(Result).files.get(name) if self.has(Result) else None
+        if recorded is not None and sha256(self.path / name) != recorded:
             raise ArtifactError(
                 f"{self.path / name}: its SHA-256 differs from the one in {self.path / 'result.json'}",
                 "restore it from a copy",

@@ -156,6 +156,9 @@ def fit(
         problem = job.problem(prepared)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
+        if run.has(Result):  # a process was killed between training and test
+            remove_folder(run.path / TRIALS)
+            return run.read(Result)
         recorder = Recorder(run, listener)
         searched = problem
         if recorder.stage != "train":

@@ -1,0 +1,62 @@
+"""Runs commands in forks of one process, with planned faults."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SERVER = Path(__file__).with_name("server.py")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a command."""
+
+    code: int
+    """Exit code; negative for the number of a signal."""
+    out: str
+    err: str
+    points: Sequence[str]
+    """Names of the points that were reached; empty for a process that was killed."""
+    seconds: float
+    cpu: float
+    late: bool
+    """Whether it was killed because it did not end."""
+
+
+class Harness:
+    """A server of forks."""
+
+    def __init__(self) -> None:
+        self._server: Any = subprocess.Popen(
+            [sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, folder: Path, *words: str, **others: Any) -> Ended:
+        """Run a command in a folder, and wait for its end; `others` are keys of a request."""
+        [ended] = self.together(folder, [words], **others)
+        return ended
+
+    def together(self, folder: Path, commands: Sequence[Sequence[str]], **others: Any) -> list[Ended]:
+        """Run commands side by side in a folder, and wait for their ends."""
+        optional: dict[str, Any] = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
+        optional |= {"environment": {}, "path": [], **others}
+        requests = [{**optional, "folder": str(folder), "words": words} for words in commands]
+        print(json.dumps(requests), file=self._server.stdin, flush=True)
+        return [Ended(**answer) for answer in json.loads(self._server.stdout.readline())]
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.stdin.close()
+        self._server.stdout.close()
+        self._server.wait()
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """Return a new copy of a folder; an older one is replaced."""
+    shutil.rmtree(to, ignore_errors=True)
+    return Path(shutil.copytree(folder, to, symlinks=True))

@@ -1,0 +1,80 @@
+"""Stages: a subject with the folder before its command, and what the undisturbed command writes."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .harness import Ended, Harness, copied
+from .subjects import Subject, product, write_inputs
+
+BUG = "this is a bug of automtl"
+TRACEBACK = "Traceback (most recent call last)"
+numbers = itertools.count()
+
+
+class Stage:
+    """A subject that can be disturbed again and again.
+
+    Args:
+        harness: Runs the commands.
+        subject: The command.
+        scratch: A folder for copies.
+
+    """
+
+    def __init__(self, harness: Harness, subject: Subject, scratch: Path) -> None:
+        self.harness, self.subject = harness, subject
+        self._scratch = scratch
+        self._start = scratch / f"start {next(numbers)}"
+        self._start.mkdir()
+        write_inputs(self._start)
+        for words in subject.prepare:
+            ended = harness.run(self._start, *words)
+            assert ended.code == 0, ended.err
+        folder = self.fresh()
+        self.whole = self.disturbed(folder)
+        assert self.whole.code == 0, self.whole.err
+        self.wanted = product(folder, subject.products)
+        assert self.wanted
+
+    def fresh(self) -> Path:
+        """Return the folder as it is before the command; the last one is gone."""
+        return copied(self._start, self._scratch / "folder")
+
+    def disturbed(self, folder: Path, **fault: Any) -> Ended:
+        """Run the command with a fault; keys of a request."""
+        return self.harness.run(folder, *self.subject.words, **fault)
+
+    def lost(self, folder: Path, **others: Any) -> str | None:
+        """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.
+
+        A run that does not exist yet is begun again.
+        """
+        subject = self.subject
+        ended = self.harness.run(folder, *subject.again, **others)
+        if ended.code == 66 and subject.again != subject.words and not (folder / "runs/a").exists():
+            ended = self.harness.run(folder, *subject.words, **others)
+        if ended.code:
+            return f"it does not go on, code {ended.code}: {ended.err[-400:]}"
+        differ = different(self.wanted, product(folder, subject.products))
+        hidden = [path for path in folder.rglob(".*") if path.name != ".lock"]
+        if differ or hidden:
+            return f"other files: {differ}; drafts: {[str(path.relative_to(folder)) for path in hidden]}"
+        return None
+
+
+def different(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
+    """Return the names of the files that differ, or that only one has."""
+    return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
+
+
+def unclear(ended: Ended) -> str | None:
+    """Return the fault of how a command ended that could not succeed: it has to say so, in its own words."""
+    if ended.late:
+        return "it does not end"
+    if BUG in ended.err or TRACEBACK in ended.err:
+        return f"a traceback: {ended.err[-600:]}"
+    if ended.code and "error: " not in ended.err:
+        return f"code {ended.code} without a message: {ended.err[-200:]}"
+    return None

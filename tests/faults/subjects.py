@@ -1,0 +1,132 @@
+"""Commands that are disturbed, and the data, settings and files that belong to them."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROWS = 240
+CONFIG = """\
+dataset: {name: table, files: d.csv, sparse: [user, item], labels: [click, buy]}
+data_dir: .
+features: ids
+training: {epochs: 4, batch_size: 64, min_positives: 1}
+"""
+SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 1, ops: [identity, mlp-8]}\n"
+STRATEGIES = {
+    "pd-darts": "epochs: 4, steps: 15, rounds: 1, resamples: 5, rung_epochs: 1",
+    "one-shot": "epochs: 4, steps: 15, rounds: 1, random: 3, mutations: 2, resamples: 5, rung_epochs: 1",
+    "random": "candidates: 4, rung_epochs: 1",
+    "darts": "epochs: 2",
+    "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",
+}
+"""Built-in strategies, with settings that let a search end within a second."""
+VOLATILE = (
+    "log.txt", "status.json", "costs.json", "environment.json", "behaviour.json", "study.journal", ".lock",
+    "compare.csv", "compare.md", "report.html", "checkpoint.safetensors", "checkpoint.before.safetensors",
+)  # fmt: skip
+"""Files that hold times, or that a disturbed command may write once more."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A command that is disturbed.
+
+    Args:
+        name: Its name in the table of docs/reliability.md.
+        words: The command.
+        again: The command that goes on after it was killed.
+        prepare: Commands before it.
+        products: What it writes, below its folder.
+
+    """
+
+    name: str
+    words: Sequence[str]
+    again: Sequence[str]
+    prepare: Sequence[Sequence[str]] = ()
+    products: Sequence[str] = ("runs",)
+
+
+def _search(strategy: str) -> Subject:
+    words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
+    return Subject(
+        f"search {strategy}",
+        words,
+        ("search", "--resume", "runs/a"),
+        [("data", "prepare", "table", "--config", "train.yaml")],
+    )
+
+
+TRAIN = ("train", "--model", "mmoe", "--config", "train.yaml", "--name", "a", "--seed", "1")
+PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
+COMPARE = (
+    "compare",
+    "--models",
+    "shared-bottom,mmoe",
+    "--config",
+    "train.yaml",
+    "--seeds",
+    "1",
+    "--out",
+    "cmp",
+)
+PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
+EXPORT = ("export", "runs/a", "--out", "out")
+EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
+REPORT = ("report", "runs/a", "--out", "out.html")
+
+SUBJECTS = {
+    subject.name: subject
+    for subject in (
+        *map(_search, STRATEGIES),
+        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE]),
+        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"]),
+        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"]),
+        Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
+        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"]),
+        Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"]),
+    )
+}
+
+
+def write_inputs(folder: Path) -> None:
+    """Write the data and the settings of all subjects."""
+    draw = random.Random(0)
+    lines = ["user,item,click,buy"]
+    for _ in range(ROWS):
+        user, item = draw.randint(0, 19), draw.randint(0, 9)
+        click = draw.random() < 0.2 + 0.6 * ((user + item) % 3 == 0)
+        lines.append(f"u{user},i{item},{click:d},{click and draw.random() < 0.5:d}")
+    (folder / "d.csv").write_text("\n".join(lines) + "\n")
+    (folder / "train.yaml").write_text(CONFIG)
+    for name, settings in STRATEGIES.items():
+        strategy = f"strategy: {{name: {name}, {settings}}}\n"
+        (folder / f"{name}.yaml").write_text(CONFIG + SPACE + strategy)
+
+
+def product(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return the digest of each file that a command wrote, but for those that hold times."""
+    found = {}
+    for name in names:
+        paths = sorted((folder / name).rglob("*")) if (folder / name).is_dir() else [folder / name]
+        for path in paths:
+            if path.is_file() and path.name not in VOLATILE:
+                content = path.read_bytes()
+                if path.name == "compare.json":
+                    content = json.dumps(_timeless(json.loads(content))).encode()
+                found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _timeless(value: Any) -> Any:
+    """Return a JSON value without times, and without digests of what holds them."""
+    if isinstance(value, dict):
+        timed = ("sha256", "rows_per_second")
+        return {
+            key: _timeless(item) for key, item in value.items() if key not in timed and "seconds" not in key
+        }
+    return [_timeless(item) for item in value] if isinstance(value, list) else value

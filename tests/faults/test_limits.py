@@ -1,0 +1,121 @@
+"""Little disk, little memory, no permission, and two processes in one folder."""
+
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .programme import tried
+from .stage import Stage, unclear
+
+KIB = 1 << 10
+MIB = 1 << 20
+COMMANDS = (
+    "search pd-darts",
+    "search random",
+    "train",
+    "compare",
+    "data prepare",
+    "predict",
+    "export",
+    "report",
+)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None:
+    """Every write beyond a size fails from some point on, as on a full disk."""
+    subject = stage(name)
+    points = len(subject.whole.points)
+
+    def fault(case: tuple[int, int]) -> str | None:
+        folder = subject.fresh()
+        at, size = case
+        ended = subject.disturbed(folder, plan={"at": at, "do": "full", "number": size})
+        if ended.code not in (0, 73, 74):
+            return f"ended with {ended.code}: {ended.err[-500:]}"
+        return unclear(ended) or subject.lost(folder)
+
+    cases = [(1 + points * part // 4, size) for part in range(4) for size in (0, 500, 4 * KIB)]
+    tried("limits of file sizes", cases, 1 if name == "train" else 0, fault, name)
+
+
+@pytest.mark.parametrize("name", ["train", "data prepare", "predict", "compare"])
+def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
+    subject = stage(name)
+
+    def fault(mebibytes: int) -> str | None:
+        folder = subject.fresh()
+        ended = subject.disturbed(folder, limits={"RLIMIT_DATA": mebibytes * MIB})
+        if ended.code not in (0, 71):
+            return f"ended with {ended.code}: {ended.err[-500:]}"
+        return unclear(ended) or subject.lost(folder)
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // KIB
+    cases = [used // 2 + 40 * n for n in range(1, 12, 2)]
+    tried("limits of memory", cases, 0, fault, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["search random", "train", "compare", "data prepare", "predict", "export", "report"]
+)
+def test_a_folder_without_permission(stage: Callable[[str], Stage], name: str) -> None:
+    subject = stage(name)
+
+    def fault(which: str) -> str | None:
+        folder = subject.fresh()
+        folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+        for path in folders:
+            path.chmod(0o555)
+        ended = subject.disturbed(folder, plain=True)
+        for path in folders:
+            path.chmod(0o755)
+        if ended.code not in (66, 73, 74):
+            return f"ended with {ended.code}: {ended.err[-500:]}"
+        return unclear(ended) or subject.lost(folder)
+
+    tried("folders without permission", ["read only"], 1 if name == "train" else 0, fault, name)
+
+
+@pytest.mark.parametrize("name", ["search random", "train", "compare", "data prepare", "predict", "export"])
+def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -> None:
+    subject = stage(name)
+    words = subject.subject.words
+
+    def fault(seed: int) -> str | None:
+        folder = subject.fresh()
+        ends = subject.harness.together(folder, [words, words])
+        for ended in ends:
+            if ended.code not in (0, 73, 75) or unclear(ended):
+                return f"ended with {ended.code}: {ended.err[-400:]}"
+        if all(ended.code for ended in ends):
+            return f"both ended with errors: {ends[0].err[-300:]} | {ends[1].err[-300:]}"
+        return subject.lost(folder) if name in ("compare", "data prepare") else None
+
+    tried("two processes, one folder", range(9), 1 if name == "train" else 0, fault, name)
+
+
+@pytest.mark.parametrize("name", ["search pd-darts", "train", "data prepare", "predict"])
+def test_the_same_bytes_elsewhere(stage: Callable[[str], Stage], tmp_path: Path, name: str) -> None:
+    subject = stage(name)
+
+    def fault(case: str) -> str | None:
+        folder = subject.fresh()
+        environment, _, place = case.partition(" in ")
+        if place:
+            folder = folder.rename(tmp_path / place)
+        pairs = dict([environment.split("=")]) if environment else {}
+        ended = subject.disturbed(folder, environment=pairs)
+        return ended.err[-300:] if ended.code else subject.lost(folder)
+
+    cases = [
+        "",
+        " in à b'c",
+        "LC_ALL=de_DE.UTF-8",
+        "LC_ALL=C",
+        "PYTHONHASHSEED=7",
+        "COLUMNS=20",
+        "TZ=Asia/Tokyo",
+    ]
+    tried("the same bytes: again, in other folders, locales, time zones", cases, 0, fault, name)
