@@ -1,6 +1,6 @@
 """Values: frozen dataclasses that are written as JSON, and read back with type checks."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Self
@@ -31,7 +31,7 @@ class Value:
 
         """
         try:
-            found: Self = _adapter(cls).validate_python(value)
+            found: Self = _adapter(cls).validate_python(value)  # type: ignore[arg-type]
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"])) or "all of it"
@@ -42,8 +42,9 @@ class Value:
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    return adapter
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,9 @@
 """Fault points: where a process reads, writes or steps, and what happens there.
 
-A point is each opening of a file for writing, each rename, removal, new folder and fsync below one folder, and
-each event of training. They are seen by an audit hook and by two replaced functions, so that the program
-itself knows nothing of them. Writes by libraries that are not Python, such as DuckDB, are no points: kills at
-random times reach them.
+A point is each opening of a file for writing, each rename, removal, new folder and fsync below one folder,
+and each event of training. They are seen by an audit hook and by two replaced functions, so that the
+program itself knows nothing of them. Writes by libraries that are not Python, such as DuckDB, are no points:
+kills at random times reach them.
 """
 
 import os

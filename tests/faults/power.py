@@ -1,7 +1,7 @@
 """What a power failure leaves: changes that no fsync has brought to the disk are lost, in part.
 
-The model is that of journalled file systems: operations on folders reach the disk in their order, the content of
-files at any time. An fsync of a file or folder brings its content, or its entries, and all operations
+The model is that of journalled file systems: operations on folders reach the disk in their order, the content
+of files at any time. An fsync of a file or folder brings its content, or its entries, and all operations
 before it to the disk.
 """
 

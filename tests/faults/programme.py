@@ -1,7 +1,7 @@
 """The programme: rows of docs/reliability.md, and the number of cases that are tried, held and lost.
 
-`make faults` sets AUTOMTL_FAULTS to a file: all cases are tried, and each test appends its counts to this file.
-Otherwise a test tries a few cases, at equal distances.
+`make faults` sets AUTOMTL_FAULTS to a file: all cases are tried, and each test appends its counts to this
+file. Otherwise a test tries a few cases, at equal distances.
 """
 
 import json

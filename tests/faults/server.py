@@ -1,9 +1,9 @@
 """A process that has imported automtl once, and forks a child for each command: commands need no imports.
 
-It reads a list of requests as one line of JSON, runs them side by side, and answers with a list of their ends. A
-request has the `words` of the command, its `folder`, `environment`, `path` of modules and `limits`, the `plan` of
-a fault, a `mutant`, and the `seconds` after which it is killed. Its output goes into pipes, which no limit of
-files concerns.
+It reads a list of requests as one line of JSON, runs them side by side, and answers with a list of their
+ends. A request has the `words` of the command, its `folder`, `environment`, `path` of modules and `limits`, the
+`plan` of a fault, a `mutant`, and the `seconds` after which it is killed. Its output goes into pipes, which
+no limit of files concerns.
 """
 
 import ctypes
@@ -23,9 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PACKAGES = (
-    "automtl_core", "automtl_cli", "automtl_strategies", "automtl_desan", "automtl_baselines", "automtl_datasets",
-)  # fmt: skip
+PACKAGES = ("core", "cli", "strategies", "desan", "baselines", "datasets")
+"""Packages of automtl, without the start of their names."""
 LIBRARIES = ("torch._dynamo", "duckdb", "pandas", "optuna", "typer.main", "rich.console")
 """Libraries that functions import."""
 PATIENCE = 120
@@ -38,8 +37,8 @@ def imported() -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     for name in PACKAGES:
-        package = importlib.import_module(name)
-        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+        package = importlib.import_module(f"automtl_{name}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 with suppress(ImportError):
                     importlib.import_module(module.name)
@@ -54,7 +53,7 @@ def child(request: dict[str, Any], pipes: Mapping[str, int]) -> None:
     os.dup2(pipes["out"], 1)
     os.dup2(pipes["err"], 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
     os.environ.update(request["environment"])
     sys.path[:0] = request["path"]
     os.chdir(folder)

@@ -51,33 +51,19 @@ class Subject:
     products: Sequence[str] = ("runs",)
 
 
-def _search(strategy: str) -> Subject:
-    words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
-    return Subject(
-        f"search {strategy}",
-        words,
-        ("search", "--resume", "runs/a"),
-        [("data", "prepare", "table", "--config", "train.yaml")],
-    )
-
-
 TRAIN = ("train", "--model", "mmoe", "--config", "train.yaml", "--name", "a", "--seed", "1")
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
-COMPARE = (
-    "compare",
-    "--models",
-    "shared-bottom,mmoe",
-    "--config",
-    "train.yaml",
-    "--seeds",
-    "1",
-    "--out",
-    "cmp",
-)
+COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
 EXPORT = ("export", "runs/a", "--out", "out")
 EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
 REPORT = ("report", "runs/a", "--out", "out.html")
+
+
+def _search(strategy: str) -> Subject:
+    words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
+    return Subject(f"search {strategy}", words, ("search", "--resume", "runs/a"), [PREPARE])
+
 
 SUBJECTS = {
     subject.name: subject
@@ -126,7 +112,6 @@ def _timeless(value: Any) -> Any:
     """Return a JSON value without times, and without digests of what holds them."""
     if isinstance(value, dict):
         timed = ("sha256", "rows_per_second")
-        return {
-            key: _timeless(item) for key, item in value.items() if key not in timed and "seconds" not in key
-        }
+        kept = {key: item for key, item in value.items() if key not in timed and "seconds" not in key}
+        return {key: _timeless(item) for key, item in kept.items()}
     return [_timeless(item) for item in value] if isinstance(value, list) else value

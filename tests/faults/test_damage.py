@@ -56,8 +56,12 @@ DAMAGES = (flip, flip, flip, cut, blank, delete, swap)
 def files(folder: Path, part: str) -> Iterator[Path]:
     """Yield the files of a run or of prepared data that are read."""
     for path in sorted((folder / part).rglob("*")):
-        if path.is_file() and path.name not in UNREAD and path.stat().st_size:
+        if is_damageable(path) and path.name not in UNREAD:
             yield path
+
+
+def is_damageable(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", READS)
@@ -101,13 +105,7 @@ def test_an_unfinished_run(stage: Callable[[str], Stage], name: str) -> None:
     def fault(seed: int) -> str | None:
         draw, folder = random.Random(seed), subject.fresh()
         subject.disturbed(folder, plan={"at": last, "do": "kill"})
-        path = draw.choice(
-            [
-                path
-                for path in sorted((folder / "runs/a").rglob("*"))
-                if path.is_file() and path.stat().st_size
-            ]
-        )
+        path = draw.choice([path for path in sorted((folder / "runs/a").rglob("*")) if is_damageable(path)])
         damage = draw.choice(DAMAGES)
         damage(path, draw)
         ended = subject.harness.run(folder, *subject.subject.again)

@@ -66,7 +66,7 @@ def test_damage_is_never_loaded_as_something_else(tmp_path):
     path = tmp_path / "s"
     save_state(path, STATE)
     content = path.read_bytes()
-    draw = random.Random(0)  # noqa: S311
+    draw = random.Random(0)
     for _ in range(300):
         place, bit = draw.randrange(len(content)), draw.randrange(8)
         path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
