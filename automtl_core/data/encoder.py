@@ -146,7 +146,13 @@ class Encoder:
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
         return found
 
-    def save(self, folder: Path, vectors: bool = True, unread: Collection[str] = ()) -> None:
+    def save(
+        self,
+        folder: Path,
+        vectors: bool = True,
+        unread: Collection[str] = (),
+        as_texts: Collection[str] = (),
+    ) -> None:
         """Write the encoder to a folder; existing files of fields are not overwritten.
 
         These are hard links if the file system supports them, since they are never modified.
@@ -155,6 +161,8 @@ class Encoder:
             folder: The folder.
             vectors: Whether pretrained vectors are written too; an exported graph contains them.
             unread: Columns that the network does not read, for the encoder of an export, which fills them.
+            as_texts: Columns whose floats are texts such as "1.0", for the encoder of an export; in others
+                an integral float is an integer.
 
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,6 +177,8 @@ class Encoder:
         content: dict[str, Any] = {"schema": self.schema.to_json(), "fields": fields}
         if unread:
             content["unread"] = list(unread)
+        if as_texts:
+            content["as_texts"] = list(as_texts)
         write_signed(folder / FILE, FORMAT, content)
 
     @classmethod

@@ -4,11 +4,11 @@ import errno
 import os
 import platform
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 from filelock import FileLock, Timeout
 
@@ -183,9 +183,7 @@ def _held_lock(parent: Path) -> FileLock:
 
     """
     for _ in range(ATTEMPTS):
-        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
-        folder.rmdir()  # only its unique name is used; it must not exist before its lock
-        lock = FileLock(folder.with_name(folder.name + LOCK), timeout=0, fallback_to_soft=False)
+        lock = FileLock(parent / f"{SCRATCH}{token_hex(8)}{LOCK}", timeout=0, fallback_to_soft=False)
         try:
             lock.acquire()
         except Timeout:
@@ -199,7 +197,7 @@ def _held_lock(parent: Path) -> FileLock:
 def remove_stale(parent: Path) -> None:
     """Remove scratch folders of killed processes, whose locks were released with the process."""
     for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
-        with suppress(Timeout), FileLock(lock, timeout=0, fallback_to_soft=False):
+        with suppress(Timeout, OSError), FileLock(lock, timeout=0, fallback_to_soft=False):
             shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)
             lock.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -36,7 +36,7 @@ from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
-from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.facts import Data, NewRows
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import CPU
 from automtl_core.training.learner import Learner
@@ -109,7 +109,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False), made.scaling
     )
     with publish_folder(folder) as draft:
-        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread)
+        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=_as_texts(run))
         code = source(made.encoder.fields.values())
         (draft / "encode.py").write_text(f"{SPDX}\n{code}", encoding="utf-8")
         (draft / "example.py").write_text(f"{SPDX}\n{_source(f'example_{form}.txt')}", encoding="utf-8")
@@ -125,6 +125,13 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
         (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
+
+
+def _as_texts(run: Run) -> Sequence[str]:
+    """Return the columns that `predict` reads as any text, in which "1.0" and "1" are different values."""
+    if not run.has(NewRows):
+        return ()
+    return [name for name, column in run.read(NewRows).recorded.columns.items() if column.kind == "text"]
 
 
 Runs = Callable[[Mapping[str, Tensor]], np.ndarray]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -139,24 +139,29 @@ def read_encoder(value: Mapping[str, Any], path: Path, kinds: Kinds) -> FieldEnc
     return kinds[kind].from_json(settings, path, kinds)
 
 
-def encode(name: str, encoder: FieldEncoder, columns: Any) -> Any:
-    """Return the ids or numbers of a field from columns by name; raises `WrongValueError` with the column."""
+def encode(name: str, encoder: FieldEncoder, columns: Any, as_texts: Sequence[str] = ()) -> Any:
+    """Return the ids or numbers of a field from columns by name; raises `WrongValueError` with the column.
+
+    Floats in the columns `as_texts` are not converted to integers.
+    """
     column, taken = name, []
     try:
         for column, how in encoder.reads(name).items():
-            taken.append(READ[how](columns[column]))
+            exact = how == "texts" and column in as_texts
+            taken.append(texts(columns[column], exact) if exact else READ[how](columns[column]))
         return encoder.encode(*taken)
     except WrongValueError as wrong:
         wrong.column = column
         raise
 
 
-def texts(values: Values) -> list[str]:
-    """Return values as text, [B]: see `text`; integral numbers have no decimal point."""
-    # `tolist` would print single-precision numbers in double precision.
-    single = getattr(values, "dtype", None) == np.float32
-    plain = list(values) if single or not hasattr(values, "tolist") else values.tolist()
-    found = [value if type(value) is str else text(whole(value)) for value in plain]
+def texts(values: Values, exact: bool = False) -> list[str]:
+    """Return values as text, [B]: see `text`; integral numbers have no decimal point, unless `exact`."""
+    if getattr(values, "dtype", None) == np.float32:
+        plain = list(np.asarray(values))  # `tolist` would print them in double precision
+    else:
+        plain = values.tolist() if hasattr(values, "tolist") else values
+    found = [value if type(value) is str else text(value if exact else whole(value)) for value in plain]
     if None in found:
         row = found.index(None)
         raise WrongValueError(row, plain[row], "is not one value", "give one text or integer for each row")
@@ -202,7 +207,10 @@ def event_columns(history: Mapping[str, Any]) -> list[str]:
 
 
 def event_lists(
-    history: Mapping[str, Any], encoders: "Mapping[str, FieldEncoder]", columns: Any
+    history: Mapping[str, Any],
+    encoders: "Mapping[str, FieldEncoder]",
+    columns: Any,
+    as_texts: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the events of B examples, one after the other, the earliest first.
 
@@ -213,6 +221,7 @@ def event_lists(
         encoders: Field -> its encoder.
         columns: The columns of `event_columns`: lists with one entry for each event, the earliest first; and
             those of the shared fields.
+        as_texts: As for `encode`.
 
     Returns:
         The number of events of each example [B], ids [E, F], outcomes [E, A], ages [E], and the values of the
@@ -227,14 +236,14 @@ def event_lists(
         name: [value for one, count in zip(of, counts, strict=True) for value in one[len(one) - count :]]
         for name, of in held.items()
     }
-    raw = {
-        name: (_of_events(column, flat, counts, texts), texts(columns[name]))
-        for name, column in zip(history["shared"], names[:shared], strict=True)
-    }
+    raw: dict[str, tuple[Any, list[str]]] = {}
+    for name, column in zip(history["shared"], names[:shared], strict=True):
+        read = partial(texts, exact=name in as_texts)
+        raw[name] = _of_events(column, flat, counts, read), read(columns[name])
     pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
     for encoder in encoders.values():
-        if (column := encoder.of_column()) in raw:
-            pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[column]))
+        if (of := encoder.of_column()) in raw:
+            pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[of]))
     ids, values = ([pair[n] for pair in pairs] for n in (0, 1))
     done = [_of_events(name, flat, counts, _outcomes) for name in names[shared : shared + outcomes]]
     events, rows = int(counts.sum()), len(counts)
@@ -477,7 +486,8 @@ class Encoder:
         """
         rows, schema = len(next(iter(columns.values()))), self.content["schema"]
         columns = {**columns, **{name: [None] * rows for name in self.content.get("unread", ())}}
-        found = {name: encode(name, self.fields[name], columns) for name in self.fields}
+        as_texts = self.content.get("as_texts", ())
+        found = {name: encode(name, self.fields[name], columns, as_texts) for name in self.fields}
         single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
         dense = [found[f["name"]] for f in schema["dense"]]
         inputs: dict[str, np.ndarray] = {
@@ -488,7 +498,7 @@ class Encoder:
             starts, values = found[name]
             inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
         for history in schema.get("histories", ()):
-            counts, ids, outcomes, ages, values = event_lists(history, self.fields, columns)
+            counts, ids, outcomes, ages, values = event_lists(history, self.fields, columns, as_texts)
             known = np.ones(len(ages), bool)
             events = {"ids": ids.astype(np.int64), "outcomes": outcomes, "ages": ages, "known": known}
             for part, array in events.items():

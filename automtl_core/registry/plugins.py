@@ -10,6 +10,7 @@ import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -65,8 +66,13 @@ def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:
 
 
 def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
-    """Return name and version of a distribution, whose metadata may be damaged."""
-    dist: Any = point.dist
+    """Return name and version of the distribution of a plugin."""
+    return _named(point.dist)
+
+
+@lru_cache(maxsize=64)
+def _named(dist: Any) -> tuple[str, str]:
+    """Return name and version of a distribution, whose metadata may be damaged; each access parses it."""
     try:
         return dist.name or "unknown", dist.version or "unknown"
     except Exception:

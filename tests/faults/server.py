@@ -1,7 +1,7 @@
 """A process that has imported automtl once, and forks a child for each command: commands need no imports.
 
 It reads a list of requests as one line of JSON, runs them side by side, and answers with a list of their
-ends. A request has the `words` of the command, its `folder`, `environment`, `path` of modules and `limits`, the
+ends. A request has the `words` of the command, its `folder`, `environment`, `limits` and modules' `path`, the
 `plan` of a fault, a `mutant`, and the `seconds` after which it is killed. Its output goes into pipes, which
 no limit of files concerns.
 """
@@ -25,8 +25,11 @@ from typing import Any
 
 PACKAGES = ("core", "cli", "strategies", "desan", "baselines", "datasets")
 """Packages of automtl, without the start of their names."""
-LIBRARIES = ("torch._dynamo", "duckdb", "pandas", "optuna", "typer.main", "rich.console")
-"""Libraries that functions import."""
+LIBRARIES = (
+    "torch._dynamo", "torch.export", "duckdb", "pandas", "optuna", "typer.main", "rich.console",
+    "vl_convert", "onnx", "onnxscript", "onnxruntime",
+)  # fmt: skip
+"""Libraries that functions import, as far as they are installed."""
 PATIENCE = 120
 """Seconds after which a child is killed, unless a request says otherwise."""
 

@@ -55,11 +55,12 @@ class Stage:
         ended = self.harness.run(folder, *subject.again, **others)
         if ended.code == 66 and subject.again != subject.words and not (folder / "runs/a").exists():
             ended = self.harness.run(folder, *subject.words, **others)
-        if ended.code:
+        complete = not different(self.wanted, product(folder, subject.products))
+        if ended.code and not (ended.code == 73 and complete):  # it was killed when all was written
             return f"it does not go on, code {ended.code}: {ended.err[-400:]}"
-        differ = different(self.wanted, product(folder, subject.products))
         hidden = [path for path in folder.rglob(".*") if path.name != ".lock"]
-        if differ or hidden:
+        if not complete or hidden:
+            differ = different(self.wanted, product(folder, subject.products))
             return f"other files: {differ}; drafts: {[str(path.relative_to(folder)) for path in hidden]}"
         return None
 

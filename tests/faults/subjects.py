@@ -41,6 +41,7 @@ class Subject:
         again: The command that goes on after it was killed.
         prepare: Commands before it.
         products: What it writes, below its folder.
+        share: Share of the cases of other commands that are tried, of a slow one.
 
     """
 
@@ -49,6 +50,7 @@ class Subject:
     again: Sequence[str]
     prepare: Sequence[Sequence[str]] = ()
     products: Sequence[str] = ("runs",)
+    share: float = 1.0
 
 
 TRAIN = ("train", "--model", "mmoe", "--config", "train.yaml", "--name", "a", "--seed", "1")
@@ -70,11 +72,11 @@ SUBJECTS = {
     for subject in (
         *map(_search, STRATEGIES),
         Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE]),
-        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"]),
+        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.5),
         Subject("data prepare", PREPARE, PREPARE, (), ["prepared"]),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
-        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"]),
-        Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"]),
+        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.2),
+        Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.5),
     )
 }
 

@@ -12,8 +12,8 @@ from .programme import tried
 from .stage import Stage, unclear
 from .subjects import SUBJECTS
 
-MOST = 24
-"""Largest number of points of a command at which it is killed: of several hundred, some at equal distances."""
+MOST = 28
+"""Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search one-shot", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")
 Staged = Callable[[str], Stage]
@@ -21,7 +21,7 @@ Staged = Callable[[str], Stage]
 
 def some(subject: Stage, most: int) -> list[int]:
     """Return numbers of points of a subject, from 1, at equal distances."""
-    points = len(subject.whole.points)
+    points, most = len(subject.whole.points), max(1, round(most * subject.subject.share))
     return [1 + n * points // most for n in range(most)] if points > most else list(range(1, points + 1))
 
 
@@ -53,7 +53,8 @@ def test_at_random_times(stage: Staged, name: str) -> None:
                 ended = subject.harness.run(folder, *words, seconds=draw.random() * subject.whole.seconds)
         return subject.lost(folder)
 
-    tried("SIGKILL at random times, up to three in a run", range(10), 0, fault, name)
+    seeds = range(round(12 * subject.subject.share))
+    tried("SIGKILL at random times, up to three in a run", seeds, 0, fault, name)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
@@ -85,7 +86,8 @@ def test_power_failure(stage: Staged, name: str) -> None:
         return subject.lost(folder)
 
     few = 1 if name == "train" else 0
-    tried("power failures: changes that were not synchronised are lost", range(25), few, fault, name)
+    seeds = range(round(28 * subject.subject.share))
+    tried("power failures: changes that were not synchronised are lost", seeds, few, fault, name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

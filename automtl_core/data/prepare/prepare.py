@@ -26,7 +26,7 @@ from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, 
 from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
 from automtl_core.dataset.derive_schema import schema_of
 from automtl_core.dataset.schema import FieldForm, Pretrained, Schema, SparseField, Task
-from automtl_core.disk.files import publish_folder
+from automtl_core.disk.files import publish_folder, remove_stale
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.encode import FieldEncoder
@@ -79,6 +79,7 @@ def prepare(
     path, kinds = prepared_root / f"{name}-{digest[:12]}", kinds_of(map(type, dataset.fields))
     for root in (prepared_root, elsewhere):
         if root is not None and (root / path.name).exists():
+            remove_stale(prepared_root)
             return Prepared.open(root / path.name, reused=True)
     opened = workshop(data_dir, prepared_root, memory_limit)
     with publish_folder(path, same_content=True) as draft, opened as (db, work_dir):

@@ -83,6 +83,8 @@ def test_integers_that_no_float_holds_stay_as_they_are():
 
 def test_truth_values_fractions_and_times_are_written_as_duckdb_writes_them():
     assert texts([True, False, 1, 0.5]) == ["1", "0", "1", "0.5"]
+    assert texts([1.0, 0.5, None], exact=True) == ["1.0", "0.5", ""]
+    assert texts(pd.Series([0.1, 2.0], dtype="float32")) == ["0.1", "2"]
     assert texts(np.array([True, False])) == ["1", "0"]
     assert texts(pd.Series(pd.to_datetime(["2024-01-31"]))) == ["2024-01-31 00:00:00"]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import logit
+from scipy.stats import binomtest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.training.calibration import (
@@ -36,6 +37,13 @@ def test_true_probabilities_are_calibrated_and_wrong_ones_are_not():
     inside = [one.interval[0] <= one.predicted <= one.interval[1] for one in true]
     assert sum(inside) >= BINS - 2
     assert calibration_error(true) < 0.01 < 0.1 < calibration_error(wrong)
+
+
+@pytest.mark.parametrize(("rows", "positives"), [(20, 0), (20, 20), (1, 1), (7, 3), (1000, 12)])
+def test_the_interval_is_that_of_wilson(rows, positives):
+    expected = binomtest(positives, rows).proportion_ci(method="wilson")
+    found = Bin(rows, 0.1, positives / rows).interval
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_the_interval_of_a_share_stays_between_0_and_1():
