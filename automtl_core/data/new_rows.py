@@ -25,7 +25,7 @@ from automtl_core.data.raw.load import Rejected, load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, reading
 from automtl_core.dataset.history import History
-from automtl_core.disk.files import publish_file, scratch_folder
+from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 
 MEMORY = "256MiB"
@@ -202,6 +202,7 @@ def check_output(path: Path) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent}: no such folder", "create the folder first, or give another one")
     if os.path.lexists(path):
+        remove_stale(path.parent)  # of a process that was killed after it wrote the file
         raise RunExistsError(f"{path}: exists already, and is not replaced", "choose another --output")
 
 
