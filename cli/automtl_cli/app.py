@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import automtl_core
-from automtl_cli import options
+from automtl_cli import completion, options
 from automtl_cli.config.app import config_app
 from automtl_cli.data.app import data_app
 from automtl_cli.doctor.app import doctor
@@ -54,10 +54,10 @@ def root(
 
 @app.command()
 def search(
-    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [desan].")] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Search strategy [pd-darts].")] = None,
+    space: options.Space = None,
+    strategy: options.Strategy = None,
     ensemble: options.Ensemble = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
     allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
@@ -80,6 +80,7 @@ def search(
             "--from",
             metavar="RUN",
             help="Warm start: run whose decisions and weights the search begins with.",
+            autocompletion=completion.runs,
         ),
     ] = None,
     name: options.RunName = None,
@@ -138,6 +139,7 @@ def train(
             "--model",
             metavar="MODEL",
             help="Hand-designed model such as mmoe, or a run whose architecture is retrained.",
+            autocompletion=completion.models,
         ),
     ] = None,
     pick: Annotated[
@@ -165,7 +167,7 @@ def train(
             help="Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
         ),
     ] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
     allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
@@ -224,9 +226,10 @@ def compare(
             metavar="MODEL,...",
             help="Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
             "MODEL+BALANCER adds a balancer.",
+            autocompletion=completion.models,
         ),
     ],
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
     allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
@@ -324,7 +327,12 @@ def explain_settings(
         ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Name of the space, strategy, dataset or balancer.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Name of the space, strategy, dataset or balancer.",
+            autocompletion=completion.components,
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:

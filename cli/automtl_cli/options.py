@@ -5,18 +5,46 @@ from typing import Annotated
 
 import typer
 
+from automtl_cli import completion
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 """Options for help, and its maximum width."""
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.")]
-Dataset = Annotated[str, typer.Argument(metavar="NAME", help="Name of a dataset.")]
+Run = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.", autocompletion=completion.runs),
+]
+Dataset = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Name of a dataset.", autocompletion=completion.names("datasets")),
+]
+Space = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Search space [desan].", autocompletion=completion.names("spaces")),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Search strategy [pd-darts].", autocompletion=completion.names("strategies")
+    ),
+]
+DatasetName = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", metavar="NAME", help="Dataset [synthetic].", autocompletion=completion.names("datasets")
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Folder of the raw files [$AUTOMTL_DATA/DATASET or data/DATASET]."),
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Preset, a named set of settings: quick, paper, ... [default]."),
+    typer.Option(
+        metavar="NAME",
+        help="Preset, a named set of settings: quick, paper, ... [default].",
+        autocompletion=completion.names("presets"),
+    ),
 ]
 File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in a YAML file.")]
 Settings = Annotated[
@@ -25,6 +53,7 @@ Settings = Annotated[
         "--set",
         metavar="A.B=VALUE",
         help="One setting, such as training.epochs=20; repeatable.",
+        autocompletion=completion.settings,
     ),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed of the run [0].")]
@@ -43,7 +72,13 @@ RunsDir = Annotated[
     Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", help="Folder that holds all runs.")
 ]
 Resume = Annotated[
-    Path | None, typer.Option("--resume", metavar="RUN", help="Run to continue from its last checkpoint.")
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Run to continue from its last checkpoint.",
+        autocompletion=completion.runs,
+    ),
 ]
 Anyway = Annotated[
     bool,

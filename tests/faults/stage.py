@@ -56,7 +56,7 @@ class Stage:
         if ended.code == 66 and subject.again != subject.words and not (folder / "runs/a").exists():
             ended = self.harness.run(folder, *subject.words, **others)
         complete = not different(self.wanted, product(folder, subject.products))
-        if ended.code and not (ended.code == 73 and complete):  # it was killed when all was written
+        if ended.code and not (ended.code in (2, 73) and complete):  # it was killed when all was done
             return f"it does not go on, code {ended.code}: {ended.err[-400:]}"
         hidden = [path for path in folder.rglob(".*") if path.name != ".lock"]
         if not complete or hidden:

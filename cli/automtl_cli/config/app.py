@@ -20,10 +20,10 @@ Model = Annotated[
 
 @config_app.command()
 def show(
-    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [desan].")] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Search strategy [pd-darts].")] = None,
+    space: options.Space = None,
+    strategy: options.Strategy = None,
     model: Model = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,

@@ -1,16 +1,13 @@
 """The command `automtl doctor`. As in `app`, it imports slow modules itself."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from automtl_cli import options
 from automtl_cli.output import emit
 
 
 def doctor(
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
-from automtl_cli import options
+from automtl_cli import completion, options
 
 runs_app = typer.Typer(rich_markup_mode=None, help="List, show, compare and remove runs.")
 
-Several = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
+Several = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Folders of runs.", autocompletion=completion.runs),
+]
 
 
 @runs_app.command("list")
