@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check bench docs release-check version
+.PHONY: demo test check faults audit bench docs release-check version
 
 # Networks are small here: several threads would take longer than one.
 DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -25,6 +25,16 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --quiet -n auto --dist loadfile
+
+# Tries the promises of docs/reliability.md, and writes its table; quarter of an hour on two cores.
+faults: .venv/dev
+	rm -f .faults.jsonl
+	start=$$(date +%s); AUTOMTL_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/pytest --quiet tests/faults -n 2 --dist load; code=$$?; \
+	$(BIN)/python tests/faults/table.py .faults.jsonl $$(($$(date +%s) - start)) && exit $$code
+
+# Asks for known vulnerabilities of the installed packages; needs the network.
+audit: .venv/release
+	$(BIN)/pip-audit --skip-editable
 
 # The short form of the benchmarks; run it on an idle machine.
 bench: .venv/dev
