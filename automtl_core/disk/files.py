@@ -98,8 +98,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         folder.mkdir()
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        file.unlink(missing_ok=True)
+        _remove(folder, file)
         lock.release()
 
 
@@ -198,8 +197,14 @@ def remove_stale(parent: Path) -> None:
     """Remove scratch folders of killed processes, whose locks were released with the process."""
     for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
         with suppress(Timeout, OSError), FileLock(lock, timeout=0, fallback_to_soft=False):
-            shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)
-            lock.unlink(missing_ok=True)
+            _remove(lock.with_name(lock.name.removesuffix(LOCK)), lock)
+
+
+def _remove(folder: Path, lock: Path) -> None:
+    """Remove a scratch folder, then its lock, without which nobody would remove the rest of the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        lock.unlink(missing_ok=True)
 
 
 def _sync_file(path: Path) -> None:

