@@ -188,7 +188,7 @@ class Result(Fact):
     flops_per_row: int
     validation: Mapping[str, TaskMetrics]
     files: dict[str, str]
-    """SHA-256 of architecture.json and weights.safetensors."""
+    """SHA-256 of the files that decide predictions, by name."""
     test: Mapping[str, TaskMetrics] | None = None
     """Test metrics; None until the network is tested."""
     reachable: dict[str, float | None] | None = None

@@ -156,6 +156,7 @@ def fit(
         problem = job.problem(prepared)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
+        run.encoder(job.registry.field_encoders())  # raises where it is damaged: the run could not predict
         if run.has(Result):  # a process was killed between training and test
             remove_folder(run.path / TRIALS)
             return run.read(Result)

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from automtl_core.disk import files
-from automtl_core.disk.files import publish_folder, scratch_folder, write_atomic
+from automtl_core.disk.files import HOST, publish_folder, scratch_folder, write_atomic
 from automtl_core.errors import RunExistsError, StorageError
 
 
@@ -98,6 +98,37 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     assert len(list(tmp_path.glob(".*/large"))) == 1
     with scratch_folder(tmp_path) as folder:
         assert sorted(tmp_path.iterdir()) == [folder, folder.with_name(folder.name + ".lock")]
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED_WRITING = """
+import os, sys
+from pathlib import Path
+from automtl_core.disk.files import publish_file
+with publish_file(Path(sys.argv[1])) as draft:
+    draft.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_draft_of_a_killed_process_is_removed_by_the_next_and_no_other_draft_is(tmp_path):
+    path = tmp_path / "out.csv"
+    subprocess.run([sys.executable, "-c", KILLED_WRITING, path], check=False)
+    [draft] = tmp_path.iterdir()
+    others = [draft.with_name(draft.name.replace(HOST, "0" * 8)), tmp_path / f".out.csv.{HOST}.1.draft"]
+    for other in others:  # of another machine, and of a process that exists
+        other.touch()
+    write_atomic(path, b"whole")
+    assert sorted(tmp_path.iterdir()) == sorted([*others, path])
+
+
+def test_a_folder_that_cannot_be_removed_keeps_its_lock_for_the_next_clean_up(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, scratch_folder(tmp_path) as folder:
+        patch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+        (folder / "rest").touch()
+    assert len(list(tmp_path.iterdir())) == 2
+    with monkeypatch.context() as patch:
+        files.remove_stale(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,18 +1,22 @@
 """A run directory is made once, and one process at a time works in it."""
 
+import errno
+import logging
 import shutil
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Identity, without_places
+from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_core.training.calibration import Platt
 from automtl_core.workflow.pipeline import start
 
 CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
@@ -49,9 +53,10 @@ import sys, time
 from pathlib import Path
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Identity, without_places
+from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, without_places
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_core.training.calibration import Platt
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
@@ -167,6 +172,35 @@ def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
     path.write_text(path.read_text().replace("29", "28"))
     with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
         run.encoder()
+
+
+FACTS = [
+    (Calibration({"click": Platt(1.5, 0.1, 100, 0.5, 0.4)}), Calibration()),
+    (Search(overrides={"training": {"epochs": 3}}), Search()),
+]
+
+
+@pytest.mark.parametrize(("fact", "other"), FACTS, ids=["calibration", "search"])
+def test_a_fact_that_decides_predictions_is_neither_lost_nor_exchanged(tmp_path, fact, other):
+    kind, path = type(fact), tmp_path / "run" / f"{fact.file}.json"
+    with create(tmp_path / "run") as run:
+        run.write(fact)
+        run.write(Result(1, 10, 5, 7, {}, run.sums()))
+        assert run.read(kind) == fact
+        run.write(other)
+        with pytest.raises(ArtifactError, match=rf"{path.name}: its SHA-256 differs"):
+            run.read(kind)
+        path.unlink()
+        with pytest.raises(ArtifactError, match=rf"{path.name}: its SHA-256 differs"):
+            run.has(kind)
+
+
+def test_a_log_on_a_full_disk_prints_nothing(tmp_path, monkeypatch, capfd):
+    with create(tmp_path / "run"):
+        [handler] = [one for one in logging.getLogger("automtl").handlers if type(one).__name__ == "_Log"]
+        monkeypatch.setattr(handler, "format", Mock(side_effect=OSError(errno.ENOSPC, "no space")))
+        logging.getLogger("automtl").error("lost")
+    assert capfd.readouterr().err == ""
 
 
 def test_an_architecture_that_was_edited_during_the_training_is_refused(tmp_path):
