@@ -17,7 +17,7 @@ from automtl_core.modules.meta import meta
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, NewRows, Result, Search
-from automtl_core.run_dir.identity import check_data, check_environment
+from automtl_core.run_dir.identity import check_data, check_environment, check_predicts
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
@@ -156,7 +156,7 @@ def fit(
         problem = job.problem(prepared)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
-        run.encoder(job.registry.field_encoders())  # raises where it is damaged: the run could not predict
+        check_predicts(run, job.registry.field_encoders())
         if run.has(Result):  # a process was killed between training and test
             remove_folder(run.path / TRIALS)
             return run.read(Result)

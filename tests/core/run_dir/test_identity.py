@@ -126,3 +126,12 @@ def test_all_earlier_environments_are_kept(stopped):
         check_environment(run, replace(first, threads=threads), anyway=True)
     check_environment(run, replace(first, threads=3), anyway=False)
     assert [one.threads for one in run.read(Environment).earlier] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["rows.json", "encoder/encoder.json"])
+def test_a_run_that_could_not_predict_does_not_go_on(stopped, name):
+    job, run, prepared = stopped()
+    path = run.path / name
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ArtifactError, match=rf"{path.name}: "):
+        go_on(job, run, prepared)
