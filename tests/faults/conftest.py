@@ -1,5 +1,6 @@
-"""The server of forks, and stages by the name of their subject."""
+"""The server of forks, stages by the name of their subject, and the choice of tests."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -7,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from .harness import Harness
+from .programme import FILE, SLICE
 from .stage import Stage
 from .subjects import SUBJECTS
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that `make faults` alone runs."""
+    if FILE not in os.environ:
+        here = Path(__file__).parent
+        rest = [item for item in items if item.path.parent == here and not item.name.startswith(SLICE)]
+        config.hook.pytest_deselected(items=rest)
+        items[:] = [item for item in items if item not in rest]
 
 
 @pytest.fixture(scope="session")

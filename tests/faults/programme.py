@@ -1,7 +1,7 @@
 """The programme: rows of docs/reliability.md, and the number of cases that are tried, held and lost.
 
-`make faults` sets AUTOMTL_FAULTS to a file: all cases are tried, and each test appends its counts to this
-file. Otherwise a test tries a few cases, at equal distances.
+`make faults` sets AUTOMTL_FAULTS to a file: all tests try all cases, and append their counts to this file.
+Otherwise the tests of `SLICE` try a few cases, at equal distances.
 """
 
 import json
@@ -11,24 +11,35 @@ from pathlib import Path
 from typing import TypeVar
 
 FILE = "AUTOMTL_FAULTS"
+FEW = 2
+"""Number of cases that a test of the slice tries."""
+SLICE = (
+    "test_at_a_point[search pd-darts]", "test_at_a_point[train]", "test_at_a_point[data prepare]",
+    "test_at_a_point[predict]", "test_a_mutant_is_caught[train: epoch]", "test_power_failure[train]",
+    "test_a_signal[train-15]", "test_a_failed_operation[predict-28]", "test_settings",
+    "test_names_and_paths", "test_a_finished_run[runs-predict]", "test_an_unfinished_run[train]",
+    "test_a_limit_of_file_sizes[train]", "test_a_folder_without_permission[train]",
+    "test_two_processes_in_one_folder[train]",
+)  # fmt: skip
+"""Starts of the names of the tests that `make test` runs."""
 Case = TypeVar("Case")
 
 
 def tried(
-    row: str, cases: Sequence[Case], few: int, fault: Callable[[Case], str | None], about: str = ""
+    row: str, cases: Sequence[Case], fault: Callable[[Case], str | None], about: str = "", few: int = FEW
 ) -> None:
     """Try cases of a row, and fail if any is lost.
 
     Args:
         row: Name of the row.
         cases: All cases.
-        few: Number of cases that are tried outside of `make faults`.
         fault: Tries a case, and returns what went wrong; None if the promise is held.
         about: What is common to the cases, such as the command.
+        few: Number of cases that the slice tries.
 
     """
     whole = FILE in os.environ
-    chosen = cases if whole else cases[:: max(1, len(cases) // few)][:few] if few else []
+    chosen = cases if whole else cases[:: -(-len(cases) // few)]
     faults = {str(case): problem for case in chosen if (problem := fault(case)) is not None}
     if whole:
         with Path(os.environ[FILE]).open("a") as file:

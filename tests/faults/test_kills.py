@@ -36,8 +36,7 @@ def test_at_a_point(stage: Staged, name: str) -> None:
             return f"ended with {ended.code}: {ended.err[-300:]}"
         return subject.lost(folder)
 
-    few = 2 if name in ("train", "predict") else 1
-    tried("SIGKILL at input, output and steps", some(subject, MOST), few, fault, name)
+    tried("SIGKILL at input, output and steps", some(subject, MOST), fault, name)
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -54,7 +53,7 @@ def test_at_random_times(stage: Staged, name: str) -> None:
         return subject.lost(folder)
 
     seeds = range(round(12 * subject.subject.share))
-    tried("SIGKILL at random times, up to three in a run", seeds, 0, fault, name)
+    tried("SIGKILL at random times, up to three in a run", seeds, fault, name)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
@@ -71,8 +70,7 @@ def test_a_mutant_is_caught(stage: Staged, mutant: str) -> None:
                 return None
         return "not caught"
 
-    few = 1 if mutant == "train: epoch" else 0
-    tried("mutants: one item of the state is an older one", [MUTANTS[mutant].subject], few, fault, mutant)
+    tried("mutants: one item of the state is an older one", [MUTANTS[mutant].subject], fault, mutant)
 
 
 @pytest.mark.parametrize("name", LONG)
@@ -85,9 +83,8 @@ def test_power_failure(stage: Staged, name: str) -> None:
         subject.disturbed(folder, plan={"at": at, "do": "power", "number": seed})
         return subject.lost(folder)
 
-    few = 1 if name == "train" else 0
     seeds = range(round(28 * subject.subject.share))
-    tried("power failures: changes that were not synchronised are lost", seeds, few, fault, name)
+    tried("power failures: changes that were not synchronised are lost", seeds, fault, name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -104,8 +101,7 @@ def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
             return f"ended after {ended.seconds:.1f} s"
         return unclear(ended) or subject.lost(folder)
 
-    few = 1 if name == "train" else 0
-    tried("signals", some(subject, 3), few, fault, f"{name}, {number.name}")
+    tried("signals", some(subject, 3), fault, f"{name}, {number.name}")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -120,5 +116,4 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
             return f"at {subject.whole.points[at - 1]} ended with {ended.code}: {ended.err[-600:]}"
         return unclear(ended) or subject.lost(folder)
 
-    few = 1 if name in ("train", "predict") else 0
-    tried("errors of the disk", some(subject, 8), few, fault, f"{name}, {errno.errorcode[number]}")
+    tried("errors of the disk", some(subject, 8), fault, f"{name}, {errno.errorcode[number]}")

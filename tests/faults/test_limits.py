@@ -39,7 +39,7 @@ def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None
         return unclear(ended) or subject.lost(folder)
 
     cases = [(1 + points * part // 4, size) for part in range(4) for size in (0, 500, 4 * KIB)]
-    tried("limits of file sizes", cases, 1 if name == "train" else 0, fault, name)
+    tried("limits of file sizes", cases, fault, name)
 
 
 @pytest.mark.parametrize("name", ["train", "data prepare", "predict", "compare"])
@@ -57,7 +57,7 @@ def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // KIB
     cases = [used // 2 + 40 * n for n in range(1, 12, 2)]
-    tried("limits of memory", cases, 0, fault, name)
+    tried("limits of memory", cases, fault, name)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_folder_without_permission(stage: Callable[[str], Stage], name: str) -
             return f"ended with {ended.code}: {ended.err[-500:]}"
         return unclear(ended) or subject.lost(folder)
 
-    tried("folders without permission", ["read only"], 1 if name == "train" else 0, fault, name)
+    tried("folders without permission", ["read only"], fault, name)
 
 
 @pytest.mark.parametrize("name", ["search random", "train", "compare", "data prepare", "predict", "export"])
@@ -96,7 +96,7 @@ def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -
             return f"both ended with errors: {ends[0].err[-300:]} | {ends[1].err[-300:]}"
         return subject.lost(folder) if name in ("compare", "data prepare") else None
 
-    tried("two processes, one folder", range(9), 1 if name == "train" else 0, fault, name)
+    tried("two processes, one folder", range(9), fault, name)
 
 
 @pytest.mark.parametrize("name", ["search pd-darts", "train", "data prepare", "predict"])
@@ -121,4 +121,4 @@ def test_the_same_bytes_elsewhere(stage: Callable[[str], Stage], tmp_path: Path,
         "COLUMNS=20",
         "TZ=Asia/Tokyo",
     ]
-    tried("the same bytes: again, in other folders, locales, time zones", cases, 0, fault, name)
+    tried("the same bytes: again, in other folders, locales, time zones", cases, fault, name)
