@@ -9,7 +9,7 @@ from automtl_core.comparison.document import MEAN, Comparison
 from automtl_core.views.comparison import page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """The outcome of a comparison; `result` holds all values."""
 
@@ -52,6 +52,12 @@ class Compared:
     def verdicts(self) -> dict[str, str]:
         """Model -> verdict in words, for each model except the reference."""
         return self.result.verdicts()
+
+    def __repr__(self) -> str:
+        return f"Compared({list(self.result.models)}, {str(self.path)!r})"
+
+    def __str__(self) -> str:
+        return self._repr_markdown_()
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the tables of the command line."""

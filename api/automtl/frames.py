@@ -62,7 +62,7 @@ def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer
             f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
             f"known beforehand, use settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return [layer, user_settings]
 

@@ -10,6 +10,7 @@ from typing import Any
 from automtl.arguments import Labels, check, check_models
 from automtl.compared import Compared
 from automtl.frames import data_layers
+from automtl.remedies import remedies
 from automtl.run import Run
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.errors import UsageError
@@ -31,6 +32,7 @@ Heard = Callable[[EpochEnded], object]
 """Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
 
 
+@remedies()
 def search(
     data: object,
     labels: Labels = (),
@@ -88,6 +90,7 @@ def search(
         return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
+@remedies()
 def train(
     data: object,
     labels: Labels = (),
@@ -115,6 +118,7 @@ def train(
         return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
 
 
+@remedies()
 def compare(
     data: object,
     labels: Labels = (),
@@ -150,6 +154,7 @@ def compare(
     return Compared(result, path)
 
 
+@remedies()
 def load(run: str | Path) -> Run:
     """Return a finished run by its folder.
 
@@ -182,7 +187,7 @@ class Listening(EventHandler):
     def other(self, event: Event) -> bool:
         """Warn."""
         if isinstance(event, Warned):
-            warnings.warn(event.sentence, UserWarning, stacklevel=5)
+            warnings.warn(event.sentence, UserWarning, stacklevel=6)
         return True
 
 

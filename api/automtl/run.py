@@ -13,6 +13,7 @@ import pandas as pd
 
 from automtl.arguments import check
 from automtl.frames import write
+from automtl.remedies import remedies
 from automtl_core.choices import Architecture
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
@@ -83,6 +84,7 @@ class Run:
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
+    @remedies()
     def predict(
         self,
         examples: object,
@@ -120,6 +122,7 @@ class Run:
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
+    @remedies()
     def evaluate(
         self,
         examples: object = None,
@@ -149,6 +152,7 @@ class Run:
         _warn_of(rejected)
         return _frame(found)
 
+    @remedies()
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
@@ -160,6 +164,7 @@ class Run:
         export(self._folder, self._trained, form, Path(folder), card(self._folder))
         return Path(folder)
 
+    @remedies()
     def report(self, file: str | Path | None = None) -> Path:
         """Write the report as one HTML file, and return its path; see `automtl report`.
 
@@ -224,7 +229,7 @@ def _warn_of(rejected: Sequence[Rejected]) -> None:
     """Warn about skipped rows."""
     if rejected:
         rows = "\n".join(map(str, rejected))
-        warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=3)
+        warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=4)
 
 
 def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:

@@ -191,7 +191,8 @@ def test_models_are_compared_on_a_frame(here):
     assert "shared-bottom" in outcome.verdicts["mmoe"]
     assert outcome.path == Path("comparisons/table")
     assert (here / outcome.path / "compare.md").exists()
-    assert outcome._repr_markdown_() == (here / outcome.path / "compare.md").read_text()
+    assert outcome._repr_markdown_() == str(outcome) == (here / outcome.path / "compare.md").read_text()
+    assert len(repr(outcome)) < 200
 
 
 def test_a_callback_ends_a_training_in_order(here):

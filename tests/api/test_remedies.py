@@ -1,0 +1,35 @@
+"""Remedies in the words of Python."""
+
+import traceback
+
+import pandas as pd
+import pytest
+
+import automtl
+from automtl.remedies import in_python
+
+
+@pytest.mark.parametrize(
+    ("fix", "expected"),
+    [
+        ("use --set features=ids", 'use settings={"features": "ids"}'),
+        (
+            "use --set dataset.split=time, or another",
+            'use settings={"dataset": {"split": "time"}}, or',
+        ),
+        ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),
+        ("set it: --set space.width=VALUE", 'set it: settings={"space": {"width": VALUE}}'),
+        ("leave such rows out: --bad-rows skip", 'leave such rows out: bad_rows="skip"'),
+        ("use another name", "use another name"),
+    ],
+)
+def test_options_are_arguments(fix, expected):
+    assert in_python(fix) == expected
+
+
+def test_a_traceback_shows_the_remedy_once():
+    with pytest.raises(automtl.AutoMTLError) as found:
+        automtl.train(pd.DataFrame({"a": [1, 2], "click": [0, 1]}), ["klick"])
+    shown = "".join(traceback.format_exception(found.value))
+    assert shown.count("fix: ") == 1
+    assert found.value.fix in shown
