@@ -19,6 +19,7 @@ from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.derive_schema import expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.distributed import agreed
@@ -150,6 +151,7 @@ class Workflow:
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         if name is not None:
             check_free(runs_dir / name)
+        job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
         few = rare_tasks(prepared, job.config.training)

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from .programme import tried
-from .stage import Stage, unclear
+from .stage import Stage, different, unclear
+from .subjects import product
 
 KIB = 1 << 10
 MIB = 1 << 20
+CONFIG = "runs/a/config.yaml"
+"""File with paths of other folders."""
 COMMANDS = (
     "search pd-darts",
     "search random",
@@ -110,7 +113,11 @@ def test_the_same_bytes_elsewhere(stage: Callable[[str], Stage], tmp_path: Path,
             folder = folder.rename(tmp_path / place)
         pairs = dict([environment.split("=")]) if environment else {}
         ended = subject.disturbed(folder, environment=pairs)
-        return ended.err[-300:] if ended.code else subject.lost(folder)
+        found = product(folder, subject.subject.products)
+        differ = [
+            path for path in different(subject.wanted, found) if path != "runs/a/config.yaml"
+        ]  # has paths
+        return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
 
     cases = [
         "",
