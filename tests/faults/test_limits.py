@@ -114,9 +114,7 @@ def test_the_same_bytes_elsewhere(stage: Callable[[str], Stage], tmp_path: Path,
         pairs = dict([environment.split("=")]) if environment else {}
         ended = subject.disturbed(folder, environment=pairs)
         found = product(folder, subject.subject.products)
-        differ = [
-            path for path in different(subject.wanted, found) if path != "runs/a/config.yaml"
-        ]  # has paths
+        differ = [path for path in different(subject.wanted, found) if path != CONFIG]
         return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
 
     cases = [
