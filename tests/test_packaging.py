@@ -90,7 +90,7 @@ def test_the_wheel_check_knows_every_package():
 def test_lowest_versions_are_the_bounds_of_all_dependencies():
     script = runpy.run_path(str(ROOT / "scripts" / "lowest_versions.py"))
     lowest = dict(line.split("==") for line in script["constraints"](PROJECT["project"]))
-    assert (lowest["torch"], lowest["lightgbm"], lowest["torchjd"]) == ("2.4", "4.6", "0.18")
+    assert (lowest["torch"], lowest["lightgbm"], lowest["torchjd"]) == ("2.10", "4.6", "0.18")
     assert lowest.keys().isdisjoint({"pytest", "torch-rechub", "twine", "automtl"})
     with pytest.raises(SystemExit, match="'numpy' has no lower bound"):
         list(script["constraints"]({"dependencies": ["numpy"], "optional-dependencies": {}}))

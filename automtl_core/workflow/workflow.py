@@ -9,7 +9,7 @@ The command line uses this class, and scripts can use it alike.
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from automtl_core.dataset.derive_schema import expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.distributed import agreed
-from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
@@ -151,7 +151,8 @@ class Workflow:
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         if name is not None:
             check_free(runs_dir / name)
-        job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
+            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
         few = rare_tasks(prepared, job.config.training)

@@ -14,7 +14,7 @@ from automtl.remedies import in_python
     [
         ("use --set features=ids", 'use settings={"features": "ids"}'),
         (
-            "use --set dataset.split=time, or another",
+            "use --set dataset.split=time, or",
             'use settings={"dataset": {"split": "time"}}, or',
         ),
         ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),

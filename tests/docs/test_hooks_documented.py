@@ -100,7 +100,7 @@ def test_the_documented_test_of_a_metric_passes(registry: Registry, name: str) -
 
 def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(OTHERS) == 3
+    assert len(OTHERS) == 4
     assert (ROOT / "tests/third_party/two_processes.py").read_text() in EXAMPLES
     for block in OTHERS:
         quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')

@@ -39,6 +39,7 @@ def test_it_has_the_strongest_fields_where_they_are_known(finished, tmp_path):
 def test_it_describes_the_calibration(finished, tmp_path):
     run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
     run.write(Calibration({"click": Platt(1.5, -0.25, 300, 0.7, 0.6)}))
+    run.write(replace(run.read(Result), files=run.sums()))
     run.write(replace(run.read(Behaviour), log_loss_without_scaling={"click": 0.75}))
     text = card(run)
     loss = run.read(Result).test["click"].log_loss
@@ -46,6 +47,7 @@ def test_it_describes_the_calibration(finished, tmp_path):
     assert f"- click: log loss on test rows {loss:.4f}, without the calibration 0.7500" in text
     assert "- not calibrated after the training: like, skip, hide; see the log loss" in text
     (run.path / "calibration.json").unlink()
+    run.write(replace(run.read(Result), files=run.sums()))
     assert "- not calibrated after the training: click, like, skip, hide" in card(run)
 
 
