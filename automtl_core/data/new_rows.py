@@ -214,11 +214,11 @@ def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
         raise UsageError(
             f"--keep names {unknown[0]!r}, which is not a column{near}", f"known: {listing(file.columns)}"
         )
-    columns = dict(file.columns)
+    columns, named_by = dict(file.columns), dict(file.named_by)
     for name in keep:
         if name not in columns or columns[name].kind == "unused":
-            columns[name] = TEXT
-    return replace(file, columns=columns)
+            columns[name], named_by[name] = TEXT, "--keep"
+    return replace(file, columns=columns, named_by=named_by)
 
 
 def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:

@@ -27,9 +27,9 @@ LEGEND = (
     "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
     "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
     f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
-    "share of bootstrap resamples of the held-out rows in which the decision is the same; everywhere: the "
-    "option is removed from all choices at once; interchangeable: significant, but of one of several equal "
-    "parts, whose roles another seed may exchange"
+    "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
+    "option is removed from N more choices at the same time; everywhere: from all choices; interchangeable: "
+    "significant, but of one of several equal parts, whose roles another seed may exchange"
 )
 STABLE = 0.95
 """Share of resamples from which a decision counts as stable."""
@@ -67,10 +67,22 @@ def _comparison(one: Evidence) -> tuple[object, ...]:
 
 
 def decisions(evidence: Sequence[Evidence]) -> Section:
-    """Return a table of all decisions, without columns that are empty for all; differences are of AUC."""
+    """Return a table of all decisions, without columns that are empty for all.
+
+    An option that was removed from several choices at once has one row.
+    """
+    together: dict[object, list[Evidence]] = {}
+    for one in evidence:
+        together.setdefault(_comparison(one), []).append(one)
     rows = [
-        {**vars(one), "difference": effect(one), "p": _p_value(one), "stability": _share(one)}
-        for one in evidence
+        {
+            **vars(one),
+            "choice": one.choice if len(all_of_it) == 1 else f"{one.choice} + {len(all_of_it) - 1} more",
+            "difference": effect(one),
+            "p": _p_value(one),
+            "stability": _share(one),
+        }
+        for one, all_of_it in ((records[0], records) for records in together.values())
     ]
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
@@ -88,7 +100,10 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
     if not front:
         return
     chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
-    yield Text(f"Selected {chosen[0] if chosen else 'no point'} from a Pareto front of {len(front)}")
+    if len(front) > 1:
+        yield Text(f"Selected {chosen[0] if chosen else 'no point'} from a Pareto front of {len(front)}")
+    else:
+        yield Text(f"The Pareto front has one point: `{front[0].name}`")
     trained = [point for point in front if point.trained and point.score is not None]
     others = [point for point in trained if not point.chosen]
     taken = next((point for point in trained if point.chosen), None)
@@ -101,7 +116,7 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
 
 
 def front(points: Sequence[Point], run: Path) -> Section:
-    """Return a Pareto front as a table and a plot, and the command that trains one of its points.
+    """Return a Pareto front as a table; several points also as a plot, with the command that trains one.
 
     Args:
         points: At least one.
@@ -123,6 +138,8 @@ def front(points: Sequence[Point], run: Path) -> Section:
     notes = [Text("* selected")] if any(point.chosen for point in points) else []
     if len({point.trained for point in points}) > 1:
         notes.append(Text("Scores are of validation rows; inherited weights improve by training"))
+    if len(points) == 1:
+        return Section("Pareto front", [grid, *notes])
     command = f"automtl train --model {shlex.quote(str(run))}"
     way_on = Text(
         f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"

@@ -232,8 +232,9 @@ class ProgressEstimate:
         return max(min(known), 0.0) if known else None
 
     def _most(self) -> float | None:
-        """Return the maximum of all work, in seconds under a time budget, else in epochs."""
-        return replace(self._run.work, then=self._then).most()
+        """Return the maximum of all work under a time budget, in seconds since the start."""
+        most = replace(self._run.work, then=self._then).most()
+        return None if most is None else self._run.began - self._start + most
 
     def _turn_to(self, trial: str) -> None:
         """Let the next events belong to a trial."""

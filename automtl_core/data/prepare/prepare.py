@@ -207,10 +207,18 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
         if rows[t] == 0:
             faults[task.name] = "is missing in all training rows"
         elif task.kind == "binary" and total[t] in (0, rows[t]):
-            faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
+            faults[task.name] = (
+                f"is {int(total[t] > 0)} in all training rows{_never(dataset, task.name, total[t])}"
+            )
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
         raise DataError(f"dataset {name}: {problems}: nothing to learn", _other_tasks(dataset, faults))
+
+
+def _never(dataset: Dataset, name: str, positives: float) -> str:
+    """Return the reason why a label whose positive values are texts has no positive row."""
+    texts = next((label.positive for label in dataset.labels if label.name == name), ())
+    return f", because none has {' or '.join(map(repr, texts))}" if texts and not positives else ""
 
 
 def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:
@@ -221,4 +229,6 @@ def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:
         return f"leave the task out: --set dataset.tasks=[{', '.join(left)}]"
     if others:
         return f"learn another task: --set dataset.tasks=[{', '.join(others)}]"
+    if any(label.positive for label in dataset.labels if label.name in faulty):
+        return f"correct the positive values of {listing(faulty)}, or give rows with them"
     return f"give rows with other values of {listing(faulty)}, or another label: there is no other task"

@@ -188,6 +188,13 @@ def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
         rows.output(tmp_path / "out.csv", ["click"], ["Click"]).__enter__()
 
 
+def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(file, tmp_path):
+    path = file("user,tags,age,price,event_id\nu,a,1,1,1\n")
+    with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
+        new_rows(shop(), path, tmp_path, keep=["event_di"]).__enter__()
+    assert error.value.fix.startswith("correct --keep")
+
+
 def test_no_file_that_exists_is_replaced(tmp_path):
     (tmp_path / "a.csv").write_text("mine\n")
     (tmp_path / "link.csv").symlink_to("nowhere")

@@ -6,7 +6,7 @@ from typing import get_args
 
 from automtl_core.search.evidence import Evidence, Point, Verdict
 from automtl_core.views.evidence import WORDS, decisions, front, selected, sentences
-from automtl_core.views.values import Plot, Text
+from automtl_core.views.values import Grid, Plot, Text
 
 FOUND = Point("searched", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
 BEST = Point("mmoe", {}, 0.2, None, 0.7844, 136_000, 10, trained=True)
@@ -37,6 +37,11 @@ def test_a_field_that_was_removed_everywhere_at_once_is_one_decision():
     alone = [closed(f"expert{k}", "price", "no significant effect", k * 1e-3) for k in (1, 2)]
     first, *_ = texts(sentences([*gone, *alone], "AUC"))
     assert first == "3 decisions: 1 improved held-out AUC, 2 without significant effect"
+    assert [row[0] for row in decisions([*gone, *alone]).blocks[0].rows] == [
+        "layer0/expert0/single + 1 more",
+        "layer0/expert1/single",
+        "layer0/expert2/single",
+    ]
 
 
 def test_only_columns_that_are_known_are_shown():
@@ -63,7 +68,7 @@ def test_the_selected_point_is_compared_with_the_best_other_trained_one():
         "Selected point 3 (`searched`) from a Pareto front of 4",
         "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its FLOPs",
     ]
-    assert texts(selected([FOUND])) == ["Selected point 1 (`searched`) from a Pareto front of 1"]
+    assert texts(selected([FOUND])) == ["The Pareto front has one point: `searched`"]
     assert len(texts(selected([INHERITED, FOUND]))) == 1
     assert texts(selected([BEST, WORSE])) == ["Selected no point from a Pareto front of 2"]
     assert texts(selected([])) == []
@@ -79,6 +84,10 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
     assert texts(section.blocks)[-1] == f"To train another point: {ways}"
     without = front([replace(WORSE, score=None), FOUND], Path("a")).blocks[2]
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
+
+
+def test_a_front_of_one_point_is_not_plotted():
+    assert [type(block) for block in front([FOUND], Path("a")).blocks] == [Grid, Text]
 
 
 def test_inherited_weights_are_noted_where_others_are_trained():

@@ -57,7 +57,7 @@ def test_in_short_it_says_why():
     assert said[0].startswith("Feature encoding chosen on held-out training data (+0.0000 AUC or R2): ")
     assert said[1:] == [
         "1 decision: 1 improved held-out AUC or R2",
-        "Selected point 1 (`searched`) from a Pareto front of 1",
+        "The Pareto front has one point: `searched`",
     ]
     assert "improved held-out AUC" in texts(short(found(regression=False)))[1].split(" or ")[0]
     assert " or R2" not in "".join(texts(short(found(regression=False))))

@@ -239,6 +239,14 @@ def test_a_time_budget_counts_in_seconds_and_limits_the_remaining_time(command):
     assert command.estimate.unit == "s"
 
 
+def test_the_maximum_of_a_later_run_includes_the_time_before_it(command):
+    command.send(PhaseBegan(TRAINING, Workload(None, 5, seconds=60)))
+    command.now += 19
+    command.send(PhaseBegan(TRAINING, Workload(None, 5, seconds=41)))
+    command.now += 2
+    assert (command.reached, command.left) == (Reached(21, 60), 39)
+
+
 def test_runs_at_once_divide_the_later_work(command):
     work = Workload(0, 4, rows=100)
     command.send(OfTrial("a"), PhaseBegan(TRAINING, replace(work, then=[work, work, work])))

@@ -246,6 +246,16 @@ def test_labels_without_anything_to_learn_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_positive_values_that_no_row_has_are_named(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    dataset = given(frame.assign(click=0))
+    dataset.labels = (Label("click", positive=("ja", "oui")),)
+    with pytest.raises(DataError, match="because none has 'ja' or 'oui'") as error:
+        prepare(dataset, "shop", None, tmp_path)
+    assert error.value.fix == "correct the positive values of click, or give rows with them"
+
+
 @pytest.mark.parametrize(
     ("columns", "tasks", "message", "fix"),
     [
