@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from statistics import fmean
 
 from automtl_cli.bars import draws, live
 from automtl_cli.data import preparing
@@ -21,13 +22,15 @@ from automtl_core.training.events import (
     RunBegan,
     Warned,
 )
-from automtl_core.training.metrics import monitored
+from automtl_core.training.metrics import Measure, monitored
 from automtl_core.views import encoding
 from automtl_core.workflow.monitor import Monitor
 from automtl_core.workflow.progress_estimate import TRAINING, Workload
 
 SHOWN = 3
 """Maximum number of decisions that the line of an epoch names."""
+MOST_TASKS = 6
+"""Maximum number of tasks whose values the line of an epoch has."""
 
 
 class Terminal:
@@ -100,14 +103,17 @@ class Terminal:
 
 
 def epoch_line(report: EpochEnded) -> str:
-    """Return an epoch as one line: metric and loss of each task, and facts about the search."""
-    scores: dict[str, str] = {}  # by the title of the metric
+    """Return an epoch as one line: metric and loss of each task, and facts about the search.
+
+    Where there are many tasks, it has their mean, lowest and highest values.
+    """
+    scores: dict[Measure, dict[str, float | None]] = {}
     for task, m in report.metrics.items():
         measure, value = monitored(m)
-        score = "-" if value is None else f"{value:{measure.form}}"
-        scores[measure.title] = f"{scores.get(measure.title, measure.title)} {task} {score}"
-    losses = [f"{task} {'-' if loss is None else f'{loss:.4f}'}" for task, loss in report.losses.items()]
-    parts = [f"{report.phase} {report.epoch}: {' | '.join(scores.values())}", f"loss {' '.join(losses)}"]
+        scores.setdefault(measure, {})[task] = value
+    parts = [_values(measure.title, measure.form, values) for measure, values in scores.items()]
+    parts.append(_values("loss", ".4f", report.losses))
+    parts[0] = f"{report.phase} {report.epoch}: {parts[0]}"
     if report.change is not None:
         parts.append(f"change {report.change:+.2%}")
     if report.entropy is not None:
@@ -115,6 +121,21 @@ def epoch_line(report: EpochEnded) -> str:
     if report.fixed:
         parts.append(f"fixed {len(report.fixed)}: {_decisions(report.fixed)}")
     return " | ".join(parts)
+
+
+def _values(title: str, form: str, values: Mapping[str, float | None]) -> str:
+    """Return a value of each task; of many tasks their mean, and the lowest and the highest value."""
+    if len(values) <= MOST_TASKS:
+        each = (f"{task} {'-' if value is None else f'{value:{form}}'}" for task, value in values.items())
+        return f"{title} {' '.join(each)}"
+    known = {task: float(value) for task, value in values.items() if value is not None}
+    if not known:
+        return f"{title} -"
+    low, high = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    return (
+        f"{title} mean of {len(known)} {fmean(known.values()):{form}}, "
+        f"lowest {low} {known[low]:{form}}, highest {high} {known[high]:{form}}"
+    )
 
 
 def _decisions(fixed: Mapping[str, Decision]) -> str:

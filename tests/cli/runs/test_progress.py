@@ -113,3 +113,12 @@ def test_an_epoch_in_a_line() -> None:
         "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
         "change +1.25%"
     )
+
+
+def test_an_epoch_of_many_tasks_is_a_short_line() -> None:
+    metrics = {f"label{k}": BinaryMetrics(k / 40 if k else None, 0.5, 40, 100) for k in range(30)}
+    line = epoch_line(EpochEnded("train", 1, dict.fromkeys(metrics, 0.5), metrics))
+    assert line == (
+        "train 1: AUC mean of 29 0.3750, lowest label1 0.0250, highest label29 0.7250 | "
+        "loss mean of 30 0.5000, lowest label0 0.5000, highest label0 0.5000"
+    )
