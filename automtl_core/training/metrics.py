@@ -1,6 +1,6 @@
 """Metrics of tasks as values: of one network, and in comparison with another one."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,6 +9,10 @@ import numpy as np
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.significance import NORMAL
+
+MOST_NOTES = 3
+"""Maximum number of binary tasks with notes of their own."""
+_FEW = "test rows are positive, too few of one class to be reliable"
 
 
 class Measure(NamedTuple):
@@ -222,21 +226,41 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
     return sum(known) / len(known) if known and len(known) == len(counting) else None
 
 
-def too_few(task: str, positives: int | None, rows: int, interval: tuple[float, float] | None = None) -> str:
-    """Return the note on a task with a star: too few test rows for a reliable metric.
+class Few(NamedTuple):
+    """Rows of a task that has too few test rows for a reliable metric."""
+
+    positives: int | None
+    """Number of positive rows; None for a regression."""
+    rows: int
+    """Test rows with the label."""
+    interval: tuple[float, float] | None = None
+    """The 95 % interval of the AUC, if there is one."""
+
+    @classmethod
+    def of(cls, m: TaskMetrics) -> "Few":
+        """Return the rows of a task with its metrics."""
+        return cls(m.positives, m.rows, m.interval) if isinstance(m, BinaryMetrics) else cls(None, m.rows)
+
+
+def too_few(tasks: Mapping[str, Few]) -> Iterator[str]:
+    """Yield the notes on tasks with a star: too few test rows for a reliable metric.
 
     Args:
-        task: Name of the task.
-        positives: Number of positive rows; None for a regression.
-        rows: Test rows with the label.
-        interval: The 95 % interval of the AUC, if there is one.
+        tasks: Task -> its rows. More than `MOST_NOTES` binary tasks have one note.
 
     """
-    if positives is None:
-        return f"* {task}: {rows:,} test rows have the label, too few to be reliable"
-    few = f"{positives:,} of {rows:,} test rows are positive, too few of one class to be reliable"
-    sure = "" if interval is None else f" (95 % interval of the AUC {interval[0]:.4f} to {interval[1]:.4f})"
-    return f"* {task}: {few}{sure}; not in the mean"
+    binary = {task: few for task, few in tasks.items() if few.positives is not None}
+    one_note = len(binary) > MOST_NOTES
+    if one_note:
+        counts = [few.positives or 0 for few in binary.values()]
+        yield f"* {len(binary)} tasks: {min(counts):,} to {max(counts):,} {_FEW}; not in the mean"
+    for task, few in tasks.items():
+        if few.positives is None:
+            yield f"* {task}: {few.rows:,} test rows have the label, too few to be reliable"
+        elif not one_note:
+            low, high = few.interval or (0.0, 1.0)
+            ends = f" (95 % interval of the AUC {low:.4f} to {high:.4f})" if few.interval else ""
+            yield f"* {task}: {few.positives:,} of {few.rows:,} {_FEW}{ends}; not in the mean"
 
 
 def _measure(kind: TaskKind, name: str, value: MetricValue) -> Measure:

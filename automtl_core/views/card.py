@@ -19,7 +19,7 @@ from automtl_core.run_dir.facts import (
     Search,
 )
 from automtl_core.run_dir.run import Run
-from automtl_core.training.metrics import FORMS, BinaryMetrics, TaskMetrics, too_few
+from automtl_core.training.metrics import FORMS, BinaryMetrics, Few, TaskMetrics, too_few
 from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Block, Grid, Section, Text
@@ -59,16 +59,18 @@ def card(run: Run) -> str:
 
 def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
     """Yield the tasks, with their metrics on test rows."""
-    few = [task.name for task in tasks if not test[task.name].is_informative(least)]
+    unreliable = [task.name for task in tasks if not test[task.name].is_informative(least)]
     rows = [
-        [task.name + " *" * (task.name in few), _meaning(task), _measured(m), m.rows]
+        [task.name + " *" * (task.name in unreliable), _meaning(task), _measured(m), m.rows]
         for task in tasks
         for m in [test[task.name]]
     ]
     yield Grid(["task", "predicted", "test", "rows"], rows)
     yield Text("In brackets: 95 % confidence interval over other test rows.")
-    for name in few:
-        yield Text(too_few(name, getattr(test[name], "positives", None), test[name].rows))
+    yield from map(
+        Text,
+        too_few({name: Few(getattr(test[name], "positives", None), test[name].rows) for name in unreliable}),
+    )
 
 
 def _meaning(task: Task) -> str:

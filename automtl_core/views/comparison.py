@@ -12,7 +12,7 @@ from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.training.metrics import METRICS, flat, too_few
+from automtl_core.training.metrics import METRICS, Few, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Section, lines, table
 
@@ -123,9 +123,7 @@ def _over(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, and on runs that diverged or were cut short."""
-    for task, facts in result.tasks.items():
-        if not facts.counts:
-            yield too_few(task, facts.positives, facts.rows)
+    yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
     for name, model in result.models.items():
         for cell in model.cells:
             if isinstance(cell, Diverged):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from automtl_core.training.metrics import (
     METRICS,
     BinaryMetrics,
+    Few,
     Measure,
     Metrics,
     RegressionMetrics,
@@ -55,12 +56,15 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         rows.append(["mean", *means, *[""] * (len(others) + len(counts))])
     titles = [TITLES.get(column.key, column.title) for column in columns]
     yield Grid(["task", *titles, *counts], rows, "lr")
+    yield from map(
+        Text, too_few({task: Few.of(m) for task, m in test.items() if not m.is_informative(least)})
+    )
+    undefined: dict[str, list[str]] = {}  # reason -> tasks
     for task, m in test.items():
-        if not m.is_informative(least):
-            few = (m.positives, m.rows, m.interval) if isinstance(m, BinaryMetrics) else (None, m.rows)
-            yield Text(too_few(task, *few))
-        for reason, undefined in _undefined(m).items():
-            yield Text(f"{task} has no {', no '.join(undefined)}: {reason}")
+        for reason, lacking in _undefined(m).items():
+            undefined.setdefault(f"no {', no '.join(lacking)}: {reason}", []).append(task)
+    for reason, tasks in undefined.items():
+        yield Text(f"{', '.join(tasks)} {'has' if len(tasks) == 1 else 'have'} {reason}")
 
 
 def _averaged(test: Metrics, generated: bool) -> list[Measure]:

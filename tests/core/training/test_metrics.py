@@ -10,6 +10,7 @@ from automtl_core.training.measuring import auc, metrics_of
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import (
     BinaryMetrics,
+    Few,
     RegressionMetrics,
     agree,
     flat,
@@ -140,11 +141,19 @@ def test_the_interval_holds_what_other_rows_give():
 
 
 def test_the_note_on_a_task_says_how_few_there_are():
-    assert too_few("buy", 18, 5000) == (
+    rare, sure = Few(18, 5000), Few(18, 5000, (0.8, 1.0))
+    said = list(too_few({"buy": rare, "like": sure, "age": Few(None, 9)}))
+    assert said[0] == (
         "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
-    assert "reliable (95 % interval of the AUC 0.8000 to 1.0000); not" in too_few("buy", 18, 5000, (0.8, 1.0))
-    assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to be reliable"
+    assert "reliable (95 % interval of the AUC 0.8000 to 1.0000); not" in said[1]
+    assert said[2] == "* age: 9 test rows have the label, too few to be reliable"
+
+
+def test_many_tasks_with_too_few_rows_have_one_note():
+    assert list(too_few({f"label{k}": Few(k, 500) for k in range(20)})) == [
+        "* 20 tasks: 0 to 19 test rows are positive, too few of one class to be reliable; not in the mean"
+    ]
 
 
 def others(**values):
