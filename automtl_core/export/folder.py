@@ -13,6 +13,7 @@
 """
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -97,7 +98,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
     if isinstance(made.network, Learner):
         raise UsageError(
             f"{run.path}: {run.config().space.name} is not a network, and has no graph to export",
-            f"predict by automtl predict {run.path}, or export the run of a network",
+            f"predict by automtl predict {shlex.quote(str(run.path))}, or export the run of a network",
         )
     if form == "onnx":
         graph.check_onnx()

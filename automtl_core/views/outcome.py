@@ -1,5 +1,6 @@
 """Views of command results: a search plan, a search, an evaluation, predictions."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
 
@@ -34,7 +35,8 @@ def search(ended: SearchOutcome) -> Iterator[Section]:
     table = metrics(result.test or {}, result.reachable or {}, ended.min_positives)
     fields = importance.sentences(ended.finding.importance) if ended.finding.importance else ()
     yield Section("", [*table, *fields, *map(Text, ended.remarks)])
-    yield lines(f"run: {ended.run}\nnext: automtl report {ended.run}\n      automtl show {ended.run}")
+    run = shlex.quote(str(ended.run))
+    yield lines(f"run: {ended.run}\nnext: automtl report {run}\n      automtl show {run}")
 
 
 def evaluation(ended: Evaluation) -> Section:

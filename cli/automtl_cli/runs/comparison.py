@@ -1,5 +1,6 @@
 """The command that compares models."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.distributed import first
 from automtl_core.report.write import write_comparison
 from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.watched import CELLS
 from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
 from automtl_core.workflow.workflow import Workflow
@@ -19,7 +21,8 @@ def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_js
         result, out = spec.compared(flow, layers)
     write(result, out)
     report = first(lambda: write_comparison(result, out))
-    files = lines(f"written to {out}: {', '.join(FILES)}\nreport: {report}")
+    runs = f"automtl runs list --runs-dir {shlex.quote(str(out / CELLS))}"
+    files = lines(f"written to {out}: {', '.join(FILES)}\nreport: {report}\nthe run of each training: {runs}")
     emit({**result.to_json(), "out": str(out)}, lambda _: [*comparison(result), files], as_json)
 
 

@@ -1,5 +1,6 @@
 """The command that exports the network of a run to a folder that predicts without automtl."""
 
+import shlex
 from pathlib import Path
 from typing import cast, get_args
 
@@ -33,5 +34,5 @@ def view(result: Exported) -> Section:
     return lines(
         f"{result.folder}: model, encoder, example.py, README.md",
         f"largest difference to the network: {result.largest_difference:.1g} on {rows}",
-        f"next: python {result.folder}/example.py",
+        f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
     )

@@ -97,6 +97,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert shown.out.endswith(
         "written to comparisons/synthetic: compare.json, compare.csv, compare.md\n"
         "report: comparisons/synthetic/report.html\n"
+        "the run of each training: automtl runs list --runs-dir comparisons/synthetic/cells\n"
     )
     assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
     assert "verdict against tiny.yaml" in shown.out

@@ -14,9 +14,9 @@ def test_a_folder_is_written_and_what_to_do_with_it_told(automtl, done):
     assert told["folder"] == "exports/done-torch"
     assert told["largest_difference"] < 1e-5
     assert (done / "exports" / "done-torch" / "example.py").exists()
-    ended = automtl("export", "runs/done", "--format", "torch", "--out", "mine")
-    assert ended.out.endswith("next: python mine/example.py\n")
-    assert automtl("export", "runs/done", "--format", "torch", "--out", "mine").code == 73
+    ended = automtl("export", "runs/done", "--format", "torch", "--out", "my net")
+    assert ended.out.endswith("next: python 'my net/example.py'\n")
+    assert automtl("export", "runs/done", "--format", "torch", "--out", "my net").code == 73
 
 
 def test_a_format_that_is_none_is_told(automtl, done):
