@@ -342,13 +342,20 @@ def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
 
 
 def file_name(name: str) -> str:
-    """Return the name of a field as a file name, with escaped slashes; a long one ends in its digest."""
-    escaped = name.replace("%", "%25").replace("/", "%2F")
+    """Return the name of a field as a file name; a long one ends in its digest.
+
+    Slashes and characters that a terminal could act on are escaped as in addresses, such as `%2F`.
+    """
+    escaped = "".join(c if c.isprintable() and c not in "%/" else _escaped(c) for c in name)
     stored = escaped.encode("utf-8", "surrogateescape")
     if len(stored) <= LONGEST:
         return escaped
     start = stored[: LONGEST - 20].decode("utf-8", "ignore")
     return f"{start}-{hashlib.sha256(stored).hexdigest()[:16]}"
+
+
+def _escaped(sign: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
 def as_number(written: str) -> float | None:

@@ -11,7 +11,18 @@ from automtl_core.errors import printable
 from automtl_core.report.charts import chart
 from automtl_core.report.svg import drawn
 from automtl_core.views.plain import cell, plain
-from automtl_core.views.values import Bars, Block, Curves, Drawing, Grid, Matrix, Plot, Section, Text
+from automtl_core.views.values import (
+    Bars,
+    Block,
+    Curves,
+    Drawing,
+    Grid,
+    Matrix,
+    Plot,
+    Preformatted,
+    Section,
+    Text,
+)
 
 FOLDED, SEARCHED, CARDS = 25, 12, 12
 """Number of rows from which a table is folded, from which it has a search field, and of charts that are shown
@@ -96,10 +107,9 @@ def _figure(block: Block) -> tuple[Markup, Markup]:
 
 def _block(block: Block) -> Markup:
     match block:
+        case Preformatted():
+            return Markup('<pre tabindex="0">{}</pre>').format(_text(block.text))
         case Text():
-            lines = block.text.splitlines()
-            if len(lines) > 1:
-                return Markup('<pre tabindex="0">{}</pre>').format(_text(block.text))
             kind = "note" if block.text.startswith(("warning", "note")) else "text"
             return Markup('<p class="{}">{}</p>').format(kind, _text(block.text))
         case Plot():

@@ -9,7 +9,18 @@ from automtl_core.report.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import FieldEffect
 from automtl_core.views import importance
-from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text, facts
+from automtl_core.views.values import (
+    Bar,
+    Bars,
+    Block,
+    Curves,
+    Grid,
+    Matrix,
+    Preformatted,
+    Section,
+    Text,
+    facts,
+)
 
 BARS = 20
 """Maximum number of fields of a chart, the strongest ones."""
@@ -171,7 +182,7 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     }
     about = {"seed": record.config.seed, "device": e.device, "threads": e.threads, **versions}
     text = yaml.safe_dump(record.config.model_dump(mode="json"), sort_keys=False).rstrip()
-    yield Section("configuration", [*facts("", about).blocks, Text(text)])
+    yield Section("configuration", [*facts("", about).blocks, Preformatted(text)])
 
 
 def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from automtl_core.errors import printable
 from automtl_core.views.plain import cell, plain
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Grid, Preformatted, Section, Text
 
 RULES = {"l": "---", "c": ":-:", "r": "--:"}
 
@@ -17,12 +18,13 @@ def markdown(title: str, sections: Iterable[Section]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Text | Grid) -> str:
+def _block(block: Text | Preformatted | Grid) -> str:
     if isinstance(block, Grid):
         rules = [RULES[letter] for letter in block.letters()]
         return "\n".join(map(_line, [block.header, rules, *block.rows]))
-    lines = block.text.splitlines()
-    return "\n".join(f"    {line}" for line in lines) if len(lines) > 1 else _safe(block.text)
+    if isinstance(block, Preformatted):
+        return "\n".join(f"    {printable(line)}" for line in block.text.splitlines())
+    return _safe(block.text)
 
 
 def _line(cells: Sequence[object]) -> str:
@@ -30,4 +32,5 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def _safe(text: str) -> str:
-    return text.replace("\n", " ").replace("<", "&lt;")
+    """Return a text of one line, without HTML and links of its own."""
+    return printable(text.replace("\n", " ")).replace("<", "&lt;").replace("](", "]\\(")

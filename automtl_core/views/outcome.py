@@ -11,7 +11,7 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.views import importance
 from automtl_core.views.finding import COSTS, numbers, short
 from automtl_core.views.metrics import metrics
-from automtl_core.views.values import Section, Text, facts, lines, table
+from automtl_core.views.values import Section, Text, facts, lines, next_commands, preformatted, table
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
 
 SHOWN = 10
@@ -25,7 +25,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     if plan.answers:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
-    yield lines(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
+    yield preformatted(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
 
 
 def search(ended: SearchOutcome) -> Iterator[Section]:
@@ -36,7 +36,7 @@ def search(ended: SearchOutcome) -> Iterator[Section]:
     fields = importance.sentences(ended.finding.importance) if ended.finding.importance else ()
     yield Section("", [*table, *fields, *map(Text, ended.remarks)])
     run = shlex.quote(str(ended.run))
-    yield lines(f"run: {ended.run}\nnext: automtl report {run}\n      automtl show {run}")
+    yield lines(f"run: {ended.run}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
 
 
 def evaluation(ended: Evaluation) -> Section:

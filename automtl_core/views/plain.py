@@ -3,7 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from automtl_core.views.values import Bar, Bars, Block, Curves, Drawing, Grid, Matrix, Plot, Text
+from automtl_core.views.values import (
+    Bar,
+    Bars,
+    Block,
+    Curves,
+    Drawing,
+    Grid,
+    Matrix,
+    Plot,
+    Preformatted,
+    Text,
+)
 
 MARKS = {True: "●", False: "·"}
 WIDTH, HEIGHT = 56, 11
@@ -12,15 +23,15 @@ WIDE = 8.0
 """The x axis is logarithmic if the highest value is at least this multiple of the lowest."""
 
 
-def plain(block: Block) -> Text | Grid:
-    """Return a block as a text or a table."""
+def plain(block: Block) -> Text | Preformatted | Grid:
+    """Return a block as text or as a table."""
     match block:
         case Matrix():
             marked = any(isinstance(entry, bool) for entries in block.rows.values() for entry in entries)
             rows = [[name, *(_entry(entry) for entry in entries)] for name, entries in block.rows.items()]
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
         case Plot():
-            return Text(drawn(block))
+            return Preformatted(drawn(block))
         case Curves():
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")

@@ -10,7 +10,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Text:
-    """A sentence, or several preformatted lines."""
+    """A sentence; renderers show its line breaks as escapes, as names may contain some."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Preformatted:
+    """Several lines, without names that could contain line breaks."""
 
     text: str
 
@@ -140,7 +147,7 @@ class Drawing:
     edges: Sequence[Edge]
 
 
-Block = Text | Grid | Matrix | Plot | Curves | Bars | Drawing
+Block = Text | Preformatted | Grid | Matrix | Plot | Curves | Bars | Drawing
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,16 @@ def table(
 def lines(*texts: str) -> Section:
     """Return a section of texts."""
     return Section("", list(map(Text, texts)))
+
+
+def next_commands(commands: Sequence[str]) -> list[str]:
+    """Return the lines that name the commands to run next."""
+    return [f"{'next: ' if not place else '      '}{command}" for place, command in enumerate(commands)]
+
+
+def preformatted(text: str) -> Section:
+    """Return a section of preformatted lines."""
+    return Section("", [Preformatted(text)])
 
 
 def facts(title: str, values: Mapping[str, object]) -> Section:

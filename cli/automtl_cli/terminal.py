@@ -9,7 +9,7 @@ from rich.text import Text as RichText
 
 from automtl_core.errors import printable
 from automtl_core.views.plain import cell, plain
-from automtl_core.views.values import Grid, Section
+from automtl_core.views.values import Grid, Preformatted, Section, Text
 
 UNLIMITED = 10_000
 """Width of an output that is not a terminal."""
@@ -27,19 +27,30 @@ def rendered(view: Section | Iterable[Section]) -> str:
             if place:
                 console.print()
             if section.title:
-                console.print(_safe(section.title))
+                console.print(_line(section.title))
             for block in map(plain, section.blocks):
-                console.print(_table(block) if isinstance(block, Grid) else _safe(block.text))
+                console.print(_printed(block))
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _printed(block: Text | Preformatted | Grid) -> Table | RichText:
+    if isinstance(block, Grid):
+        return _table(block)
+    return _safe(block.text) if isinstance(block, Preformatted) else _line(block.text)
 
 
 def _table(grid: Grid) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(grid.header))
     for name, letter in zip(grid.header, grid.letters(), strict=False):
-        table.add_column(_safe(name), justify=JUSTIFY[letter])
+        table.add_column(_line(name), justify=JUSTIFY[letter])
     for row in grid.rows:
-        table.add_row(*(_safe(cell(value)) for value in row))
+        table.add_row(*(_line(cell(value)) for value in row))
     return table
+
+
+def _line(text: str) -> RichText:
+    """Return a text as one line, so that a name cannot look like another line of the output."""
+    return _safe(text.replace("\n", "\\n"))
 
 
 def _safe(text: str) -> RichText:

@@ -144,13 +144,16 @@ def ambiguous(laid_out: Layout) -> bool:
 
     DuckDB reads NUL as text, ignores blank values after the last column, accepts spaces and more quotes
     around a quoted value, and reads a blank line of a single column as a value. The answer is true for some
-    files that DuckDB reads correctly, too. DuckDB needs the line ending, which is that of the first line.
+    files that DuckDB reads correctly, too. DuckDB needs the line ending, which is that of the first
+    line, and unknown where a name in the header contains a line break.
 
     Raises:
         DataError: as in `opened`.
 
     """
     file, gaps = laid_out.file, len(laid_out.columns) - 1
+    if any("\n" in name for name in laid_out.columns):
+        return True
     separator = file.separator.encode()
     signs = [b' "', b'" ', *(separator + end for end in (b"\n", b"\r\n", b'""'))]
     with opened(laid_out.path) as stream:

@@ -19,7 +19,7 @@ from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import DEFAULT, Layer, default
 from automtl_core.run_dir.origins import Source, named, origins
-from automtl_core.views.values import Section, lines, table
+from automtl_core.views.values import Section, lines, preformatted, table
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
 from automtl_core.workflow.workflow import Workflow
@@ -79,7 +79,7 @@ def resolved(request: Request, with_origins: bool) -> Json:
 def view_resolved(result: Json) -> Section:
     """Return the configuration as YAML, or each value with its origin."""
     if "origins" not in result:
-        return lines(yaml.safe_dump(result["config"], sort_keys=False).rstrip())
+        return preformatted(yaml.safe_dump(result["config"], sort_keys=False).rstrip())
     values = dict(_values(result["config"], ""))
     rows = [(key, written(values[key]), origin) for key, origin in result["origins"].items()]
     return table(["setting", "value", "origin"], rows)

@@ -15,7 +15,7 @@ from automtl_cli.settings import NAMED, explained
 from automtl_core.dataset.encodings import WORDS
 from automtl_core.errors import printable
 from automtl_core.registry.plugins import load_registry
-from automtl_core.views.values import Section, lines
+from automtl_core.views.values import Section, lines, next_commands
 
 IMPORTANT: Mapping[str, Sequence[str]] = {
     "run": (
@@ -59,7 +59,7 @@ def init(path: Path) -> Json:
 
 def view(result: Json) -> Section:
     """Return the path of the file, and the next commands."""
-    return lines(f"written: {result['path']}\nnext: " + "\n      ".join(result["next"]))
+    return lines(f"written: {result['path']}", *next_commands(result["next"]))
 
 
 def content(path: Path) -> str:

@@ -24,7 +24,7 @@ from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, printable
 from automtl_core.fields.encode import seconds
-from automtl_core.views.values import Section, lines, table
+from automtl_core.views.values import Section, lines, next_commands, table
 
 EARLIEST = 946_684_800
 """Start of the year 2000, in seconds since 1970; earlier numbers may count steps."""
@@ -89,7 +89,7 @@ def view(done: Json) -> Iterator[Section]:
     columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
     yield table(["column", "use", "values"], columns)
     first = "" if any(role == "labels" for _, role, _ in columns) else ": add the labels to it first"
-    yield lines(f"written: {done['path']}{first}\nnext: " + "\n      ".join(done["next"]))
+    yield lines(f"written: {done['path']}{first}", *next_commands(done["next"]))
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ from automtl_core.registry.kinds import (
 from automtl_core.registry.kinds import Kind as Registered
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.views.values import Section, lines, table
+from automtl_core.views.values import Section, lines, next_commands, table
 
 PREFIX = "automtl-"
 """Prefix of names of distributions that names of objects lack."""
@@ -128,7 +128,7 @@ def new(name: str, kind: str, out: Path) -> Json:
 def view(written: Json) -> Iterator[Section]:
     """Yield the files of a project and the next commands."""
     yield table(["written"], [[f"{written['path']}/{file}"] for file in written["files"]])
-    yield lines("next: " + "\n      ".join(written["next"]))
+    yield lines(*next_commands(written["next"]))
 
 
 def checked(name: str, kind: Registered[Any], registry: Registry) -> Names:

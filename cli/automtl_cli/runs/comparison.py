@@ -22,7 +22,11 @@ def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_js
     write(result, out)
     report = first(lambda: write_comparison(result, out))
     runs = f"automtl runs list --runs-dir {shlex.quote(str(out / CELLS))}"
-    files = lines(f"written to {out}: {', '.join(FILES)}\nreport: {report}\nthe run of each training: {runs}")
+    files = lines(
+        f"written to {out}: {', '.join(FILES)}",
+        f"report: {report}",
+        f"the run of each training: {runs}",
+    )
     emit({**result.to_json(), "out": str(out)}, lambda _: [*comparison(result), files], as_json)
 
 

@@ -39,6 +39,7 @@ def test_names_of_fields_are_names_of_files(tmp_path):
     files = [file_name(name) for name in names]
     assert len(set(files)) == len(names)
     assert files[0] == "a%2Fb"
+    assert file_name("\x1b[2J\n\u202e") == "%1B[2J%0A%E2%80%AE", "a listing shows them"
     for name in files:
         (tmp_path / f"{name}.values.npy").touch()
 

@@ -1,7 +1,7 @@
 """Sections as Markdown."""
 
 from automtl_core.views.markdown import markdown
-from automtl_core.views.values import Grid, Matrix, Plot, Section, Text
+from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Section, Text
 
 
 def test_sections_are_headings_tables_and_paragraphs():
@@ -14,13 +14,14 @@ def test_sections_are_headings_tables_and_paragraphs():
 
 
 def test_lines_and_plots_stay_as_they_are_laid_out():
-    text = markdown("x", [Section("", [Text("run: a\nnext: b"), Plot("x", "y", {"1": (1, 1)})])])
+    text = markdown("x", [Section("", [Preformatted("run: a\nnext: b"), Plot("x", "y", {"1": (1, 1)})])])
     assert "\n\n    run: a\n    next: b\n\n    y\n" in text
 
 
 def test_no_text_breaks_out_of_its_place():
-    evil = "a|b\n<script>"
+    evil = "a|b\n<script>![x](http://a)\x1b[2J"
     text = markdown(evil, [Section(evil, [Text("<b>"), Matrix(evil, [evil], {evil: [True]})])])
-    assert "<" not in text
+    assert not {"<", "\x1b"} & set(text)
+    assert "](" not in text, "no image is loaded, no link is made"
     assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("|")} == {3}
-    assert text.splitlines()[0] == "# a|b &lt;script>"
+    assert text.splitlines()[0] == "# a|b &lt;script>![x]\\(http://a)\\x1b[2J"

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.views.plain import HEIGHT, WIDTH, cell, drawn, plain
-from automtl_core.views.values import Grid, Matrix, Plot, Text
+from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Text
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_points_stand_where_their_numbers_are():
         True,
     )
     assert foot.split() == ["9,000", "FLOPs", "70,000"]
-    assert plain(plot) == Text(drawn(plot))
+    assert plain(plot) == Preformatted(drawn(plot))
 
 
 def test_wide_costs_are_drawn_by_their_logarithm_and_the_first_of_two_at_one_place_is_seen():

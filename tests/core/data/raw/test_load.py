@@ -76,6 +76,13 @@ def test_quoted_carriage_returns(folders: tuple[Path, Path], value: str, end: by
     assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_break_in_the_header(folders: tuple[Path, Path], end: bytes) -> None:
+    file = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
+    rows = [b'user,"item\nid"', b"1,a", b"2,b"]
+    assert read(folders, end.join(rows) + end, file) == ([("1", "a"), ("2", "b")], [])
+
+
 def test_a_row_may_outgrow_the_limit_in_the_copy(folders: tuple[Path, Path]) -> None:
     value = 'a"' * 900_000
     content = f"1,{value},0\nx,y,z\n".encode()
