@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,11 @@ def write(frame: object, path: Path) -> None:
     """Write a table as Parquet.
 
     Raises:
-        UsageError: DuckDB cannot read it as a table.
+        UsageError: DuckDB cannot read it as a table, or two of its columns have one name.
 
     """
+    if isinstance(frame, pd.DataFrame):
+        _check_names(frame.columns)
     with duckdb.connect() as db:
         try:
             db.register("frame", pd.DataFrame(frame) if isinstance(frame, Mapping) else frame)
@@ -119,6 +121,18 @@ def write(frame: object, path: Path) -> None:
                 f"{type(frame).__name__} is not a readable table: {one_line(error)}",
                 "use a data frame or a file",
             ) from error
+
+
+def _check_names(columns: Iterable[object]) -> None:
+    """Refuse columns of one name, which DuckDB would rename; it does not distinguish cases."""
+    named: dict[str, str] = {}
+    for column in map(str, columns):
+        if (key := column.lower()) in named:
+            raise UsageError(
+                f"two columns of the frame are called {named[key]!r} and {column!r}",
+                "give each column its own name; upper and lower case do not count",
+            )
+        named[key] = column
 
 
 def _without_labels(layer: Layer, labels: Names) -> Layer:

@@ -46,6 +46,11 @@ WRONG = {
     "None as data": (search, {"data": None}, "NoneType is not a readable table"),
     "number as data": (search, {"data": 5}, "int is not a readable table"),
     "list of numbers": (search, {"data": [1, 2]}, "list is not a readable table"),
+    "columns of one name": (
+        search,
+        {"data": FRAME.assign(User=1)},
+        "two columns of the frame are called 'user' and 'User'",
+    ),
     "empty text": (search, {"data": ""}, "neither a dataset nor a table file"),
     "no run": (automtl.load, {"run": None}, "run: expected the path of a folder, given None"),
     "number of a run": (automtl.load, {"run": 3}, "run: expected the path of a folder, given 3"),
