@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 from automtl_core.modules.meta import meta
+from automtl_core.process_state import state
 from automtl_core.registry.door import plugin_code
 
 ROWS = 2
@@ -45,7 +46,26 @@ class SuppliedOp:
         if (in_dim, out_dim) not in self._tried:
             self._try(in_dim, out_dim)
             self._tried.add((in_dim, out_dim))
-        return self._made(in_dim, out_dim, dropout)
+        op = self._made(in_dim, out_dim, dropout)
+        _Calls(self, out_dim).watch(op)
+        return op
+
+    def check(self, out: object, x: Tensor, out_dim: int) -> None:
+        """Check the output of an op.
+
+        Args:
+            out: The output.
+            x: The input, `[..., in]`.
+            out_dim: Expected size of the last dimension of the output.
+
+        Raises:
+            PluginError: the output is no tensor of the shape and type that is expected.
+
+        """
+        shape, dtype = torch.Size([*x.shape[:-1], out_dim]), _type_of_results(x)
+        if not isinstance(out, Tensor) or out.shape != shape or out.dtype != dtype:
+            got = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
+            raise self._error(f"maps {list(x.shape)} to {got}, expected {list(shape)} of {dtype}")
 
     def _made(self, in_dim: int, out_dim: int, dropout: float) -> nn.Module:
         made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be created")
@@ -55,7 +75,7 @@ class SuppliedOp:
 
     def _try(self, in_dim: int, out_dim: int) -> None:
         """Call an op once with real weights; a large one on the meta device, if that works."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), plugin_code():
             try:
                 with meta() if in_dim * out_dim > LARGE else torch.device("cpu"):
                     out: object = self._made(in_dim, out_dim, 0.0).eval()(torch.zeros(ROWS, in_dim))
@@ -65,10 +85,7 @@ class SuppliedOp:
                 with torch.device("cpu"):
                     op = self._made(in_dim, out_dim, 0.0).eval()
                     out = self._guarded(lambda: op(torch.zeros(ROWS, in_dim)), "fails when called")
-        got = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
-        wanted = f"{[ROWS, out_dim]} of {torch.get_default_dtype()}"
-        if got != wanted:
-            raise self._error(f"maps {[ROWS, in_dim]} to {got}, expected {wanted}")
+        self.check(out, torch.zeros(ROWS, in_dim), out_dim)
 
     def _guarded(self, call: Callable[[], object], problem: str) -> object:
         try:
@@ -81,3 +98,35 @@ class SuppliedOp:
 
     def _error(self, problem: str) -> PluginError:
         return PluginError(f"the {self.what} {problem}", self.fix)
+
+
+class _Calls:
+    """Checks what an op returns at each call, and restores what it must not change.
+
+    Hooks leave the names of the parameters as they are, which a module around the op would change.
+    """
+
+    def __init__(self, op: SuppliedOp, out_dim: int) -> None:
+        self._op = op
+        self._out_dim = out_dim
+        self._restore: Callable[[], None] = lambda: None
+
+    def watch(self, op: nn.Module) -> None:
+        op.register_forward_pre_hook(self._before)
+        op.register_forward_hook(self._after)
+
+    def _before(self, op: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if not torch.compiler.is_compiling():  # which also stands for an export
+            self._restore = state()
+
+    def _after(self, op: nn.Module, inputs: tuple[Tensor, ...], out: object) -> None:
+        if not torch.compiler.is_compiling():
+            self._restore()
+            self._op.check(out, inputs[0], self._out_dim)
+
+
+def _type_of_results(x: Tensor) -> torch.dtype:
+    """Return the type of what a layer makes of an input: that of the input, or that of mixed precision."""
+    kind = x.device.type
+    mixed = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
+    return torch.get_autocast_dtype(kind) if mixed else x.dtype

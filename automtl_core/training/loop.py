@@ -15,6 +15,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.collectives import total
 from automtl_core.modules.network import Penalised
+from automtl_core.process_state import kept_state
 from automtl_core.training.balancer import Balancer, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
@@ -110,9 +111,9 @@ def step(
     """
     parts = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
-    with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
+    with compute.same_draws(unless=isinstance(balancer, WeightedMean)), kept_state():
         optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
-    with torch.no_grad():
+    with torch.no_grad(), kept_state():
         balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return parts.by_task
 

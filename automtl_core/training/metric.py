@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from automtl_core.dataset.schema import Task, TaskKind
 from automtl_core.errors import UsageError, one_line, printable
+from automtl_core.process_state import kept_state
 
 Array = NDArray[Any]
 
@@ -106,7 +107,8 @@ def metric_value(
         reason = "no row of a known user has a label" if metric.needs_users else NO_LABEL
         return MetricValue(metric.title, sign, None, 0, reason)
     try:
-        result = metric.compute(labels, predictions, users)
+        with kept_state():
+            result = metric.compute(labels, predictions, users)
         value, rows = (result.value, int(result.rows)) if isinstance(result, Counted) else (result, rows)
         fault = None if value is None else _fault(value)
     except (Exception, SystemExit) as error:

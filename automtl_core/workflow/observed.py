@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from automtl_core.data.store import Prepared
 from automtl_core.distributed import is_first, shared_listener
 from automtl_core.errors import one_line
+from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir import snapshot
 from automtl_core.run_dir.facts import Result
@@ -110,7 +111,8 @@ class _Guarded:
 
     def _try(self, use: Callable[[], None]) -> None:
         try:
-            use()
+            with kept_state():
+                use()
         except Exception as error:
             self._listener = None
             what = f"the listener {self._name!r} of plugin {self._plugin!r} failed and is left out"

@@ -14,6 +14,7 @@ from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.meta import meta
+from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, NewRows, Result, Search
@@ -300,7 +301,8 @@ def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
-    result: object = strategy.search(recorder)
+    with kept_state():
+        result: object = strategy.search(recorder)
     if isinstance(result, SearchResult):
         return result
     what = f"search returns {type(result).__name__}, expected a SearchResult"

@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -10,11 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from automtl_cli.app import run
-from automtl_cli.errors import Stop
 from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.registry.plugins import load_registry
 
+from .ended import fault
 from .programme import tried
 
 ODD = (
@@ -34,8 +32,6 @@ NAMES = (
     "", ".", "..", "/", "/dev/null", "-", "\x1b[31m", "a\nerror: b", "x" * 300, "%s", "{}", "nothing", "~",
     "a/../b", "$HOME", "*", "[1]", "\u202ex", "é", "a b", "1", "null", "--help-me",
 )  # fmt: skip
-CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-CODES = (0, 2, 65, 66, 69, 71, 73, 74)
 
 
 def settings() -> Iterator[str]:
@@ -58,19 +54,6 @@ def document(path: str, value: object) -> dict[str, object]:
         value = {inner: value}
     named = {"name": name} if name else {}
     return {key: {**named, **value} if isinstance(value, dict) and rest else value}
-
-
-def fault(capsys: pytest.CaptureFixture[str], words: list[str]) -> str | None:
-    """Run a command in this process, and return what is wrong with its end."""
-    code = run(words, Stop())
-    out, err = capsys.readouterr()
-    if code not in CODES or "Traceback" in err:
-        return f"code {code}: {err[-500:]}"
-    if sign := CONTROL.search(out + err):
-        return f"a control character {sign[0]!r}: {(out + err)[-300:]!r}"
-    if code and not (err.startswith("error: ") and "\n  fix: " in err):
-        return f"no message with a remedy: {err[-300:]}"
-    return None
 
 
 def test_settings_in_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

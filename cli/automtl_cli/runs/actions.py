@@ -1,9 +1,11 @@
 """Actions of the commands on runs: they call the workflow of the core and show its events."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from automtl_cli.data import preparing
-from automtl_cli.output import emit
+from automtl_cli.output import emit, until_output
 from automtl_cli.runs.progress import Terminal
 from automtl_core.distributed import is_first
 from automtl_core.errors import ArtifactError, UsageError
@@ -20,7 +22,11 @@ from automtl_core.workflow.workflow import Workflow
 def workflow(
     memory_limit: str | None = None, doing: str = "preparing data", allow_remote: bool = False
 ) -> Workflow:
-    """Return the workflow with the installed plugins, which shows its events on standard error."""
+    """Return the workflow with the installed plugins, which shows its events on standard error.
+
+    Until the outcome is printed, standard error also takes what code of plugins prints.
+    """
+    until_output(redirect_stdout(sys.stderr))
     limit = preparing.memory_limit(memory_limit)
     listener = Terminal(doing) if is_first() else SILENT
     return Workflow(load_registry(), listener, memory_limit=limit, allow_remote=allow_remote)

@@ -1,0 +1,37 @@
+"""What code of plugins must not change is restored."""
+
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from automtl_core.process_state import kept_state, state
+
+
+def now():
+    return os.getcwd(), signal.getsignal(signal.SIGTERM), torch.get_default_dtype(), torch.is_grad_enabled()
+
+
+def change():
+    os.chdir("/")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+
+
+def test_the_state_is_restored_after_an_error_too():
+    before = now()
+    with pytest.raises(ValueError, match="no"), kept_state():
+        raise ValueError(change() or "no")
+    assert now() == before
+
+
+def test_another_thread_leaves_the_handlers_of_signals_alone():
+    before, after = now(), []
+    thread = threading.Thread(target=lambda: after.append(state()()))
+    thread.start()
+    thread.join()
+    assert after == [None]
+    assert now() == before
