@@ -76,6 +76,7 @@ def _lock_down(
 
 
 def _translated(error: duckdb.Error) -> AutoMTLError | None:
+    """Return an error that the user can correct; None for a mistake in a statement, which is a bug."""
     words = printable(str(error).splitlines()[0])
     if isinstance(error, duckdb.OutOfMemoryException):
         return OutOfMemoryError(
@@ -84,8 +85,12 @@ def _translated(error: duckdb.Error) -> AutoMTLError | None:
         )
     if isinstance(error, duckdb.ConversionException):
         return DataError(f"raw data: {words}", "repair the value in the raw file")
-    if isinstance(error, duckdb.IOException):
-        if "GZIP" in str(error) or "ZSTD" in str(error):
-            return DataError(f"raw data: {words}", "get a complete copy of the file")
+    if isinstance(error, duckdb.IOException) and ("GZIP" in str(error) or "ZSTD" in str(error)):
+        return DataError(f"raw data: {words}", "get a complete copy of the file")
+    if isinstance(error, duckdb.OperationalError | duckdb.FatalException):
         return StorageError(f"preparing data: {words}", "free some space and try again")
+    if isinstance(error, duckdb.DataError | duckdb.InvalidInputException | duckdb.NotSupportedError):
+        return DataError(
+            f"raw data: {words}", "repair the raw files; `automtl data validate` names rows with faults"
+        )
     return None

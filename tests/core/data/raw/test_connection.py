@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.sql import one_file
-from automtl_core.errors import DataError, OutOfMemoryError
+from automtl_core.errors import DataError, OutOfMemoryError, StorageError
 
 
 def test_its_own_folders_are_open(tmp_path: Path) -> None:
@@ -47,6 +47,23 @@ def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> 
 def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
         db.execute("SELECT CAST('x1' AS INTEGER)")
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (duckdb.OutOfRangeException, DataError),
+        (duckdb.InvalidInputException, DataError),
+        (duckdb.NotImplementedException, DataError),
+        (duckdb.TransactionException, StorageError),
+        (duckdb.FatalException, StorageError),
+        (duckdb.ParserException, duckdb.ParserException),
+        (duckdb.InternalException, duckdb.InternalException),
+    ],
+)
+def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected) -> None:
+    with pytest.raises(expected), connect(None, tmp_path):
+        raise raised("x\ny")
 
 
 def test_too_little_memory_says_how_to_allow_more(tmp_path: Path) -> None:
