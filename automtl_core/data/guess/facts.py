@@ -28,13 +28,22 @@ DOUBTFUL = ("na", "none", "nil", "-", "--", "?", ".")
 """Texts in lower case that are blanks among numbers, and may be values among other texts."""
 PAIRS = (("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1.0", "1.0"))
 """Lower and higher values of binary columns of numbers."""
-FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
+WORDS = (
+    ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("off", "on"), ("nein", "ja"), ("nee", "ja"),
+    ("nej", "ja"), ("non", "oui"), ("no", "si"), ("no", "sí"), ("não", "sim"), ("nie", "tak"), ("нет", "да"),
+    ("否", "是"),
+)  # fmt: skip
+"""Lower and higher values of binary columns of texts, in lower case."""
+POINTS, DATES = "points as thousands separators", "another form"
 FORMS = {
     "thousands separators": r"[+-]?[0-9]{1,3}((,[0-9]{3})+(\.[0-9]+)?|( [0-9]{3})+([.,][0-9]+)?)",
     "decimal commas": r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+",
+    POINTS: r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+",
+    DATES: r"([0-9]{1,2}[./-][0-9]{1,2}[./-](19|20)[0-9]{2}|(19|20)[0-9]{2}\.[0-9]{1,2}\.[0-9]{1,2})"
+    r"([ T,]+[0-9]{1,2}[:.][0-9]{2}.*)?",
     "units": r"[$€£¥] ?[+-]?[0-9]+([.,][0-9]+)*|[+-]?[0-9]+([.,][0-9]+)* ?[$€£¥%]",
 }
-"""Ways to write numbers that are not read as numbers -> pattern."""
+"""Ways to write numbers and dates that are not read as such -> pattern."""
 CHANCE = 1e-3
 """Largest probability of an order of two labels that has no cause."""
 
@@ -93,7 +102,7 @@ class Facts:
     padded: int = 0
     """Rows with a whole number that begins with a zero."""
     form: str = ""
-    """One of `FORMS` that nearly all texts have."""
+    """One of `FORMS` that nearly all values have."""
     blanks: Sequence[str] = ()
     """Texts that were counted as blanks."""
     odd: Odd | None = None
@@ -148,7 +157,8 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
     if kind is not None:
         odd = _odd(db, f"NOT {_TESTS[kind]}")
         db.execute(f"DELETE FROM counted WHERE NOT {_TESTS[kind]}")
-        return _described(db, replace(found, kind=kind, odd=odd))
+        form = POINTS if kind == "number" and _has_pointed_thousands(db) else ""
+        return _described(db, replace(found, kind=kind, odd=odd, form=form))
     mixed = 2 * _sum(db, "is_number") > _sum(db, "true")
     odd = _odd(db, "NOT is_number") if mixed else None
     return _described(db, replace(found, odd=odd, form=_form(db), parts=_parts(db, PARTS)))
@@ -240,9 +250,7 @@ def _bits(db: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
     low, high = sorted(value for value, _ in most)
     if (low, high) in PAIRS:
         return low, high
-    words = dict(zip(FALSE, TRUE, strict=True))
-    both = [pair for pair in ((low, high), (high, low)) if words.get(pair[0].lower()) == pair[1].lower()]
-    return next(iter(both), None)
+    return next((pair for pair in ((low, high), (high, low)) if tuple(map(str.lower, pair)) in WORDS), None)
 
 
 def _form(db: duckdb.DuckDBPyConnection) -> str:
@@ -253,6 +261,17 @@ def _form(db: duckdb.DuckDBPyConnection) -> str:
         if _sum(db, matches) and _nearly(_sum(db, f"(is_number OR {matches})"), total):
             return form
     return ""
+
+
+def _has_pointed_thousands(db: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether numbers such as 950 and 1.250 are whole, since all points stand before three digits.
+
+    Fractions of three digits would also have points below 1,000, and zeros before them.
+    """
+    pointed = f"regexp_full_match(value, {literal(FORMS[POINTS])})"
+    others = _sum(db, f"NOT {pointed}")
+    short = _sum(db, "regexp_full_match(value, '[+-]?[0-9]{1,3}')")
+    return 0 < others == short and _sum(db, pointed) >= LEAST
 
 
 def _nearly(rows: int, total: int) -> bool:

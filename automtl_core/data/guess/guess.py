@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from automtl_core.data.guess.facts import LIST, Facts, Odd
+from automtl_core.data.guess.facts import DATES, LIST, POINTS, Facts, Odd
 from automtl_core.data.guess.peek import Glimpse
 from automtl_core.errors import UsageError, did_you_mean, listing
 
@@ -41,12 +41,14 @@ OTHER_TIMES = (
 )
 """Words in the names of columns of times that are not those of the rows."""
 FIXES = {
-    "decimal commas": "write them with points",
-    "thousands separators": "write them without",
-    "units": "write them without",
+    "decimal commas": "numbers with decimal commas: write them with points",
+    "thousands separators": "numbers with thousands separators: write them without",
+    POINTS: "numbers with points as thousands separators: write them without",
+    "units": "numbers with units: write them without",
+    DATES: "dates: write them as 2024-01-31 or 2024-01-31 23:59:59",
 }
-"""Form of numbers -> remedy."""
-IDS = ("ids", "uid", "uuid", "key", "code", "zip")
+"""Form of numbers and dates -> the reason why they are not used."""
+IDS = ("ids", "uid", "uuid", "key", "code", "zip", "nr")
 NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical, unless the name suggests
@@ -245,8 +247,8 @@ def _useless(facts: Facts, seen: Glimpse) -> str:
         return "blank in all rows"
     if facts.rows == seen.seen and facts.values == 1:
         return "constant"
-    if facts.form:
-        return f"numbers with {facts.form}: {FIXES[facts.form]}"
+    if facts.form and not is_id(facts.name):
+        return FIXES[facts.form]
     if facts.kind == "list" or _separator(facts):
         return ""
     unique = facts.rows == seen.seen == facts.values

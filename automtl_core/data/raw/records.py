@@ -21,7 +21,7 @@ SHOWN = 80
 """Number of characters of a row or a value in a message."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
-CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
+CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8 FILE > NEW"
 _FORMATS = {
     b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
     b"\0\0\xfe\xff": ("UTF-32", CONVERT.format("UTF-32")),

@@ -10,9 +10,11 @@ import yaml
 
 from automtl_cli.new_file import check_configuration, check_free, create
 from automtl_cli.output import Json
+from automtl_core.data.guess.facts import Facts
 from automtl_core.data.guess.guess import (
     Guess,
     Role,
+    as_label,
     batch_size,
     blanks,
     faults,
@@ -194,9 +196,16 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
-    if names := [_plain(each.facts.name) for each in guesses if each.candidate]:
-        yield f"  # These columns are 0 and 1 too, and may be labels: {', '.join(names)}"
+    if columns := [each.facts for each in guesses if each.candidate]:
+        named = (f"{_plain(facts.name)}{_positive(facts)}" for facts in columns)
+        yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
+
+
+def _positive(facts: Facts) -> str:
+    """Return the settings of a column as a label, if it needs some."""
+    setting = as_label(facts)
+    return f": {_plain(_yaml(setting))}" if setting else ""
 
 
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:

@@ -132,7 +132,7 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers
     shown = automtl("data", "init", "offers.tsv.gz").out
     assert "written: offers.yaml: add the labels to it first" in shown
     text = Path("offers.yaml").read_text()
-    assert "  # These columns are 0 and 1 too, and may be labels: new, seen, taken\n" in text
+    assert "  # These columns have two values too, and may be labels: new, seen, taken\n" in text
     assert settings("offers.yaml")["labels"] == []
     ended = automtl("search", "--config", "offers.yaml", *SMALL)
     assert ended.code == 2
@@ -155,7 +155,10 @@ def test_a_third_label_is_no_input(automtl: Automtl, here: Path) -> None:
     chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
     assert chosen["labels"] == {"liked": {}, "disliked": {}}
     assert chosen["sparse"] == {"user_id": "integer"}
-    assert "  # These columns are 0 and 1 too, and may be labels: loved\n  # They are not used. " in text
+    assert "  # These columns have two values too, and may be labels: loved\n  # They are not used. " in text
+    Path("filme.csv").write_text("\n".join(lines).replace(",0", ",nein").replace(",1", ",ja"))
+    automtl("data", "init", "filme.csv")
+    assert "may be labels: c2: {positive: [ja]}, c3: {positive: [ja]}, c4: " in Path("filme.yaml").read_text()
     assert "  #   loved: a label, or a categorical field, such as 0\n" in text
     assert "loved     unused  a label, or a categorical field" in shown
 

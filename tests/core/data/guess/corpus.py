@@ -135,6 +135,20 @@ FILES: dict[str, File] = {
     "decimal commas": File(
         text({**BASE, "pay": lambda n: f"{n},{n % 7}"}, sep=";"), {**AS_BASE, "pay": None}
     ),
+    "points as thousands separators": File(
+        more(
+            pay=lambda n: f"{n * 99:,}".replace(",", "."), item_nr=lambda n: f"{n * 37:,}".replace(",", ".")
+        ),
+        {**AS_BASE, "pay": None, "item_nr": ("sparse", "text")},
+    ),
+    "three decimals": File(more(pay=lambda n: n / 8 + 0.125), {**AS_BASE, "pay": "dense"}),
+    "dates with the day first": File(
+        more(sold=lambda n: f"{n % 28 + 1:02}.01.2024 12:{n % 60:02}"), {**AS_BASE, "sold": None}
+    ),
+    "versions": File(more(app=lambda n: f"{n % 3}.1{n % 7}.{n % 5}"), {**AS_BASE, "app": ("sparse", "text")}),
+    "a German yes without a telling name": File(
+        more(gekauft=lambda n: "nein" if n % 3 else "ja"), {**AS_BASE, "gekauft": None}
+    ),
     "currencies": File(more(pay=lambda n: f"{n * 1.5} €"), {**AS_BASE, "pay": None}),
     "a name twice": File(
         more().replace("price", "user_id"), error='names "user_id" twice', fix="its own name"
@@ -253,9 +267,7 @@ FILES: dict[str, File] = {
         odd={"at": (52, "soon")},
     ),
     "birthdays": File(more(birthday=lambda n: f"1980-01-{n % 28 + 1:02}"), {**AS_BASE, "birthday": None}),
-    "German dates": File(
-        more(day=lambda n: f"{n % 28 + 1:02}.01.2024"), {**AS_BASE, "day": ("sparse", "text")}
-    ),
+    "German dates": File(more(day=lambda n: f"{n % 28 + 1:02}.01.2024"), {**AS_BASE, "day": None}),
     "constant": File(more(shop=lambda n: "a"), {**AS_BASE, "shop": None}),
     "text of each row": File(more(note=lambda n: f"note {n}"), {**AS_BASE, "note": None}),
     "number of the row": File(text({"": lambda n: n, **BASE}), {**AS_BASE, "": None}),

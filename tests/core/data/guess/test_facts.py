@@ -105,12 +105,24 @@ def test_a_binary_column_but_for_a_value(facts):
         (("0,5", "12,25", "3"), "decimal commas"),
         (("1.234,5", "0,5"), "decimal commas"),
         (("$5", "7.50 €", "12%"), "units"),
+        (("1.234", "12.000", "950", "1.234.567", "7"), "points as thousands separators"),
+        (("1.234", "2.345", "950", "12.500", "7"), "points as thousands separators"),
+        (("1.234", "0.345", "950", "12.500", "7"), ""),
+        (("1.234", "2.345", "12.500"), ""),
+        (("31.12.2024", "1.1.2024 10:30"), "another form"),
+        (("12/31/2024", "1/1/2024, 10:30 PM"), "another form"),
+        (("2024.12.31", "2024.01.31 10:30:00"), "another form"),
         (("1,2,3", "4"), ""),
         (("a", "1,5"), ""),
     ],
 )
 def test_forms_of_numbers(facts, texts, form):
-    assert facts(*texts * 5).form == form
+    assert facts(*texts * 10).form == form
+
+
+@pytest.mark.parametrize("pair", [("nein", "ja"), ("Non", "Oui"), ("нет", "да"), ("否", "是"), ("N", "Y")])
+def test_yes_and_no_in_other_languages(facts, pair):
+    assert facts(*pair * 20).bits == pair
 
 
 def test_codes_with_leading_zeros(facts):
