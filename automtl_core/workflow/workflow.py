@@ -397,8 +397,8 @@ def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     elif few and not recipe.monitor:
         counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
         yield (
-            f"too few validation rows of one class ({counts}; training.min_positives is {least}): only "
-            f"{', '.join(others)} stop a training and select its epoch; training.monitor changes that"
+            f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
+            f"stopping monitors {', '.join(others)} only; training.monitor changes that"
         )
 
 

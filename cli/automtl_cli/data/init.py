@@ -75,6 +75,8 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     guesses = guess(seen, named)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
+    if not any(each.role == "labels" for each in guesses):
+        commands = [_with_labels(files, path)]
     if force:
         write_atomic(path, content.encode())
     else:
@@ -83,15 +85,32 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
         for each in guesses
     ]
-    return {"path": str(path), "rows": seen.rows, "seen": seen.seen, "columns": columns, "next": commands}
+    return {
+        "path": str(path),
+        "rows": seen.rows,
+        "seen": seen.seen,
+        "columns": columns,
+        "faulty": {"rows": seen.faulty, "first": seen.fault},
+        "may_be_labels": [each.facts.name for each in guesses if each.candidate],
+        "next": commands,
+    }
 
 
 def view(done: Json) -> Iterator[Section]:
     """Yield the role of each column and the next commands."""
     columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
     yield table(["column", "use", "values"], columns)
-    first = "" if any(role == "labels" for _, role, _ in columns) else ": add the labels to it first"
-    yield lines(f"written: {done['path']}{first}", *next_commands(done["next"]))
+    if (rows := done["faulty"]["rows"]) == 1:
+        way_out = f"repair it, or leave it out by `bad_rows: skip` in {done['path']}"
+        yield lines(f"1 faulty row: {done['faulty']['first']}", way_out)
+    elif rows:
+        way_out = f"repair them, or leave them out by `bad_rows: skip` in {done['path']}"
+        yield lines(f"{rows:,} faulty rows, such as {done['faulty']['first']}", way_out)
+    lacking = ""
+    if not any(role == "labels" for _, role, _ in columns):
+        known = ", ".join(done["may_be_labels"])
+        lacking = ": it needs labels" + (f"; these columns have two values: {known}" if known else "")
+    yield lines(f"written: {done['path']}{lacking}", *next_commands(done["next"]))
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
@@ -272,6 +291,12 @@ def _amount(seen: Glimpse) -> str:
 def _commands(path: Path) -> list[str]:
     config = f"--config {shlex.quote(str(path))}"
     return [f"automtl data describe table {config}", f"automtl search {config}"]
+
+
+def _with_labels(files: str, path: Path) -> str:
+    """Return the command that writes the settings again, with labels."""
+    out = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
+    return f"automtl data init {shlex.quote(files)}{out} --force --labels NAME,..."
 
 
 def _stem(files: str) -> str:

@@ -130,7 +130,8 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
 
 def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers: pd.DataFrame) -> None:
     shown = automtl("data", "init", "offers.tsv.gz").out
-    assert "written: offers.yaml: add the labels to it first" in shown
+    assert "written: offers.yaml: it needs labels; these columns have two values: new, seen, taken\n" in shown
+    assert shown.endswith("next: automtl data init offers.tsv.gz --force --labels NAME,...\n")
     text = Path("offers.yaml").read_text()
     assert "  # These columns have two values too, and may be labels: new, seen, taken\n" in text
     assert settings("offers.yaml")["labels"] == []
@@ -299,6 +300,14 @@ def test_labels_that_are_named(automtl: Automtl, here: Path) -> None:
     ended = automtl("data", "init", "films.csv", "--labels", "lovd", "--out", "b.yaml")
     assert (ended.code, Path("b.yaml").exists()) == (2, False)
     assert "error: label 'lovd' is not a column (did you mean 'loved'?)" in ended.err
+
+
+def test_faulty_rows_are_named(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n % 30},{n % 2}" for n in range(200)]
+    Path("films.csv").write_text("\n".join(["user_id,liked", *lines[:50], "1,2,3", *lines[50:]]))
+    shown = automtl("data", "init", "films.csv").out
+    assert "\n1 faulty row: films.csv:52: expected 2 columns, found 3" in shown
+    assert "\nrepair it, or leave it out by `bad_rows: skip` in films.yaml\n" in shown
 
 
 def test_from_a_messy_file_to_prepared_data(automtl: Automtl, here: Path) -> None:

@@ -302,7 +302,7 @@ def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
     assert "no task has 100 validation rows of either class (there are 400 rows)" in warned(click=click)[0]
     assert "no task has" in warned(click=click, buy={"rows": 400, "positives": 350})[0]
     (few,) = warned(click=click, buy=buy, like=buy)
-    assert "(click 30; training.min_positives is 100): only buy, like stop a training" in few
+    assert "(click 30; training.min_positives is 100): early stopping monitors buy, like only" in few
     assert not warned(("click",), click=click, buy=buy)
     assert not warned(buy=buy)
     assert "only rating stop" in warned(click=click, rating={"rows": 150})[0]
