@@ -15,6 +15,7 @@ demo: .venv/demo
 	$(DEMO) automtl search --dataset synthetic $(QUICK) --name demo
 	@echo "Step 3 of 3: comparison with MMoE, half a minute"
 	$(DEMO) automtl compare --models mmoe,runs/demo $(QUICK) --seeds 1 --out comparisons/demo
+	@echo "automtl is in .venv/bin; to find it by its name: source .venv/bin/activate"
 
 test: .venv/dev
 	$(MAKE) check

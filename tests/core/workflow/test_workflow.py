@@ -305,5 +305,5 @@ def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
     assert "(click 30; training.min_positives is 100): early stopping monitors buy, like only" in few
     assert not warned(("click",), click=click, buy=buy)
     assert not warned(buy=buy)
-    assert "only rating stop" in warned(click=click, rating={"rows": 150})[0]
+    assert "monitors rating only" in warned(click=click, rating={"rows": 150})[0]
     assert "no task has" in warned(rating={"rows": 99})[0]
