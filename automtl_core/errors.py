@@ -153,6 +153,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
+def on_one_line(text: str) -> str:
+    """Return `printable` text with escapes for line breaks too, for example of a name in a sentence."""
+    return printable(text).replace("\n", "\\n")
+
+
 def one_line(error: BaseException) -> str:
     """Return an error, without its notes, as one line that is safe to print, even if it has no text."""
     trace = traceback.TracebackException.from_exception(error)
@@ -176,5 +181,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    """Return the names sorted and separated by commas, or `none`."""
-    return ", ".join(sorted(names)) or "none"
+    """Return the names sorted and separated by commas in one line, or `none`."""
+    return on_one_line(", ".join(sorted(names))) or "none"

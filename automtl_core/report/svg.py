@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from automtl_core.errors import printable
+from automtl_core.errors import on_one_line
 from automtl_core.report.charts import colour
 from automtl_core.views.values import Drawing, Edge, Node
 
@@ -105,7 +105,7 @@ def _edge(
         paint,
         width,
         0.45 if edge.weight is None else 0.7,
-        _shown("\n".join(notes)),
+        _lines(notes),
     )
 
 
@@ -119,7 +119,7 @@ def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
         node.kind,
         " pruned" * node.pruned,
         _shown(node.name),
-        _shown("\n".join([node.label, *_pruned(node), *node.notes])),
+        _lines([node.label, *_pruned(node), *node.notes]),
         x,
         y,
         BOX,
@@ -136,9 +136,13 @@ def _pruned(one: Node | Edge) -> list[str]:
 
 
 def _short(label: str) -> str:
-    label = printable(label)
+    label = on_one_line(label)
     return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
 
 
+def _lines(texts: Sequence[str]) -> Markup:
+    return Markup("\n").join(map(_shown, texts))
+
+
 def _shown(text: str) -> Markup:
-    return escape(printable(text))
+    return escape(on_one_line(text))

@@ -4,6 +4,7 @@ Documents are the mappings that `--json` prints.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from automtl_core.data.inspect.describe import DenseFacts, Described
@@ -11,7 +12,7 @@ from automtl_core.data.inspect.histories import HistoryFacts
 from automtl_core.data.inspect.leaks import Rule, suspicions
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
-from automtl_core.views.values import Matrix, Section, by_name, facts, lines, table
+from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
 
 PRINTED = 20
 """Number of faulty rows that are shown."""
@@ -19,7 +20,8 @@ PRINTED = 20
 
 def prepared(about: Mapping[str, Any]) -> Section:
     """Return the folder of prepared data, its size, and warnings."""
-    return facts("prepared", {**about, "warnings": "\n".join(about["warnings"]) or None})
+    table = facts("prepared", {key: value for key, value in about.items() if key != "warnings"})
+    return replace(table, blocks=[*table.blocks, *(Text(f"warning: {one}") for one in about["warnings"])])
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from automtl_cli.output import close_views, say
+from automtl_cli.output import close_views, say, say_lines
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.plugins import load_registry
 
@@ -50,7 +50,7 @@ def report(error: BaseException, stop: Stop) -> int:
         return 128 + number
     known = _known(error) or mine
     if known is None or os.environ.get(DEBUG):
-        say("".join(traceback.format_exception(error)).rstrip())
+        say_lines("".join(traceback.format_exception(error)).rstrip())
     if known is None:
         _tell("this is a bug of automtl", "report it, with the lines above")
         return BUG
@@ -98,7 +98,7 @@ def _notes(error: BaseException) -> list[str]:
 
 def _tell(message: str, *fixes: str | None) -> None:
     # Names in messages may hold line breaks: no line of them looks like one of these.
-    say(f"error: {message}".replace("\n", "\n" + " " * len("error: ")))
+    say_lines(f"error: {message}".replace("\n", "\n" + " " * len("error: ")))
     for fix in fixes:
-        for line in (fix or "").splitlines():
+        for line in fix.split("\n") if fix else ():
             say(f"  fix: {line}")

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from automtl_cli.terminal import rendered
-from automtl_core.errors import StorageError, printable
+from automtl_core.errors import StorageError, on_one_line, printable
 from automtl_core.views.values import Section
 
 T = TypeVar("T")
@@ -43,9 +43,14 @@ def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: 
 
 
 def say(text: object) -> None:
-    """Print a line on standard error, if it is open."""
+    """Print a line on standard error, if it is open; line breaks in it, which names may hold, are escaped."""
+    say_lines(on_one_line(str(text)))
+
+
+def say_lines(text: str) -> None:
+    """Print lines on standard error, if it is open."""
     with suppress(OSError):  # for example after the terminal was closed
-        sys.stderr.write(printable(str(text)) + "\n")
+        sys.stderr.write(printable(text) + "\n")
 
 
 def lenient_streams() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text as RichText
 
-from automtl_core.errors import printable
+from automtl_core.errors import on_one_line, printable
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
 
@@ -50,7 +50,7 @@ def _table(grid: Grid) -> Table:
 
 def _line(text: str) -> RichText:
     """Return a text as one line, so that a name cannot look like another line of the output."""
-    return _safe(text.replace("\n", "\\n"))
+    return RichText(on_one_line(text))
 
 
 def _safe(text: str) -> RichText:

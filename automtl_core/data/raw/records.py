@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
-from automtl_core.errors import DataError, did_you_mean, listing, printable
+from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds
 
 SHOWN = 80
@@ -270,7 +270,8 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
 
 def _header_fix(first: Row, file: RawFile) -> str:
     """Return the remedy for a header: correct it, or the settings that name columns."""
-    header = f"let the first line {'name' if file.others else 'be'} {file.separator.join(file.columns)}"
+    columns = on_one_line(file.separator.join(file.columns))
+    header = f"let the first line {'name' if file.others else 'be'} {columns}"
     if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:
         return f"correct {listing(settings)} (the first line of the file is {shown(first[1])}), or {header}"
     return header
@@ -278,10 +279,6 @@ def _header_fix(first: Row, file: RawFile) -> str:
 
 def _printed(name: str) -> str:
     return printable(repr(name))
-
-
-def _plainly(name: str) -> str:
-    return printable(name).replace("\n", "\\n")
 
 
 def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> Iterator[Record]:
@@ -306,12 +303,12 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             at = problem.place
             if at is None or at >= len(columns):
                 return Fault(line, None, problem.reason, text)
-            return Fault(line, columns[at], f"{_plainly(columns[at])}: {problem.reason}", text)
+            return Fault(line, columns[at], f"{on_one_line(columns[at])}: {problem.reason}", text)
         if len(values) != len(columns):
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
             if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{_plainly(name)}: expected {wanted}, found {shown(values[place])}"
+                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place])}"
                 return Fault(line, name, reason, text)
         return None
 
@@ -346,5 +343,5 @@ def _quick(column: Column) -> Callable[[str], object]:
 
 
 def _either(values: Sequence[str]) -> str:
-    *others, last = map(_plainly, values)
+    *others, last = map(on_one_line, values)
     return f"{', '.join(others)} or {last}" if others else last

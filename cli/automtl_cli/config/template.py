@@ -13,7 +13,7 @@ from automtl_cli.new_file import check_free, create
 from automtl_cli.output import Json
 from automtl_cli.settings import NAMED, explained
 from automtl_core.dataset.encodings import WORDS
-from automtl_core.errors import printable
+from automtl_core.errors import on_one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.views.values import Section, lines, next_commands
 
@@ -65,7 +65,7 @@ def view(result: Json) -> Section:
 def content(path: Path) -> str:
     """Return the text of a configuration file that is to be written to `path`."""
     config = Request().job().config.model_dump(mode="json")
-    name = printable(shlex.quote(str(path))).replace("\n", "\\n")  # a comment is one line
+    name = on_one_line(shlex.quote(str(path)))  # a comment is one line
     return "\n".join(_lines(config, name)) + "\n"
 
 

@@ -24,7 +24,7 @@ from automtl_core.data.guess.guess import (
 )
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.disk.files import write_atomic
-from automtl_core.errors import listing, printable
+from automtl_core.errors import listing, on_one_line
 from automtl_core.fields.encode import seconds
 from automtl_core.views.values import Section, lines, next_commands, table
 
@@ -116,9 +116,9 @@ def view(done: Json) -> Iterator[Section]:
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
     """Return the text of the settings, with facts about the columns as comments."""
     lines = [
-        f"# Settings of {_plain(seen.pattern)}, guessed by `automtl data init` from {_amount(seen)}.",
+        f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {_amount(seen)}.",
         "# Correct wrong guesses, then:",
-        *(f"#   {_plain(command)}" for command in commands),
+        *(f"#   {on_one_line(command)}" for command in commands),
         f"data_dir: {_yaml(str(seen.folder))}",
         "dataset:",
         "  name: table",
@@ -141,7 +141,7 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     lines += ["", *(f"  {line}" for line in (*_split(seen, guesses), *_bad_rows(seen, guesses)))]
     if unused := [each for each in guesses if each.role == "unused"]:
         lines += ["", "  # Not used:"]
-        lines += [f"  #   {_plain(each.facts.name)}: {about(each, seen)}" for each in unused]
+        lines += [f"  #   {on_one_line(each.facts.name)}: {about(each, seen)}" for each in unused]
     size = batch_size(seen.rows)
     training = [
         "training:",
@@ -182,7 +182,7 @@ def _about_label(guess: Guess) -> str:
     known = facts.rows - (facts.odd_bits.rows if facts.odd_bits else 0)
     text = f"{facts.ones / known:.1%} are {_value(positive[0] if positive else '1')}"
     if before := guess.setting.get("after"):
-        name = _plain(before)
+        name = on_one_line(before)
         text += f", only where {name} is; with `given: {name}` only such rows count"
     return text
 
@@ -216,7 +216,7 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
     if columns := [each.facts for each in guesses if each.candidate]:
-        named = (f"{_plain(facts.name)}{_positive(facts)}" for facts in columns)
+        named = (f"{on_one_line(facts.name)}{_positive(facts)}" for facts in columns)
         yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
@@ -224,7 +224,7 @@ def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
 def _positive(facts: Facts) -> str:
     """Return the settings of a column as a label, if it needs some."""
     setting = as_label(facts)
-    return f": {_plain(_yaml(setting))}" if setting else ""
+    return f": {on_one_line(_yaml(setting))}" if setting else ""
 
 
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
@@ -238,11 +238,11 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
             sign = "" if _is_dated(each) else "# "
             yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
             if name is not None:
-                yield f"# history: {{}}  # rows read the earlier rows of their {_plain(name)}"
+                yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
             yield from _parts_of(each)
     if tail := long_tailed(guesses):
         share = f"{tail.facts.single / tail.facts.values:.0%}"
-        yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
+        yield f"min_count: 2  # {share} of the values of {on_one_line(tail.facts.name)} are in one row only"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
@@ -271,9 +271,9 @@ def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     odd = [each.facts.name for each in guesses if faults(each) and "positive" not in (each.setting or ())]
     if seen.faulty:
         rows = "row is" if seen.faulty == 1 else "rows are"
-        yield f"# {seen.faulty:,} {rows} faulty: {_plain(seen.fault)}"
+        yield f"# {seen.faulty:,} {rows} faulty: {on_one_line(seen.fault)}"
     if seen.faulty or odd:
-        words = f"; other values in {_plain(listing(odd))}" if odd else ""
+        words = f"; other values in {on_one_line(listing(odd))}" if odd else ""
         yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
 
 
@@ -305,13 +305,8 @@ def _stem(files: str) -> str:
 
 
 def _value(value: str) -> str:
-    shown = _plain(value)
+    shown = on_one_line(value)
     return f"{shown[:SHOWN]}..." if len(shown) > SHOWN else shown
-
-
-def _plain(value: str) -> str:
-    """Return a text without line breaks."""
-    return printable(value).replace("\n", "\\n")
 
 
 def _yaml(value: object) -> str:

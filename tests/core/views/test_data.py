@@ -30,7 +30,7 @@ def texts(sections):
 def test_prepared_data_in_facts():
     section = prepared(ABOUT)
     assert section.title == "prepared"
-    assert section.blocks[0].rows[1] == ["warnings", "one\ntwo"]
+    assert texts([section]) == ["warning: one", "warning: two"]
 
 
 def test_described_data_has_a_table_for_all_that_is_there():
@@ -53,6 +53,8 @@ def test_described_data_has_a_table_for_all_that_is_there():
 
 def test_described_data_says_what_may_be_wrong():
     assert texts(described({"prepared": ABOUT, "data": DATA})) == [
+        "warning: one",
+        "warning: two",
         "click is 1 in all 8 rows with like, as declared",
         "warning: the presence of coupon alone predicts click (AUC 0.990): is it known only after the event?",
         "note: the labels neither rise nor fall with the 9 integers of price: "
