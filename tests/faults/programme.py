@@ -6,6 +6,7 @@ Otherwise the tests of `SLICE` try a few cases, at equal distances.
 
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +20,7 @@ SLICE = (
     "test_a_signal[train-15]", "test_a_failed_operation[predict-28]", "test_settings",
     "test_names_and_paths", "test_a_finished_run[runs-predict]", "test_an_unfinished_run[train]",
     "test_a_limit_of_file_sizes[train]", "test_a_folder_without_permission[train]",
-    "test_two_processes_in_one_folder[train]", "test_a_plugin[folder-balancer]",
+    "test_two_processes_in_one_folder[train]", "test_a_plugin[folder-balancer]", "test_a_payload[lines]",
 )  # fmt: skip
 """Starts of the names of the tests that `make test` runs."""
 Case = TypeVar("Case")
@@ -40,9 +41,15 @@ def tried(
     """
     whole = FILE in os.environ
     chosen = cases if whole else cases[:: -(-len(cases) // few)]
+    began = time.monotonic()
     faults = {str(case): problem for case in chosen if (problem := fault(case)) is not None}
     if whole:
         with Path(os.environ[FILE]).open("a") as file:
-            line = {"row": row, "about": about, "tried": len(chosen), "lost": len(faults), "faults": faults}
+            counts = {
+                "tried": len(chosen),
+                "lost": len(faults),
+                "seconds": round(time.monotonic() - began, 1),
+            }
+            line = {"row": row, "about": about, **counts, "faults": faults}
             print(json.dumps(line), file=file)
     assert not faults, "\n".join(f"{case}: {problem}" for case, problem in faults.items())
