@@ -62,10 +62,10 @@ class SuppliedOp:
             PluginError: the output is no tensor of the shape and type that is expected.
 
         """
-        shape, dtype = torch.Size([*x.shape[:-1], out_dim]), _type_of_results(x)
-        if not isinstance(out, Tensor) or out.shape != shape or out.dtype != dtype:
+        shape = torch.Size([*x.shape[:-1], out_dim])
+        if not isinstance(out, Tensor) or out.shape != shape or out.dtype not in _types_of_results(x):
             got = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
-            raise self._error(f"maps {list(x.shape)} to {got}, expected {list(shape)} of {dtype}")
+            raise self._error(f"maps {list(x.shape)} to {got}, expected {list(shape)} of {x.dtype}")
 
     def _made(self, in_dim: int, out_dim: int, dropout: float) -> nn.Module:
         made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be created")
@@ -125,8 +125,9 @@ class _Calls:
             self._op.check(out, inputs[0], self._out_dim)
 
 
-def _type_of_results(x: Tensor) -> torch.dtype:
-    """Return the type of what a layer makes of an input: that of the input, or that of mixed precision."""
+def _types_of_results(x: Tensor) -> tuple[torch.dtype, ...]:
+    """Return the types of what a layer may make of an input; mixed precision leaves some in float32."""
     kind = x.device.type
-    mixed = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
-    return torch.get_autocast_dtype(kind) if mixed else x.dtype
+    if kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind):
+        return x.dtype, torch.get_autocast_dtype(kind), torch.float32
+    return (x.dtype,)

@@ -1,5 +1,7 @@
 """Ops of plugins are held to their contract where they are made."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -81,3 +83,62 @@ def test_what_can_be_mended_stays_what_it_is():
 
     with pytest.raises(DataError):
         SuppliedOp(make, "op", "")(3, 5, 0.0)
+
+
+class Fickle(nn.Module):
+    """Returns something else for many rows."""
+
+    def __init__(self, in_dim, out_dim, spoil):
+        super().__init__()
+        self.linear, self.spoil = nn.Linear(in_dim, out_dim), spoil
+
+    def forward(self, x):
+        return self.linear(x) if len(x) < 5 else self.spoil(self.linear(x))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda y: (y,), r"maps \[8, 3\] to tuple, expected \[8, 5\] of torch.float32"),
+        (lambda y: y.double(), r"to \[8, 5\] of torch.float64"),
+        (lambda y: y[:1], r"to \[1, 5\] of torch.float32"),
+        (lambda y: None, "to NoneType"),
+    ],
+)
+def test_each_call_is_checked(spoil, problem):
+    op = SuppliedOp(lambda i, o, d: Fickle(i, o, spoil), "op 'mine'", "")(3, 5, 0.0)
+    assert op(torch.ones(4, 3)).shape == (4, 5)
+    for each in (op, deepcopy(op)):
+        with pytest.raises(PluginError, match=problem):
+            each(torch.ones(8, 3))
+    assert list(op.state_dict()) == ["linear.weight", "linear.bias"]
+
+
+def test_the_state_of_the_process_is_restored_after_each_call():
+    def spoil(y):
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        return y
+
+    op = SuppliedOp(lambda i, o, d: Fickle(i, o, spoil), "op 'mine'", "")(3, 5, 0.0)
+    op(torch.ones(8, 3))
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
+
+
+def test_mixed_precision_leaves_some_results_in_full_precision():
+    plain = SuppliedOp(lambda i, o, d: nn.Linear(i, o), "op", "")(3, 5, 0.0)
+    normed = SuppliedOp(lambda i, o, d: nn.Sequential(nn.Linear(i, o), Full()), "op", "")(3, 5, 0.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert plain(torch.ones(4, 3)).dtype == torch.bfloat16
+        assert normed(torch.ones(4, 3)).dtype == torch.float32
+
+
+class Full(nn.Module):
+    def forward(self, x):
+        return x.float()
+
+
+def test_an_op_is_exported():
+    op = SuppliedOp(lambda i, o, d: nn.Linear(i, o), "op", "")(3, 5, 0.0)
+    x = torch.ones(4, 3)
+    torch.testing.assert_close(torch.export.export(op, (x,)).module()(x), op(x))
