@@ -223,7 +223,7 @@ class Registry:
             with plugin_code():
                 found = at(value)
                 fault = kind.fault(key, found)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as error:
             fault = reason(error)

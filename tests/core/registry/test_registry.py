@@ -116,6 +116,13 @@ def test_a_reference_that_fails_names_plugin_and_reason(
     assert error.value.fix == "repair or upgrade automtl-mine 1.5, or set AUTOMTL_DISABLE_PLUGINS=mine"
 
 
+def test_too_little_memory_is_no_fault_of_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "automtl_test_large.py").write_text("raise MemoryError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MemoryError):
+        supplying(ops={"late": "automtl_test_large:Op"}).get(KINDS["ops"], "late")
+
+
 def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed() -> None:
     broken = PluginRow("broken", "automtl-broken", "1", "broken", problem="RuntimeError: boom")
     registry = Registry([(MINE, {"ops": {"linear": linear}}), (broken, {})])
