@@ -11,10 +11,11 @@ from types import FrameType
 import typer
 
 from automtl_cli.output import close_views, say, say_lines
-from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 
 BUG = 1
+MORE_MEMORY = "use smaller settings, or more memory"
 DEBUG = "AUTOMTL_DEBUG"
 """Environment variable. If it is set, all errors show a traceback."""
 
@@ -41,6 +42,8 @@ class Stop:
 
 def report(error: BaseException, stop: Stop) -> int:
     """Print the error that ended the command and its remedy, and return the exit code."""
+    if isinstance(error, MemoryError | SystemError | OutOfMemoryError):
+        traceback.clear_frames(error.__traceback__)  # which hold the memory that a message takes
     close_views()
     # An interrupted library may raise some other error: the signal takes precedence.
     mine = blamed(error) if stop.signal is None and not isinstance(error, AutoMTLError) else None
@@ -66,11 +69,28 @@ def _known(error: BaseException) -> AutoMTLError | None:
         case typer.TyperException():
             return UsageError(error.format_message(), _usage(error))
         case MemoryError():
-            return OutOfMemoryError(str(error) or "out of memory", "use smaller settings, or more memory")
+            return OutOfMemoryError(str(error) or "out of memory", MORE_MEMORY)
+        case SystemError() if _has_memory_limit():
+            # In place of MemoryError, where an allocation inside of the interpreter fails.
+            return OutOfMemoryError(
+                f"out of memory: {one_line(error)}", "use smaller settings, or more memory"
+            )
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return StorageError(f"{where}{error.strerror or error}", "check the disk and the permissions")
     return None
+
+
+def _has_memory_limit() -> bool:
+    """Return whether the memory of this process is limited, as by `ulimit -v`."""
+    try:
+        import resource  # which Windows lacks
+    except ImportError:
+        return False
+    return any(
+        resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    )
 
 
 def blamed(error: BaseException) -> AutoMTLError | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from automtl_cli import listings
+from automtl_cli.errors import Stop, report
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
@@ -226,3 +227,11 @@ def test_a_line_break_in_a_name_forges_no_line(automtl: Automtl) -> None:
         ):
             lines = automtl(*arguments).err.splitlines()
             assert [line for line in lines if line.startswith(("error: forged", "  fix: rm"))] == []
+
+
+@pytest.mark.parametrize(("limit", "code"), [(1 << 50, 71), (-1, 1)])
+def test_the_interpreter_fails_under_a_limit_of_memory(monkeypatch, capsys, limit, code):
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    assert report(SystemError("error return without exception set"), Stop()) == code
+    said = capsys.readouterr().err
+    assert ("this is a bug" in said, "out of memory" in said) == (code == 1, code == 71)
