@@ -67,10 +67,10 @@ def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -
     ]
     yield Grid(["task", "predicted", "test", "rows"], rows)
     yield Text("In brackets: 95 % confidence interval over other test rows.")
-    yield from map(
-        Text,
-        too_few({name: Few(getattr(test[name], "positives", None), test[name].rows) for name in unreliable}),
-    )
+    few = {
+        name: Few.of(test[name])._replace(interval=None) for name in unreliable
+    }  # the table has the intervals
+    yield from map(Text, too_few(few))
 
 
 def _meaning(task: Task) -> str:

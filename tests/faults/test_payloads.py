@@ -125,7 +125,7 @@ def test_a_payload(harness: Harness, tmp_path: Path, name: str) -> None:
                 return f"{file}: {problem}"
         return None
 
-    tried("payloads in names and values", list(SINKS), fault, name)
+    tried("payloads in names and values", list(SINKS), fault, f"commands that print or draw: {name}")
 
 
 def in_text(ended: Ended, sink: str) -> str | None:

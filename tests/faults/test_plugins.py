@@ -149,4 +149,4 @@ def test_a_plugin(
             return f"the state was {before}, and is {after}"
         return problem
 
-    tried("plugins that misbehave", [[*USED[kind], *SMALL]], one, f"{kind}: {name}")
+    tried("plugins that misbehave", [[*USED[kind], *SMALL]], one, f"search and train: {kind}, {name}")
