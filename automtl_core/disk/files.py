@@ -112,10 +112,12 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
             digest of the content; it is then kept.
 
     Raises:
-        RunExistsError: `path` exists at the end of the block, or its parent is not writable.
+        RunExistsError: `path` exists, or its parent is not writable.
         StorageError: writing failed.
 
     """
+    if not same_content:
+        check_free_folder(path)
     with scratch_folder(path.parent) as folder, _storage_errors(path):
         draft = folder / path.name
         draft.mkdir()
@@ -135,6 +137,21 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
                     f"{path}: another process has created it in the meantime", "choose another name"
                 ) from None
         _sync_folder(path.parent)
+
+
+def check_free_folder(path: Path) -> None:
+    """Check that a folder can be created, or filled if it is empty.
+
+    Raises:
+        RunExistsError: the path is taken.
+
+    """
+    try:
+        taken = path.is_symlink() or bool(os.listdir(path))
+    except OSError:
+        taken = os.path.lexists(path)
+    if taken:
+        raise RunExistsError(f"{path}: exists already", "choose another name, or delete it first")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from automtl_core.data.part import Part
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.dataset.scores import scores_of
-from automtl_core.disk.files import publish_folder
+from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
@@ -102,6 +102,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         )
     if form == "onnx":
         graph.check_onnx()
+    check_free_folder(folder)
     made = replace(made, network=made.network.cpu(), compute=CPU)  # graphs are traced and compared there
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)

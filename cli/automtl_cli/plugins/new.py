@@ -19,7 +19,7 @@ from typing import Any
 import automtl_core
 from automtl_cli.output import Json
 from automtl_core.disk.files import publish_folder
-from automtl_core.errors import PluginError, RunExistsError, UsageError, did_you_mean, listing
+from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
@@ -100,10 +100,6 @@ def new(name: str, kind: str, out: Path) -> Json:
         )
     names = checked(name, KINDS[kind].registered, load_registry())
     path = out / name
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise RunExistsError(
-            f"{path}: exists already", "choose another name, or another folder: --out FOLDER"
-        )
     contents = dict(files(kind, names))
     with publish_folder(path) as draft:
         for place, text in contents.items():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
@@ -55,6 +56,13 @@ def test_folder_that_was_published_meanwhile_is_not_taken(tmp_path):
         publish_late(tmp_path)
     assert (tmp_path / "b" / "f").read_text() == "theirs"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_a_taken_path_is_refused_before_any_work(tmp_path, make):
+    make(tmp_path / "b")
+    with pytest.raises(RunExistsError, match="b: exists already"), publish_folder(tmp_path / "b"):
+        pytest.fail("the block ran")
 
 
 def test_folder_of_the_same_content_stays(tmp_path):

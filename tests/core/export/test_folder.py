@@ -146,7 +146,7 @@ def test_a_model_that_is_no_network_is_refused(made, tmp_path):
 def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
-    with pytest.raises(RunExistsError):
+    with pytest.raises(RunExistsError, match="out: exists already"):
         export(*made, "torch", tmp_path / "out", CARD)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
 
