@@ -13,13 +13,13 @@ CONFIG = """\
 dataset: {name: table, files: d.csv, sparse: [user, item], labels: [click, buy]}
 data_dir: .
 features: ids
-training: {epochs: 4, batch_size: 64, min_positives: 1}
+training: {epochs: 3, batch_size: 64, min_positives: 1}
 """
 SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 1, ops: [identity, mlp-8]}\n"
 STRATEGIES = {
-    "pd-darts": "epochs: 4, steps: 15, rounds: 1, resamples: 5, rung_epochs: 1",
-    "one-shot": "epochs: 4, steps: 15, rounds: 1, random: 3, mutations: 2, resamples: 5, rung_epochs: 1",
-    "random": "candidates: 4, rung_epochs: 1",
+    "pd-darts": "epochs: 2, steps: 6, rounds: 1, resamples: 2, rung_epochs: 1",
+    "one-shot": "epochs: 2, steps: 6, rounds: 1, random: 2, mutations: 1, resamples: 2, rung_epochs: 1",
+    "random": "candidates: 3, rung_epochs: 1",
     "darts": "epochs: 2",
     "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",
 }
@@ -41,7 +41,7 @@ class Subject:
         again: The command that goes on after it was killed.
         prepare: Commands before it.
         products: What it writes, below its folder.
-        share: Share of the cases of other commands that are tried, of a slow one.
+        share: Number of its cases, in units of that of `search pd-darts`: more for a fast command.
 
     """
 
@@ -53,7 +53,10 @@ class Subject:
     share: float = 1.0
 
 
-TRAIN = ("train", "--model", "mmoe", "--config", "train.yaml", "--name", "a", "--seed", "1")
+TRAIN = (
+    "train", "--model", "mmoe", "--set", "space.experts=1", "--config", "train.yaml",
+    "--name", "a", "--seed", "1",
+)  # fmt: skip
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
 COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
@@ -62,20 +65,24 @@ EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
 REPORT = ("report", "runs/a", "--out", "out.html")
 
 
-def _search(strategy: str) -> Subject:
+def _search(strategy: str, share: float) -> Subject:
     words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
-    return Subject(f"search {strategy}", words, ("search", "--resume", "runs/a"), [PREPARE])
+    again = ("search", "--resume", "runs/a")
+    return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
+
+
+SHARES = {"pd-darts": 1, "one-shot": 0.6, "random": 1, "darts": 1.4, "study": 0.6}
 
 
 SUBJECTS = {
     subject.name: subject
     for subject in (
-        *map(_search, STRATEGIES),
-        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE]),
-        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.5),
-        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"]),
+        *(_search(name, share) for name, share in SHARES.items()),
+        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=1.5),
+        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.4),
+        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
-        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.2),
+        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.25),
         Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.5),
     )
 }

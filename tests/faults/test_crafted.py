@@ -63,7 +63,7 @@ def test_settings_in_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
         file.write_text(yaml.safe_dump(document(*case), allow_unicode=True))
         return fault(capsys, ["config", "validate", str(file)])
 
-    tried("crafted settings in files", list(product(settings(), ODD))[::7], one, "config validate", few=20)
+    tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "config validate", few=20)
 
 
 def test_settings_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_settings_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_pa
         named = ["--set", f"{name}.name={rest.partition('.')[0]}"] if rest else []
         return fault(capsys, ["config", "show", *named, "--set", f"{key}={json.dumps(value)}"])
 
-    tried("crafted settings of --set", list(product(settings(), ODD))[1::14], one, "config show", few=20)
+    tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "config show", few=20)
 
 
 def test_names_and_paths(

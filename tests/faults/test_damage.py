@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .harness import copied
 from .programme import tried
 from .stage import Stage, different, unclear
 from .subjects import EVALUATE, EXPORT, PREDICT, REPORT, product
@@ -102,15 +103,18 @@ def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["search pd-darts", "search random", "train"])
-def test_an_unfinished_run(stage: Callable[[str], Stage], name: str) -> None:
+def test_an_unfinished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str) -> None:
     """A run goes on from the checkpoint before a damaged one, to the same bytes, or says what is damaged."""
     subject = stage(name)
     points = subject.whole.points
     last = max(n for n, point in enumerate(points, 1) if point.startswith("step Epoch"))
+    folder = subject.fresh()
+    subject.disturbed(folder, plan={"at": last, "do": "kill"})
+    killed = copied(folder, tmp_path / "killed")
 
     def fault(seed: int) -> str | None:
-        draw, folder = random.Random(seed), subject.fresh()
-        subject.disturbed(folder, plan={"at": last, "do": "kill"})
+        draw = random.Random(seed)
+        copied(killed, folder)
         path = draw.choice([path for path in sorted((folder / "runs/a").rglob("*")) if is_damageable(path)])
         damage = draw.choice(DAMAGES)
         damage(path, draw)

@@ -83,7 +83,7 @@ def test_power_failure(stage: Staged, name: str) -> None:
         subject.disturbed(folder, plan={"at": at, "do": "power", "number": seed})
         return subject.lost(folder)
 
-    seeds = range(round(28 * subject.subject.share))
+    seeds = range(round(24 * subject.subject.share))
     tried("power failures: changes that were not synchronised are lost", seeds, fault, name)
 
 
