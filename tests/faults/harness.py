@@ -2,9 +2,10 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,40 @@ class Harness:
 
     def run(self, folder: Path, *words: str, **others: Any) -> Ended:
         """Run a command in a folder, and wait for its end; `others` are keys of a request."""
-        [ended] = self.together(folder, [words], **others)
+        [ended] = self.together(folder, [{"words": words, **others}])
         return ended
 
-    def together(self, folder: Path, commands: Sequence[Sequence[str]], **others: Any) -> list[Ended]:
+    def together(self, folder: Path, requests: Sequence[Mapping[str, Any]]) -> list[Ended]:
         """Run commands side by side in a folder, and wait for their ends."""
         optional: dict[str, Any] = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
-        optional |= {"environment": {}, "path": [], **others}
-        requests = [{**optional, "folder": str(folder), "words": words} for words in commands]
-        print(json.dumps(requests), file=self._server.stdin, flush=True)
+        optional |= {"environment": {}, "path": [], "folder": str(folder)}
+        print(
+            json.dumps([{**optional, **request} for request in requests]), file=self._server.stdin, flush=True
+        )
         return [Ended(**answer) for answer in json.loads(self._server.stdout.readline())]
+
+    def job(
+        self, folder: Path, words: Sequence[str], ranks: int, disturbed: int, **fault: Any
+    ) -> list[Ended]:
+        """Run a command as a data-parallel job, as `torchrun` starts it, and wait for the ends of its ranks.
+
+        Args:
+            folder: Its folder.
+            words: The command.
+            ranks: Number of processes.
+            disturbed: The rank that the fault concerns.
+            fault: Keys of its request.
+
+        """
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        common = {"WORLD_SIZE": ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        requests = []
+        for rank in range(ranks):
+            environment = {**common, "RANK": rank, "LOCAL_RANK": rank}
+            request = {"words": words, "environment": {name: str(text) for name, text in environment.items()}}
+            requests.append({**request, **(fault if rank == disturbed else {})})
+        return self.together(folder, requests)
 
     def close(self) -> None:
         """End the server."""

@@ -93,6 +93,13 @@ class Points:
         """End at once, as `kill -9` does."""
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def _worker(self, name: str) -> None:
+        """Kill one of the worker processes, if there are any."""
+        for task in os.listdir("/proc/self/task"):
+            children = Path(f"/proc/self/task/{task}/children").read_text().split()
+            for child in children[: 1 + self._number][-1:]:
+                os.kill(int(child), signal.SIGKILL)
+
     def _signal(self, name: str) -> None:
         """Receive a signal."""
         os.kill(os.getpid(), self._number)

@@ -1,7 +1,8 @@
 """Stages: a subject with the folder before its command, and what the undisturbed command writes."""
 
 import itertools
-from collections.abc import Mapping
+import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,30 @@ class Stage:
 
     def disturbed(self, folder: Path, **fault: Any) -> Ended:
         """Run the command with a fault; keys of a request."""
-        return self.harness.run(folder, *self.subject.words, **fault)
+        return self.run(folder, self.subject.words, **fault)
+
+    def run(self, folder: Path, words: Sequence[str], rank: int = 0, **fault: Any) -> Ended:
+        """Run a command as the subject is run, and return its end; of several ranks, that of one."""
+        if self.subject.ranks == 1:
+            return self.harness.run(folder, *words, **fault)
+        ends = self.harness.job(folder, words, self.subject.ranks, rank, **fault)
+        problems = [
+            problem for ended in ends if (problem := unclear(ended)) and ended.code != -signal.SIGKILL
+        ]
+        assert not problems, problems
+        return ends[rank]
+
+    def points(self, most: int) -> Sequence[int]:
+        """Return numbers of points, from 1, at equal distances; `most` times the share of the subject."""
+        return self._apart(len(self.whole.points), most)
+
+    def steps(self, most: int) -> Sequence[int]:
+        """Return numbers of steps, which are the points of a rank that writes nothing, as `points` does."""
+        return self._apart(sum(point.startswith("step") for point in self.whole.points), most)
+
+    def _apart(self, points: int, most: int) -> Sequence[int]:
+        most = max(1, round(most * self.subject.share))
+        return [1 + n * points // most for n in range(most)] if points > most else range(1, points + 1)
 
     def lost(self, folder: Path, **others: Any) -> str | None:
         """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.
@@ -52,9 +76,9 @@ class Stage:
         A run that does not exist yet is begun again.
         """
         subject = self.subject
-        ended = self.harness.run(folder, *subject.again, **others)
+        ended = self.run(folder, subject.again, **others)
         if ended.code == 66 and subject.again != subject.words and not (folder / "runs/a").exists():
-            ended = self.harness.run(folder, *subject.words, **others)
+            ended = self.run(folder, subject.words, **others)
         complete = not different(self.wanted, product(folder, subject.products))
         if ended.code and not (ended.code in (2, 73) and complete):  # it was killed when all was done
             return f"it does not go on, code {ended.code}: {ended.err[-400:]}"

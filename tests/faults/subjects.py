@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Subject:
         again: The command that goes on after it was killed.
         prepare: Commands before it.
         products: What it writes, below its folder.
+        ranks: Number of processes of its data-parallel job.
         share: Number of its cases, in units of that of `search pd-darts`: more for a fast command.
 
     """
@@ -51,6 +52,7 @@ class Subject:
     prepare: Sequence[Sequence[str]] = ()
     products: Sequence[str] = ("runs",)
     share: float = 1.0
+    ranks: int = 1
 
 
 TRAIN = (
@@ -74,7 +76,7 @@ def _search(strategy: str, share: float) -> Subject:
 SHARES = {"pd-darts": 1, "one-shot": 0.6, "random": 1, "darts": 1.4, "study": 0.6}
 
 
-SUBJECTS = {
+ALONE = {
     subject.name: subject
     for subject in (
         *(_search(name, share) for name, share in SHARES.items()),
@@ -86,6 +88,20 @@ SUBJECTS = {
         Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.5),
     )
 }
+
+
+def _with(name: str, share: float, ranks: int = 1) -> Subject:
+    """Return a subject as a data-parallel job, or with two workers."""
+    alone = ALONE[name]
+    if ranks > 1:
+        return replace(alone, name=f"{name}, two ranks", share=share, ranks=ranks)
+    words, again = ([*command, "--workers", "2"] for command in (alone.words, alone.again))
+    return replace(alone, name=f"{name}, two workers", words=words, again=again, share=share)
+
+
+WORKERS = {subject.name: subject for subject in (_with("search random", 0.3), _with("compare", 0.15))}
+RANKS = {subject.name: subject for subject in (_with("train", 0.5, 2), _with("search pd-darts", 0.3, 2))}
+SUBJECTS = {**ALONE, **WORKERS, **RANKS}
 
 
 def write_inputs(folder: Path) -> None:

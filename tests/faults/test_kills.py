@@ -19,12 +19,6 @@ LONG = (*TRAINING, "compare", "data prepare")
 Staged = Callable[[str], Stage]
 
 
-def some(subject: Stage, most: int) -> list[int]:
-    """Return numbers of points of a subject, from 1, at equal distances."""
-    points, most = len(subject.whole.points), max(1, round(most * subject.subject.share))
-    return [1 + n * points // most for n in range(most)] if points > most else list(range(1, points + 1))
-
-
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_at_a_point(stage: Staged, name: str) -> None:
     subject = stage(name)
@@ -36,7 +30,7 @@ def test_at_a_point(stage: Staged, name: str) -> None:
             return f"ended with {ended.code}: {ended.err[-300:]}"
         return subject.lost(folder)
 
-    tried("SIGKILL at input, output and steps", some(subject, MOST), fault, name)
+    tried("SIGKILL at input, output and steps", subject.points(MOST), fault, name)
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -49,7 +43,7 @@ def test_at_random_times(stage: Staged, name: str) -> None:
         for _ in range(draw.randint(0, 2)):
             if ended.code and (folder / "runs/a/config.yaml").exists():
                 words = subject.subject.again
-                ended = subject.harness.run(folder, *words, seconds=draw.random() * subject.whole.seconds)
+                ended = subject.run(folder, words, seconds=draw.random() * subject.whole.seconds)
         return subject.lost(folder)
 
     seeds = range(round(12 * subject.subject.share))
@@ -101,7 +95,7 @@ def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
             return f"ended after {ended.seconds:.1f} s"
         return unclear(ended) or subject.lost(folder)
 
-    tried("signals", some(subject, 3), fault, f"{name}, {number.name}")
+    tried("signals", subject.points(3), fault, f"{name}, {number.name}")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -116,4 +110,4 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
             return f"at {subject.whole.points[at - 1]} ended with {ended.code}: {ended.err[-600:]}"
         return unclear(ended) or subject.lost(folder)
 
-    tried("errors of the disk", some(subject, 8), fault, f"{name}, {errno.errorcode[number]}")
+    tried("errors of the disk", subject.points(8), fault, f"{name}, {errno.errorcode[number]}")

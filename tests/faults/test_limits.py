@@ -91,7 +91,7 @@ def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -
 
     def fault(seed: int) -> str | None:
         folder = subject.fresh()
-        ends = subject.harness.together(folder, [words, words])
+        ends = subject.harness.together(folder, [{"words": words}] * 2)
         for ended in ends:
             if ended.code not in (0, 73, 75) or unclear(ended):
                 return f"ended with {ended.code}: {ended.err[-400:]}"
