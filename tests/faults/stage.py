@@ -1,7 +1,6 @@
 """Stages: a subject with the folder before its command, and what the undisturbed command writes."""
 
 import itertools
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,8 @@ class Stage:
         if self.subject.ranks == 1:
             return self.harness.run(folder, *words, **fault)
         ends = self.harness.job(folder, words, self.subject.ranks, rank, **fault)
-        problems = [
-            problem for ended in ends if (problem := unclear(ended)) and ended.code != -signal.SIGKILL
-        ]
+        heard = [ended for ended in ends if ended.late or (ended.code > 0 and ended.err)]
+        problems = [problem for ended in heard if (problem := unclear(ended))]
         assert not problems, problems
         return ends[rank]
 
