@@ -45,7 +45,7 @@ class Harness:
     def together(self, folder: Path, requests: Sequence[Mapping[str, Any]]) -> list[Ended]:
         """Run commands side by side in a folder, and wait for their ends."""
         optional: dict[str, Any] = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
-        optional |= {"environment": {}, "path": [], "folder": str(folder)}
+        optional |= {"environment": {}, "path": [], "job": False, "folder": str(folder)}
         print(
             json.dumps([{**optional, **request} for request in requests]), file=self._server.stdin, flush=True
         )
@@ -55,6 +55,8 @@ class Harness:
         self, folder: Path, words: Sequence[str], ranks: int, disturbed: int, **fault: Any
     ) -> list[Ended]:
         """Run a command as a data-parallel job, as `torchrun` starts it, and wait for the ends of its ranks.
+
+        The first one of the result is that of the disturbed rank.
 
         Args:
             folder: Its folder.
@@ -68,10 +70,10 @@ class Harness:
             port = free.getsockname()[1]
         common = {"WORLD_SIZE": ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         requests = []
-        for rank in range(ranks):
+        for rank in sorted(range(ranks), key=lambda rank: rank != disturbed):
             environment = {**common, "RANK": rank, "LOCAL_RANK": rank}
             request = {"words": words, "environment": {name: str(text) for name, text in environment.items()}}
-            requests.append({**request, **(fault if rank == disturbed else {})})
+            requests.append({**request, "job": True, **(fault if rank == disturbed else {})})
         return self.together(folder, requests)
 
     def close(self) -> None:

@@ -32,6 +32,8 @@ LIBRARIES = (
 """Libraries that functions import, as far as they are installed."""
 PATIENCE = 120
 """Seconds after which a child is killed, unless a request says otherwise."""
+GRACE = 10
+"""Seconds after which a rank is killed whose job has lost another one, as `torchrun` does."""
 
 
 def imported() -> None:
@@ -105,8 +107,11 @@ def command(words: list[str]) -> int:
 
 def answered(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run requests in children, side by side, and return how each ended."""
-    children = [_forked(request) for request in requests]
-    return [_ended(*child, request) for child, request in zip(children, requests, strict=True)]
+    children, ends = [_forked(request) for request in requests], list[dict[str, Any]]()
+    for child, request in zip(children, requests, strict=True):
+        lost = request["job"] and any(end["code"] for end in ends)
+        ends.append(_ended(*child, {**request, "seconds": GRACE} if lost else request))
+    return ends
 
 
 def _forked(request: dict[str, Any]) -> tuple[int, dict[str, int]]:

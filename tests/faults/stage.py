@@ -54,7 +54,7 @@ class Stage:
         heard = [ended for ended in ends if ended.late or (ended.code > 0 and ended.err)]
         problems = [problem for ended in heard if (problem := unclear(ended))]
         assert not problems, problems
-        return ends[rank]
+        return ends[0]
 
     def points(self, most: int) -> Sequence[int]:
         """Return numbers of points, from 1, at equal distances; `most` times the share of the subject."""
