@@ -102,8 +102,6 @@ def frame_rows(
         first = Rejected("", _fault(faulty[0], read))
         skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
         raise DataError(str(first), f"correct such values, give None for a missing value, or {skip}")
-    if len(faulty) == count:
-        raise DataError("the examples have no valid rows", "give at least one valid row")
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     rejected = [Rejected("", _fault(row, read)) for row in faulty]

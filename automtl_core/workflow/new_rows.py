@@ -18,7 +18,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
-from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
@@ -138,18 +138,25 @@ def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, S
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
     with reading.rows(False, made.unread) as rows:
         found = [made.predict_scores(part) for part in _encoded(made, rows, reading.progress)]
-        return np.concatenate(found), rows.rejected
+        none = np.empty((0, len(scores_of(made.tasks))))
+        return np.concatenate([none, *found]), rows.rejected
 
 
 def measure(
     made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
-    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; raises likewise.
+    """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
     The values of the user field are compared as text, so that users without training rows are told apart.
+
+    Raises:
+        DataError: no row is valid, or as `new_rows` raises it.
+
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
     with reading.rows(True, unread) as rows:
+        if not len(rows):
+            raise DataError("the new rows have no valid row to test", "give at least one valid row")
         parts = [
             (part.labels, made.predict_logits(part), part.users)
             for part in _encoded(made, rows, reading.progress)

@@ -106,6 +106,7 @@ def test_it_predicts_frames_as_they_were_given(found):
     assert abs(predicted["rating"].mean() - 3) < 1
     pd.testing.assert_frame_equal(run.predict(frame.head(3)), predicted.head(3), atol=1e-6)
     assert run.predict({name: list(frame[name].head(2)) for name in frame}).shape == (2, 2)
+    pd.testing.assert_frame_equal(run.predict(frame.head(0)), predicted.head(0))
     metrics = run.evaluate(frame)
     assert metrics.loc["click", "rows"] == len(frame)
     assert run.evaluate().equals(run.metrics)

@@ -94,6 +94,8 @@ def test_an_unknown_user_has_an_empty_history(run):
     columns = [f"past:{name}" for name in ("item", "shop", "click", "buy", "age")]
     by_lists = run.predict(row.assign(**{name: [[]] for name in columns}))
     assert np.allclose(by_log, by_lists, atol=CLOSE)
+    assert np.allclose(by_log, run.predict(row, history=log().head(0)), atol=CLOSE)
+    assert run.predict(row.head(0), history=log()).shape == (0, 2)
 
 
 def test_more_events_than_in_training_are_cut(run):

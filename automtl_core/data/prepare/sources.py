@@ -11,7 +11,7 @@ import duckdb
 from automtl_core.data.progress import Progress
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import Sources
-from automtl_core.data.raw.load import Rejected, load
+from automtl_core.data.raw.load import Rejected, check_rows, load
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import scratch_folder
 
@@ -62,4 +62,5 @@ def read(
         progress("read", place / len(sources))
         most = chosen.max_bad_rows - len(rejected) if chosen.bad_rows == "skip" else None
         rejected += load(db, table, files, work_dir, most)
+        check_rows(db, table, files)
     return rejected

@@ -89,9 +89,18 @@ def load(
         db.execute(f"INSERT INTO {first} FROM {other}")
         db.execute(f"DROP TABLE {other}")
     db.execute(f"ALTER TABLE {first} RENAME TO {quoted(table)}")
+    return rejected
+
+
+def check_rows(db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source]) -> None:
+    """Check that the table of some files has a row.
+
+    Raises:
+        DataError: it has none.
+
+    """
     if not db.table(quoted(table)).limit(1).fetchall():
         raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
-    return rejected
 
 
 def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> None:

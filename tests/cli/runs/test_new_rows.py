@@ -60,6 +60,18 @@ def test_what_is_kept_stands_in_front(automtl, moved):
     assert len(first.split(",")) == 6
 
 
+def test_no_rows_have_no_predictions_and_cannot_be_tested(automtl, moved):
+    here, result, _ = moved
+    header = (here / "new.csv").read_text().splitlines()[0]
+    (here / "new.csv").write_text(header + "\n")
+    ended = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv", "--keep", "user_id")
+    assert ended.out.startswith("out.csv: 0 rows of click")
+    assert (here / "out.csv").read_text().splitlines() == [",".join(["user_id", *result.test])]
+    ended = automtl("evaluate", "mine", "--input", "new.csv")
+    assert ended.code == 65
+    assert "no valid row to test" in ended.err
+
+
 def test_a_run_is_tested_on_new_rows(automtl, moved):
     _, result, expected = moved
     told = automtl("evaluate", "mine", "--input", "new.csv", "--json").json()

@@ -9,7 +9,7 @@ from automtl_core.data.raw import records
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import opened
 from automtl_core.data.raw.find import source_of
-from automtl_core.data.raw.load import Rejected, load
+from automtl_core.data.raw.load import Rejected, check_rows, load
 from automtl_core.dataset.dataset import (
     BIT,
     INTEGER,
@@ -43,7 +43,9 @@ def read(
     path = data / file.path
     path.write_bytes(content)
     with connect(data, work) as db:
-        rejected = load(db, "log", [source_of(path, file, data)], work, most)
+        sources = [source_of(path, file, data)]
+        rejected = load(db, "log", sources, work, most)
+        check_rows(db, "log", sources)
         return db.table("log").fetchall(), rejected
 
 
