@@ -35,6 +35,17 @@ def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
     first(write)
 
 
+def break_hard_links(path: Path) -> None:
+    """Replace a file that has other names by a copy, so that lines appended to it reach no other file.
+
+    A backup by hard links shares its files with the folder. Raises as `publish_file`; a file may be missing.
+    """
+    with suppress(FileNotFoundError):
+        if path.stat().st_nlink > 1:
+            with publish_file(path) as draft:
+                shutil.copyfile(path, draft)
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents, unless it exists; the first process of a job does it."""
     first(lambda: path.mkdir(parents=True, exist_ok=True))

@@ -40,7 +40,7 @@ from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
-from automtl_core.disk.files import publish_folder, write_atomic
+from automtl_core.disk.files import break_hard_links, publish_folder, write_atomic
 from automtl_core.disk.plain_file import SIZE_LIMIT, parse_json, read_plain
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
@@ -169,6 +169,7 @@ class Run:
         if not is_first():
             yield
             return
+        break_hard_links(self.path / "log.txt")
         handler = _Log(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.setLevel(logging.INFO)

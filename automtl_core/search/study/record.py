@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automtl_core.disk.files import break_hard_links
 from automtl_core.errors import AutoMTLError, StorageError, UsageError, one_line
 from automtl_core.search.study.study import Direction, quiet
 
@@ -91,6 +92,7 @@ def _journal(path: Path) -> "BaseStorage":
         def release(self) -> None:
             return
 
+    break_hard_links(path)
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

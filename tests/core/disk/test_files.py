@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from automtl_core.disk import files
-from automtl_core.disk.files import HOST, publish_folder, scratch_folder, write_atomic
+from automtl_core.disk.files import HOST, break_hard_links, publish_folder, scratch_folder, write_atomic
 from automtl_core.errors import RunExistsError, StorageError
 
 
@@ -63,6 +63,19 @@ def test_a_taken_path_is_refused_before_any_work(tmp_path, make):
     make(tmp_path / "b")
     with pytest.raises(RunExistsError, match="b: exists already"), publish_folder(tmp_path / "b"):
         pytest.fail("the block ran")
+
+
+def test_lines_for_a_file_reach_no_other_file(tmp_path):
+    log, backup = tmp_path / "log.txt", tmp_path / "backup.txt"
+    break_hard_links(log)
+    assert not log.exists()
+    log.write_text("old")
+    break_hard_links(log)
+    backup.hardlink_to(log)
+    break_hard_links(log)
+    with log.open("a") as file:
+        file.write(" new")
+    assert (log.read_text(), backup.read_text()) == ("old new", "old")
 
 
 def test_folder_of_the_same_content_stays(tmp_path):
