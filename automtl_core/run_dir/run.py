@@ -351,8 +351,11 @@ class Run:
         newest, before = (self.path / name for name in CHECKPOINTS)
         save_state(newest, state, keep=before)
 
-    def checkpoint(self) -> State | None:
+    def checkpoint(self, warn: Callable[[str], object] = log.warning) -> State | None:
         """Return the state that the run continues from; None before the first epoch.
+
+        Args:
+            warn: Receives a sentence if the newest checkpoint is damaged, and the one before it is used.
 
         Raises:
             ArtifactError: both checkpoints are damaged.
@@ -363,7 +366,7 @@ class Run:
             try:
                 return load_state(path)
             except ArtifactError as error:
-                log.warning("continues from the previous checkpoint: %s", error)
+                warn(f"the checkpoint before the last one is used, since the last one is damaged: {error}")
         return load_state(there[-1]) if there else None
 
     def sums(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EpochEnded, Event, Listener, Resumable
+from automtl_core.training.events import EpochEnded, Event, Listener, Resumable, Warned
 
 log = logging.getLogger("automtl")
 
@@ -21,7 +21,7 @@ class Recorder:
         self.run = run
         self.listener = listener
         self.identity = run.read(Identity).to_json()
-        self.saved: State = run.checkpoint() or {"identity": self.identity}
+        self.saved: State = run.checkpoint(self._warn) or {"identity": self.identity}
         check_checkpoint(run, self.saved.get("identity", {}))
         self.stage = str(self.saved.get("stage", ""))
         self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
@@ -42,6 +42,10 @@ class Recorder:
             log.info("continues in stage %s after %d epochs", stage, len(self.reports))
         self.stage, self.loop = stage, loop
         self._since = time.monotonic()
+
+    def _warn(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        self.listener(Warned(sentence))
 
     def _give_back(self, loop: Resumable) -> None:
         try:

@@ -157,7 +157,11 @@ def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
         newest, before = (run.path / name for name in CHECKPOINTS)
         whole = newest.read_bytes()
         newest.write_bytes(whole[:-1])
-        assert run.checkpoint() == {"epoch": 2}
+        warned = []
+        assert run.checkpoint(warned.append) == {"epoch": 2}
+        [sentence] = warned
+        assert sentence.startswith("the checkpoint before the last one is used")
+        assert newest.name in sentence
         newest.unlink()  # as by a kill between two files
         assert run.checkpoint() == {"epoch": 2}
         newest.write_bytes(whole[:-1])

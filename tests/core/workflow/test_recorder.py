@@ -5,8 +5,8 @@ import pytest
 from automtl_core.disk.state import load_state
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Identity
-from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
+from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.training.events import SILENT, EpochEnded, EventHandler, StepEnded, Warned
 from automtl_core.workflow.recorder import Recorder
 
 REPORT = EpochEnded("train", 1, {}, {})
@@ -81,3 +81,15 @@ def test_a_state_that_does_not_fit_is_refused(run, state):
     run.save_checkpoint({"identity": run.read(Identity).to_json(), "stage": "search", **state})
     with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
         Recorder(run, EventHandler()).follow("search", Loop(1))
+
+
+def test_a_damaged_checkpoint_is_reported_to_the_user(run):
+    recorder = Recorder(run, SILENT)
+    recorder(REPORT)
+    recorder(REPORT)
+    (run.path / CHECKPOINTS[0]).write_bytes(b"")
+    heard = []
+    Recorder(run, lambda event: heard.append(event) or True)
+    [warned] = heard
+    assert isinstance(warned, Warned)
+    assert CHECKPOINTS[0] in warned.sentence
