@@ -21,13 +21,15 @@ from automtl_core.disk.files import publish_file
 from automtl_core.disk.plain_file import read_plain
 from automtl_core.disk.tensor_file import write_tensors
 from automtl_core.distributed import first
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, one_line
 
 KEY = "automtl"
 """The only key of the header's metadata, since safetensors writes several keys in random order."""
 
 IN_FILE = 64 << 20
 """Bytes of a tensor from which its copy is in a temporary file."""
+AGAIN = "restore it from a copy, or start again"
+"""Remedy for a damaged state."""
 TENSOR = "$tensor"
 """Key that marks a tensor; keys of a state that begin with a dollar are escaped by a second one."""
 
@@ -74,11 +76,9 @@ def load_state(path: Path) -> State:
         if not isinstance(state, dict):
             raise TypeError("it holds no names")
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ArtifactError(
-            f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"
-        ) from None
+        raise ArtifactError(f"{path}: damaged, or not a state of automtl: {one_line(error)}", AGAIN) from None
     if not intact:
-        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", "restore it from a copy")
+        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", AGAIN)
     return state
 
 
