@@ -84,6 +84,11 @@ def _file(value: Any) -> Any:
     return written(value).name if isinstance(value, pd.DataFrame) else value
 
 
+def frames_folder() -> Path:
+    """Return the folder of the copies of data frames."""
+    return prepared_folder().absolute() / "frames"
+
+
 def written(frame: object) -> Path:
     """Write a table to a Parquet file that is named by its content, and return the path.
 
@@ -91,7 +96,7 @@ def written(frame: object) -> Path:
         UsageError: DuckDB cannot read it as a table.
 
     """
-    folder = prepared_folder().absolute() / "frames"
+    folder = frames_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         draft = Path(work) / "frame.parquet"

@@ -16,7 +16,7 @@ from automtl_core.data.raw import arrays, parquet
 from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.find import Source
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
-from automtl_core.data.raw.remedies import refused
+from automtl_core.data.raw.remedies import MORE, refused
 from automtl_core.data.raw.sql import (
     check_names,
     count,
@@ -32,7 +32,6 @@ from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, printable
 
 BLANK = "CAST(NULL AS VARCHAR)"
-MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 
 
 class Rejected(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
+from automtl_core.data.raw.remedies import MORE, REPAIR
 from automtl_core.data.raw.sql import (
     all_finite,
     create,
@@ -63,10 +64,8 @@ def load(
     chosen, fine = _expressions(db, path, file)
     faults = list(faulty(db, path, file, (most or 0) + 1))
     if len(faults) > (most or 0):
-        raise DataError(
-            f"{path}: row {faults[0].line}: {faults[0].reason}",
-            "repair such rows, or leave them out: --bad-rows skip, and --max-bad-rows N if there are many",
-        )
+        fix = REPAIR if most is None else f"repair such rows, or allow more than {most}: {MORE}"
+        raise DataError(f"{path}: row {faults[0].line}: {faults[0].reason}", fix)
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"
     chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"

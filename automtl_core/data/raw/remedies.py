@@ -15,6 +15,7 @@ SKIP = (
     "`automtl data validate` lists all of them"
 )
 REPAIR = f"repair the row, or {SKIP}"
+MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 LOOKED = 1000
 """Number of rows, from the first faulty row on, in the check for the same fault."""
 LEAST, MANY = 5, 0.1
