@@ -40,7 +40,7 @@ def test_a_row_of_a_frame_is_not_one_of_a_file(tmp_path, monkeypatch):
     frame = pd.DataFrame({"user": ["a", "b", "c"] * 20, "click": [0, 1, 0] * 20}).astype(object)
     frame.loc[4, "click"] = "maybe"
     with pytest.raises(
-        automtl.DataError, match=r"^row 4 \(the first one is 0\): click: .*, found \"maybe\""
+        automtl.AutoMTLError, match=r"^row 4 \(the first one is 0\): click: .*, found \"maybe\""
     ) as found:
         automtl.train(frame, ["click"])
     assert 'settings={"dataset": {"bad_rows": "skip"}}' in found.value.fix
