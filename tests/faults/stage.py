@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from automtl_core.disk.files import remove_stale
+
 from .harness import Ended, Harness, copied
 from .subjects import Subject, product, write_inputs
 
@@ -77,6 +79,8 @@ class Stage:
         ended = self.run(folder, subject.again, **others)
         if ended.code == 66 and subject.again != subject.words and not (folder / "runs/a").exists():
             ended = self.run(folder, subject.words, **others)
+        if ended.code:
+            remove_stale(folder / "runs")  # as the next run there does
         complete = not different(self.wanted, product(folder, subject.products))
         if ended.code and not (ended.code in (2, 73) and complete):  # it was killed when all was done
             return f"it does not go on, code {ended.code}: {ended.err[-400:]}"

@@ -17,8 +17,8 @@ training: {epochs: 3, batch_size: 64, min_positives: 1}
 """
 SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 1, ops: [identity, mlp-8]}\n"
 STRATEGIES = {
-    "pd-darts": "epochs: 2, steps: 6, rounds: 1, resamples: 2, rung_epochs: 1",
-    "one-shot": "epochs: 2, steps: 6, rounds: 1, random: 2, mutations: 1, resamples: 2, rung_epochs: 1",
+    "pd-darts": "epochs: 4, steps: 15, rounds: 1, resamples: 2, rung_epochs: 1",
+    "one-shot": "epochs: 4, steps: 15, rounds: 1, random: 2, mutations: 1, resamples: 2, rung_epochs: 1",
     "random": "candidates: 3, rung_epochs: 1",
     "darts": "epochs: 2",
     "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",
@@ -73,14 +73,14 @@ def _search(strategy: str, share: float) -> Subject:
     return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
 
 
-SHARES = {"pd-darts": 1, "one-shot": 0.6, "random": 1, "darts": 1.4, "study": 0.6}
+SHARES = {"pd-darts": 1, "one-shot": 0.6, "random": 1.2, "darts": 1.8, "study": 0.6}
 
 
 ALONE = {
     subject.name: subject
     for subject in (
         *(_search(name, share) for name, share in SHARES.items()),
-        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=1.5),
+        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=2),
         Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.4),
         Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
@@ -99,7 +99,7 @@ def _with(name: str, share: float, ranks: int = 1) -> Subject:
     return replace(alone, name=f"{name}, two workers", words=words, again=again, share=share)
 
 
-WORKERS = {subject.name: subject for subject in (_with("search random", 0.3), _with("compare", 0.15))}
+WORKERS = {subject.name: subject for subject in (_with("search random", 0.15), _with("compare", 0.1))}
 RANKS = {subject.name: subject for subject in (_with("train", 0.5, 2), _with("search pd-darts", 0.3, 2))}
 SUBJECTS = {**ALONE, **WORKERS, **RANKS}
 
