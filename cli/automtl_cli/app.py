@@ -348,8 +348,8 @@ def explain_settings(
 
 def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
-    command = typer.main.get_command(app)
     try:
+        command = typer.main.get_command(app)
         with joined(), muted():
             _check_parallel(arguments)
             with command.make_context("automtl", list(arguments)) as context:

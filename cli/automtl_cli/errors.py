@@ -42,6 +42,13 @@ class Stop:
 
 def report(error: BaseException, stop: Stop) -> int:
     """Print the error that ended the command and its remedy, and return the exit code."""
+    try:
+        return _reported(error, stop)
+    except MemoryError:  # there is not enough for the message
+        return OutOfMemoryError.exit_code
+
+
+def _reported(error: BaseException, stop: Stop) -> int:
     if isinstance(error, MemoryError | SystemError | OutOfMemoryError):
         traceback.clear_frames(error.__traceback__)  # which hold the memory that a message takes
     close_views()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -235,3 +236,8 @@ def test_the_interpreter_fails_under_a_limit_of_memory(monkeypatch, capsys, limi
     assert report(SystemError("error return without exception set"), Stop()) == code
     said = capsys.readouterr().err
     assert ("this is a bug" in said, "out of memory" in said) == (code == 1, code == 71)
+
+
+def test_a_message_without_memory_leaves_its_exit_code(monkeypatch):
+    monkeypatch.setattr("automtl_cli.errors.say", Mock(side_effect=MemoryError))
+    assert report(MemoryError(), Stop()) == 71

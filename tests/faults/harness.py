@@ -76,6 +76,12 @@ class Harness:
             requests.append({**request, "job": True, **(fault if rank == disturbed else {})})
         return self.together(folder, requests)
 
+    def memory(self) -> int:
+        """Return the bytes of private data that a command has at its start, which RLIMIT_DATA counts."""
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmData:")]
+        return int(kilobytes) << 10
+
     def close(self) -> None:
         """End the server."""
         self._server.stdin.close()

@@ -70,10 +70,16 @@ class Stage:
         most = max(1, round(most * self.subject.share))
         return [1 + n * points // most for n in range(most)] if points > most else range(1, points + 1)
 
-    def lost(self, folder: Path, **others: Any) -> str | None:
+    def lost(self, folder: Path, names_alone: bool = False, **others: Any) -> str | None:
         """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.
 
         A run that does not exist yet is begun again.
+
+        Args:
+            folder: Folder of the command.
+            names_alone: Whether the content of files may differ.
+            others: Keys of the requests.
+
         """
         subject = self.subject
         ended = self.run(folder, subject.again, **others)
@@ -81,12 +87,12 @@ class Stage:
             ended = self.run(folder, subject.words, **others)
         if ended.code:
             remove_stale(folder / "runs")  # as the next run there does
-        complete = not different(self.wanted, product(folder, subject.products))
-        if ended.code and not (ended.code in (2, 73) and complete):  # it was killed when all was done
+        found = product(folder, subject.products)
+        differ = sorted({*self.wanted} ^ {*found}) if names_alone else different(self.wanted, found)
+        if ended.code and not (ended.code in (2, 73) and not differ):  # it was killed when all was done
             return f"it does not go on, code {ended.code}: {ended.err[-400:]}"
         hidden = [path for path in folder.rglob(".*") if path.name != ".lock"]
-        if not complete or hidden:
-            differ = different(self.wanted, product(folder, subject.products))
+        if differ or hidden:
             return f"other files: {differ}; drafts: {[str(path.relative_to(folder)) for path in hidden]}"
         return None
 

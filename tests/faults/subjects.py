@@ -94,9 +94,9 @@ def _with(name: str, share: float, ranks: int = 1) -> Subject:
     """Return a subject as a data-parallel job, or with two workers."""
     alone = ALONE[name]
     if ranks > 1:
-        return replace(alone, name=f"{name}, two ranks", share=share, ranks=ranks)
+        return replace(alone, name=f"{name} with two ranks", share=share, ranks=ranks)
     words, again = ([*command, "--workers", "2"] for command in (alone.words, alone.again))
-    return replace(alone, name=f"{name}, two workers", words=words, again=again, share=share)
+    return replace(alone, name=f"{name} with two workers", words=words, again=again, share=share)
 
 
 WORKERS = {subject.name: subject for subject in (_with("search random", 0.15), _with("compare", 0.1))}
