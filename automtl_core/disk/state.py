@@ -54,12 +54,29 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
 
 
 def load_state(path: Path) -> State:
-    """Read a file of `save_state`.
+    """Read a file of `save_state`, which another process may replace meanwhile.
 
     Raises:
         ArtifactError: the file is missing, damaged or not a state.
 
     """
+    while True:
+        before = _version(path)
+        try:
+            return _loaded(path)
+        except ArtifactError:
+            if _version(path) == before:  # else safetensors read the header of one file and data of another
+                raise
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns
+    return None
+
+
+def _loaded(path: Path) -> State:
     try:
         read_plain(path, limit=0, partly=True)
     except OSError as error:

@@ -118,3 +118,37 @@ def test_copies_of_large_tensors_are_in_files_without_a_name(monkeypatch, tmp_pa
     assert torch.equal(cpu_copy(copies)["large"], copies["large"]), (
         "in memory, where there is no room for a file"
     )
+
+
+def test_a_state_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    path, other = tmp_path / "state", tmp_path / "other"
+    save_state(path, {"a": torch.zeros(3)})
+    save_state(other, {"a": torch.ones(3)})
+    opened = safetensors.safe_open
+
+    class Late:
+        """Reads the header of the first file, and tensors of the second one."""
+
+        def __init__(self, name, framework):
+            self.first = opened(name, framework)
+            if other.exists():
+                other.replace(path)
+            self.second = opened(name, framework)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def metadata(self):
+            return self.first.metadata()
+
+        def keys(self):
+            return self.first.keys()
+
+        def get_tensor(self, name):
+            return self.second.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Late)
+    assert torch.equal(load_state(path)["a"], torch.ones(3))
