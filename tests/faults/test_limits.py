@@ -57,7 +57,7 @@ def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None
 @pytest.mark.parametrize("name", ["train", "data prepare", "predict", "compare"])
 def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
     """Without memory for its buffers, MKL multiplies matrices in another way: the last digits differ."""
-    subject = stage(name)
+    subject, rounded = stage(name), name == "predict"
     folder = subject.fresh()
     subject.disturbed(folder)
     wanted = scores(folder)
@@ -67,12 +67,12 @@ def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
         limit = subject.harness.memory() + mebibytes * MIB
         ended = subject.disturbed(folder, limits={"RLIMIT_DATA": limit})
         if name == "compare" and ended.code == -signal.SIGTRAP:
-            return subject.lost(folder, True)  # the renderer of charts ends it, after all trainings
+            return subject.lost(folder, rounded)  # the renderer of charts ends it, after all trainings
         if ended.code == NO_THREAD and "thread-local" in ended.err:
-            return subject.lost(folder, True)  # the C library ends the process
+            return subject.lost(folder, rounded)  # the C library ends the process
         if ended.code not in (0, 71):
             return f"ended with {ended.code}: {ended.err[-500:]}"
-        if problem := unclear(ended) or subject.lost(folder, True):
+        if problem := unclear(ended) or subject.lost(folder, rounded):
             return problem
         return None if np.allclose(wanted, scores(folder), atol=ROUNDING) else "other scores"
 
