@@ -7,8 +7,6 @@ a digest of everything, since safetensors does not detect bit flips in weights.
 
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from automtl_core.disk.file_tensor import copy_of
 from automtl_core.disk.files import publish_file
 from automtl_core.disk.plain_file import read_plain
 from automtl_core.disk.tensor_file import write_tensors
@@ -26,8 +25,6 @@ from automtl_core.errors import ArtifactError, one_line
 KEY = "automtl"
 """The only key of the header's metadata, since safetensors writes several keys in random order."""
 
-IN_FILE = 64 << 20
-"""Bytes of a tensor from which its copy is in a temporary file."""
 AGAIN = "restore it from a copy, or start again"
 """Remedy for a damaged state."""
 TENSOR = "$tensor"
@@ -104,18 +101,7 @@ def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Copies of large tensors are in temporary files, so that the system can take their memory for other uses.
     """
-    return {name: _copied(tensor.detach()) for name, tensor in tensors.items()}
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    if tensor.nbytes >= IN_FILE:
-        with suppress(OSError), tempfile.NamedTemporaryFile(prefix="automtl-") as file:
-            os.posix_fallocate(
-                file.fileno(), 0, tensor.nbytes
-            )  # a full disk is an error here, and fatal later
-            copy = torch.from_file(file.name, shared=True, size=tensor.numel(), dtype=tensor.dtype)
-            return copy.view(tensor.shape).copy_(tensor)  # the file exists as long as the tensor
-    return tensor.to("cpu", copy=True).contiguous()
+    return {name: copy_of(tensor.detach()) for name, tensor in tensors.items()}
 
 
 def _digest(values: str, tensors: dict[str, Tensor]) -> str:

@@ -53,6 +53,10 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
+    large_tables: Literal["memory", "disk"] = "memory"
+    """Place of an embedding table of more than 64 MiB, with the second moments and the average of its
+    training, on a CPU. disk: temporary files in $TMPDIR, which the system holds in memory where there is
+    room. Results are the same."""
     features: Annotated[
         Encodings,
         BeforeValidator(in_full, json_schema_input_type=Word | Encodings),

@@ -10,6 +10,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from automtl_core.disk.file_tensor import copy_of, is_in_file
 from automtl_core.disk.state import State
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.batches import Batch
@@ -71,6 +72,8 @@ class WeightAverage:
         sparse = [m.weight for m in self.trained.modules() if isinstance(m, nn.Embedding) and m.sparse]
         large = [m for m in self.trained.modules() if isinstance(m, LargeTable)]
         shared = {id(weight): weight for weight in sparse if not any(weight is m.weight for m in large)}
+        in_files = [m.weight for m in large if is_in_file(m.weight)]
+        shared |= {id(weight): nn.Parameter(copy_of(weight.detach())) for weight in in_files}
         self._network = deepcopy(self.trained, shared)
         copies = [m for m in self._network.modules() if isinstance(m, LargeTable)]
         for table, copy in zip(large, copies, strict=True):

@@ -16,9 +16,11 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.disk.file_tensor import copy_of, is_in_file
 from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
 from automtl_core.modules.collectives import means
+from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -38,6 +40,8 @@ class Compute:
     """Number of processes that train together, each on different rows; see `automtl_core.distributed`."""
     rank: int = 0
     """Number of this process among them."""
+    tables_on_disk: bool = False
+    """Whether large tables, with the states of their training, are in temporary files."""
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
@@ -48,7 +52,11 @@ class Compute:
     def placed(self, network: Network) -> Network:
         """Return a network on the device; its batch normalisation spans all processes."""
         synchronise(network)
-        return network.to(self.device)
+        network.to(self.device)
+        for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
+            if isinstance(table, LargeTable) and not is_in_file(table.weight):
+                table.weight.data = copy_of(table.weight.detach())
+        return network
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace gradients by their means over all processes.

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from automtl_core.disk.file_tensor import copy_like
 from automtl_core.disk.state import State
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.compute import Compute
@@ -117,7 +118,7 @@ class Optimiser:
                 for p in group["params"]:
                     saved = state.get(self.names[p])
                     if saved is not None and saved["exp_avg_sq"].shape == p.shape:
-                        part.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
+                        part.state[p] = {key: copy_like(value, p) for key, value in saved.items()}
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:

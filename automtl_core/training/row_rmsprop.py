@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from automtl_core.disk.file_tensor import zeros_like
+
 CHUNK = 1 << 16
 """Number of rows that are updated together."""
 
@@ -69,7 +71,7 @@ class RowRMSprop(torch.optim.Optimizer):
         if not self.state[p]:
             self.state[p] = {
                 "step": torch.zeros(()),
-                "exp_avg_sq": torch.zeros_like(p),
+                "exp_avg_sq": zeros_like(p.detach()),
                 "touched": p.new_zeros(len(p), 1),
             }
         assert p.grad is not None  # noqa: S101 - for the type checker

@@ -373,7 +373,7 @@ class Job:
         if device.type == "cuda" and processes > 1:
             device = torch.device("cuda", distributed.local_rank())
             torch.cuda.set_device(device)
-        return Compute(device, self.config.precision, processes, rank)
+        return Compute(device, self.config.precision, processes, rank, self.config.large_tables == "disk")
 
 
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:

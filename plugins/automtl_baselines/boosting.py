@@ -195,6 +195,7 @@ class Boosting(SearchSpace[BoostingSettings]):
         *(f"training.{name}" for name in Recipe.model_fields if name not in READ),
         *(f"features.{name}" for name in ("numbers", "bins", "wide")),
         "precision",
+        "large_tables",
     )
     libraries = ("lightgbm",)
 

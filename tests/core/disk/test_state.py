@@ -1,15 +1,12 @@
 """States on disk: equal after reading, and damage is never loaded."""
 
 import random
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
-from automtl_core.disk import state
 from automtl_core.disk.state import cpu_copy, load_state, save_state
 from automtl_core.errors import ArtifactError, StorageError
 
@@ -100,24 +97,6 @@ def test_cpu_copies_do_not_follow_training():
     copy = cpu_copy({"w": weight})
     weight.data.fill_(5)
     assert copy["w"].tolist() == [1, 1]
-
-
-def test_copies_of_large_tensors_are_in_files_without_a_name(monkeypatch, tmp_path):
-    monkeypatch.setattr(state, "IN_FILE", 4096)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    tensors = {"large": torch.arange(2048.0).view(32, 64), "small": torch.arange(3)}
-    copies = cpu_copy(tensors)
-    for name, tensor in tensors.items():
-        assert torch.equal(copies[name], tensor)
-        tensor.zero_()
-    assert copies["large"].sum() == 2048 * 2047 / 2, "later steps do not change it"
-    maps = Path("/proc/self/maps").read_text()
-    assert maps.count(str(tmp_path)) == 1
-    assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    assert torch.equal(cpu_copy(copies)["large"], copies["large"]), (
-        "in memory, where there is no room for a file"
-    )
 
 
 def test_a_state_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
