@@ -55,8 +55,8 @@ class Common(Settings):
     slower elsewhere; weights and losses stay fp32."""
     large_tables: Literal["memory", "disk"] = "memory"
     """Place of an embedding table of more than 64 MiB, with the second moments and the average of its
-    training, on a CPU. disk: temporary files in $TMPDIR, which the system holds in memory where there is
-    room. Results are the same."""
+    training, on a CPU. disk: temporary files in $TMPDIR, whose pages the system drops from memory when
+    it needs room. Results are the same."""
     features: Annotated[
         Encodings,
         BeforeValidator(in_full, json_schema_input_type=Word | Encodings),
