@@ -28,6 +28,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, ReadsFitted
 from automtl_core.modules.meta import meta
+from automtl_core.modules.mixture import Mixture
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.sharing import Sharing
@@ -222,7 +223,7 @@ class SearchSpace(ABC, Configured[S]):
     def sharing(self, architecture: Architecture) -> Sharing:
         """Return the sharing of the derived network, without computation. Raises as `network` does.
 
-        It is derived from the names of choices, see `Sharing`.
+        It is derived from the names of choices, see `Sharing`, and from the gates of the network.
         """
         if members := self._members(architecture):
             return Sharing.together({name: self.sharing(member) for name, member in members.items()})
@@ -230,7 +231,9 @@ class SearchSpace(ABC, Configured[S]):
             cross.name: pair
             for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
         }
-        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable(), pairs)
+        asked, network = self._derived(architecture)
+        gates = [m.reader for m in network.modules() if isinstance(m, Mixture) and m.reads_fields]
+        return Sharing.of(asked, self.choices(), self.schema.readable(), pairs, gates)
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Return the architecture with one decision for all choices of parts that are not built.
@@ -303,10 +306,14 @@ class SearchSpace(ABC, Configured[S]):
 
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
         """Return the choices of the derived network with their decisions, without computation."""
+        return self._derived(architecture)[0]
+
+    def _derived(self, architecture: Architecture) -> tuple[dict[str, Decision], nn.Module]:
+        """Return the choices of the derived network with their decisions, and the network without weights."""
         choose = Fixing(architecture.decisions, {})
         with meta():
-            self.build(choose)
-        return choose.asked
+            network = self.build(choose)
+        return choose.asked, network
 
     def _built(self, choose: Chooser) -> nn.Module:
         network = self.build(choose)

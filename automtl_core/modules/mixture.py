@@ -29,3 +29,11 @@ class Mixture(nn.Module):
     """
 
     observer: Callable[[Mixed], None] | None = None
+
+    reader: str = ""
+    """Part that reads the experts, such as `task/click`."""
+
+    @property
+    def reads_fields(self) -> bool:
+        """Whether the weights depend on the network's input, and so on all its fields."""
+        return next(self.parameters(), None) is not None

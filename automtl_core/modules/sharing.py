@@ -44,6 +44,8 @@ class Sharing(Value):
     """All searchable fields."""
     pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field that is a feature cross -> its two fields, which its readers read too."""
+    gates: tuple[str, ...] = ()
+    """Parts whose gates compute weights of their inputs from all fields, see `Mixture.reads_fields`."""
 
     @classmethod
     def of(
@@ -52,6 +54,7 @@ class Sharing(Value):
         choices: Mapping[str, Choice],
         fields: Sequence[str],
         pairs: Mapping[str, tuple[str, ...]] | None = None,
+        gates: Sequence[str] = (),
     ) -> Self:
         """Return the sharing of a network.
 
@@ -60,14 +63,17 @@ class Sharing(Value):
             choices: All choices of the space.
             fields: Names of all fields, in order.
             pairs: Field that is a feature cross -> its two fields.
+            gates: Parts whose gates read all fields.
 
         """
-        gates = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
+        subsets = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
         of_fields = {
-            name: options for name, options in gates.items() if options and set(options) <= {*fields}
+            name: options for name, options in subsets.items() if options and set(options) <= {*fields}
         }
         # Choices of a field's encoding have the name of the field.
-        encoded = {name for name in gates if "/" in name and _word(name) in fields and name not in of_fields}
+        encoded = {
+            name for name in subsets if "/" in name and _word(name) in fields and name not in of_fields
+        }
         parts = list(dict.fromkeys(map(_part, asked)))
         sees: dict[str, set[str]] = {}
         reads: dict[str, dict[str, None]] = {}
@@ -77,7 +83,7 @@ class Sharing(Value):
                 sees.setdefault(part, set()).update(decision)
             elif name in encoded:
                 sees.setdefault(part, set()).update([_word(name)] if decision else [])
-            elif name in gates and "/" in name:
+            elif name in subsets and "/" in name:
                 below = parts[parts.index(part) + 1 :]
                 found = (_named(option, below, part) for option in decision)
                 reads.setdefault(part, {}).update(dict.fromkeys(found))
@@ -87,6 +93,7 @@ class Sharing(Value):
             {part: tuple(found) for part, found in reads.items()},
             tuple(field for field in fields if field in offered),
             pairs or {},
+            tuple(gates),
         )
 
     @classmethod
@@ -108,7 +115,8 @@ class Sharing(Value):
             for m, s in members.items()
             for part, read in s.reads.items()
         }
-        return cls(sees, reads, first.fields, first.pairs)
+        gates = tuple(named(m, part) for m, s in members.items() for part in s.gates)
+        return cls(sees, reads, first.fields, first.pairs, gates)
 
     def of_member(self, member: str) -> "Sharing":
         """Return the sharing of a member of an ensemble, such as `member 1`."""
@@ -119,12 +127,17 @@ class Sharing(Value):
             return {named[p]: read for p, read in parts.items() if named[p] != p}
 
         reads = {p: tuple(one.removeprefix(start) for one in read) for p, read in own(self.reads).items()}
-        return Sharing(own(self.sees), reads, self.fields, self.pairs)
+        gates = tuple(part.removeprefix(start) for part in self.gates if part.startswith(start))
+        return Sharing(own(self.sees), reads, self.fields, self.pairs, gates)
 
     def closed(self) -> tuple[str, ...]:
-        """Return the fields that no part reads."""
+        """Return the fields that no part reads, except gates; see `unread`."""
         seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
         return tuple(field for field in self.fields if field not in seen)
+
+    def unread(self) -> tuple[str, ...]:
+        """Return the fields that the network does not read at all."""
+        return () if self.gates else self.closed()
 
     def behind(self, part: str) -> frozenset[str]:
         """Return the fields that a part reads, directly or through other parts."""

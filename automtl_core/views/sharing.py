@@ -76,7 +76,10 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     if not sharing.fields:
         return
     closed = sharing.closed()
-    yield f"Fields that the network does not read: {', '.join(closed) or 'none'}{NO_PROOF if closed else ''}"
+    part = "no expert reads" if sharing.gates and closed else "the network does not read"
+    yield f"Fields that {part}: {', '.join(closed) or 'none'}{NO_PROOF if closed else ''}"
+    if sharing.gates and closed:
+        yield f"All fields enter the weights of experts in the gates of {', '.join(sharing.gates)}"
     removed = removals(evidence)
     if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
         yield f"{REMOVAL}: {', '.join(effects)}"
@@ -85,15 +88,19 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
 
 
 def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
-    """Yield the tasks that read no expert, and the fields that they are predicted from."""
+    """Yield the tasks that read no expert, or only experts without fields, and what they are predicted from."""
     for part, parts in sharing.reads.items():
-        if not parts and not sharing.readers(part):
+        if sharing.readers(part):
+            continue
+        if not parts:
             # Fields without a choice reach all parts if the whole network reads fields, as by a wide term.
             direct = sharing.behind(part).union(
                 {*fields} - {*sharing.fields} if WHOLE in sharing.sees else ()
             )
             known = [field for field in dict.fromkeys([*fields, *sharing.fields]) if field in direct]
             yield f"{part} reads no expert: it is predicted from {', '.join(known) or 'a constant'} alone"
+        elif not sharing.behind(part) and part not in sharing.gates and {*fields} <= {*sharing.fields}:
+            yield f"{part} reads no expert with fields: it is predicted from a constant alone"
 
 
 def _known(sharing: Sharing, truth: Truth | None) -> Iterator[str]:

@@ -87,7 +87,11 @@ class Finding:
         """Return plain JSON values."""
         return {
             "architecture": json.loads(self.architecture.to_json()),
-            "sharing": {**self.sharing.to_json(), "closed": list(self.sharing.closed())},
+            "sharing": {
+                **self.sharing.to_json(),
+                "closed": list(self.sharing.closed()),
+                "unread": list(self.sharing.unread()),
+            },
             "unasked": self.unasked,
             **self.search.to_json(),
             "truth": self.truth and self.truth.to_json(),

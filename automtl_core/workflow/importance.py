@@ -50,7 +50,7 @@ def run_importance(
 def fields_read(job: Job, run: Run, prepared: Prepared) -> list[str]:
     """Return the fields that the network of a run reads, alone or in a feature cross, and the histories."""
     space = job.of(run.config()).space(prepared)
-    unread = space.sharing(run.architecture()).closed()
+    unread = space.sharing(run.architecture()).unread()
     read = {one.partition(":")[0] for one in space.schema.history_inputs() if one not in unread}
     return [
         *(field for field in prepared.schema.fields() if field not in unread),

@@ -59,8 +59,8 @@ class Trained:
         config = of_finished(run)
         job, encoder = Job.scoring(config, registry), run.encoder(registry.field_encoders())
         space, compute = job.space(encoder), job.compute()
-        network, closed = _network(space, run, compute), space.sharing(run.architecture()).closed()
-        unread = unread_columns(network, encoder, closed, compute) if closed else ()
+        network, fields = _network(space, run, compute), space.sharing(run.architecture()).unread()
+        unread = unread_columns(network, encoder, fields, compute) if fields else ()
         return cls(network, encoder, compute, config.training.batch_size, unread, scaling(run))
 
     @property

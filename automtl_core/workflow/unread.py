@@ -28,7 +28,7 @@ def unread_columns(
     Args:
         network: The trained network.
         encoder: Its encoder.
-        closed: Names of the fields that no part of the network reads, see `Sharing.closed`.
+        closed: Names of the fields that the network does not read, see `Sharing.unread`.
         compute: Device and precision.
 
     """

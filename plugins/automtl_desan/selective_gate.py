@@ -60,6 +60,11 @@ class SelectiveGate(Mixture):
         return mixed
 
     @property
+    def reads_fields(self) -> bool:
+        """Whether there are weights to compute from the raw input."""
+        return bool(self.gating)
+
+    @property
     def open(self) -> tuple[str, ...]:
         """The experts that can be open in this pass; no other needs to be computed."""
         return tuple(self.experts[k] for k in self.shared.open)
