@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import erfc
+from math import erfc, inf
 from typing import Any, Literal
+
+from scipy.special import stdtr, stdtrit
 
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 from automtl_core.training.events import Event
-from automtl_core.training.significance import SIGNIFICANCE, holm
+from automtl_core.training.significance import NORMAL, SIGNIFICANCE, holm
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["required", "better", "interchangeable", "no significant effect", "by logit", "at chance"]
@@ -59,6 +61,13 @@ class Evidence(Value):
     """Share of bootstrap resamples of the held-out rows in which the decision is the same."""
     p: float | None = None
     """Two-sided p value of the difference, after Holm's correction for all comparisons of the search."""
+    freedom: int | None = None
+    """Degrees of freedom of the difference, see `HeldOut.freedom`; None for a normal distribution."""
+
+    @property
+    def half(self) -> float:
+        """Half of the 95 % interval of the difference; infinite without degrees of freedom."""
+        return quantile(self.freedom) * self.error if self.error else 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class DecisionMade(Event):
     evidence: Evidence
 
 
-def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:
+def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None = None) -> list[Evidence]:
     """Return the evidence with p values and verdicts, corrected for the number of comparisons.
 
     The correction is Holm's (1979). Comparisons without a record count as the least significant ones.
@@ -76,29 +85,42 @@ def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:
     Args:
         evidence: All decisions of a search by ablation. Those with equal differences are one comparison.
         comparisons: Number of alternatives that the search compared, at least that of different records.
+        freedom: Degrees of freedom of a difference, from which Student's t follows; None for many rows.
 
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
-    adjusted = holm({test: _p_value(*test) for test in tests}, comparisons)
+    adjusted = holm({test: _p_value(*test, freedom) for test in tests}, comparisons)
     return [
-        one if one.difference is None else _judged(one, one.difference, adjusted[one.difference, one.error])
+        one
+        if one.difference is None
+        else _judged(one, one.difference, adjusted[one.difference, one.error], freedom)
         for one in evidence
     ]
 
 
-def _judged(one: Evidence, difference: float, p: float) -> Evidence:
+def quantile(freedom: int | None) -> float:
+    """Return the 97.5 % quantile of Student's t, or of the normal distribution for None."""
+    if freedom is None:
+        return NORMAL
+    return float(stdtrit(freedom, 0.975)) if freedom else inf
+
+
+def _judged(one: Evidence, difference: float, p: float, freedom: int | None) -> Evidence:
     verdict: Verdict = "no significant effect"
     if p < SIGNIFICANCE and (difference > 0) == (one.action == "kept"):
         verdict = "required" if one.action == "kept" else "better"
         verdict = "interchangeable" if one.interchangeable else verdict
-    return replace(one, p=p, verdict=verdict)
+    return replace(one, p=p, verdict=verdict, freedom=freedom)
 
 
-def _p_value(difference: float, error: float | None) -> float:
-    """Return the two-sided p value of a normally distributed difference; 1 for a difference of 0."""
-    if not difference:
+def _p_value(difference: float, error: float | None, freedom: int | None) -> float:
+    """Return the two-sided p value of a difference; 1 for a difference of 0, or without freedom."""
+    if not difference or freedom == 0:
         return 1.0
-    return erfc(abs(difference) / error / 2**0.5) if error else 0.0
+    if not error:
+        return 0.0
+    score = abs(difference) / error
+    return erfc(score / 2**0.5) if freedom is None else float(2 * stdtr(freedom, -score))
 
 
 @dataclass(frozen=True)

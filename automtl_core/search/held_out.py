@@ -30,7 +30,7 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
-from automtl_core.training.measuring import loss_by_row, metrics_of
+from automtl_core.training.measuring import freedom_of, loss_by_row, metrics_of
 from automtl_core.training.metrics import (
     BinaryMetrics,
     Metrics,
@@ -101,6 +101,12 @@ class HeldOut:
 
     def __len__(self) -> int:
         return len(self._labels)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of a difference of losses, those of the largest task; see `freedom_of`."""
+        tasks = self.problem.data.tasks
+        return max(freedom_of(task, self._labels[:, t]) for t, task in enumerate(tasks))
 
     def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
         """Return the score of a supernet with decisions; batch statistics are those of this path.

@@ -27,7 +27,7 @@ from automtl_core.data.sampling import some_rows
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings
-from automtl_core.training.measuring import loss_by_row
+from automtl_core.training.measuring import freedom_of, loss_by_row
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Floats = NDArray[np.float64]
@@ -177,23 +177,11 @@ def _losses(tasks: Sequence[Task], labels: NDArray[np.float32], predicted: NDArr
     losses = []
     for t, task in enumerate(tasks):
         by_row, known = np.full(len(labels), np.nan), ~np.isnan(labels[:, t])
-        if _freedom(task, labels[:, t]):
+        if freedom_of(task, labels[:, t]):
             of_labels, of_predictions = (of[known, t].astype(np.float64) for of in (labels, predicted))
             by_row[known] = loss_by_row(task, of_labels, of_predictions)
         losses.append(by_row)
     return losses
-
-
-def _freedom(task: Task, labels: NDArray[np.float32]) -> int:
-    """Return the degrees of freedom of the error of a score: the rows of the rarer class, less one.
-
-    For a regression: all rows, less one. 0 where the score or its error is undefined.
-    """
-    known = labels[~np.isnan(labels)]
-    if task.kind == "regression":
-        return max(len(known) - 1, 0) if len(known) and np.ptp(known) > 0 else 0
-    positives = int(np.count_nonzero(known))
-    return max(min(positives, len(known) - positives) - 1, 0)
 
 
 def _effect(
@@ -209,7 +197,7 @@ def _effect(
 
     """
     measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
-    freedom = _freedom(task, labels)
+    freedom = freedom_of(task, labels)
     if not freedom:
         return FieldEffect(measure)
     known = ~np.isnan(by_row)

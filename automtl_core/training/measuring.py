@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,3 +172,15 @@ def metrics_of(
         task.name: task_metrics(task, labels[:, t], predictions[:, t], users, registered)
         for t, task in enumerate(tasks)
     }
+
+
+def freedom_of(task: Task, labels: NDArray[Any]) -> int:
+    """Return the degrees of freedom of the error of a score: the rows of the rarer class, less one.
+
+    For a regression: all rows, less one. 0 where the score or its error is undefined.
+    """
+    known = labels[~np.isnan(labels)]
+    if task.kind == "regression":
+        return max(len(known) - 1, 0) if len(known) and np.ptp(known) > 0 else 0
+    positives = int(np.count_nonzero(known))
+    return max(min(positives, len(known) - positives) - 1, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.search.evidence import Evidence, Point, Verdict
-from automtl_core.training.significance import NORMAL, SIGNIFICANCE
+from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {
@@ -163,12 +163,12 @@ def effect(one: Evidence) -> str | None:
     """Return the effect of a decision on the held-out loss, with its 95 % interval."""
     if one.difference is None or one.error is None:
         return None if one.difference is None else f"{one.difference:+.4f}"
-    low, high = one.difference - NORMAL * one.error, _high(one)
+    low, high = one.difference - one.half, _high(one)
     return f"{one.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def _high(one: Evidence) -> float:
-    return (one.difference or 0.0) + NORMAL * (one.error or 0.0)
+    return (one.difference or 0.0) + one.half
 
 
 def _plot(points: Sequence[Point]) -> Plot:

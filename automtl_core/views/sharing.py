@@ -88,7 +88,7 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
 
 
 def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
-    """Yield the tasks that read no expert, or only experts without fields, and what they are predicted from."""
+    """Yield the tasks that read no expert with fields, and the fields that they are predicted from."""
     for part, parts in sharing.reads.items():
         if sharing.readers(part):
             continue
@@ -108,7 +108,7 @@ def _known(sharing: Sharing, truth: Truth | None) -> Iterator[str]:
     if truth is not None and sharing.fields:
         seen = _yes(truth.seen, "read: " + ", ".join(truth.seen))
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
-        yield f"Known truth: all noise fields left out: {seen}"
+        yield f"Known truth: experts leave out all noise fields: {seen}"
         yield f"Known truth: every task reads all fields that affect it: {_yes(truth.missed, missed)}"
 
 

@@ -161,7 +161,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
     def _begin_last_round(self) -> None:
         searched = Architecture(self.decisions)
         others = dict(list(self.landmarks.items())[: self.settings.landmarks])
-        evidence = judged(self.evidence, self.comparisons)
+        evidence = judged(self.evidence, self.comparisons, self.paths.held_out.freedom)
         self.last_round.begin({"searched": searched, **others}, self.paths.epoch, evidence)
 
     def state_dict(self) -> State:

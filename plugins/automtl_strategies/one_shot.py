@@ -113,7 +113,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         self.last_round.begin(
             {c.name: c.architecture for c in final} | dict(list(landmarks.items())[: s.landmarks]),
             paths.epoch,
-            judged(evidence, comparisons),
+            judged(evidence, comparisons, paths.held_out.freedom),
             front,
         )
 

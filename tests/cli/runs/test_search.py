@@ -59,7 +59,7 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
         "architecture (search space desan)",
         "read by",
         "Fields that the network does not read: ",
-        "Known truth: all noise fields left out: ",
+        "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",
         "on 100 test rows)",

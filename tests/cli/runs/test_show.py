@@ -84,7 +84,7 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
         f"Fields that the network does not read: noise_small, noise_large{NO_PROOF}",
         f"{REMOVAL}: noise_small +0.0001 [-0.0003, +0.0005]",
         "Fields that are always read: dense_signal, dense_noise",
-        "Known truth: all noise fields left out: no (read: dense_noise)",
+        "Known truth: experts leave out all noise fields: no (read: dense_noise)",
         "Known truth: every task reads all fields that affect it: yes",
     ]
 

@@ -1,15 +1,20 @@
 """Who reads what, as the names of choices tell."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.sharing import Sharing, group_and_word
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema
+from automtl_core.testing.samples import plain_schema, sample_part
+from automtl_core.training.batches import take
+from automtl_core.training.compute import CPU
 from automtl_desan.space import DESAN, DESANSettings
 
 FIELDS = ("user", "item", "tab", "age")
@@ -118,6 +123,47 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
     assert set(found.closed()) == {"user", "tab"}
     with pytest.raises(ArtifactError, match="does not fit"):
         space.sharing(Architecture({}))
+
+
+@pytest.mark.parametrize(
+    ("gating", "click", "gates"),
+    [
+        ("open", EXPERTS, ["task/click"]),
+        ("open", ("expert0",), []),
+        ("open", (), []),
+        ("all", ("expert0",), ["task/click", "task/like"]),
+    ],
+)
+def test_a_network_reads_all_fields_by_its_gates(gating, click, gates):
+    """Predictions follow a field that no expert reads if, and only if, a gate has weights."""
+    sizes = DESANSettings(experts=2, layers=1, blocks=1, expert_width=4, gating=gating, ops=("mlp-4",))
+    space = DESAN(plain_schema(), sizes, load_registry().op)
+    of_fields = {n: ("item",) for n in space.choices() if n.endswith("/single")}
+    decisions = {
+        n: c.options[:1] if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()
+    }
+    decisions |= {n: () for n in decisions if n.endswith("/interaction")} | of_fields
+    architecture = Architecture({**decisions, "task/click/experts": click})
+    found = space.sharing(architecture)
+    assert list(found.gates) == gates
+    assert "user" in found.closed()
+    assert ("user" in found.unread()) == (not gates)
+    torch.manual_seed(0)
+    network = space.network(architecture).eval()
+    features = take(sample_part(space.schema, 64, seed=0), np.arange(64), CPU.device).features
+    other = features.ids.clone()
+    other[:, [field.name for field in space.schema.sparse].index("user")] = 0
+    changed = (network(features) != network(features._replace(ids=other))).any(0)
+    names = [f"task/{task.name}" for task in space.schema.tasks]
+    assert [name for name, differs in zip(names, changed.tolist(), strict=True) if differs] == gates
+
+
+def test_gates_of_members_have_the_name_of_the_member():
+    one = replace(FOUND, gates=("task/buy",))
+    whole = Sharing.together({"member 1": FOUND, "member 2": one})
+    assert whole.gates == ("member 2/task/buy",)
+    assert (whole.of_member("member 1"), whole.of_member("member 2")) == (FOUND, one)
+    assert (FOUND.unread(), one.unread()) == (("tab",), ())
 
 
 def test_a_space_tells_of_pairs_and_of_a_wide_term(space):

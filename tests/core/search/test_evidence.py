@@ -1,10 +1,12 @@
 """Evidence and points as JSON."""
 
 import json
+import math
 
 import pytest
 
 from automtl_core.search.evidence import Evidence, Point, judged
+from automtl_core.training.significance import SIGNIFICANCE
 
 
 def test_what_is_written_is_read_back() -> None:
@@ -55,3 +57,17 @@ def test_only_effects_in_the_direction_of_the_decision_are_findings() -> None:
 def test_options_that_were_closed_together_are_one_comparison() -> None:
     together = [effect("a", -3.2905, 1.0, "closed"), effect("b", -3.2905, 1.0, "closed")]
     assert [one.p for one in judged(together, 1)] == pytest.approx([0.001, 0.001], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "p", "half"),
+    [(None, 0.001, 1.96), (1000, 0.00103, 1.962), (5, 0.0217, 2.571), (1, 0.1878, 12.71), (0, 1.0, math.inf)],
+)
+def test_few_rows_have_the_distribution_of_student(freedom, p, half) -> None:
+    """Quantiles from printed tables of Student's t."""
+    (one,) = judged([effect("a", 3.2905, 1.0)], 1, freedom)
+    assert one.p == pytest.approx(p, rel=1e-2)
+    assert one.half == pytest.approx(half, rel=1e-3)
+    assert one.verdict == ("required" if p < SIGNIFICANCE else "no significant effect")
+    (exact,) = judged([effect("a", 1.0, 0.0)], 1, freedom)
+    assert (exact.p, exact.half) == (0.0 if freedom != 0 else 1.0, 0.0)

@@ -52,6 +52,23 @@ def test_a_line_a_part_and_what_nobody_reads(sharing):
     ]
 
 
+def test_a_field_that_gates_read_is_not_called_unread(sharing):
+    gated = replace(sharing, gates=("task/click", "layer1/expert10"))
+    notes = [note.text for note in summary(gated, None, FIELDS).blocks[1:]]
+    assert notes[:2] == [
+        f"Fields that no expert reads: noise{NO_PROOF}",
+        "All fields enter the weights of experts in the gates of task/click, layer1/expert10",
+    ]
+
+
+def test_a_task_whose_experts_read_no_field_is_named(sharing):
+    blind = replace(sharing, reads={"task/click": ("layer0/expert1",)})
+    sentence = "task/click reads no expert with fields: it is predicted from a constant alone"
+    for gates, fields, said in [((), FIELDS, 1), (("task/click",), FIELDS, 0), ((), [*FIELDS, "price"], 0)]:
+        notes = [note.text for note in summary(replace(blind, gates=gates), None, fields).blocks[1:]]
+        assert notes.count(sentence) == said
+
+
 def test_the_effect_of_a_removal_has_its_interval(sharing):
     """Of two removals it is the one with the higher end, and only of fields that nothing reads."""
     evidence = [
@@ -82,12 +99,12 @@ def test_a_task_without_experts_is_named_with_what_it_is_predicted_from(sharing)
 def test_it_is_held_against_what_is_known(sharing):
     good = summary(sharing, Truth(("noise",), (), {}), FIELDS).blocks
     assert [note.text for note in good[-2:]] == [
-        "Known truth: all noise fields left out: yes",
+        "Known truth: experts leave out all noise fields: yes",
         "Known truth: every task reads all fields that affect it: yes",
     ]
     bad = summary(sharing, Truth(("noise",), ("noise",), {"like": ("user", "item")}), FIELDS).blocks
     assert [note.text for note in bad[-2:]] == [
-        "Known truth: all noise fields left out: no (read: noise)",
+        "Known truth: experts leave out all noise fields: no (read: noise)",
         "Known truth: every task reads all fields that affect it: no (like misses user, item)",
     ]
 
