@@ -69,7 +69,7 @@ KindOf = Callable[[str], type[FieldKind]]
 
 @dataclass(frozen=True)
 class Column(Value):
-    """Declared values of a raw column. A blank is always allowed, and becomes NULL."""
+    """Declared values of a raw column. A blank becomes NULL."""
 
     kind: Literal["text", "integer", "number", "time", "vector", "unused"] = "text"
     """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. A time is
@@ -89,6 +89,8 @@ class Column(Value):
     """Whether a file with a header may lack the column; all its values are then blank."""
     blanks: tuple[str, ...] = ()
     """Texts that are blanks too, such as `NA`; in columns of numbers also the numbers that they write."""
+    required: bool = False
+    """Whether a blank is a fault."""
 
     @property
     def blank_numbers(self) -> tuple[float, ...]:

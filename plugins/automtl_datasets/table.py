@@ -152,7 +152,8 @@ class Table(Dataset):
 
         Files without a header must have all columns in their order, even those that are not read.
         """
-        chosen, columns = self.settings, self._columns()
+        chosen = self.settings
+        columns = {name: replace(column, required=False) for name, column in self._columns().items()}
         read = {*reads_of(self.fields), *(chosen.labels if labelled else ())}
         idle = {chosen.time, *chosen.labels, *chosen.texts_of_outcomes()} - read
         if chosen.columns:
@@ -223,14 +224,18 @@ class Table(Dataset):
         used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
         used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
         used |= {name: TIME_COLUMN for name in self._times() if used[name] == TEXT}
+        used |= {name: replace(used[name], required=True) for name in self._ordering()}
         return self._with_blanks({name: used.get(name, UNUSED) for name in chosen.columns or used})
 
     def _times(self) -> set[str]:
         """Return the columns that are read as times."""
         parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
+        return self._ordering() | {name for field in parts for name in field.reads()}
+
+    def _ordering(self) -> set[str]:
+        """Return the time column, if rows are ordered by it."""
         ordered = self.settings.split == "time" or bool(histories_of(self))
-        times = {self.settings.time} if self.settings.time and ordered else set()
-        return times | {name for field in parts for name in field.reads()}
+        return {self.settings.time} if self.settings.time and ordered else set()
 
     def _with_blanks(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """Return columns with the blanks of the settings."""

@@ -106,3 +106,24 @@ def test_a_text_that_is_no_time_is_a_faulty_row(prepared: Callable[..., Prepared
         prepared({"clicks.csv": text}, split="time", time="when")
     made = prepared({"clicks.csv": text}, split="time", time="when", bad_rows="skip")
     assert sum(made.manifest["rows"].values()) == 99
+
+
+@pytest.mark.parametrize("column", ["when", "place"])
+@pytest.mark.parametrize("kind", ["csv", "VARCHAR", "DOUBLE"])
+def test_a_blank_time_is_a_faulty_row(tmp_path: Path, kind: str, column: str) -> None:
+    """Also where the time is a field of numbers."""
+    frame = by_time(np.arange(200), np.arange(200)).astype(str)
+    frame.loc[7, column] = ""
+    if kind == "csv":
+        frame.to_csv(tmp_path / "clicks.csv", index=False)
+    else:
+        with duckdb.connect() as db:
+            typed = ", ".join(f'CAST(nullif("{c}", \'\') AS {kind}) AS "{c}"' for c in ("when", "place"))
+            db.from_df(frame).project(f'"user", click, {typed}').to_view("clicks")
+            db.execute(f"COPY clicks TO '{tmp_path}/clicks.parquet'")
+    settings = {**TIMED, "time": column, "files": "clicks.csv" if kind == "csv" else "clicks.parquet"}
+    row = r"clicks.csv:9" if kind == "csv" else r"clicks.parquet: row 8"
+    with pytest.raises(DataError, match=rf"{row}: {column}: expected a number.*, found a blank"):
+        prepare(table(**settings), "table", tmp_path, tmp_path / "out")
+    made = prepare(table(**settings, bad_rows="skip"), "table", tmp_path, tmp_path / "out")
+    assert sum(made.manifest["rows"].values()) == 199

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.raw.records import Fault, expected, shown
+from automtl_core.data.raw.records import Fault, expected, found
 from automtl_core.data.raw.remedies import MORE, REPAIR
 from automtl_core.data.raw.sql import (
     all_finite,
@@ -106,9 +107,11 @@ def faulty(
     for place, name, value in rows:
         vector = file.columns[name].kind == "vector"
         wanted = (
-            "a list of finite numbers" if vector else expected(value, file.columns[name]) or "another type"
+            "a list of finite numbers"
+            if vector
+            else expected(value or "", file.columns[name]) or "another type"
         )
-        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
+        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {found(value)}", value or "")
 
 
 def _scan(path: Path) -> str:
@@ -161,6 +164,9 @@ def _check_type(path: Path, name: str, kind: str, column: Column) -> None:
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
     """Return SQL for a value, and for the test that it fits the declaration."""
+    if column.required:
+        value, fine = _value_and_test(name, kind, replace(column, required=False))
+        return value, f"({fine}) AND {value} IS NOT NULL"
     if column.kind == "vector":
         numbers = f"TRY_CAST({name} AS FLOAT[])" if kind.endswith("]") else "CAST(NULL AS FLOAT[])"
         return numbers, f"({name} IS NULL OR {all_finite(numbers)})"

@@ -183,7 +183,7 @@ def _has_odd_lines(block: bytes) -> bool:
 
 
 def expected(value: str, column: Column) -> str | None:
-    """Return the description of an expected value, for a value that is not blank; None if it is valid."""
+    """Return the description of an expected value; None if the value is valid. A blank one is required."""
     if column.among and value not in column.among:
         return _either(column.among)
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
@@ -211,6 +211,11 @@ def expected(value: str, column: Column) -> str | None:
     if abs(number) <= LARGEST:
         return None
     return f"a number of at most {LARGEST:g}" if math.isfinite(number) else "a finite number"
+
+
+def found(value: str | None) -> str:
+    """Return a value for a message."""
+    return shown(value) if value else "a blank"
 
 
 def _check_format(path: Path, head: bytes) -> None:
@@ -308,7 +313,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
             if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place])}"
+                reason = f"{on_one_line(name)}: expected {wanted}, found {found(values[place])}"
                 return Fault(line, name, reason, text)
         return None
 
@@ -332,6 +337,9 @@ def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
 
 def _quick(column: Column) -> Callable[[str], object]:
     """Return a quick test that accepts only valid values and blanks, and nearly all of them."""
+    if column.required:
+        fits = _quick(replace(column, required=False))
+        return lambda value: value and fits(value)
     if column.among and not column.matching:
         return frozenset(("", *column.among)).__contains__
     if column.matching:

@@ -76,7 +76,7 @@ def typed(value: str, column: Column) -> str:
     if column.among:
         allowed = ", ".join(map(literal, column.among))
         checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"
-    return checked
+    return f"coalesce({checked}, error('blank'))" if column.required else checked
 
 
 def without_blanks(value: str, column: Column) -> str:
