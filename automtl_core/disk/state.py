@@ -84,7 +84,7 @@ def _loaded(path: Path) -> State:
         with safetensors.safe_open(path, "pt") as file:
             digest, values = json.loads(file.metadata()[KEY])
             # Copies, because the file may be replaced while its tensors are used and changed.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
+            tensors = {name: copy_of(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no dict
         intact = _digest(values, tensors) == digest
         state: State = _join(json.loads(values), tensors) if intact else {}
         if not isinstance(state, dict):

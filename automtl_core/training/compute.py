@@ -52,6 +52,10 @@ class Compute:
     def placed(self, network: Network) -> Network:
         """Return a network on the device; its batch normalisation spans all processes."""
         synchronise(network)
+        return self.moved(network)
+
+    def moved(self, network: Network) -> Network:
+        """Return a network on the device, with large tables in files if `tables_on_disk`."""
         network.to(self.device)
         for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
             if isinstance(table, LargeTable) and not is_in_file(table.weight):

@@ -116,7 +116,7 @@ def _network(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
             f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    network = space.network(architecture).to(compute.device)
+    network = compute.moved(space.network(architecture))
     return with_weights(network, run.weights(), run.path)
 
 
