@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from automtl_core.comparison.cells import CellRunner
@@ -11,8 +12,9 @@ from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
+from automtl_core.training.events import Warned
 from automtl_core.workflow.models import common
-from automtl_core.workflow.workflow import Workflow
+from automtl_core.workflow.workflow import Workflow, doubts
 
 UNSHOWN: Layer = {"importance": {"rows": 0}}
 """Lowest layer of a comparison, which shows models and not their fields: each training would predict its test
@@ -66,6 +68,9 @@ class ComparisonSpec:
         out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
+        sentences = (doubts(one, common.config.training) for one in prepared.values())
+        for sentence in dict.fromkeys(chain.from_iterable(sentences)):
+            workflow.listener(Warned(sentence))
         seeds = range(common.config.seed, common.config.seed + self.seeds)
         executor = workflow.trials(*prepared.values())
         bench = CellRunner(out, prepared, executor, workflow.listener, workflow.resolve_auto)

@@ -80,7 +80,7 @@ class Column(Value):
     matching: str = ""
     """Regular expression for a whole value, in the common syntax of RE2 and Python; empty for any."""
     remedy: str = ""
-    """Remedy if many rows hold other values, in place of the repair of a row."""
+    """Remedy if many rows hold other values, in place of the repair of a row; `{value}` is the first one."""
     separator: str = ""
     """Separator of multi-valued texts. A list in a Parquet file becomes such a text."""
     unique: bool = False

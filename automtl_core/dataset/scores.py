@@ -42,7 +42,8 @@ def scores_of(tasks: Sequence[Task]) -> list[Score]:
         found.append(Score(_free(f"{task.name}_given_{task.given}", names), meaning, (place,)))
         if binary:
             events = [*(tasks[one].name for one in before), task.name]
-            meaning = f"probability that {', '.join(events[:-1])} and {events[-1]} are all 1"
+            every = "all" if events[2:] else "both"
+            meaning = f"probability that {', '.join(events[:-1])} and {events[-1]} are {every} 1"
             found.append(Score(_free("_and_".join(events), names), meaning, (*before, place)))
     return found
 

@@ -145,20 +145,15 @@ class Workflow:
 
         """
         start = time.monotonic()
-        if name is not None and not isinstance(name, str):
-            raise UsageError(f"a run cannot be called {name!r}", "give a text")
-        if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
-            raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         if name is not None:
-            check_free(runs_dir / name)
+            check_free(runs_dir / plain_name(name))
         with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
             job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
-        few = rare_tasks(prepared, job.config.training)
         start_from = job.config.warm_start
         seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
-        for sentence in (*few, *suspicions(alone(prepared)), *([seen] if seen else [])):
+        for sentence in (*doubts(prepared, job.config.training), *([seen] if seen else [])):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared)
         job = job.in_time(agreed(time.monotonic() - start))
@@ -378,6 +373,27 @@ def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
             f"validation scores still improved in the last of {epochs} epochs: "
             f"more epochs may be better, such as --set training.epochs={2 * epochs}"
         )
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a run.
+
+    Raises:
+        UsageError: it is not the name of a folder.
+
+    """
+    if not isinstance(name, str):
+        raise UsageError(f"a run cannot be called {name!r}", "give a text")
+    if Path(name).name != name or name in ("", "..") or not name.isprintable():
+        fix = "give a name without slashes, such as `first`; --runs-dir is the folder of all runs"
+        raise UsageError(f"--name {name!r} is not a plain name", fix)
+    return name
+
+
+def doubts(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
+    yield from rare_tasks(prepared, recipe)
+    yield from suspicions(alone(prepared))
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

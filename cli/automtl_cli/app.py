@@ -127,7 +127,7 @@ def search(
     with side_by_side.workflow(allow_remote) as flow:
         job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
         if dry_run:
-            return actions.plan(flow, job, as_json)
+            return actions.plan(flow, job, name, as_json)
         emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 
@@ -214,7 +214,7 @@ def train(
     with side_by_side.workflow(allow_remote) as flow:
         job = flow.model(named, layers, configuration.preset(preset))
         if dry_run:
-            return actions.plan(flow, job, as_json)
+            return actions.plan(flow, job, name, as_json)
         emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 

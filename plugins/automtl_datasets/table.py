@@ -44,8 +44,8 @@ BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 POSITIVE = (
-    "name the values that mean 1, such as dataset.labels.{0}.positive: ['2'], or predict a number: "
-    "dataset.labels.{0}.kind: regression"
+    "name the values that mean 1: dataset.labels.{0}.positive: ['{{value}}'] if {{value}} is one of them; or "
+    "predict a number: dataset.labels.{0}.kind: regression"
 )
 """Remedy for a label with other values."""
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"

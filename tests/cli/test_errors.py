@@ -198,7 +198,8 @@ def test_streams_that_are_closed(closed: str, code: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\nerror: forged", "a\x1b[2J"])
 def test_names_that_are_no_plain_ones(automtl: Automtl, name: str) -> None:
-    check(automtl(*SEARCH, "--name", name), 2, "is not a plain name")
+    for more in ([], ["--dry-run"]):
+        check(automtl(*SEARCH, "--name", name, *more), 2, "is not a plain name")
     assert not Path("runs").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.raw.records import Fault, expected, found
+from automtl_core.data.raw.records import Fault, expected, shown_or_blank
 from automtl_core.data.raw.remedies import MORE, REPAIR
 from automtl_core.data.raw.sql import (
     all_finite,
@@ -111,7 +111,7 @@ def faulty(
             if vector
             else expected(value or "", file.columns[name]) or "another type"
         )
-        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {found(value)}", value or "")
+        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown_or_blank(value)}", value or "")
 
 
 def _scan(path: Path) -> str:

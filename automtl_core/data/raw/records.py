@@ -213,7 +213,7 @@ def expected(value: str, column: Column) -> str | None:
     return f"a number of at most {LARGEST:g}" if math.isfinite(number) else "a finite number"
 
 
-def found(value: str | None) -> str:
+def shown_or_blank(value: str | None) -> str:
     """Return a value for a message."""
     return shown(value) if value else "a blank"
 
@@ -313,7 +313,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
             if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{on_one_line(name)}: expected {wanted}, found {found(values[place])}"
+                reason = f"{on_one_line(name)}: expected {wanted}, found {shown_or_blank(values[place])}"
                 return Fault(line, name, reason, text)
         return None
 

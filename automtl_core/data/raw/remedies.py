@@ -61,4 +61,5 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
     if column.kind != "text" and _DECIMAL_COMMA.fullmatch(value):
         return f"write numbers with a decimal point: {value.replace(',', '.')}"
-    return column.remedy or f"convert the column {fault.column}, or declare its actual type"
+    remedy = column.remedy or f"convert the column {fault.column}, or declare its actual type"
+    return remedy.replace("{value}", value)

@@ -16,7 +16,7 @@ from automtl_core.workflow.finding import finding as read
 from automtl_core.workflow.finding import price
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import Evaluation, SearchOutcome
-from automtl_core.workflow.workflow import Workflow
+from automtl_core.workflow.workflow import Workflow, plain_name
 
 
 def workflow(
@@ -93,8 +93,10 @@ def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> Non
     emit(document, lambda _: finding.whole(result, cost, path, all_evidence, all_fields), as_json)
 
 
-def plan(flow: Workflow, job: Job, as_json: bool) -> None:
-    """Print the plan of a search and its resolved configuration."""
+def plan(flow: Workflow, job: Job, name: str | None, as_json: bool) -> None:
+    """Print the plan of a search in a run of some name, and its resolved configuration."""
+    if name is not None:
+        plain_name(name)
     planned = flow.plan(job)
     document = {"plan": planned, "config": job.config.model_dump(mode="json")}
     emit(document, lambda _: outcome.plan(planned, job.config), as_json)

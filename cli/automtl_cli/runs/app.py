@@ -19,7 +19,7 @@ Several = Annotated[
 def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson = False) -> None:
     """List the runs of a folder by dataset, the best first.
 
-    The score is the mean test AUC. Unfinished runs are marked.
+    They are ranked by the mean validation AUC. Unfinished runs are marked.
     """
     from automtl_cli.runs import run_list
 

@@ -8,6 +8,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance
 from automtl_core.run_dir.run import Run
+from automtl_core.training.events import Warned
 from automtl_core.workflow.workflow import Workflow
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
@@ -34,6 +35,26 @@ def test_cells_are_kept_in_the_folder(tmp_path):
     assert {path.name for path in out.iterdir()} == {"cells", "cells.json"}
     _, _, worked = compared(wanted, tmp_path)
     assert worked == []
+
+
+def test_rare_tasks_and_leaks_are_named_once_before_any_training(tmp_path):
+    events = []
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = "".join(f"u{n % 40},{n % 3 == 0:d},{n % 3 == 0:d},{n % 50 == 0:d}\n" for n in range(900))
+    (data / "rows.csv").write_text("user,seen,click,buy\n" + rows)
+    table = {"name": "table", "files": "rows.csv", "sparse": ["user", "seen"], "labels": ["click", "buy"]}
+    spec = ComparisonSpec(["shared-bottom"], seeds=2, splits=2, out=tmp_path / "out")
+    workflow = Workflow(load_registry(), lambda event: events.append(event) or True)
+    layer = {"dataset": table, "data_dir": data, "prepared_dir": tmp_path / "prepared"}
+    spec.compared(workflow, [layer, {"training": {"epochs": 1, "min_positives": 20}, "features": "ids"}])
+    warned = [event.sentence for event in events if isinstance(event, Warned)]
+    first = next(n for n, event in enumerate(events) if isinstance(event, CellBegan))
+    assert not any(isinstance(event, Warned) for event in events[first:])
+    assert sum("early stopping monitors click only" in text for text in warned) in (1, 2), (
+        "one for each split"
+    )
+    assert 1 <= sum("seen alone predicts click" in text for text in warned) <= 2
 
 
 @pytest.mark.parametrize(

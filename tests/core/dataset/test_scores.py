@@ -17,7 +17,7 @@ def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():
     assert {score.name: score.meaning for score in scores_of(FUNNEL)} == {
         "click": "probability that click is 1",
         "buy_given_click": "probability that buy is 1, in rows where click is 1",
-        "click_and_buy": "probability that click and buy are all 1",
+        "click_and_buy": "probability that click and buy are both 1",
         "stars_given_buy": "expected value of stars, in rows where buy is 1",
         "like": "probability that like is 1",
     }

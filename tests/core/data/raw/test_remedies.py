@@ -11,7 +11,7 @@ from automtl_core.data.raw.remedies import LOOKED, REPAIR
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
 from automtl_core.errors import DataError
 
-LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1")
+LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1, such as {value}")
 COLUMNS = {"user": TEXT, "item": INTEGER, "price": NUMBER, "click": LABEL}
 
 
@@ -28,7 +28,8 @@ def refusal(folder: Path, rows: list[str], encoding: str = "utf-8", **declared: 
 @pytest.mark.parametrize(
     ("row", "fix"),
     [
-        ("u{n},{n},1.5,{three}", "say which values mean 1"),
+        ("u{n},{n},1.5,{three}", "say which values mean 1, such as 2"),
+        ("u{n},{n},1.5,yes", "say which values mean 1, such as yes"),
         ("u{n},{n},cheap,1", "convert the column price, or declare its actual type"),
         (
             "u{n},{n},1,5,1",
