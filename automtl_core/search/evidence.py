@@ -145,3 +145,17 @@ class Point(Value):
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings that the point was trained with, where they may differ from those of the result; see
     `SearchResult.overrides`."""
+
+
+def pareto(points: Sequence[Point]) -> list[Point]:
+    """Return the points of the Pareto front of loss against FLOPs, cheapest first.
+
+    Losses of trained and of inherited weights are not comparable: each kind has a front.
+    """
+    least: dict[bool, float] = {}
+    front: list[Point] = []
+    for point in sorted(points, key=lambda one: (one.flops_per_row, one.loss)):
+        if point.loss < least.get(point.trained, inf):
+            least[point.trained] = point.loss
+            front.append(point)
+    return front

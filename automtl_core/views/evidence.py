@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
-from automtl_core.search.evidence import Evidence, Point, Verdict
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto
 from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
@@ -101,7 +101,12 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
         return
     chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
     if len(front) > 1:
-        yield Text(f"Selected {chosen[0] if chosen else 'no point'} from a Pareto front of {len(front)}")
+        best = len(pareto(front))
+        on_it = "all" if best == len(front) else f"{best}"
+        yield Text(
+            f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
+            f"{on_it} of them on the Pareto front"
+        )
     else:
         yield Text(f"The Pareto front has one point: `{front[0].name}`")
     trained = [point for point in front if point.trained and point.score is not None]
@@ -116,16 +121,20 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
 
 
 def front(points: Sequence[Point], run: Path) -> Section:
-    """Return a Pareto front as a table; several points also as a plot, with the command that trains one.
+    """Return the architectures of a search as a table, with those of the Pareto front marked.
+
+    Several points are also a plot, with the command that trains one.
 
     Args:
         points: At least one.
         run: The run directory.
 
     """
+    best = pareto(points)
     rows = [
         [
             f"{number} {point.name}{' *' * point.chosen}",
+            "yes" if point in best else "no",
             point.score,
             f"{point.loss:.5f}",
             point.flops_per_row,
@@ -134,7 +143,7 @@ def front(points: Sequence[Point], run: Path) -> Section:
         ]
         for number, point in enumerate(points, 1)
     ]
-    grid = Grid(["point", "AUC", "loss", "FLOPs per row", "parameters", "weights"], rows, "lr")
+    grid = Grid(["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"], rows, "llr")
     notes = [Text("* selected")] if any(point.chosen for point in points) else []
     if len({point.trained for point in points}) > 1:
         notes.append(Text("Scores are of validation rows; inherited weights improve by training"))

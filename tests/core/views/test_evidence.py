@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from automtl_core.search.evidence import Evidence, Point, Verdict
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto
 from automtl_core.views.evidence import WORDS, decisions, front, selected, sentences
 from automtl_core.views.values import Grid, Plot, Text
 
@@ -65,13 +65,33 @@ def test_stable_decisions_are_counted():
 
 def test_the_selected_point_is_compared_with_the_best_other_trained_one():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
-        "Selected point 3 (`searched`) from a Pareto front of 4",
+        "Selected point 3 (`searched`) of 4 architectures, 3 of them on the Pareto front",
         "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its FLOPs",
     ]
     assert texts(selected([FOUND])) == ["The Pareto front has one point: `searched`"]
     assert len(texts(selected([INHERITED, FOUND]))) == 1
-    assert texts(selected([BEST, WORSE])) == ["Selected no point from a Pareto front of 2"]
+    assert texts(selected([BEST, WORSE])) == [
+        "Selected no point of 2 architectures, all of them on the Pareto front"
+    ]
     assert texts(selected([])) == []
+
+
+def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
+    """Weights of two kinds have two fronts."""
+    cheap, found, best, behind = (
+        replace(
+            FOUND, name=name, loss=loss, flops_per_row=flops, trained=name != "cheap", chosen=name == "found"
+        )
+        for name, loss, n in [("cheap", 9.0, 1), ("found", 0.3, 5), ("best", 0.2, 6), ("behind", 0.25, 7)]
+    )
+    assert pareto([behind, best, found, cheap]) == [cheap, found, best]
+    points = [found, best, behind]
+    assert texts(selected(points))[0] == (
+        "Selected point 1 (`found`) of 3 architectures, 2 of them on the Pareto front"
+    )
+    assert [row[:2] for row in front(points, Path("a")).blocks[0].rows] == [
+        ["1 found *", "yes"], ["2 best", "yes"], ["3 behind", "no"]
+    ]  # fmt: skip
 
 
 def test_a_front_is_plotted_by_auc_or_else_by_loss():
