@@ -231,7 +231,7 @@ class SearchSpace(ABC, Configured[S]):
             cross.name: pair
             for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
         }
-        asked, network = self._derived(architecture)
+        asked, network = self._derived(self.canonical(architecture))
         gates = [m.reader for m in network.modules() if isinstance(m, Mixture) and m.reads_fields]
         return Sharing.of(asked, self.choices(), self.schema.readable(), pairs, gates)
 

@@ -101,8 +101,8 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
         return
     chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
     if len(front) > 1:
-        best = len(pareto(front))
-        on_it = "all" if best == len(front) else f"{best}"
+        count = len(pareto(front))
+        on_it = "all" if count == len(front) else f"{count}"
         yield Text(
             f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
             f"{on_it} of them on the Pareto front"

@@ -14,6 +14,7 @@ above the first). A wide term adds `single`, `numbers`, `crosses` and `histories
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -68,6 +69,16 @@ class DESAN(SearchSpace[DESANSettings]):
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
         wide = self._wide(choose) if self.schema.encodings.wide is True else None
         return DESANNetwork(inputs, layers, depth, tasks, wide, s.members)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """Return the architecture as the base class does, without interactions of a single field."""
+        whole = super().canonical(architecture)
+        alone = {
+            name: ()
+            for name, decision in whole.decisions.items()
+            if name.endswith("/interaction") and isinstance(decision, tuple) and len(decision) == 1
+        }
+        return replace(whole, decisions={**whole.decisions, **alone}) if alone else whole
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return landmarks like shared-bottom and MMoE, and for each op one with all options open."""

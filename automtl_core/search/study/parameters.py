@@ -89,7 +89,7 @@ def suggested_architecture(
         name: () if isinstance(choice, AnyOf) else choice.options[0]
         for name, choice in space.choices().items()
     }
-    return Architecture({**unasked, **choose.asked})
+    return space.canonical(Architecture({**unasked, **choose.asked}))
 
 
 def parameters_of(architecture: Architecture, choices: Mapping[str, Choice]) -> Parameters:

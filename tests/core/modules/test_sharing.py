@@ -219,3 +219,15 @@ def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
 )
 def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(part, split):
     assert group_and_word(part) == split
+
+
+def test_a_field_has_no_interaction_with_itself():
+    space = DESAN(plain_schema(), DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",)), load_registry().op)
+    none = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    none |= {"layer0/expert0/single": ("item",), "layer0/expert0/interaction": ()}
+    alone = Architecture({**none, "layer0/expert0/interaction": ("user",)})
+    assert space.canonical(alone) == space.canonical(Architecture(none))
+    assert space.sharing(alone).sees["layer0/expert0"] == ("item",)
+    both = Architecture({**none, "layer0/expert0/interaction": ("user", "tab")})
+    assert space.canonical(both) == both
+    assert set(space.sharing(both).sees["layer0/expert0"]) == {"user", "item", "tab"}

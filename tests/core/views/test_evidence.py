@@ -79,9 +79,7 @@ def test_the_selected_point_is_compared_with_the_best_other_trained_one():
 def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
     """Weights of two kinds have two fronts."""
     cheap, found, best, behind = (
-        replace(
-            FOUND, name=name, loss=loss, flops_per_row=flops, trained=name != "cheap", chosen=name == "found"
-        )
+        replace(FOUND, name=name, loss=loss, flops_per_row=n, trained=name != "cheap", chosen=name == "found")
         for name, loss, n in [("cheap", 9.0, 1), ("found", 0.3, 5), ("best", 0.2, 6), ("behind", 0.25, 7)]
     )
     assert pareto([behind, best, found, cheap]) == [cheap, found, best]
