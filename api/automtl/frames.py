@@ -122,8 +122,9 @@ def write(frame: object, path: Path) -> None:
         except duckdb.IOException as error:
             raise StorageError(f"{path}: {one_line(error)}", "check the disk and the permissions") from error
         except (duckdb.Error, TypeError, ValueError) as error:
+            why = "" if isinstance(error, TypeError) else f": {one_line(error)}"  # it lists C++ signatures
             raise UsageError(
-                f"{type(frame).__name__} is not a readable table: {one_line(error)}",
+                f"{type(frame).__name__} is not a readable table{why}",
                 "use a data frame or a file",
             ) from error
 

@@ -182,7 +182,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in lacking)
-        fix = f"the columns are: {listing(names)}; add such a column with None where no value is known"
+        fix = f"add them, with None where no value is known; the columns there are: {listing(names)}"
         raise DataError(f"the examples lack {missing}", fix)
     if twice := [name for name in used if names.count(name) > 1]:
         raise DataError(

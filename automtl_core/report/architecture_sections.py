@@ -18,7 +18,10 @@ def verdict(record: RunRecord) -> Iterator[Section]:
     test, least = record.result.test or {}, record.config.training.min_positives
     notes: list[Block] = []
     if (compared := record.finding.baselines) is not None:
-        notes += [*baselines.nothing_learned(compared), *baselines.suspected_leaks(compared)]
+        notes += [
+            *baselines.nothing_learned(compared, bool(record.finding.search.front)),
+            *baselines.suspected_leaks(compared),
+        ]
     bars = [bar for task, m in test.items() if (bar := _score(task, m)) is not None]
     charts = [Bars("Test AUC", "AUC, 95 % interval", bars, ".4f", from_zero=False)] if bars else []
     charts += list(_flops(record))

@@ -3,26 +3,33 @@
 from collections.abc import Iterator, Mapping
 
 from automtl_core.training.baselines import LEAST, Baseline
-from automtl_core.training.significance import NORMAL
 from automtl_core.views.values import Text
 
 LEAK = 0.99
 """AUC, or R2, of a network above which a field is suspected to contain the label."""
 
 
-def nothing_learned(baselines: Mapping[str, Baseline]) -> Iterator[Text]:
-    """Yield a sentence if the network is no better than trivial predictions for any task."""
-    meaningless = "Decisions and costs below have no meaning"
+def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[Text]:
+    """Yield a sentence if the network is no better than trivial predictions for any task.
+
+    Args:
+        baselines: The comparisons of the tasks that have enough test rows.
+        searched: Whether the network is the result of a search.
+
+    """
+    meaningless = " Decisions and costs below have no meaning" if searched else ""
     if not baselines:
         yield Text(
             f"Too few test rows (no task has {LEAST} of either class) to know whether the network has "
             "learned anything."
         )
     elif not any(one.beats_constant for one in baselines.values()):
-        scores = ", ".join(f"{task} {_interval(one)}" for task, one in baselines.items())
+        scores = "; ".join(
+            f"{task} {one.measure} {one.score:.4f}, p {one.p_constant:.2g}" for task, one in baselines.items()
+        )
         yield Text(
             "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-            f"prediction for any task ({scores}). {meaningless}."
+            f"prediction ({scores}).{meaningless and f'{meaningless}.'}"
         )
     elif not any(one.beats_constant and one.beats_field for one in baselines.values()):
         scores = ", ".join(
@@ -31,8 +38,8 @@ def nothing_learned(baselines: Mapping[str, Baseline]) -> Iterator[Text]:
             if one.beats_constant
         )
         yield Text(
-            "On the test rows, the network is not significantly better than a single field for any task "
-            f"({scores}). {meaningless} beyond that."
+            "On the test rows, the network is not significantly better than a single field "
+            f"({scores}).{meaningless and f'{meaningless} beyond that.'}"
         )
 
 
@@ -47,8 +54,3 @@ def suspected_leaks(baselines: Mapping[str, Baseline]) -> Iterator[Text]:
                 f"warning: {one.measure} {one.score:.4f} of {task} suggests label leakage{alone}: "
                 "is each field known before the event? See automtl data describe"
             )
-
-
-def _interval(one: Baseline) -> str:
-    low, high = one.score - NORMAL * one.error, one.score + NORMAL * one.error
-    return f"{one.measure} {one.score:.4f} [{low:.4f}, {high:.4f}]"

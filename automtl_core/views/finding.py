@@ -90,7 +90,10 @@ def _trivial(report: Finding) -> Iterator[Section]:
     """Yield a note if the network is no better than trivial predictions, or suspiciously good."""
     if (compared := report.baselines) is None:
         return
-    if notes := [*baselines.nothing_learned(compared), *baselines.suspected_leaks(compared)]:
+    if notes := [
+        *baselines.nothing_learned(compared, bool(report.search.front)),
+        *baselines.suspected_leaks(compared),
+    ]:
         yield Section("", notes)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import TaskKind
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -31,14 +31,21 @@ OBJECTIVES: Mapping[TaskKind, tuple[str, str]] = {
 
 
 def check_installed() -> None:
-    """Check that LightGBM is installed.
+    """Check that LightGBM can be imported.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: it is not installed, or damaged.
 
     """
     if find_spec("lightgbm") is None:
         raise UsageError("boosting needs lightgbm", "install it: pip install 'automtl[boosting]'")
+    try:
+        import lightgbm  # noqa: F401 - for its errors
+    except (ImportError, OSError) as error:  # a library of the system may be missing
+        raise UsageError(
+            f"boosting needs lightgbm, which cannot be imported: {one_line(error)}",
+            "pip install --force-reinstall lightgbm; on Linux it needs OpenMP, such as the package libgomp1",
+        ) from error
 
 
 class Rows(NamedTuple):

@@ -131,3 +131,13 @@ def test_lightgbm_that_is_missing_is_told(monkeypatch):
     for call in (grow, lambda: trees.predict_logits(rows(1).columns)):
         with pytest.raises(UsageError, match="boosting needs lightgbm"):
             call()
+
+
+@pytest.mark.parametrize("raised", ["ImportError('broken')", "OSError('libgomp.so.1: cannot open')"])
+def test_a_library_that_cannot_be_imported_is_named(tmp_path, monkeypatch, raised):
+    (tmp_path / "lightgbm.py").write_text(f"raise {raised}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "lightgbm")
+    with pytest.raises(UsageError, match=r"which cannot be imported: \w+: (broken|libgomp)") as error:
+        check_installed()
+    assert "libgomp1" in str(error.value.fix)

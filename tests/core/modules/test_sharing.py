@@ -222,7 +222,9 @@ def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(part, split):
 
 
 def test_a_field_has_no_interaction_with_itself():
-    space = DESAN(plain_schema(), DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",)), load_registry().op)
+    space = DESAN(
+        plain_schema(), DESANSettings(experts=1, layers=1, numbers="all", ops=("mlp-4",)), load_registry().op
+    )
     none = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
     none |= {"layer0/expert0/single": ("item",), "layer0/expert0/interaction": ()}
     alone = Architecture({**none, "layer0/expert0/interaction": ("user",)})

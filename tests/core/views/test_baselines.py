@@ -12,27 +12,31 @@ def texts(found):
 
 
 def test_it_is_said_that_nothing_was_learned() -> None:
-    assert texts(nothing_learned({"click": CHANCE, "buy": CHANCE})) == [
+    assert texts(nothing_learned({"click": CHANCE, "buy": CHANCE}, searched=True)) == [
         "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-        "prediction for any task (click AUC 0.5000 [0.4804, 0.5196], buy AUC 0.5000 [0.4804, 0.5196]). "
+        "prediction (click AUC 0.5000, p 0.7; buy AUC 0.5000, p 0.7). "
         "Decisions and costs below have no meaning."
     ]
+    (trained,) = texts(nothing_learned({"click": CHANCE}, searched=False))
+    assert trained.endswith("than a constant prediction (click AUC 0.5000, p 0.7).")
 
 
 def test_it_is_said_that_a_single_field_is_as_good() -> None:
-    assert texts(nothing_learned({"click": CHANCE, "buy": SINGLE})) == [
-        "On the test rows, the network is not significantly better than a single field for any task "
+    assert texts(nothing_learned({"click": CHANCE, "buy": SINGLE}, searched=True)) == [
+        "On the test rows, the network is not significantly better than a single field "
         "(buy AUC 0.7000, `item` alone 0.7100). Decisions and costs below have no meaning beyond that."
     ]
+    (trained,) = texts(nothing_learned({"buy": SINGLE}, searched=False))
+    assert trained.endswith("than a single field (buy AUC 0.7000, `item` alone 0.7100).")
 
 
 def test_one_task_is_enough() -> None:
-    assert texts(nothing_learned({"click": CHANCE, "price": GOOD})) == []
-    assert texts(nothing_learned({"click": ALONE})) == []
+    assert texts(nothing_learned({"click": CHANCE, "price": GOOD}, searched=True)) == []
+    assert texts(nothing_learned({"click": ALONE}, searched=True)) == []
 
 
 def test_without_test_rows_nothing_is_known() -> None:
-    assert texts(nothing_learned({})) == [
+    assert texts(nothing_learned({}, searched=True)) == [
         "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
     ]
 
