@@ -36,10 +36,13 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
             `dataset.history.files` may hold data frames in place of file names.
 
     Raises:
-        UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
+        UsageError: the data is none of these, the settings name another dataset, or a dataset with its own
+            labels is combined with `labels`.
 
     """
     user_settings, names = user_settings or {}, label_names(labels)
+    if not isinstance(data, Mapping):
+        _check_dataset(data, user_settings)
     if isinstance(data, Mapping):
         return [_without_labels(dict(data), names), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
@@ -50,6 +53,19 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
         return _layers_of(peek(str(data)), names, user_settings)
     return _layers_of(peek(str(written(data))), names, _with_files(user_settings))
+
+
+def _check_dataset(data: object, user_settings: Layer) -> None:
+    """Refuse settings that name another dataset than the data."""
+    given = user_settings.get("dataset")
+    name = given.get("name") if isinstance(given, Mapping) else given
+    own = data if isinstance(data, str) and data in load_registry().names(DATASETS) else "table"
+    if name is not None and name != own:
+        raise UsageError(
+            f"settings: dataset.name is {name!r:.100}, but the data is "
+            f"{'a table' if own == 'table' else own}",
+            "leave the name out, or give it as the data",
+        )
 
 
 def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automtl.arguments import Labels, check, check_models
+from automtl.arguments import Labels, check, check_names
 from automtl.compared import Compared
 from automtl.frames import data_layers
 from automtl.remedies import remedies
@@ -141,7 +141,7 @@ def compare(
 
     `workers`, `engine` and `executor` are those of `search`.
     """
-    check_models(models)
+    check_names("models", models)
     check(seeds=seeds, splits=splits, tune=tune, reference=reference, out=out)
     _check(settings, seed, time_budget, workers, engine)
     seconds = None if time_budget is None else seconds_of(time_budget)
@@ -204,6 +204,7 @@ def _workflow(
         UsageError: both are given, or as `executor_of` does.
 
     """
+    check(progress=progress)
     flow = Workflow(load_registry(), Listening(progress), executor)
     if executor is not None:
         if (workers, engine) != (None, None):

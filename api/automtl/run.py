@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from automtl.arguments import check
+from automtl.arguments import HELP, check, check_names
 from automtl.frames import write
 from automtl.remedies import remedies
 from automtl_core.choices import Architecture
@@ -19,7 +19,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
-from automtl_core.export.folder import export
+from automtl_core.export.folder import Format, export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.report.write import write_report
 from automtl_core.run_dir.facts import Importance, Result
@@ -142,6 +142,8 @@ class Run:
             max_bad_rows: As for `predict`.
 
         """
+        if metrics is not None:
+            check_names("metrics", metrics)
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         made, dataset = self._trained, self._dataset
@@ -153,7 +155,7 @@ class Run:
         return _frame(found)
 
     @remedies()
-    def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
+    def export(self, folder: str | Path, form: Format = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
         Raises:
@@ -161,6 +163,8 @@ class Run:
 
         """
         check(folder=folder)
+        if form not in get_args(Format):
+            raise UsageError(f"form: expected {' or '.join(get_args(Format))}, given {form!r:.100}", HELP)
         export(self._folder, self._trained, form, Path(folder), card(self._folder))
         return Path(folder)
 
@@ -172,6 +176,7 @@ class Run:
             file: Path of the file. None: `report.html` in the run directory.
 
         """
+        check(file=file)
         return write_report(self.path, load_registry(), None if file is None else Path(file))
 
     @property

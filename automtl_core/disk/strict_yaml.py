@@ -15,6 +15,9 @@ from automtl_core.errors import InputMissingError, UsageError
 SIZE_LIMIT = 1 << 20
 """Largest size of a configuration file in bytes."""
 
+LONGEST = 1024
+"""Largest size of a whole number in bits."""
+
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -32,6 +35,15 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return super().construct_scalar(node)
 
+    def construct_yaml_int(self, node: Any) -> Any:
+        try:
+            number = super().construct_yaml_int(node)
+        except ValueError:  # more digits than Python converts
+            number = None
+        if number is None or number.bit_length() > LONGEST:
+            raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
+        return number
+
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
@@ -41,6 +53,9 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} is duplicate", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def parse_yaml(text: str, where: str) -> Any:

@@ -5,10 +5,8 @@ its row, the plugin then supplies nothing, and all others still load.
 """
 
 import os
-import re
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
@@ -16,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from automtl_core.errors import PluginError, did_you_mean, listing
+from automtl_core.errors import PluginError, did_you_mean, listing, one_line
 from automtl_core.registry.door import plugin_code
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import (
@@ -40,24 +38,31 @@ def load_registry() -> Registry:
 
 
 def _points() -> list[metadata.EntryPoint]:
-    """Return the entry points of all plugins; a distribution with damaged metadata has none."""
+    """Return the entry points of all plugins.
+
+    Raises:
+        PluginError: an installed package has unreadable entry points; torch cannot be imported beside it.
+
+    """
     try:
         return list(metadata.entry_points(group="automtl"))
+    except Exception as error:
+        names = listing([_origin_of(dist) for dist in metadata.distributions() if not _is_readable(dist)])
+        raise PluginError(
+            f"unreadable entry points of an installed package: {names or one_line(error)}",
+            "install it again, or remove it: torch cannot be imported beside it",
+        ) from error
+
+
+def _is_readable(dist: metadata.Distribution) -> bool:
+    try:
+        return dist.entry_points is not None
     except Exception:
-        return list(_readable())
+        return False
 
 
-def _readable() -> Iterator[metadata.EntryPoint]:
-    """Yield the readable entry points; of several distributions with one name, those of the first."""
-    seen: set[object] = set()
-    for dist in metadata.distributions():
-        name: object = dist  # stays an object if the metadata is damaged
-        with suppress(Exception):
-            name = re.sub(r"[-_.]+", "-", dist.name).lower()
-        if name not in seen:
-            seen.add(name)
-            with suppress(Exception):
-                yield from list(dist.entry_points.select(group="automtl"))
+def _origin_of(dist: metadata.Distribution) -> str:
+    return f"{' '.join(_named(dist))} ({dist.locate_file('')})"
 
 
 def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:

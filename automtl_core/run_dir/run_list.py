@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automtl_core.disk.value import Value
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, UsageError
 from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Status
 from automtl_core.run_dir.lock import in_use, is_locked, locked
 from automtl_core.run_dir.run import Run
@@ -80,8 +80,11 @@ def remove(path: Path) -> None:
     Raises:
         InputMissingError: there is no run, or no file in the folder shows that it is one.
         RunInUseError: a process works on it.
+        UsageError: it is a link.
 
     """
+    if path.is_symlink():
+        raise UsageError(f"{path}: is a link, not the folder of a run", "name the folder that it leads to")
     run = Run.open(path)
     if is_locked(run.path):
         raise in_use(run.path)

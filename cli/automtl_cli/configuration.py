@@ -7,6 +7,7 @@ from typing import Any
 
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_places, read_yaml
+from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, assignments, load_common
@@ -93,6 +94,8 @@ def chosen(
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
     chosen = dataset_class.settings_class.parse(config.dataset.settings, "dataset", name)
+    if max_bad_rows is not None and chosen.bad_rows != "skip":
+        raise UsageError("--max-bad-rows has no effect without skip", "add --bad-rows skip, or leave it out")
     dataset = dataset_class(chosen, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)

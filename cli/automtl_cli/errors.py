@@ -11,7 +11,14 @@ from types import FrameType
 import typer
 
 from automtl_cli.output import close_views, say, say_lines
-from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError, one_line
+from automtl_core.errors import (
+    AutoMTLError,
+    OutOfMemoryError,
+    PluginError,
+    StorageError,
+    UsageError,
+    one_line,
+)
 from automtl_core.registry.plugins import load_registry
 
 BUG = 1
@@ -104,6 +111,8 @@ def blamed(error: BaseException) -> AutoMTLError | None:
     """Return the error of the plugin whose code raised it; None for the code of automtl."""
     try:
         return load_registry().blame(error)
+    except PluginError as damaged:  # an installed package, beside which no library can be imported
+        return damaged
     except Exception:
         return None  # the original error matters more
 

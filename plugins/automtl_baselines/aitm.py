@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -23,7 +23,7 @@ from automtl_core.space import Chooser
 class AITMSettings(Sizes):
     """Sizes of AITM."""
 
-    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    expert_layers: Layers = (128, 64)
     """Widths of the layers of the MLP of each task."""
     calibrator: float = Field(0.6, ge=0)
     """Weight of the behavioural expectation calibrator in the loss. It penalises a task that is predicted to

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -19,7 +19,7 @@ from automtl_core.space import Chooser
 class CGCSettings(Sizes):
     """Sizes of CGC."""
 
-    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    expert_layers: Layers = (128, 64)
     """Widths of the layers of an expert."""
     shared_experts: int = Field(2, ge=1, le=1000)
     """Number of experts that all tasks share."""

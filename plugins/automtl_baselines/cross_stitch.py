@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -19,7 +19,7 @@ from automtl_core.space import Chooser
 class CrossStitchSettings(Sizes):
     """Sizes of a cross-stitch network."""
 
-    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    expert_layers: Layers = (128, 64)
     """Widths of the layers of the MLP of each task."""
     own: float = Field(0.9, ge=0, le=1)
     """Initial weight of a task's own values in a cross-stitch unit. The other tasks share the rest

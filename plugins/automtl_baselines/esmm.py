@@ -7,12 +7,11 @@ Post-Click Conversion Rate", SIGIR 2018.
 from collections.abc import Iterable, Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -20,7 +19,7 @@ from automtl_core.space import Chooser
 class ESMMSettings(Sizes):
     """Sizes of ESMM."""
 
-    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    expert_layers: Layers = (128, 64)
     """Widths of the layers of the MLP of each task."""
 
 

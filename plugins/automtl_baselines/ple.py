@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Towers
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -19,7 +19,7 @@ from automtl_core.space import Chooser
 class PLESettings(Sizes):
     """Sizes of PLE."""
 
-    expert_layers: tuple[int, ...] = Field((96, 64), min_length=1)
+    expert_layers: Layers = (96, 64)
     """Widths of the layers of an expert, at each level."""
     levels: int = Field(2, ge=1, le=100)
     """Number of extraction layers. 1 is CGC."""

@@ -3,11 +3,10 @@
 Caruana, "Multitask Learning", Machine Learning 28, 1997.
 """
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -15,7 +14,7 @@ from automtl_core.space import Chooser
 class SharedBottomSettings(Sizes):
     """Sizes of the shared bottom. It is as wide as all experts of another model together."""
 
-    expert_layers: tuple[int, ...] = Field((768, 256), min_length=1)
+    expert_layers: Layers = (768, 256)
     """Widths of the layers of the shared bottom."""
 
 

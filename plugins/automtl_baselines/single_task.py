@@ -6,11 +6,10 @@ A task that a multi-task model predicts worse than this model does has negative 
 from collections.abc import Mapping, Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
@@ -18,7 +17,7 @@ from automtl_core.space import Chooser
 class SingleTaskSettings(Sizes):
     """Sizes of the network of one task."""
 
-    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    expert_layers: Layers = (128, 64)
     """Widths of the layers of the MLP of each task."""
 
 

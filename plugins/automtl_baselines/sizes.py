@@ -16,6 +16,8 @@ from automtl_core.space import Chooser, SearchSpace
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
 """Width of a layer."""
+Layers = Annotated[tuple[Width, ...], Field(min_length=1, max_length=100)]
+"""Widths of one layer after another."""
 AnyInputs = Inputs | SearchedInputs
 
 
@@ -26,9 +28,9 @@ class Sizes(Settings):
     """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.01, gt=0)
     """Standard deviation of the initial embeddings."""
-    expert_layers: tuple[Width, ...] = Field((256, 64), min_length=1)
+    expert_layers: Layers = (256, 64)
     """Widths of the layers of an expert."""
-    tower_layers: tuple[Width, ...] = (64,)
+    tower_layers: tuple[Width, ...] = Field((64,), max_length=100)
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""

@@ -259,3 +259,16 @@ def test_equal_frames_are_one_file(here):
 
     assert written(shop(50)) == written(shop(50)) != written(shop(51))
     assert len(list((here / "prepared" / "frames").iterdir())) == 2
+
+
+def test_wrong_arguments_of_a_run_are_named(found):
+    run, _ = found
+    for call, problem in (
+        (lambda: run.report(5), "file: expected the path of a folder"),
+        (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of names"),
+        (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of names"),
+        (lambda: run.export("there", form="nope"), "form: expected onnx or torch, given 'nope'"),
+        (lambda: run.predict(None), r"^NoneType is not a readable table\n"),
+    ):
+        with pytest.raises(automtl.AutoMTLError, match=problem):
+            call()

@@ -65,6 +65,18 @@ USAGE = {
     "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
     "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),
     "no name": ([*SEARCH, "--name", ""], "--name '' is not a plain name"),
+    "a layer of no width": (
+        ["train", "--model", "mmoe", "--dataset", "synthetic", "--set", "space.expert_layers=[-5]"],
+        r"space.expert_layers\[0\]: expected a whole number from 1 to 65536, given -5",
+    ),
+    "thousands of layers": (
+        ["train", "--model", "mmoe", "--set", f"space.expert_layers={[8] * 5000}"],
+        "space.expert_layers: ",
+    ),
+    "a maximum without skip": (
+        ["data", "prepare", "synthetic", "--max-bad-rows", "5"],
+        "--max-bad-rows has no effect without skip",
+    ),
     "name with a slash": ([*SEARCH, "--name", "a/b"], "--name 'a/b' is not a plain name"),
 }
 

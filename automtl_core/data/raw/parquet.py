@@ -122,9 +122,17 @@ def _expressions(
     db: duckdb.DuckDBPyConnection, path: Path, file: RawFile
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
+    place = literal(one_file(path))
     with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
+        names = {name for (name,) in db.execute(f"SELECT name FROM parquet_schema({place})").fetchall()}
     types = {name: kind for name, kind, *_ in described}
+    for name in types.keys() - names:  # DuckDB adds a number to the second of two equal names
+        if (twice := name.rpartition("_")[0].lower()) in map(str.lower, file.columns):
+            raise DataError(
+                f"{path}: two columns are called {twice!r}",
+                "give each its own name; upper and lower case do not count",
+            )
     lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)

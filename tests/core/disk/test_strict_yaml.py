@@ -26,7 +26,7 @@ def test_plain_yaml_is_data(text, value):
         ('a: "x\\0y"', "here:1: not valid YAML: a text cannot hold the character 0"),
         ('a: 1\n"\\ud800": 2', "here:2: not valid YAML: a text cannot hold the character 0, or half"),
         ("a: 2024-13-45", "here: not valid YAML"),
-        ("a: " + "9" * 5000, "here: not valid YAML"),
+        ("a: " + "9" * 5000, "here:1: not valid YAML: the number is too long"),
         ("a: [1", "not valid YAML"),
         ("a:\n\t- 1", "here:2: not valid YAML"),
     ],
@@ -75,3 +75,10 @@ def test_places_are_lines_of_keys_and_of_values(tmp_path):
     assert places.keys == {("space",): 2, ("space", "name"): 3, ("space", "ops"): 4, ("seed",): 6}
     assert (places.values["desan"], places.values["mlp-4"], places.values["1"]) == (3, 5, 6)
     assert [places.of(p) for p in [("space", "ops"), ("space", "x"), ("x",)]] == [4, 2, None]
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 5000, "9" * 5000, "-" + "9" * 400])
+def test_a_number_that_cannot_be_printed_is_named(number: str) -> None:
+    with pytest.raises(UsageError, match="there:2: not valid YAML: the number is too long"):
+        parse_yaml(f"a: 1\nseed: {number}\n", "there")
+    assert parse_yaml(f"seed: {2**1000}", "there") == {"seed": 2**1000}

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from automtl_core.errors import InputMissingError, RunInUseError
+from automtl_core.errors import InputMissingError, RunInUseError, UsageError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.run_list import Summary, _order, comparable, remove, summaries, summary
@@ -72,6 +72,9 @@ def test_a_run_is_removed_unless_a_process_works_on_it(tmp_path):
     run = begin(make_job(tmp_path, WORSE, {"strategy": {"rung_epochs": 1}}), tmp_path / "run")
     with run.working(), pytest.raises(RunInUseError):
         remove(run.path)
+    (tmp_path / "link").symlink_to(run.path)
+    with pytest.raises(UsageError, match="link: is a link, not the folder of a run"):
+        remove(tmp_path / "link")
     remove(run.path)
     assert not run.path.exists()
     with pytest.raises(InputMissingError):

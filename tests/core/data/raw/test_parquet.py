@@ -90,6 +90,22 @@ def test_missing_columns_are_named(tmp_path: Path) -> None:
         load(tmp_path, FRAME, {"usr": INTEGER})
 
 
+@pytest.mark.parametrize(("first", "second"), [("user", "user"), ("user", "USER"), ("User", "user")])
+def test_two_columns_of_one_name_are_an_error(tmp_path: Path, first: str, second: str) -> None:
+    """DuckDB calls the second one `user_1`; a column that has this name is another one."""
+    path = tmp_path / "log.parquet"
+    source = source_of(path, RawFile("log.parquet", {"user": INTEGER}, others=True), tmp_path)
+    with connect(tmp_path, tmp_path) as db:
+        db.sql("SELECT 1 AS aser, 2 AS bser").write_parquet(str(path))
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"aser", first.encode()).replace(b"bser", second.encode()))
+        with pytest.raises(DataError, match="two columns are called 'user'"):
+            raw_load(db, "rows", [source], tmp_path, None)
+        db.sql('SELECT 1 AS "user", 2 AS user_1').write_parquet(str(path))
+        raw_load(db, "rows", [source], tmp_path, None)
+        assert db.table("rows").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize("column", [NUMBER, Column("number", optional=True)])
 def test_numbers_too_large_for_single_precision_are_faults(tmp_path: Path, column: Column) -> None:
     frame = pd.DataFrame({"price": [1.0, np.nan, -1e39, 1e38]})
