@@ -138,11 +138,21 @@ def write(frame: object, path: Path) -> None:
         except duckdb.IOException as error:
             raise StorageError(f"{path}: {one_line(error)}", "check the disk and the permissions") from error
         except (duckdb.Error, TypeError, ValueError) as error:
+            if isinstance(frame, pd.DataFrame) and (mixed := _mixed(frame)):
+                raise UsageError(mixed, "convert the column to one type") from error
             why = "" if isinstance(error, TypeError) else f": {one_line(error)}"  # it lists C++ signatures
             raise UsageError(
                 f"{type(frame).__name__} is not a readable table{why}",
                 "use a data frame or a file",
             ) from error
+
+
+def _mixed(frame: pd.DataFrame) -> str | None:
+    """Return a sentence about the first column with values of several types; None if there is none."""
+    for name, column in frame.items():
+        if column.dtype == object and len(types := set(map(type, column.dropna()))) > 1:
+            return f"column {name!r} holds values of several types: {listing(t.__name__ for t in types)}"
+    return None
 
 
 def _check_names(columns: Iterable[object]) -> None:

@@ -471,7 +471,8 @@ class Encoder:
         folder: Folder with `encoder.json` and a file for each vocabulary.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
+        folder = Path(folder)
         self.content: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
         self.fields = {
             name: read_encoder(value, folder / f"{file_name(name)}.txt", KINDS)

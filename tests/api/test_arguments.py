@@ -56,6 +56,10 @@ WRONG = {
         search, {"data": "synthetic", "labels": (), "settings": {"dataset": "aliccp"}},
         "dataset.name is 'aliccp', but the data is synthetic",
     ),
+    "values of two types": (
+        search, {"data": FRAME.astype({"click": object}).replace({"click": {1: True}})},
+        "column 'click' holds values of several types: bool, int",
+    ),
     "None as data": (search, {"data": None}, "NoneType is not a readable table"),
     "number as data": (search, {"data": 5}, "int is not a readable table"),
     "list of numbers": (search, {"data": [1, 2]}, "list is not a readable table"),
