@@ -79,7 +79,7 @@ sys.modules.update(dict.fromkeys(("torch", "pandas", "automtl_core")))
 from pathlib import Path
 import onnxruntime
 from encode import Encoder
-inputs = Encoder(Path("encoder"))(json.loads(Path("../new.json").read_text()))
+inputs = Encoder("encoder")(json.loads(Path("../new.json").read_text()))
 session = onnxruntime.InferenceSession("model.onnx")
 taken = {one.name for one in session.get_inputs()}
 (scores,) = session.run(None, {name: inputs[name] for name in inputs if name in taken})
