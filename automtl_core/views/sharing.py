@@ -89,6 +89,7 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
 
 def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
     """Yield the tasks that read no expert with fields, and the fields that they are predicted from."""
+    chosen = bool(sharing.fields) and {*fields} <= {*sharing.fields}
     for part, parts in sharing.reads.items():
         if sharing.readers(part):
             continue
@@ -99,7 +100,7 @@ def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
             )
             known = [field for field in dict.fromkeys([*fields, *sharing.fields]) if field in direct]
             yield f"{part} reads no expert: it is predicted from {', '.join(known) or 'a constant'} alone"
-        elif not sharing.behind(part) and part not in sharing.gates and {*fields} <= {*sharing.fields}:
+        elif chosen and not sharing.behind(part) and part not in sharing.gates:
             yield f"{part} reads no expert with fields: it is predicted from a constant alone"
 
 

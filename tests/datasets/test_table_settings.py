@@ -132,7 +132,7 @@ def test_all_faults_come_at_once() -> None:
         ("user,shop,clic\nu,s,1\n", "correct dataset.labels (the first line"),
         (
             "user,shop,click\n" + "u,s,2\nu,s,1\nu,s,3\n" * 9,
-            "name the values that mean 1, such as dataset.labels.click",
+            "name the values that mean 1: dataset.labels.click.positive: ['2'] if 2 is one of them",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from .programme import tried
 from .stage import Stage, unclear
 from .subjects import ALONE, RANKS, SUBJECTS
 
-MOST = 28
+MOST = 22
 """Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search one-shot", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")

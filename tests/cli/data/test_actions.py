@@ -146,7 +146,7 @@ def test_validating_tells_every_faulty_row(automtl: Automtl, shop: Path) -> None
     ("options", "code"),
     [
         ((), 65),
-        (("--max-bad-rows", "5"), 65),
+        (("--max-bad-rows", "5"), 2),
         (("--bad-rows", "skip"), 0),
         (("--bad-rows", "skip", "--max-bad-rows", "3"), 0),
         (("--bad-rows", "skip", "--max-bad-rows", "2"), 65),
