@@ -4,7 +4,7 @@
 
 Two fields share the ids, in millions, and the others have 100 values each. Ids are drawn as in logs, few of
 them often (Zipf, exponent 1.1), or all alike, which is the worst case of rows. Tables up to `--whole` million
-ids are also moved as a whole, and tables from 64 MiB are also on disk. All steps are taken in turns within one
+ids are also moved as a whole. Tables from 64 MiB are also on disk. All steps are taken in turns within one
 process.
 """
 

@@ -22,8 +22,8 @@ import numpy as np
 
 __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
 
-LARGEST = 1e38
-"""Largest absolute value of a number, within the range of single precision."""
+LARGEST = float(np.float32(1e38))
+"""Largest absolute value of a number: 1e38, rounded as columns of single precision round it."""
 LARGEST_WHOLE = 9e18
 """Least float that is not converted to an integer, since larger integers exceed 64 bits."""
 LONGEST = 180

@@ -113,6 +113,12 @@ def test_numbers_too_large_for_single_precision_are_faults(tmp_path: Path, colum
         load(tmp_path, frame, {"price": column})
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_largest_number_is_valid_in_either_precision(tmp_path: Path, kind: type) -> None:
+    rows, _ = load(tmp_path, pd.DataFrame({"price": np.array([1e38, -1e38], kind)}), {"price": NUMBER})
+    assert np.array(rows, np.float32).tolist() == np.array([[1e38], [-1e38]], np.float32).tolist()
+
+
 def test_no_flipped_bit_is_a_traceback(tmp_path: Path) -> None:
     with connect(tmp_path, tmp_path) as db:
         db.from_df(FRAME).write_parquet(str(tmp_path / "t.parquet"))
