@@ -22,8 +22,8 @@ import numpy as np
 
 __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
 
-LARGEST = float(np.float32(1e38))
-"""Largest absolute value of a number: 1e38, rounded as columns of single precision round it."""
+LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
+"""Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
 LARGEST_WHOLE = 9e18
 """Least float that is not converted to an integer, since larger integers exceed 64 bits."""
 LONGEST = 180
