@@ -50,6 +50,14 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
         raise InputMissingError(
             "\n".join(f"{path}: raw file of dataset {name} not found" for path in missing), fix
         )
+    for table, file in files.items():
+        named = folder / file.path  # the name of a file may be a pattern that other files match
+        matched = [one.path.name for one in found[table]]
+        if glob.has_magic(file.path) and matched and named.name not in matched and named.is_file():
+            raise DataError(
+                f"{named}: is a file, and a pattern for {matched[0]}",
+                f"write {glob.escape(file.path)!r} for the file, or move it away",
+            )
     for paths in found.values():
         if len(paths) > 1 and paths[0].file.alone:
             raise DataError(
