@@ -13,7 +13,7 @@ import pandas as pd
 
 from automtl.arguments import HELP, check, check_names
 from automtl.frames import write
-from automtl.remedies import remedies
+from automtl.remedies import PREFIX, remedies
 from automtl_core.choices import Architecture
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
@@ -222,7 +222,7 @@ def _reading(
     if isinstance(examples, pd.DataFrame | Mapping):
         yield InMemory(dataset, examples, histories=histories, log=log, most=most)
         return
-    with TemporaryDirectory(prefix="automtl.") as folder:
+    with TemporaryDirectory(prefix=PREFIX) as folder:
         path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
         if log is not None:

@@ -2,6 +2,7 @@
 
 import traceback
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +21,9 @@ from automtl.remedies import in_python
         ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),
         ("set it: --set space.width=VALUE", 'set it: settings={"space": {"width": VALUE}}'),
         ("leave such rows out: --bad-rows skip", 'leave such rows out: bad_rows="skip"'),
+        ("--name 'a/b' is not a plain name", "name 'a/b' is not a plain name"),
+        ("--runs-dir is the folder; --time-budget-like", "runs_dir is the folder; --time-budget-like"),
+        ("set --seed, or automtl train --model A", "set seed, or automtl train --model A"),
         ("use another name", "use another name"),
     ],
 )
@@ -45,3 +49,13 @@ def test_a_row_of_a_frame_is_not_one_of_a_file(tmp_path, monkeypatch):
         automtl.train(frame, ["click"])
     assert 'settings={"dataset": {"bad_rows": "skip"}}' in found.value.fix
     assert "--" not in found.value.fix
+
+
+def test_a_temporary_copy_of_a_table_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"user": [1, 2] * 150, "click": [0, 1, 1] * 100})
+    run = automtl.train(
+        frame, ["click"], settings={"training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
+    )
+    with pytest.raises(automtl.AutoMTLError, match=r"^the data frame: lacks 'user'"):
+        run.predict(np.zeros((3, 2)))
