@@ -140,9 +140,10 @@ def write(frame: object, path: Path) -> None:
         except (duckdb.Error, TypeError, ValueError) as error:
             if isinstance(frame, pd.DataFrame) and (mixed := _mixed(frame)):
                 raise UsageError(mixed, "convert the column to one type") from error
-            why = "" if isinstance(error, TypeError) else f": {one_line(error)}"  # it lists C++ signatures
+            why = one_line(error)
+            foreign = isinstance(error, TypeError) or "replacement scan" in why
             raise UsageError(
-                f"{type(frame).__name__} is not a readable table{why}",
+                f"{type(frame).__name__} is not a readable table{'' if foreign else f': {why}'}",
                 "use a data frame or a file",
             ) from error
 

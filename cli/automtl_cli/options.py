@@ -171,7 +171,11 @@ Engine = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Address of the cluster; the same as --set engine.address=ADDRESS."),
+    typer.Option(
+        "--address",  # which older versions of typer take from the metavar
+        metavar="ADDRESS",
+        help="Address of the cluster; the same as --set engine.address=ADDRESS.",
+    ),
 ]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Print the evidence of each decision.")]
 Fields = Annotated[bool, typer.Option("--fields", help="Print the effect of each field on test rows.")]

@@ -13,7 +13,6 @@ from automtl_core.dataset.fields import before
 from automtl_core.dataset.history import AGE, source_of
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean
-from automtl_core.fields.encode import LARGEST
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 
@@ -78,7 +77,7 @@ class NumberColumn(Settings):
     scaling: Scaling = "standard"
     """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|). none: no
     scaling."""
-    missing: float | None = Field(None, ge=-LARGEST, le=LARGEST)
+    missing: float | None = Field(None, ge=-1e38, le=1e38)
     """Number that replaces a blank. null: a blank stays missing, see `features.numbers`."""
     buckets: int | None = Field(None, ge=2)
     """Number of buckets of equal frequency, which become the values of a categorical field. null: the field

@@ -30,7 +30,7 @@ def test_settings_of_an_engine_are_no_settings_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--workers", "0"], "greater than or equal to 1"),
+        (["--workers", "0"], "--workers"),
         (["--workers", "2", "--engine", "rays"], "no engine is called 'rays' (did you mean 'ray'?)"),
         (["--workers", "2", "--address", "auto"], "engine.address is not a setting"),
         (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
