@@ -141,6 +141,7 @@ def write(frame: object, path: Path) -> None:
             if isinstance(frame, pd.DataFrame) and (mixed := _mixed(frame)):
                 raise UsageError(mixed, "convert the column to one type") from error
             why = one_line(error)
+            # Of an object that is no table, DuckDB prints signatures and advice about its own functions.
             foreign = isinstance(error, TypeError) or "replacement scan" in why
             raise UsageError(
                 f"{type(frame).__name__} is not a readable table{'' if foreign else f': {why}'}",
