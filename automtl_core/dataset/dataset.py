@@ -100,7 +100,8 @@ class Column(Value):
     @property
     def anything(self) -> bool:
         """Whether every value is allowed."""
-        return self.kind == "unused" or (self.kind == "text" and not self.among and not self.matching)
+        plain = self.kind == "text" and not self.among and not self.matching
+        return self.kind == "unused" or (plain and not self.required)
 
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")

@@ -38,8 +38,8 @@ def _zeros(tensor: Tensor) -> Tensor | None:
     """Return zeros in a temporary file that exists as long as they do, or None for a small tensor or disk."""
     if tensor.nbytes < LARGE:
         return None
-    with suppress(OSError), tempfile.NamedTemporaryFile(prefix="automtl-") as file:
-        # A full disk is an error here, and ends the process if it shows later.
+    with suppress(OSError, AttributeError), tempfile.NamedTemporaryFile(prefix="automtl-") as file:
+        # A full disk is an error here, and ends the process if it shows later. macOS lacks the function.
         os.posix_fallocate(file.fileno(), 0, tensor.nbytes)
         zeros = torch.from_file(file.name, shared=True, size=tensor.numel(), dtype=tensor.dtype)
         return zeros.view(tensor.shape)

@@ -47,9 +47,10 @@ def _points() -> list[metadata.EntryPoint]:
     try:
         return list(metadata.entry_points(group="automtl"))
     except Exception as error:
-        names = listing([_origin_of(dist) for dist in metadata.distributions() if not _is_readable(dist)])
+        damaged = [_origin_of(dist) for dist in metadata.distributions() if not _is_readable(dist)]
         raise PluginError(
-            f"unreadable entry points of an installed package: {names or one_line(error)}",
+            "unreadable entry points of an installed package: "
+            f"{listing(damaged) if damaged else one_line(error)}",
             "install it again, or remove it: torch cannot be imported beside it",
         ) from error
 

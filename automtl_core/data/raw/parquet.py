@@ -127,7 +127,7 @@ def _expressions(
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
         names = {name for (name,) in db.execute(f"SELECT name FROM parquet_schema({place})").fetchall()}
     types = {name: kind for name, kind, *_ in described}
-    for name in types.keys() - names:  # DuckDB adds a number to the second of two equal names
+    for name in sorted(types.keys() - names):  # DuckDB adds a number to the second of two equal names
         if (twice := name.rpartition("_")[0].lower()) in map(str.lower, file.columns):
             raise DataError(
                 f"{path}: two columns are called {twice!r}",
