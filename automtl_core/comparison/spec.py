@@ -14,7 +14,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.training.events import Warned
 from automtl_core.workflow.models import common
-from automtl_core.workflow.workflow import Workflow, doubts
+from automtl_core.workflow.workflow import Workflow, training_warnings
 
 UNSHOWN: Layer = {"importance": {"rows": 0}}
 """Lowest layer of a comparison, which shows models and not their fields: each training would predict its test
@@ -68,7 +68,7 @@ class ComparisonSpec:
         out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
-        sentences = (doubts(one, common.config.training) for one in prepared.values())
+        sentences = (training_warnings(one, common.config.training) for one in prepared.values())
         for sentence in dict.fromkeys(chain.from_iterable(sentences)):
             workflow.listener(Warned(sentence))
         seeds = range(common.config.seed, common.config.seed + self.seeds)

@@ -1,9 +1,9 @@
 """The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import erfc, inf
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from scipy.special import stdtr, stdtrit
 
@@ -25,6 +25,7 @@ Verdict = Literal["required", "better", "interchangeable", "no significant effec
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
 
+Item = TypeVar("Item")
 
 EVERYWHERE = "everywhere"
 """In place of a choice: all choices with this option at once, such as a field for all experts."""
@@ -147,15 +148,25 @@ class Point(Value):
     `SearchResult.overrides`."""
 
 
-def pareto(points: Sequence[Point]) -> list[Point]:
-    """Return the points of the Pareto front of loss against FLOPs, cheapest first.
+def pareto(items: Iterable[Item], of: Callable[[Item], tuple[float, float]]) -> list[Item]:
+    """Return the items whose loss is lower than that of all cheaper ones, cheapest first.
 
-    Losses of trained and of inherited weights are not comparable: each kind has a front.
+    Args:
+        items: Architectures, as points or other values.
+        of: Function that returns cost and loss of an item.
+
     """
-    least: dict[bool, float] = {}
-    front: list[Point] = []
-    for point in sorted(points, key=lambda one: (one.flops_per_row, one.loss)):
-        if point.loss < least.get(point.trained, inf):
-            least[point.trained] = point.loss
-            front.append(point)
+    front: list[Item] = []
+    for item in sorted(items, key=of):
+        if not front or of(item)[1] < of(front[-1])[1]:
+            front.append(item)
     return front
+
+
+def pareto_points(points: Sequence[Point]) -> list[Point]:
+    """Return the points of the Pareto fronts of loss against FLOPs, of trained and of inherited weights.
+
+    Losses of the two kinds are not comparable.
+    """
+    kinds = [[point for point in points if point.trained == trained] for trained in (True, False)]
+    return [point for kind in kinds for point in pareto(kind, lambda one: (one.flops_per_row, one.loss))]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
-from automtl_core.search.evidence import Evidence, Point, Verdict, pareto
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
@@ -101,7 +101,7 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
         return
     chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
     if len(front) > 1:
-        count = len(pareto(front))
+        count = len(pareto_points(front))
         on_it = "all" if count == len(front) else f"{count}"
         yield Text(
             f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
@@ -130,7 +130,7 @@ def front(points: Sequence[Point], run: Path) -> Section:
         run: The run directory.
 
     """
-    best = pareto(points)
+    best = pareto_points(points)
     rows = [
         [
             f"{number} {point.name}{' *' * point.chosen}",

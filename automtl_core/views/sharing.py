@@ -79,7 +79,7 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     part = "no expert reads" if sharing.gates and closed else "the network does not read"
     yield f"Fields that {part}: {', '.join(closed) or 'none'}{NO_PROOF if closed else ''}"
     if sharing.gates and closed:
-        yield f"All fields enter the weights of experts in the gates of {', '.join(sharing.gates)}"
+        yield f"All fields enter the gates of {', '.join(sharing.gates)}"
     removed = removals(evidence)
     if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
         yield f"{REMOVAL}: {', '.join(effects)}"

@@ -153,7 +153,7 @@ class Workflow:
         pipeline.check(job, prepared)
         start_from = job.config.warm_start
         seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
-        for sentence in (*doubts(prepared, job.config.training), *([seen] if seen else [])):
+        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared)
         job = job.in_time(agreed(time.monotonic() - start))
@@ -390,7 +390,7 @@ def plain_name(name: str) -> str:
     return name
 
 
-def doubts(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
     yield from rare_tasks(prepared, recipe)
     yield from suspicions(alone(prepared))

@@ -5,7 +5,7 @@ the best ones. All scored architectures are kept, so the Pareto front of loss ag
 end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.modules.cost import Cost
-from automtl_core.search.evidence import Point
+from automtl_core.search.evidence import Point, pareto
 from automtl_core.search.held_out import Scored, difference
 from automtl_core.settings.settings import Settings
 
@@ -134,7 +134,7 @@ class Evolution:
 
     def front(self) -> list[Candidate]:
         """Return the Pareto front of loss against FLOPs, cheapest first."""
-        return pareto(self.candidates)
+        return pareto(self.candidates, lambda one: (one.cost.flops_per_row, one.loss))
 
     def _mutated(self, parent: Architecture, random: np.random.Generator) -> Architecture:
         decisions: dict[str, Decision] = {}
@@ -151,15 +151,6 @@ class Evolution:
 
     def _crossed(self, one: Architecture, other: Architecture, random: np.random.Generator) -> Architecture:
         return Architecture({n: (one if random.random() < 0.5 else other).decisions[n] for n in self.choices})
-
-
-def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates whose loss is lower than that of all cheaper ones, cheapest first."""
-    front: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: (c.cost.flops_per_row, c.loss)):
-        if not front or candidate.loss < front[-1].loss:
-            front.append(candidate)
-    return front
 
 
 def _flipped(choice: AnyOf, decision: Decision, flips: np.ndarray) -> tuple[str, ...]:

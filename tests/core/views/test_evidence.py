@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from automtl_core.search.evidence import Evidence, Point, Verdict, pareto
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.views.evidence import WORDS, decisions, front, selected, sentences
 from automtl_core.views.values import Grid, Plot, Text
 
@@ -82,7 +82,7 @@ def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
         replace(FOUND, name=name, loss=loss, flops_per_row=n, trained=name != "cheap", chosen=name == "found")
         for name, loss, n in [("cheap", 9.0, 1), ("found", 0.3, 5), ("best", 0.2, 6), ("behind", 0.25, 7)]
     )
-    assert pareto([behind, best, found, cheap]) == [cheap, found, best]
+    assert pareto_points([behind, best, found, cheap]) == [found, best, cheap]
     points = [found, best, behind]
     assert texts(selected(points))[0] == (
         "Selected point 1 (`found`) of 3 architectures, 2 of them on the Pareto front"

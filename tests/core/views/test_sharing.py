@@ -57,7 +57,7 @@ def test_a_field_that_gates_read_is_not_called_unread(sharing):
     notes = [note.text for note in summary(gated, None, FIELDS).blocks[1:]]
     assert notes[:2] == [
         f"Fields that no expert reads: noise{NO_PROOF}",
-        "All fields enter the weights of experts in the gates of task/click, layer1/expert10",
+        "All fields enter the gates of task/click, layer1/expert10",
     ]
 
 
