@@ -14,6 +14,9 @@ from scipy.special import expit, ndtri
 
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
+from automtl_core.training.measuring import CHUNK, log_loss
+
+Numbers = NDArray[np.float64]
 
 BINS = 10
 """Number of groups of rows."""
@@ -98,27 +101,39 @@ def platt(labels: NDArray[np.float32], logits: NDArray[Any]) -> Platt | None:
 
     """
     known = ~np.isnan(labels)
-    y, x = labels[known].astype(np.float64), logits[known].astype(np.float64)
-    positives = y.sum()
-    targets = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (len(y) - positives + 2))
-    inputs = np.stack([x, np.ones_like(x)])
+    labels, logits = labels[known], logits[known]
+    rows, positives = len(labels), int(np.count_nonzero(labels))
+    of_negative, of_positive = 1 / (rows - positives + 2), (positives + 1) / (positives + 2)
+
+    def at(numbers: Numbers) -> tuple[float, Numbers, Numbers]:
+        """Return the loss, its gradient and its curvature. Rows in chunks take little memory."""
+        loss, gradient, curvature = 0.0, np.zeros(2), np.zeros((2, 2))
+        for start in range(0, rows, CHUNK):
+            x = logits[start : start + CHUNK].astype(np.float64)
+            targets = np.where(labels[start : start + CHUNK] == 1, of_positive, of_negative)
+            inputs = np.stack([x, np.ones_like(x)])
+            scaled = numbers @ inputs
+            p = expit(scaled)
+            loss += float((np.logaddexp(0, scaled) - targets * scaled).sum())
+            gradient += inputs @ (p - targets)
+            curvature += (inputs * (p * (1 - p))) @ inputs.T
+        return loss / rows, gradient / rows, curvature / rows + np.eye(2) * RIDGE
+
     numbers = np.array([1.0, 0.0])
-    loss = _log_loss(targets, numbers @ inputs)
+    here = at(numbers)
     for _ in range(STEPS):
-        p = expit(numbers @ inputs)
-        gradient = inputs @ (p - targets) / len(y)
-        curvature = (inputs * (p * (1 - p))) @ inputs.T / len(y) + np.eye(2) * RIDGE
+        loss, gradient, curvature = here
         step, length = np.linalg.solve(curvature, gradient), 1.0
-        while length > SHORTEST and _log_loss(targets, (numbers - length * step) @ inputs) >= loss:
+        while length > SHORTEST and (there := at(numbers - length * step))[0] >= loss:
             length /= 2
         if length <= SHORTEST:
             break
-        numbers = numbers - length * step
-        loss = _log_loss(targets, numbers @ inputs)
+        numbers, here = numbers - length * step, there
     slope, offset = numbers.tolist()
     if not slope > 0:
         return None
-    return Platt(slope, offset, len(y), _log_loss(y, x), _log_loss(y, numbers @ inputs))
+    scaled = slope * logits.astype(np.float64) + offset
+    return Platt(slope, offset, rows, log_loss(labels, logits), log_loss(labels, scaled))
 
 
 def calibrated(scaling: Mapping[str, Platt], tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[Any]:
@@ -133,13 +148,3 @@ def calibrated(scaling: Mapping[str, Platt], tasks: Sequence[Task], logits: NDAr
         if one := scaling.get(task.name):
             found[:, place] = one.slope * found[:, place] + one.offset
     return found
-
-
-def log_loss(labels: NDArray[np.float32], logits: NDArray[Any]) -> float:
-    """Return the log loss of logits on the rows with known labels, [R] each."""
-    known = ~np.isnan(labels)
-    return _log_loss(labels[known].astype(np.float64), logits[known].astype(np.float64))
-
-
-def _log_loss(targets: NDArray[np.float64], logits: NDArray[np.float64]) -> float:
-    return float((np.logaddexp(0, logits) - targets * logits).mean())

@@ -27,6 +27,8 @@ Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
 Network = TypeVar("Network", bound=nn.Module)
+SENT = 1 << 18
+"""Number of rows that processes exchange together: Gloo allocates as much memory again."""
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -100,8 +102,8 @@ class Compute:
 
     def joined(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values of which each process has computed its part, and the rest is 0."""
-        if self.processes > 1:
-            dist.all_reduce(torch.from_numpy(values))
+        for start in range(0, len(values), SENT) if self.processes > 1 else ():
+            dist.all_reduce(torch.from_numpy(values[start : start + SENT]))
         return values
 
     @property

@@ -89,12 +89,20 @@ def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
 
 
 def log_loss(labels: Array, logits: Array) -> float:
-    """Return the mean binary cross-entropy of logits [R], computed without overflow."""
-    total = 0.0
+    """Return the mean binary cross-entropy of logits over the rows with a label, computed without overflow.
+
+    Args:
+        labels: [R], zeros and ones, NaN where unknown.
+        logits: [R].
+
+    """
+    total, rows = 0.0, 0
     for start in range(0, len(labels), CHUNK):
-        of_labels, of_logits = labels[start : start + CHUNK], logits[start : start + CHUNK]
-        total += float(np.sum(np.logaddexp(0.0, of_logits) - of_labels * of_logits))
-    return total / len(labels)
+        known = ~np.isnan(labels[start : start + CHUNK])
+        y, x = (each[start : start + CHUNK][known].astype(np.float64) for each in (labels, logits))
+        total += float(np.sum(np.logaddexp(0.0, x) - y * x))
+        rows += len(y)
+    return total / rows
 
 
 def binary_metrics(labels: Array, logits: Array) -> BinaryMetrics:
@@ -119,7 +127,8 @@ def regression_metrics(labels: Array, predictions: Array, deviation: float) -> R
     rows = len(labels)
     if not rows:
         return RegressionMetrics(None, None, None, 0, NO_LABEL)
-    errors = predictions - labels
+    labels = labels.astype(np.float64)
+    errors = predictions.astype(np.float64) - labels
     squared = float(np.mean(errors**2))
     rmse, mae = deviation * squared**0.5, deviation * float(np.mean(np.abs(errors)))
     if np.ptp(labels) == 0:
@@ -136,8 +145,9 @@ def task_metrics(
 ) -> TaskMetrics:
     """Return the metrics of one task over the rows with a label; the arrays are [R], see `metrics_of`."""
     known = ~np.isnan(labels)
-    labels, predictions = labels[known].astype(np.float64), predictions[known].astype(np.float64)
-    users = None if users is None else users[known]
+    if not known.all():
+        labels, predictions = labels[known], predictions[known]
+        users = None if users is None else users[known]
     found = (
         regression_metrics(labels, predictions, task.deviation)
         if task.kind == "regression"

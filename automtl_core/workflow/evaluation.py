@@ -14,12 +14,12 @@ from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.baselines import Baseline, baseline, corrected
-from automtl_core.training.calibration import calibration, log_loss
+from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.guard import guarded
 from automtl_core.training.importance import sample
-from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.importance import run_importance
@@ -69,7 +69,8 @@ def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64]
     labels = np.asarray(prepared.part("test").labels)
     binary = [(t, task) for t, task in enumerate(made.tasks) if task.kind == "binary"]
     bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
-    scaled = [(t, task.name, made.scaling[task.name]) for t, task in binary if task.name in made.scaling]
+    tested = [(t, task.name) for t, task in binary if bins[task.name]]
+    scaled = [(t, name, made.scaling[name]) for t, name in tested if name in made.scaling]
     without = {name: log_loss(labels[:, t], one.undone(predicted[:, t])) for t, name, one in scaled}
     return Behaviour(use, bins, without)
 

@@ -65,7 +65,8 @@ def _reported(error: BaseException, stop: Stop) -> int:
         number = signal.Signals(stop.signal or signal.SIGINT)
         _tell(f"stopped by {number.name}", *_notes(error))
         return 128 + number
-    known = _known(error) or mine
+    # To explain a usage error, libraries are imported, which an unreadable package prevents.
+    known = mine if mine and isinstance(error, typer.TyperException) else _known(error) or mine
     if known is None or os.environ.get(DEBUG):
         say_lines("".join(traceback.format_exception(error)).rstrip())
     if known is None:

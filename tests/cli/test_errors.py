@@ -254,3 +254,12 @@ def test_the_interpreter_fails_under_a_limit_of_memory(monkeypatch, capsys, limi
 def test_a_message_without_memory_leaves_its_exit_code(monkeypatch):
     monkeypatch.setattr("automtl_cli.errors.say", Mock(side_effect=MemoryError))
     assert report(MemoryError(), Stop()) == 71
+
+
+@pytest.mark.parametrize("words", [["foo"], ["plugins", "list"], ["train", "--foo", "1"]], ids=" ".join)
+def test_a_wrong_command_beside_a_damaged_package(automtl: Automtl, install: Install, words) -> None:
+    """Its explanation imports libraries, which cannot be imported there."""
+    install("", "mine")
+    (info,) = (path for entry in sys.path[:1] for path in Path(entry).glob("*.dist-info"))
+    (info / "entry_points.txt").write_bytes(b"\xff\xfe[automtl]\n")
+    check(automtl(*words), 69, "unreadable entry points of an installed package")

@@ -13,9 +13,9 @@ from automtl_core.training.calibration import (
     calibrated,
     calibration,
     calibration_error,
-    log_loss,
     platt,
 )
+from automtl_core.training.measuring import log_loss
 
 
 def test_groups_have_exact_means_of_known_labels():
@@ -66,6 +66,15 @@ def test_platt_scaling_finds_the_two_numbers():
     assert (found.slope, found.offset) == (pytest.approx(0.5, abs=0.03), pytest.approx(-0.5, abs=0.03))
     assert found.after < found.before == pytest.approx(log_loss(labels, logits))
     assert found.undone(found.slope * logits + found.offset) == pytest.approx(logits, abs=1e-5)
+
+
+def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
+    labels, logits = wrong_logits(500)
+    labels[::9] = np.nan
+    whole = platt(labels, logits)
+    for module in ("calibration", "measuring"):
+        monkeypatch.setattr(f"automtl_core.training.{module}.CHUNK", 32)
+    assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-8)
 
 
 def test_no_other_numbers_have_a_lower_loss():

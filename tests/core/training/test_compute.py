@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from automtl_baselines.aitm import AITM, AITMSettings
+from automtl_core.distributed import rank
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training import compute as module
@@ -16,6 +17,8 @@ from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.space import DESAN, DESANSettings
+
+from ..job_of_processes import results_of
 
 BF16 = Compute(torch.device("cpu"), "bf16")
 ONES = TaskLosses(torch.ones(2))
@@ -87,6 +90,19 @@ def test_processes_share_the_rows_of_a_batch_and_of_a_prediction():
     assert all(len(one.stretch(1003, 10)) % 10 == 0 for one in shares[:2]), "whole batches"
     assert [len(one.stretch(5, 10)) for one in shares] == [0, 0, 5]
     assert shares[2].alone == CPU
+
+
+def test_the_parts_of_a_prediction_are_joined_in_blocks(monkeypatch):
+    monkeypatch.setattr("automtl_core.training.compute.SENT", 4)
+
+    def work():
+        one = Compute(CPU.device, processes=2, rank=rank())
+        values, own = np.zeros((11, 2)), one.stretch(11, 3)
+        values[own] = own[:, None] + 1
+        return one.joined(values)
+
+    for whole in results_of(work, 2):
+        assert whole.tolist() == [[row + 1, row + 1] for row in range(11)]
 
 
 X86 = "flags\t\t: fpu sse4_2 avx512f {}\n"

@@ -72,6 +72,17 @@ def test_log_loss_by_hand_and_without_overflow():
     assert log_loss(np.array([0.0]), np.array([1000.0])) == 1000.0
 
 
+def test_rows_in_chunks_give_the_same_metrics(monkeypatch):
+    random = np.random.default_rng(0)
+    labels = (random.random((200, 1)) < 0.3).astype(np.float32)
+    labels[::7] = np.nan
+    logits = random.normal(size=(200, 1)).astype(np.float32).round(1)
+    whole = metrics_of([Task("click")], labels, logits)["click"]
+    monkeypatch.setattr("automtl_core.training.measuring.CHUNK", 16)
+    parts = metrics_of([Task("click")], labels, logits)["click"]
+    assert parts == replace(whole, log_loss=pytest.approx(whole.log_loss, rel=1e-12))
+
+
 def test_rows_without_the_label_do_not_count():
     # the rows of `test_auc_by_hand`, with others between them
     labels, logits = [1, NAN, 1, 0, NAN, 0], [3.0, -9.0, 1.0, 2.0, 9.0, 0.0]
