@@ -41,18 +41,19 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
+    result, registered = run.read(Result), job.metrics()
     with guarded():
         made, part = _trained(job, run, prepared), prepared.part("test")
+        validation = _validation(job, made, prepared, result.validation)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
         if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
             run.write(found)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))
-    result, registered = run.read(Result), job.metrics()
     result = replace(
         result,
-        validation=_validation(job, run, prepared, result.validation),
+        validation=validation,
         test=_measured(prepared, "test", predicted, registered),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
@@ -91,8 +92,8 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
-def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[Any]:
-    """Return the output of a finished run's network for the R rows of a part, [R, T].
+def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
+    """Return the output of a finished run's network for the R test rows, [R, T].
 
     See `training.loop.predict`.
 
@@ -101,7 +102,7 @@ def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -
 
     """
     with guarded():
-        return _trained(job, run, prepared).predict_logits(prepared.part(part))
+        return _trained(job, run, prepared).predict_logits(prepared.part("test"))
 
 
 def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
@@ -118,12 +119,12 @@ def _measured(
     return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
 
 
-def _validation(job: Job, run: Run, prepared: Prepared, trained: Metrics) -> Metrics:
-    """Return the validation metrics of a training, with the registered metrics of the trained network."""
+def _validation(job: Job, made: Trained, prepared: Prepared, trained: Metrics) -> Metrics:
+    """Return the validation metrics of a training, with the registered metrics of its network."""
     registered = {**job.recipe().monitored, **job.metrics()}
     if not registered:  # no need for another pass
         return {task: replace(m, others={}) for task, m in trained.items()}
-    logits = predict_logits(job, run, prepared, "validation")
+    logits = made.predict_logits(prepared.part("validation"))
     return with_others(trained, _measured(prepared, "validation", logits, registered))
 
 

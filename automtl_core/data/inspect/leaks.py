@@ -71,7 +71,7 @@ class Rule(Value):
 class Tally(NamedTuple):
     """Sums of labels by code, [C], or by task and code, [T, C]."""
 
-    rows: Floats
+    rows: NDArray[Any]
     total: Floats
     """Sum of the labels."""
     squares: Floats
@@ -175,7 +175,8 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
     """Return the sums of each predictor, [T, C]."""
     tasks = part.labels.shape[1]
     squares = np.zeros(tasks)
-    found = [Tally(np.zeros((tasks, one.size)), np.zeros((tasks, one.size)), squares) for one in group]
+    shapes = [(tasks, one.size) for one in group]
+    found = [Tally(np.zeros(shape, np.int32), np.zeros(shape), squares) for shape in shapes]
     for chunk in chunks(part):
         labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
         known = [~np.isnan(column) for column in labels]
