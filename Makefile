@@ -27,15 +27,11 @@ check:
 	$(BIN)/lint-imports
 	$(BIN)/pytest --quiet -n auto --dist loadfile
 
-# A file system in memory, if there is one: each fsync on a disk takes milliseconds.
-MEMORY := $(firstword $(wildcard /dev/shm) /tmp)
-
 # Tries the promises of docs/reliability.md, and writes its table; quarter of an hour on two cores.
 faults: .venv/dev
 	rm -f .faults.jsonl
-	start=$$(date +%s); scratch=$$(mktemp -d -p $(MEMORY)); \
-	TMPDIR=$$scratch AUTOMTL_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/pytest --quiet tests/faults -n 2 --dist worksteal; code=$$?; \
-	rm -rf $$scratch; $(BIN)/python tests/faults/table.py .faults.jsonl $$(($$(date +%s) - start)) && exit $$code
+	start=$$(date +%s); AUTOMTL_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/pytest --quiet tests/faults -n 2 --dist worksteal; code=$$?; \
+	$(BIN)/python tests/faults/table.py .faults.jsonl $$(($$(date +%s) - start)) && exit $$code
 
 # Asks for known vulnerabilities of the installed packages; needs the network.
 audit: .venv/release

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
-from automtl_cli.app import app
+from automtl_cli.app import program
 
 PAGE = Path(__file__).parent / "cli.md"
 WIDTH = 100
@@ -18,7 +16,7 @@ HEAD = """# Command line
 
 def page() -> str:
     """Return the text of docs/cli.md."""
-    return HEAD + "".join(_sections(typer.main.get_command(app), "automtl", None))
+    return HEAD + "".join(_sections(program(), "automtl", None))
 
 
 def _sections(command: Any, name: str, parent: Any) -> Iterator[str]:

@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -346,14 +347,19 @@ def explain_settings(
     emit(document, view, as_json)
 
 
+@cache
+def program() -> Any:
+    """Return the tree of all commands, which takes as long to build as many a command takes."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     try:
-        command = typer.main.get_command(app)
         with joined(), muted():
             _check_parallel(arguments)
-            with command.make_context("automtl", list(arguments)) as context:
-                command.invoke(context)
+            with program().make_context("automtl", list(arguments)) as context:
+                program().invoke(context)
         return 0
     except typer.Exit as end:
         return end.exit_code

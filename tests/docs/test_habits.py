@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from automtl_cli.app import app
+from automtl_cli.app import program
 from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.plugins import load_registry
@@ -70,7 +69,7 @@ def readme() -> Iterator[tuple[str, str]]:
 
 
 TEXTS = {
-    "help": list(helps(typer.main.get_command(app), "automtl")),
+    "help": list(helps(program(), "automtl")),
     "settings": list(settings()),
     "lists": list(listed()),
     "README": list(readme()),

@@ -37,7 +37,7 @@ GRACE = 10
 
 
 def imported() -> None:
-    """Import what commands import."""
+    """Import what commands import, and build the tree of commands."""
     for name in LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -47,6 +47,7 @@ def imported() -> None:
             if not module.name.endswith("__main__"):
                 with suppress(ImportError):
                     importlib.import_module(module.name)
+    importlib.import_module("automtl_cli.app").program()
 
 
 def child(request: dict[str, Any], pipes: Mapping[str, int]) -> None:
