@@ -60,10 +60,10 @@ def finished(tmp_path_factory):
 
 def test_a_run_records_them_for_test_and_validation_rows(finished):
     job, run, prepared = finished
-    result = run.read(Result)
+    result, made = run.read(Result), Trained.of(run, job.registry)
     assert result.metrics == NAMES
     for name, metrics in (("test", result.test), ("validation", result.validation)):
-        part, logits = prepared.part(name), predict_logits(job, run, prepared, name)
+        part, logits = prepared.part(name), made.predict_logits(prepared.part(name))
         assert list(metrics) == ["click", "like", "skip", "hide"]
         for t, m in enumerate(metrics.values()):
             assert list(m.others) == list(NAMES)
