@@ -18,7 +18,7 @@ from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.measuring import auc
 from automtl_core.training.metric import Metric
 from automtl_core.workflow import evaluation
-from automtl_core.workflow.evaluation import is_tested, predict_logits
+from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.new_rows import InMemory, measure
