@@ -24,6 +24,8 @@ STEPS = 100
 """Maximum number of steps of Newton's method."""
 RIDGE = 1e-12
 """Addition to the curvature, which may vanish, as for equal logits."""
+HIDDEN = 1e-12
+"""Gain of a Newton step that the rounding of the loss may hide: such a step is the last."""
 SHORTEST = 1e-9
 """Part of a Newton step below which there is no gain left."""
 
@@ -124,6 +126,9 @@ def platt(labels: NDArray[np.float32], logits: NDArray[Any]) -> Platt | None:
     for _ in range(STEPS):
         loss, gradient, curvature = here
         step, length = np.linalg.solve(curvature, gradient), 1.0
+        if gradient @ step < HIDDEN:
+            numbers = numbers - step
+            break
         while length > SHORTEST and (there := at(numbers - length * step))[0] >= loss:
             length /= 2
         if length <= SHORTEST:
