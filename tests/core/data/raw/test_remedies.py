@@ -36,7 +36,10 @@ def refusal(folder: Path, rows: list[str], encoding: str = "utf-8", **declared: 
             "declare the actual columns of the rows, or write the file with",
         ),
         ('u{n},{n},"1,5",1', "write numbers with a decimal point: 1.5"),
-        ('u{n},"1,000",1.5,1', "write numbers with a decimal point: 1.000"),
+        ('u{n},"1,5",1.5,1', "write numbers with a decimal point: 1.5"),
+        ('u{n},"1,000",1.5,1', "write numbers without thousands separators: 1000"),
+        ("u{n},{n}.0,1.5,1", "write whole numbers without a decimal point: "),
+        ("u{n},{n},1.5,{three}.0", "say which values mean 1, such as "),
     ],
 )
 def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path: Path, row: str, fix: str) -> None:
