@@ -114,9 +114,10 @@ class Run:
         """
         made, dataset = self._trained, self._dataset
         most = skippable(bad_rows, max_bad_rows)
-        with _reading(examples, dataset, made, history, most) as reading:
+        heard: list[str] = []
+        with _reading(examples, dataset, made, history, most, heard) as reading:
             values, rejected = predicted(made, reading)
-        _warn_of(rejected)
+        _warn_of(rejected, heard)
         names = [score.name for score in scores_of(made.tasks)]
         index = getattr(examples, "index", None)
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
@@ -149,9 +150,10 @@ class Run:
         made, dataset = self._trained, self._dataset
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
         most = skippable(bad_rows, max_bad_rows)
-        with _reading(examples, dataset, made, history, most) as reading:
+        heard: list[str] = []
+        with _reading(examples, dataset, made, history, most, heard) as reading:
             found, _, rejected = measure(made, reading, registered)
-        _warn_of(rejected)
+        _warn_of(rejected, heard)
         return _frame(found)
 
     @remedies()
@@ -214,24 +216,31 @@ def _reading(
     made: Trained,
     history: pd.DataFrame | Mapping[str, Any] | None,
     most: int | None,
+    heard: list[str],
 ) -> Iterator[Reading | InMemory]:
-    """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
+    """Yield a reader of a table, which adds its warnings to `heard`.
+
+    A table that is neither a frame nor a mapping is written to a file first.
+    """
+    warn = heard.append
     histories = made.encoder.schema.histories
     check_log(histories, history)
     log = None if history is None else _table(history, "history")
     if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples, histories=histories, log=log, most=most)
+        yield InMemory(dataset, examples, histories=histories, log=log, most=most, warn=warn)
         return
     with TemporaryDirectory(prefix=PREFIX) as folder:
         path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
         if log is not None:
             write(log, events := Path(folder) / "history.parquet")
-        yield Reading(dataset, path, Path(folder), histories=histories, log=events, most=most)
+        yield Reading(dataset, path, Path(folder), histories=histories, log=events, most=most, warn=warn)
 
 
-def _warn_of(rejected: Sequence[Rejected]) -> None:
-    """Warn about skipped rows."""
+def _warn_of(rejected: Sequence[Rejected], heard: Sequence[str]) -> None:
+    """Warn about skipped rows, and pass on other warnings."""
+    for sentence in heard:
+        warnings.warn(sentence, UserWarning, stacklevel=4)
     if rejected:
         rows = "\n".join(map(str, rejected))
         warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=4)

@@ -1,6 +1,6 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +24,14 @@ from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.unseen import Unseen
+
+Warn = Callable[[str], object]
+
+
+def unheard(sentence: str) -> None:
+    """Ignore a warning."""
+
 
 TREATMENTS = ("fail", "skip")
 """Treatments of faulty rows."""
@@ -49,6 +57,8 @@ class Reading:
     """A file, or a pattern of several, with the events up to now."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error."""
+    warn: Warn = field(default=unheard, compare=False)
+    """Receiver of warnings, each one sentence."""
 
     def rows(
         self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
@@ -72,6 +82,8 @@ class InMemory:
     """The events up to now."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error."""
+    warn: Warn = field(default=unheard, compare=False)
+    """Receiver of warnings, each one sentence."""
 
     def rows(self, labelled: bool, unread: Collection[str]) -> AbstractContextManager[FrameRows]:
         """Return the rows as a context manager; raises as `frame_rows`."""
@@ -129,7 +141,7 @@ def write_predictions(
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
     with reading.rows(False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
-        for part in _encoded(made, rows, reading.progress):
+        for part in _encoded(made, rows, reading):
             out.add(made.predict_scores(part))
         return len(rows), rows.rejected
 
@@ -137,7 +149,7 @@ def write_predictions(
 def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
     with reading.rows(False, made.unread) as rows:
-        found = [made.predict_scores(part) for part in _encoded(made, rows, reading.progress)]
+        found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
         none = np.empty((0, len(scores_of(made.tasks))))
         return np.concatenate([none, *found]), rows.rejected
 
@@ -158,8 +170,7 @@ def measure(
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
         parts = [
-            (part.labels, made.predict_logits(part), part.users)
-            for part in _encoded(made, rows, reading.progress)
+            (part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows, reading)
         ]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
@@ -167,16 +178,20 @@ def measure(
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows, progress: Progress) -> Iterator[Part]:
+def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemory) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers = len(rows), 0, dict[str, int]()
+    unseen = Unseen(made.encoder, made.unread)
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
         if rows.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
+        unseen.add(chunk, part)
         yield part
         done += len(chunk)
-        progress("predict", done / total)
+        reading.progress("predict", done / total)
+    for sentence in unseen.sentences():
+        reading.warn(sentence)
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:

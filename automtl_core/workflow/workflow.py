@@ -112,7 +112,7 @@ class Workflow:
             folder = local_folder(job.dataset(), *where, self.allow_remote, progress, limit)
             prepared = job.having(data_dir=folder).prepare(progress, limit, elsewhere, accept)
         for sentence in warnings(prepared):
-            self.listener(Warned(sentence))
+            self._warn(sentence)
         return prepared
 
     def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
@@ -154,7 +154,7 @@ class Workflow:
         start_from = job.config.warm_start
         seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
         for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
-            self.listener(Warned(sentence))
+            self._warn(sentence)
         job = self.resolve_auto(job, prepared)
         job = job.in_time(agreed(time.monotonic() - start))
         make = partial(pipeline.start, job, prepared)
@@ -255,7 +255,8 @@ class Workflow:
             histories = made.encoder.schema.histories
             check_log(histories, history)
             place = output.absolute().parent
-            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history, most)
+            how = (self.memory_limit, progress, histories, history, most, self._warn)
+            reading = Reading(dataset, files, place, *how)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
             run=str(path),
@@ -283,7 +284,8 @@ class Workflow:
             histories = made.encoder.schema.histories
             check_log(histories, history)
             place = prepared_folder()
-            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history, most)
+            how = (self.memory_limit, progress, histories, history, most, self._warn)
+            reading = Reading(dataset, files, place, *how)
             test, rows, rejected = measure(made, reading, registered)
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
@@ -319,12 +321,15 @@ class Workflow:
             settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
             return dataset_class(settings, self.registry.field_kind)
 
+    def _warn(self, sentence: str) -> None:
+        self.listener(Warned(sentence))
+
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""
         if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
             precision = job.config.precision
             sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
-            self.listener(Warned(sentence))
+            self._warn(sentence)
 
     def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""

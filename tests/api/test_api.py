@@ -126,6 +126,17 @@ def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypat
     pd.testing.assert_frame_equal(frame, shop())
 
 
+def test_it_warns_of_new_rows_without_a_known_user(found):
+    run, _ = found
+    frame = shop(200).assign(user_id=lambda shop: shop.user_id + 1000)
+    match = "user_id: none of the 200 values occurs in the training rows"
+    with pytest.warns(UserWarning, match=match) as warned:
+        run.predict(frame)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match=match):
+        run.evaluate(frame)
+
+
 def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     run, _ = found
     frame = shop(4).astype({"price": object})
