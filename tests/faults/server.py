@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ GRACE = 10
 
 
 def imported() -> None:
-    """Import what commands import, and build the tree of commands."""
+    """Import what commands import, and build what each of them would build again."""
     for name in LIBRARIES:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -48,6 +48,16 @@ def imported() -> None:
                 with suppress(ImportError):
                     importlib.import_module(module.name)
     importlib.import_module("automtl_cli.app").program()
+    values = importlib.import_module("automtl_core.disk.value")
+    for kind in _subclasses(values.Value):
+        values.reader(kind)
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    """Yield all classes below a class."""
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _subclasses(kind)
 
 
 def child(request: dict[str, Any], pipes: Mapping[str, int]) -> None:

@@ -98,7 +98,7 @@ def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str
             return f"another output: {about}"
         return unclear(ended)
 
-    cases = range(CASES.get(name, 60))
+    cases = range(CASES.get(name, 56))
     tried("damaged files", cases, fault, f"{name}, {part}")
 
 

@@ -135,7 +135,7 @@ def test_generated_tables(tmp_path: Path, part: int) -> None:
             return found
         return problem(lambda: guess(peek(str(path)))) if seed % 10 == 0 else None
 
-    tried("generated tables", range(1500 * part, 1500 * (part + 1)), one, "data init, data prepare", few=60)
+    tried("generated tables", range(1375 * part, 1375 * (part + 1)), one, "data init, data prepare", few=60)
 
 
 def test_generated_documents(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
