@@ -21,7 +21,8 @@ def page() -> str:
 
 def _sections(command: Any, name: str, parent: Any) -> Iterator[str]:
     """Yield one section for a command and each below it."""
-    context = command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH)
+    how = {**command.context_settings, "terminal_width": WIDTH}
+    context = command.context_class(command, info_name=name, parent=parent, **how)
     text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     yield f"\n## {context.command_path}\n\n```text\n{text}\n```\n"
     for below, found in getattr(command, "commands", {}).items():
