@@ -58,7 +58,7 @@ class Stage:
         assert not problems, problems
         return ends[0]
 
-    def points(self, most: int) -> Sequence[int]:
+    def points(self, most: float) -> Sequence[int]:
         """Return numbers of points, from 1, at equal distances; `most` times the share of the subject."""
         return self._apart(len(self.whole.points), most)
 
@@ -66,9 +66,9 @@ class Stage:
         """Return numbers of steps, which are the points of a rank that writes nothing, as `points` does."""
         return self._apart(sum(point.startswith("step") for point in self.whole.points), most)
 
-    def _apart(self, points: int, most: int) -> Sequence[int]:
-        most = max(1, round(most * self.subject.share))
-        return [1 + n * points // most for n in range(most)] if points > most else range(1, points + 1)
+    def _apart(self, points: int, most: float) -> Sequence[int]:
+        count = max(1, round(most * self.subject.share))
+        return [1 + n * points // count for n in range(count)] if points > count else range(1, points + 1)
 
     def lost(self, folder: Path, names_alone: bool = False, **others: Any) -> str | None:
         """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.

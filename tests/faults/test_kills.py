@@ -95,7 +95,7 @@ def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
             return f"ended after {ended.seconds:.1f} s"
         return unclear(ended) or subject.lost(folder)
 
-    tried("signals", subject.points(3), fault, f"{name}, {number.name}")
+    tried("signals", subject.points(2.5), fault, f"{name}, {number.name}")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -110,4 +110,4 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
             return f"at {subject.whole.points[at - 1]} ended with {ended.code}: {ended.err[-600:]}"
         return unclear(ended) or subject.lost(folder)
 
-    tried("errors of the disk", subject.points(7), fault, f"{name}, {errno.errorcode[number]}")
+    tried("errors of the disk", subject.points(6.4), fault, f"{name}, {errno.errorcode[number]}")
