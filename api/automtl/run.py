@@ -97,6 +97,7 @@ class Run:
 
         A task that counts only if another label is 1 has two columns: the conditional probability, such as
         `buy_given_click`, and the probability of the event, `click_and_buy`.
+        A warning names a column of 100 values or more that are all unseen ids.
 
         Args:
             examples: A table with the columns of the search, or a mapping of columns. Labels are not needed.

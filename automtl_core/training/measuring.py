@@ -92,7 +92,7 @@ def log_loss(labels: Array, logits: Array) -> float:
     """Return the mean binary cross-entropy of logits over the rows with a label, computed without overflow.
 
     Args:
-        labels: [R], zeros and ones, NaN where unknown.
+        labels: [R], zeros and ones, NaN where unknown; one at least is known.
         logits: [R].
 
     """

@@ -43,10 +43,10 @@ class Unseen:
     def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
         self._fields: list[_Field] = []
         for place, one in enumerate(encoder.schema.sparse):
-            kind = encoder.fields[one.name]
-            [column, *more] = kind.reads(one.name)
-            if isinstance(kind, Vocabulary) and not more and column not in unread:
-                self._fields.append(_Field(column, place, kind))
+            values = encoder.fields[one.name]
+            [column, *more] = values.reads(one.name)
+            if isinstance(values, Vocabulary) and not more and column not in unread:
+                self._fields.append(_Field(column, place, values))
 
     def add(self, columns: pd.DataFrame, part: Part) -> None:
         """Look at rows, raw and encoded."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.prepare.prepare import Accept, anything
+from automtl_core.data.progress import Progress
 from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
@@ -252,11 +253,8 @@ class Workflow:
         run.read(Result)
         made, dataset = self.trained(run), self.new_examples(run)
         with guarded(), phase(self.listener, PREPARATION) as progress:
-            histories = made.encoder.schema.histories
-            check_log(histories, history)
             place = output.absolute().parent
-            how = (self.memory_limit, progress, histories, history, most, self._warn)
-            reading = Reading(dataset, files, place, *how)
+            reading = self._reading(made, dataset, files, place, progress, history, most)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
             run=str(path),
@@ -281,11 +279,7 @@ class Workflow:
         made, dataset = self.trained(run), self.new_examples(run)
         with guarded(), phase(self.listener, PREPARATION) as progress:
             registered = self.metrics(run, metrics)
-            histories = made.encoder.schema.histories
-            check_log(histories, history)
-            place = prepared_folder()
-            how = (self.memory_limit, progress, histories, history, most, self._warn)
-            reading = Reading(dataset, files, place, *how)
+            reading = self._reading(made, dataset, files, prepared_folder(), progress, history, most)
             test, rows, rejected = measure(made, reading, registered)
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
@@ -320,6 +314,22 @@ class Workflow:
             given = config.dataset.settings
             settings = dataset_class.settings_class.parse(given, "dataset", config.dataset.name)
             return dataset_class(settings, self.registry.field_kind)
+
+    def _reading(
+        self,
+        made: Trained,
+        dataset: Dataset,
+        files: Path,
+        work_in: Path,
+        progress: Progress,
+        history: Path | None,
+        most: int | None,
+    ) -> Reading:
+        """Return the reader of new examples; arguments as in `predict` and `Reading`."""
+        histories = made.encoder.schema.histories
+        check_log(histories, history)
+        how = (self.memory_limit, progress, histories, history, most, self._warn)
+        return Reading(dataset, files, work_in, *how)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))

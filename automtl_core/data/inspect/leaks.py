@@ -72,6 +72,7 @@ class Tally(NamedTuple):
     """Sums of labels by code, [C], or by task and code, [T, C]."""
 
     rows: NDArray[Any]
+    """Number of rows."""
     total: Floats
     """Sum of the labels."""
     squares: Floats
