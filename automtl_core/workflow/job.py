@@ -223,7 +223,8 @@ class Job:
             rows: Training rows, some of them held out, in place of the training and validation parts.
 
         """
-        space = self.checked(prepared)
+        space = self.space(prepared)
+        self._check(space)
         if self.strategy_settings is None:
             self.fixed_architecture(space)
         folds, space.fitted = (rows or prepared).fitted(space.schema)
@@ -261,6 +262,11 @@ class Job:
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
+        self._check(space)
+        return space
+
+    def _check(self, space: SearchSpace) -> None:
+        """Check the settings for a space, except for the network that it builds; raises as `checked` does."""
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
@@ -276,7 +282,6 @@ class Job:
             )
         if self.strategy_settings is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        return space
 
     def fixed_architecture(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.

@@ -135,7 +135,7 @@ def test_generated_tables(tmp_path: Path, part: int) -> None:
             return found
         return problem(lambda: guess(peek(str(path)))) if seed % 10 == 0 else None
 
-    tried("generated tables", range(1375 * part, 1375 * (part + 1)), one, "data init, data prepare", few=60)
+    tried("generated tables", range(1125 * part, 1125 * (part + 1)), one, "data init, data prepare", few=60)
 
 
 def test_generated_documents(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -152,4 +152,4 @@ def test_generated_documents(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         path.write_bytes(content.encode("utf-8", "surrogatepass"))
         return fault(capsys, ["config", "validate", str(path)]) if seed % 10 == 0 else None
 
-    tried("generated documents", range(4500), one, "config validate", few=60)
+    tried("generated documents", range(5500), one, "config validate", few=60)

@@ -91,7 +91,19 @@ def automtl_register_report_sections():
 """,
 }
 USED = {
-    "op": ["search", "--preset", "quick", "--set", "space.ops=[identity, bad]", "--set", "space.experts=2"],
+    "op": [
+        "search",
+        "--strategy",
+        "darts",
+        "--set",
+        "strategy.epochs=1",
+        "--set",
+        "space.blocks=1",
+        "--set",
+        "space.ops=[identity, bad]",
+        "--set",
+        "space.experts=2",
+    ],
     "strategy": ["search", "--strategy", "bad", "--set", "space.experts=2"],
     "balancer": ["train", "--model", "mmoe", "--set", "training.balancer=bad"],
     "metric": ["train", "--model", "mmoe", "--set", "metrics=[bad]"],

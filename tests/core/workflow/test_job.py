@@ -82,7 +82,7 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
     registry = REGISTRY.adding(SPACES, "odd", Odd, plugin="workbench")
     job = Job.resolve(load_config(default(registry), common, {"space": "odd"}), registry)
     with pytest.raises(PluginError, match=f"the space 'odd' of plugin 'workbench': .*{problem}"):
-        job.problem(SimpleNamespace(schema=plain_schema()))
+        job.checked(SimpleNamespace(schema=plain_schema()))
 
 
 def test_the_configuration_of_a_run_can_be_used_again():
