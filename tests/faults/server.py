@@ -52,10 +52,6 @@ def imported() -> None:
     for kind in _subclasses(values.Value):
         values.reader(kind)
     importlib.import_module("automtl_core.registry.plugins").load_registry()
-    graph = importlib.import_module("automtl_core.export.graph")
-    torch = importlib.import_module("torch")
-    with suppress(ImportError), graph._quiet():  # the first export builds tables of operators
-        torch.onnx.export(torch.nn.Linear(1, 1).eval(), (torch.zeros(1, 1),), dynamo=True, verbose=False)
 
 
 def _subclasses(base: type) -> Iterator[type]:

@@ -42,7 +42,7 @@ class Subject:
         prepare: Commands before it.
         products: What it writes, below its folder.
         ranks: Number of processes of its data-parallel job.
-        share: Number of its cases, in units of that of `search pd-darts`: more for a fast command.
+        share: Number of its cases, about in inverse proportion to its seconds.
 
     """
 
@@ -73,19 +73,19 @@ def _search(strategy: str, share: float) -> Subject:
     return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
 
 
-SHARES = {"pd-darts": 1, "one-shot": 0.6, "random": 1.2, "darts": 1.8, "study": 0.6}
+SHARES = {"pd-darts": 0.8, "one-shot": 0.5, "random": 0.9, "darts": 1.8, "study": 0.5}
 
 
 ALONE = {
     subject.name: subject
     for subject in (
         *(_search(name, share) for name, share in SHARES.items()),
-        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=2),
-        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.4),
-        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2),
+        Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=2.8),
+        Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.3),
+        Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2.7),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
-        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.25),
-        Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.5),
+        Subject("export", EXPORT, EXPORT, [PREPARE, TRAIN], ["out"], 0.2),
+        Subject("report", REPORT, REPORT, [PREPARE, TRAIN], ["out.html"], 0.4),
     )
 }
 

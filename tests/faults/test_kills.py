@@ -12,7 +12,7 @@ from .programme import tried
 from .stage import Stage, unclear
 from .subjects import ALONE, RANKS, SUBJECTS
 
-MOST = 22
+MOST = 21
 """Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search one-shot", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")
@@ -77,7 +77,7 @@ def test_power_failure(stage: Staged, name: str) -> None:
         subject.disturbed(folder, plan={"at": at, "do": "power", "number": seed})
         return subject.lost(folder)
 
-    seeds = range(round(21 * subject.subject.share))
+    seeds = range(round(20 * subject.subject.share))
     tried("power failures: changes that were not synchronised are lost", seeds, fault, name)
 
 
