@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
 
 from automtl_core.disk.plain_file import read_plain
 from automtl_core.errors import InputMissingError, UsageError
@@ -19,9 +21,11 @@ LONGEST = 1024
 """Largest size of a whole number in bits."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Strict(Composer, SafeConstructor):
+    """The checks of both loaders."""
+
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[attr-defined]
         mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
@@ -35,15 +39,6 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return super().construct_scalar(node)
 
-    def construct_yaml_int(self, node: Any) -> Any:
-        try:
-            number = super().construct_yaml_int(node)
-        except ValueError:  # more digits than Python converts
-            number = None
-        if number is None or number.bit_length() > LONGEST:
-            raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
-        return number
-
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
@@ -54,8 +49,32 @@ class _Loader(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: Any) -> Any:
+        try:
+            number = super().construct_yaml_int(node)
+        except ValueError:  # more digits than Python converts
+            number = None
+        if number is None or number.bit_length() > LONGEST:
+            raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
+        return number
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+_Strict.add_constructor("tag:yaml.org,2002:int", _Strict.construct_yaml_int)  # type: ignore[type-var]
+
+
+class _Loader(_Strict, yaml.SafeLoader):
+    """The loader in Python: it names the sign that it did not expect."""
+
+
+_FAST: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+class _FastLoader(_Strict, _FAST):  # type: ignore[misc]
+    """The loader with the parser of libyaml, which is five times as fast."""
+
+    def __init__(self, text: str) -> None:
+        Composer.__init__(self)  # libyaml's own one, which CSafeLoader has, does not call `compose_node`
+        _FAST.__init__(self, text)
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -77,7 +96,10 @@ def parse_yaml(text: str, where: str) -> Any:
 @lru_cache(maxsize=8)
 def _loaded(text: str) -> Any:
     """Return the content of a YAML text; a run reads its configuration again and again."""
-    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with further checks
+    try:
+        return yaml.load(text, _FastLoader)  # noqa: S506 - a SafeLoader with further checks
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return yaml.load(text, _Loader)  # noqa: S506 - it decides, with the better messages
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -76,9 +76,9 @@ class Registry:
         """
         if name.endswith("*"):
             raise self._unknown(kind, name)
-        key = self._key(kind, name)
-        found = self._resolve(kind, key)
         if (kind.plural, name) not in self._held:
+            key = self._key(kind, name)
+            found = self._resolve(kind, key)
             mine = found if key == name else _bind(found, int(name[len(key) - 1 :]))
             row = self.supplier(kind, name)
             what = f"{kind.name} {name!r} of plugin {row.name!r}"

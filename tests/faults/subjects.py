@@ -99,7 +99,7 @@ def _with(name: str, share: float, ranks: int = 1) -> Subject:
     return replace(alone, name=f"{name} with two workers", words=words, again=again, share=share)
 
 
-WORKERS = {subject.name: subject for subject in (_with("search random", 0.15), _with("compare", 0.1))}
+WORKERS = {subject.name: subject for subject in (_with("search random", 0.12), _with("compare", 0.06))}
 RANKS = {subject.name: subject for subject in (_with("train", 0.5, 2), _with("search pd-darts", 0.3, 2))}
 SUBJECTS = {**ALONE, **WORKERS, **RANKS}
 

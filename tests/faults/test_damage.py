@@ -20,7 +20,7 @@ READS = {
     "show": (("show", "runs/a"), ()),
 }
 """Commands that read a finished run, with the files that they write."""
-CASES = {"export": 6, "report": 12}
+CASES = {"export": 3, "report": 6}
 """Smaller numbers of cases of slow commands."""
 UNREAD = ("checkpoint.safetensors", "checkpoint.before.safetensors", ".lock")
 """Files that no command reads after the end of a run."""
@@ -98,7 +98,7 @@ def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str
             return f"another output: {about}"
         return unclear(ended)
 
-    cases = range(CASES.get(name, 56))
+    cases = range(CASES.get(name, 58))
     tried("damaged files", cases, fault, f"{name}, {part}")
 
 

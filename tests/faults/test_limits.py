@@ -40,7 +40,6 @@ def scores(folder: Path) -> np.ndarray:
 def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None:
     """Every write beyond a size fails from some point on, as on a full disk."""
     subject = stage(name)
-    points = len(subject.whole.points)
 
     def fault(case: tuple[int, int]) -> str | None:
         folder = subject.fresh()
@@ -50,8 +49,7 @@ def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None
             return f"ended with {ended.code}: {ended.err[-500:]}"
         return unclear(ended) or subject.lost(folder)
 
-    parts = 2 if name == "export" else 4  # an export takes seconds
-    cases = [(1 + points * part // parts, size) for part in range(parts) for size in (0, 4 * KIB)]
+    cases = [(at, size) for at in subject.points(3.3) for size in (0, 4 * KIB)]
     tried("limits of file sizes", cases, fault, name)
 
 
@@ -116,7 +114,7 @@ def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -
             return f"both ended with errors: {ends[0].err[-300:]} | {ends[1].err[-300:]}"
         return subject.lost(folder) if name in ("compare", "data prepare") else None
 
-    tried("two processes, one folder", range(round(9 * subject.subject.share)), fault, name)
+    tried("two processes, one folder", range(round(7 * subject.subject.share)), fault, name)
 
 
 @pytest.mark.parametrize("name", ["search pd-darts", "train", "data prepare", "predict"])

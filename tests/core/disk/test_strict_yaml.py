@@ -1,8 +1,9 @@
 import os
 
 import pytest
+import yaml
 
-from automtl_core.disk.strict_yaml import SIZE_LIMIT, parse_yaml, read_places, read_yaml
+from automtl_core.disk.strict_yaml import SIZE_LIMIT, _FastLoader, _Loader, parse_yaml, read_places, read_yaml
 from automtl_core.errors import InputMissingError, UsageError
 
 
@@ -35,6 +36,24 @@ def test_what_is_more_than_data_is_refused_with_its_line(text, problem):
     with pytest.raises(UsageError) as error:
         parse_yaml(text, "here")
     assert problem in str(error.value)
+
+
+@pytest.mark.parametrize("loader", [_Loader, _FastLoader])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\na: 2",
+        "a: &x [1]\nb: *x",
+        "!!python/name:os.system",
+        "? [x]\n: 2",
+        'a: "\\0"',
+        "a: " + "9" * 999,
+        "[" * 2000,
+    ],
+)
+def test_each_loader_refuses_what_is_more_than_data(loader, text):
+    with pytest.raises((yaml.YAMLError, RecursionError)):
+        yaml.load(text, loader)  # noqa: S506 - the subject of this test
 
 
 def test_deep_nesting_is_no_crash():
