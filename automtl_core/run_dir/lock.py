@@ -10,6 +10,9 @@ from filelock import FileLock, Timeout
 from automtl_core.disk.files import LOCK, remove_drafts, remove_stale
 from automtl_core.errors import ArtifactError, RunInUseError
 
+MOMENT = 0.2
+"""Seconds to wait for a lock, which `is_locked` of another process holds for less than a millisecond."""
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
@@ -21,7 +24,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = _lock(folder)
     try:
-        lock.acquire()
+        lock.acquire(timeout=MOMENT, poll_interval=MOMENT / 20)
     except Timeout:
         raise in_use(folder) from None
     try:

@@ -229,9 +229,14 @@ class Run:
 
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
-        status = self.read(Status)
-        dead = status.state == "running" and not first(lambda: is_locked(self.path))
-        return replace(status, state="stopped", error="its process was killed") if dead else status
+        return first(self._status)
+
+    def _status(self) -> Status:
+        if (status := self.read(Status)).state != "running" or is_locked(self.path):
+            return status
+        if (status := self.read(Status)).state != "running":  # it ended between the two looks
+            return status
+        return replace(status, state="stopped", error="its process was killed")
 
     def done(self) -> bool:
         """Return whether the network is trained and tested."""

@@ -1,11 +1,13 @@
 """One process at a time works in a folder, and in this folder alone."""
 
 import os
+import threading
+import time
 
 import pytest
 
 from automtl_core.errors import ArtifactError, RunInUseError
-from automtl_core.run_dir.lock import is_locked, locked, no_links
+from automtl_core.run_dir.lock import MOMENT, _lock, is_locked, locked, no_links
 
 
 def test_a_folder_is_held_by_one_and_may_be_moved_meanwhile(tmp_path):
@@ -20,6 +22,21 @@ def test_a_folder_is_held_by_one_and_may_be_moved_meanwhile(tmp_path):
     assert not is_locked(there)
     with locked(there):
         pass
+
+
+def test_a_look_at_a_lock_does_not_keep_a_process_from_it(tmp_path):
+    looked = threading.Event()
+
+    def look():
+        with _lock(tmp_path):
+            looked.set()
+            time.sleep(MOMENT / 4)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    looked.wait()
+    with locked(tmp_path):
+        looking.join()
 
 
 def test_files_and_folders_are_no_links(tmp_path):

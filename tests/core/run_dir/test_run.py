@@ -13,7 +13,7 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, without_places
+from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
@@ -53,7 +53,7 @@ import sys, time
 from pathlib import Path
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, without_places
+from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
@@ -146,6 +146,20 @@ def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
     (run.path / ".checkpoint.safetensors.77.draft").write_bytes(b"half")
     with run.working():
         assert not list(run.path.glob(".*.draft"))
+
+
+def test_a_run_that_ends_while_its_state_is_read_is_not_taken_for_a_killed_one(tmp_path, monkeypatch):
+    with create(tmp_path / "run") as run:
+        pass
+    run.write(Status("running"))
+
+    def ended(folder):
+        run.write(Status("done"))
+        return False
+
+    assert Run.open(run.path).status().state == "stopped"
+    monkeypatch.setattr("automtl_core.run_dir.run.is_locked", ended)
+    assert Run.open(run.path).status().state == "done"
 
 
 def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
