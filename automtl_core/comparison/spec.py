@@ -13,8 +13,9 @@ from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.training.events import Warned
+from automtl_core.workflow.data_warnings import training_warnings
 from automtl_core.workflow.models import common
-from automtl_core.workflow.workflow import Workflow, training_warnings
+from automtl_core.workflow.workflow import Workflow
 
 UNSHOWN: Layer = {"importance": {"rows": 0}}
 """Lowest layer of a comparison, which shows models and not their fields: each training would predict its test

@@ -8,17 +8,16 @@ The command line uses this class, and scripts can use it alike.
 
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.progress import Progress
 from automtl_core.data.raw.remote import local_folder
-from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.derive_schema import expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
@@ -43,9 +42,9 @@ from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
-from automtl_core.training.recipe import Recipe
 from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
@@ -112,7 +111,7 @@ class Workflow:
             where = (config.dataset.name, config.data_dir, config.prepared_dir)
             folder = local_folder(job.dataset(), *where, self.allow_remote, progress, limit)
             prepared = job.having(data_dir=folder).prepare(progress, limit, elsewhere, accept)
-        for sentence in warnings(prepared):
+        for sentence in preparation_warnings(prepared):
             self._warn(sentence)
         return prepared
 
@@ -403,48 +402,6 @@ def plain_name(name: str) -> str:
         fix = "give a name without slashes, such as `first`; --runs-dir is the folder of all runs"
         raise UsageError(f"--name {name!r} is not a plain name", fix)
     return name
-
-
-def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
-    """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
-    yield from rare_tasks(prepared, recipe)
-    yield from suspicions(alone(prepared))
-
-
-def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
-    """Yield a warning for the tasks with too few validation rows to stop a training."""
-    rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
-    few = {
-        task: count
-        for task, labels in prepared.manifest["labels"]["validation"].items()
-        if (count := _rarer(labels, least)) < least
-    }
-    others = [task.name for task in prepared.schema.tasks if task.name not in few]
-    if not others:
-        yield (
-            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
-            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
-        )
-    elif few and not recipe.monitor:
-        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
-        yield (
-            f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
-            f"stopping monitors {', '.join(others)} only; training.monitor changes that"
-        )
-
-
-def _rarer(labels: Mapping[str, int], least: int) -> int:
-    """Return the number of rows of the rarer class or, for a regression, of all rows."""
-    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))
-
-
-def warnings(prepared: Prepared) -> Iterator[str]:
-    """Yield the warnings about prepared data."""
-    manifest = prepared.manifest
-    if rows := manifest["rejected"]:
-        where = prepared.path / REJECTED
-        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
-    yield from manifest["warnings"]
 
 
 def _with_data_dir(job: Job) -> Job:

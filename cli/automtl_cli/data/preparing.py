@@ -10,7 +10,7 @@ from automtl_cli.output import say
 from automtl_core.data.progress import Progress
 from automtl_core.data.store import Prepared
 from automtl_core.errors import UsageError, printable
-from automtl_core.workflow.workflow import warnings
+from automtl_core.workflow.data_warnings import preparation_warnings
 
 MEMORY = "AUTOMTL_MEMORY_LIMIT"
 _SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
@@ -55,5 +55,5 @@ def stages(doing: str) -> Iterator[Progress]:
 
 def warn(prepared: Prepared) -> None:
     """Print the warnings of prepared data."""
-    for sentence in warnings(prepared):
+    for sentence in preparation_warnings(prepared):
         say(f"warning: {sentence}")

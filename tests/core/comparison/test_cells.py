@@ -5,6 +5,7 @@ import shutil
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench
 def naps(monkeypatch):
     """Return a list of what happens when a bench waits; each is called once, in turn."""
     planned = []
-    monkeypatch.setattr(run_trial.time, "sleep", lambda seconds: planned.pop(0)())
+    monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: planned.pop(0)()))
     return planned
 
 

@@ -4,6 +4,7 @@ import json
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_held_trials_are_run_again_until_they_are_free(spec, runner, monkeypatch
     with ExitStack() as holder:
         holder.enter_context(pipeline.start(*runner._job(spec), Path(spec.folder)))
         naps = [lambda: None, holder.close]
-        monkeypatch.setattr(run_trial.time, "sleep", lambda seconds: naps.pop(0)())
+        monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: naps.pop(0)()))
 
         def on_event(each, event):
             waits.extend([each] if isinstance(event, TrialWaits) else [])

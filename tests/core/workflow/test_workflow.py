@@ -2,13 +2,11 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
-from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError, RunInUseError, UsageError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -16,8 +14,7 @@ from automtl_core.run_dir.facts import Data, Environment, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
-from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.workflow import Workflow, rare_tasks
+from automtl_core.workflow.workflow import Workflow
 
 
 class Shop(Dataset):
@@ -289,21 +286,3 @@ def test_an_evaluation_tells_what_has_changed(line, tmp_path):
         "data.version",
         "torch",
     ]
-
-
-def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
-    def warned(monitor=(), **labels):
-        manifest = {"rows": {"validation": 400}, "labels": {"validation": labels}}
-        schema = SimpleNamespace(tasks=list(map(Task, labels)))
-        prepared = SimpleNamespace(manifest=manifest, schema=schema)
-        return list(rare_tasks(prepared, Recipe(min_positives=100, monitor=monitor)))
-
-    click, buy = {"rows": 400, "positives": 30}, {"rows": 400, "positives": 120}
-    assert "no task has 100 validation rows of either class (there are 400 rows)" in warned(click=click)[0]
-    assert "no task has" in warned(click=click, buy={"rows": 400, "positives": 350})[0]
-    (few,) = warned(click=click, buy=buy, like=buy)
-    assert "(click 30; training.min_positives is 100): early stopping monitors buy, like only" in few
-    assert not warned(("click",), click=click, buy=buy)
-    assert not warned(buy=buy)
-    assert "monitors rating only" in warned(click=click, rating={"rows": 150})[0]
-    assert "no task has" in warned(rating={"rows": 99})[0]

@@ -1,0 +1,49 @@
+"""Warnings about prepared data: before a training, and after the preparation."""
+
+from collections.abc import Iterator, Mapping
+
+from automtl_core.data.inspect.leaks import alone, suspicions
+from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.training.recipe import Recipe
+
+
+def preparation_warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield the warnings of the preparation."""
+    manifest = prepared.manifest
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
+    yield from manifest["warnings"]
+
+
+def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
+    yield from rare_tasks(prepared, recipe)
+    yield from suspicions(alone(prepared))
+
+
+def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield a warning for the tasks with too few validation rows to stop a training."""
+    rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
+    few = {
+        task: count
+        for task, labels in prepared.manifest["labels"]["validation"].items()
+        if (count := _rarer(labels, least)) < least
+    }
+    others = [task.name for task in prepared.schema.tasks if task.name not in few]
+    if not others:
+        yield (
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
+            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
+        )
+    elif few and not recipe.monitor:
+        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
+        yield (
+            f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
+            f"stopping monitors {', '.join(others)} only; training.monitor changes that"
+        )
+
+
+def _rarer(labels: Mapping[str, int], least: int) -> int:
+    """Return the number of rows of the rarer class or, for a regression, of all rows."""
+    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))
