@@ -154,6 +154,7 @@ def fit(
     """
     with guarded():
         job = job.of(run.initial_config())
+        job.checked(prepared)  # a resumed run may have other versions of plugins
         problem = job.problem(prepared)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)

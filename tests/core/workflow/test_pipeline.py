@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.errors import ArtifactError, DataError, UsageError
-from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.errors import ArtifactError, DataError, PluginError, UsageError
+from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
@@ -227,3 +228,31 @@ def test_no_rows_is_a_data_error(tmp_path):
     )
     with pytest.raises(DataError):
         job.prepare()
+
+
+class First(nn.Module):
+    """The outputs of a network for its first task."""
+
+    def __init__(self, whole: nn.Module) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def forward(self, features):
+        return self.whole(features)[:, :1]
+
+
+def test_a_space_that_builds_another_network_when_a_run_goes_on_is_an_error(tmp_path):
+    class Changing(REGISTRY.get(SPACES, "desan")):
+        changed = False
+
+        def build(self, choose):
+            whole = super().build(choose)
+            return First(whole) if self.changed else whole
+
+    registry = REGISTRY.adding(SPACES, "changing", Changing)
+    layer = {"prepared_dir": tmp_path / "prepared", "space": {**SMALL["space"], "name": "changing"}}
+    job = Job.resolve(load_config(default(registry), SMALL, layer), registry)
+    run = stopped(job, tmp_path / "run", 1)
+    Changing.changed = True
+    with pytest.raises(PluginError, match=r"the network returns \[2, 1\] for 2 rows, expected \[2, 4\]"):
+        go_on(job, run)
