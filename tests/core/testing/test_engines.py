@@ -8,7 +8,7 @@ from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.search.engine import Engine
 from automtl_core.search.trial import Serial
 from automtl_core.settings.settings import Settings
-from automtl_core.testing import check_engine
+from automtl_core.testing import check_engine, engines
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
 
@@ -61,6 +61,7 @@ def test_a_good_engine_passes(tmp_path):
         (OtherErrors, "raised as in this process"),
     ],
 )
-def test_faults_are_named(engine, fault, tmp_path):
+def test_faults_are_named(engine, fault, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "LONG", 20)  # no message has to reach another process
     with pytest.raises(AssertionError, match=fault):
         check_engine(engine(Settings(), 2), tmp_path)
