@@ -39,6 +39,15 @@ class _Strict(Composer, SafeConstructor):
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return super().construct_scalar(node)
 
+    def construct_yaml_int(self, node: Any) -> Any:
+        try:
+            number = super().construct_yaml_int(node)
+        except ValueError:  # more digits than Python converts
+            number = None
+        if number is None or number.bit_length() > LONGEST:
+            raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
+        return number
+
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
@@ -49,15 +58,6 @@ class _Strict(Composer, SafeConstructor):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
-    def construct_yaml_int(self, node: Any) -> Any:
-        try:
-            number = super().construct_yaml_int(node)
-        except ValueError:  # more digits than Python converts
-            number = None
-        if number is None or number.bit_length() > LONGEST:
-            raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
-        return number
-
 
 _Strict.add_constructor("tag:yaml.org,2002:int", _Strict.construct_yaml_int)  # type: ignore[type-var]
 
@@ -67,13 +67,14 @@ class _Loader(_Strict, yaml.SafeLoader):
 
 
 _FAST: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""The loader of libyaml, where PyYAML was built with it."""
 
 
 class _FastLoader(_Strict, _FAST):  # type: ignore[misc]
     """The loader with the parser of libyaml, which is five times as fast."""
 
     def __init__(self, text: str) -> None:
-        Composer.__init__(self)  # libyaml's own one, which CSafeLoader has, does not call `compose_node`
+        Composer.__init__(self)  # in place of that of libyaml, which does not call `compose_node`
         _FAST.__init__(self, text)
 
 

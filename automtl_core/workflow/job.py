@@ -216,7 +216,9 @@ class Job:
         return canonical(self.config.model_dump(mode="json")).decode()
 
     def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
-        """Return the problem, without the test part. Raises as `checked` and `fixed_architecture` do.
+        """Return the problem, without the test part; it does not check the network that the space builds.
+
+        Raises as `checked` and `fixed_architecture` do.
 
         Args:
             prepared: The data of the job.

@@ -91,25 +91,14 @@ def automtl_register_report_sections():
 """,
 }
 USED = {
-    "op": [
-        "search",
-        "--strategy",
-        "darts",
-        "--set",
-        "strategy.epochs=1",
-        "--set",
-        "space.blocks=1",
-        "--set",
-        "space.ops=[identity, bad]",
-        "--set",
-        "space.experts=2",
-    ],
+    "op": ["search", "--strategy", "darts", "--set", "strategy.epochs=1",
+           "--set", "space.blocks=1", "--set", "space.ops=[identity, bad]", "--set", "space.experts=2"],
     "strategy": ["search", "--strategy", "bad", "--set", "space.experts=2"],
     "balancer": ["train", "--model", "mmoe", "--set", "training.balancer=bad"],
     "metric": ["train", "--model", "mmoe", "--set", "metrics=[bad]"],
     "listener": ["train", "--model", "mmoe", "--set", "listeners=[bad]"],
     "report section": ["train", "--model", "mmoe"],
-}
+}  # fmt: skip
 SMALL = ("--dataset", "synthetic", "--set", "dataset.rows=600", "--set", "features=ids", "--set",
          "training.epochs=1", "--name", "bad", "--json")  # fmt: skip
 BODIES = {
