@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from pathlib import Path
 
 from automtl_core.comparison.cells import CellRunner
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
+from automtl_core.comparison.tuning import batches
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
@@ -42,6 +44,8 @@ class ComparisonSpec:
     """Settings for the models; each model uses those that it has."""
     seconds: float | None = None
     """Time budget of all runs; each run, and each trial of tuning, has an equal part."""
+    workers: int = 1
+    """Number of runs at once, among which the time budget is divided."""
 
     def compared(self, workflow: Workflow, layers: Sequence[Layer]) -> tuple[Comparison, Path]:
         """Return the outcome, and the folder of its runs.
@@ -90,7 +94,9 @@ class ComparisonSpec:
         return {}
 
     def _time(self) -> Layer:
+        """Return the time budget of each run; as many runs as there are workers end at the same time."""
         if self.seconds is None:
             return {}
-        tried = self.trials if self.trials > 1 else 0
-        return {"time_budget": self.seconds / (len(self.models) * self.splits * (self.seeds + tried))}
+        tried = batches(self.trials) if self.trials > 1 else []
+        runs = [len(self.models) * count for count in [*tried * self.splits, self.splits * self.seeds]]
+        return {"time_budget": self.seconds / sum(ceil(count / self.workers) for count in runs)}

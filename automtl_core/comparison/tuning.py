@@ -19,6 +19,11 @@ BATCH = 4
 """Number of trials of a model that are chosen at once, and may run side by side."""
 
 
+def batches(trials: int) -> list[int]:
+    """Return the numbers of trials of a model that are chosen at once, which add up to `trials`."""
+    return [min(BATCH, trials - first) for first in range(0, trials, BATCH)]
+
+
 def tuned(
     jobs: Mapping[str, Job], trials: int, bench: CellRunner, then: Sequence[Workload] = ()
 ) -> dict[str, Job]:
@@ -39,8 +44,9 @@ def tuned(
     """
     models = {name: Tuning(job) for name, job in jobs.items()}
     with quiet():
-        for first in range(0, trials, BATCH):
-            count = min(BATCH, trials - first)
+        left_trials = trials
+        for count in batches(trials):
+            left_trials -= count
             asked = {
                 name: [bench.cell(name, job) for job in tuning.ask(count)] for name, tuning in models.items()
             }
@@ -48,7 +54,7 @@ def tuned(
                 Workload.of(cell.job, cell.prepared).trained()
                 for cells in asked.values()
                 for cell in cells[:1]
-                for _ in range(trials - first - count)
+                for _ in range(left_trials)
             ]
             cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
             results = bench.trained(list(cells.values()), "trial", [*left, *then])

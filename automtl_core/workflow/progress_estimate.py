@@ -43,7 +43,7 @@ SEARCH = ""
 TYPICAL = 3
 """Epochs of a training with early stopping, as a multiple of its patience: measured on generated data."""
 ENCODING_EPOCHS = 15
-"""Duration of the encoding search, in epochs of the training that follows; measured likewise."""
+"""Duration of the encoding search, in epochs of a training on its rows; measured likewise."""
 SEARCHED = 0.4
 """Share of the maximum number of epochs that a search takes if its loops are unknown; measured likewise."""
 FORGET = 0.8
@@ -70,6 +70,8 @@ class Workload:
     """Rows that test and permutation importance predict, each as `PREDICTION` of a row."""
     model: str = ""
     """Name of space and strategy: equal models are expected to take equally long."""
+    encoding: int = 0
+    """Rows of an epoch of the encoding search."""
 
     @classmethod
     def of(cls, job: Job, prepared: Prepared, then: Sequence["Workload"] = ()) -> Self:
@@ -85,6 +87,7 @@ class Workload:
             config.training.patience_for(steps(rows, config.training.batch_size)),
             (test + permuted) * PREDICTION,
             f"{config.space.name}:{config.strategy.name}" if config.strategy else config.space.name,
+            min(rows, config.encoding_search.rows),
         )
 
     def trained(self) -> "Workload":
@@ -250,7 +253,7 @@ class ProgressEstimate:
         run.work, run.ahead, run.done, run.ended = work, work.loops(), 0.0, False
         self._then = work.then
         if phase == ENCODING_SEARCH:
-            run.ahead.insert(0, Loop(phase, 1, ENCODING_EPOCHS * work.rows, trains=False))
+            run.ahead.insert(0, Loop(phase, 1, ENCODING_EPOCHS * work.encoding, trains=False))
         run.began = run.last = now
         run.trained.clear()
         run.stale.clear()

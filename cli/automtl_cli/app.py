@@ -281,7 +281,7 @@ def compare(
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     below, seconds = configuration.preset(preset), configuration.seconds(time_budget)
-    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds)
+    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds, workers or 1)
     with side_by_side.workflow(allow_remote) as flow:
         comparison.compare(flow, wanted, layers, as_json)
 

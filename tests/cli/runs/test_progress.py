@@ -27,7 +27,7 @@ EVENTS: list[Event] = [
     PhaseBegan("preparation"),
     ProgressMade("preparation", "encode", 0.5),
     PhaseEnded("preparation"),
-    PhaseBegan(ENCODING_SEARCH, Workload(0, 2, rows=100)),
+    PhaseBegan(ENCODING_SEARCH, Workload(0, 2, rows=100, encoding=100)),
     ProgressMade(ENCODING_SEARCH, "trial 1 of at most 2", 0.5),
     PhaseEnded(ENCODING_SEARCH),
     PhaseBegan(TRAINING, Workload(0, 2, rows=100)),

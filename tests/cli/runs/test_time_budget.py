@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_a_search_ends_in_time(automtl, here):
     long = ("--set", "training.epochs=5000", "--set", "training.patience=5000")
@@ -12,15 +14,16 @@ def test_a_search_ends_in_time(automtl, here):
     assert told["seconds"] < 3
 
 
-def test_a_comparison_shares_the_time(automtl, here):
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 900), (2, 1800)])
+def test_a_comparison_shares_the_time(automtl, here, workers, seconds):
     small = ("dataset.rows=1000", "training.epochs=1", "space.embedding_dim=4", "space.experts=2")
     told = automtl(
         "compare", "--models", "mmoe,shared-bottom", *(word for one in small for word in ("--set", one)),
-        "--seeds", "2", "--json", "--time-budget", "1h",
+        "--seeds", "2", "--json", "--time-budget", "1h", "--workers", str(workers),
     ).json()  # fmt: skip
     assert len(told["models"]) == 2
     for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
-        assert "time_budget: 900.0" in (path / "config.yaml").read_text()
+        assert f"time_budget: {seconds}.0" in (path / "config.yaml").read_text()
 
 
 def test_what_is_no_time_is_told(automtl):

@@ -75,7 +75,7 @@ def test_a_job_says_what_is_before_it(tmp_path):
     searches = Workload.of(jobs["desan:darts"].having(time_budget=60), prepared)
     fields = len(prepared.schema.fields())
     tested = pytest.approx(60 * (1 + fields) / 3)
-    assert searches == Workload(3, 5, 60, (), 480, 4, tested, "desan:darts")
+    assert searches == Workload(3, 5, 60, (), 480, 4, tested, "desan:darts", 480)
     assert Workload.of(jobs["mmoe"], prepared, [searches]).then == [searches]
     assert searches.trained() == replace(searches, tested=0.0)
 
@@ -202,10 +202,10 @@ def test_the_rungs_of_one_training_count_its_epochs_once(command):
 
 
 def test_the_encoding_search_tells_the_speed_of_all_that_follows(command):
-    command.send(PhaseBegan(ENCODING_SEARCH, Workload(0, 10, rows=100)))
+    command.send(PhaseBegan(ENCODING_SEARCH, Workload(0, 10, rows=400, encoding=100)))
     command.now += 30
     command.send(ProgressMade(ENCODING_SEARCH, "trial 2 of at most 4", 0.25))
-    second = 120 / ENCODING_EPOCHS
+    second = 4 * 120 / ENCODING_EPOCHS
     assert command.left == pytest.approx(90 + 10 * second)
     command.send(PhaseEnded(ENCODING_SEARCH))
     assert command.left == pytest.approx(10 * second)
