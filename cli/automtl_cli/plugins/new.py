@@ -25,6 +25,7 @@ from automtl_core.registry.kinds import (
     DATASETS,
     FIELD_KINDS,
     HISTORY_ENCODERS,
+    LISTENERS,
     METRICS,
     OPS,
     SPACES,
@@ -65,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "field": Kind(FIELD_KINDS, "automtl train --model mmoe --config data/visits.yaml"),
     "metric": Kind(METRICS, f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
+    "listener": Kind(LISTENERS, f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"),
 }
 """Kinds by the values of `--kind`."""
 
