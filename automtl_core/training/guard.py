@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 
 from automtl_core.errors import OutOfMemoryError
+from automtl_core.training.denormals import flushed
 
 _TURN = threading.RLock()
 
@@ -40,3 +41,10 @@ def guarded() -> Iterator[None]:
             raise
         finally:
             torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Train or predict: `guarded`, with zeros in place of denormal numbers."""
+    with guarded(), flushed():
+        yield

@@ -17,7 +17,7 @@ from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
 from automtl_core.training.expert_use import expert_use
-from automtl_core.training.guard import guarded
+from automtl_core.training.guard import computing
 from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
@@ -42,7 +42,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
 
     """
     result, registered = run.read(Result), job.metrics()
-    with guarded():
+    with computing():
         made, part = _trained(job, run, prepared), prepared.part("test")
         validation = _validation(job, made, prepared, result.validation)
         start = time.monotonic()
@@ -101,7 +101,7 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
         ArtifactError: as in `evaluate_run`.
 
     """
-    with guarded():
+    with computing():
         return _trained(job, run, prepared).predict_logits(prepared.part("test"))
 
 

@@ -27,7 +27,7 @@ from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
-from automtl_core.training.guard import guarded
+from automtl_core.training.guard import computing, guarded
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Budget, Clock, planned
 from automtl_core.workflow.calibration import calibration
@@ -152,7 +152,7 @@ def fit(
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
-    with guarded():
+    with computing():
         job = job.of(run.initial_config())
         job.checked(prepared)  # a resumed run may have other versions of plugins
         problem = job.problem(prepared)

@@ -29,7 +29,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.calibration import Platt, calibrated
 from automtl_core.training.compute import Compute
-from automtl_core.training.guard import guarded
+from automtl_core.training.guard import computing
 from automtl_core.training.loop import predict
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.unread import unread_columns
@@ -79,7 +79,7 @@ class Trained:
             DivergedError: an output is not finite.
 
         """
-        with guarded():
+        with computing():
             logits = predict(self.network, part, self.batch_size, self.compute)
         if not np.isfinite(logits).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")

@@ -12,7 +12,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialResult, TrialSpec
 from automtl_core.training.events import Listener
-from automtl_core.training.guard import guarded
+from automtl_core.training.guard import computing
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.sample import with_rows
@@ -41,7 +41,7 @@ class Trainer:
             OutOfMemoryError: the machine has too little memory.
 
         """
-        with guarded():
+        with computing():
             result = train_trial(self._problem_of(spec), spec, listener)
         return_memory()
         return result
