@@ -80,12 +80,12 @@ def space_of(name: str, problem: Problem, **settings: Any) -> SearchSpace:
 
 
 def training_step(network: nn.Module, batches: Iterable[Batch], bf16: bool = False) -> Step:
-    """Return one step as `Fit` takes it, on the next of some batches, over and over."""
+    """Return one step as `Fit` takes it, on the next batch; a collection is read over and over."""
     compute, recipe = replace(CPU, precision="bf16" if bf16 else "fp32"), Recipe()
     weights = dict(network.train().named_parameters())
     optimiser = Optimiser(weight_groups(network, weights, recipe), compute)
     average = WeightAverage(network, 100, compute)
-    endless = itertools.cycle(batches)
+    endless = batches if isinstance(batches, Iterator) else itertools.cycle(batches)
 
     def step() -> None:
         batch = next(endless)
