@@ -45,7 +45,7 @@ class ComparisonSpec:
     seconds: float | None = None
     """Time budget of all runs; each run, and each trial of tuning, has an equal part."""
     workers: int = 1
-    """Number of runs at once, among which the time budget is divided."""
+    """Number of runs at once; the time budget depends on it, and no other value."""
 
     def compared(self, workflow: Workflow, layers: Sequence[Layer]) -> tuple[Comparison, Path]:
         """Return the outcome, and the folder of its runs.
@@ -94,7 +94,7 @@ class ComparisonSpec:
         return {}
 
     def _time(self) -> Layer:
-        """Return the time budget of each run; as many runs as there are workers end at the same time."""
+        """Return the time budget of each run: that of all, divided by the runs that one worker trains in turn."""
         if self.seconds is None:
             return {}
         tried = batches(self.trials) if self.trials > 1 else []

@@ -44,9 +44,9 @@ def tuned(
     """
     models = {name: Tuning(job) for name, job in jobs.items()}
     with quiet():
-        left_trials = trials
+        still = trials
         for count in batches(trials):
-            left_trials -= count
+            still -= count
             asked = {
                 name: [bench.cell(name, job) for job in tuning.ask(count)] for name, tuning in models.items()
             }
@@ -54,7 +54,7 @@ def tuned(
                 Workload.of(cell.job, cell.prepared).trained()
                 for cells in asked.values()
                 for cell in cells[:1]
-                for _ in range(left_trials)
+                for _ in range(still)
             ]
             cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
             results = bench.trained(list(cells.values()), "trial", [*left, *then])

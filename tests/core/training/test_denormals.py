@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from automtl_core.training.denormals import flushed, flushes
@@ -32,11 +33,9 @@ def test_a_block_in_a_block_changes_nothing():
 
 
 def test_an_error_ends_the_block():
-    try:
-        with flushed():
-            raise ValueError
-    except ValueError:
-        assert not flushes()
+    with pytest.raises(ValueError, match="within"), flushed():
+        raise ValueError("within")
+    assert not flushes()
     assert (products() > 0).all()
 
 
