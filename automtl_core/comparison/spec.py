@@ -94,7 +94,7 @@ class ComparisonSpec:
         return {}
 
     def _time(self) -> Layer:
-        """Return the time budget of each run: that of all, divided by the runs that one worker trains in turn."""
+        """Return the time budget of each run: that of all, divided by the runs of one worker."""
         if self.seconds is None:
             return {}
         tried = batches(self.trials) if self.trials > 1 else []
