@@ -198,7 +198,7 @@ class Result(Fact):
     baselines: Mapping[str, Baseline] | None = None
     """Task -> comparison of the network with a constant and with the best single field, on test rows."""
     metrics: tuple[str, ...] = ()
-    """Names of the registered metrics that the test computed, on test and validation rows."""
+    """Names of the registered metrics, on validation rows and, after the test, on test rows."""
     copies: int = 1
     """Number of networks that predict: the members of an ensemble, and the copies of each with the weights of
     different epochs."""

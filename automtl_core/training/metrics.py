@@ -144,6 +144,11 @@ def with_others(metrics: Metrics, measured: Metrics) -> dict[str, TaskMetrics]:
     return {task: replace(m, others=measured[task].others) for task, m in metrics.items()}
 
 
+def without_others(metrics: Metrics) -> dict[str, TaskMetrics]:
+    """Return metrics without the registered ones."""
+    return {task: replace(m, others={}) for task, m in metrics.items()}
+
+
 def agree(one: Metrics, other: Metrics) -> bool:
     """Return whether metrics are equal, as far as both have them: registered ones may be in one of them."""
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from automtl_core.training.guard import computing
 from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, with_others
+from automtl_core.training.metrics import Metrics, with_others, without_others
 from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored, scaling
@@ -35,7 +36,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
 
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
-    Registered metrics are added to those of the validation too, on one more pass over its rows.
+    Registered metrics that the training did not add to those of the validation take a pass over its rows.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
@@ -44,7 +45,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
     result, registered = run.read(Result), job.metrics()
     with computing():
         made, part = _trained(job, run, prepared), prepared.part("test")
-        validation = _validation(job, made, prepared, result.validation)
+        validation = _validation(job, made, prepared, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
@@ -119,13 +120,15 @@ def _measured(
     return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
 
 
-def _validation(job: Job, made: Trained, prepared: Prepared, trained: Metrics) -> Metrics:
+def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) -> Metrics:
     """Return the validation metrics of a training, with the registered metrics of its network."""
-    registered = {**job.recipe().monitored, **job.metrics()}
-    if not registered:  # no need for another pass
-        return {task: replace(m, others={}) for task, m in trained.items()}
+    registered = job.validation_metrics()
+    if trained.metrics == job.config.metrics:
+        return trained.validation
+    if not registered:
+        return without_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
-    return with_others(trained, _measured(prepared, "validation", logits, registered))
+    return with_others(trained.validation, _measured(prepared, "validation", logits, registered))
 
 
 def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:
@@ -136,13 +139,15 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         predicted: Output of the network for the R test rows, [R, T].
 
     """
-    labels, found, best = np.asarray(prepared.part("test").labels), {}, alone(prepared, ["field"])
-    for t, task in enumerate(prepared.schema.tasks):
-        field = best[task.name][0].name if best[task.name] else None
-        single = None if field is None else predictions(prepared, field, task.name)
-        if one := baseline(task, labels[:, t], predicted[:, t], field, single):
-            found[task.name] = one
-    return corrected(found)
+    labels, found = np.asarray(prepared.part("test").labels), dict[str, Baseline | None]()
+    fields = {task: best[0].name if best else None for task, best in alone(prepared, ["field"]).items()}
+    for field in dict.fromkeys(fields.values()):
+        tasks = [(t, task) for t, task in enumerate(prepared.schema.tasks) if fields[task.name] == field]
+        names = [task.name for _, task in tasks]
+        singles = repeat(None, len(tasks)) if field is None else predictions(prepared, field, names)
+        for (t, task), single in zip(tasks, singles, strict=True):
+            found[task.name] = baseline(task, labels[:, t], predicted[:, t], field, single)
+    return corrected({task: one for task in fields if (one := found[task])})
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

@@ -344,6 +344,10 @@ class Job:
         """
         return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
 
+    def validation_metrics(self) -> dict[str, Metric]:
+        """Return the registered metrics of validation rows: those of the test, and that of early stopping."""
+        return {**self.recipe().monitored, **self.metrics()}
+
     def listeners(self) -> dict[str, type[RunListener]]:
         """Return the listeners of the run, by name.
 

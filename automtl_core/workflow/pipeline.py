@@ -184,8 +184,11 @@ def fit(
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(network.state_dict())
+        scaling, validation = calibration(
+            network, problem, validation, job.validation_metrics(), job.config.calibrate
+        )
         if job.config.calibrate:
-            run.write(calibration(network, problem, validation))
+            run.write(scaling)
         run.write(_costs(run, recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
@@ -193,6 +196,7 @@ def fit(
             **cost_of(network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             files=run.sums(),
+            metrics=job.config.metrics,
             copies=copies_of(network),
         )
         run.write(result)

@@ -5,19 +5,25 @@ code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+import automtl_core
 from automtl_core.data.inspect.predictors import Codes, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task, TaskKind
+from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.disk.value import Value
+from automtl_core.distributed import first
+from automtl_core.errors import ArtifactError, StorageError
 
 Floats = NDArray[np.float64]
 Kind = Literal["field", "label"]
@@ -32,6 +38,8 @@ SHOWN = 3
 """Number of best predictors of a task in the result; suspicious ones are always included."""
 EXPECTED = 5
 """Least number of exceptions expected by chance for a rule without exceptions."""
+SCORES, FORMAT = "single-fields.json", 1
+"""File with the scores in the folder of prepared data, and its format version."""
 CELLS = 1 << 22
 """Largest product of codes and tasks in one pass over the rows; a larger predictor has its own pass."""
 
@@ -68,6 +76,10 @@ class Rule(Value):
         return {**settles, "rows": self.rows, "declared": self.declared}
 
 
+Scores = dict[str, list[SingleFieldScore]]
+"""Task -> scores of predictors."""
+
+
 class Tally(NamedTuple):
     """Sums of labels by code, [C], or by task and code, [T, C]."""
 
@@ -88,18 +100,43 @@ def alone(
     training rows, and the higher score counts: a field that is filled in after the event may have a different
     value in each row. Labels that are declared to come before or after a task, or that the task is
     conditional on, are never suspicious.
+
+    The scores are kept in the folder of the data, since they take a pass over all rows.
     """
+    scores = first(partial(_kept, prepared))
+    return {task: _best([one for one in found if one.kind in kinds]) for task, found in scores.items()}
+
+
+def _kept(prepared: Prepared) -> Scores:
+    """Return the scores of all predictors, from the folder of the data if they were computed before."""
+    path, version = prepared.path / SCORES, automtl_core.__version__
+    if path.exists():
+        with suppress(ArtifactError):  # a damaged file, or one of another version, is replaced
+            content = read_signed(path, FORMAT, "remove it")
+            if content["automtl"] == version:
+                return {
+                    task: [SingleFieldScore.from_json(one, path) for one in scores]
+                    for task, scores in content["scores"].items()
+                }
+    scores = _scores_of_all(prepared)
+    plain = {task: [one.to_json() for one in found] for task, found in scores.items()}
+    with suppress(StorageError):  # such as in a read-only folder
+        write_signed(path, FORMAT, {"automtl": version, "scores": plain})
+    return scores
+
+
+def _scores_of_all(prepared: Prepared) -> Scores:
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
-    found: dict[str, list[SingleFieldScore]] = {task.name: [] for task in schema.tasks}
+    found: Scores = {task.name: [] for task in schema.tasks}
     for group in _groups(predictors(schema, train), len(schema.tasks)):
         tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
         for predictor, seen, judged in tallies:
             for t, task in enumerate(schema.tasks):
-                if predictor.name != task.name and predictor.kind in kinds:
+                if predictor.name != task.name:
                     scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
                     found[task.name] += _scored(predictor, task, scores, fine)
-    return {task: _best(scores) for task, scores in found.items()}
+    return found
 
 
 def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
@@ -117,16 +154,14 @@ def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str
                 yield f"{how} alone predicts {task} ({score}): is it known only after the event?"
 
 
-def predictions(prepared: Prepared, field: str, task: str, part: str = "test") -> Floats:
-    """Return the prediction of a task by one field alone for the rows of a part, [R]: see the module."""
+def predictions(prepared: Prepared, field: str, tasks: Iterable[str], part: str = "test") -> Iterator[Floats]:
+    """Yield the prediction of each task by one field alone for the rows of a part, [R]: see the module."""
     schema, train = prepared.schema, prepared.part("train")
     predictor = next(p for p in predictors(schema, train) if (p.name, p.kind) == (field, "field"))
-    t = [each.name for each in schema.tasks].index(task)
-    seen = _of_task(_tallies(train, [predictor])[0], t)
-    bags = predictor.bags
-    expected = _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
-    rows = [expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))]
-    return np.concatenate(rows)
+    seen, places = _tallies(train, [predictor])[0], [task.name for task in schema.tasks]
+    for task in tasks:
+        expected = _expected_by(predictor, _of_task(seen, places.index(task)))
+        yield np.concatenate([expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))])
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
@@ -198,8 +233,7 @@ def _of_task(tally: Tally, task: int) -> Tally:
 
 
 def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[By, float | None]:
-    bags = predictor.bags
-    expected = _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
+    expected = _expected_by(predictor, seen)
     scores: dict[By, float | None] = {"value": _score(task.kind, expected, judged)}
     if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
         filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
@@ -210,6 +244,12 @@ def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dic
 def _two(sums: Floats, blank: Codes) -> Floats:
     """Return the sums over the blank codes, and over the others."""
     return np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()])
+
+
+def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
+    """Return the prediction for each code of a predictor."""
+    bags = predictor.bags
+    return _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
 
 
 def _expected(seen: Tally) -> Floats:

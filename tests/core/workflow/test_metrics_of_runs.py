@@ -151,11 +151,15 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
     with start(job, prepared, tmp_path / "run") as run:
         trained = fit(job, run, prepared, EventHandler())
         assert not is_tested(job, run)
+        assert list(trained.validation["click"].others) == ["gauc"]
         first = evaluation.test(job, run, prepared, SILENT)
         assert is_tested(job, run)
         other = job.having(metrics=("pr-auc", "share"))
         assert not is_tested(other, run)
         second = evaluation.test(other, run, prepared, SILENT)
+        assert (
+            evaluation.test(job, run, prepared, SILENT).validation == first.validation == trained.validation
+        )
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]
     assert second.test["click"].auc == first.test["click"].auc

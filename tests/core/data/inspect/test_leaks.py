@@ -218,7 +218,48 @@ def test_many_passes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Mon
     once = alone(made)
     monkeypatch.setattr(leaks, "CELLS", 10)
     monkeypatch.setattr("automtl_core.data.rows.CHUNK", 100)
+    (made.path / leaks.SCORES).unlink()
     assert alone(made) == once
+
+
+def test_rows_are_read_once_and_scores_kept_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    both, fields = alone(made), alone(made, ["field"])
+    assert {one.kind for one in both["buy"]} == {"field", "label"}
+    assert {one.kind for one in fields["buy"]} == {"field"}
+    kept = (made.path / leaks.SCORES).read_text()
+
+    def tallies(*_: object) -> None:
+        raise AssertionError("the rows are read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leaks, "_tallies", tallies)
+        assert (alone(made), alone(made, ["field"])) == (both, fields)
+        patch.setattr("automtl_core.__version__", "another")
+        with pytest.raises(AssertionError, match="read again"):
+            alone(made)
+    (made.path / leaks.SCORES).write_text(kept.replace("0", "1", 1))
+    assert alone(made) == both, "a damaged file is replaced"
+    assert (made.path / leaks.SCORES).read_text() == kept
+
+
+def test_scores_that_cannot_be_kept_are_computed(tmp_path: Path) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    (made.path / leaks.SCORES).mkdir()
+    assert alone(made)["click"]
+
+
+def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path: Path) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    train, test = made.part("train"), made.part("test")
+    click, buy = leaks.predictions(made, "city", ["click", "buy"])
+    for t, predicted in enumerate([click, buy]):
+        for city in np.unique(test.ids[:, 1]):
+            labels = train.labels[train.ids[:, 1] == city, t].astype(float)
+            expected = (labels.sum() + train.labels[:, t].astype(float).mean()) / (len(labels) + 1)
+            assert predicted[test.ids[:, 1] == city] == pytest.approx(expected)
 
 
 def test_tasks_before_and_after_are_declared_over_several_steps() -> None:
