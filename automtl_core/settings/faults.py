@@ -126,10 +126,19 @@ def _expected(at: Place, given: object) -> str:
 
 
 def _hint(annotation: Any, given: object) -> str:
-    """Return the nearest allowed value, if the annotation is a literal."""
+    """Return the nearest allowed value of a literal, or the list with a single item as it is written."""
+    if not isinstance(given, list | Mapping) and _of_items_like(annotation, given):
+        return f" (a list is written as [{given}])"
     named = [str(each) for option in options(annotation) if get_origin(option) is Literal
              for each in get_args(option)]  # fmt: skip
     return did_you_mean(given, named) if isinstance(given, str) else ""
+
+
+def _of_items_like(annotation: Any, given: object) -> bool:
+    """Return whether an annotation allows a list of values of the type of this one."""
+    held = [bare(option)[0] for option in options(annotation)]
+    items = [bare(inside(one))[0] for one in held if get_origin(one) in (tuple, list, Sequence)]
+    return type(given) in items
 
 
 def _below(at: Place, step: int | str) -> Place | None:

@@ -29,6 +29,8 @@ def faults(values):
         ({"depth": 0}, "space.depth: expected a whole number from 1, given 0"),
         ({"depht": 3}, "space.depht is not a setting (did you mean 'depth'?)"),
         ({"widths": [4, "x"]}, "space.widths[1]: expected a whole number, given 'x'"),
+        ({"widths": 4}, "space.widths: expected a list of whole numbers, given 4 (a list is written as [4])"),
+        ({"widths": "x"}, "space.widths: expected a list of whole numbers, given 'x'"),
         (
             {"labels": {"buy": {"afer": "click"}}},
             "space.labels.buy.afer is not a setting (did you mean 'after'?)",

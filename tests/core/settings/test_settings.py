@@ -122,7 +122,7 @@ FAULTS: Mapping[str, tuple[Any, str]] = {
     "path": ({"folder": 3}, "it.folder: expected a path, given 3"),
     "number for a list": (
         {"widths": 3},
-        "it.widths: expected a list of whole numbers, at least one, given 3",
+        "it.widths: expected a list of whole numbers, at least one, given 3 (a list is written as [3])",
     ),
     "empty": ({"widths": []}, "it.widths: expected a list of whole numbers, at least one, given []"),
     "item": ({"widths": [1, "b"]}, "it.widths[1]: expected a whole number, given 'b'"),
