@@ -158,7 +158,9 @@ def about(guess: Guess, seen: Glimpse) -> str:
     some = f": {', '.join(map(_value, facts.few))}" if facts.few else f", most often {_value(facts.example)}"
     match guess.role:
         case "unused":
-            return f"{guess.reason}, such as {_value(facts.example)}" if facts.example else guess.reason
+            reason, sign, remedy = guess.reason.partition(":")
+            example = f", such as {_value(facts.example)}" if facts.example else ""
+            return f"{reason}{example}{sign}{remedy}"
         case "labels" if guess.setting.get("kind") != "regression":
             text = _about_label(guess)
         case "multi":

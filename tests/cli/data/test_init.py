@@ -211,6 +211,15 @@ def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame
     assert "  # In these rows they have " in text
 
 
+def test_the_example_of_an_unread_form_stands_before_its_remedy(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n % 7};{n % 2};{n},5" for n in range(100)]
+    (here / "prices.csv").write_text("\n".join(["shop;click;price", *lines]))
+    shown = automtl("data", "init", "prices.csv").out
+    assert re.search(
+        r"price +unused +numbers with decimal commas, such as \d+,5: write them with points", shown
+    )
+
+
 def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> None:
     for day in (1, 2):
         lines = [f"{n % 30};{n % 7};{n % 2}" for n in range(200)]
