@@ -57,12 +57,6 @@ class EncodedFields(NamedTuple):
     histories: tuple[Tensor, ...] = ()
     """Inputs from histories, [B, width] each, see `Schema.history_inputs`."""
 
-    def repeated(self, repeat: Callable[[Tensor], Tensor]) -> "EncodedFields":
-        """Return the fields of other rows, such as of each row several times."""
-        crosses = None if self.crosses is None else repeat(self.crosses)
-        histories = tuple(map(repeat, self.histories))
-        return EncodedFields(repeat(self.sparse), repeat(self.numbers), crosses, histories)
-
     def flat(self) -> Tensor:
         """Return all numbers of each example side by side, [B, D]."""
         parts = [self.sparse, self.numbers, *(() if self.crosses is None else (self.crosses,))]

@@ -19,7 +19,7 @@ class Mixed(NamedTuple):
     weights: Tensor
     """Weights of the experts, [B, K]."""
     outputs: Sequence[Tensor]
-    """Outputs of the experts, K x [B, H]."""
+    """Outputs of the experts, K x [B, H]; with members, the rows of an example are side by side."""
 
 
 class Mixture(nn.Module):

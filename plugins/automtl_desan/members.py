@@ -2,7 +2,8 @@
 
 Member k multiplies the inputs of a layer by its own scales, one for each column. In training each row of a
 batch belongs to one member, so that a step takes as long as that of a single network. In prediction all
-members compute all rows, and the result is the mean of their logits.
+members compute all rows, and the result is the mean of their logits. Up to the first scales, all members
+compute the same, and so this is computed once for each row.
 
 Wen, Tran, Ba, "BatchEnsemble", ICLR 2020. Scales of 1 or -1 at the first layer, and of 1 above, are those of
 Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
@@ -28,6 +29,7 @@ class Scales(nn.Module):
         initial: Initial scales: 1, or 1 and -1 at random.
         columns: The columns that the input has, in order; None for all. The others have scales too, so that
             the scales of a column do not depend on the choice of columns.
+        first: Whether no scales come before these: in prediction a row becomes K rows, one for each member.
 
     """
 
@@ -37,8 +39,10 @@ class Scales(nn.Module):
         width: int,
         initial: Literal["ones", "signs"],
         columns: Sequence[int] | None = None,
+        first: bool = False,
     ) -> None:
         super().__init__()
+        self.first = first
         self.members = members
         """Number of members in use, the first ones."""
         ones = torch.ones(members, width)
@@ -47,20 +51,17 @@ class Scales(nn.Module):
         self.register_buffer("columns", some, persistent=False)
         self.columns: Tensor | None
 
-    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns]
+    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns], or [B K, columns]
         scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
         members, scale = self.members, scale[: self.members]
+        if self.first and not self.training:
+            return (x.unsqueeze(1) * scale).flatten(0, 1)
         shared = self.training and distributed.processes() > 1
         if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
             return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
         rows = torch.arange(len(x), device=x.device)
         rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
         return x * scale[rows % members]
-
-
-def of_all_members(x: Tensor, members: int) -> Tensor:  # [B, ...] -> [B K, ...]
-    """Return each row K times, once for each member."""
-    return x.unsqueeze(1).expand(-1, members, *x.shape[1:]).flatten(0, 1)
 
 
 def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]

@@ -5,7 +5,6 @@ H expert width, T tasks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Inputs
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
-from automtl_desan.members import Scales, mean_of_members, of_all_members
+from automtl_desan.members import Scales, mean_of_members
 from automtl_desan.selective_gate import SelectiveGate, mixtures
 from automtl_desan.wide import Wide
 
@@ -40,8 +39,6 @@ class OwnTable(nn.Module):
 
     def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
         own: Tensor = self.embedding(features)
-        if e.shape[0] != own.shape[0]:
-            own = of_all_members(own, e.shape[0] // own.shape[0])
         return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
 
 
@@ -168,24 +165,21 @@ class DESANNetwork(nn.Module):
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         encoded: EncodedFields = self.inputs(features)
         wide = None if self.wide is None else self.wide(encoded)
-        averages = self.members > 1 and not self.training
-        if averages:
-            encoded = encoded.repeated(partial(of_all_members, members=self.members))
-        x = encoded.flat()
+        x, members = encoded.flat(), 1 if self.training else self.members
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
         of_lowest, *names = self._wanted(gates)
         experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
         bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
         for place, layer in enumerate(others):
-            above: dict[str, Tensor] = layer(names[place], x, experts)
+            above: dict[str, Tensor] = layer(names[place], x, experts, members)
             if bits is not None:
                 bit = bits[place]
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above
-        mixed = mixtures(gates, x, experts)
+        mixed = mixtures(gates, x, experts, members)
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
-        deep = mean_of_members(deep, self.members) if averages else deep
+        deep = mean_of_members(deep, members) if members > 1 else deep
         return deep if wide is None else deep + wide
 
     def use_members(self, count: int) -> None:

@@ -1,6 +1,7 @@
 """The selective gate: a mixture of experts with a choice of the experts (AutoMTL, section 3.3).
 
 Letters: B batch, D width of the raw input, E experts of a layer, H expert width.
+K members, whose rows are side by side, or 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,8 +56,9 @@ class SelectiveGate(Mixture):
         self.width = width
         self.columns: Sequence[int] = range(width)
 
-    def forward(self, x: Tensor, experts: Mapping[str, Tensor]) -> Tensor:  # [B, D], E x [B, H] -> [B, H]
-        (mixed,) = mixtures([self], x, experts)
+    def forward(self, x: Tensor, experts: Mapping[str, Tensor], members: int = 1) -> Tensor:
+        """Return the mixture, see `mixtures`: [B, D], E x [B K, H] -> [B K, H]."""
+        (mixed,) = mixtures([self], x, experts, members)
         return mixed
 
     @property
@@ -90,11 +92,23 @@ class SelectiveGate(Mixture):
         return powers / torch.where(total > 0, total, 1)  # 0 if no expert is open
 
 
-def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return the outputs of several gates on the same input and experts: x [B, D], E x [B, H] -> G x [B, H].
+def mixtures(
+    gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor], members: int = 1
+) -> list[Tensor]:
+    """Return the outputs of several gates on the same input and experts.
 
     One product computes all logits, and one product mixes the experts of all gates with the same open
-    experts. `experts` needs only those that some gate opens.
+    experts. Members differ in the outputs of experts, not in the weights.
+
+    Args:
+        gates: G gates.
+        x: Their raw input, [B, D].
+        experts: Outputs of the experts that some gate opens, [B K, H], the K rows of an example side by side.
+        members: K.
+
+    Returns:
+        G tensors of [B K, H].
+
     """
     rows: list[Tensor] = [row for gate in gates for row in gate.gating.parameters()]
     logits = F.linear(x, torch.cat(rows)) if rows else x[:, :0]
@@ -103,15 +117,19 @@ def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Te
     for gate, of_gate in zip(gates, weights, strict=True):
         if gate.observer is not None:
             gate.observer(Mixed(gate.reader, gate.open, of_gate, [experts[name] for name in gate.open]))
+    count, size = x.shape[0], members * gates[0].width
     mixed: dict[int, Tensor] = {}
     for inputs in dict.fromkeys(gate.open for gate in gates):
         alike = [g for g, gate in enumerate(gates) if gate.open == inputs]
+        of_experts = [experts[name].reshape(count, size) for name in inputs]
         if len(inputs) == 1:
-            outputs = torch.stack([weights[g] * experts[inputs[0]] for g in alike], dim=1)
+            outputs = torch.stack([weights[g] * of_experts[0] for g in alike], dim=1)
         elif inputs:
-            stacked = torch.stack([experts[name] for name in inputs], dim=1)  # [B, kept, H]
-            outputs = torch.bmm(torch.stack([weights[g] for g in alike], dim=1), stacked)
+            outputs = torch.bmm(
+                torch.stack([weights[g] for g in alike], dim=1),  # [B, alike, kept]
+                torch.stack(of_experts, dim=1),  # [B, kept, K H]
+            )
         else:
-            outputs = x.new_zeros(x.shape[0], len(alike), gates[alike[0]].width)
+            outputs = x.new_zeros(count, len(alike), size)
         mixed |= dict(zip(alike, outputs.unbind(1), strict=True))
-    return [mixed[g] for g in range(len(gates))]
+    return [mixed[g].reshape(members * count, gates[g].width) for g in range(len(gates))]

@@ -91,7 +91,7 @@ class DESAN(SearchSpace[DESANSettings]):
         columns, width = reader.columns, reader.width
         # Signs differ between members where fields enter; above, only scales that are learned do.
         initial: Literal["signs", "ones"] = "signs" if lowest else "ones"
-        scales = Scales(s.members, width, initial, columns) if s.members > 1 else None
+        scales = Scales(s.members, width, initial, columns, first=lowest) if s.members > 1 else None
         blocks: list[nn.Module] = []
         for k in range(s.blocks):
             adds = s.residual and not (lowest and k == 0)

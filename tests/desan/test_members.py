@@ -8,7 +8,7 @@ from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.batches import take
-from automtl_desan.members import Scales, mean_of_members, of_all_members
+from automtl_desan.members import Scales, mean_of_members
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
 from automtl_strategies.paths import Paths, PathSettings
@@ -52,24 +52,32 @@ def test_scales_begin_with_ones_or_random_signs_and_those_of_a_column_do_not_dep
     assert torch.equal(some(torch.ones(8, 2)), signs(torch.ones(8, 50))[:, [7, 3]])
 
 
-def test_rows_of_all_members_are_side_by_side():
-    x = torch.arange(6.0).view(3, 2)
-    repeated = of_all_members(x, 2)
-    assert repeated[:, 0].tolist() == [0, 0, 2, 2, 4, 4]
-    assert torch.equal(mean_of_members(repeated, 2), x)
+def test_the_first_scales_make_rows_of_all_members_side_by_side_in_prediction():
+    x, scales = torch.arange(6.0).view(3, 2), Scales(2, 2, "ones", first=True)
+    with torch.no_grad():
+        scales.scale.copy_(torch.tensor([[1.0, 1.0], [3.0, 3.0]]))
+    assert len(scales.train()(x)) == 3
+    rows = scales.eval()(x)
+    assert rows[:, 0].tolist() == [0, 0, 2, 6, 4, 12]
+    assert torch.equal(mean_of_members(rows, 2), 2 * x)
 
 
-def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member():
-    together = network(members=3).eval()
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("tables", ["shared", "chosen"])
+def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member(layers, tables):
+    sizes = {"members": 3, "layers": layers, "tables": tables}
+    together = network(**sizes).eval()
     scales = [module for module in together.modules() if isinstance(module, Scales)]
-    assert len(scales) == 2 + 2 * 2, "two experts, and two layers of each of two towers"
+    assert len(scales) == 2 * layers + 2 * 2, (
+        "two experts of each layer, and two layers of each of two towers"
+    )
     with torch.no_grad():
         for one in scales:
             one.scale.copy_(torch.randn(one.scale.shape))
         predicted = together(features(5))
         alone = []
         for member in range(3):
-            single = network(members=3).eval()
+            single = network(**sizes).eval()
             single.load_state_dict(together.state_dict())
             for one in (module for module in single.modules() if isinstance(module, Scales)):
                 one.scale.copy_(one.scale[member].expand(3, -1).clone())
@@ -89,10 +97,13 @@ def test_a_single_network_has_no_scales():
     assert not [name for name in network(members=1).state_dict() if "scale" in name]
 
 
-def test_prediction_takes_the_flops_of_all_members():
+def test_prediction_takes_the_flops_of_all_members_above_the_gates():
     schema = plain_schema()
     one, three = (cost_of(network(members=m), blank_features(schema, torch.device("cpu"))) for m in (1, 3))
-    assert three.flops_per_row == 3 * one.flops_per_row
+    gates = [task.gate for task in network(members=1).tasks]
+    once = sum(2 * weight.numel() for gate in gates for weight in gate.gating.parameters())
+    assert once
+    assert three.flops_per_row == 3 * one.flops_per_row - 2 * once
 
 
 def test_a_search_uses_the_first_member_alone():
