@@ -41,8 +41,8 @@ class DESANSettings(Settings):
     members: int = Field(4, ge=1, le=100)
     """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
     experts and towers. The prediction is their mean. A training step takes as long as with one member, since
-    each row trains one of them; prediction takes K times the FLOPs. A larger value predicts better as a
-    rule."""
+    each row trains one of them; prediction takes almost K times the FLOPs. A larger value predicts better
+    as a rule."""
     gating: Literal["open", "all"] = "open"
     """Experts in the softmax of a gating network. open: only the open experts. all: all experts of the layer,
     as in the paper; a closed expert then reduces the scale of the output."""
