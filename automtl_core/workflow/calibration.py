@@ -14,7 +14,7 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others, without_others
 
 
-def calibration(
+def calibration_and_metrics(
     network: nn.Module,
     problem: Problem,
     validation: Metrics,

@@ -122,9 +122,9 @@ def _measured(
 
 def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) -> Metrics:
     """Return the validation metrics of a training, with the registered metrics of its network."""
-    registered = job.validation_metrics()
     if trained.metrics == job.config.metrics:
         return trained.validation
+    registered = job.validation_metrics()
     if not registered:
         return without_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
@@ -139,15 +139,16 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         predicted: Output of the network for the R test rows, [R, T].
 
     """
-    labels, found = np.asarray(prepared.part("test").labels), dict[str, Baseline | None]()
-    fields = {task: best[0].name if best else None for task, best in alone(prepared, ["field"]).items()}
-    for field in dict.fromkeys(fields.values()):
-        tasks = [(t, task) for t, task in enumerate(prepared.schema.tasks) if fields[task.name] == field]
-        names = [task.name for _, task in tasks]
-        singles = repeat(None, len(tasks)) if field is None else predictions(prepared, field, names)
-        for (t, task), single in zip(tasks, singles, strict=True):
-            found[task.name] = baseline(task, labels[:, t], predicted[:, t], field, single)
-    return corrected({task: one for task in fields if (one := found[task])})
+    tasks, labels = prepared.schema.tasks, np.asarray(prepared.part("test").labels)
+    best = alone(prepared, ["field"])
+    fields = [best[task.name][0].name if best[task.name] else None for task in tasks]
+    found: dict[int, Baseline | None] = {}
+    for field in dict.fromkeys(fields):
+        places = [t for t, one in enumerate(fields) if one == field]
+        singles = repeat(None, len(places)) if field is None else predictions(prepared, field, places)
+        for t, single in zip(places, singles, strict=True):
+            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, single)
+    return corrected({task.name: one for t, task in enumerate(tasks) if (one := found[t])})
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

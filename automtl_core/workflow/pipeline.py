@@ -30,7 +30,7 @@ from automtl_core.training.events import Listener
 from automtl_core.training.guard import computing, guarded
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Budget, Clock, planned
-from automtl_core.workflow.calibration import calibration
+from automtl_core.workflow.calibration import calibration_and_metrics
 from automtl_core.workflow.evaluation import test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
@@ -184,7 +184,7 @@ def fit(
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(network.state_dict())
-        scaling, validation = calibration(
+        scaling, validation = calibration_and_metrics(
             network, problem, validation, job.validation_metrics(), job.config.calibrate
         )
         if job.config.calibrate:

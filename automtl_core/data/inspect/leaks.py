@@ -154,13 +154,22 @@ def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str
                 yield f"{how} alone predicts {task} ({score}): is it known only after the event?"
 
 
-def predictions(prepared: Prepared, field: str, tasks: Iterable[str], part: str = "test") -> Iterator[Floats]:
-    """Yield the prediction of each task by one field alone for the rows of a part, [R]: see the module."""
-    schema, train = prepared.schema, prepared.part("train")
-    predictor = next(p for p in predictors(schema, train) if (p.name, p.kind) == (field, "field"))
-    seen, places = _tallies(train, [predictor])[0], [task.name for task in schema.tasks]
+def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str = "test") -> Iterator[Floats]:
+    """Yield the prediction of each task by one field alone for the rows of a part, [R]: see the module.
+
+    Args:
+        prepared: The data.
+        field: Name of the field; one pass over the training rows serves all tasks.
+        tasks: Places of the tasks in the schema.
+        part: Name of the part.
+
+    """
+    train = prepared.part("train")
+    found = predictors(prepared.schema, train)
+    predictor = next(one for one in found if (one.name, one.kind) == (field, "field"))
+    (seen,) = _tallies(train, [predictor])
     for task in tasks:
-        expected = _expected_by(predictor, _of_task(seen, places.index(task)))
+        expected = _expected_by(predictor, _of_task(seen, task))
         yield np.concatenate([expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))])
 
 

@@ -254,7 +254,7 @@ def test_scores_that_cannot_be_kept_are_computed(tmp_path: Path) -> None:
 def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path: Path) -> None:
     made = prepared(tmp_path, Table(click=clicks()))
     train, test = made.part("train"), made.part("test")
-    click, buy = leaks.predictions(made, "city", ["click", "buy"])
+    click, buy = leaks.predictions(made, "city", [0, 1])
     for t, predicted in enumerate([click, buy]):
         for city in np.unique(test.ids[:, 1]):
             labels = train.labels[train.ids[:, 1] == city, t].astype(float)
