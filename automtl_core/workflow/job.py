@@ -406,7 +406,8 @@ def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
     )
     if ignored:
         names = listing(dict.fromkeys(job.config.space.name for job in jobs))
-        raise UsageError(f"{listing(ignored)} would be ignored by {names} as configured", "leave it out")
+        fix = "leave it out" if len(ignored) == 1 else "leave them out"
+        raise UsageError(f"{listing(ignored)} would be ignored by {names} as configured", fix)
 
 
 def _is_default(key: str, path: str, value: Any) -> bool:
