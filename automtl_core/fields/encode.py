@@ -194,13 +194,15 @@ def lists(values: Values) -> list[Sequence[Any]]:
 READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
 
 
-AGE = "age"
-"""Last part of the name of the column of ages."""
+OWN = "automtl:"
+"""Prefix of names that automtl makes; no column of raw files begins with it."""
+AGE = f"{OWN}age"
+"""Key of the ages of events, which is no name of a field or an outcome."""
 
 
 def event_columns(history: Mapping[str, Any]) -> list[str]:
     """Return the columns of lists of events: one for each shared field and outcome, and the ages if any."""
-    keys = (*history["shared"], *history["outcomes"], AGE)
+    keys = (*history["shared"], *history["outcomes"], history["age"])
     if lists := history.get("lists"):
         return [lists[key] for key in keys if key in lists]
     return [f"{history['name']}:{key}" for key in keys]

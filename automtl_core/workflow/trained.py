@@ -17,7 +17,7 @@ from torch import nn
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.schema import Task
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
@@ -111,7 +111,7 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
 def _network(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
     """Return the trained network of a run; raises as `restored`."""
     architecture = run.architecture()
-    if architecture.origin and architecture.origin.schema != space.schema.to_json():
+    if architecture.origin and Schema.from_json(architecture.origin.schema) != space.schema:
         raise ArtifactError(
             f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",

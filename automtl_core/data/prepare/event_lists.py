@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import duckdb
 
-from automtl_core.data.prepare.event_codes import OWNER, TIME, coded, event_table, outcome_key
+from automtl_core.data.event_log import OWNER, TIME, outcome_key
+from automtl_core.data.prepare.event_codes import coded, event_table
 from automtl_core.data.prepare.examples import list_key
 from automtl_core.data.raw.sql import codes, create, numbered, own, quoted
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.history import AGE, History
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
 
 OUTCOME, AGES = "0, 1 and blanks", "numbers from 0 on"
@@ -37,10 +38,11 @@ def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, na
     create(db, f"log of {history.name}", db.sql(latest))
     table = coded(db, dataset, history, history.shared, "")
     _check_numbers(db, history, table, name)
-    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else f"CAST({place} - {last} - 1 AS DOUBLE)"
+    ages = history.age in lists
+    time = f"-CAST({quoted(history.age)} AS DOUBLE)" if ages else f"CAST({place} - {last} - 1 AS DOUBLE)"
     kept = [OWNER, f"{time} AS {TIME}", *map(quoted, history.shared)]
     kept += [
-        f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
+        f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {outcome_key(o)}"
         for o in history.outcomes
     ]
     made = f"SELECT {', '.join(kept)} FROM {table} ORDER BY {OWNER}, {place}"
@@ -66,8 +68,8 @@ def _check_numbers(db: duckdb.DuckDBPyConnection, history: History, table: str, 
     """Check outcomes, which may be blank, and ages."""
     number = "TRY_CAST({0} AS DOUBLE)"
     faults = dict.fromkeys(history.outcomes, (f"{{0}} IS NOT NULL AND {number} NOT IN (0, 1)", OUTCOME))
-    if AGE in history.lists:
-        faults[AGE] = (f"NOT ({number} >= 0 AND isfinite({number}))", AGES)
+    if history.age in history.lists:
+        faults[history.age] = (f"NOT ({number} >= 0 AND isfinite({number}))", AGES)
     for key, (wrong, allowed) in faults.items():
         test = f"coalesce({wrong.format(quoted(key))}, true)"
         if odd := db.execute(f"SELECT {quoted(key)} FROM {table} WHERE {test} LIMIT 1").fetchall():
