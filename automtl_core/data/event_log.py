@@ -120,13 +120,10 @@ def outcome_key(name: str) -> str:
 
 def order_of(history: History, field: str) -> str:
     """Return SQL for the order of a value of a shared field in a log, as `History.known` describes it."""
-    value, how = quoted(field), history.known.order.get(field, "text") if history.known else "text"
-    match how:
-        case "number":
-            return f"TRY_CAST({value} AS BIGINT)"
-        case int(buckets):
-            return f"md5_number_lower(CAST({value} AS VARCHAR)) % {buckets}"
-    return f"CAST({value} AS VARCHAR)"
+    known, text = history.known, f"CAST({quoted(field)} AS VARCHAR)"
+    if known and field in known.buckets:
+        return f"md5_number_lower({text}) % {known.buckets[field]}"
+    return f"CAST({text} AS BIGINT)" if known and field in known.integers else text
 
 
 def spans(

@@ -188,11 +188,12 @@ def _needed(
     np.add.at(changes, places[:, 1], -1)
     wanted = changes.cumsum()[:-1] > 0
     before = np.concatenate([[0], wanted.cumsum()])
-    fields = [f"CAST({quoted(name)} AS VARCHAR)" for name in history.shared]
-    chosen = [f"{sql} AS c{n}" for n, sql in enumerate([*fields, *map(outcome_key, history.outcomes)])]
+    fields = [f"CAST(s.{quoted(name)} AS VARCHAR)" for name in history.shared]
+    done = [f"s.{outcome_key(name)}" for name in history.outcomes]
+    chosen = [f"{sql} AS c{n}" for n, sql in enumerate([*fields, *done])]
     db.register("needed", pd.DataFrame({"place": np.flatnonzero(wanted)}))
-    query = f"SELECT {', '.join(chosen)} FROM {SORTED} JOIN needed ON place = {PLACE} ORDER BY place"
-    found = db.execute(query).df()
+    joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
+    found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
     db.unregister("needed")
     db.execute(f"DROP TABLE {SORTED}")
     names = event_columns(history.to_json())[: len(chosen)]

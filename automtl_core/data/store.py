@@ -19,6 +19,8 @@
         train/<history>.times.npy        [R, 1] the time of the row, as that of events
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
+        sample/rows.csv                  raw rows, most of them test rows, in the format of new rows
+        sample/events.csv                the events of their owners, in the format of a log
 
 The manifest holds the SHA-256 of each of these files and of itself.
 
@@ -46,13 +48,15 @@ from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Vocabulary
 
-FORMAT = 8
+FORMAT = 9
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
+SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows.csv", "events.csv"
+"""Folder of a sample of raw rows, and its files."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,12 @@ class Prepared:
         """
         path = self.path / name / "users.npy"
         return _mapped(path)[:, 0] if path.exists() else None
+
+    @property
+    def sample(self) -> tuple[Path, Path | None] | None:
+        """The files of raw rows and of their events; None for new rows in a format of the dataset."""
+        rows, events = (self.path / SAMPLE / name for name in (SAMPLED_ROWS, SAMPLED_EVENTS))
+        return (rows, events if events.exists() else None) if rows.exists() else None
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -10,6 +10,8 @@ from typing import Any, Literal, Self
 from automtl_core.errors import listing
 from automtl_core.fields.encode import AGE
 
+SEQUENCES = ("shared", "outcomes", "blanks")
+"""Fields of `History` that are lists in JSON."""
 TimeForm = Literal["number", "date", "date with offset"]
 """Form of the times of rows and events. Dates without an offset are those of one unnamed time zone."""
 
@@ -23,14 +25,15 @@ class Known:
     """Time from which the times of events are stored; for dates in seconds since 1970 (UTC)."""
     rows: tuple[float, float]
     """First and last time of a row."""
-    order: Mapping[str, Literal["text", "number"] | int]
-    """Shared field -> order of its values among events at the same time: as texts, as numbers, or by their
-    hash in so many buckets."""
+    integers: tuple[str, ...]
+    """Shared fields with integers. Events at the same time are sorted by their number, others by the text."""
+    buckets: Mapping[str, int]
+    """Hashed shared field -> number of its buckets, whose numbers sort events at the same time."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the facts of JSON values."""
-        return cls(**{**value, "rows": tuple(value["rows"])})
+        return cls(**{**value, "rows": tuple(value["rows"]), "integers": tuple(value["integers"])})
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class History:
     the latest one. `by`, `time`, `of_rows` and `delay` are not used."""
     separator: str = "|"
     """Separator of the entries of a list in a text, as in files of new examples."""
+    blanks: tuple[str, ...] = ()
+    """Entries of lists that are blanks, besides empty ones."""
     length: int = 50
     """Maximum number of events of a row, the latest ones."""
     delay: float = 0.0
@@ -76,17 +81,17 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        sequences = {"shared": list(self.shared), "outcomes": list(self.outcomes)}
+        sequences = {name: list(getattr(self, name)) for name in SEQUENCES}
         known = asdict(self.known) if self.known else None
         if known:
-            known["rows"] = list(known["rows"])
+            known |= {name: list(known[name]) for name in ("rows", "integers")}
         return {**vars(self), **sequences, "lists": dict(self.lists), "known": known}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the history of a value of `to_json`; ages had the key `age` in earlier versions."""
         known = value.get("known")
-        sequences = {name: tuple(value[name]) for name in ("shared", "outcomes")}
+        sequences = {name: tuple(value.get(name, ())) for name in SEQUENCES}
         return cls(**{"age": "age", **value, **sequences, "known": Known.from_json(known) if known else None})
 
 

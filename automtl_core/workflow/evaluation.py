@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core import distributed
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.distributed import agreed
@@ -25,6 +26,7 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others, without_others
 from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
 
 OBSERVED = 10_000
@@ -37,9 +39,11 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Registered metrics that the training did not add to those of the validation take a pass over its rows.
+    The result is recorded only if new rows are read as the prepared ones, see `check_skew`.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+        PluginError: new rows are read otherwise.
 
     """
     result, registered = run.read(Result), job.metrics()
@@ -52,6 +56,8 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
             run.write(found)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))
+    encoders = job.registry.field_encoders()
+    distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
     result = replace(
         result,
         validation=validation,

@@ -113,7 +113,8 @@ class Table(Dataset):
         fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
         if chosen.history is not None and chosen.history.lists:
             lists, sign = chosen.history_lists(), chosen.history.separator
-            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign),)
+            blanks = chosen.blanks
+            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign, blanks=blanks),)
         if chosen.history is None or chosen.user is None:
             return ()
         rows = not chosen.history.files
@@ -316,10 +317,25 @@ class Table(Dataset):
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
-        together = " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
+        together = self._all_events()
         time = typed_time(db, self.settings.time or "", together, [table for table, _ in self._logs()])
         derived = [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=False)]
         return db.sql(f"SELECT *, {', '.join([f'{time} AS {quoted(TIME)}', *derived])} FROM ({together})")
+
+    def raw_rows(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of all files."""
+        return db.sql(self._all())
+
+    def raw_events(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, history: History
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of the files of events, or those of the table."""
+        return db.sql(self._all() if history.of_rows else self._all_events())
+
+    def _all_events(self) -> str:
+        return " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
 
     def _outcomes(self, of_rows: bool) -> list[str]:
         """Return the outcomes that are texts of a column, of rows or of files of events."""

@@ -92,7 +92,8 @@ def test_a_new_log_has_texts_too(tmp_path, monkeypatch):
     bits = log().assign(**{outcome: log().event == outcome.split("=")[1] for outcome in OUTCOMES})
     lists = {name: [] for name in ("item", *OUTCOMES, "automtl:age")}
     for row in rows.to_dict("records"):
-        mine = bits[bits.user == row["user"]].sort_values("when").assign(**{"automtl:age": lambda f: 10_000 - f.when})
+        mine = bits[bits.user == row["user"]].sort_values("when")
+        mine["automtl:age"] = 10_000 - mine.when
         for name, values in lists.items():
             values.append(mine[name].tolist()[-50:])
     held = rows.assign(**{f"past:{name}": values for name, values in lists.items()})

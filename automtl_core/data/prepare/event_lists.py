@@ -7,7 +7,7 @@ import duckdb
 from automtl_core.data.event_log import OWNER, TIME, outcome_key
 from automtl_core.data.prepare.event_codes import coded, event_table
 from automtl_core.data.prepare.examples import list_key
-from automtl_core.data.raw.sql import codes, create, numbered, own, quoted
+from automtl_core.data.raw.sql import create, literal, numbered, own, quoted
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
@@ -25,11 +25,14 @@ def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, na
     lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
     _check_lengths(db, history, lists, name)
     length = f"len({next(iter(lists.values()))})"
-    entries = {key: f"nullif(unnest({one}), '')" for key, one in lists.items()}
-    for field in history.shared:
-        kind = db.execute(f"SELECT typeof(value) FROM {codes(field)} LIMIT 1").fetchall()
-        if kind and kind[0][0] != "VARCHAR":
-            entries[field] = f"TRY_CAST({entries[field]} AS {kind[0][0]})"
+    blanks = ", ".join(map(literal, ("", *history.blanks)))
+    entries = {
+        key: f"unnest(list_transform({one}, lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END))"
+        for key, one in lists.items()
+    }
+    for field in history.known.integers if history.known else ():
+        _check_integers(db, history, field, lists[field], blanks, name)
+        entries[field] = f"CAST(regexp_extract({entries[field]}, '^-?[0-9]+') AS BIGINT)"
     chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in entries.items())
     place, last = own("place"), own("last")
     positions = f"unnest(range(1, {length} + 1)) AS {place}, {length} AS {last}"
@@ -48,6 +51,19 @@ def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, na
     made = f"SELECT {', '.join(kept)} FROM {table} ORDER BY {OWNER}, {place}"
     db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {made}")
     db.execute(f"DROP TABLE {table}")
+
+
+def _check_integers(
+    db: duckdb.DuckDBPyConnection, history: History, field: str, of_rows: str, blanks: str, name: str
+) -> None:
+    entry = f"SELECT unnest({of_rows}) AS entry FROM examples"
+    wrong = f"NOT regexp_full_match(entry, '-?[0-9]+([.]0*)?') AND entry NOT IN ({blanks})"
+    if odd := db.execute(f"SELECT entry FROM ({entry}) WHERE {wrong} LIMIT 1").fetchall():
+        raise DataError(
+            f"dataset {name}: the list {history.lists[field]} of {field!r} holds {odd[0][0]!r}, allowed are "
+            "integers and blanks",
+            f"correct the entry, or take {field!r} as text: dataset.sparse.{field}: text",
+        )
 
 
 def _check_lengths(

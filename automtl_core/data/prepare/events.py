@@ -6,7 +6,7 @@ Letters: E events, F shared fields, A outcomes, O owners, R rows.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -30,7 +30,7 @@ SMALL = np.iinfo(np.uint32).max
 
 
 def make_events(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, forms: Mapping[str, TimeForm]
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
 ) -> tuple[tuple[History, ...], list[str]]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
@@ -40,7 +40,7 @@ def make_events(
         db: Database with the table `examples`.
         dataset: The adapter.
         name: Its registered name.
-        forms: Time column -> form of the times of rows.
+        rows: The rows of the dataset.
 
     Returns:
         The histories with facts about their events, and warnings about logs with events that no row can read.
@@ -52,37 +52,42 @@ def make_events(
     histories, warnings = [], list[str]()
     for history in histories_of(dataset):
         if history.lists:
-            unnest(db, dataset, history, name)
-            histories.append(history)
+            histories.append(_with_facts(db, dataset, history))
+            unnest(db, dataset, histories[-1], name)
             continue
+        form = form_of(str(rows.types[rows.columns.index(history.time)]))
         owner = quoted(owner_key(dataset, history))
         if history.of_rows:
             source, time = "examples", quoted(time_key(history))
             fields = {field: quoted(field) for field in history.shared}
             outcomes = [quoted(outcome_column(one)) for one in history.outcomes]
         else:
-            source, time = _log(db, dataset, history, name, forms[history.time]), quoted(history.time)
+            source, time = _log(db, dataset, history, name, form), quoted(history.time)
             fields = {field: value_key(field, dataset) for field in history.shared}
             outcomes = [quoted(one) for one in history.outcomes]
         query = sorted_events(history, source, owner, time, fields, outcomes)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
-        histories.append(_with_facts(db, dataset, history, forms[history.time]))
+        histories.append(_with_facts(db, dataset, history, form))
         if not history.of_rows:
             warnings += _unread(db, histories[-1], name)
     return tuple(histories), warnings
 
 
-def _with_facts(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, form: TimeForm) -> History:
+def _with_facts(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, form: TimeForm = "number"
+) -> History:
     """Return a history with the facts by which events of new rows are read."""
-    order: dict[str, Literal["text", "number"] | int] = {}
-    for field in history.shared:
-        kind = db.execute(f"SELECT typeof(value) FROM {codes(field)} LIMIT 1").fetchall()
-        text = not kind or kind[0][0] == "VARCHAR"
-        order[field] = dataset.settings.hashed.get(field) or ("text" if text else "number")
+    kinds = {
+        f: db.execute(f"SELECT typeof(value) FROM {codes(f)} LIMIT 1").fetchall() for f in history.shared
+    }
+    integers = tuple(field for field, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
+    buckets = {field: n for field, n in dataset.settings.hashed.items() if field in history.shared}
+    if history.lists:
+        return replace(history, known=Known(form, 0.0, (0.0, 0.0), integers, buckets))
     key = quoted(time_key(history))
     rows = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
     first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0]
-    return replace(history, known=Known(form, first or 0.0, rows, order))
+    return replace(history, known=Known(form, first or 0.0, rows, integers, buckets))
 
 
 def _unread(db: duckdb.DuckDBPyConnection, history: History, name: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import category, check_names, codes, create, literal, number_values, quoted
-from automtl_core.data.raw.times import as_seconds, form_of
+from automtl_core.data.raw.times import as_seconds
 from automtl_core.dataset.dataset import (
     Dataset,
     Read,
@@ -17,7 +17,7 @@ from automtl_core.dataset.dataset import (
     names_of,
     sparse_fields,
 )
-from automtl_core.dataset.history import History, TimeForm
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import OWN
 
@@ -26,7 +26,7 @@ JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
 
-def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> dict[str, TimeForm]:
+def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
     The sorting makes the result independent of the order of the raw files and of the number of threads.
@@ -34,7 +34,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     `codes(field)` holds: an INTEGER, null where unknown.
 
     Returns:
-        Time column of histories -> form of its times.
+        The rows of the dataset.
 
     Raises:
         DataError: columns or values violate the interface of `Dataset.rows`.
@@ -53,8 +53,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if in_bags:
             number_bags(db, dataset, field)
     _sort(db, dataset)
-    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    return {history.time: form_of(kinds[history.time]) for history in _logged(dataset)}
+    return relation
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:

@@ -16,6 +16,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.raw_sample import write_sample
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.vectors import make_vectors
@@ -90,15 +91,16 @@ def prepare(
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
         try:
-            forms = make_examples(db, dataset, name)
+            rows = make_examples(db, dataset, name)
             make_vectors(db, dataset, name)
-            histories, warnings = make_events(db, dataset, name, forms)
+            histories, warnings = make_events(db, dataset, name, rows)
         except FaultyRowError as fault:
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, histories, draft, progress)
         content["warnings"] += warnings
+        write_sample(db, dataset, rows, histories, work_dir, draft)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
         manifest = write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)

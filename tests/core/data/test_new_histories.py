@@ -64,19 +64,19 @@ def test_dates_are_seconds_and_offsets_count() -> None:
     assert events(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
 
 
-KNOWN = Known("number", 0.0, (1.7e9, 1.71e9), {"item": "number"})
+KNOWN = Known("number", 0.0, (1.7e9, 1.71e9), ("item",), {})
 
 
 def test_events_at_one_time_have_the_order_of_preparation() -> None:
     log = pd.DataFrame({"user": "a", "at": "5", "item": ["10", "9", None], "buy": 0})
     rows = pd.DataFrame({"user": ["a"], "at": ["50"]})
 
-    def order(**order):
-        known = Known("number", 0.0, (0.0, 9.0), order)
+    def order(integers=(), **buckets):
+        known = Known("number", 0.0, (0.0, 9.0), integers, buckets)
         return events(rows, log, History(**{**vars(PAST), "known": known})).lists(0, 1)["past:item"]
 
-    assert order(item="text") == [["10", "9", None]]
-    assert order(item="number") == [["9", "10", None]]
+    assert order() == [["10", "9", None]]
+    assert order(("item",)) == [["9", "10", None]]
     assert order(item=7) == [["9", "10", None]]  # buckets 1 and 4
 
 
