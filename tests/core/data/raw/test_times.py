@@ -67,7 +67,7 @@ def test_forms_that_differ_cannot_be_compared():
 def test_ranges_in_other_units_are_refused(factor, turned):
     ends = [(1.60e9, 1.70e9), (1.65e9 / factor, 1.66e9 / factor)]
     first, second = reversed(ends) if turned else ends
-    with pytest.raises(DataError, match="the times of rows go from .*, and those of events from"):
+    with pytest.raises(DataError, match=r"the times of rows go from .*, and those of events from"):
         check_ranges("at", first, "rows", second, "events")
 
 
