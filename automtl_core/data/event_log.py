@@ -6,6 +6,7 @@ Letters: E events, O owners, R rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -149,6 +150,24 @@ def spans(
     end = first_not_before(times, low, starts[owners + 1], now - history.delay)
     start = np.maximum(low, end - history.length)
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
+
+
+def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
+    """Return how many rows have events, and the age of the newest one, as a sentence.
+
+    Args:
+        history: The history.
+        rows: Number of rows.
+        ages: Age of the newest event of each row that has one.
+
+    """
+    if not len(ages):
+        return f"history {history.name}: none of {rows:,} rows has an event"
+    unit = "" if history.known is None or history.known.form == "number" else " seconds"
+    return (
+        f"history {history.name}: {len(ages):,} of {rows:,} rows have events; the newest event is "
+        f"{ages.min():,.6g}{unit} before its row (median {np.median(ages):,.6g}{unit})"
+    )
 
 
 def first_not_before(

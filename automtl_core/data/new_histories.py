@@ -16,6 +16,7 @@ from automtl_core.data.event_log import (
     OWNER,
     TIME,
     events_of_file,
+    joined,
     order_of,
     outcome_key,
     sorted_events,
@@ -53,22 +54,15 @@ class NewEvents:
         return found
 
     @property
-    def rows(self) -> int:
-        """Number of rows with events."""
-        return int((self.spans[:, 1] > self.spans[:, 0]).sum())
+    def ages(self) -> NDArray[np.float64]:
+        """Age of the newest event of each row that has one."""
+        filled = self.spans[:, 1] > self.spans[:, 0]
+        ages: NDArray[np.float64] = self.now[filled] - self.times[self.spans[filled, 1] - 1]
+        return ages
 
     def sentence(self) -> str:
-        """Return the number of rows with events, and the age of the newest one."""
-        total = len(self.spans)
-        if not self.rows:
-            return f"history {self.history.name}: none of {total:,} rows has an event in the log"
-        filled = self.spans[:, 1] > self.spans[:, 0]
-        newest = float((self.now[filled] - self.times[self.spans[filled, 1] - 1]).min())
-        unit = "" if self.history.known is None or self.history.known.form == "number" else " seconds"
-        return (
-            f"history {self.history.name}: {self.rows:,} of {total:,} rows have events; the newest event is "
-            f"{newest:.6g}{unit} before its row"
-        )
+        """Return how many rows have events, and the age of the newest one."""
+        return joined(self.history, len(self.spans), self.ages)
 
 
 def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:

@@ -38,7 +38,7 @@ from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
 from automtl_core.search.trial import Executor, Serial
-from automtl_core.training.events import SILENT, Listener, Warned, phase
+from automtl_core.training.events import SILENT, Listener, Noted, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
@@ -113,6 +113,8 @@ class Workflow:
             prepared = job.having(data_dir=folder).prepare(progress, limit, elsewhere, accept)
         for sentence in preparation_warnings(prepared):
             self._warn(sentence)
+        for sentence in prepared.manifest["joined"]:
+            self._note(sentence)
         return prepared
 
     def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
@@ -327,11 +329,14 @@ class Workflow:
         """Return the reader of new examples; arguments as in `predict` and `Reading`."""
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        how = (self.memory_limit, progress, histories, history, most, self._warn)
+        how = (self.memory_limit, progress, histories, history, most, self._warn, self._note)
         return Reading(dataset, files, work_in, *how)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))
+
+    def _note(self, sentence: str) -> None:
+        self.listener(Noted(sentence))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""

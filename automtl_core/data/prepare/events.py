@@ -12,17 +12,18 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.event_log import OWNER, TIME, outcome_key, sorted_events, spans
+from automtl_core.data.event_log import OWNER, TIME, joined, outcome_key, sorted_events, spans
 from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
 from automtl_core.data.prepare.event_codes import coded, event_table, value_key
 from automtl_core.data.prepare.event_lists import unnest
 from automtl_core.data.prepare.examples import outcome_column, owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
 from automtl_core.data.raw.times import as_seconds, check_forms, check_ranges, form_of
-from automtl_core.data.store import events_folder, write_header
+from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import Dataset, histories_of
 from automtl_core.dataset.history import History, Known, TimeForm
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import file_name
 
 Chunk = Mapping[str, NDArray[Any]]
 SMALL = np.iinfo(np.uint32).max
@@ -237,6 +238,24 @@ def _write(
         for file in files.values():
             file.close()
     return (ListLog if history.lists else EventLog)(history, owner, times, held.cumsum(), clock)
+
+
+def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
+    """Return for each history from a log how many rows have events, and the age of the newest one."""
+    sentences = []
+    for history in histories:
+        if history.lists or history.of_rows:
+            continue
+        rows, ages = 0, []
+        times = np.load(events_folder(draft, history.name) / "times.npy", mmap_mode="r")
+        for part in PARTS:
+            stem = file_name(history.name)
+            of_rows, now = (np.load(draft / part / f"{stem}.{one}.npy") for one in ("spans", "times"))
+            filled = of_rows[:, 1] > of_rows[:, 0]
+            rows += len(filled)
+            ages.append(now[filled, 0].astype(np.float64) - times[of_rows[filled, 1] - 1])
+        sentences.append(joined(history, rows, np.concatenate(ages)))
+    return sentences
 
 
 def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:

@@ -14,7 +14,7 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
-from automtl_core.data.prepare.events import make_events, write_events
+from automtl_core.data.prepare.events import joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.raw_sample import write_sample
 from automtl_core.data.prepare.sources import read, workshop
@@ -182,6 +182,7 @@ def _encode(
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
         "labels": _labels(schema, tally),
+        "joined": joined_histories(histories, draft),
         "warnings": [
             *(f"field {field} is the same in all training rows" for field in encoding.constant),
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),

@@ -47,12 +47,14 @@ def test_the_latest_events_before_the_delay_in_order_of_time() -> None:
     }
     assert made.lists(2, 1)["past:item"] == [["x"]]
     assert len(made.times) == 4  # of no other events
-    assert made.sentence() == "history past: 2 of 4 rows have events; the newest event is 30 before its row"
+    assert made.sentence() == (
+        "history past: 2 of 4 rows have events; the newest event is 30 before its row (median 50)"
+    )
 
 
 def test_no_event_is_said() -> None:
     rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
-    assert events(rows, LOG).sentence() == "history past: none of 1 rows has an event in the log"
+    assert events(rows, LOG).sentence() == "history past: none of 1 rows has an event"
     assert events(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
 
 
