@@ -124,7 +124,7 @@ def order_of(history: History, field: str) -> str:
     known, text = history.known, f"CAST({quoted(field)} AS VARCHAR)"
     if known and field in known.buckets:
         return f"md5_number_lower({text}) % {known.buckets[field]}"
-    return f"CAST({text} AS BIGINT)" if known and field in known.integers else text
+    return f"TRY_CAST({text} AS BIGINT)" if known and field in known.integers else text
 
 
 def spans(

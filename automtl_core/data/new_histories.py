@@ -23,9 +23,9 @@ from automtl_core.data.event_log import (
     spans,
 )
 from automtl_core.data.raw.sql import own, quoted
-from automtl_core.data.raw.times import as_seconds, check_forms, check_ranges, form_of, typed_time
+from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, time_column_of
-from automtl_core.dataset.history import History, TimeForm
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import event_columns
 
@@ -118,8 +118,8 @@ def new_events(
     _sort(db, history, events, kind_of_events, names)
     found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
     times = found["time"].to_numpy(np.float64)
-    if len(now):
-        _check_times(column, history, (form_of(kind), now), (form_of(kind_of_events), found["time"]))
+    of_new, of_events = _times("the new rows", kind, now), _times("the events", kind_of_events, found["time"])
+    _check_times(column, history, of_new, of_events)
     starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
     places = spans(times, starts, numbers, now.to_numpy(np.float64), history)
     return _needed(db, history, places, now.to_numpy(np.float64), times)
@@ -149,24 +149,18 @@ def _sort(
         db.unregister(view)
 
 
-def _check_times(
-    column: str,
-    history: History,
-    rows: tuple[TimeForm, "pd.Series[float]"],
-    events: tuple[TimeForm, "pd.Series[float]"],
-) -> None:
+def _check_times(column: str, history: History, rows: TimeRange | None, events: TimeRange | None) -> None:
     """Check that times of new rows and events can be compared with each other and with the training rows."""
-    given = {"the new rows": rows, "the events": events}
-    known = {what: (form, (of.min(), of.max())) for what, (form, of) in given.items() if len(of)}
-    facts = history.known
-    pairs = [("the new rows", "the events")] if len(known) == 2 else []
-    if facts is not None:
-        known["the training rows"] = facts.form, facts.rows
-        pairs = [("the training rows", what) for what in given if what in known] + pairs
-    for whose, what in pairs:
-        (form, ends), (other, others) = known[whose], known[what]
-        check_forms(column, form, whose, other, what)
-        check_ranges(column, ends, whose, others, what)
+    new = [times for times in (rows, events) if times]
+    if known := history.known:
+        for times in new:
+            check_comparable(column, TimeRange("the training rows", known.form, *known.rows), times)
+    if len(new) == 2:
+        check_comparable(column, *new)
+
+
+def _times(name: str, kind: str, times: "pd.Series[float]") -> TimeRange | None:
+    return TimeRange(name, form_of(kind), times.min(), times.max()) if len(times) else None
 
 
 def _needed(

@@ -18,9 +18,9 @@ from automtl_core.data.prepare.event_codes import coded, event_table, value_key
 from automtl_core.data.prepare.event_lists import unnest
 from automtl_core.data.prepare.examples import outcome_column, owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
-from automtl_core.data.raw.times import as_seconds, check_forms, check_ranges, form_of
+from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
 from automtl_core.data.store import PARTS, events_folder, write_header
-from automtl_core.dataset.dataset import Dataset, histories_of
+from automtl_core.dataset.dataset import Dataset, histories_of, time_column_of
 from automtl_core.dataset.history import History, Known, TimeForm
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import file_name
@@ -63,14 +63,16 @@ def make_events(
             fields = {field: quoted(field) for field in history.shared}
             outcomes = [quoted(outcome_column(one)) for one in history.outcomes]
         else:
-            source, time = _log(db, dataset, history, name, form), quoted(history.time)
+            source, form_of_log = _log(db, dataset, history, name)
+            time = quoted(history.time)
             fields = {field: value_key(field, dataset) for field in history.shared}
             outcomes = [quoted(one) for one in history.outcomes]
         query = sorted_events(history, source, owner, time, fields, outcomes)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
         histories.append(_with_facts(db, dataset, history, form))
         if not history.of_rows:
-            warnings += _unread(db, histories[-1], name)
+            column = f"dataset {name}: {time_column_of(dataset, history)}"
+            warnings += _unread(db, histories[-1], form_of_log, column)
     return tuple(histories), warnings
 
 
@@ -91,26 +93,26 @@ def _with_facts(
     return replace(history, known=Known(form, first or 0.0, rows, integers, buckets))
 
 
-def _unread(db: duckdb.DuckDBPyConnection, history: History, name: str) -> Iterator[str]:
+def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:
     """Yield a warning if events are later than the last row.
 
     Raises:
-        DataError: no event is earlier than the last row, or the times have another unit than those of rows.
+        DataError: no event is earlier than the last row, or the times cannot be compared with those of rows.
 
     """
     last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
     late = f"count(*) FILTER ({TIME} > {last})"
     found = db.execute(f"SELECT {late}, count(*), min({TIME}), max({TIME}) FROM {event_table(history)}")
     after, total, *ends = found.fetchall()[0]
+    known, events = history.known, f"the events of history {history.name!r}"
     if not total:
         yield f"no event of the history {history.name} has an owner that a row has too"
         return
-    assert history.known is not None  # noqa: S101 - facts come before
-    where, events = f"dataset {name}: {history.time}", f"the events of history {history.name!r}"
-    check_ranges(where, history.known.rows, "rows", (ends[0], ends[1]), events)
-    if ends[0] >= history.known.rows[1]:
+    assert known is not None  # noqa: S101 - facts come before
+    check_comparable(column, TimeRange("rows", known.form, *known.rows), TimeRange(events, form, *ends))
+    if ends[0] >= known.rows[1]:
         raise DataError(
-            f"{where}: all times of {events} are later than the last row, so that no row has an event",
+            f"{column}: all times of {events} are later than the last row, so that no row has an event",
             "give earlier events, or correct the unit or the time zone of the times",
         )
     if after:
@@ -276,8 +278,10 @@ def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
     return Times(first, np.uint32 if whole and last - first <= SMALL else np.float64)
 
 
-def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str, form: TimeForm) -> str:
-    """Create the table of the events of a log, with codes for values; return its name, quoted."""
+def _log(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str
+) -> tuple[str, TimeForm]:
+    """Create the table of a log, with codes for values; return its name, quoted, and the form of times."""
     given = dataset.events(db, history.name)
     if missing := [column for column in history.columns() if column not in given.columns]:
         raise DataError(
@@ -285,8 +289,6 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
             "add the column to `events`",
         )
     kinds = dict(zip(given.columns, map(str, given.types), strict=True))
-    what = f"the events of history {history.name!r}"
-    check_forms(f"dataset {name}: {history.time}", form, "rows", form_of(kinds[history.time]), what)
     owner = owner_key(dataset, history)
     valued = {owner: history.by, **{field: field for field in history.shared if field != owner}}
     chosen = [f"{category(quoted(c), kinds[c])} AS {quoted(key)}" for key, c in valued.items()]
@@ -295,7 +297,7 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
     create(db, f"log of {history.name}", given.project(", ".join(chosen)))
     table = coded(db, dataset, history, list(valued), owner)
     _check(db, history, table, name)
-    return table
+    return table, form_of(kinds[history.time])
 
 
 def _check(db: duckdb.DuckDBPyConnection, history: History, table: str, name: str) -> None:

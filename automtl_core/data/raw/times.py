@@ -1,10 +1,11 @@
-"""Times as a type: numbers, dates, or dates with an offset from UTC.
+"""TimeRange as a type: numbers, dates, or dates with an offset from UTC.
 
 Preparation and new rows read them by the same functions, and compare the form and the range of the times of
 rows and events.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import duckdb
 
@@ -79,37 +80,38 @@ def as_seconds(value: str, kind: str) -> str:
     return f"epoch({value})"
 
 
-def check_forms(column: str, wanted: TimeForm, whose: str, given: TimeForm, what: str) -> None:
-    """Check that times have the form of other ones.
+class TimeRange(NamedTuple):
+    """The times of some rows or events."""
+
+    name: str
+    """Name of the rows or events in messages, such as `the new rows`."""
+    form: TimeForm
+    first: float
+    last: float
+
+
+def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
+    """Check that times have the form of other ones, and can be in the same unit.
+
+    TimeRange that count from their own first one, such as days from 0 to 90, may have any ratio to later ones.
 
     Raises:
-        DataError: they have another one, so that they cannot be compared.
+        DataError: they have another form, or are so far apart that they have another unit.
 
     """
-    if wanted != given:
+    one, other = times.name, others.name
+    if times.form != others.form:
+        form = _plural(times.form)
         raise DataError(
-            f"{column}: the times of {what} are {_plural(given)}, and those of {whose} {_plural(wanted)}",
-            f"write the times of {what} as {_plural(wanted)}",
+            f"{column}: the times of {other} are {_plural(others.form)}, and those of {one} {form}",
+            f"write the times of {other} as {form}",
         )
-
-
-def check_ranges(
-    column: str, wanted: tuple[float, float], whose: str, given: tuple[float, float], what: str
-) -> None:
-    """Check that two ranges of times, as first and last one, can be in one unit.
-
-    Times that count from their own first one, such as days from 0 to 90, may have any ratio to later ones.
-
-    Raises:
-        DataError: they are so far apart that they cannot.
-
-    """
-    (first, last), (start, end) = wanted, given
-    (low, least), (high, _) = sorted((max(map(abs, ends)), min(map(abs, ends))) for ends in (wanted, given))
+    ends = [sorted((abs(some.first), abs(some.last))) for some in (times, others)]
+    (least, low), (_, high) = sorted(ends, key=max)
     if high > OTHER_UNIT * low and least > low / 2:
         raise DataError(
-            f"{column}: the times of {whose} go from {first:.15g} to {last:.15g}, and those of {what} from "
-            f"{start:.15g} to {end:.15g}",
+            f"{column}: the times of {one} go from {times.first:.15g} to {times.last:.15g}, and those of "
+            f"{other} from {others.first:.15g} to {others.last:.15g}",
             "write both in the same unit: seconds and milliseconds differ by a factor of 1,000",
         )
 

@@ -3,7 +3,8 @@
 import duckdb
 import pytest
 
-from automtl_core.data.raw.times import as_seconds, check_forms, check_ranges, form_of, typed_time
+from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
+from automtl_core.dataset.history import TimeForm
 from automtl_core.errors import DataError, FaultyRowError
 
 
@@ -54,21 +55,25 @@ def test_dates_of_days_and_nanoseconds_are_dates():
             assert typed.project(as_seconds("time", str(typed.types[0]))).fetchall() == [(86400.0,)]
 
 
+def of(name: str, first: float = 0.0, last: float = 0.0, form: TimeForm = "number") -> TimeRange:
+    return TimeRange(name, form, first, last)
+
+
 def test_forms_that_differ_cannot_be_compared():
-    check_forms("at", "date", "rows", "date", "events")
+    check_comparable("at", of("rows", form="date"), of("events", form="date"))
     with pytest.raises(
         DataError, match="the times of events are numbers, and those of rows dates without an"
     ):
-        check_forms("at", "date", "rows", "number", "events")
+        check_comparable("at", of("rows", form="date"), of("events"))
 
 
 @pytest.mark.parametrize("factor", [1000, 1_000_000, 60])
 @pytest.mark.parametrize("turned", [False, True])
-def test_ranges_in_other_units_are_refused(factor, turned):
+def test_times_in_other_units_are_refused(factor, turned):
     ends = [(1.60e9, 1.70e9), (1.65e9 / factor, 1.66e9 / factor)]
     first, second = reversed(ends) if turned else ends
     with pytest.raises(DataError, match=r"the times of rows go from .*, and those of events from"):
-        check_ranges("at", first, "rows", second, "events")
+        check_comparable("at", of("rows", *first), of("events", *second))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,6 @@ def test_ranges_in_other_units_are_refused(factor, turned):
         ((20_000, 20_010), (19_000, 1e5)),
     ],
 )
-def test_ranges_that_are_apart_may_be_in_one_unit(rows, events):
-    check_ranges("at", rows, "rows", events, "events")
-    check_ranges("at", events, "events", rows, "rows")
+def test_times_that_are_apart_may_be_in_one_unit(rows, events):
+    check_comparable("at", of("rows", *rows), of("events", *events))
+    check_comparable("at", of("events", *events), of("rows", *rows))
