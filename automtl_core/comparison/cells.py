@@ -5,7 +5,6 @@ Several processes may fill the same cells, also on several machines that share a
 """
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from automtl_core.comparison.measured import CellCosts, CellResult, Diverged, Me
 from automtl_core.comparison.samples import Samples, samples
 from automtl_core.comparison.splits import split_of
 from automtl_core.data.store import Prepared
+from automtl_core.disk.plain_file import json_text
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
@@ -51,7 +51,7 @@ class Cell:
 
     def spec(self, test: bool = False) -> TrialSpec:
         """Return the trial of the cell."""
-        encoding_search = json.dumps(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
+        encoding_search = json_text(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
         data, folder = str(self.prepared.path), str(self.path)
         return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=encoding_search)
 

@@ -26,7 +26,6 @@ JSON files except the architecture contain their SHA-256: changes are detected. 
 
 import hashlib
 import itertools
-import json
 import logging
 import os
 import shlex
@@ -41,7 +40,7 @@ from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import break_hard_links, publish_folder, write_atomic
-from automtl_core.disk.plain_file import SIZE_LIMIT, parse_json, read_plain
+from automtl_core.disk.plain_file import SIZE_LIMIT, json_text, parse_json, read_plain
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
@@ -297,7 +296,7 @@ class Run:
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace the lines of `metrics.jsonl`."""
-        write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in reports).encode())
+        write_atomic(self.path / "metrics.jsonl", "".join(json_text(r) + "\n" for r in reports).encode())
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`."""

@@ -4,7 +4,6 @@
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
-import json
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
+from automtl_core.disk.plain_file import parse_json
 from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, picklable
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
@@ -20,6 +20,7 @@ from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import (
+    CONFIG,
     Executor,
     OnEvent,
     Serial,
@@ -133,7 +134,9 @@ class TrialRunner:
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         job, prepared = self._trainer.open(spec)
         if spec.encoding_search:
-            encoding_search = EncodingSearchResult.from_json(json.loads(spec.encoding_search), "the trial")
+            encoding_search = EncodingSearchResult.from_json(
+                parse_json(spec.encoding_search, *CONFIG), "the trial"
+            )
             job = replace(job, encoding_search=encoding_search)
         return job, prepared
 
