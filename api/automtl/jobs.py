@@ -150,6 +150,8 @@ def compare(
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     with _workflow(progress, workers, engine, executor) as flow:
         result, path = spec.compared(flow, layers)
+        for cell in result.failed:
+            flow.listener(Warned(f"no result: {cell}"))
     write(result, path)
     return Compared(result, path)
 

@@ -71,9 +71,10 @@ class TrialSpec:
 class TrialResult:
     """The result of a trial."""
 
-    state: Literal["done", "paused", "stopped", "diverged", "held"]
+    state: Literal["done", "paused", "stopped", "diverged", "failed", "held"]
     """`done`: more epochs would not change it. `paused`: it reached `max_epochs`. `stopped`: a listener ended
-    it. `diverged`: a loss was not finite. `held`: another process works on it, there is no result yet."""
+    it. `diverged`: a loss was not finite. `failed`: another error ended a whole run, which does not concern
+    other runs. `held`: another process works on it, there is no result yet."""
     metrics: Metrics
     """Validation metrics of the best epoch; empty where there are none."""
     best_epoch: int = 0
@@ -84,7 +85,7 @@ class TrialResult:
     losses: NDArray[np.float64] | None = None
     """Contribution of each of the first `loss_rows` validation rows to the loss, [R]; see `HeldOut`."""
     error: str | None = None
-    """Error message of a diverged trial."""
+    """Error message of a diverged or failed trial, with the remedy if it failed."""
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""

@@ -113,18 +113,28 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert automtl("show", folder / "cells" / run).code == 0
 
 
-def test_a_result_that_was_edited_is_refused_and_computed_again(automtl: Automtl) -> None:
-    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml", "--seeds", "1")
+def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(
+    automtl: Automtl, here: Path
+) -> None:
+    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
+    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
     assert automtl(*command).code == 0
-    (result,) = Path("comparisons/synthetic/cells").glob("*/result.json")
+    (result,) = Path("comparisons/synthetic/cells").glob("tiny*/result.json")
     found = json.loads(result.read_text())
     found["test"]["click"]["auc"] = 0.99
     result.write_text(json.dumps(found, indent=2))
     refused = automtl(*command)
-    assert refused.code == 65
-    assert f"fix: remove the folder {result.parent}, and its cell is computed again" in refused.err
+    assert refused.code == 79
+    remedy = f"damaged: its SHA-256 is not the recorded one; remove the folder {result.parent}"
+    folder = result.parents[2]
+    files = (folder / name for name in ("compare.json", "compare.csv", "compare.md", "report.html"))
+    for text in (refused.err, refused.out, *(file.read_text() for file in files)):
+        assert remedy in " ".join(text.replace("<wbr>", "").split())
+    assert json.loads((folder / "compare.json").read_text())["models"]["two.yaml"]["cells"][0]["test"]
     shutil.rmtree(result.parent)
-    assert f"cell 1 of 1: tiny.yaml, seed 0, split 0: {result.parent.name}" in automtl(*command).err
+    again = automtl(*command)
+    assert again.code == 0
+    assert f"cell 1 of 2: tiny.yaml, seed 0, split 0: {result.parent.name}" in again.err
 
 
 def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl: Automtl, here: Path) -> None:
