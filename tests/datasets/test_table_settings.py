@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "absolute vectors": (
         {"vectors": {"a": {"file": "/data/v.npy", "ids": "/data/ids.npy"}}},
-        r"dataset\.vectors\.a\.file: '/data/v.npy' is no name(.|\n)*dataset\.vectors\.a\.ids: '/data/ids.npy'",
+        r"vectors\.a\.file: '/data/v.npy' is no name(.|\n)*dataset\.vectors\.a\.ids: '/data/ids.npy'",
     ),
     "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),
     "a number for a name": ({"sparse": [1]}, r"dataset\.sparse: write texts in quotes"),
