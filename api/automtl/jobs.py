@@ -146,10 +146,12 @@ def compare(
     _check(settings, seed, time_budget, workers, engine)
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
-    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, seconds, workers or 1)
+    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, None, seconds, workers or 1)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     with _workflow(progress, workers, engine, executor) as flow:
         result, path = spec.compared(flow, layers)
+        for cell in result.failed:
+            flow.listener(Warned(f"no result: {cell}"))
     write(result, path)
     return Compared(result, path)
 

@@ -42,7 +42,7 @@ from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
@@ -186,5 +186,9 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except OSError as error:
+        what = f"{path}: prepared data cannot be read: {error.strerror}"
+        raise StorageError(what, "repeat the command, which prepares the data again") from error
     return array

@@ -2,8 +2,9 @@
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
-length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S]. Letters: B examples, M
-dense fields, V values of bags, T tasks, S scores.
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S], float64 if a task is a
+regression, since single precision cannot hold a small deviation beside a large mean; otherwise float32.
+Letters: B examples, M dense fields, V values of bags, T tasks, S scores.
 """
 
 import logging
@@ -61,8 +62,10 @@ class Serving(nn.Module):
         pairs = [scaling.get(task.name) for task in tasks]
         offsets = [one.offset if one else task.mean for one, task in zip(pairs, tasks, strict=True)]
         slopes = [one.slope if one else task.deviation for one, task in zip(pairs, tasks, strict=True)]
-        self.register_buffer("mean", torch.tensor(offsets, dtype=torch.float32))
-        self.register_buffer("deviation", torch.tensor(slopes, dtype=torch.float32))
+        double = any(task.kind == "regression" for task in tasks)
+        kind = torch.float64 if double else torch.float32
+        self.register_buffer("mean", torch.tensor(offsets, dtype=kind))
+        self.register_buffer("deviation", torch.tensor(slopes, dtype=kind))
         self.scores = [score.tasks for score in scores_of(tasks)]
 
     def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
@@ -71,7 +74,7 @@ class Serving(nn.Module):
         size = len(Past._fields)
         histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
         logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
-        scaled = logits * self.deviation + self.mean
+        scaled = logits.to(self.mean.dtype) * self.deviation + self.mean
         found = torch.where(self.binary, scaled.sigmoid(), scaled)
         if len(self.scores) == found.shape[1]:
             return found

@@ -4,7 +4,6 @@
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
-import json
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,13 +12,26 @@ from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, picklable
+from automtl_core.disk.plain_file import parse_json
+from automtl_core.distributed import processes
+from automtl_core.errors import (
+    ArtifactError,
+    AutoMTLError,
+    DivergedError,
+    InputMissingError,
+    OutOfMemoryError,
+    PluginError,
+    RunExistsError,
+    RunInUseError,
+    picklable,
+)
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import (
+    CONFIG,
     Executor,
     OnEvent,
     Serial,
@@ -37,6 +49,15 @@ from automtl_core.workflow.trainer import Trainer
 
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""
+FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
+"""Errors of one run, which do not concern other runs."""
+
+
+def failed(error: AutoMTLError, folder: str) -> TrialResult:
+    """Return the result of a whole run in a folder that one of `FAULTS` ended."""
+    damaged = isinstance(error, ArtifactError | InputMissingError) and folder in str(error)
+    fix = f"remove the folder {folder}, and repeat the command" if damaged else error.fix
+    return TrialResult("failed", {}, error=f"{error}; {fix}" if fix else str(error))
 
 
 @cache
@@ -84,13 +105,19 @@ class TrialRunner:
         self._trainer = Trainer(registry, *prepared)
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
-        """Run a trial; raises as `run_trial` does."""
+        """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
         try:
             result = self._run(spec, listener) if spec.architecture is None else self._trainer(spec, listener)
         except RunInUseError:
             return TrialResult("held", {})
         except DivergedError as error:
             result = TrialResult("diverged", {}, error=str(error))
+        except Exception as error:
+            known = error if isinstance(error, AutoMTLError) else self._trainer.registry.blame(error)
+            # Other processes of the same job would wait for this one.
+            if spec.architecture is not None or not isinstance(known, FAULTS) or processes() > 1:
+                raise
+            result = failed(known, spec.folder)
         listener(TrialEnded(result))
         return result
 
@@ -133,7 +160,9 @@ class TrialRunner:
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         job, prepared = self._trainer.open(spec)
         if spec.encoding_search:
-            encoding_search = EncodingSearchResult.from_json(json.loads(spec.encoding_search), "the trial")
+            encoding_search = EncodingSearchResult.from_json(
+                parse_json(spec.encoding_search, *CONFIG), "the trial"
+            )
             job = replace(job, encoding_search=encoding_search)
         return job, prepared
 

@@ -1,16 +1,16 @@
 """The trainer: runs the trial of one architecture from its spec alone."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
+from automtl_core.disk.plain_file import parse_json
 from automtl_core.registry.registry import Registry
 from automtl_core.search.encoding.rows import Rows, divided
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import TrialResult, TrialSpec
+from automtl_core.search.trial import CONFIG, TrialResult, TrialSpec
 from automtl_core.training.events import Listener
 from automtl_core.training.guard import computing
 from automtl_core.training.process import return_memory
@@ -50,7 +50,7 @@ class Trainer:
         """Return the job and the data of a spec."""
         if spec.data not in self._prepared:
             self._prepared[spec.data] = Prepared.open(Path(spec.data))
-        return Job.of_json(json.loads(spec.config), self.registry), self._prepared[spec.data]
+        return Job.of_json(parse_json(spec.config, *CONFIG), self.registry), self._prepared[spec.data]
 
     def _problem_of(self, spec: TrialSpec) -> Problem:
         shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)

@@ -257,7 +257,11 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of trainings and tables [comparisons/DATASET]."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of trainings and tables [comparisons/NAME, with the name of the "
+            "configuration file or else of the dataset].",
+        ),
     ] = None,
     workers: options.Workers = None,
     engine: options.Engine = None,
@@ -267,8 +271,9 @@ def compare(
     """Compare models on the same rows, with confidence intervals.
 
     The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
-    comparison and reuses every training. With --workers, trainings, tests and the encoding search run in
-    parallel. Several processes with the same command share the work, too.
+    comparison and reuses every training. The folder of a comparison with other settings or data is refused.
+    With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
+    command share the work, too.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
@@ -281,7 +286,8 @@ def compare(
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     below, seconds = configuration.preset(preset), configuration.seconds(time_budget)
-    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds, workers or 1)
+    called = None if config is None else config.stem
+    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, called, below, seconds, workers or 1)
     with side_by_side.workflow(allow_remote) as flow:
         comparison.compare(flow, wanted, layers, as_json)
 

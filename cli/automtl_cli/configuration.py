@@ -1,7 +1,9 @@
 """Conversion of options to a configuration and its dataset."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, assignments, load_common
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
+
+WRITTEN = "prepared_dir"
+"""The setting of a folder to write to."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,35 @@ def layers(
 def sources(
     preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
 ) -> list[Source]:
-    """Return the layers of options with their origins, in increasing precedence."""
+    """Return the layers of options with their origins, in increasing precedence.
+
+    Raises:
+        UsageError: a file or an option is not as expected, or a file names a folder to write to outside of
+            the working directory.
+
+    """
+    given, of_file = assignments(settings or ()), Source({}, named("")) if file is None else _of_file(file)
+    if WRITTEN not in given:
+        _check_within(of_file)
     return [
         Source(preset(preset_name), named(f"preset {preset_name}")),
-        Source({}, named("")) if file is None else _of_file(file),
+        of_file,
         Source(
             {key: value for key, value in flags.items() if value is not None},
             lambda path: f"--{path[0].replace('_', '-')}",
         ),
-        Source(assignments(settings or ()), named("--set")),
+        Source(given, named("--set")),
     ]
+
+
+def _check_within(source: Source) -> None:
+    """Refuse a folder to write to outside of the working directory; a file may come from someone else."""
+    folder = source.layer.get(WRITTEN)
+    if isinstance(folder, str) and not Path(abspath(folder)).is_relative_to(Path.cwd()):
+        raise UsageError(
+            f"{source.origin((WRITTEN,))}: {WRITTEN}: {folder!r} is outside of the working directory",
+            f"name a folder in it, or give it yourself: --set {WRITTEN}={shlex.quote(folder)}",
+        )
 
 
 def _of_file(file: Path) -> Source:

@@ -292,10 +292,21 @@ class TableSettings(DatasetSettings):
             yield "files: `all` is split into all parts, so no other part is possible; name the files `train`"
         if self.files and not {"all", "train"} & self.files.keys():
             yield "files: the part `train` is missing; name its files"
-        for pattern in (each for patterns in self.files.values() for each in patterns):
+        for key, pattern in self._patterns():
             path = PurePath(pattern)
-            if path.is_absolute() or not path.name or any("**" in p and p != "**" for p in path.parts):
-                yield f"files: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
+            wrong = any(part == ".." or ("**" in part and part != "**") for part in path.parts)
+            if path.is_absolute() or not path.name or wrong:
+                yield f"{key}: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
+
+    def _patterns(self) -> Iterator[tuple[str, str]]:
+        """Yield all names and patterns of files with their keys."""
+        yield from (("files", each) for patterns in self.files.values() for each in patterns)
+        if self.history is not None:
+            yield from (("history.files", each) for each in self.history.files)
+        for name, one in self.vectors.items():
+            yield f"vectors.{name}.file", one.file
+            if one.ids is not None:
+                yield f"vectors.{name}.ids", one.ids
 
     def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
         roles = [(role, name) for role in ROLES for name in getattr(self, role)]

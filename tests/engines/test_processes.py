@@ -138,6 +138,18 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     assert error is PluginError or fatal.folder in str(raised.value)
 
 
+def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
+    install: Callable[..., str], trials: list[TrialSpec], tmp_path: Path
+) -> None:
+    install(FATAL.format(end="os._exit(5)"), "fatal")
+    fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
+    whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
+    with Processes(ProcessesSettings(attempts=1), 1).executor() as executor:
+        ((spec, result),) = executor.run([whole], going_on)
+    assert (spec, result.state) == (whole, "failed")
+    assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
+
+
 def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list[TrialSpec]) -> None:
     def on_event(spec: TrialSpec, event: Event) -> bool:
         raise KeyboardInterrupt
