@@ -8,8 +8,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import Field
@@ -65,7 +66,9 @@ class Ray(Engine[RaySettings]):
             return
         address = self.settings.address or "auto"
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            # Processes of the cluster import modules of the folder in which `init` is called: an empty one.
+            with TemporaryDirectory(prefix="automtl-") as empty, chdir(empty):
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             what = "no Ray cluster is running here" if address == "auto" else f"no Ray cluster at {address}"
             raise UsageError(
