@@ -1,4 +1,7 @@
-"""Folders of runs, and default folders of data: those of environment variables, or else below the working one."""
+"""Folders of runs and of data.
+
+Those of data are in environment variables, or else below the working directory.
+"""
 
 import os
 from pathlib import Path

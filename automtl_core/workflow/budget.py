@@ -16,7 +16,6 @@ from itertools import islice
 
 from automtl_core import seeds
 from automtl_core.distributed import agreed
-from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem

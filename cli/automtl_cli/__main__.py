@@ -1,11 +1,11 @@
-"""`PYTHONSAFEPATH=1 python -m automtl_cli`; without the variable, Python imports modules of the current folder."""
+"""`PYTHONSAFEPATH=1 python -m automtl_cli`; without it, Python imports modules of the current folder."""
 
 import sys
 
 if not sys.flags.safe_path:
     sys.stderr.write(
         "error: python -m imports modules of the current folder\n"
-        "  fix: run automtl, or several processes by `torchrun --nproc-per-node 2 --no-python automtl train ...`\n"
+        "  fix: run automtl; several processes: torchrun --nproc-per-node 2 --no-python automtl train ...\n"
     )
     sys.exit(2)
 

@@ -20,7 +20,7 @@ from automtl_cli.plugins.app import plugins_app
 from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
 from automtl_core.distributed import joined, muted, processes
-from automtl_core.errors import UsageError, listing
+from automtl_core.errors import InputMissingError, UsageError, listing
 from automtl_core.training.process import set_up
 
 PARALLEL = ("search", "train", "compare")
@@ -365,6 +365,7 @@ def program() -> Any:
 def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     try:
+        _check_folder()
         with joined(), muted():
             _check_parallel(arguments)
             with program().make_context("automtl", list(arguments)) as context:
@@ -377,6 +378,19 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
         return report(end, stop) if blamed(end) else int(end.code or 0)
     except BaseException as error:
         return report(error, stop)
+
+
+def _check_folder() -> None:
+    """Check that the current folder exists, without which torch ends the process.
+
+    Raises:
+        InputMissingError: it does not.
+
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputMissingError("the current folder was removed", "change to another folder: cd") from None
 
 
 def _check_parallel(arguments: Sequence[str]) -> None:

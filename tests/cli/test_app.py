@@ -26,4 +26,18 @@ def test_python_m_is_refused_where_it_would_import_modules_of_the_current_folder
         environment = {**os.environ, "PYTHONSAFEPATH": safe}
         ended = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert ended.returncode == expected
-        assert ended.stderr.startswith("error: python -m imports modules of the current folder\n") is not bool(safe)
+        assert ended.stderr.startswith(
+            "error: python -m imports modules of the current folder\n"
+        ) is not bool(safe)
+
+
+def test_a_removed_current_folder_is_an_error(automtl, tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    ended = automtl("list", "ops")
+    assert (ended.code, ended.err) == (
+        66,
+        "error: the current folder was removed\n  fix: change to another folder: cd\n",
+    )

@@ -172,7 +172,9 @@ with Processes(ProcessesSettings(), 2).executor() as executor:
 """
     specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-P", "-c", program], stdin=pipe, stdout=pipe, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program], stdin=pipe, stdout=pipe, text=True
+    ) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
         parent.stdin.write(pickle.dumps(specs).hex())

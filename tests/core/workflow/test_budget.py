@@ -2,7 +2,6 @@
 
 import pytest
 
-from automtl_core.errors import UsageError
 from automtl_core.run_dir.facts import Result
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
