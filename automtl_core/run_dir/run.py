@@ -53,6 +53,7 @@ from automtl_core.errors import (
     RunExistsError,
     StorageError,
     UsageError,
+    one_line,
 )
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
@@ -152,7 +153,9 @@ class Run:
                 raise
             except BaseException as error:
                 log.exception("stopped")
-                self._write_end(Status("stopped", repr(error)))
+                interrupted = isinstance(error, KeyboardInterrupt)
+                why = "interrupted by a signal, such as Ctrl-C" if interrupted else one_line(error)
+                self._write_end(Status("stopped", why))
                 raise
 
     def _write_end(self, status: Status) -> None:
