@@ -17,12 +17,12 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.duration import seconds_of
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
-from automtl_core.workflow.budget import seconds_of
 from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.ensemble import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome

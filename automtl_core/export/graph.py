@@ -25,6 +25,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import PluginError, UsageError
+from automtl_core.libraries import library, own_cache
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
 from automtl_core.training.batches import take
@@ -134,6 +135,8 @@ def program(
             return torch.export.export(
                 Serving(network, schema, scaling).eval(), arguments, dynamic_shapes=shapes
             )
+        except (MemoryError, OSError):  # of the machine
+            raise
         except Exception as error:  # torch has no common class for tracing errors
             raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
 
@@ -168,9 +171,7 @@ def check_onnx() -> None:
 
 def run_onnx(path: Path, schema: Schema, values: Sequence[Tensor]) -> np.ndarray:
     """Return the predictions of the graph in a file, [B, T]."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path))
+    session = library("onnxruntime").InferenceSession(str(path))
     named = dict(zip(input_names(schema), (each.numpy() for each in values), strict=True))
     taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
     (logits,) = session.run(None, {name: value for name, value in named.items() if name in taken})
@@ -185,7 +186,7 @@ def _quiet() -> Iterator[None]:
     for each in loggers:
         each.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with own_cache(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

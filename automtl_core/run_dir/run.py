@@ -52,12 +52,14 @@ from automtl_core.errors import (
     RunExistsError,
     StorageError,
     UsageError,
+    one_line,
 )
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.differences import differences
 from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
@@ -120,10 +122,7 @@ class Run:
             ArtifactError: it contains a link.
 
         """
-        if not (path / "config.yaml").is_file():
-            raise InputMissingError(
-                f"{path}: not a run directory", "give the folder of a run, such as runs/NAME"
-            )
+        check_run(path)
         no_links(path)
         return cls(path)
 
@@ -153,7 +152,9 @@ class Run:
                 raise
             except BaseException as error:
                 log.exception("stopped")
-                self._write_end(Status("stopped", repr(error)))
+                interrupted = isinstance(error, KeyboardInterrupt)
+                why = "interrupted by a signal, such as Ctrl-C" if interrupted else one_line(error)
+                self._write_end(Status("stopped", why))
                 raise
 
     def _write_end(self, status: Status) -> None:
@@ -452,7 +453,7 @@ def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: 
 def resuming(path: Path, processes: int | None = None) -> str:
     """Return the command that resumes a run, with a number of processes; None for that of this job."""
     count = distributed.processes() if processes is None else processes
-    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} -m automtl_cli"
+    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} --no-python automtl"
     return f"{program} search --resume {shlex.quote(str(path))}"
 
 

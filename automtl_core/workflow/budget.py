@@ -9,7 +9,6 @@ time is over, with its best result so far: first the search, then the training. 
 depend on the machine.
 """
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from itertools import islice
 
 from automtl_core import seeds
 from automtl_core.distributed import agreed
-from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem
@@ -38,8 +36,6 @@ LEAST = 20
 """Least number of batches for the search."""
 TRAIN = "train"
 """Phase of the training of the derived network."""
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-_TIME = re.compile(r"(?=.*\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 @dataclass(frozen=True)
@@ -126,28 +122,6 @@ class Clock:
         if not in_time:
             self.ended.setdefault(event.phase, event.epoch)
         return in_time
-
-
-def seconds_of(text: str | float) -> float:
-    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`, or of a number of seconds.
-
-    Raises:
-        UsageError: it is not a duration.
-
-    """
-    if isinstance(text, int | float):
-        if not 0 < text < float("inf"):
-            raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
-        return float(text)
-    match = _TIME.fullmatch(text.strip())
-    if not match:
-        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
-    total = sum(
-        float(number) * unit for number, unit in zip(match.groups(), _UNITS.values(), strict=True) if number
-    )
-    if not total:
-        raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
-    return total
 
 
 def planned(problem: Problem, seconds: float, trains: bool) -> Budget:

@@ -170,7 +170,8 @@ class Supervised:
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-m", "automtl_engines.worker", str(theirs.fileno())],
+                # -P: a module of the current folder, such as a `queue.py`, is not imported.
+                [sys.executable, "-P", "-m", "automtl_engines.worker", str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=_errors(),

@@ -68,6 +68,17 @@ def going_on(spec: TrialSpec, event: Event) -> bool:
     return True
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shadows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start workers in a folder of modules with the names of others, which end a process that imports one."""
+    folder = tmp_path_factory.mktemp("shadows")
+    for name in {*sys.stdlib_module_names, "numpy", "torch", "automtl_core", "automtl_engines"}:
+        (folder / f"{name}.py").write_text("import os; os._exit(9)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
     return sample_trials(tmp_path_factory.mktemp("trials"), 4)
@@ -173,7 +184,9 @@ with Processes(ProcessesSettings(), 2).executor() as executor:
 """
     specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program], stdin=pipe, stdout=pipe, text=True
+    ) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
         parent.stdin.write(pickle.dumps(specs).hex())

@@ -93,7 +93,7 @@ class TimeRange(NamedTuple):
 def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
     """Check that times have the form of other ones, and can be in the same unit.
 
-    TimeRange that count from their own first one, such as days from 0 to 90, may have any ratio to later ones.
+    Times that count from their own first one, such as days from 0 to 90, may have any ratio to later ones.
 
     Raises:
         DataError: they have another form, or are so far apart that they have another unit.

@@ -2,11 +2,10 @@
 
 import pytest
 
-from automtl_core.errors import UsageError
 from automtl_core.run_dir.facts import Result
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
-from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of
+from automtl_core.workflow.budget import ALL, Budget, Clock, planned
 
 from .lines import begin, go_on, make_job, stopped
 
@@ -17,20 +16,6 @@ def clock(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     return lambda seconds: now.__setitem__(0, seconds)
-
-
-def test_times_are_read():
-    assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
-        90,
-        90,
-        1800,
-        5400,
-        5400,
-        125,
-    ]
-    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
-        with pytest.raises(UsageError, match="--time-budget"):
-            seconds_of(wrong)
 
 
 def test_search_and_training_end_when_their_share_is_spent(clock):
