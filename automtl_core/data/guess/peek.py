@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.guess.facts import LIST, Facts, facts_of, related
+from automtl_core.data.guess.facts import LIST, Facts, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.find import listed_files
@@ -98,13 +98,7 @@ def peek(name: str) -> Glimpse:
             total = seen
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
-        facts = [
-            Facts(column, "nested")
-            if column in head.nested
-            else facts_of(db, column, f"c{n}", column in head.lists)
-            for n, column in enumerate(head.names)
-        ]
-        facts = related(db, facts)
+        facts = facts_of(db, head.names, head.lists, head.nested)
     fault = located(paths[0], head.faults[0]) if head.faults else ""
     return Glimpse(
         folder.absolute(),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
-from automtl_core.fields.encode import seconds
+from automtl_core.fields.encode import seconds, whole
 
 SHOWN = 80
 """Number of characters of a row or a value in a message."""
@@ -184,6 +184,8 @@ def _has_odd_lines(block: bytes) -> bool:
 
 def expected(value: str, column: Column) -> str | None:
     """Return the description of an expected value; None if the value is valid. A blank one is required."""
+    if column.kind == "integer":
+        value = whole(value)
     if column.among and value not in column.among:
         return _either(column.among)
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
@@ -323,12 +325,12 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
 def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
     """Return a function that makes the declared blanks of a row empty texts."""
     known = [(place, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
-    blanks = [(place, frozenset(column.blanks)) for place, column in known if column.blanks]
+    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, c in known if c.blanks]
 
     def blank(row: Row) -> Row:
         values = row[2]
-        for place, texts in blanks:
-            if place < len(values) and values[place] in texts:
+        for place, texts, integer in blanks:
+            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
                 values[place] = ""
         return row
 

@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from automtl_core.data.guess.facts import Odd, facts_of, related
+from automtl_core.data.guess.facts import Odd, facts_of
 
 
 @pytest.fixture
@@ -10,9 +10,9 @@ def facts():
 
     def find(*texts):
         with duckdb.connect() as db:
-            db.execute("CREATE TABLE head (c VARCHAR, line BIGINT)")
+            db.execute("CREATE TABLE head (c0 VARCHAR, line BIGINT)")
             db.executemany("INSERT INTO head VALUES (?, ?)", [[text, n] for n, text in enumerate(texts, 2)])
-            return facts_of(db, "price", "c")
+            return facts_of(db, ["price"])[0]
 
     return find
 
@@ -134,5 +134,5 @@ def test_a_label_that_is_never_1_without_another():
     with duckdb.connect() as db:
         db.execute("CREATE TABLE head (line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
         db.executemany("INSERT INTO head VALUES (?, ?, ?, ?)", [list(map(str, row)) for row in rows])
-        known = [facts_of(db, name, f"c{n}") for n, name in enumerate(("click", "buy", "other"))]
-        assert [found.only_where for found in related(db, known)] == [(), ("click",), ()]
+        known = facts_of(db, ["click", "buy", "other"])
+        assert [found.only_where for found in known] == [(), ("click",), ()]
