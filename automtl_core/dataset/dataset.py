@@ -37,6 +37,7 @@ __all__ = [
     "Bag",
     "Bucketed",
     "Column",
+    "Count",
     "Dataset",
     "DatasetSettings",
     "Dense",
@@ -65,6 +66,9 @@ MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""
 KindOf = Callable[[str], type[FieldKind]]
 """Function that returns the kind of field of a name."""
+
+
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,9 @@ class DatasetSettings(Settings):
     split_seed: int = 0
     """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
     use the same rows."""
-    min_count: int = Field(1, ge=1)
-    """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
+    min_count: Count | dict[str, Count] = 1
+    """Minimum number of training rows of a categorical value. Rarer values become unseen ids. A mapping such as
+    {item_id: 2} is about the fields that it names."""
     max_vocabulary: int | None = Field(None, ge=1)
     """Maximum vocabulary size of a categorical field; null for no limit. The most frequent values are kept,
     and the others become unseen ids."""
@@ -166,6 +171,10 @@ class DatasetSettings(Settings):
     row is left out and listed."""
     max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
+
+    def min_count_of(self, field: str) -> int:
+        """Return the minimum number of training rows of a value of a field."""
+        return self.min_count if isinstance(self.min_count, int) else self.min_count.get(field, 1)
 
 
 class Dataset(ABC):

@@ -168,7 +168,7 @@ def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataF
     automtl("data", "init", "visits.parquet")
     chosen = settings("visits.yaml")
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
-    assert (chosen["time"], chosen["dense"]) == ("at", {"page": {}})
+    assert (chosen["time"], chosen["sparse"]) == ("at", {"page": "integer", "referrer": "text"})
     assert chosen["split"] == "time"
     found = automtl("search", "--config", "visits.yaml", *SMALL, "--json").json()
     latest = visits.sort_values("at").tail(ROWS // 10)
@@ -235,13 +235,11 @@ def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> N
 
 
 def test_sizes_fit_the_table(automtl: Automtl, here: Path) -> None:
-    lines = [f"{n if n % 3 else 0},{n % 2}" for n in range(30_000)]
+    lines = [f"{n if n % 3 == 1 else n % 3000},{n % 2}" for n in range(30_000)]
     Path("long.csv").write_text("\n".join(["item_id,click", *lines]))
     automtl("data", "init", "long.csv")
-    assert settings("long.yaml")["min_count"] == 2
-    assert (
-        "min_count: 2  # 100% of the values of item_id are in one row only" in Path("long.yaml").read_text()
-    )
+    assert settings("long.yaml")["min_count"] == {"item_id": 2}
+    assert "min_count: {item_id: 2}  # most of their values are in one row" in Path("long.yaml").read_text()
     assert yaml.safe_load(Path("long.yaml").read_text())["training"] == {"batch_size": 256}
 
 

@@ -8,18 +8,17 @@ import pytest
 
 from automtl_core.data.guess.facts import Facts, Odd, Parts
 from automtl_core.data.guess.guess import (
-    UNDECIDED,
     Guess,
     batch_size,
     blanks,
     faults,
     guess,
-    is_id,
-    long_tailed,
+    min_counts,
     user,
-    words,
 )
+from automtl_core.data.guess.names import is_id, words
 from automtl_core.data.guess.peek import Glimpse
+from automtl_core.data.guess.rules import UNDECIDED
 from automtl_core.errors import UsageError
 
 SEEN = 1000
@@ -97,9 +96,17 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "rating": (facts("rating", values=5), "labels", {"kind": "regression"}),
     "target": (facts("target", "number"), "labels", {"kind": "regression"}),
     "mean rating": (facts("avg_rating", "number"), "dense", {}),
-    "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9), "time", None),
-    "milliseconds": (facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12), "time", None),
-    "calendar": (facts("order_date", low="20230101", high="20231231", mean=2e7), "time", None),
+    "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9, clock="seconds"), "time", None),
+    "milliseconds": (
+        facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12, clock="seconds"),
+        "time",
+        None,
+    ),
+    "calendar": (
+        facts("order_date", low="20230101", high="20231231", mean=2e7, clock="calendar"),
+        "time",
+        None,
+    ),
     "steps": (facts("time"), "time", None),
     "dates": (facts("when", "time"), "time", None),
     "duration": (facts("watch_time"), "dense", {}),
@@ -170,7 +177,7 @@ def test_names_that_differ_in_case_alone() -> None:
 
 
 def test_seconds_without_a_name() -> None:
-    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9)
+    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9, clock="seconds")
     assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "time"]
 
 
@@ -188,9 +195,8 @@ def test_who_the_users_are() -> None:
 
 def test_long_tails() -> None:
     short = facts("a_id", values=2000, single=100)
-    tail = facts("b_id", values=1500, single=900)
-    assert long_tailed(guessed(short, tail, facts("c_id", values=900, single=900))) == guessed(tail)[0]
-    assert long_tailed(guessed(short)) is None
+    tail = facts("b_id", values=1500, single=900, rows=5000)
+    assert min_counts(guessed(short, tail, facts("c_id", values=900, single=900))) == {"b_id": 2}
 
 
 @pytest.mark.parametrize(
