@@ -151,8 +151,8 @@ class DatasetSettings(Settings):
     """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
     use the same rows."""
     min_count: Count | dict[str, Count] = 1
-    """Minimum number of training rows of a categorical value. Rarer values become unseen ids. A mapping such as
-    {item_id: 2} is about the fields that it names."""
+    """Minimum number of training rows of a categorical value. Rarer values become unseen ids. A mapping
+    such as {item_id: 2} is about the fields that it names."""
     max_vocabulary: int | None = Field(None, ge=1)
     """Maximum vocabulary size of a categorical field; null for no limit. The most frequent values are kept,
     and the others become unseen ids."""
@@ -321,8 +321,8 @@ class Dataset(ABC):
         """
         if not labelled:
             return rows
-        known = {one.name: one for one in self.labels if one.name in rows}
-        numbers = {name: _label(rows[name], one) for name, one in known.items()}
+        known = {one.name: one for one in self.labels if one.source in rows}
+        numbers = {name: _label(rows[one.source], one) for name, one in known.items()}
         given = {name: numbers[one.given] for name, one in known.items() if one.given in known}
         return rows.assign(**{n: v.where(given[n] == 1) if n in given else v for n, v in numbers.items()})
 

@@ -38,7 +38,7 @@ from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.time_parts import TimePart
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
-from automtl_datasets.table_settings import ROLES, TableSettings, separator_of
+from automtl_datasets.table_settings import TableSettings, separator_of
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
@@ -154,8 +154,9 @@ class Table(Dataset):
         """
         chosen = self.settings
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
-        read = {*reads_of(self.fields), *(chosen.labels if labelled else ())}
-        idle = {chosen.time, *chosen.labels, *chosen.texts_of_outcomes()} - read
+        labels = {*chosen.label_columns().values()}
+        read = {*reads_of(self.fields), *(labels if labelled else ())}
+        idle = {chosen.time, *labels, *chosen.texts_of_outcomes()} - read
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
@@ -216,9 +217,9 @@ class Table(Dataset):
         remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
         used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
-        for name, label in chosen.labels.items():
-            binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(name))
-            used[name] = NUMBER if label.kind == "regression" else binary
+        for label in self.labels:
+            binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(label.name))
+            used[label.source] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
@@ -260,7 +261,13 @@ class Table(Dataset):
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
         settings |= dict.fromkeys(columns_of(self._lists()), "dataset.history.lists")
-        return settings | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
+        for name, column in chosen.label_columns().items():
+            way = (
+                f" (or set its column: dataset.labels: {{{name!r}: {{column: ...}}}})" if "=" in name else ""
+            )
+            settings[column] = f"dataset.labels{way}"
+        roles = ("sparse", "dense", "multi")
+        return settings | {name: f"dataset.{role}" for role in roles for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
@@ -299,7 +306,8 @@ class Table(Dataset):
     def _outcomes(self, of_rows: bool) -> list[str]:
         """Return the outcomes that are texts of a column, of rows or of files of events."""
         used = [o for h in histories_of(self) if h.of_rows == of_rows and not h.lists for o in h.outcomes]
-        return [outcome for outcome in used if source_of(outcome)[1] is not None]
+        known = self.settings.labels if of_rows else ()
+        return [outcome for outcome in used if source_of(outcome)[1] is not None and outcome not in known]
 
     def _time_of_rows(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
         """Return SQL for the time of a row: a number if rows have histories."""
@@ -325,8 +333,9 @@ class Table(Dataset):
         return f"CASE WHEN {self._raw_label(given)} = 1 THEN {value} END" if given else value
 
     def _raw_label(self, name: str) -> str:
-        positive = ", ".join(map(literal, self.settings.labels[name].positive))
-        return f"CAST({quoted(name)} IN ({positive}) AS INTEGER)" if positive else quoted(name)
+        label = self.settings.declared()[name]
+        column, positive = quoted(label.source), ", ".join(map(literal, label.positive))
+        return f"CAST({column} IN ({positive}) AS INTEGER)" if positive else column
 
     def _time(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
         """Return SQL for the time of a row, in the first format that reads all of some rows."""

@@ -138,7 +138,7 @@ def test_a_field_has_its_own_least_number_of_rows(
     prepared = prepare(given(frame, min_count={"city": 2}), "shop", None, tmp_path)
     assert prepared.vocabulary("city") == ["c0", "c1"]
     assert len(prepared.vocabulary("user")) == 160
-    with pytest.raises(UsageError, match="dataset.min_count names 'cty', .*did you mean 'city'"):
+    with pytest.raises(UsageError, match=r"dataset\.min_count names 'cty', .*did you mean 'city'"):
         prepare(given(frame, min_count={"cty": 2}), "shop", None, tmp_path)
 
 
