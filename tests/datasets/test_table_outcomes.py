@@ -154,7 +154,7 @@ def test_a_column_whose_name_has_an_equals_sign(prepared):
     text = made.to_csv(index=False)
     data = prepared({"rows.csv": text}, **{**SETTINGS, "labels": {"a=b": {"column": "a=b"}}})
     assert sum(part["a=b"]["positives"] for part in data.manifest["labels"].values()) == made["a=b"].sum()
-    with pytest.raises(DataError, match="lacks 'a'$") as error:
+    with pytest.raises(DataError, match=r"lacks 'a'$") as error:
         prepared({"rows.csv": text}, **{**SETTINGS, "labels": ["a=b"]})
     assert "set its column: dataset.labels: {'a=b': {column: ...}}" in error.value.fix
     headless = made.to_csv(index=False, header=False)

@@ -185,9 +185,8 @@ def about(guess: Guess, seen: Glimpse) -> str:
 def _about_label(guess: Guess) -> str:
     facts, positive = guess.facts, guess.setting.get("positive")
     if guess.label:
-        return (
-            f"1 where {_value(facts.name)} holds the text after `=`, 0 where it holds another, else missing"
-        )
+        column, text = map(_value, (facts.name, guess.label.removeprefix(f"{facts.name}=")))
+        return f"1 where {column} holds {text}, 0 where it holds another text, missing where it is blank"
     if facts.bits is None:
         return f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
     known = facts.rows - (facts.odd_bits.rows if facts.odd_bits else 0)
