@@ -127,6 +127,8 @@ class RawFile:
     named_by: Mapping[str, str] = field(default_factory=dict)
     """Column -> the setting with its name, for the remedy if the header lacks the column."""
     separator: str = ","
+    encoding: str = ""
+    """Encoding of rows that are not UTF-8, such as `cp1252`; empty if they are faults."""
     cut_tail: bool = False
     """Whether published copies end in a truncated line, which is then skipped."""
     alone: bool = False

@@ -1,7 +1,7 @@
 """The format of new examples as a run records it, so that scoring does not need the plugin of the dataset."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Self
 
@@ -31,6 +31,8 @@ class RowFormat(Value):
     header: bool
     others: bool
     """As in `RawFile`."""
+    encoding: str = field(default="", kw_only=True)
+    """As in `RawFile`."""
     separators: Mapping[str, str]
     """Ending of a delimited file -> its separator."""
     bags: Mapping[str, str]
@@ -56,6 +58,7 @@ class RowFormat(Value):
             labelled=dataset.new_file("rows.csv", labelled=True).columns,
             header=file.header,
             others=file.others,
+            encoding=file.encoding,
             separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
@@ -116,7 +119,7 @@ class RecordedDataset(Dataset):
         one = self.recorded
         columns = one.labelled if labelled else one.columns
         separator = one.separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
-        return RawFile(path, columns, one.header, one.others, separator=separator)
+        return RawFile(path, columns, one.header, one.others, separator=separator, encoding=one.encoding)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""

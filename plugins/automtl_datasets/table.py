@@ -172,6 +172,7 @@ class Table(Dataset):
             others=not chosen.columns,
             named_by=self._settings_of_columns(),
             separator=chosen.separator or separator_of(pattern),
+            encoding=chosen.encoding or "",
         )
 
     def _lists(self) -> tuple[History, ...]:
@@ -205,6 +206,7 @@ class Table(Dataset):
             others=True,
             named_by=named_by,
             separator=chosen.separator or separator_of(pattern),
+            encoding=chosen.encoding or "",
         )
 
     def _columns(self) -> dict[str, Column]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
@@ -56,6 +56,19 @@ def _as_file(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
+
+
+def _encoding(value: str) -> str:
+    """Check that an encoding extends ASCII."""
+    try:
+        fits = "a,\n".encode(value) == b"a,\n"
+    except (LookupError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise PydanticCustomError(
+            "encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030"
+        )
+    return value
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -156,6 +169,9 @@ class TableSettings(DatasetSettings):
     """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """Encoding of rows that are not UTF-8, such as cp1252, that of Western Europe in Windows. null: such rows
+    are faults. UTF-16 with a byte order mark is read without this setting."""
     blanks: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(

@@ -43,6 +43,8 @@ def settings(seen: Glimpse, labels: Labels) -> dict[str, Any]:
     dataset: dict[str, Any] = {"name": "table", "files": seen.pattern}
     if not seen.parquet:
         dataset["separator"] = seen.separator
+    if seen.encoding:
+        dataset["encoding"] = seen.encoding
     if not seen.header:
         dataset["columns"] = [facts.name for facts in seen.columns]
     if texts := blanks(guesses):

@@ -130,6 +130,8 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     ]
     if not seen.parquet and seen.separator != ",":
         lines.append(f"  separator: {_yaml(seen.separator)}")
+    if seen.encoding:
+        lines.append(f"  encoding: {seen.encoding}  # of rows that are not UTF-8; or such as cp1251, gb18030")
     if texts := blanks(guesses):
         lines.append(f"  blanks: {_yaml(texts)}  # texts that are blanks, in all columns")
     if not seen.header:

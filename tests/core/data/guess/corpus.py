@@ -64,6 +64,7 @@ class File:
     """Column -> line and value of the first value that does not fit."""
     faulty: int = 0
     """Number of faulty rows."""
+    encoding: str = ""
     rows: int = ROWS
     """Number of rows, without faulty ones."""
     name: str = "a.csv"
@@ -114,14 +115,34 @@ CRLF = text(BASE, end="\r\n")
 FILES: dict[str, File] = {
     "plain": plain(content=text(BASE)),
     "byte order mark": plain(content=text(BASE).encode("utf-8-sig")),
-    "UTF-16": File(text(BASE).encode("utf-16"), error="holds UTF-16", fix="iconv -f UTF-16 -t UTF-8"),
+    "UTF-16": plain(content=text(BASE).encode("utf-16")),
+    "big-endian UTF-16": plain(content=b"\xfe\xff" + text(BASE).encode("utf-16-be")),
+    "UTF-32": File(text(BASE).encode("utf-32"), error="holds UTF-32", fix="iconv -f UTF-32 -t UTF-8"),
+    "damaged UTF-16": File(
+        text(BASE).encode("utf-16") + b"\x00\xdc\x00\xdc", error="damaged UTF-16", fix="new copy"
+    ),
     "UTF-16 without a mark": File(
         text(BASE).encode("utf-16-le"), error="like UTF-16", fix="convert it to UTF-8"
     ),
     "Latin-1": File(
-        more(city=lambda n: "Köln").encode("latin-1"),
-        error=":2: not UTF-8",
-        fix="iconv -f ISO-8859-1 -t UTF-8",
+        more(city=lambda n: f"Köln {n % 3}").encode("latin-1"),
+        {**AS_BASE, "city": ("sparse", "text")},
+        encoding="cp1252",
+    ),
+    "Latin-1 in one row": File(
+        more(city=but(50, "K\xf6ln", lambda n: f"Ulm {n % 3}")).encode("latin-1"),
+        {**AS_BASE, "city": ("sparse", "text")},
+        encoding="cp1252",
+    ),
+    "UTF-8 but for one row": File(
+        more(city=lambda n: f"Köln {n % 3}").encode().replace("Köln".encode(), b"K\xf6ln", 1),
+        {**AS_BASE, "city": ("sparse", "text")},
+        faulty=1,
+        rows=ROWS - 1,
+    ),
+    "image": File(b"\x89PNG\r\n\x1a\n" + bytes(range(256)), error="holds an image", fix="a table as CSV"),
+    "unknown binary data": File(
+        b"\x7fELF\x02\x01\x01\xb7\n" * 9, error="binary data, not text", fix="a table as CSV"
     ),
     "quotes": File(more(city=lambda n: f'"a, ""{n % 9}"""'), {**AS_BASE, "city": ("sparse", "text")}),
     "line breaks in quotes": File(

@@ -34,7 +34,7 @@ def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
     seen = peek(str(path))
     found = guess(seen)
     assert {each.facts.name: _role(each, file) for each in found} == dict(file.guessed)
-    assert (seen.seen, seen.faulty) == (file.rows, file.faulty)
+    assert (seen.seen, seen.faulty, seen.encoding) == (file.rows, file.faulty, file.encoding)
     assert tuple(blanks(found)) == tuple(sorted(file.blanks))
     odd = {each.facts.name: faults(each) for each in found}
     assert {name: (one.line, one.value) for name, one in odd.items() if one} == dict(file.odd)
