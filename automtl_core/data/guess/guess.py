@@ -191,11 +191,12 @@ def split(guesses: Sequence[Guess]) -> str | None:
 
 
 def doubts(guesses: Sequence[Guess]) -> dict[str, list[str]]:
-    """Return the columns whose role may be wrong, by role and reason: `dense: integers without ...`."""
+    """Return the columns whose role may be wrong, by a sentence on the role, its reason and the remedy."""
     found: dict[str, list[str]] = {}
     for each in guesses:
         if each.doubt:
-            found.setdefault(f"{each.role}: {each.doubt}", []).append(each.name)
+            sentence = f"taken as {each.role}, since these are {each.doubt}"
+            found.setdefault(sentence, []).append(each.name)
     return found
 
 

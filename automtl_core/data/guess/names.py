@@ -21,7 +21,20 @@ NOUNS: Mapping[Meaning, tuple[str, ...]] = {
         *("item", "product", "article", "goods", "offer", "coupon", "deal", "ad", "advert", "banner"),
         *("campaign", "creative", "category", "cat", "brand", "manufacturer", "vendor", "seller", "shop"),
         *("store", "merchant", "supplier", "department", "commodity", "video", "movie", "film", "anime"),
-        *("song", "track", "artist", "album", "book", "author", "publisher", "game", "app", "news", "post"),
+        *(
+            "song",
+            "track",
+            "music",
+            "artist",
+            "album",
+            "book",
+            "author",
+            "publisher",
+            "game",
+            "app",
+            "news",
+            "post",
+        ),
         *("topic", "tag", "genre", "page", "site", "channel", "query", "device", "os", "browser", "model"),
         *("type", "class", "group", "segment", "cluster", "city", "region", "country", "state", "district"),
         *("hotel", "venue", "place", "location", "restaurant", "course", "school", "company", "job"),
@@ -111,5 +124,7 @@ def _stem(name: str) -> tuple[str, bool]:
     counts = set(before).intersection(STATISTICS)
     if last in IDS and not counts and (before or last not in ("no", "number")):
         return (before or [""])[-1], True
+    if last in NOUNS["user"]:
+        return last, False
     ending = next((end for end in JOINED if last.endswith(end) and last != end and last not in NO_IDS), "")
     return last.removesuffix(ending), bool(ending)

@@ -24,7 +24,7 @@ from automtl_core.data.raw.records import Fault, Layout, Record, layout, located
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, did_you_mean
 
 ROWS = 100_000
 """Largest number of rows to read."""
@@ -97,6 +97,8 @@ def peek(name: str) -> Glimpse:
         seen = count(db, "head")
         if not seen:
             raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
+        for path in paths[1:] if head.header else ():
+            _check_columns(db, path, paths[0], head)
         if parquet:
             total = _parquet_rows(db, paths)
         elif head.whole and len(paths) == 1:
@@ -152,6 +154,29 @@ def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence
             yield [*record.fields, str(record.line)]
         else:
             faults.append(record.fault)
+
+
+def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head: _Head) -> None:
+    """Check that a file has the columns of the first one.
+
+    Raises:
+        DataError: it lacks some.
+
+    """
+    if path.suffix == ".parquet":
+        with intact(path):
+            scan = f"DESCRIBE SELECT * FROM read_parquet({literal(one_file(path))})"
+            names = [name for name, *_ in db.execute(scan).fetchall()]
+    else:
+        with opened(path) as stream:
+            row = next(rows(Lines(stream, head.encoding), head.separator), None)
+        names = row[2] if row else []
+    if lacking := [name for name in head.names if name not in names]:
+        near = did_you_mean(lacking[0], names)
+        raise DataError(
+            f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has",
+            "give files with equal columns, or a pattern that such files alone match",
+        )
 
 
 def _encoding(path: Path) -> str:

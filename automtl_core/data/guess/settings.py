@@ -19,6 +19,8 @@ from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.errors import UsageError, listing, printable
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
+SHOWN = 8
+"""Largest number of columns in a sentence."""
 ROLES = ("labels", "sparse", "dense", "multi")
 
 
@@ -80,8 +82,14 @@ def remarks(seen: Glimpse, labels: Labels, other_settings: Mapping[str, Any]) ->
             guesses, other_settings.get("validation_fraction"), other_settings.get("test_fraction")
         )
     named = {name for role in ROLES for name in _names(other_settings.get(role))}
-    for reason, columns in doubts([each for each in guesses if each.name not in named]).items():
-        yield f"{printable(listing(columns))} taken as {reason}"
+    yield from uncertain([each for each in guesses if each.name not in named])
+
+
+def uncertain(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Yield a sentence on each kind of columns whose role may be wrong."""
+    for sentence, columns in doubts(guesses).items():
+        more = f" and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
+        yield f"{listing(columns[:SHOWN])}{more}: {sentence}"
 
 
 def split_by_time(

@@ -17,6 +17,7 @@ from automtl_core.data.raw.delimited import (
     BAD_BYTES,
     BLOCK,
     LINE_LIMIT,
+    NOT_UTF8,
     Lines,
     Row,
     blocks,
@@ -34,6 +35,10 @@ SHOWN = 80
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8 FILE > NEW"
+NOT_CONVERTED = (
+    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or "
+    f"{CONVERT.format('ISO-8859-1')}"
+)
 TABLES = "give a table as CSV, TSV or Parquet"
 _FORMATS = {
     b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
@@ -301,6 +306,8 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
 
 def _header_fix(first: Row, file: RawFile) -> str:
     """Return the remedy for a header: correct it, or the settings that name columns."""
+    if first[3] is not None and first[3].reason == NOT_UTF8:
+        return NOT_CONVERTED
     columns = on_one_line(file.separator.join(file.columns))
     header = f"let the first line {'name' if file.others else 'be'} {columns}"
     if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:

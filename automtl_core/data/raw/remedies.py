@@ -6,11 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from automtl_core.data.raw.delimited import NOT_UTF8
-from automtl_core.data.raw.records import CONVERT, Fault, Record, located
+from automtl_core.data.raw.records import NOT_CONVERTED, Fault, Record, located
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
-ENCODING = "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one"
 SKIP = (
     "leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
     "`automtl data validate` lists all of them"
@@ -52,7 +51,7 @@ def _kind(fault: Fault) -> tuple[str | None, str]:
 
 def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     if fault.reason.endswith(NOT_UTF8):
-        return f"{ENCODING}, or {CONVERT.format('ISO-8859-1')}; or {SKIP}"
+        return f"{NOT_CONVERTED}; or {SKIP}"
     if not many:
         return REPAIR
     if fault.column is None:

@@ -16,7 +16,6 @@ from automtl_core.data.guess.guess import (
     as_label,
     batch_size,
     blanks,
-    doubts,
     faults,
     guess,
     min_counts,
@@ -26,7 +25,7 @@ from automtl_core.data.guess.guess import (
 )
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.data.guess.rules import Role
-from automtl_core.data.guess.settings import split_by_time
+from automtl_core.data.guess.settings import split_by_time, uncertain
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
@@ -92,7 +91,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*([split_by_time(guesses)] if split(guesses) else ()), *_doubts(guesses)],
+        "remarks": [*([split_by_time(guesses)] if split(guesses) else ()), *uncertain(guesses)],
         "may_be_labels": [each.facts.name for each in guesses if each.candidate],
         "next": commands,
     }
@@ -255,12 +254,6 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
-
-
-def _doubts(guesses: Sequence[Guess]) -> Iterator[str]:
-    """Yield a sentence for each reason to doubt the roles of some columns."""
-    for reason, columns in doubts(guesses).items():
-        yield f"{on_one_line(listing(columns))} taken as {reason}"
 
 
 def _parts_of(time: Guess) -> Iterator[str]:

@@ -33,7 +33,8 @@ def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
     file = FILES[case]
     seen = peek(str(path))
     found = guess(seen)
-    assert {each.facts.name: _role(each, file) for each in found} == dict(file.guessed)
+    assert {each.name: _role(each, file) for each in found} == dict(file.guessed)
+    assert not file.doubted or tuple(each.name for each in found if each.doubt) == file.doubted
     assert (seen.seen, seen.faulty, seen.encoding) == (file.rows, file.faulty, file.encoding)
     assert tuple(blanks(found)) == tuple(sorted(file.blanks))
     odd = {each.facts.name: faults(each) for each in found}
@@ -49,5 +50,5 @@ def _role(each: Guess, file: File) -> object:
     if each.role == "unused":
         assert each.reason
         return None
-    expected = file.guessed.get(each.facts.name)
+    expected = file.guessed.get(each.name)
     return (each.role, each.setting) if isinstance(expected, tuple) else each.role
