@@ -9,6 +9,7 @@ import difflib
 import pickle
 import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 class AutoMTLError(Exception):
@@ -184,6 +185,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def near_file(path: Path) -> str:
+    """Return `did_you_mean` for a file that does not exist, among those of its folder."""
+    try:
+        names = [each.name for each in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    return did_you_mean(path.name, names)
 
 
 def listing(names: Iterable[str]) -> str:

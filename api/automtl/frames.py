@@ -11,7 +11,7 @@ import pandas as pd
 
 from automtl.arguments import Labels, label_names
 from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.settings import apart, settings, undecided
+from automtl_core.data.guess.settings import apart, remarks, settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
@@ -73,6 +73,8 @@ def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer
     layer, given = settings(seen, labels), user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
     layer["dataset"] = apart(layer["dataset"], of_dataset)
+    for remark in remarks(seen, labels, of_dataset):
+        warnings.warn(remark, UserWarning, stacklevel=5)
     if names := undecided(seen, labels, of_dataset):
         warnings.warn(
             f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "

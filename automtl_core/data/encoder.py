@@ -151,7 +151,7 @@ class Encoder:
         folder: Path,
         vectors: bool = True,
         unread: Collection[str] = (),
-        as_texts: Collection[str] = (),
+        as_texts: Collection[str] | None = None,
     ) -> None:
         """Write the encoder to a folder; existing files of fields are not overwritten.
 
@@ -161,8 +161,8 @@ class Encoder:
             folder: The folder.
             vectors: Whether pretrained vectors are written too; an exported graph contains them.
             unread: Columns that the network does not read, for the encoder of an export, which fills them.
-            as_texts: Columns whose floats are texts such as "1.0", for the encoder of an export; in others
-                an integral float is an integer.
+            as_texts: Columns that are taken as they are, for the encoder of an export; in others "1.0" is
+                the integer 1. None: texts are taken as they are in all columns.
 
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ class Encoder:
         content: dict[str, Any] = {"schema": self.schema.to_json(), "fields": fields}
         if unread:
             content["unread"] = list(unread)
-        if as_texts:
+        if as_texts is not None:
             content["as_texts"] = list(as_texts)
         write_signed(folder / FILE, FORMAT, content)
 

@@ -35,7 +35,7 @@ def label_of(name: str, labels: Mapping[str, Label]) -> str:
 
 def _plain_label(label: Label) -> str:
     positive = ", ".join(map(literal, label.positive))
-    return f"CAST({quoted(label.name)} IN ({positive}) AS INTEGER)" if positive else quoted(label.name)
+    return f"CAST({quoted(label.source)} IN ({positive}) AS INTEGER)" if positive else quoted(label.source)
 
 
 def outcome_of(name: str) -> str:
@@ -61,7 +61,7 @@ def events_of_file(
 
     """
     declared = dataset.event_file("", history).columns
-    labels = {one.name: one for one in dataset.labels if history.of_rows and one.name in declared}
+    labels = {one.name: one for one in dataset.labels if history.of_rows and one.source in declared}
     _check_texts(db, labels.values(), table)
     made = {name: label_of(name, labels) for name in labels}
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
@@ -81,7 +81,7 @@ def _check_texts(db: duckdb.DuckDBPyConnection, labels: Iterable[Label], table: 
 
     """
     for label in labels:
-        name, positive = quoted(label.name), ", ".join(map(literal, label.positive))
+        name, positive = quoted(label.source), ", ".join(map(literal, label.positive))
         if not positive:
             continue
         bits = f"bool_and({name} IN ('0', '1', '0.0', '1.0')) AND NOT bool_or({name} IN ({positive}))"

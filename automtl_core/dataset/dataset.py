@@ -38,6 +38,7 @@ __all__ = [
     "Bag",
     "Bucketed",
     "Column",
+    "Count",
     "Dataset",
     "DatasetSettings",
     "Dense",
@@ -68,6 +69,9 @@ MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""
 KindOf = Callable[[str], type[FieldKind]]
 """Function that returns the kind of field of a name."""
+
+
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ class RawFile:
     named_by: Mapping[str, str] = field(default_factory=dict)
     """Column -> the setting with its name, for the remedy if the header lacks the column."""
     separator: str = ","
+    encoding: str = ""
+    """Encoding of rows that are not UTF-8, such as `cp1252`; empty if they are faults."""
     cut_tail: bool = False
     """Whether published copies end in a truncated line, which is then skipped."""
     alone: bool = False
@@ -151,8 +157,9 @@ class DatasetSettings(Settings):
     split_seed: int = 0
     """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
     use the same rows."""
-    min_count: int = Field(1, ge=1)
-    """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
+    min_count: Count | dict[str, Count] = 1
+    """Minimum number of training rows of a categorical value. Rarer values become unseen ids. A mapping
+    such as {item_id: 2} is about the fields that it names."""
     max_vocabulary: int | None = Field(None, ge=1)
     """Maximum vocabulary size of a categorical field; null for no limit. The most frequent values are kept,
     and the others become unseen ids."""
@@ -171,6 +178,10 @@ class DatasetSettings(Settings):
     row is left out and listed."""
     max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
+
+    def min_count_of(self, field: str) -> int:
+        """Return the minimum number of training rows of a value of a field."""
+        return self.min_count if isinstance(self.min_count, int) else self.min_count.get(field, 1)
 
 
 class Dataset(ABC):
@@ -325,8 +336,10 @@ class Dataset(ABC):
         given = [labels[name].given for name in history.outcomes if name in labels]
         for name in (*history.outcomes, *filter(None, given)):
             column, text = source_of(name)
-            texts = text is not None or (name in labels and labels[name].positive)
-            columns.setdefault(column, TEXT if texts else FLAG)
+            if name in labels:
+                columns.setdefault(labels[name].source, TEXT if labels[name].positive else FLAG)
+            else:
+                columns.setdefault(column, FLAG if text is None else TEXT)
         return RawFile(path, columns, others=True)
 
     def raw_rows(
@@ -358,8 +371,8 @@ class Dataset(ABC):
         """
         if not labelled:
             return rows
-        known = {one.name: one for one in self.labels if one.name in rows}
-        numbers = {name: _label(rows[name], one) for name, one in known.items()}
+        known = {one.name: one for one in self.labels if one.source in rows}
+        numbers = {name: _label(rows[one.source], one) for name, one in known.items()}
         given = {name: numbers[one.given] for name, one in known.items() if one.given in known}
         return rows.assign(**{n: v.where(given[n] == 1) if n in given else v for n, v in numbers.items()})
 

@@ -33,6 +33,13 @@ class Label(Value):
     """For generated data: column of `rows` with the true probability of the label."""
     positive: tuple[str, ...] = ()
     """Texts in files that mean 1, where others mean 0; none if files hold numbers."""
+    column: str = ""
+    """Column in files, if it has another name."""
+
+    @property
+    def source(self) -> str:
+        """The column in files."""
+        return self.column or self.name
 
 
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:

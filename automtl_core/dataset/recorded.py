@@ -50,6 +50,8 @@ class RowFormat(Value):
     header: bool
     others: bool
     """As in `RawFile`."""
+    encoding: str = field(default="", kw_only=True)
+    """As in `RawFile`."""
     separators: Mapping[str, str]
     """Ending of a delimited file -> its separator."""
     bags: Mapping[str, str]
@@ -75,6 +77,7 @@ class RowFormat(Value):
             labelled=dataset.new_file("rows.csv", labelled=True).columns,
             header=file.header,
             others=file.others,
+            encoding=file.encoding,
             separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
@@ -132,14 +135,16 @@ class RecordedDataset(Dataset):
         """Return the recorded format."""
         one = self.recorded
         columns = one.labelled if labelled else one.columns
-        return RawFile(path, columns, one.header, one.others, separator=_separator(one.separators, path))
+        separator = _separator(one.separators, path)
+        return RawFile(path, columns, one.header, one.others, separator=separator, encoding=one.encoding)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the recorded format of events."""
         one = self.recorded.events.get(history.name)
         if one is None:
             return super().event_file(path, history)
-        return RawFile(path, one.columns, one.header, one.others, separator=_separator(one.separators, path))
+        separator, encoding = _separator(one.separators, path), self.recorded.encoding
+        return RawFile(path, one.columns, one.header, one.others, separator=separator, encoding=encoding)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""

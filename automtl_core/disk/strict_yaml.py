@@ -13,7 +13,7 @@ from yaml.constructor import SafeConstructor
 
 from automtl_core.denormals import exact
 from automtl_core.disk.plain_file import read_plain
-from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.errors import InputMissingError, UsageError, near_file
 
 SIZE_LIMIT = 1 << 20
 """Largest size of a configuration file in bytes."""
@@ -166,7 +166,7 @@ def _text(path: Path) -> str:
     try:
         content = read_plain(path, SIZE_LIMIT + 1, partly=True)
     except (OSError, ValueError) as error:  # ValueError: the path holds the character 0
-        reason = getattr(error, "strerror", None) or error
+        reason = f"{getattr(error, 'strerror', None) or error}{near_file(path)}"
         raise InputMissingError(f"{path}: cannot be read: {reason}", "give a configuration file") from None
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path}: longer than {SIZE_LIMIT} bytes", "give a configuration file")

@@ -129,10 +129,13 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
 
-def _as_texts(run: Run) -> Sequence[str]:
-    """Return the columns that `predict` reads as any text, in which "1.0" and "1" are different values."""
+def _as_texts(run: Run) -> Sequence[str] | None:
+    """Return the columns that `predict` reads as any text, in which "1.0" and "1" are different values.
+
+    None if it is not recorded.
+    """
     if not run.has(NewRows):
-        return ()
+        return None
     return [name for name, column in run.read(NewRows).recorded.columns.items() if column.kind == "text"]
 
 

@@ -36,6 +36,8 @@ TIME = (
     r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?"
 )
 """Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
+WHOLE = r"(0|-?[1-9][0-9]*)\.0+"
+"""Pattern of an integer as data frames write it where others are missing."""
 BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of missing values; those of pandas by name."""
 
@@ -139,29 +141,38 @@ def read_encoder(value: Mapping[str, Any], path: Path, kinds: Kinds) -> FieldEnc
     return kinds[kind].from_json(settings, path, kinds)
 
 
-def encode(name: str, encoder: FieldEncoder, columns: Any, as_texts: Sequence[str] = ()) -> Any:
+def encode(name: str, encoder: FieldEncoder, columns: Any, as_texts: Sequence[str] | None = None) -> Any:
     """Return the ids or numbers of a field from columns by name; raises `WrongValueError` with the column.
 
-    Floats in the columns `as_texts` are not converted to integers.
+    Columns `as_texts` are taken as they are, and in others texts such as "9.0" are integers; if it is None,
+    floats alone are converted to integers.
     """
     column, taken = name, []
     try:
         for column, how in encoder.reads(name).items():
-            exact = how == "texts" and column in as_texts
-            taken.append(texts(columns[column], exact) if exact else READ[how](columns[column]))
+            exact = None if as_texts is None else column in as_texts
+            taken.append(texts(columns[column], exact) if how == "texts" else READ[how](columns[column]))
         return encoder.encode(*taken)
     except WrongValueError as wrong:
         wrong.column = column
         raise
 
 
-def texts(values: Values, exact: bool = False) -> list[str]:
-    """Return values as text, [B]: see `text`; integral numbers have no decimal point, unless `exact`."""
+def texts(values: Values, exact: bool | None = None) -> list[str]:
+    """Return values as text, [B]: see `text`.
+
+    Integral numbers have no decimal point, unless `exact`; texts of numbers neither, if it is False.
+    """
     if getattr(values, "dtype", None) == np.float32:
         plain = list(np.asarray(values))  # `tolist` would print them in double precision
     else:
         plain = values.tolist() if hasattr(values, "tolist") else values
-    found = [value if type(value) is str else text(value if exact else whole(value)) for value in plain]
+    found = [
+        value
+        if type(value) is str and (exact is not False or not value.endswith("0"))
+        else text(value if exact else whole(value))
+        for value in plain
+    ]
     if None in found:
         row = found.index(None)
         raise WrongValueError(row, plain[row], "is not one value", "give one text or integer for each row")
@@ -212,7 +223,7 @@ def event_lists(
     history: Mapping[str, Any],
     encoders: "Mapping[str, FieldEncoder]",
     columns: Any,
-    as_texts: Sequence[str] = (),
+    as_texts: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the events of B examples, one after the other, the earliest first.
 
@@ -245,7 +256,7 @@ def event_lists(
     }
     raw: dict[str, tuple[Any, list[str]]] = {}
     for name, column in zip(history["shared"], names[:shared], strict=True):
-        read = partial(texts, exact=name in as_texts)
+        read = partial(texts, exact=None if as_texts is None else name in as_texts)
         of_events = _integers if name in integers else read
         raw[name] = _of_events(column, flat, counts, of_events), read(columns[name])
     pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
@@ -451,7 +462,13 @@ def text(value: Any) -> str | None:
 
 
 def whole(value: Any) -> Any:
-    """Return an integer for an integral float, since integers with gaps become floats in a data frame."""
+    """Return the integer of an integral float, or of a text such as "9.0"; other values are unchanged.
+
+    Integers with gaps become floats in a data frame.
+    """
+    if isinstance(value, str):
+        found = re.fullmatch(WHOLE, value) if value.endswith("0") else None
+        return found[1] if found else value
     if isinstance(value, float | np.floating):
         number = float(value)
         if number.is_integer() and abs(number) < LARGEST_WHOLE:
@@ -514,7 +531,7 @@ class Encoder:
         """
         rows, schema = len(next(iter(columns.values()))), self.content["schema"]
         columns = {**columns, **{name: [None] * rows for name in self.content.get("unread", ())}}
-        as_texts = self.content.get("as_texts", ())
+        as_texts = self.content.get("as_texts")
         found = {name: encode(name, self.fields[name], columns, as_texts) for name in self.fields}
         single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
         dense = [found[f["name"]] for f in schema["dense"]]

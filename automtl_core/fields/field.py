@@ -40,10 +40,11 @@ class Source(Protocol):
 
     rows: int
     """Number of training rows."""
-    min_count: int
-    """Least number of training rows with a value of the vocabulary."""
     max_vocabulary: int | None
     """Largest number of values in a vocabulary; None for no limit."""
+
+    def min_count(self, field: str) -> int:
+        """Return the least number of training rows with a value of the vocabulary of a field."""
 
     def buckets(self, field: str) -> int | None:
         """Return the number of hash buckets of a field; None if its values are not hashed."""

@@ -109,7 +109,7 @@ class Values:
         if self.buckets:  # codes are hashes
             self.table[1:] = np.arange(1, len(self.table))
             return
-        self.kept = np.flatnonzero(counts >= source.min_count)
+        self.kept = np.flatnonzero(counts >= source.min_count(field))
         if source.max_vocabulary is not None and len(self.kept) > source.max_vocabulary:
             most = np.argsort(-counts[self.kept], kind="stable")[: source.max_vocabulary]
             self.kept = np.sort(self.kept[most])

@@ -112,7 +112,9 @@ def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, f
     assert len(set(values)) == len(values), f"{field.name}: a value must not be twice in the vocabulary"
     assert values in (sorted(values), _as_numbers(values)), f"{field.name}: values must be in order"
     seen = _counts(prepared.part("train"), place, field)
-    assert (seen[1:] >= chosen.min_count).all(), f"{field.name}: the vocabulary must be that of train"
+    assert (seen[1:] >= chosen.min_count_of(field.name)).all(), (
+        f"{field.name}: the vocabulary must be that of train"
+    )
 
 
 def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:

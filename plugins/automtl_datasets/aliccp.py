@@ -20,6 +20,7 @@ from automtl_core.dataset.dataset import (
     UNUSED,
     Bag,
     Column,
+    Count,
     Dataset,
     DatasetSettings,
     Dense,
@@ -77,7 +78,7 @@ class AliCCPSettings(DatasetSettings):
 
     validation_fraction: float = Field(0.2, gt=0, lt=0.5)
     """Share of the training rows for validation. The test rows are those of the publisher."""
-    min_count: int = Field(10, ge=1)
+    min_count: Count | dict[str, Count] = 10
     """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
     multi_valued: Literal["bags", "last"] = "bags"
     """Values of a field that occurs several times in a row. bags: all of them. last: the last one, as in the

@@ -41,7 +41,7 @@ from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.time_parts import TimePart
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
-from automtl_datasets.table_settings import ROLES, TableSettings, separator_of
+from automtl_datasets.table_settings import TableSettings, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 POSITIVE = (
@@ -157,8 +157,9 @@ class Table(Dataset):
         """
         chosen = self.settings
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
-        read = {*reads_of(self.fields), *(chosen.labels if labelled else ())}
-        idle = {chosen.time, *chosen.labels, *chosen.texts_of_outcomes()} - read
+        labels = {*chosen.label_columns().values()}
+        read = {*reads_of(self.fields), *(labels if labelled else ())}
+        idle = {chosen.time, *labels, *chosen.texts_of_outcomes()} - read
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
@@ -179,7 +180,9 @@ class Table(Dataset):
         if not history.distinct:
             labels = {name for name in history.outcomes if name in chosen.labels}
             given = {other for name in labels if (other := chosen.labels[name].given)}
-            used = {history.by, chosen.time, *history.shared, *labels, *given, *chosen.texts_of_outcomes()}
+            sources = chosen.label_columns()
+            used = {history.by, chosen.time, *history.shared, *chosen.texts_of_outcomes()}
+            used |= {sources[name] for name in labels | given}
             columns = {name: column for name, column in columns.items() if name in used}
         return replace(self._file(path, columns), named_by={})
 
@@ -192,6 +195,7 @@ class Table(Dataset):
             others=not chosen.columns,
             named_by=self._settings_of_columns(),
             separator=chosen.separator or separator_of(pattern),
+            encoding=chosen.encoding or "",
         )
 
     def _lists(self) -> tuple[History, ...]:
@@ -227,6 +231,7 @@ class Table(Dataset):
             others=True,
             named_by=named_by,
             separator=chosen.separator or separator_of(pattern),
+            encoding=chosen.encoding or "",
         )
 
     def _columns(self) -> dict[str, Column]:
@@ -239,9 +244,9 @@ class Table(Dataset):
         remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
         used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
-        for name, label in chosen.labels.items():
-            binary = TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(name))
-            used[name] = NUMBER if label.kind == "regression" else binary
+        for label in self.labels:
+            binary = TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(label.name))
+            used[label.source] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of_lists(self._lists()).items() if name not in used}
@@ -283,7 +288,13 @@ class Table(Dataset):
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
         settings |= dict.fromkeys(columns_of_lists(self._lists()), "dataset.history.lists")
-        return settings | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
+        for name, column in chosen.label_columns().items():
+            way = (
+                f" (or set its column: dataset.labels: {{{name!r}: {{column: ...}}}})" if "=" in name else ""
+            )
+            settings[column] = f"dataset.labels{way}"
+        roles = ("sparse", "dense", "multi")
+        return settings | {name: f"dataset.{role}" for role in roles for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
@@ -340,7 +351,8 @@ class Table(Dataset):
     def _outcomes(self, of_rows: bool) -> list[str]:
         """Return the outcomes that are texts of a column, of rows or of files of events."""
         used = [o for h in histories_of(self) if h.of_rows == of_rows and not h.lists for o in h.outcomes]
-        return [outcome for outcome in used if source_of(outcome)[1] is not None]
+        known = self.settings.labels if of_rows else ()
+        return [outcome for outcome in used if source_of(outcome)[1] is not None and outcome not in known]
 
     def _all(self) -> str:
         return " UNION ALL BY NAME ".join(

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
 from automtl_core.dataset.fields import before
 from automtl_core.dataset.history import source_of
 from automtl_core.dataset.schema import TaskKind
-from automtl_core.errors import did_you_mean
+from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
@@ -59,11 +59,23 @@ def _as_file(value: object) -> object:
     return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
 
 
+def _encoding(value: str) -> str:
+    """Check that an encoding extends ASCII."""
+    try:
+        fits = "a,\n".encode(value) == b"a,\n"
+    except (LookupError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise PydanticCustomError(
+            "encoding", "name an encoding that extends ASCII, such as cp1252 or gb18030"
+        )
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 NAMES = "a list of names, or a mapping of names to "
 FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
 VECTORS = "a mapping of columns to files"
-ROLES = ("sparse", "dense", "multi", "labels")
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
@@ -93,6 +105,9 @@ class LabelColumn(Settings):
     positive: tuple[Text, ...] = ()
     """Texts that mean 1, such as ["yes"]; all other texts mean 0. Without this setting, labels must be 0 or
     1."""
+    column: str | None = None
+    """Column of the label. null: it has the name of the label. A label such as `action=buy` is the column
+    `action`, and 1 where it holds `buy`; a column whose own name holds `=` is named here."""
     after: str | None = None
     """Label of the action that comes before this one, as a click before a purchase."""
     given: str | None = None
@@ -156,6 +171,9 @@ class TableSettings(DatasetSettings):
     """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """Encoding of rows that are not UTF-8, such as cp1252, that of Western Europe in Windows. null: such rows
+    are faults. UTF-16 with a byte order mark is read without this setting."""
     blanks: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(
@@ -180,7 +198,8 @@ class TableSettings(DatasetSettings):
     labels: Annotated[dict[str, LabelColumn], _by_name({}, LabelColumn), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
-    """Labels: the columns to predict."""
+    """Labels: the columns to predict. `action=buy` is 1 where the column `action` holds `buy`, so that one
+    column of actions gives several labels."""
     user: str | None = None
     """Categorical field of the users, for a split by user, and for metrics by user such as GAUC."""
     time: str | None = None
@@ -237,7 +256,7 @@ class TableSettings(DatasetSettings):
         """Return the columns of rows whose texts tell what was done."""
         if self.history is None or self.history.files or self.history.lists:
             return set()
-        sources = map(source_of, self.history_outcomes())
+        sources = map(source_of, set(self.history_outcomes()) - {*self.labels})
         return {column for column, text in sources if text is not None}
 
     def _history_faults(self) -> Iterator[str]:
@@ -273,7 +292,7 @@ class TableSettings(DatasetSettings):
     def _vector_faults(self) -> Iterator[str]:
         for name, one in self.vectors.items():
             array = one.file.endswith(".npy")
-            if name in self.dense or name in self.multi or name in self.labels:
+            if name in self.dense or name in self.multi or name in self.label_columns().values():
                 yield f"vectors names {name!r}, which is not a column of categories; name one"
             if array and one.ids is None:
                 yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
@@ -282,10 +301,20 @@ class TableSettings(DatasetSettings):
 
     def declared(self) -> dict[str, Label]:
         """Return the labels by name, as a dataset declares them."""
-        return {
-            name: Label(name, one.kind, one.after, one.given, positive=tuple(one.positive))
-            for name, one in self.labels.items()
-        }
+        found = {}
+        for name, one in self.labels.items():
+            column, text = (one.column or name, None)
+            if one.column is None and name not in self.columns:
+                column, text = source_of(name)
+            texts = one.positive if text is None else (text,)
+            found[name] = Label(
+                name, one.kind, one.after, one.given, positive=texts, column=column if column != name else ""
+            )
+        return found
+
+    def label_columns(self) -> dict[str, str]:
+        """Return the column of each label."""
+        return {name: label.source for name, label in self.declared().items()}
 
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:
@@ -309,7 +338,8 @@ class TableSettings(DatasetSettings):
                 yield f"vectors.{name}.ids", one.ids
 
     def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
-        roles = [(role, name) for role in ROLES for name in getattr(self, role)]
+        roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]
+        roles += [("labels", column) for column in self.label_columns().values()]
         roles += [("fields", name) for name in read]  # they may have another role too
         roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
@@ -321,6 +351,10 @@ class TableSettings(DatasetSettings):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
+        names: dict[str, str] = {}
+        for name in self.labels:
+            if (same := names.setdefault(name.lower(), name)) != name:
+                yield f"labels names {name!r} and {same!r}, different only in case; rename one"
         for name, times in Counter(self.columns).items():
             if times > 1:
                 yield f"columns names {name!r} twice; give each column another name"
@@ -329,9 +363,18 @@ class TableSettings(DatasetSettings):
         known = self.declared()
         for name, label in self.labels.items():
             key = f"labels.{name}"
-            if label.positive and label.kind == "regression":
-                yield f"{key}.positive is for binary labels; take it out"
-            if both := [text for text in label.positive if text in self.blanks]:
+            texts, column = known[name].positive, known[name].source
+            if texts and label.kind == "regression":
+                yield f"{key} names texts of a binary label, but its kind is regression; take one out"
+            if label.positive and texts != label.positive:
+                yield f"{key}.positive: the name of the label says {texts[0]!r} already; take it out"
+            reads = {
+                one.kind if not one.positive else "text" for one in known.values() if one.source == column
+            }
+            if len(reads) > 1:
+                kind = listing(reads - {"text"})
+                yield f"{key}: another label reads {column!r} as {kind}; name texts in both"
+            if both := [text for text in texts if text in self.blanks]:
                 yield f"{key}.positive and blanks name {both[0]!r}; take it out of one of them"
             for relation, other in (("after", label.after), ("given", label.given)):
                 if other is not None and (other not in self.labels or other == name):

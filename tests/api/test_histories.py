@@ -171,5 +171,8 @@ def test_a_network_without_history_takes_no_log(tmp_path, monkeypatch):
 def test_inputs_from_histories_that_rows_do_not_have_are_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {"features": {"history": ["matches"]}, "dataset": {"user": "user"}}
-    with pytest.raises(UsageError, match="names inputs from histories, and the rows have none"):
+    split = pytest.warns(
+        UserWarning, match=r"^rows are split by time \(when\): the latest 10% are for the test"
+    )
+    with split, pytest.raises(UsageError, match="names inputs from histories, and the rows have none"):
         automtl.train(log(300), ["click", "buy"], settings=settings, name="mine")

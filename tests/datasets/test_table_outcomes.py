@@ -6,7 +6,7 @@ import pytest
 
 import automtl
 from automtl_core.data.store import PARTS
-from automtl_core.errors import UsageError
+from automtl_core.errors import DataError, UsageError
 from tests.datasets.tables import table
 
 ACTIONS = ("view", "cart", "buy")
@@ -111,3 +111,85 @@ def test_a_new_log_has_texts_too(tmp_path, monkeypatch):
 def test_faulty_outcomes_are_named(outcomes, message):
     with pytest.raises(UsageError, match=message):
         table(**SETTINGS, history={"outcomes": outcomes})
+
+
+LABELS = {**SETTINGS, "labels": ["event=buy", "event=cart"]}
+
+
+def test_texts_of_a_column_are_labels(prepared):
+    made = log()
+    data = prepared({"rows.csv": made.to_csv(index=False)}, **LABELS)
+    told = data.manifest["labels"]
+    for task, action in (("event=buy", "buy"), ("event=cart", "cart")):
+        assert sum(part[task]["rows"] for part in told.values()) == made.event.notna().sum()
+        assert sum(part[task]["positives"] for part in told.values()) == (made.event == action).sum()
+
+
+def test_labels_that_are_texts_are_outcomes_of_earlier_rows(prepared):
+    made = log()
+    files = {"rows.csv": made.to_csv(index=False)}
+    one = prepared(files, **LABELS, history={})
+    other = prepared(
+        files,
+        **{**SETTINGS, "labels": {"event": {"positive": ["buy"]}}},
+        history={"outcomes": LABELS["labels"]},
+    )
+    assert one.schema.histories[0].outcomes == ("event=buy", "event=cart")
+    assert sorted(events(one)) == sorted(events(other))
+
+
+def test_a_text_counts_where_another_label_is_1(prepared):
+    made = log().assign(seen=lambda frame: (frame.event != "view").astype(int))
+    labels = {"seen": {}, "event=buy": {"given": "seen", "after": "seen"}}
+    data = prepared({"rows.csv": made.to_csv(index=False)}, **{**SETTINGS, "labels": labels})
+    rows = sum(part["event=buy"]["rows"] for part in data.manifest["labels"].values())
+    assert rows == made.event.isin(["cart", "buy"]).sum()
+
+
+def test_a_column_whose_name_has_an_equals_sign(prepared):
+    made = (
+        log()
+        .rename(columns={"event": "a=b"})
+        .assign(**{"a=b": lambda frame: (frame["a=b"] == "buy").astype(int)})
+    )
+    text = made.to_csv(index=False)
+    data = prepared({"rows.csv": text}, **{**SETTINGS, "labels": {"a=b": {"column": "a=b"}}})
+    assert sum(part["a=b"]["positives"] for part in data.manifest["labels"].values()) == made["a=b"].sum()
+    with pytest.raises(DataError, match=r"lacks 'a'$") as error:
+        prepared({"rows.csv": text}, **{**SETTINGS, "labels": ["a=b"]})
+    assert "set its column: dataset.labels: {'a=b': {column: ...}}" in error.value.fix
+    headless = made.to_csv(index=False, header=False)
+    data = prepared({"rows.csv": headless}, **{**SETTINGS, "labels": ["a=b"]}, columns=[*made.columns])
+    assert [task.name for task in data.schema.tasks] == ["a=b"]
+
+
+def test_new_rows_have_the_column_of_actions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "dataset": {"sparse": ["user", "item"], "dense": {}},
+        "training": {"epochs": 1, "min_positives": 5},
+    }
+    run = automtl.train(log(), ["event=buy", "event=cart"], settings=settings, name="mine")
+    new = log(200)
+    predicted = run.predict(new.drop(columns="event"))
+    assert [*predicted] == ["event=buy", "event=cart"]
+    new.to_csv("new.csv", index=False)
+    found = run.evaluate(new)
+    assert found.loc["event=buy", "rows"] == new.event.notna().sum()
+    assert found.loc["event=cart", "positives"] == (new.event == "cart").sum()
+    assert run.evaluate(pd.read_csv("new.csv")).equals(found)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"event=buy": {"kind": "regression"}}, "its kind is regression; take one out"),
+        ({"event=buy": {"positive": ["cart"]}}, "the name of the label says 'buy' already; take it out"),
+        ({"event": {}, "event=buy": {}}, "another label reads 'event' as binary; name texts in both"),
+        ({"item=i3": {}}, "labels names 'item', and so does sparse; leave it in one of them"),
+        ({"event=buy": {}, "event=Buy": {}}, "different only in case; rename one"),
+    ],
+)
+def test_faulty_labels_are_named(labels, message):
+    with pytest.raises(UsageError, match=message):
+        table(**{**SETTINGS, "labels": labels})

@@ -110,7 +110,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "positive numbers": (
         {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
-        r"dataset\.labels\.a\.positive is for binary labels",
+        r"dataset\.labels\.a names texts of a binary label",
     ),
     "scaled buckets": (
         {"dense": {"a": {"scaling": "log", "buckets": 3}}},

@@ -1,13 +1,17 @@
 """Facts about a column in the first rows of a table."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import is_date, literal
+from automtl_core.data.raw.sql import is_date, is_number, literal, whole
+from automtl_core.fields.encode import EARLIEST_DATE, LATEST_DATE
 
 FEW = 5
 """Largest number of distinct values that are all in the facts of a column."""
@@ -20,8 +24,12 @@ ODD, LEAST = 0.01, 20
 which one such row is one of few."""
 MOST_ODD = 100
 """Largest number of rows with such values."""
-MOST_BITS = 200
-"""Largest number of binary columns that are compared with each other."""
+CELLS = 2_000_000
+"""Number of values that are counted together."""
+RECENT = 631_152_000, 2_208_988_800
+"""The years 1990 to 2040 in seconds since 1970, in which the times of rows lie."""
+UNITS = 1, 1e3, 1e6, 1e9
+"""Units of a second in which times are written."""
 BLANKS = ("\\n", "nan", "nat", "null", "(null)", "<na>", "#n/a", "n/a", "undefined")
 """Texts in lower case that are blanks in any column."""
 DOUBTFUL = ("na", "none", "nil", "-", "--", "?", ".")
@@ -47,6 +55,9 @@ FORMS = {
 CHANCE = 1e-3
 """Largest probability of an order of two labels that has no cause."""
 
+Clock = Literal["", "date", "calendar", "seconds"]
+"""How a column tells the time: by dates, by numbers such as 20240131, or by seconds, milli-, micro- or
+nanoseconds since 1970 in recent years."""
 Kind = Literal["integer", "number", "time", "text", "list", "nested"]
 """The narrowest type that fits nearly all values of a column; a list holds plain values, any deeper type is
 `nested`."""
@@ -113,6 +124,10 @@ class Facts:
     """Rows with the higher value."""
     odd_bits: Odd | None = None
     """Other values of a binary column."""
+    clock: Clock = ""
+    """How nearly all values tell a time; empty if they tell none."""
+    odd_clock: Odd | None = None
+    """Numbers that are no such time."""
     blank_where: str = ""
     """Binary column that holds its lower value in exactly those rows where this column is blank, if there is
     one."""
@@ -121,157 +136,225 @@ class Facts:
     the fewest such rows first."""
 
 
-def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool = False) -> Facts:
-    """Return the facts about a column of the table `head`.
+def facts_of(
+    db: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    lists: Collection[str] = (),
+    nested: Collection[str] = (),
+) -> list[Facts]:
+    """Return the facts about the columns of the table `head`, in order.
 
     Args:
-        db: Database with the table, which has a column `line`. Texts that are blanks become null in it.
-        name: Name of the column in its file.
-        column: Name of the column in the table.
-        lists: Whether its texts are lists, joined by `LIST`.
+        db: Database with the table, whose columns are c0, c1 and so on, and `line`.
+        names: Names of the columns in their file.
+        lists: Columns whose texts are lists, joined by `LIST`.
+        nested: Columns with other values, which are not read.
 
     """
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "
-        "min(line) AS line, TRY_CAST(value AS BIGINT) AS whole, TRY_CAST(value AS DOUBLE) AS any_number, "
-        "CASE WHEN isfinite(any_number) THEN any_number END AS number, "
-        "CAST(whole AS VARCHAR) IS NOT DISTINCT FROM value AS is_whole, "
-        f"number IS NOT NULL AS is_number, {is_date('value')} AS is_date "
-        f"FROM head WHERE {column} IS NOT NULL GROUP BY {column}"
-    )
-    if lists:
-        return _described(db, Facts(name, "list", parts=_parts(db, {LIST: ".*"}, always=True)))
-    common = _bits(db), _kind(db, (*BLANKS, *DOUBTFUL))
-    texts = BLANKS if common == (None, None) else (*BLANKS, *DOUBTFUL)
-    blanks = db.execute(f"DELETE FROM counted WHERE {_among(texts)} RETURNING value").fetchall()
-    found = Facts(name, blanks=tuple(sorted(text for (text,) in blanks)))
-    if blanks:
+    found = []
+    for name, counted in zip(names, _counted(db, len(names)), strict=True):
+        if name in nested:
+            found.append(Facts(name, "nested"))
+        elif name in lists:
+            found.append(_described(counted, Facts(name, "list", parts=_parts(counted, {LIST: ".*"}, True))))
+        else:
+            found.append(_facts(name, counted))
+    return _related(db, found)
+
+
+Mask = NDArray[np.bool_]
+
+
+class _Values(NamedTuple):
+    """The distinct values of a column, [V] each."""
+
+    value: NDArray[Any]
+    rows: NDArray[np.int64]
+    """Number of rows with the value."""
+    line: NDArray[np.int64]
+    """Line of the first of them."""
+    number: NDArray[np.float64]
+    """The number that the value writes, else NaN."""
+    is_whole: Mask
+    is_date: Mask
+
+    def where(self, mask: Mask) -> "_Values":
+        arrays: Iterator[Any] = (array[mask] for array in self)
+        return _Values(*arrays)
+
+    def count(self, mask: Mask) -> int:
+        """Return the number of rows whose values pass a test."""
+        return int(self.rows[mask].sum())
+
+    def test(self, accepts: Callable[[str], object]) -> Mask:
+        """Return which values pass a test."""
+        return np.fromiter(map(bool, map(accepts, self.value)), bool, len(self.value))
+
+    @property
+    def is_number(self) -> Mask:
+        return ~np.isnan(self.number)
+
+
+def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[_Values]:
+    """Yield the values of each column of `head`, by few queries, since each is planned over all columns."""
+    rows = db.execute("SELECT count(*) FROM head").fetchall()[0][0]
+    block = max(1, CELLS // max(1, rows))
+    for start in range(0, columns, block):
+        some = range(start, min(start + block, columns))
+        listed = ", ".join(f"c{n}" for n in some)
         db.execute(
-            f"UPDATE head SET {column} = NULL WHERE {column} IN (SELECT unnest(?))", [list(found.blanks)]
+            "SELECT place, value, count(*), min(line), "
+            f"CASE WHEN {is_number('value')} THEN CAST(value AS DOUBLE) END, "
+            f"{whole('value')} IS NOT NULL, coalesce({is_date('value')}, false) "
+            f"FROM (SELECT line, unnest([{listed}]) AS value, unnest(range({len(some)})) AS place FROM head) "
+            "WHERE value IS NOT NULL GROUP BY place, value ORDER BY place, value"
         )
-    kind, bits = _kind(db), _bits(db)
+        place, *arrays = db.fetchnumpy().values()
+        ends = np.searchsorted(place, np.arange(len(some) + 1))
+        filled = [np.ma.filled(a, np.nan) if a.dtype == np.float64 else np.asarray(a) for a in arrays]
+        for k in range(len(some)):
+            yield _Values(*(array[ends[k] : ends[k + 1]] for array in filled))
+
+
+def _facts(name: str, counted: _Values) -> Facts:
+    lowered = np.array([value.lower() for value in counted.value], object)
+    doubtful = np.isin(lowered, (*BLANKS, *DOUBTFUL)) if len(lowered) else np.zeros(0, bool)
+    rest = counted.where(~doubtful)
+    if (_bits(rest), _kind(rest)) == (None, None):
+        doubtful &= np.isin(lowered, BLANKS) if len(lowered) else False
+    found = Facts(name, blanks=tuple(sorted(counted.value[doubtful])))
+    counted = counted.where(~doubtful)
+    kind, bits = _kind(counted), _bits(counted)
     if bits is not None:
-        low, high = bits
-        ones = _sum(db, f"value = {literal(high)}")
-        found = replace(found, bits=bits, ones=ones, odd_bits=_odd(db, f"value NOT IN ('{low}', '{high}')"))
+        ones = counted.count(counted.value == bits[1])
+        found = replace(found, bits=bits, ones=ones, odd_bits=_odd(counted, ~counted.test(bits.__contains__)))
     if kind is not None:
-        odd = _odd(db, f"NOT {_TESTS[kind]}")
-        db.execute(f"DELETE FROM counted WHERE NOT {_TESTS[kind]}")
-        form = POINTS if kind == "number" and _has_pointed_thousands(db) else ""
-        return _described(db, replace(found, kind=kind, odd=odd, form=form))
-    mixed = 2 * _sum(db, "is_number") > _sum(db, "true")
-    odd = _odd(db, "NOT is_number") if mixed else None
-    return _described(db, replace(found, odd=odd, form=_form(db), parts=_parts(db, PARTS)))
+        fits = _fits(counted, kind)
+        found = replace(found, kind=kind, odd=_odd(counted, ~fits))
+        counted = counted.where(fits)
+        if kind == "time":
+            return _described(counted, replace(found, clock="date"))
+        form = POINTS if kind == "number" and _has_pointed_thousands(counted) else ""
+        return _described(counted, _timed(counted, replace(found, form=form)))
+    mixed = 2 * counted.count(counted.is_number) > counted.rows.sum()
+    odd = _odd(counted, ~counted.is_number) if mixed else None
+    return _described(counted, replace(found, odd=odd, form=_form(counted), parts=_parts(counted, PARTS)))
 
 
-def related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Facts]:
-    """Return the facts with the relations of binary columns: `blank_where` and `only_where`.
-
-    Args:
-        db: Database with the table `head`, whose columns are c0, c1 and so on.
-        known: Facts of all columns, in order.
-
-    """
-    bits = {n: facts.bits for n, facts in enumerate(known) if facts.bits is not None}
-    completed = list(known)
-    for n in bits:
-        others = [k for k in bits if known[k].rows > known[n].rows]
-        tests = [
-            f"bool_and((c{n} IS NULL) = (c{k} IS NOT DISTINCT FROM {literal(bits[k][0])}))" for k in others
-        ]
-        if tests:
-            same = db.execute(f"SELECT {', '.join(tests)} FROM head").fetchall()[0]
-            names = [known[k].name for k, alike in zip(others, same, strict=True) if alike]
-            completed[n] = replace(completed[n], blank_where=next(iter(names), ""))
-    if not 1 < len(bits) <= MOST_BITS:
+def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Facts]:
+    """Return the facts with the relations of binary columns: `blank_where` and `only_where`."""
+    completed, places = list(known), [n for n, facts in enumerate(known) if facts.bits is not None]
+    if len(places) < 2:
         return completed
-    ones = [f"c{n} IS NOT DISTINCT FROM {literal(high)} AS c{n}" for n, (_, high) in bits.items()]
-    held = db.execute(f"SELECT {', '.join(ones)} FROM head").fetchnumpy()
-    rows = np.stack([np.asarray(held[f"c{n}"], np.float32) for n in bits], axis=1)
-    both, places = rows.T @ rows, list(bits)
+    codes = []
+    for n in places:
+        low, high = map(literal, known[n].bits or ())
+        blank = "".join(f" WHEN {literal(text)} THEN 2" for text in known[n].blanks)
+        codes.append(f"CASE c{n} WHEN {low} THEN 0 WHEN {high} THEN 1{blank} ELSE if(c{n} IS NULL, 2, 3) END")
+    chosen = ", ".join(f"CAST({sql} AS UTINYINT) AS c{n}" for n, sql in zip(places, codes, strict=True))
+    rows = np.stack(
+        [np.asarray(held) for held in db.execute(f"SELECT {chosen} FROM head").fetchnumpy().values()]
+    )
+    low_in: dict[bytes, list[int]] = {}
+    for place, held in zip(places, rows, strict=True):
+        low_in.setdefault((held == 0).tobytes(), []).append(place)
+    ones = (rows == 1).astype(np.float32)
+    both = ones @ ones.T
     count = both.diagonal()
-    for n, place in enumerate(places):
-        by_chance = (count / len(rows)) ** count[n]
-        fit = np.flatnonzero((both[n] == count[n]) & (count > count[n]) & (by_chance < CHANCE))
-        names = [known[places[k]].name for k in fit[np.argsort(count[fit], kind="stable")]]
-        completed[place] = replace(completed[place], only_where=tuple(names))
+    for k, place in enumerate(places):
+        others = low_in.get((rows[k] == 2).tobytes(), ())
+        where = next((known[n].name for n in others if known[n].rows > known[place].rows), "")
+        by_chance = (count / rows.shape[1]) ** count[k]
+        fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < CHANCE))
+        names = [known[places[n]].name for n in fit[np.argsort(count[fit], kind="stable")]]
+        completed[place] = replace(completed[place], blank_where=where, only_where=tuple(names))
     return completed
 
 
-_TESTS: Mapping[Kind, str] = {"integer": "is_whole", "number": "is_number", "time": "is_date"}
-
-
-def _described(db: duckdb.DuckDBPyConnection, facts: Facts) -> Facts:
-    """Return the facts with the figures of the values that `counted` holds."""
-    total, values, single, numbers, example, few, low, high, mean, padded = db.execute(
-        "SELECT sum(n), count(*), count(*) FILTER (n = 1), sum(n) FILTER (is_number), "
-        "first(value ORDER BY n DESC, value), min(value, ?), "
-        "first(value ORDER BY number, value), last(value ORDER BY number, value), sum(n * number) / sum(n), "
-        "sum(n) FILTER (regexp_full_match(value, '[+-]?0[0-9]+')) FROM counted",
-        [FEW],
-    ).fetchall()[0]
-    odd = facts.odd.rows if facts.odd is not None and facts.kind != "text" else 0
-    if not values:
+def _described(counted: _Values, facts: Facts) -> Facts:
+    """Return the facts with the figures of values."""
+    if not len(counted.value):
         return facts
+    odd = facts.odd.rows if facts.odd is not None and facts.kind != "text" else 0
+    numbers = counted.count(counted.is_number)
+    order = np.argsort(counted.number, kind="stable")  # numbers before texts, equal ones by their text
+    first, last = order[0], order[numbers and np.count_nonzero(counted.is_number) - 1]
+    if not numbers:
+        first, last = 0, -1
+    total = counted.rows.sum()
     return replace(
         facts,
         rows=int(total) + odd,
-        values=values,
-        single=single,
-        numbers=int(numbers or 0),
-        example=example,
-        few=tuple(sorted(few)) if values <= FEW else (),
-        low=low,
-        high=high,
-        mean=mean or 0.0,
-        padded=int(padded or 0),
+        values=len(counted.value),
+        single=int(np.count_nonzero(counted.rows == 1)),
+        numbers=numbers,
+        example=counted.value[counted.rows.argmax()],
+        few=tuple(counted.value) if len(counted.value) <= FEW else (),
+        low=counted.value[first],
+        high=counted.value[last],
+        mean=float(np.nansum(counted.number * counted.rows) / total),
+        padded=counted.count(counted.test(re.compile("[+-]?0[0-9]+").fullmatch)),
     )
 
 
-def _kind(db: duckdb.DuckDBPyConnection, without: Sequence[str] = ()) -> Kind | None:
-    """Return the kind that nearly all values of `counted` have, without some texts; None for texts."""
-    kept = f"NOT {_among(without)}"
-    total, whole, numbers, dates = (
-        _sum(db, f"{kept} AND {test}") for test in ("true", "is_whole", "is_number", "is_date")
-    )
+def _timed(counted: _Values, facts: Facts) -> Facts:
+    """Return the facts about numbers with the way in which they tell a time."""
+    number = counted.number
+    ways: list[tuple[Clock, Mask]] = [
+        ("seconds", (number >= RECENT[0] * unit) & (number < RECENT[1] * unit)) for unit in UNITS
+    ]
+    ways.append(("calendar", (number >= EARLIEST_DATE) & (number <= LATEST_DATE)))
+    for clock, fits in ways:
+        if fits.any() and _nearly(counted.count(fits), int(counted.rows.sum())):
+            return replace(facts, clock=clock, odd_clock=_odd(counted, ~fits))
+    return facts
+
+
+def _fits(counted: _Values, kind: Kind) -> Mask:
+    """Return which values are of a kind."""
+    return counted.is_date if kind == "time" else counted.is_whole if kind == "integer" else counted.is_number
+
+
+def _kind(counted: _Values) -> Kind | None:
+    """Return the kind that nearly all values have; None for texts."""
+    total, numbers = int(counted.rows.sum()), counted.count(counted.is_number)
     if not total:
         return None
     if _nearly(numbers, total):
-        return "integer" if whole == numbers else "number"
-    return "time" if _nearly(dates, total) else None
+        return "integer" if counted.count(counted.is_whole) == numbers else "number"
+    return "time" if _nearly(counted.count(counted.is_date), total) else None
 
 
-def _bits(db: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
+def _bits(counted: _Values) -> tuple[str, str] | None:
     """Return the lower and the higher value of a binary column, which nearly all of its rows hold."""
-    kept = f"NOT {_among((*BLANKS, *DOUBTFUL))}"
-    most = db.execute(f"SELECT value, n FROM counted WHERE {kept} ORDER BY n DESC, value LIMIT 2").fetchall()
-    if len(most) < 2 or not _nearly(sum(n for _, n in most), _sum(db, kept)):
+    most = np.argsort(-counted.rows, kind="stable")[:2]
+    if len(most) < 2 or not _nearly(int(counted.rows[most].sum()), int(counted.rows.sum())):
         return None
-    low, high = sorted(value for value, _ in most)
+    low, high = sorted(counted.value[most])
     if (low, high) in PAIRS:
         return low, high
     return next((pair for pair in ((low, high), (high, low)) if tuple(map(str.lower, pair)) in WORDS), None)
 
 
-def _form(db: duckdb.DuckDBPyConnection) -> str:
+def _form(counted: _Values) -> str:
     """Return the first of `FORMS` that all but few of the texts have, where others are numbers."""
-    total = _sum(db, "true")
+    total = int(counted.rows.sum())
     for form, pattern in FORMS.items():
-        matches = f"regexp_full_match(value, {literal(pattern)})"
-        if _sum(db, matches) and _nearly(_sum(db, f"(is_number OR {matches})"), total):
+        matches = counted.test(re.compile(pattern).fullmatch)
+        if matches.any() and _nearly(counted.count(counted.is_number | matches), total):
             return form
     return ""
 
 
-def _has_pointed_thousands(db: duckdb.DuckDBPyConnection) -> bool:
+def _has_pointed_thousands(counted: _Values) -> bool:
     """Return whether numbers such as 950 and 1.250 are whole, since all points stand before three digits.
 
     Fractions of three digits would also have points below 1,000, and zeros before them.
     """
-    pointed = f"regexp_full_match(value, {literal(FORMS[POINTS])})"
-    others = _sum(db, f"NOT {pointed}")
-    short = _sum(db, "regexp_full_match(value, '[+-]?[0-9]{1,3}')")
-    return 0 < others == short and _sum(db, pointed) >= LEAST
+    pointed = counted.test(re.compile(FORMS[POINTS]).fullmatch)
+    short = counted.test(re.compile("[+-]?[0-9]{1,3}").fullmatch)
+    others = counted.count(~pointed)
+    return 0 < others == counted.count(short) and counted.count(pointed) >= LEAST
 
 
 def _nearly(rows: int, total: int) -> bool:
@@ -280,34 +363,26 @@ def _nearly(rows: int, total: int) -> bool:
     return not odd or (total >= LEAST and odd <= max(1, min(ODD * total, MOST_ODD)))
 
 
-def _odd(db: duckdb.DuckDBPyConnection, test: str) -> Odd | None:
-    rows, line, value = db.execute(
-        f"SELECT sum(n), min(line), arg_min(value, line) FROM counted WHERE {test}"
-    ).fetchall()[0]
-    return Odd(int(rows), int(line), value) if rows else None
+def _odd(counted: _Values, mask: Mask) -> Odd | None:
+    """Return the values that pass a test."""
+    if not mask.any():
+        return None
+    some = counted.where(mask)
+    first = some.line.argmin()
+    return Odd(int(some.rows.sum()), int(some.line[first]), some.value[first])
 
 
-def _sum(db: duckdb.DuckDBPyConnection, test: str) -> int:
-    """Return the number of rows whose values pass a test."""
-    return int(db.execute(f"SELECT coalesce(sum(n), 0) FROM counted WHERE {test}").fetchall()[0][0])
-
-
-def _among(texts: Sequence[str]) -> str:
-    """Return SQL for the test that a value is one of some texts in lower case."""
-    return f"lower(value) IN ({', '.join(map(literal, texts))})" if texts else "false"
-
-
-def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:
+def _parts(counted: _Values, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:
     known = {}
     for separator, look in looks.items():
-        sql = literal(separator)
-        rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
+        rows_with = counted.count(np.array([separator in value for value in counted.value], bool))
         if not rows_with and not always:
             continue
-        parts, values, sound = db.execute(
-            f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "
-            f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
-        ).fetchall()[0]
-        if sound:
-            known[separator] = Parts(int(rows_with or 0), int(parts), values)
+        parts: Counter[str] = Counter()
+        for value, rows in zip(counted.value, counted.rows.tolist(), strict=True):
+            for part in map(str.strip, value.split(separator)):
+                parts[part] += rows
+        del parts[""]
+        if all(map(re.compile(look).fullmatch, parts)):
+            known[separator] = Parts(rows_with, parts.total(), len(parts))
     return known

@@ -14,17 +14,17 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.guess.facts import LIST, Facts, facts_of, related
+from automtl_core.data.guess.facts import LIST, Facts, facts_of
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.delimited import NOT_UTF8, Lines, opened, rows
+from automtl_core.data.raw.delimited import Lines, opened, rows
 from automtl_core.data.raw.find import listed_files
 from automtl_core.data.raw.load import load_copy
 from automtl_core.data.raw.parquet import intact
-from automtl_core.data.raw.records import CONVERT, Fault, Layout, Record, layout, located, records, shown
+from automtl_core.data.raw.records import Fault, Layout, Record, layout, located, records, shown
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, did_you_mean
 
 ROWS = 100_000
 """Largest number of rows to read."""
@@ -32,6 +32,8 @@ BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
 FIRST = 100
 """Number of rows from which separator and header are inferred."""
+FALLBACK = "cp1252"
+"""Encoding of text that is not UTF-8."""
 SEPARATORS = (",", "\t", ";", "|")
 
 
@@ -52,6 +54,8 @@ class Glimpse:
     rows: int
     """Rows of all files; estimated from file sizes unless all rows were read."""
     columns: Sequence[Facts]
+    encoding: str = ""
+    """Encoding of rows that are not UTF-8; empty if there are none, or few."""
     faulty: int = 0
     """Number of faulty rows among those that were read."""
     fault: str = ""
@@ -64,6 +68,7 @@ class _Head(NamedTuple):
     names: Sequence[str]
     separator: str = ","
     header: bool = True
+    encoding: str = ""
     whole: bool = False
     """Whether these are all rows of the file."""
     nested: Collection[str] = ()
@@ -92,19 +97,15 @@ def peek(name: str) -> Glimpse:
         seen = count(db, "head")
         if not seen:
             raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
+        for path in paths[1:] if head.header else ():
+            _check_columns(db, path, paths[0], head)
         if parquet:
             total = _parquet_rows(db, paths)
         elif head.whole and len(paths) == 1:
             total = seen
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
-        facts = [
-            Facts(column, "nested")
-            if column in head.nested
-            else facts_of(db, column, f"c{n}", column in head.lists)
-            for n, column in enumerate(head.names)
-        ]
-        facts = related(db, facts)
+        facts = facts_of(db, head.names, head.lists, head.nested)
     fault = located(paths[0], head.faults[0]) if head.faults else ""
     return Glimpse(
         folder.absolute(),
@@ -115,6 +116,7 @@ def peek(name: str) -> Glimpse:
         seen,
         total,
         facts,
+        head.encoding,
         len(head.faults),
         fault,
     )
@@ -122,14 +124,16 @@ def peek(name: str) -> Glimpse:
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
-    separator = _separator(path)
-    first, size = _first(path, separator)
+    encoding = _encoding(path)
+    separator = _separator(path, encoding)
+    first, size = _first(path, separator, encoding)
     header = _is_header(first[0], first[1:], path)
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
-        names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
+        named = RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator, encoding=encoding)
+        names = layout(path, named).columns
     most = min(ROWS, int(BYTES / size) + 1)
-    file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator)
+    file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator, encoding=encoding)
     laid_out = Layout(path, file, tuple(names), returns=False)
     faults: list[Fault] = []
     columns = {**{f"c{n}": TEXT for n in range(len(names))}, "line": INTEGER}
@@ -140,7 +144,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
         following = dropwhile(lambda record: record.fault is None, records(laid_out))
         next(following)
         raise refused(path, file, faults[0], following)
-    return _Head(names, separator, header, whole=seen + len(faults) < most, faults=faults)
+    return _Head(names, separator, header, encoding, whole=seen + len(faults) < most, faults=faults)
 
 
 def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence[str]]:
@@ -152,14 +156,53 @@ def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence
             faults.append(record.fault)
 
 
-def _separator(path: Path) -> str:
+def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head: _Head) -> None:
+    """Check that a file has the columns of the first one.
+
+    Raises:
+        DataError: it lacks some.
+
+    """
+    if path.suffix == ".parquet":
+        with intact(path):
+            scan = f"DESCRIBE SELECT * FROM read_parquet({literal(one_file(path))})"
+            names = [name for name, *_ in db.execute(scan).fetchall()]
+    else:
+        with opened(path) as stream:
+            row = next(rows(Lines(stream, head.encoding), head.separator), None)
+        names = row[2] if row else []
+    if lacking := [name for name in head.names if name not in names]:
+        near = did_you_mean(lacking[0], names)
+        raise DataError(
+            f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has",
+            "give files with equal columns, or a pattern that such files alone match",
+        )
+
+
+def _encoding(path: Path) -> str:
+    """Return the encoding of lines that are not UTF-8, if most lines beyond ASCII are not."""
+    with opened(path) as stream:
+        head = stream.read(BYTES)
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    return FALLBACK if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _separator(path: Path, encoding: str) -> str:
     """Return the separator with the most values per row, equally many in most of the first rows.
 
     The first row may have another number of values, which is a fault that is named later.
     """
     widths = {}
     for separator in SEPARATORS:
-        found = [len(values) for values in _first(path, separator)[0]]
+        found = [len(values) for values in _first(path, separator, encoding)[0]]
         [(width, times)] = Counter(found).most_common(1)
         widths[separator] = min(width, found[0]) if 2 * times > len(found) else 1
     best = max(widths, key=lambda separator: widths[separator])
@@ -171,10 +214,10 @@ def _separator(path: Path) -> str:
     return best
 
 
-def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
+def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence[str]], float]:
     """Return the values of the first rows, and the mean size of a row in characters."""
     with opened(path) as stream:
-        found = list(islice(rows(Lines(stream), separator), FIRST))
+        found = list(islice(rows(Lines(stream, encoding), separator), FIRST))
     if found and separator == SEPARATORS[0] and found[0][1].startswith("#"):
         widths = {len(values) for _, _, values, _ in found[1:]}
         if len(found[0][2]) not in widths and widths != set():
@@ -182,8 +225,6 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
                 f"{path}:{found[0][0]}: a comment, not a header: {shown(found[0][1])}",
                 "remove such lines: grep -v '^#' FILE > NEW",
             )
-    if bad := next((row for row in found if row[3] and row[3].reason == NOT_UTF8), None):
-        raise DataError(f"{path}:{bad[0]}: {NOT_UTF8}: {shown(bad[1])}", CONVERT.format("ISO-8859-1"))
     size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
     return [values for _, _, values, _ in found], size
 

@@ -1,16 +1,30 @@
 """Settings of the dataset `table`, inferred from the table and the names of its labels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from automtl_core.data.guess.guess import batch_size, blanks, guess, long_tailed, user
+from automtl_core.data.guess.guess import (
+    Guess,
+    batch_size,
+    blanks,
+    doubts,
+    guess,
+    min_counts,
+    split,
+    time,
+    user,
+)
 from automtl_core.data.guess.peek import Glimpse
-from automtl_core.errors import UsageError
+from automtl_core.dataset.dataset import DatasetSettings
+from automtl_core.errors import UsageError, listing, printable
 
+Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
+SHOWN = 8
+"""Largest number of columns in a sentence."""
 ROLES = ("labels", "sparse", "dense", "multi")
 
 
-def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def settings(seen: Glimpse, labels: Labels) -> dict[str, Any]:
     """Return the configuration layer for a table: the roles of its columns, and the batch size.
 
     Columns that are or may be labels are not used unless they are named: their values are known only after
@@ -31,16 +45,21 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
     dataset: dict[str, Any] = {"name": "table", "files": seen.pattern}
     if not seen.parquet:
         dataset["separator"] = seen.separator
+    if seen.encoding:
+        dataset["encoding"] = seen.encoding
     if not seen.header:
-        dataset["columns"] = [each.facts.name for each in guesses]
+        dataset["columns"] = [facts.name for facts in seen.columns]
     if texts := blanks(guesses):
         dataset["blanks"] = texts
     for role in ROLES:
-        dataset[role] = {each.facts.name: each.setting for each in guesses if each.role == role}
+        dataset[role] = {each.name: each.setting for each in guesses if each.role == role}
     dataset["user"] = user(guesses)
-    dataset["time"] = next((each.facts.name for each in guesses if each.role == "time"), None)
-    if long_tailed(guesses):
-        dataset["min_count"] = 2
+    at = time(guesses)
+    dataset["time"] = None if at is None else at.name
+    if way := split(guesses):
+        dataset["split"] = way
+    if counts := min_counts(guesses):
+        dataset["min_count"] = counts
     return {
         "data_dir": str(seen.folder),
         "dataset": dataset,
@@ -48,9 +67,46 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
     }
 
 
-def undecided(
-    seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], other_settings: Mapping[str, Any]
-) -> list[str]:
+def remarks(seen: Glimpse, labels: Labels, other_settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on the split of a table, and one on each kind of columns whose role is uncertain.
+
+    Args:
+        seen: Description of the table.
+        labels: Columns to predict.
+        other_settings: Other settings of the dataset; columns in them have the role that they name.
+
+    """
+    guesses = guess(seen, labels)
+    if split(guesses) and not {"split", "time", "files"}.intersection(other_settings):
+        yield split_by_time(
+            guesses, other_settings.get("validation_fraction"), other_settings.get("test_fraction")
+        )
+    named = {name for role in ROLES for name in _names(other_settings.get(role))}
+    yield from uncertain([each for each in guesses if each.name not in named])
+
+
+def uncertain(guesses: Sequence[Guess]) -> Iterator[str]:
+    """Yield a sentence on each kind of columns whose role may be wrong."""
+    for sentence, columns in doubts(guesses).items():
+        more = f" and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
+        yield f"{listing(columns[:SHOWN])}{more}: {sentence}"
+
+
+def split_by_time(
+    guesses: Sequence[Guess], validation: float | None = None, test: float | None = None
+) -> str:
+    """Return a sentence on a split by time; shares that are None are the default ones."""
+    defaults = DatasetSettings()
+    at, share = time(guesses), defaults.test_fraction if test is None else test
+    before = defaults.validation_fraction if validation is None else validation
+    name = "" if at is None else printable(at.name)
+    return (
+        f"rows are split by time ({name}): the latest {share:.0%} are for the test, the {before:.0%} before "
+        "for validation; `split: random` splits at random"
+    )
+
+
+def undecided(seen: Glimpse, labels: Labels, other_settings: Mapping[str, Any]) -> list[str]:
     """Return the columns of a table that are not used because they may be labels.
 
     Args:
@@ -72,6 +128,8 @@ def apart(guessed: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, An
 
     """
     found, vectors = dict(guessed), [*(others.get("vectors") or ())]
+    if "time" in others:
+        found.pop("split", None)  # it is about the guessed time
     named = {role: _names(others.get(role)) for role in ROLES}
     for role in ROLES:
         taken = {name for other in ROLES if other != role for name in named[other]}

@@ -66,7 +66,8 @@ class Examples:
     def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
         self.db, self.rows = db, rows
         self.hashed = dataset.settings.hashed
-        self.min_count, self.max_vocabulary = dataset.settings.min_count, dataset.settings.max_vocabulary
+        self.min_count = dataset.settings.min_count_of
+        self.max_vocabulary = dataset.settings.max_vocabulary
         self.bags = columns_read(dataset, "bag")
 
     def buckets(self, field: str) -> int | None:

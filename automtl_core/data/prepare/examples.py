@@ -260,8 +260,10 @@ def _check_declared(dataset: Dataset, name: str) -> None:
             raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
     known = {"tasks": names_of(dataset.labels)}
     known["hashed"] = columns_read(dataset, "code", "bag")
+    known["min_count"] = names_of(sparse_fields(dataset))
     for setting, names in known.items():
-        for given in getattr(dataset.settings, setting):
+        named = getattr(dataset.settings, setting)
+        for given in () if isinstance(named, int) else named:
             if given not in names:
                 raise UsageError(
                     f"dataset.{setting} names {given!r}, which the dataset does not have"

@@ -1,10 +1,12 @@
 """The grammar of delimited text: lines, quotes and separators; plain or compressed.
 
-Lines end in a line feed, or in a carriage return and a line feed; blank lines are skipped; text is UTF-8. A
-value that starts with a quote ends with one, and may contain doubled quotes, separators and line breaks; any
-other quote is part of its value.
+Lines end in a line feed, or in a carriage return and a line feed; blank lines are skipped. Text is UTF-8, or
+UTF-16 with a byte order mark; other lines may have an encoding that is declared. A value that starts with a
+quote ends with one, and may contain doubled quotes, separators and line breaks; any other quote is part of
+its value.
 """
 
+import codecs
 import gzip
 import importlib
 import re
@@ -22,12 +24,14 @@ LINE_LIMIT = 2_000_000
 BLOCK = 1 << 18
 """Number of bytes that are read at once."""
 
+UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
+
 NOT_UTF8 = "not UTF-8"
 """The problem of a row with bytes that are not UTF-8."""
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
-_SURROGATE = re.compile("[\udc80-\udcff]")
+BAD_BYTES = re.compile("[\udc80-\udcff]")
 
 
 End = Literal["whole", "open", "broken"]
@@ -58,10 +62,11 @@ Row = tuple[int, str, list[str], Problem | None]
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; .gz and .zst files are decompressed.
+    """Open a file for reading; .gz and .zst files are decompressed, and UTF-16 becomes UTF-8.
 
     Raises:
-        DataError: compressed data is truncated or damaged (raised while reading); or .zst is not supported.
+        DataError: compressed data or UTF-16 is truncated or damaged (raised while reading); or .zst is not
+            supported.
         InputMissingError: the file cannot be read.
 
     """
@@ -72,7 +77,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the file") from None
     try:
         with stream:
-            yield stream
+            start = stream.peek(4)[:4]
+            is_wide = start.startswith(UTF_16) and not start.startswith(codecs.BOM_UTF32_LE)
+            yield codecs.EncodedFile(stream, "utf-8", "utf-16") if is_wide else stream
+    except UnicodeError as error:
+        raise DataError(f"{path}: damaged UTF-16: {error}", "get a new copy") from None
     except EOFError:
         raise DataError(f"{path}: cut off: its compressed data does not end", "get a complete copy") from None
     except damage as error:
@@ -96,9 +105,16 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 class Lines:
-    """The lines of a file, with lookahead."""
+    """The lines of a file, with lookahead.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    Args:
+        stream: The file.
+        encoding: Encoding of lines that are not UTF-8; empty if they are faults.
+
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str = "") -> None:
+        self._encoding = encoding
         self.terminated = True
         """Whether the text that was read so far ends in a line feed."""
         self._stream = self._read(stream)
@@ -149,8 +165,18 @@ class Lines:
     def _read(self, stream: BinaryIO) -> Iterator[tuple[str, bool]]:
         for block, self.terminated in blocks(stream):
             plain = _is_plain(block)
-            for line in block.decode("utf-8", "surrogateescape").split("\n"):
+            for line in self._decoded(block).split("\n"):
                 yield line, plain
+
+    def _decoded(self, block: bytes) -> str:
+        text = block.decode("utf-8", "surrogateescape")
+        if not self._encoding or not _has_bad_bytes(text):
+            return text
+        lines = (line.decode("utf-8", "surrogateescape") for line in block.split(b"\n"))
+        return "\n".join(self._recoded(line) if _has_bad_bytes(line) else line for line in lines)
+
+    def _recoded(self, line: str) -> str:
+        return line.encode("utf-8", "surrogateescape").decode(self._encoding, "surrogateescape")
 
 
 def rows(lines: Lines, separator: str) -> Iterator[Row]:
@@ -262,4 +288,4 @@ def _legible(text: str) -> str:
 
 
 def _has_bad_bytes(text: str) -> bool:
-    return not text.isascii() and _SURROGATE.search(text) is not None
+    return not text.isascii() and BAD_BYTES.search(text) is not None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from automtl_core.data.raw.remote import not_allowed, url_of
 from automtl_core.dataset.dataset import Dataset, RawFile
-from automtl_core.errors import DataError, InputMissingError, UsageError
+from automtl_core.errors import DataError, InputMissingError, UsageError, near_file
 
 
 class Source(NamedTuple):
@@ -99,7 +99,7 @@ def listed_files(name: str) -> tuple[Path, str, Sequence[Path]]:
         except ValueError as error:
             raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
     if not paths:
-        raise InputMissingError(f"{name}: no such file", "check the path")
+        raise InputMissingError(f"{name}: no such file{near_file(path)}", "check the path")
     for each in paths:
         if not each.resolve().is_relative_to(folder.resolve()):
             raise DataError(

@@ -18,6 +18,7 @@ from automtl_core.data.raw.sql import (
     one_file,
     own,
     quoted,
+    whole,
     without_blanks,
 )
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
@@ -182,19 +183,19 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         separator = literal(column.separator)
         holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"
         # `array_to_string` leaves nulls out, and lists of events have to stay aligned.
-        whole = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
-        return f"array_to_string({whole}, {separator})", f"NOT coalesce({holds}, false)"
+        aligned = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
+        return f"array_to_string({aligned}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
         # `nullif` is folded by statistics of the file.
         blank = " OR ".join([f"isnan({name})", *(f"{name} = '{n!r}'::{kind}" for n in column.blank_numbers)])
         known = f"CASE WHEN NOT ({blank}) THEN {name} END"
-        whole = f"CAST({known} AS BIGINT)"
+        number = f"CAST({known} AS BIGINT)"
         if column.kind == "integer":
             # Integers with gaps become floats in a data frame.
             fine = f"({known} IS NULL OR ({known} = trunc({known}) AND abs({known}) < 9e18))"
             return (
-                f"CASE WHEN {fine} THEN {whole} END",
-                f"{fine}{_allowed(f'CAST({whole} AS VARCHAR)', column)}",
+                f"CASE WHEN {fine} THEN {number} END",
+                f"{fine}{_allowed(f'CAST({number} AS VARCHAR)', column)}",
             )
         if column.kind == "number":
             fine = f"({known} IS NULL OR abs({known}) <= {LARGEST})"
@@ -207,9 +208,9 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         name = without_blanks(f"CAST({name} AS VARCHAR)", column)
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
     if column.kind == "integer":
-        value = f"TRY_CAST({text} AS BIGINT)"
-        fine = f"({name} IS NULL OR CAST({value} AS VARCHAR) = {text})"
-        return value, fine + _allowed(text, column)
+        value = whole(text)
+        fine = f"({name} IS NULL OR {value} IS NOT NULL)"
+        return value, fine + _allowed(f"CAST({value} AS VARCHAR)", column)
     if column.kind == "number":
         value = f"TRY_CAST({name} AS DOUBLE)"
         fine = f"({name} IS NULL OR coalesce(abs({value}) <= {LARGEST}, false))"

@@ -4,6 +4,7 @@ This reader defines the content of a file. DuckDB is faster, but its error messa
 some irregular files differently; `ambiguous` detects these.
 """
 
+import codecs
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -12,25 +13,47 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
+from automtl_core.data.raw.delimited import (
+    BAD_BYTES,
+    BLOCK,
+    LINE_LIMIT,
+    NOT_UTF8,
+    Lines,
+    Row,
+    blocks,
+    opened,
+    rows,
+    split,
+)
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
-from automtl_core.fields.encode import seconds
+from automtl_core.fields.encode import seconds, whole
 
+CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 SHOWN = 80
 """Number of characters of a row or a value in a message."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8 FILE > NEW"
+NOT_CONVERTED = (
+    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or "
+    f"{CONVERT.format('ISO-8859-1')}"
+)
+TABLES = "give a table as CSV, TSV or Parquet"
 _FORMATS = {
     b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
     b"\0\0\xfe\xff": ("UTF-32", CONVERT.format("UTF-32")),
-    b"\xff\xfe": ("UTF-16", CONVERT.format("UTF-16")),
-    b"\xfe\xff": ("UTF-16", CONVERT.format("UTF-16")),
     b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
     b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
+    b"\x89PNG": ("an image", TABLES),
+    b"\xff\xd8\xff": ("an image", TABLES),
+    b"GIF8": ("an image", TABLES),
+    b"%PDF": ("a PDF", TABLES),
+    b"\xd0\xcf\x11\xe0": ("a spreadsheet or a document", "save it as CSV"),
+    b"SQLite format": ("a database", "export its table as CSV or Parquet"),
+    b"\x80\x04": ("a pickle", "write it as CSV or Parquet"),
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
 _JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])')
@@ -104,7 +127,7 @@ def layout(path: Path, file: RawFile) -> Layout:
         line = head.partition(b"\n")[0] if b"\n" in head else head + stream.readline(LINE_LIMIT).rstrip(b"\n")
     returns = line.endswith(b"\r")
     with opened(path) as stream:
-        first = next(rows(Lines(stream), file.separator), None)
+        first = next(rows(Lines(stream, file.encoding), file.separator), None)
     if first is None:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
     if other := _other_separator(first, file):
@@ -131,7 +154,7 @@ def records(laid_out: Layout) -> Iterator[Record]:
     file, columns = laid_out.file, laid_out.columns
     judge, blank = _judge(columns, file), _blank(columns, file)
     with opened(laid_out.path) as stream:
-        lines = Lines(stream)
+        lines = Lines(stream, file.encoding)
         found = rows(lines, file.separator)
         if file.header:
             next(found)
@@ -140,7 +163,7 @@ def records(laid_out: Layout) -> Iterator[Record]:
 
 
 def ambiguous(laid_out: Layout) -> bool:
-    """Return whether DuckDB may read a file differently from `records`, without an error.
+    """Return whether DuckDB may read a file differently from `records`, without an error, as it does UTF-16.
 
     DuckDB reads NUL as text, ignores blank values after the last column, accepts spaces and more quotes
     around a quoted value, and reads a blank line of a single column as a value. The answer is true for some
@@ -157,6 +180,8 @@ def ambiguous(laid_out: Layout) -> bool:
     separator = file.separator.encode()
     signs = [b' "', b'" ', *(separator + end for end in (b"\n", b"\r\n", b'""'))]
     with opened(laid_out.path) as stream:
+        if isinstance(stream, codecs.StreamRecoder):
+            return True
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
             if _has_odd_lines(block):
                 return True
@@ -184,6 +209,8 @@ def _has_odd_lines(block: bytes) -> bool:
 
 def expected(value: str, column: Column) -> str | None:
     """Return the description of an expected value; None if the value is valid. A blank one is required."""
+    if column.kind == "integer":
+        value = whole(value)
     if column.among and value not in column.among:
         return _either(column.among)
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
@@ -231,6 +258,10 @@ def _check_format(path: Path, head: bytes) -> None:
             f"{path}:1: holds NUL bytes, like UTF-16 or a damaged copy, not text in UTF-8",
             "convert it to UTF-8, or get a sound copy",
         )
+    if first.translate(None, CONTROLS) != first and BAD_BYTES.search(
+        first.decode("utf-8", "surrogateescape")
+    ):
+        raise DataError(f"{path}:1: holds binary data, not text", TABLES)
     if b"\n" not in head and b"\r" in head[:-1]:
         raise DataError(f"{path}:1: its lines end in carriage returns only", "end them with line feeds")
 
@@ -275,6 +306,8 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
 
 def _header_fix(first: Row, file: RawFile) -> str:
     """Return the remedy for a header: correct it, or the settings that name columns."""
+    if first[3] is not None and first[3].reason == NOT_UTF8:
+        return NOT_CONVERTED
     columns = on_one_line(file.separator.join(file.columns))
     header = f"let the first line {'name' if file.others else 'be'} {columns}"
     if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:
@@ -323,12 +356,12 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
 def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
     """Return a function that makes the declared blanks of a row empty texts."""
     known = [(place, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
-    blanks = [(place, frozenset(column.blanks)) for place, column in known if column.blanks]
+    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, c in known if c.blanks]
 
     def blank(row: Row) -> Row:
         values = row[2]
-        for place, texts in blanks:
-            if place < len(values) and values[place] in texts:
+        for place, texts, integer in blanks:
+            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
                 values[place] = ""
         return row
 

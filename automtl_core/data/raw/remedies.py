@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from automtl_core.data.raw.delimited import NOT_UTF8
-from automtl_core.data.raw.records import CONVERT, Fault, Record, located
+from automtl_core.data.raw.records import NOT_CONVERTED, Fault, Record, located
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
@@ -23,7 +23,6 @@ LEAST, MANY = 5, 0.1
 
 _DECIMAL_COMMA = re.compile("[+-]?[0-9]+,[0-9]+")
 _THOUSANDS = re.compile("[+-]?[0-9]{1,3}(,[0-9]{3})+")
-_NO_FRACTION = re.compile(r"([+-]?[0-9]+)\.0+")
 
 
 def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]) -> DataError:
@@ -52,7 +51,7 @@ def _kind(fault: Fault) -> tuple[str | None, str]:
 
 def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     if fault.reason.endswith(NOT_UTF8):
-        return f"{CONVERT.format('ISO-8859-1')} (or from its actual encoding); or {SKIP}"
+        return f"{NOT_CONVERTED}; or {SKIP}"
     if not many:
         return REPAIR
     if fault.column is None:
@@ -61,11 +60,8 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
             f"contain {file.separator!r}, such as decimal commas"
         )
     column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
-    if column.kind == "integer" and not column.among:
-        if _THOUSANDS.fullmatch(value):
-            return f"write numbers without thousands separators: {value.replace(',', '')}"
-        if whole := _NO_FRACTION.fullmatch(value):  # as pandas writes a column with blanks
-            return f"write whole numbers without a decimal point: {whole[1]}; in pandas, .astype('Int64')"
+    if column.kind == "integer" and not column.among and _THOUSANDS.fullmatch(value):
+        return f"write numbers without thousands separators: {value.replace(',', '')}"
     if column.kind != "text" and _DECIMAL_COMMA.fullmatch(value):
         return f"write numbers with a decimal point: {value.replace(',', '.')}"
     remedy = column.remedy or f"convert the column {fault.column}, or declare its actual type"

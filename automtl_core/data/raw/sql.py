@@ -51,15 +51,13 @@ def one_file(path: Path) -> str:
 
 
 def typed(value: str, column: Column) -> str:
-    """Return SQL for the typed value of a text expression, which raises for a text that does not fit.
-
-    An integer must equal its printed form in DuckDB: a cast alone would accept 9.5 as 10.
-    """
-    value = checked = without_blanks(value, column)
+    """Return SQL for the typed value of a text expression, which raises for a text that does not fit."""
+    value = plain = checked = without_blanks(value, column)
     match column.kind:
         case "integer":
-            number = f"TRY_CAST({value} AS BIGINT)"
-            checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
+            number = whole(value)
+            checked = f"coalesce({number}, CASE {_else(value)})"
+            plain = f"CAST({number} AS VARCHAR)"
         case "number":
             checked = f"CASE WHEN {is_number(value)} THEN TRY_CAST({value} AS DOUBLE) {_else(value)}"
         case "time":
@@ -70,19 +68,32 @@ def typed(value: str, column: Column) -> str:
             fits = f"{all_finite(numbers)} AND NOT ({odd})"
             checked = f"CASE WHEN {fits} THEN {numbers} {_else(value)}"
     if column.matching:
-        fits = f"regexp_full_match({value}, {literal(column.matching)})"
+        fits = f"regexp_full_match({plain}, {literal(column.matching)})"
         checked = f"CASE WHEN {fits} THEN {checked} {_else(value)}"
     if column.among:
         allowed = ", ".join(map(literal, column.among))
-        checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"
+        checked = f"CASE WHEN {plain} IN ({allowed}) THEN {checked} {_else(value)}"
     return f"coalesce({checked}, error('blank'))" if column.required else checked
+
+
+def whole(value: str) -> str:
+    """Return SQL for the integer that a text writes, also as 9.0; null for other texts.
+
+    It must equal its printed form in DuckDB: a cast alone would accept 9.5 as 10.
+    """
+    number = f"TRY_CAST({value} AS BIGINT)"
+    equals = f"THEN {number} WHEN ends_with({value}, '0') AND CAST({number} AS VARCHAR)"
+    plain = rf"regexp_replace({value}, '\.0+$', '')"
+    return f"CASE WHEN CAST({number} AS VARCHAR) = {value} {equals} = {plain} THEN {number} END"
 
 
 def without_blanks(value: str, column: Column) -> str:
     """Return SQL for a text that is null where it is one of the blanks of its column."""
     if not column.blanks:
         return value
-    return f"CASE WHEN {value} IN ({', '.join(map(literal, column.blanks))}) THEN NULL ELSE {value} END"
+    texts = f"IN ({', '.join(map(literal, column.blanks))})"
+    also = rf" OR regexp_replace({value}, '\.0+$', '') {texts}" if column.kind == "integer" else ""
+    return f"CASE WHEN {value} {texts}{also} THEN NULL ELSE {value} END"
 
 
 def is_time(value: str) -> str:

@@ -13,23 +13,23 @@ from automtl_cli.output import Json
 from automtl_core.data.guess.facts import Facts
 from automtl_core.data.guess.guess import (
     Guess,
-    Role,
     as_label,
     batch_size,
     blanks,
     faults,
     guess,
-    long_tailed,
+    min_counts,
+    split,
+    time,
     user,
 )
 from automtl_core.data.guess.peek import Glimpse, peek
+from automtl_core.data.guess.rules import Role
+from automtl_core.data.guess.settings import split_by_time, uncertain
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, on_one_line
-from automtl_core.fields.encode import seconds
 from automtl_core.views.values import Section, lines, next_commands, table
 
-EARLIEST = 946_684_800
-"""Start of the year 2000, in seconds since 1970; earlier numbers may count steps."""
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
 HELP: Mapping[Role, str] = {
@@ -82,7 +82,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     else:
         create(path, content)
     columns = [
-        {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
+        {**asdict(each.facts), "name": each.name, "role": each.role, "about": about(each, seen)}
         for each in guesses
     ]
     return {
@@ -91,6 +91,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
+        "remarks": [*([split_by_time(guesses)] if split(guesses) else ()), *uncertain(guesses)],
         "may_be_labels": [each.facts.name for each in guesses if each.candidate],
         "next": commands,
     }
@@ -100,6 +101,8 @@ def view(done: Json) -> Iterator[Section]:
     """Yield the role of each column and the next commands."""
     columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
     yield table(["column", "use", "values"], columns)
+    if done["remarks"]:
+        yield lines(*done["remarks"])
     if (rows := done["faulty"]["rows"]) == 1:
         way_out = f"repair it, or leave it out by `bad_rows: skip` in {done['path']}"
         yield lines(f"1 faulty row: {done['faulty']['first']}", way_out)
@@ -126,10 +129,12 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     ]
     if not seen.parquet and seen.separator != ",":
         lines.append(f"  separator: {_yaml(seen.separator)}")
+    if seen.encoding:
+        lines.append(f"  encoding: {seen.encoding}  # of rows that are not UTF-8; or such as cp1251, gb18030")
     if texts := blanks(guesses):
         lines.append(f"  blanks: {_yaml(texts)}  # texts that are blanks, in all columns")
     if not seen.header:
-        names = [each.facts.name for each in guesses]
+        names = [facts.name for facts in seen.columns]
         lines += [
             "  # There is no header: name the columns, here and below.",
             f"  columns: {_yaml(names)}",
@@ -156,6 +161,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
     facts = guess.facts
     spread = f"{_value(facts.low)} to {_value(facts.high)}"
     some = f": {', '.join(map(_value, facts.few))}" if facts.few else f", most often {_value(facts.example)}"
+    doubt = f"; {guess.doubt}" if guess.doubt else ""
     match guess.role:
         case "unused":
             reason, sign, remedy = guess.reason.partition(":")
@@ -167,11 +173,11 @@ def about(guess: Guess, seen: Glimpse) -> str:
             parts = facts.parts[guess.setting]
             text = f"{parts.values:,} values, {parts.parts / seen.seen:.1f} a row{some}"
         case "sparse":
-            text = f"{facts.values:,} values{some}"
+            text = f"{facts.values:,} values{some}{doubt}"
         case "time":
             text = spread
         case _:
-            text = f"{spread}, mean {facts.mean:.4g}" + (f"; {guess.reason}" if guess.reason else "")
+            text = f"{spread}, mean {facts.mean:.4g}{doubt}"
     blank = 1 - facts.rows / seen.seen
     text = f"{text}; {blank:.1%} blank" if blank else text
     return text + _about_odd(guess, seen)
@@ -179,6 +185,9 @@ def about(guess: Guess, seen: Glimpse) -> str:
 
 def _about_label(guess: Guess) -> str:
     facts, positive = guess.facts, guess.setting.get("positive")
+    if guess.label:
+        column, text = map(_value, (facts.name, guess.label.removeprefix(f"{facts.name}=")))
+        return f"1 where {column} holds {text}, 0 where it holds another text, missing where it is blank"
     if facts.bits is None:
         return f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
     known = facts.rows - (facts.odd_bits.rows if facts.odd_bits else 0)
@@ -191,7 +200,7 @@ def _about_label(guess: Guess) -> str:
 
 def _about_odd(guess: Guess, seen: Glimpse) -> str:
     """Return a remark on the values that are not like nearly all others; an empty text without them."""
-    odd = guess.facts.odd if guess.role == "sparse" else faults(guess)
+    odd = guess.facts.odd if guess.role == "sparse" and not guess.facts.few else faults(guess)
     if odd is None:
         return ""
     place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
@@ -213,7 +222,7 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
         return
     yield f"  {role}:"
     for each in guesses:
-        yield f"    {_yaml(each.facts.name)}: {_yaml(each.setting)}  # {about(each, seen)}"
+        yield f"    {_yaml(each.name)}: {_yaml(each.setting)}  # {about(each, seen)}"
 
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
@@ -234,38 +243,30 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     if (name := user(guesses)) is not None:
         yield f"user: {_yaml(name)}  # for metrics by user: GAUC, NDCG"
         yield "# split: user  # all rows of a user go to one part"
-    for each in guesses:
-        if each.role == "time":
-            yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
-            sign = "" if _is_dated(each) else "# "
-            yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
-            if name is not None:
-                yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
-            yield from _parts_of(each)
-    if tail := long_tailed(guesses):
-        share = f"{tail.facts.single / tail.facts.values:.0%}"
-        yield f"min_count: 2  # {share} of the values of {on_one_line(tail.facts.name)} are in one row only"
+    if (at := time(guesses)) is not None:
+        yield f"time: {_yaml(at.name)}  # {about(at, seen)}"
+        sign = "" if split(guesses) else "# "
+        yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
+        if name is not None:
+            yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
+        yield from _parts_of(at)
+    if counts := min_counts(guesses):
+        yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
 
 def _parts_of(time: Guess) -> Iterator[str]:
     """Yield proposals of fields that are parts of the time, unless it only counts steps."""
-    if not _is_dated(time):
+    name, clock = time.name, time.facts.clock
+    if not clock:
         return
-    name = time.facts.name
-    of_day = ":" in time.facts.high if time.facts.kind == "time" else len(time.facts.low) > len("20240131")
+    of_day = clock == "seconds" or (clock == "date" and ":" in time.facts.high)
     parts = ("hour", "weekday") if of_day else ("weekday",)
     yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
     for part in parts:
         setting = f"kind: time-part, column: {_yaml(name)}, part: {part}"
         yield f"#   {_yaml(f'{name}:{part}')}: {{{setting}}}"
-
-
-def _is_dated(time: Guess) -> bool:
-    """Return whether a time is a date or a number of recent seconds, not a count such as a day of a month."""
-    first = seconds(time.facts.low)
-    return first is not None and first >= EARLIEST
 
 
 def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:

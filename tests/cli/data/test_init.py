@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from automtl_core.data.guess.peek import peek
+from automtl_core.data.guess.settings import settings as guessed_settings
 from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
@@ -168,7 +170,7 @@ def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataF
     automtl("data", "init", "visits.parquet")
     chosen = settings("visits.yaml")
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
-    assert (chosen["time"], chosen["dense"]) == ("at", {"page": {}})
+    assert (chosen["time"], chosen["sparse"]) == ("at", {"page": "integer", "referrer": "text"})
     assert chosen["split"] == "time"
     found = automtl("search", "--config", "visits.yaml", *SMALL, "--json").json()
     latest = visits.sort_values("at").tail(ROWS // 10)
@@ -235,13 +237,11 @@ def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> N
 
 
 def test_sizes_fit_the_table(automtl: Automtl, here: Path) -> None:
-    lines = [f"{n if n % 3 else 0},{n % 2}" for n in range(30_000)]
+    lines = [f"{n if n % 3 == 1 else n % 3000},{n % 2}" for n in range(30_000)]
     Path("long.csv").write_text("\n".join(["item_id,click", *lines]))
     automtl("data", "init", "long.csv")
-    assert settings("long.yaml")["min_count"] == 2
-    assert (
-        "min_count: 2  # 100% of the values of item_id are in one row only" in Path("long.yaml").read_text()
-    )
+    assert settings("long.yaml")["min_count"] == {"item_id": 2}
+    assert "min_count: {item_id: 2}  # most of their values are in one row" in Path("long.yaml").read_text()
     assert yaml.safe_load(Path("long.yaml").read_text())["training"] == {"batch_size": 256}
 
 
@@ -337,6 +337,97 @@ def test_from_a_messy_file_to_prepared_data(automtl: Automtl, here: Path) -> Non
     made = automtl("data", "prepare", "table", "--config", "films.yaml", "--json").json()
     assert sum(made["rows"].values()) == 298
     assert made["fields"] == 4
+
+
+ACTIONS = "user,item,at,action\n" + "".join(
+    f"{n * 7 % 40 + 100},{n * 13 % 60},{1_700_000_000 + 60 * n},{('view', 'view', 'cart', 'buy')[n % 4]}\n"
+    for n in range(2000)
+)
+WORDS = b"user_id,stadt,click\n" + b"".join(
+    b"%d,%b,%d\n" % (n % 30, (b"K\xf6ln", b"Ulm")[n % 2], n % 3 % 2) for n in range(300)
+)
+
+
+@pytest.mark.parametrize(
+    "content", [MESSY.encode(), ACTIONS.encode(), WORDS, "".join(ACTIONS.splitlines(True)[1:]).encode()]
+)
+def test_from_python_settings_are_those_that_are_written(
+    automtl: Automtl, here: Path, content: bytes
+) -> None:
+    Path("table.csv").write_bytes(content)
+    automtl("data", "init", "table.csv")
+    written = {**settings("table.yaml")}
+    guessed = guessed_settings(peek("table.csv"), [])["dataset"]
+    for one in (written, guessed):
+        one.pop("name")
+    assert TableSettings.parse({"separator": ",", **written}, "dataset") == TableSettings.parse(
+        guessed, "dataset"
+    )
+
+
+def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) -> None:
+    Path("log.csv").write_text(ACTIONS.replace("item", "x"))
+    shown = automtl("data", "init", "log.csv").out
+    assert (
+        "\nrows are split by time (at): the latest 10% are for the test, the 10% before for validation"
+        in shown
+    )
+    doubt = "integers without a telling name; if they are ids or codes, move them to `sparse`"
+    assert f"\nx: taken as dense, since these are {doubt}\n" in shown
+    assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
+
+
+def test_a_column_of_actions_becomes_labels(automtl: Automtl, here: Path) -> None:
+    Path("log.csv").write_text(ACTIONS)
+    shown = automtl("data", "init", "log.csv").out
+    assert "action=buy   labels  1 where action holds buy, 0 where it holds another text" in shown
+    chosen = settings("log.yaml")
+    assert chosen["labels"] == {"action=buy": {}, "action=cart": {}}
+    assert (chosen["user"], [*chosen["sparse"]]) == ("user", ["user", "item"])
+    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    told = json.loads(Path(made["path"], "manifest.json").read_text())["labels"]
+    assert sum(parts["action=buy"]["positives"] for parts in told.values()) == 500
+    automtl("data", "init", "log.csv", "--force", "--labels", "action=view")
+    assert settings("log.yaml")["labels"] == {"action=view": {}}
+
+
+def test_text_in_another_encoding_is_read(automtl: Automtl, here: Path) -> None:
+    Path("log.csv").write_bytes(WORDS)
+    assert "2 values: Köln, Ulm" in automtl("data", "init", "log.csv").out
+    assert settings("log.yaml")["encoding"] == "cp1252"
+    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    assert (sum(made["rows"].values()), made["fields"]) == (300, 2)
+    text = Path("log.yaml").read_text()
+    for encoding in ("cp125", "utf-16"):
+        Path("log.yaml").write_text(text.replace("encoding: cp1252", f"encoding: {encoding}"))
+        ended = automtl("data", "prepare", "table", "--config", "log.yaml")
+        assert (ended.code, "name an encoding that extends ASCII, such as cp1252" in ended.err) == (2, True)
+    Path("log.yaml").write_text(re.sub(r"  encoding: .*\n", "", text))
+    ended = automtl("data", "prepare", "table", "--config", "log.yaml")
+    assert (ended.code, "log.csv:2: stadt: not UTF-8" in ended.err) == (65, True)
+    assert "declare its encoding: dataset.encoding: cp1252" in ended.err
+
+
+def test_files_of_a_pattern_have_equal_columns(automtl: Automtl, here: Path) -> None:
+    for name, head in (("a", "user_id,click"), ("b", "user_id,klick")):
+        Path(f"log-{name}.csv").write_text(f"{head}\n" + "1,0\n2,1\n" * 20)
+    ended = automtl("data", "init", "log-*.csv")
+    fix = "fix: give files with equal columns"
+    assert (ended.code, fix in ended.err) == (65, True)
+    assert "log-b.csv: lacks the column 'click' (did you mean 'klick'?), which log-a.csv has" in ended.err
+    with duckdb.connect() as db:
+        for name in ("a", "b"):
+            db.read_csv(f"log-{name}.csv").write_parquet(f"log-{name}.parquet")
+    assert "log-b.parquet: lacks the column 'click'" in automtl("data", "init", "log-*.parquet").err
+
+
+def test_a_file_that_is_misspelt(automtl: Automtl, here: Path) -> None:
+    Path("log.csv").write_text(ACTIONS)
+    assert "lgo.csv: no such file (did you mean 'log.csv'?)" in automtl("data", "init", "lgo.csv").err
+    automtl("data", "init", "log.csv")
+    ended = automtl("search", "--config", "log.yml")
+    assert (ended.code, "log.yml: cannot be read: " in ended.err) == (66, True)
+    assert "(did you mean 'log.yaml'?)" in ended.err
 
 
 @pytest.mark.parametrize(

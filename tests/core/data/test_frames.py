@@ -91,6 +91,18 @@ TEXTS = {
 }
 
 
+@pytest.mark.parametrize("users", [["5.0", None, "-7.0"], [5.0, np.nan, -7.0], ["5", "", "-7"]])
+def test_integers_as_data_frames_write_them(users, tmp_path):
+    frame = pd.DataFrame({"user": users, "city": "kiel", "idle": 1})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    duckdb.from_df(frame).write_parquet(str(tmp_path / "a.parquet"))
+    for name in ("a.csv", "a.parquet"):
+        with new_rows(shop(Numbered), tmp_path / name, tmp_path) as rows:
+            (read,) = rows.chunks(100)
+        assert [None if pd.isna(text) else text for text in read["user"]] == ["5", None, "-7"]
+    assert taken(shop(Numbered), frame)["user"].fillna("").tolist() == ["5", "", "-7"]
+
+
 @pytest.mark.parametrize(("column", "expected"), TEXTS.values(), ids=TEXTS)
 def test_values_become_the_same_texts_as_in_a_file_whatever_the_zone_of_the_machine(
     column, expected, tmp_path, monkeypatch

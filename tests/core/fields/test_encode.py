@@ -77,6 +77,13 @@ def test_integers_with_gaps(column):
     assert texts(column) == ["5", "", "-5", "6"]
 
 
+def test_texts_of_integers_that_data_frames_write():
+    column = ["5.0", "05", "5", "0.0", "-7.00", "9.5", "", 5.0]
+    assert texts(column, exact=False) == ["5", "05", "5", "0", "-7", "9.5", "", "5"]
+    assert texts(column) == [*column[:7], "5"]
+    assert texts(column, exact=True) == [*column[:7], "5.0"]
+
+
 def test_integers_that_no_float_holds_stay_as_they_are():
     large = 2**60 + 1
     assert texts([large, large - 1, None]) == [str(large), str(large - 1), ""]

@@ -1,15 +1,21 @@
 """Files of the kinds that occur in the wild, with what is guessed of them, or how they are refused.
 
-Each case is made by a small function of a row's number, from 0 on.
+Each case is made by a small function of a row's number, from 0 on. `python -m tests.core.data.guess.corpus`
+prints all guesses as one table, with tabs between its columns.
 """
 
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+
+from automtl_core.data.guess.guess import guess
+from automtl_core.data.guess.peek import peek
+from automtl_core.errors import DataError
 
 ROWS = 120
 Cell = Callable[[int], object]
@@ -64,6 +70,9 @@ class File:
     """Column -> line and value of the first value that does not fit."""
     faulty: int = 0
     """Number of faulty rows."""
+    encoding: str = ""
+    doubted: tuple[str, ...] = ()
+    """Columns whose role is said to be uncertain."""
     rows: int = ROWS
     """Number of rows, without faulty ones."""
     name: str = "a.csv"
@@ -114,14 +123,34 @@ CRLF = text(BASE, end="\r\n")
 FILES: dict[str, File] = {
     "plain": plain(content=text(BASE)),
     "byte order mark": plain(content=text(BASE).encode("utf-8-sig")),
-    "UTF-16": File(text(BASE).encode("utf-16"), error="holds UTF-16", fix="iconv -f UTF-16 -t UTF-8"),
+    "UTF-16": plain(content=text(BASE).encode("utf-16")),
+    "big-endian UTF-16": plain(content=b"\xfe\xff" + text(BASE).encode("utf-16-be")),
+    "UTF-32": File(text(BASE).encode("utf-32"), error="holds UTF-32", fix="iconv -f UTF-32 -t UTF-8"),
+    "damaged UTF-16": File(
+        text(BASE).encode("utf-16") + b"\x00\xdc\x00\xdc", error="damaged UTF-16", fix="new copy"
+    ),
     "UTF-16 without a mark": File(
         text(BASE).encode("utf-16-le"), error="like UTF-16", fix="convert it to UTF-8"
     ),
     "Latin-1": File(
-        more(city=lambda n: "Köln").encode("latin-1"),
-        error=":2: not UTF-8",
-        fix="iconv -f ISO-8859-1 -t UTF-8",
+        more(city=lambda n: f"Köln {n % 3}").encode("latin-1"),
+        {**AS_BASE, "city": ("sparse", "text")},
+        encoding="cp1252",
+    ),
+    "Latin-1 in one row": File(
+        more(city=but(50, "K\xf6ln", lambda n: f"Ulm {n % 3}")).encode("latin-1"),
+        {**AS_BASE, "city": ("sparse", "text")},
+        encoding="cp1252",
+    ),
+    "UTF-8 but for one row": File(
+        more(city=lambda n: f"Köln {n % 3}").encode().replace("Köln".encode(), b"K\xf6ln", 1),
+        {**AS_BASE, "city": ("sparse", "text")},
+        faulty=1,
+        rows=ROWS - 1,
+    ),
+    "image": File(b"\x89PNG\r\n\x1a\n" + bytes(range(256)), error="holds an image", fix="a table as CSV"),
+    "unknown binary data": File(
+        b"\x7fELF\x02\x01\x01\xb7\n" * 9, error="binary data, not text", fix="a table as CSV"
     ),
     "quotes": File(more(city=lambda n: f'"a, ""{n % 9}"""'), {**AS_BASE, "city": ("sparse", "text")}),
     "line breaks in quotes": File(
@@ -299,4 +328,118 @@ FILES: dict[str, File] = {
         text({"user_id": BASE["user_id"], " price": BASE["price"], " click": BASE["click"]}),
         {"user_id": ID, " price": "dense", " click": BIT},
     ),
+    "integers that are ids by their names": File(
+        more(
+            household_id=lambda n: n % 40 + 1,
+            item=lambda n: n * 37 % 60 * 9,
+            itemCategory=lambda n: n % 25,
+            video=lambda n: n * 11 % 70,
+            brand2=lambda n: n % 24 * 3,
+            coupon_upc=lambda n: 10_000_089 + n % 30 * 7919,
+            postcode=lambda n: 10_115 + n % 50 * 13,
+            order_number=lambda n: 7_000 + n // 2,
+        ),
+        {
+            **AS_BASE,
+            **dict.fromkeys(("household_id", "item", "itemCategory", "video", "brand2"), ID),
+            **{"coupon_upc": ID, "postcode": ID, "order_number": None},
+        },
+    ),
+    "integers that are amounts by their names": File(
+        more(
+            age=lambda n: n % 60 + 15,
+            watch_seconds=lambda n: n * n,
+            views=lambda n: n % 70,
+            item_count=lambda n: n % 50,
+            num_users=lambda n: n % 45,
+            item_price=lambda n: 1000 + n % 50 * 171,
+            user_age=lambda n: n % 60 + 15,
+        ),
+        {
+            **AS_BASE,
+            **dict.fromkeys(("age", "watch_seconds", "views", "item_count", "num_users"), "dense"),
+            **{"item_price": "dense", "user_age": "dense"},
+        },
+    ),
+    "integers without a telling name": File(
+        more(x=lambda n: n % 60, y1=lambda n: 100_000 + n % 40 * 7919 % 899_999),
+        {**AS_BASE, "x": "dense", "y1": ID},
+        doubted=("x", "y1"),
+    ),
+    "integers of a data frame with blanks": File(
+        more(item_id=every(4, "", lambda n: f"{n % 30}.0"), age=every(5, "", lambda n: f"{n % 70}.0")),
+        {**AS_BASE, "item_id": ID, "age": "dense"},
+    ),
+    "unix seconds, the last of which is cut": File(
+        more(event_time=but(ROWS - 1, "15", lambda n: 1_500_000_000 + n)),
+        {**AS_BASE, "event_time": "time"},
+        odd={"event_time": (ROWS + 1, "15")},
+    ),
+    "unix seconds from 1999 on": time(lambda n: 946_600_000 + 3_000 * n, "unixReviewTime"),
+    "unix seconds with three of the year 1985": File(
+        text({**BASE, "unixReviewTime": lambda n: 1_500_000_000 + n if n % 150 else 480_000_000}, rows=400),
+        {**AS_BASE, "unixReviewTime": "time"},
+        odd={"unixReviewTime": (2, "480000000")},
+        rows=400,
+    ),
+    "actions": File(
+        text(
+            {
+                "user_id": BASE["user_id"],
+                "price": BASE["price"],
+                "action": lambda n: ("view", "view", "cart", "view", "buy", "")[n % 6],
+            }
+        ),
+        {"user_id": ID, "price": "dense", "action": None, "action=buy": BIT, "action=cart": BIT},
+    ),
+    "actions without a header": File(
+        text(
+            {
+                "user": lambda n: n % 30 * 5077,
+                "item": lambda n: n % 40 * 3571,
+                "action": lambda n: ("pv", "pv", "cart", "pv", "buy", "fav")[n % 6],
+                "at": lambda n: 1_511_544_070 + n,
+            },
+            head=False,
+        ),
+        {
+            **{"c1": ID, "c2": ID, "c3": None, "c4": "time"},
+            **{"c3=buy": BIT, "c3=cart": BIT, "c3=fav": BIT},
+        },
+    ),
+    "types beside a label": File(
+        more(event_type=lambda n: ("view", "cart")[n % 3 % 2]), {**AS_BASE, "event_type": ("sparse", "text")}
+    ),
+    "a label whose name has an equals sign": File(
+        text({**BASE, "is_x=1": lambda n: n % 3 % 2}), {**AS_BASE, "is_x=1": ("labels", {"column": "is_x=1"})}
+    ),
+    "baskets": File(
+        more(
+            BASKET_ID=lambda n: 26_984_851_472 + (n if n % 3 else 0), token=lambda n: f"t{n if n % 5 else 0}"
+        ),
+        {**AS_BASE, "BASKET_ID": None, "token": None},
+    ),
+    "five texts, four of which are numbers": File(
+        more(rooms=lambda n: ("1", "2", "3", "4", "5+")[n % 5]), {**AS_BASE, "rooms": ("sparse", "text")}
+    ),
 }
+
+
+def print_guesses(folder: Path) -> None:
+    """Print all guesses as one table: file, column, role, setting, and the reason or doubt."""
+    for case, file in FILES.items():
+        path = folder / file.name
+        file.write(path)
+        try:
+            found = guess(peek(str(path)))
+        except DataError as error:
+            print(case, "-", "refused", str(error).removeprefix(str(folder)), sep="\t")
+            continue
+        for each in found:
+            why = each.reason or each.doubt
+            print(case, each.name, each.role, "" if each.setting is None else each.setting, why, sep="\t")
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as work:
+        print_guesses(Path(work))

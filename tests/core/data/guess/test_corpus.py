@@ -33,8 +33,9 @@ def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
     file = FILES[case]
     seen = peek(str(path))
     found = guess(seen)
-    assert {each.facts.name: _role(each, file) for each in found} == dict(file.guessed)
-    assert (seen.seen, seen.faulty) == (file.rows, file.faulty)
+    assert {each.name: _role(each, file) for each in found} == dict(file.guessed)
+    assert not file.doubted or tuple(each.name for each in found if each.doubt) == file.doubted
+    assert (seen.seen, seen.faulty, seen.encoding) == (file.rows, file.faulty, file.encoding)
     assert tuple(blanks(found)) == tuple(sorted(file.blanks))
     odd = {each.facts.name: faults(each) for each in found}
     assert {name: (one.line, one.value) for name, one in odd.items() if one} == dict(file.odd)
@@ -49,5 +50,5 @@ def _role(each: Guess, file: File) -> object:
     if each.role == "unused":
         assert each.reason
         return None
-    expected = file.guessed.get(each.facts.name)
+    expected = file.guessed.get(each.name)
     return (each.role, each.setting) if isinstance(expected, tuple) else each.role

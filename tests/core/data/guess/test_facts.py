@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from automtl_core.data.guess.facts import Odd, facts_of, related
+from automtl_core.data.guess.facts import Odd, facts_of
 
 
 @pytest.fixture
@@ -10,9 +10,9 @@ def facts():
 
     def find(*texts):
         with duckdb.connect() as db:
-            db.execute("CREATE TABLE head (c VARCHAR, line BIGINT)")
+            db.execute("CREATE TABLE head (c0 VARCHAR, line BIGINT)")
             db.executemany("INSERT INTO head VALUES (?, ?)", [[text, n] for n, text in enumerate(texts, 2)])
-            return facts_of(db, "price", "c")
+            return facts_of(db, ["price"])[0]
 
     return find
 
@@ -134,5 +134,39 @@ def test_a_label_that_is_never_1_without_another():
     with duckdb.connect() as db:
         db.execute("CREATE TABLE head (line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
         db.executemany("INSERT INTO head VALUES (?, ?, ?, ?)", [list(map(str, row)) for row in rows])
-        known = [facts_of(db, name, f"c{n}") for n, name in enumerate(("click", "buy", "other"))]
-        assert [found.only_where for found in related(db, known)] == [(), ("click",), ()]
+        known = facts_of(db, ["click", "buy", "other"])
+        assert [found.only_where for found in known] == [(), ("click",), ()]
+
+
+class Counting:
+    """A connection that counts its queries."""
+
+    def __init__(self, db):
+        self.db, self.queries = db, 0
+
+    def execute(self, *words):
+        self.queries += 1
+        return self.db.execute(*words)
+
+    def fetchnumpy(self):
+        return self.db.fetchnumpy()
+
+
+@pytest.mark.parametrize("columns", [20, 400])
+def test_the_number_of_queries_does_not_grow_with_the_columns(columns):
+    with duckdb.connect() as db:
+        rows = db.sql("FROM range(100) t(n)")
+        values = [f"CAST((n * {k + 3}) % 7 % 2 AS VARCHAR) AS c{k}" for k in range(columns)]
+        rows.project(", ".join([*values, "n AS line"])).create("head")
+        counting = Counting(db)
+        assert len(facts_of(counting, [f"x{k}" for k in range(columns)])) == columns
+    assert counting.queries == 3
+
+
+def test_how_a_column_tells_a_time(facts):
+    assert facts(*(f"{1_500_000_000_000 + n}" for n in range(30))).clock == "seconds"
+    assert facts(*(f"202401{n:02}" for n in range(1, 30))).clock == "calendar"
+    assert facts("2024-01-31", "2024-02-01").clock == "date"
+    assert facts(*NUMBERS).clock == ""
+    found = facts(*(f"{1_500_000_000 + n}" for n in range(30)), "15")
+    assert (found.clock, found.odd_clock, found.odd) == ("seconds", Odd(1, 32, "15"), None)

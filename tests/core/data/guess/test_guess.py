@@ -8,18 +8,19 @@ import pytest
 
 from automtl_core.data.guess.facts import Facts, Odd, Parts
 from automtl_core.data.guess.guess import (
-    UNDECIDED,
     Guess,
     batch_size,
     blanks,
+    doubts,
     faults,
     guess,
-    is_id,
-    long_tailed,
+    min_counts,
+    split,
+    time,
     user,
-    words,
 )
 from automtl_core.data.guess.peek import Glimpse
+from automtl_core.data.guess.rules import UNDECIDED
 from automtl_core.errors import UsageError
 
 SEEN = 1000
@@ -40,23 +41,6 @@ def bits(name: str, few: tuple[str, str] = ("0", "1"), **others: Any) -> Facts:
 
 def guessed(*columns: Facts, header: bool = True) -> list[Guess]:
     return guess(Glimpse(Path(), "a.csv", False, ",", header, SEEN, SEEN, columns))
-
-
-def test_words_of_names() -> None:
-    assert words("user_id") == words("userID") == words("UserId") == words("user.id") == ["user", "id"]
-    assert words("isHTMLPage2") == ["is", "html", "page", "2"]
-    assert words("é") == []
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        *((name, True) for name in ("id", "user_id", "itemid", "adId", "uid", "zip", "UUID", "tag_ids")),
-        *((name, False) for name in ("paid", "is_valid", "bid", "id_count", "age", "")),
-    ],
-)
-def test_names_of_ids(name: str, expected: bool) -> None:
-    assert is_id(name) == expected
 
 
 CASES: dict[str, tuple[Facts, str, Any]] = {
@@ -97,9 +81,17 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "rating": (facts("rating", values=5), "labels", {"kind": "regression"}),
     "target": (facts("target", "number"), "labels", {"kind": "regression"}),
     "mean rating": (facts("avg_rating", "number"), "dense", {}),
-    "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9), "time", None),
-    "milliseconds": (facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12), "time", None),
-    "calendar": (facts("order_date", low="20230101", high="20231231", mean=2e7), "time", None),
+    "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9, clock="seconds"), "time", None),
+    "milliseconds": (
+        facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12, clock="seconds"),
+        "time",
+        None,
+    ),
+    "calendar": (
+        facts("order_date", low="20230101", high="20231231", mean=2e7, clock="calendar"),
+        "time",
+        None,
+    ),
     "steps": (facts("time"), "time", None),
     "dates": (facts("when", "time"), "time", None),
     "duration": (facts("watch_time"), "dense", {}),
@@ -170,7 +162,7 @@ def test_names_that_differ_in_case_alone() -> None:
 
 
 def test_seconds_without_a_name() -> None:
-    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9)
+    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9, clock="seconds")
     assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "time"]
 
 
@@ -188,9 +180,8 @@ def test_who_the_users_are() -> None:
 
 def test_long_tails() -> None:
     short = facts("a_id", values=2000, single=100)
-    tail = facts("b_id", values=1500, single=900)
-    assert long_tailed(guessed(short, tail, facts("c_id", values=900, single=900))) == guessed(tail)[0]
-    assert long_tailed(guessed(short)) is None
+    tail = facts("b_id", values=1500, single=900, rows=5000)
+    assert min_counts(guessed(short, tail, facts("c_id", values=900, single=900))) == {"b_id": 2}
 
 
 @pytest.mark.parametrize(
@@ -260,3 +251,47 @@ def test_blanks_of_columns_that_are_used() -> None:
         facts("age", blanks=("NA", "-")), bits("click", blanks=("NA",)), Facts("a", blanks=("?",))
     )
     assert blanks(found) == ["-", "NA"]
+
+
+def action(**others: Any) -> Facts:
+    return replace(facts("action", "text", 3, few=("buy", "cart", "view"), **others), example="view")
+
+
+def test_texts_of_a_column_that_are_named_as_labels() -> None:
+    *_, found, _ = of(["action=buy", "action=view"], action(), facts("price"))
+    assert (found.name, found.role, found.setting) == ("action=buy", "labels", {})
+    first, *_ = of({"action=buy": {"after": "click"}}, action(), bits("click"))
+    assert (first.role, first.reason) == ("unused", "its values are labels")
+    with pytest.raises(UsageError, match=r"no row holds 'by' in action \(did you mean 'buy'\?\)"):
+        of(["action=by"], action())
+    with pytest.raises(UsageError, match=r"label 'acton=buy' is not a column \(did you mean 'action'\?\)"):
+        of(["acton=buy"], action())
+
+
+def test_actions_are_labels_only_where_no_other_column_may_be_one() -> None:
+    assert [each.name for each in guessed(action()) if each.role == "labels"] == ["action=buy", "action=cart"]
+    for other in (bits("click"), bits("loved"), facts("rating", values=5)):
+        found, _ = guessed(action(), other)
+        assert found.role == "sparse"
+    assert [each.role for each in guessed(action(), replace(action(), name="event"))] == ["sparse", "sparse"]
+
+
+def test_a_time_decides_on_the_split() -> None:
+    at = facts("when", "time", clock="date")
+    assert (split(guessed(at)), time(guessed(at))) == ("time", guessed(at)[0])
+    assert split(guessed(facts("time"))) is None
+    assert time(guessed(facts("x"))) is None
+
+
+def test_doubts_are_said_once_for_all_columns() -> None:
+    (found,) = doubts(guessed(facts("x"), facts("age"), facts("y1"), bits("click"))).items()
+    assert found[0].startswith(
+        "taken as dense, since these are integers without a telling name; if they are ids"
+    )
+    assert found[1] == ["x", "y1"]
+
+
+def test_times_that_are_odd() -> None:
+    odd = Odd(1, 9, "15")
+    (found,) = guessed(facts("ts", clock="seconds", odd_clock=odd))
+    assert faults(found) == odd

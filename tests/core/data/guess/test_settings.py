@@ -37,6 +37,7 @@ def test_columns_have_the_role_that_they_look_like(table, tmp_path):
             "multi": {"tags": "|"},
             "user": "user_id",
             "time": "ts",
+            "split": "time",
         },
         "training": {"batch_size": 128},
     }

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Bag, Bucketed, Dense, Label, Sparse
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, UsageError
 from automtl_core.fields.dense import Scale
 
 
@@ -129,6 +129,17 @@ def test_rare_values_are_as_unseen(tmp_path: Path, given: Callable[..., Any], fr
     users = decoded(prepare(given(frame), "shop", None, tmp_path), "train", "user")
     rare = frame.set_index("user").loc[users, "city"].str.startswith("rare")
     assert np.array_equal(ids == 0, rare)
+
+
+def test_a_field_has_its_own_least_number_of_rows(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    frame["city"] = [f"c{n // 100}" if n % 10 else f"rare{n}" for n in range(200)]
+    prepared = prepare(given(frame, min_count={"city": 2}), "shop", None, tmp_path)
+    assert prepared.vocabulary("city") == ["c0", "c1"]
+    assert len(prepared.vocabulary("user")) == 160
+    with pytest.raises(UsageError, match=r"dataset\.min_count names 'cty', .*did you mean 'city'"):
+        prepare(given(frame, min_count={"cty": 2}), "shop", None, tmp_path)
 
 
 def test_the_most_frequent_values_are_kept(

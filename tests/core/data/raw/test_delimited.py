@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,24 @@ def test_a_compressed_file_is_read_as_a_plain_one_and_a_cut_one_is_refused(tmp_p
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DataError), opened(path) as stream:
         stream.read()
+
+
+def test_lines_that_are_not_utf_8_have_the_declared_encoding() -> None:
+    content = "a,köln\n".encode() + b"b,K\xf6ln\nc,\x81\n"
+    found = list(rows(Lines(io.BytesIO(content), "cp1252"), ","))
+    assert [values for _, _, values, _ in found[:2]] == [["a", "köln"], ["b", "Köln"]]
+    assert found[2][3] is not None
+    assert [problem is None for *_, problem in rows(Lines(io.BytesIO(content)), ",")] == [True, False, False]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_utf_16_with_a_mark_is_text(tmp_path: Path, name: str, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    content = f"{mark}" + "".join(f"u{n},Köln 🎉\r\n" for n in range(60_000))
+    path, write = tmp_path / name, gzip.compress if name.endswith("gz") else bytes
+    path.write_bytes(write(content.encode(encoding)))
+    with opened(path) as stream:
+        found = list(rows(Lines(stream), ","))
+    assert [found[n][2] for n in (0, -1)] == [["u0", "Köln 🎉"], ["u59999", "Köln 🎉"]]
+    assert len(found) == 60_000

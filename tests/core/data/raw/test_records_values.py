@@ -12,9 +12,13 @@ from .logs import Read
     [
         (
             INTEGER,
-            ["0", "-1", "42", "9223372036854775807", "-9223372036854775808"],
+            ["0", "-1", "42", "9.0", "-7.00", "0.0", "9223372036854775807", "-9223372036854775808"],
             {
                 "9.5": "an integer",
+                "9.": "an integer",
+                "-0.0": "an integer",
+                "05.0": "an integer",
+                "9223372036854775808.0": "an integer of 64 bits",
                 "1e3": "an integer",
                 "0x10": "an integer",
                 " 1": "an integer",
@@ -45,7 +49,7 @@ from .logs import Read
                 "\u0663": "a number in digits from 0 to 9",
             },
         ),
-        (BIT, ["0", "1"], {"2": "0 or 1", "1.0": "0 or 1", "yes": "0 or 1", " 1": "0 or 1"}),
+        (BIT, ["0", "1", "1.0"], {"2": "0 or 1", "1.5": "0 or 1", "yes": "0 or 1", " 1": "0 or 1"}),
         (Column("text", ("a", "b", "c")), ["a", "c"], {"d": "a, b or c", "A": "a, b or c"}),
         (Column(matching="[a-z]+"), ["ab", "a"], {"b1": 'text that matches "[a-z]+"'}),
         (Column("integer", matching="1.*"), ["1"], {"2": 'text that matches "1.*"', "1.5": "an integer"}),
