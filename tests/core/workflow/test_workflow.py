@@ -108,7 +108,7 @@ def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
 
 
 def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
-    """The fields before the preparation, those with all encodings, and those with the chosen ones: a space each."""
+    """A space each: of the fields before the preparation, with all encodings, and with the chosen ones."""
     counts = Counter()
 
     def counted(owner, name, called=None):
