@@ -11,7 +11,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener, phase
 from automtl_core.training.importance import importance, sample
-from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.budget import IMPORTANCE, Budget
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained
 
@@ -19,8 +19,6 @@ PHASE = "permutation importance"
 """Name of the phase in events."""
 BATCHES = 4
 """Batches of training that are predicted together: a prediction keeps no activations for gradients."""
-SHARE = 0.05
-"""Largest share of a time budget; fewer rows are permuted if it would be exceeded."""
 
 
 def run_importance(
@@ -47,7 +45,7 @@ def run_importance(
     part = prepared.part("test")
     rows = job.config.importance.rows
     if run.has(Budget):
-        affordable = SHARE * run.read(Budget).seconds / (seconds_per_row * (len(fields) + 1))
+        affordable = IMPORTANCE * run.read(Budget).seconds / (seconds_per_row * (len(fields) + 1))
         rows = min(rows, int(affordable))
     some = sample(part, rows, job.config.seed)
     if not len(some):

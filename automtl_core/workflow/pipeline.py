@@ -1,6 +1,7 @@
 """The pipeline of a run: prepared data -> search -> network -> training -> test."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -167,6 +168,7 @@ def fit(
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
+    start = time.monotonic()
     with computing():
         job = job.of(run.initial_config())
         space = space or job.checked(prepared)
@@ -181,7 +183,7 @@ def fit(
         searched = problem
         if recorder.stage != "train":
             searched = replace(job.search_problem(prepared, problem), warm_start=_warm_start(job, prepared))
-        searched, clock = _timed(job, run, searched, recorder)
+        searched, clock = _timed(job, run, prepared, searched, recorder, start)
         executor = executor or Serial(Trainer(job.registry, prepared, known=(job, space)))
         trials = _trials(job, run, prepared, executor)
         searched = replace(searched, trials=trials, tunable=tunable(job, run, prepared))
@@ -243,19 +245,27 @@ def _in_budget(run: Run) -> int | None:
     return run.read(Budget).trial_rows if run.has(Budget) else None
 
 
-def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
-    """Return the problem of the search and, under a time budget, the clock that ends loops."""
+def _timed(
+    job: Job, run: Run, prepared: Prepared, problem: Problem, recorder: Recorder, start: float
+) -> tuple[Problem, Clock | None]:
+    """Return the problem of the search and, under a time budget, the clock that ends loops.
+
+    Seconds count from `start`, by `time.monotonic`.
+    """
     seconds = job.config.time_budget
     if seconds is None:
         return problem, None
     if not run.has(Budget):
         total = len(problem.data.train)
-        trains = job.trains()
+        trains, tested = job.trains(), len(prepared.part("test"))
         run.write(
-            Budget(seconds, 0, total, total) if trains is None else agreed(planned(problem, seconds, trains))
+            Budget(seconds, 0, total, total)
+            if trains is None
+            else agreed(planned(problem, seconds, trains, tested, recorder.listener))
         )
     budget = run.read(Budget)
-    clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), budget.search)
+    left = seconds - sum(recorder.seconds.values())
+    clock = Clock(recorder.listener, left, budget.search, budget.train, start)
     recorder.listener = clock
     return replace(with_rows(problem, budget.rows), spent=clock.spent), clock
 

@@ -38,12 +38,10 @@ from automtl_core.search.encoding.search import (
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
-SHARE = 0.25
-"""Largest share of a time budget for the encoding search, which gains more than an architecture does."""
-
 NOTHING = Architecture({}).to_json()
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
@@ -154,7 +152,7 @@ def _looked(
     if path.exists():
         with suppress(ArtifactError):  # a damaged file is replaced
             return EncodingSearchResult.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
-    seconds = None if config.time_budget is None else config.time_budget * SHARE
+    seconds = None if config.time_budget is None else config.time_budget * ENCODINGS
     end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
         train = partial(_train, replace(job, config=config), prepared, executor, folder, end)

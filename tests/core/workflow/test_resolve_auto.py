@@ -20,6 +20,7 @@ from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
+from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
@@ -152,7 +153,7 @@ def test_trials_that_outlast_their_part_of_a_time_budget_are_ended(job):
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
     prepared = job().prepare()
     resolve_auto(job(time_budget=100.0), prepared, EXECUTOR)
-    assert asked[0][2] == pytest.approx(time.monotonic() + 100.0 * answers.SHARE, abs=5)
+    assert asked[0][2] == pytest.approx(time.monotonic() + 100.0 * ENCODINGS, abs=5)
     assert not list(prepared.path.glob("answers-*.json"))
 
 
