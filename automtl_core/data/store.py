@@ -70,7 +70,7 @@ class Prepared:
     kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
     """The known encoders of fields."""
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """Fields and tasks, with the sizes of the vocabularies."""
         return Schema.from_json(self.manifest["schema"])

@@ -15,6 +15,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
 from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
@@ -24,7 +25,7 @@ from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others, without_others
-from automtl_core.workflow.importance import run_importance
+from automtl_core.workflow.importance import fields_read, run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
@@ -33,13 +34,20 @@ OBSERVED = 10_000
 """Maximum number of validation rows on which the use of experts is measured."""
 
 
-def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
+def test(job: Job, run: Run, prepared: Prepared, listener: Listener, space: SearchSpace | None) -> Result:
     """Test the network of `fit`, add its metrics to the result, and return the result.
 
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Registered metrics that the training did not add to those of the validation take a pass over its rows.
     The result is recorded only if new rows are read as the prepared ones, see `check_skew`.
+
+    Args:
+        job: The job of the run.
+        run: The run, with its network.
+        prepared: The data of the run.
+        listener: Receives progress.
+        space: The space of the network for the data; None to make it.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
@@ -48,12 +56,14 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
     """
     result, registered = run.read(Result), job.metrics()
     with computing():
-        made, part = _trained(job, run, prepared), prepared.part("test")
+        space = space or _space(job, run, prepared)
+        made, part = _trained(job, run, prepared, space), prepared.part("test")
         validation = _validation(job, made, prepared, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
-        if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
+        fields = fields_read(space, run.architecture(), prepared.schema)
+        if found := run_importance(job, run, prepared, made, fields, seconds_per_row, listener):
             run.write(found)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))
     encoders = job.registry.field_encoders()
@@ -109,13 +119,18 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
     """
     with computing():
-        return _trained(job, run, prepared).predict_logits(prepared.part("test"))
+        made = _trained(job, run, prepared, _space(job, run, prepared))
+        return made.predict_logits(prepared.part("test"))
 
 
-def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
-    network = restored(job, run, prepared)
-    size = job.config.training.batch_size
-    return Trained(network, prepared.encoder, job.compute(), size, scaling=scaling(run))
+def _space(job: Job, run: Run, prepared: Prepared) -> SearchSpace:
+    """Return the space of the network of a run, with the settings that its search chose."""
+    return job.of(run.config()).space(prepared)
+
+
+def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
+    size, compute = job.config.training.batch_size, job.compute()
+    return Trained(restored(space, run, compute), prepared.encoder, compute, size, scaling=scaling(run))
 
 
 def _measured(

@@ -41,6 +41,7 @@ from automtl_core.search.trial import (
     TrialSpec,
     TrialWaits,
 )
+from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener
 from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.job import Job
@@ -98,11 +99,14 @@ class TrialRunner:
     Args:
         registry: The plugins.
         prepared: Data that is already open.
+        known: A job with its space, see `Trainer`.
 
     """
 
-    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
-        self._trainer = Trainer(registry, *prepared)
+    def __init__(
+        self, registry: Registry, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None
+    ) -> None:
+        self._trainer = Trainer(registry, *prepared, known=known)
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
@@ -139,20 +143,22 @@ class TrialRunner:
                 with run.working():
                     if not evaluation.is_tested(job, run):  # else another process tested it in the meantime
                         with observed(job, run, prepared, listener) as observer:
-                            evaluation.test(job, run, prepared, observer)
+                            evaluation.test(job, run, prepared, observer, None)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
 
     def _train(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
         job, prepared = self._job(spec)
+        space = None if path.exists() else job.checked(prepared)
         try:
-            with Run.open(path).working() if path.exists() else pipeline.start(job, prepared, path) as run:
+            held = Run.open(path).working() if space is None else pipeline.start(job, prepared, path, space)
+            with held as run:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
                     with observed(job, run, prepared, listener) as observer:
-                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer))
+                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer), space)
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable

@@ -17,7 +17,8 @@ from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, St
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
-from automtl_core.workflow.pipeline import start
+
+from ..workflow.lines import start
 
 CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
 
