@@ -9,14 +9,13 @@ from automtl_core.disk.signed import KEY, write_signed
 
 from .programme import tried
 from .stage import Stage, unclear
-from .subjects import EVALUATE, EXPORT, PREDICT, REPORT
+from .subjects import EVALUATE, PREDICT, REPORT
 
 P_VALUE = 1.158e-309
 """A p value as of a z score of 37.7."""
 COMMANDS = {
     "evaluate new rows": EVALUATE,
     "predict": PREDICT,
-    "export": EXPORT,
     "report": REPORT,
     "show": ("show", "runs/a"),
 }
