@@ -24,7 +24,7 @@ from automtl_core.errors import AutoMTLError
 START = int(datetime(2024, 3, 25, tzinfo=UTC).timestamp())
 SPRING = int(datetime(2024, 3, 31, 1, tzinfo=UTC).timestamp())
 """Begin of summer time in Europe, within the days of the table."""
-DAYS, ROWS, EVENTS, USERS, ITEMS, SHOPS = 12, 240, 500, 11, 7, 3
+DAYS, ROWS, EVENTS, USERS, ITEMS, SHOPS = 12, 240, 500, 10, 7, 3
 LENGTH = 5
 """Largest number of events of a row."""
 KEY = "number_of_the_row"

@@ -131,10 +131,11 @@ class Points:
         self._busy = False
 
     def _cut(self, name: str) -> None:
-        """Lose the second half of a file."""
+        """Lose the end of a file: a share of it, whose inverse is `number`."""
         self._busy = True
         for path in self._root.glob(self._path):
-            os.truncate(path, path.stat().st_size // 2)
+            size = path.stat().st_size
+            os.truncate(path, size - size // (self._number or 2))
         self._busy = False
 
     def _power(self, name: str) -> None:

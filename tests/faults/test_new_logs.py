@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from pydantic import ValidationError
 
 from automtl_core.data.part import Part
@@ -14,9 +16,10 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.workflow.new_rows import Reading, _encoded
 from automtl_datasets.table import Table
 
-from .new_logs import Case, first_difference, generate
+from .new_logs import Case, check, first_difference, generate
 from .programme import tried
 
 REGISTRY = load_registry()
@@ -40,6 +43,18 @@ class Files:
         sizes = {field.name: field.size for field in self.prepared.schema.sparse}
         shared = self.prepared.schema.histories[0].shared
         return self.prepared.part("test"), [sizes[name] for name in shared]
+
+    def serve(self, case: Case) -> tuple[Part, Sequence[str]]:
+        """Return the new rows, encoded, and the warnings about their histories."""
+        warnings: list[str] = []
+        histories = self.prepared.schema.histories
+        reading = Reading(
+            self.dataset, case.rows, case.folder, histories=histories, log=case.log, warn=warnings.append
+        )
+        made: Any = SimpleNamespace(encoder=self.prepared.encoder, unread=(), batch_size=1 << 20)
+        with reading.rows(False, ()) as rows:
+            (part,) = _encoded(made, rows, reading)
+        return part, [sentence for sentence in warnings if "history" in sentence]
 
 
 def test_the_check_sees_other_events_and_other_rows(tmp_path: Path) -> None:
@@ -71,3 +86,14 @@ def test_the_check_sees_other_events_and_other_rows(tmp_path: Path) -> None:
         return f"not seen: {missed}" if missed else None
 
     tried("the check of served rows: changes that it must see", range(12), fault, "predict")
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_logs_of_new_rows(tmp_path: Path, part: int) -> None:
+    def fault(seed: int) -> str | None:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        files = Files()
+        return check(generate(seed, folder), files.prepare, files.serve)
+
+    tried("logs of new rows in other forms", range(50 * part, 50 * (part + 1)), fault, "predict")

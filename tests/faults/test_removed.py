@@ -8,9 +8,18 @@ from .programme import tried
 from .stage import Stage, different, unclear
 from .subjects import product
 
+ARRAYS = ("train/ids.npy", "test/labels.npy")
 LOSSES = {
+    "run folder removed": ("remove", "runs/a"),
+    "run folder renamed": ("rename", "runs/a"),
+    "config.yaml removed": ("remove", "runs/a/config.yaml"),
     ".lock removed": ("remove", "runs/a/.lock"),
     "checkpoint removed": ("remove", "runs/a/checkpoint.safetensors"),
+    "prepared folder removed": ("remove", "prepared/*"),
+    "prepared folder renamed": ("rename", "prepared/*"),
+    **{f"{array} removed": ("remove", f"prepared/*/{array}") for array in ARRAYS},
+    **{f"{array} cut": ("cut", f"prepared/*/{array}") for array in ARRAYS},
+    **{f"{array} emptied": ("cut", f"prepared/*/{array}") for array in ARRAYS},
 }
 WRONG = ("free some space", "check the disk")
 """Remedies for other faults."""
@@ -29,7 +38,8 @@ def test_a_loss_during_a_run(stage: Callable[[str], Stage], name: str, loss: str
 
     def fault(at: int) -> str | None:
         folder = subject.fresh()
-        ended = subject.disturbed(folder, plan={"at": at, "do": do, "path": path})
+        plan = {"at": at, "do": do, "path": path, "number": 1 if loss.endswith("emptied") else 2}
+        ended = subject.disturbed(folder, plan=plan)
         about = f"code {ended.code}: {ended.err[-400:]}"
         if ended.code not in (0, 65, 66, 73, 74) or any(part in ended.err for part in WRONG):
             return about
