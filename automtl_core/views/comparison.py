@@ -14,6 +14,7 @@ from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.training.metrics import METRICS, Few, flat, too_few
 from automtl_core.views.markdown import markdown
+from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Section, lines, table
 
 
@@ -130,8 +131,9 @@ def _over(result: Comparison) -> str:
 
 
 def _notes(result: Comparison) -> Iterator[str]:
-    """Yield notes on tasks with too few rows, and on runs that failed or were cut short."""
+    """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
     for name, model in result.models.items():
         for cell in model.cells:
             if isinstance(cell, Failed):

@@ -24,7 +24,7 @@ from automtl_core.training.guard import computing
 from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, with_others, without_others
+from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
 from automtl_core.workflow.importance import fields_read, run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.skew import check_skew
@@ -71,7 +71,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener, space: Sear
     result = replace(
         result,
         validation=validation,
-        test=_measured(prepared, "test", predicted, registered),
+        test=_measured(job, prepared, "test", predicted, registered),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
         metrics=job.config.metrics,
@@ -106,7 +106,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
+    return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
 def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
@@ -134,11 +134,12 @@ def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trai
 
 
 def _measured(
-    prepared: Prepared, name: str, logits: NDArray[Any], registered: Mapping[str, Metric]
+    job: Job, prepared: Prepared, name: str, logits: NDArray[Any], registered: Mapping[str, Metric]
 ) -> Metrics:
     """Return the metrics of the output [R, T] of a network for a part."""
-    part = prepared.part(name)
-    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+    part, dataset = prepared.part(name), job.dataset()
+    found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+    return of_buckets(found) if dataset.user in dataset.settings.hashed else found
 
 
 def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) -> Metrics:
@@ -149,7 +150,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) ->
     if not registered:
         return without_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
-    return with_others(trained.validation, _measured(prepared, "validation", logits, registered))
+    return with_others(trained.validation, _measured(job, prepared, "validation", logits, registered))
 
 
 def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.measured import Failed
+from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.comparison import comma_separated, comparison, page, write
 from automtl_core.views.values import Text
 
@@ -33,6 +34,18 @@ def test_a_grid_for_each_metric_that_there_is(compared):
     assert grid(found, "test RMSE").header == ["model", "price"]
     assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
     assert section(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
+
+
+def test_the_users_of_a_metric_by_user_are_named(compared):
+    found = compared("click")
+    users = ByUser(7, "with rows of both classes", 9, 10, 0.5, 0.1)
+    value = MetricValue("GAUC", 1, 0.4, 8, by_user=users)
+    cell = found.models["one.yaml"].cells[0]
+    cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
+    model = replace(found.models["one.yaml"], cells=[cell])
+    about, warning = notes(replace(found, models={"one.yaml": model}), "test AUC")
+    assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
+    assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
 
 
 def test_errors_have_no_mean(compared):
