@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.predictors import Predictor, column, number
 from automtl_core.data.part import Histories, Padded, Part
-from automtl_core.dataset.history import AGE, History
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
+from automtl_core.fields.encode import AGE
 
 SEEN = 1 << 14
 """Number of rows, spread over a part, whose events are read."""
