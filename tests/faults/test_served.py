@@ -1,0 +1,26 @@
+"""Tables with histories, whatever their names, times and texts: new rows are read as the prepared ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_served import check
+
+from .programme import tried
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_tables_with_histories(tmp_path: Path, part: int) -> None:
+    def fault(seed: int) -> str | None:
+        try:
+            check(seed, tmp_path / str(seed))
+        except Exception as error:
+            return repr(error)
+        return None
+
+    tried(
+        "tables with histories",
+        range(100 + 50 * part, 150 + 50 * part),
+        fault,
+        "predict, from files and frames",
+    )
