@@ -16,7 +16,6 @@ from automtl_core.data.inspect.predictors import Predictor, column, number
 from automtl_core.data.part import Histories, Padded, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
-from automtl_core.fields.encode import AGE
 
 SEEN = 1 << 14
 """Number of rows, spread over a part, whose events are read."""
@@ -83,7 +82,7 @@ def _readings(schema: Schema, history: History, of_rows: Histories) -> Iterator[
     of = f" of the history {history.name}" if len(schema.histories) > 1 else ""
     sizes = {field.name: field.size for field in schema.sparse}
     bounds = np.array([sizes[field] for field in history.shared], np.int32)
-    timed = not history.lists or AGE in history.lists
+    timed = not history.lists or history.age in history.lists
     shared = list(enumerate(history.shared))
     marked: list[tuple[str, Find]] = [("the newest event", lambda events: events.known)]
     marked += [(f"the newest event with the same {field}", _same([place])) for place, field in shared]

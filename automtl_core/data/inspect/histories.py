@@ -10,7 +10,6 @@ from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.history import History
 from automtl_core.disk.value import Value
-from automtl_core.fields.encode import AGE
 
 SEEN = 1 << 16
 """Number of rows, spread over a part, whose events are compared with the row."""
@@ -77,7 +76,7 @@ def _facts(history: History, of_rows: Histories) -> HistoryFacts:
         matched += same.any(axis=1).sum(axis=0)
         newest.append(ages[known[:, 0], 0])
     of_newest = np.concatenate(newest)
-    timed = len(of_newest) and (not history.lists or AGE in history.lists)
+    timed = len(of_newest) and (not history.lists or history.age in history.lists)
     shares = (matched / len(rows)).tolist()
     return HistoryFacts(
         rows=int((lengths > 0).sum()),
