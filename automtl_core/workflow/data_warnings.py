@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
@@ -19,7 +21,19 @@ def preparation_warnings(prepared: Prepared) -> Iterator[str]:
 def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
     yield from rare_tasks(prepared, recipe)
+    yield from empty_histories(prepared)
     yield from suspicions(alone(prepared))
+
+
+def empty_histories(prepared: Prepared) -> Iterator[str]:
+    """Yield a warning for each history without an event in any training row."""
+    part = prepared.part("train")
+    for history, events in zip(prepared.schema.histories, part.histories, strict=True):
+        if not np.diff(events.spans).any():
+            remedy = "compare the users and times of rows and events"
+            if history.delay:
+                remedy = f"lower dataset.history_delay, which is {history.delay:,.0f}, or {remedy}"
+            yield f"history {history.name}: no training row has an earlier event, so it has no use; {remedy}"
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
