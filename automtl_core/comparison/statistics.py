@@ -51,6 +51,9 @@ class Difference:
     """Two-sided p value; None where the variance is unknown."""
     adjusted_p: float | None = None
     """The p value after Holm's correction for the number of models."""
+    cells: int = 0
+    """Number of pairs of trainings. With one pair, interval and p value are over test rows alone, and not
+    over trainings: another seed may reverse a significant difference."""
 
 
 def summary(values: Sequence[float]) -> Summary:
@@ -87,15 +90,15 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     differences = np.subtract(values, reference)
     mean, cells = float(differences.mean()), len(differences)
     if rows is None:
-        return Difference(mean, None, None, None)
+        return Difference(mean, None, None, None, cells=cells)
     spread = float(differences.var(ddof=1)) if cells > 1 else 0.0
     variance = rows.error**2 + max(0.0, spread - rows.spread**2) / cells
     if variance == 0:  # the model is identical to the reference
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, cells=cells)
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
     half = -float(stdtrit(freedom, (1 - CONFIDENCE) / 2)) * variance**0.5
     p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
-    return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p))
+    return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p), cells=cells)
 
 
 def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:

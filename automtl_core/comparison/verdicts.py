@@ -37,13 +37,19 @@ def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]
 
 def _standing(reference: str, metric: Measure, difference: Difference) -> str:
     change = f"{difference.mean:+{metric.form}}"
-    p = difference.adjusted_p
-    if p is None:
+    if difference.adjusted_p is None:
         return f"{change} against {reference}, without a significance test"
-    if p >= SURE:
-        return f"not distinguishable from {reference} ({change}, p {p:.2f})"
-    sure = f"p {p:.3f}" if p >= 0.001 else "p < 0.001"
-    return f"{'ahead of' if difference.mean > 0 else 'behind'} {reference} ({change}, {sure})"
+    if difference.adjusted_p >= SURE:
+        return f"not distinguishable from {reference} ({change}, {p_in_words(difference, 2)})"
+    side = "ahead of" if difference.mean > 0 else "behind"
+    return f"{side} {reference} ({change}, {p_in_words(difference)})"
+
+
+def p_in_words(difference: Difference, digits: int = 3) -> str:
+    """Return the corrected p value, such as `p 0.012`, and what it is over if that is not the trainings."""
+    p = difference.adjusted_p or 0.0
+    number = f"p {p:.{digits}f}" if p >= 0.001 else "p < 0.001"
+    return f"{number} over rows" if difference.cells == 1 else number
 
 
 def cost_in_words(ratio: float) -> str:

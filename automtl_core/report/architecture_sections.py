@@ -149,5 +149,6 @@ def _flops(record: RunRecord) -> Iterator[Bars]:
 def _costs(record: RunRecord) -> Iterator[str]:
     flops = record.result.flops_per_row
     mmoe = record.landmarks.get(MMOE)
-    beside = f", {flops / mmoe:.2f} times those of MMoE in the same search space" if mmoe else ""
+    beside = f", {flops / mmoe:.2f} times the {mmoe:,} of MMoE in the same search space" if mmoe else ""
+    beside += " (the model mmoe of automtl compare has other sizes)" if mmoe else ""
     yield f"{flops:,} FLOPs per row{beside}; {record.result.parameters:,} parameters"

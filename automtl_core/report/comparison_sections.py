@@ -13,11 +13,13 @@ from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Tex
 def of_comparison(result: Comparison) -> Iterator[Section]:
     """Yield the sections: verdict, scores, differences, costs, and all tables."""
     yield Section("verdict", list(_verdict(result)))
+    over = "" if len(result.seeds) * len(result.splits) > 1 else " over test rows, not over trainings"
     for against in dict.fromkeys([result.reference, ALONE]):
         if charts := list(_differences(result, against)):
             title = f"differences to {against}"
             note = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
-            yield Section(title, [Text(f"{note} Lines: 95 % intervals. Pale: not significant."), *charts])
+            lines = f"Lines: 95 % intervals{over}. Pale: not significant."
+            yield Section(title, [Text(f"{note} {lines}"), *charts])
     if plot := _cost(result):
         yield Section("score and cost", plot)
     yield Section("tables", [])

@@ -9,7 +9,7 @@ from pathlib import Path
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import COSTS, Failed
 from automtl_core.comparison.statistics import Difference, Summary
-from automtl_core.comparison.verdicts import SURE
+from automtl_core.comparison.verdicts import SURE, p_in_words
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.training.metrics import METRICS, Few, flat, too_few
@@ -150,7 +150,7 @@ def method(result: Comparison) -> str:
     if len(result.seeds) * len(result.splits) > 1:
         method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
     else:
-        method = f"of a paired bootstrap over {rows}; it does not include the variance between trainings"
+        method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
     return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
 
 
@@ -200,4 +200,4 @@ def change(value: Difference, form: str) -> str:
     if value.adjusted_p is None:
         return mean
     mark = " !" if value.adjusted_p < SURE else ""
-    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] p {value.adjusted_p:.3f}{mark}"
+    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] {p_in_words(value)}{mark}"

@@ -124,7 +124,9 @@ def _usage(error: typer.TyperException) -> str | None:
     from automtl_core.settings.faults import nested
 
     name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
-    if name and (key := nested(name, RunConfig)):
+    # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.
+    takes = context is not None and any("--set" in option.opts for option in context.command.params)
+    if takes and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
     return f"see `{context.command_path} --help`" if context else None
 

@@ -79,6 +79,7 @@ VECTORS = "a mapping of columns to files"
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
 _texts = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
 _files = BeforeValidator(_by_part, json_schema_input_type=str | list[str] | dict[Part, str | list[str]])
@@ -200,9 +201,9 @@ class TableSettings(DatasetSettings):
     )
     """Labels: the columns to predict. `action=buy` is 1 where the column `action` holds `buy`, so that one
     column of actions gives several labels."""
-    user: str | None = None
+    user: Name | None = None
     """Categorical field of the users, for a split by user, and for metrics by user such as GAUC."""
-    time: str | None = None
+    time: Name | None = None
     """Column of the time, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
     history: HistoryColumns | None = None
     """History of each row: the earlier events of its user. Needs `user`, `time`, and a split by time or by

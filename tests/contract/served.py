@@ -86,8 +86,8 @@ def table(seed: int) -> Table:
 
     def values(kind: str, rows: int) -> list[str]:
         numbers = draw.integers(0, 12, rows)
-        if kind == "integer":
-            return [str(n) for n in numbers]
+        if kind == "integer":  # data frames write floats where a column has blanks
+            return [str(draw.choice([f"{n}.0", n])) for n in numbers]
         forms = ("{}", "0{}", "{}.0", "v{}", "{} ", "é{}") if draw.random() < 0.5 else ("{}",)
         return [str(draw.choice(forms)).format(n) for n in numbers]
 
@@ -136,6 +136,8 @@ def table(seed: int) -> Table:
         action = names[5]
         found["rows"] = rows.assign(**{action: draw.choice(["view", "cart", "buy", ""], len(rows))})
         settings["history"] = {"outcomes": [f"{action}=buy", f"{action}=view"]}
+        if draw.random() < 0.5:
+            labels[f"{action}=buy"] = {}
     elif how == "lists":
         made, sign = _lists(draw, rows, kinds, names[3]), "|" if separator != "|" else " "
         keys = {"automtl:age" if "age" in kinds else "age": "list age", names[3]: "list done"}

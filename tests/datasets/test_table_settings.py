@@ -53,6 +53,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` is split"),
     "no train": ({"files": {"test": "a.csv"}}, r"dataset\.files: the part `train` is missing"),
     "absolute": ({"files": "/data/a.csv"}, r"dataset\.files: '/data/a.csv' is no name .*`data_dir`"),
+    "no time": ({"time": ""}, r"dataset\.time: expected a text of at least 1 char.*given ''"),
+    "no user": ({"user": ""}, r"dataset\.user: expected a text of at least 1 char.*given ''"),
     "above": ({"files": "../a.csv"}, r"dataset\.files: '\.\./a.csv' is no name"),
     "absolute log": (
         {

@@ -51,10 +51,10 @@ def history_warnings(prepared: Prepared) -> Iterator[str]:
     for history, of_rows in zip(prepared.schema.histories, train.histories, strict=True):
         found, what = _facts(history, of_rows), f"history {history.name}"
         if not found.rows:
-            yield (
-                f"{what}: none of the {len(train):,} training rows has an event: compare the owners and the "
-                "times of rows and events"
-            )
+            remedy = "compare the owners and the times of rows and events"
+            if history.delay:
+                remedy = f"lower dataset.history_delay, which is {history.delay:,.6g}, or {remedy}"
+            yield f"{what}: none of the {len(train):,} training rows has an event: {remedy}"
         elif found.least_age is not None and not history.of_rows and not history.lists:
             span = float(np.ptp(of_rows.events.times))
             if found.least_age > span:

@@ -36,7 +36,7 @@ def test_of_one_cell_rows_alone_tell_the_chance():
 
 
 def test_where_rows_are_unknown_nothing_is_said_of_chance():
-    assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), None, None, None)
+    assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), None, None, None, cells=2)
 
 
 @pytest.mark.parametrize(("values", "p"), [([0.5, 0.6], 1.0), ([0.75, 0.85], 0.0)])

@@ -68,7 +68,7 @@ def test_differences_that_are_more_than_chance_are_marked(compared):
     assert two.startswith("+0.0150 [")
     assert not two.endswith("!"), "two seeds say little"
     shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][1]
-    assert shifted == "+0.0500 [+0.0480, +0.0520] p 0.000 !"
+    assert shifted == "+0.0500 [+0.0480, +0.0520] p < 0.001 !"
 
 
 def test_transfer_is_not_shown_twice(compared):
@@ -163,7 +163,19 @@ def test_it_is_told_what_an_interval_holds(compared):
     assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
-    assert "over test rows, grouped by user_id; it does not include the variance between trainings" in note
+    assert "over test rows, grouped by user_id of one training of each model, and not over trainings" in note
+
+
+def test_p_values_of_one_training_each_are_said_to_be_over_rows(compared):
+    found = compared("click")
+    one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
+    single = replace(found, models=one)
+    for shown, said in ((single, True), (found, False)):
+        cells = [row[1] for row in grid(shown, "AUC against one.yaml").rows]
+        verdicts = list(shown.verdicts().values())
+        for text in [*cells, *verdicts]:
+            assert "p " in text
+            assert (" over rows" in text) is said
 
 
 def test_several_splits_are_told_apart(compared):
