@@ -33,5 +33,5 @@ def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):
     part.check_whole()
     os.truncate(tmp_path / "labels.npy", 4096)
     for each in (part, part.some(slice(4000, None))):
-        with pytest.raises(ArtifactError, match="labels.npy: 4,096 bytes, expected 20,128: the file was"):
+        with pytest.raises(ArtifactError, match=r"labels.npy: 4,096 bytes, expected 20,128: the file was"):
             each.check_whole()
