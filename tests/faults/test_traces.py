@@ -124,7 +124,7 @@ class Work:
             if call["call"] == "openat" and not re.search("O_CREAT|O_WRONLY|O_RDWR|O_TRUNC", line):
                 continue
             for found in PATH.finditer(call["arguments"]):
-                path = self.here / (found["folder"] or "") / (found["path"] or found["alone"])
+                path = self.here / (found["folder"] or "") / (found["path"] or found["alone"] or "")
                 path = Path(os.path.normpath(path))
                 if not FREE.match(str(path)) and not any(path.is_relative_to(place) for place in allowed):
                     yield line
