@@ -16,7 +16,7 @@ import pytest
 from .programme import tried
 
 BIN = Path(sys.executable).parent
-CALLS = "network,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+FILES = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 NAMES = {
     *sys.stdlib_module_names,
     "numpy",
@@ -37,8 +37,8 @@ COMMANDS = {
     f"automtl compare --models mmoe,ple --seeds 1 --workers 2 --out c {TRAIN}": ["c", "prepared"],
     "automtl export runs/a": ["exports"],
     "automtl export runs/a --format torch": ["exports"],
-    "python -P exports/a-onnx/example.py": [],
-    "python -P exports/a-torch/example.py": [],
+    "python exports/a-onnx/example.py": [],
+    "python exports/a-torch/example.py": [],
     "automtl predict runs/a --input log.csv --output scores.csv": ["scores.csv"],
     "automtl evaluate runs/a": ["prepared"],
     "automtl report runs/a": ["runs"],
@@ -60,6 +60,8 @@ LINE = re.compile(r"(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>\d+)")
 PATH = re.compile(r'(?:AT_FDCWD|\d+)(?:<(?P<folder>[^>]*)>)?, "(?P<path>[^"]*)"|"(?P<alone>[^"]*)"')
 FREE = re.compile(r"/dev/(null|tty|shm/)|/proc/self/")
 """Files that are none of a disk, such as the semaphores of the system."""
+DRAFT = f"here{os.sep}.automtl."
+"""A draft beside what a command writes."""
 
 
 class Work:
@@ -94,7 +96,7 @@ class Work:
         """Run a command, and return what it did that it must not do."""
         shutil.rmtree(self.traces, ignore_errors=True)
         self.traces.mkdir()
-        strace = ["strace", "-ff", "-y", "-qq", "-e", f"trace={CALLS}", "-o", str(self.traces / "of")]
+        strace = ["strace", "-ff", "-y", "-qq", "-e", f"trace=network,{FILES}", "-o", str(self.traces / "of")]
         ended = subprocess.run(
             [*strace, *command.split()],
             cwd=self.here,
@@ -119,14 +121,16 @@ class Work:
     def _files(self, lines: Sequence[str], allowed: Sequence[Path]) -> Iterator[str]:
         """Yield the files and folders outside of the allowed ones that were created or opened for writing."""
         for line in lines:
-            if not (call := LINE.match(line)):
+            if not (call := LINE.match(line)) or call["call"] not in FILES.split(","):
                 continue
             if call["call"] == "openat" and not re.search("O_CREAT|O_WRONLY|O_RDWR|O_TRUNC", line):
                 continue
-            for found in PATH.finditer(call["arguments"]):
+            for found in list(PATH.finditer(call["arguments"]))[-1:]:  # the new name, of two
                 path = self.here / (found["folder"] or "") / (found["path"] or found["alone"] or "")
                 path = Path(os.path.normpath(path))
-                if not FREE.match(str(path)) and not any(path.is_relative_to(place) for place in allowed):
+                if DRAFT in str(path) or path.suffix == ".draft" or FREE.match(str(path)):
+                    continue
+                if not any(path.is_relative_to(place) for place in allowed):
                     yield line
 
 
