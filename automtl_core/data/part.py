@@ -6,6 +6,7 @@ events of a row.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,17 +118,21 @@ class Part:
             ArtifactError: a file has become shorter.
 
         """
+        for array in self._mapped:
+            if (size := array._mmap.size()) < (expected := len(array._mmap)):
+                raise ArtifactError(
+                    f"{array.filename}: {size:,} bytes, expected {expected:,}: the file was cut",
+                    "delete its prepared folder and repeat the command",
+                )
+
+    @cached_property
+    def _mapped(self) -> list[Any]:
+        """The arrays that are files."""
         arrays: list[Any] = [self.ids, self.dense, self.labels, self.folds, self.users]
         arrays += [array for bags in self.bags.values() for array in bags]
         for one in self.histories:
             arrays += [*one.events, one.spans, one.times, one.values]
-        for array in arrays:
-            mapped = getattr(array, "_mmap", None)  # None for an array in memory
-            if mapped is not None and mapped.size() < len(mapped):
-                raise ArtifactError(
-                    f"{array.filename}: {mapped.size():,} bytes, expected {len(mapped):,}: the file was cut",
-                    "delete its prepared folder and repeat the command",
-                )
+        return [array for array in arrays if getattr(array, "_mmap", None) is not None]
 
     def as_read(self, schema: Schema) -> "Part":
         """Return the rows for networks of a schema: without histories if it has none."""

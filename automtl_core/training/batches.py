@@ -51,12 +51,7 @@ def batches(
     The last batch may be smaller. Of each batch, the rows that `share` returns are read. For a device other
     than the CPU, the next batch is prepared and copied while the previous one is in use. On the CPU this
     would gain nothing, as the CPU is busy with that one.
-
-    Raises:
-        ArtifactError: a file of the part has become shorter.
-
     """
-    part.check_whole()
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
     made = (take(part, share(rows), device) for rows in _equal(order, size))
@@ -127,7 +122,13 @@ def steps(rows: int, size: int) -> int:
 
 
 def take(part: Part, rows: Rows, device: torch.device) -> Batch:
-    """Return rows of a part as one batch."""
+    """Return rows of a part as one batch.
+
+    Raises:
+        ArtifactError: a file of the part has become shorter.
+
+    """
+    part.check_whole()
     columns = part.ids[rows]
     bags = tuple(_bag(columns[:, place], bags, device) for place, bags in sorted(part.bags.items()))
     ids = np.delete(columns, list(part.bags), axis=1) if bags else columns

@@ -1,7 +1,10 @@
 """Libraries are imported with their usage statistics off."""
 
+import getpass
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,16 @@ def test_the_compiler_has_a_cache_folder_of_its_own(monkeypatch):
             folder = Path(os.environ[CACHE])
             assert list(folder.iterdir()) == []
         assert (folder.exists(), os.environ.get(CACHE)) == (False, before)
+
+
+def test_a_file_in_place_of_the_common_cache_folder_ends_nothing(tmp_path):
+    (tmp_path / f"torchinductor_{getpass.getuser()}").touch()
+    code = (
+        "import torch; from automtl_core.training.compute import CPU; "
+        "from automtl_core.training.optimisers import Group, Optimiser; "
+        "Optimiser([Group({'w': torch.nn.Parameter(torch.zeros(1))}, 0.1, 0.0)], CPU)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop(CACHE, None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert len(list(tmp_path.iterdir())) == 1

@@ -78,6 +78,16 @@ def test_probabilities_are_single_precision():
     assert traced(*graph.inputs(sample_part(schema, 2, 1), schema)).dtype == torch.float32
 
 
+def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
+    def fail(*_, **options):
+        raise FileExistsError(17, "File exists", "torchinductor_root")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    schema = sample_schema()
+    with pytest.raises(FileExistsError):
+        graph.program(network_of("mmoe", schema), schema, sample_part(schema, 32, 0))
+
+
 @pytest.mark.parametrize("settings", [{}, {"features": "searched"}], ids=["given", "searched"])
 def test_so_it_does_with_all_encodings(settings):
     answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}

@@ -129,10 +129,11 @@ def test_who_stops_early_leaves_no_thread():
     assert threading.active_count() == before
 
 
-def test_the_files_of_a_pass_are_checked_at_its_start(tmp_path: Path) -> None:
+def test_files_are_checked_before_each_batch(tmp_path: Path) -> None:
     np.save(tmp_path / "dense.npy", PART.dense)
     part = replace(PART, dense=np.load(tmp_path / "dense.npy", mmap_mode="r"))
-    assert len(list(batches(part, 3, CPU))) == 3
+    whole = batches(part, 3, CPU)
+    next(whole)
     os.truncate(tmp_path / "dense.npy", 0)
     with pytest.raises(ArtifactError, match=r"dense.npy: 0 bytes"):
-        batches(part, 3, CPU)
+        next(whole)
