@@ -91,7 +91,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*([split_by_time(guesses)] if split(guesses) else ()), *uncertain(guesses)],
+        "remarks": [*_split_sentence(guesses), *uncertain(guesses)],
         "may_be_labels": [each.facts.name for each in guesses if each.candidate],
         "next": commands,
     }
@@ -254,6 +254,12 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
+
+
+def _split_sentence(guesses: Sequence[Guess]) -> Iterator[str]:
+    at = time(guesses)
+    if at is not None and split(guesses):
+        yield split_by_time(at.name)
 
 
 def _parts_of(time: Guess) -> Iterator[str]:
