@@ -1,6 +1,5 @@
 """Choices, decisions and architectures: a model of a search space as data, by names."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from automtl_core.disk.plain_file import parse_json, read_plain
+from automtl_core.disk.plain_file import json_text, parse_json, read_plain
 from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1
@@ -142,7 +141,7 @@ class Architecture:
             "plugins": dict(self.origin.plugins),
         }
         decisions = {k: v if isinstance(v, str) else list(v) for k, v in self.decisions.items()}
-        return json.dumps({"format": FORMAT, "origin": origin, "decisions": decisions}, indent=2) + "\n"
+        return json_text({"format": FORMAT, "origin": origin, "decisions": decisions}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -146,6 +146,12 @@ class SetupError(AutoMTLError):
     exit_code = 78
 
 
+class CellsFailedError(AutoMTLError):
+    """Cells of a comparison failed; the outcome holds the others."""
+
+    exit_code = 79
+
+
 def printable(text: str) -> str:
     r"""Return `text` with escapes for all characters that a terminal could act on.
 

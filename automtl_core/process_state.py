@@ -24,23 +24,40 @@ def kept_state() -> Iterator[None]:
 def state() -> Callable[[], None]:
     """Return a function that restores the present state of the process.
 
-    It is the working directory, the handlers of signals, torch's default type, and whether torch records
-    gradients.
+    It is the working directory, unless it is removed, the handlers of signals, and `torch_state`.
     """
-    folder, handlers, dtype, recorded = os.getcwd(), _handlers(), _default_type(), _gradients()
+    folder, handlers, restore_torch = _folder(), _handlers(), torch_state()
 
     def restore() -> None:
-        if os.getcwd() != folder:
-            os.chdir(folder)
+        if folder is not None and _folder() != folder:
+            with suppress(FileNotFoundError):
+                os.chdir(folder)
         for number, handler in handlers.items():
             if signal.getsignal(number) != handler:
                 signal.signal(number, handler)
+        restore_torch()
+
+    return restore
+
+
+def torch_state() -> Callable[[], None]:
+    """Return a function that restores torch's default type, and whether torch records gradients."""
+    dtype, recorded = _default_type(), _gradients()
+
+    def restore() -> None:
         if dtype != _default_type():
             _set_default_type(dtype)
         if recorded is not None and recorded != _gradients():
             _record_gradients(recorded)
 
     return restore
+
+
+def _folder() -> str | None:
+    """Return the working directory; None if it is removed."""
+    with suppress(FileNotFoundError):
+        return os.getcwd()
+    return None
 
 
 def _handlers() -> dict[int, Any]:

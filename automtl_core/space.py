@@ -8,9 +8,11 @@ choices and both compute the cost of decisions, without allocating weights.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -108,7 +110,6 @@ class SearchSpace(ABC, Configured[S]):
         self._op = op
         self._encoder = encoder
         self._asked: dict[str, None] = {}
-        self._choices: dict[str, Choice] | None = None  # until the first call
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
@@ -178,6 +179,12 @@ class SearchSpace(ABC, Configured[S]):
         self.choices()
         return tuple(self._asked)
 
+    def with_fitted(self, fitted: FittedEncodings) -> Self:
+        """Return the space with statistics of training rows, see `fitted`."""
+        found = copy(self)
+        found.fitted = fitted
+        return found
+
     def supernet(self, relaxation: Relaxation | None = None) -> Supernet:
         """Return the supernet, with every choice open.
 
@@ -188,12 +195,21 @@ class SearchSpace(ABC, Configured[S]):
         choose = Relaxing(relaxation if relaxation is not None else Softmax())
         return Supernet(self._built(choose), choose.questions)
 
+    @cached_property
+    def outline(self) -> Supernet:
+        """The supernet on the meta device, without weights."""
+        with meta():
+            return self.supernet()
+
+    def hollow_supernet(self) -> Supernet:
+        """Return the supernet in evaluation mode, with zeros that share memory in place of weights."""
+        supernet = deepcopy(self.outline).eval()
+        hollow(supernet)
+        return supernet
+
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating weights."""
-        if self._choices is None:
-            with meta():
-                self._choices = self.supernet().choices()
-        return dict(self._choices)
+        return self.outline.choices()
 
     def network(self, architecture: Architecture, inherit: Supernet | None = None) -> nn.Module:
         """Return the derived network, which contains only the selected options.
@@ -337,9 +353,7 @@ class SearchSpace(ABC, Configured[S]):
             ops = question.candidates.items()
             costs[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
 
-        with meta():
-            supernet = self.supernet().eval()
-        hollow(supernet)
+        supernet = self.hollow_supernet()
         for question in supernet.questions.values():
             if isinstance(question, MixedOp):
                 question.register_forward_pre_hook(look)

@@ -31,7 +31,7 @@ def job(processes: int, words: list[str], log: Path) -> subprocess.Popen[bytes]:
         f"--nproc-per-node={processes}",
         "--master-port=0",
     ]
-    start += ["--standalone", "-m", "automtl_cli"]
+    start += ["--standalone", "--no-python", "automtl"]
     with log.open("ab") as out:
         return subprocess.Popen([*start, *words], stdout=out, stderr=out, start_new_session=True)
 

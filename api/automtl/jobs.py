@@ -17,12 +17,12 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.duration import seconds_of
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
-from automtl_core.workflow.budget import seconds_of
 from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.ensemble import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome
@@ -146,10 +146,12 @@ def compare(
     _check(settings, seed, time_budget, workers, engine)
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
-    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, seconds, workers or 1)
+    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, None, seconds, workers or 1)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     with _workflow(progress, workers, engine, executor) as flow:
         result, path = spec.compared(flow, layers)
+        for cell in result.failed:
+            flow.listener(Warned(f"no result: {cell}"))
     write(result, path)
     return Compared(result, path)
 

@@ -5,17 +5,17 @@ Several processes may fill the same cells, also on several machines that share a
 """
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automtl_core.comparison.measured import CellCosts, CellResult, Diverged, Measured
+from automtl_core.comparison.measured import CellCosts, CellResult, Failed, Measured
 from automtl_core.comparison.samples import Samples, samples
 from automtl_core.comparison.splits import split_of
 from automtl_core.data.store import Prepared
+from automtl_core.disk.plain_file import json_text
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
@@ -26,7 +26,7 @@ from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialRes
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
-from automtl_core.workflow.run_trial import PAUSE, Folder
+from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder, failed
 from automtl_core.workflow.versions import versions
 
 
@@ -51,7 +51,7 @@ class Cell:
 
     def spec(self, test: bool = False) -> TrialSpec:
         """Return the trial of the cell."""
-        encoding_search = json.dumps(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
+        encoding_search = json_text(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
         data, folder = str(self.prepared.path), str(self.path)
         return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=encoding_search)
 
@@ -106,37 +106,30 @@ class CellRunner:
     ) -> dict[Cell, TrialResult]:
         """Train the cells that are not trained yet, and return the results of all cells.
 
-        An interrupted cell continues from its last epoch. A cell that diverged is not trained again.
+        An interrupted cell continues from its last epoch. A cell that diverged is not trained again. A cell
+        whose folder is damaged has the result `failed`.
 
         Args:
             cells: Cells to train.
             called: Word for a cell in progress reports.
             then: Work that follows, for the estimate of the remaining time.
 
-        Raises:
-            ArtifactError: a cell is damaged, or its files were changed.
-
         """
-        for cell in cells:
-            if cell.path.exists():
-                _check(cell)
-        return self._run(cells, False, called, then)
+        write_cells(self.folder, [cell.path.name for cell in cells])
+        faults = {cell: fault for cell in cells if (fault := _fault(cell)) is not None}
+        results = faults | self._run([cell for cell in cells if cell not in faults], False, called, then)
+        return {cell: results[cell] for cell in cells}
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
         """Test the trained cells that are not tested yet, and return the results of all cells.
 
-        Each result comes with the scores on resampled test rows; these are empty where training diverged.
-
-        Raises:
-            ArtifactError: a cell is damaged.
-
+        Each result comes with the scores on resampled test rows; these are empty for a cell without results.
         """
         return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
 
     def _run(
         self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
     ) -> dict[Cell, TrialResult]:
-        write_cells(self.folder, [cell.path.name for cell in cells])
         by_spec = {cell.spec(test): cell for cell in cells}
         which = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
         later, current = list(cells), None
@@ -172,13 +165,20 @@ class CellRunner:
 
 def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
     if result.error:
-        return Diverged(cell.split, cell.seed, cell.path.name, result.error), {}
-    run = Run.open(cell.path)
+        return without_results(cell, result), {}
     while True:
         try:
+            run = Run.open(cell.path)
             return _measured(cell, run), samples(cell.job, run, cell.prepared)
         except RunInUseError:  # another process computes the scores of resamples
             time.sleep(PAUSE)
+        except FAULTS as error:
+            return without_results(cell, failed(error, str(cell.path))), {}
+
+
+def without_results(cell: Cell, result: TrialResult) -> Failed:
+    """Return the outcome of a cell that diverged or failed."""
+    return Failed(cell.split, cell.seed, cell.path.name, result.error or "", result.state == "diverged")
 
 
 def _work(cell: Cell, later: Sequence[Cell], then: Sequence[Workload]) -> Workload:
@@ -193,13 +193,10 @@ def tests(cells: Sequence[Cell]) -> Workload:
     return Workload(0, 0, tested=sum(Workload.of(cell.job, cell.prepared).tested for cell in cells))
 
 
-def _check(cell: Cell) -> None:
-    """Check that a cell's folder holds this cell, undamaged.
-
-    Raises:
-        ArtifactError: it is damaged, or its files were changed.
-
-    """
+def _fault(cell: Cell) -> TrialResult | None:
+    """Return the result of a cell whose folder is damaged or holds another cell; None for a sound one."""
+    if not cell.path.exists():
+        return None
     try:
         run = Run.open(cell.path)
         run.read(Status)
@@ -213,8 +210,8 @@ def _check(cell: Cell) -> None:
         elif (checkpoint := run.checkpoint()) is not None:
             check_checkpoint(run, checkpoint.get("identity", {}))
     except (ArtifactError, InputMissingError) as error:
-        fix = f"remove the folder {cell.path}, and its cell is computed again"
-        raise ArtifactError(str(error), fix) from None
+        return failed(error, str(cell.path))
+    return None
 
 
 def _measured(cell: Cell, run: Run) -> Measured:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automtl_core.comparison.cells import Cell, CellRunner, tests
+from automtl_core.comparison.cells import Cell, CellRunner, tests, without_results
 from automtl_core.comparison.document import ALONE, MEAN, Comparison, Noises
 from automtl_core.comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.samples import Samples
@@ -61,8 +61,9 @@ def compare(
         for seed in seeds
         for name, job in each.items()
     ]
-    bench.trained(cells, then=[tests(cells)])
-    tested = bench.tested(cells)
+    trained = bench.trained(cells, then=[tests(cells)])
+    sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
+    tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
     outcome = Comparison(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from automtl_core.comparison.measured import ModelResult, Place, Split, TaskFacts
+from automtl_core.comparison.measured import Failed, ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.statistics import Difference, Noise, Summary, holm, paired, summary
 from automtl_core.comparison.verdicts import verdict
 from automtl_core.dataset.schema import TaskKind
@@ -64,6 +64,16 @@ class Comparison:
         """Facts by task, with the fewest rows of any split; a task counts if it counts in all splits."""
         by_split = [split.tasks for split in self.splits.values()]
         return {task: _fewest([tasks[task] for tasks in by_split]) for task in by_split[0]}
+
+    @property
+    def failed(self) -> list[str]:
+        """The cells that failed otherwise than by a training that diverged, with their errors."""
+        return [
+            f"{name}, seed {cell.seed}, split {cell.split}: {cell.error}"
+            for name, model in self.models.items()
+            for cell in model.cells
+            if isinstance(cell, Failed) and not cell.diverged
+        ]
 
     @property
     def seeds(self) -> list[int]:

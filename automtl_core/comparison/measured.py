@@ -90,21 +90,23 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Diverged:
-    """A cell whose training diverged."""
+class Failed:
+    """A cell without results."""
 
     split: int
     seed: int
     run: str
     error: str
-    """Error message, with the loss or score that was not finite."""
+    """Error message; if a loss was not finite, with the loss."""
+    diverged: bool = True
+    """Whether training diverged, as it would again. Otherwise the same command tries the cell again."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return asdict(self)
 
 
-CellResult = Measured | Diverged
+CellResult = Measured | Failed
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class ModelResult:
 
     @property
     def tested(self) -> list[Measured]:
-        """The cells that did not diverge."""
+        """The cells with results."""
         return [cell for cell in self.cells if isinstance(cell, Measured)]
 
     def costs(self) -> dict[str, Summary | None]:
@@ -152,7 +154,7 @@ class ModelResult:
 
 def _cell(stored: Mapping[str, Any]) -> CellResult:
     if "error" in stored:
-        return Diverged(**stored)
+        return Failed(**stored)
     costs = CellCosts(**{key: stored[key] for key in COSTS})
     about = (stored["split"], stored["seed"], stored["run"], stored["best_epoch"])
     return Measured(*about, metrics_from_json(stored["test"]), costs, stored["cut_short"])

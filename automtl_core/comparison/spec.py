@@ -9,6 +9,7 @@ from pathlib import Path
 from automtl_core.comparison.cells import CellRunner
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.folder import COMPARISONS, take
 from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.comparison.tuning import batches
 from automtl_core.errors import UsageError, did_you_mean, listing
@@ -39,7 +40,9 @@ class ComparisonSpec:
     reference: str | None = None
     """Model that the others are compared with; None for the first one."""
     out: Path | None = None
-    """Folder of the results and runs; None for one named after the dataset."""
+    """Folder of the results and runs; None for `comparisons/<name>`."""
+    name: str | None = None
+    """Name of the configuration; None for that of the dataset."""
     preset: Layer | None = None
     """Settings for the models; each model uses those that it has."""
     seconds: float | None = None
@@ -56,6 +59,7 @@ class ComparisonSpec:
 
         Raises:
             UsageError: there is no model, or the reference is not one of them.
+            RunExistsError: the folder holds another comparison.
 
         """
         if not self.models:
@@ -70,9 +74,10 @@ class ComparisonSpec:
             raise UsageError(
                 f"--reference {reference!r} is not one of the models{hint}", f"known: {listing(jobs)}"
             )
-        out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
+        out = self.out if self.out is not None else COMPARISONS / (self.name or common.config.dataset.name)
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
+        take(out, jobs, prepared)
         sentences = (training_warnings(one, common.config.training) for one in prepared.values())
         for sentence in dict.fromkeys(chain.from_iterable(sentences)):
             workflow.listener(Warned(sentence))

@@ -95,7 +95,7 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
     half = -float(stdtrit(freedom, (1 - CONFIDENCE) / 2)) * variance**0.5
     p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
-    return Difference(mean, mean - half, mean + half, p)
+    return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p))
 
 
 def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:

@@ -7,6 +7,7 @@ from automtl_core.comparison.cells import CellRunner
 from automtl_core.errors import DivergedError
 from automtl_core.search.study.parameters import parameters_of_settings, suggested_settings, usable
 from automtl_core.search.study.study import Study, quiet
+from automtl_core.search.trial import TrialResult
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
@@ -39,7 +40,7 @@ def tuned(
         then: Work that follows, for the estimate of the remaining time.
 
     Raises:
-        DivergedError: training diverges with all settings.
+        DivergedError: training fails with all settings.
 
     """
     models = {name: Tuning(job) for name, job in jobs.items()}
@@ -59,7 +60,7 @@ def tuned(
             cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
             results = bench.trained(list(cells.values()), "trial", [*left, *then])
             for name, tuning in models.items():
-                tuning.score([results[cells[cell.path]].metrics for cell in asked[name]])
+                tuning.score([results[cells[cell.path]] for cell in asked[name]])
     return {name: tuning.best(name) for name, tuning in models.items()}
 
 
@@ -84,7 +85,7 @@ class Tuning:
         own = parameters_of_settings(self.values, self.domains)
         self.study = Study(job.config.seed, "tpe", [own])
         self.asked: list[tuple[Trial, Job]] = []  # without a value yet
-        self.tried: list[tuple[Job, Metrics]] = []
+        self.tried: list[tuple[Job, TrialResult]] = []
 
     def ask(self, count: int) -> list[Job]:
         """Return the next jobs to try."""
@@ -95,24 +96,24 @@ class Tuning:
             self.asked.append((trial, changed(self.job, overrides)))
         return [job for _, job in self.asked]
 
-    def score(self, metrics: Sequence[Metrics]) -> None:
-        """Tell the validation metrics of the jobs of `ask`, which are empty where training diverged."""
-        self.tried += [(job, each) for (_, job), each in zip(self.asked, metrics, strict=True)]
-        for (trial, _), each in zip(self.asked, metrics, strict=True):
-            if each:
-                self.study.complete(trial, [self._score(each)])
+    def score(self, results: Sequence[TrialResult]) -> None:
+        """Tell the results of the jobs of `ask`, which have no metrics where training failed."""
+        self.tried += [(job, each) for (_, job), each in zip(self.asked, results, strict=True)]
+        for (trial, _), each in zip(self.asked, results, strict=True):
+            if each.metrics:
+                self.study.complete(trial, [self._score(each.metrics)])
             else:
                 self.study.leave(trial)
 
     def best(self, name: str) -> Job:
         """Return the best job; raises as `tuned` does."""
-        finished = [(job, metrics) for job, metrics in self.tried if metrics]
+        finished = [(job, each.metrics) for job, each in self.tried if each.metrics]
         if not finished:
-            raise DivergedError(
-                f"{name}: training diverges with all settings", "lower training.learning_rate"
-            )
+            errors = dict.fromkeys(str(each.error) for _, each in self.tried)
+            what = f"{name}: training fails with all settings: {'; '.join(errors)}"
+            raise DivergedError(what, "lower training.learning_rate")
         return max(finished, key=lambda pair: self._score(pair[1]))[0]
 
     def _score(self, metrics: Metrics) -> float:
-        first = next(each for _, each in self.tried if each)
+        first = next(each.metrics for _, each in self.tried if each.metrics)
         return self.job.config.training.change(metrics, first)

@@ -5,7 +5,7 @@ is opened. Letters: R rows.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,23 +15,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
-from automtl_core.data.new_histories import (
-    columns_of,
-    entries,
-    lists_of_log,
-    log_file,
-    with_lists,
-    with_owners,
-)
+from automtl_core.data.new_histories import NewEvents, entries, new_events, with_lists, with_owners
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.dataset.dataset import Column, Dataset, reading, reads_of
+from automtl_core.data.raw.sql import quoted
+from automtl_core.dataset.dataset import Column, Dataset, columns_of_lists, reading, reads_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
+TYPES = {"integer": "BIGINT", "number": "DOUBLE"}
+"""Kind of a column -> its type in a database; others are texts."""
 FEW = 64
 """Number of rows up to which values are converted one by one."""
 
@@ -47,9 +43,9 @@ class FrameRows:
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped; their line is the number of the row, from 1."""
     histories: tuple[History, ...] = ()
-    """Histories of the rows, as lists in columns or in `lists`."""
-    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """List column -> the events of each row, from a log."""
+    """Histories of the rows, as lists in columns or in `events`."""
+    events: Sequence[NewEvents] = ()
+    """The events of the rows, from a log."""
     unread: Collection[str] = ()
     """Columns that the network does not read; all their values are blank."""
 
@@ -60,9 +56,8 @@ class FrameRows:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
             rows = self.rows.iloc[start : start + size]
-            lists = {name: values[start : start + size] for name, values in self.lists.items()}
             made = encodable(self.dataset, rows, self.labelled, self.unread)
-            yield with_events(made, self.histories, rows, lists)
+            yield with_events(made, self.histories, rows, self.events, start)
 
 
 def frame_rows(
@@ -90,9 +85,10 @@ def frame_rows(
 
     """
     of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
-    declared = of_history(reading(dataset.new_file("", labelled), unread), histories=histories).columns
-    used = {name: column for name, column in declared.items() if column.kind != "unused"}
-    given = _columns(examples, used)
+    declared = of_history(reading(dataset.new_file("", labelled), unread), histories=histories)
+    used = {name: column for name, column in declared.columns.items() if column.kind != "unused"}
+    logged = columns_of_lists(one for one in histories if not one.lists)
+    given = _columns(examples, used, logged=logged)
     count = len(next(iter(given.values()), ()))
     blank = pd.Series(np.full(count, None), dtype=object)
     read = {name: _read(given.get(name, blank), column) for name, column in used.items()}
@@ -105,43 +101,59 @@ def frame_rows(
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     rejected = [Rejected("", _fault(row, read)) for row in faulty]
-    lists = _of_log(dataset, histories, kept, log) if log is not None else {}
-    return FrameRows(kept, dataset, labelled, rejected, histories, lists, unread)
+    events = _of_log(dataset, histories, kept, log) if log is not None else ()
+    return FrameRows(kept, dataset, labelled, rejected, histories, events, unread)
 
 
 def _of_log(
     dataset: Dataset, histories: Sequence[History], rows: pd.DataFrame, log: pd.DataFrame
-) -> dict[str, Sequence[Any]]:
-    """Return the list columns of rows from a log in memory."""
-    lists: dict[str, Sequence[Any]] = {}
+) -> list[NewEvents]:
+    """Return the events of rows from a log in memory."""
+    held: list[NewEvents] = []
     with duckdb.connect() as db:
         db.register("rows", rows)
         for history in histories:
-            columns = log_file("", dataset, history).columns
-            given = _columns(log, columns)
-            db.register(
-                "events", pd.DataFrame({name: _read(given[name], columns[name]).values for name in columns})
+            columns = dataset.event_file("", history).columns
+            used = {name: column for name, column in columns.items() if column.kind != "unused"}
+            given = _columns(log, used, "events")
+            read = {name: _read(given[name], used[name]) for name in used}
+            fits = np.logical_and.reduce([column.fits for column in read.values()])
+            if not fits.all():
+                wrong = Rejected("", _fault(int(fits.argmin()), read))
+                raise DataError(f"events, {wrong}", "correct the value, or give None for a missing one")
+            db.register("texts of events", pd.DataFrame({name: one.values for name, one in read.items()}))
+            typed = ", ".join(
+                f"CAST({quoted(name)} AS {TYPES.get(one.kind, 'VARCHAR')}) AS {quoted(name)}"
+                for name, one in used.items()
             )
+            db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
             try:
-                lists |= lists_of_log(db, dataset, history, "rows", "events")
+                held.append(new_events(db, dataset, history, "rows", "events"))
             except FaultyRowError as fault:
                 where = f"{fault.table}, row {fault.row} (the first one is 0)"
                 raise DataError(f"{where}: {fault}", fault.fix) from None
-    return lists
+    return held
 
 
 def with_events(
-    made: pd.DataFrame, histories: Sequence[History], rows: pd.DataFrame, lists: Mapping[str, Sequence[Any]]
+    made: pd.DataFrame,
+    histories: Sequence[History],
+    rows: pd.DataFrame,
+    events: Sequence[NewEvents],
+    start: int,
 ) -> pd.DataFrame:
-    """Return encodable rows with their list columns, from `lists` or from the columns of the rows."""
+    """Return encodable rows, from number `start` on, with their list columns, from `events` or the rows."""
     if not histories:
         return made
-    names = columns_of(histories)
-    held = lists or {
-        name: [entries(value, column.separator) for value in rows[name].tolist()]
-        for name, column in names.items()
-    }
-    return made.assign(**{name: pd.Series(list(held[name]), made.index, object) for name in names})
+    held: dict[str, Sequence[Any]] = {}
+    for of_history in events:
+        held |= of_history.lists(start, len(rows))
+    if not events:
+        held = {
+            name: [entries(value, column.separator) for value in rows[name].tolist()]
+            for name, column in columns_of_lists(histories).items()
+        }
+    return made.assign(**{name: pd.Series(list(of), made.index, object) for name, of in held.items()})
 
 
 def encodable(
@@ -176,18 +188,20 @@ class _Read(NamedTuple):
     """Whether each value fits the declaration, [R]."""
 
 
-def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd.Series[Any]"]:
+def _columns(
+    examples: Examples, used: Mapping[str, Column], what: str = "examples", logged: Collection[str] = ()
+) -> Mapping[str, "pd.Series[Any]"]:
     """Return the columns that are read, after a check that they exist and have equal length."""
     names = [str(name) for name in examples]
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in lacking)
         fix = f"add them, with None where no value is known; the columns there are: {listing(names)}"
-        raise DataError(f"the examples lack {missing}", fix)
+        if any(name in logged for name in lacking):
+            fix = f"give the events up to now by `history`, or {fix}"
+        raise DataError(f"the {what} lack {missing}", fix)
     if twice := [name for name in used if names.count(name) > 1]:
-        raise DataError(
-            f"two columns of the examples are called {twice[0]!r}", "give each column its own name"
-        )
+        raise DataError(f"two columns of the {what} are called {twice[0]!r}", "give each column its own name")
     found = {}
     for name, column in examples.items():
         if str(name) in used:
@@ -206,6 +220,9 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return the values of a column, and whether each fits the declaration."""
+    if column.required:
+        found = _read(series, replace(column, required=False))
+        return found._replace(declared=column, fits=found.fits & ~pd.isna(found.values))
     if column.kind == "number":
         numbers, fits = _numbers(series, column)
         if not column.among and not column.matching:

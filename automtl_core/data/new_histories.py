@@ -1,29 +1,68 @@
-"""Histories of new examples: lists in their rows, or a log of events up to now.
+"""Histories of new rows: lists in the rows, or a log of events up to now.
 
-Letters: R rows.
+A log is read by the functions of preparation, see `event_log`. Letters: E events, R rows.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import category, count, literal, quoted
-from automtl_core.dataset.dataset import BIT, TEXT, Column, Dataset, RawFile
-from automtl_core.dataset.history import History, source_of
-from automtl_core.errors import DataError, FaultyRowError, printable
+from automtl_core.data.event_log import (
+    OWNER,
+    TIME,
+    events_of_file,
+    joined,
+    order_of,
+    outcome_key,
+    sorted_events,
+    spans,
+)
+from automtl_core.data.raw.sql import own, quoted
+from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, time_column_of
+from automtl_core.dataset.history import History
+from automtl_core.errors import DataError
 from automtl_core.fields.encode import event_columns
 
+SORTED, PLACE = own("sorted events"), own("place")
+"""Table of the events of new rows, and its column with their places."""
 
-def columns_of(histories: Iterable[History]) -> dict[str, Column]:
-    """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
-    return {
-        name: Column(separator=history.separator)
-        for history in histories
-        for name in event_columns(history.to_json())
-    }
+
+@dataclass(frozen=True)
+class NewEvents:
+    """The events of new rows."""
+
+    history: History
+    spans: NDArray[np.int64]  # [R, 2]
+    now: NDArray[np.float64]  # [R]
+    times: NDArray[np.float64]  # [E]
+    values: Mapping[str, NDArray[Any]]
+    """List column -> the values of all events, [E], without those of ages."""
+
+    def lists(self, start: int, count: int) -> dict[str, list[list[Any]]]:
+        """Return the list columns of some rows."""
+        bounds = self.spans[start : start + count].tolist()
+        found = {name: [of[a:b].tolist() for a, b in bounds] for name, of in self.values.items()}
+        now = self.now[start : start + count]
+        ages = event_columns(self.history.to_json())[-1]
+        found[ages] = [(at - self.times[a:b]).tolist() for at, (a, b) in zip(now, bounds, strict=True)]
+        return found
+
+    @property
+    def ages(self) -> NDArray[np.float64]:
+        """Age of the newest event of each row that has one."""
+        filled = self.spans[:, 1] > self.spans[:, 0]
+        ages: NDArray[np.float64] = self.now[filled] - self.times[self.spans[filled, 1] - 1]
+        return ages
+
+    def sentence(self) -> str:
+        """Return how many rows have events, and the age of the newest one."""
+        return joined(self.history, len(self.spans), self.ages)
 
 
 def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
@@ -37,96 +76,118 @@ def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
         raise DataError(
             f"{file.path}: files without a header cannot hold lists of events", "give the events by --history"
         )
-    return replace(file, columns={**file.columns, **columns_of(histories)})
+    return replace(file, columns={**file.columns, **columns_of_lists(histories)})
 
 
 def with_owners(file: RawFile, dataset: Dataset, histories: Sequence[History]) -> RawFile:
     """Return the format of rows whose histories are in a log: they have an owner and a time."""
-    wanted = [name for history in histories for name in (history.by, time_column(dataset, history))]
-    more = {name: TEXT for name in wanted if file.columns.get(name, Column("unused")).kind == "unused"}
+    more: dict[str, Column] = {}
+    for history in histories:
+        declared = dataset.event_file("", history).columns
+        for name in (history.by, time_column_of(dataset, history)):
+            if file.columns.get(name, Column("unused")).kind == "unused":
+                more[name] = declared[name]
     return replace(file, columns={**file.columns, **more})
 
 
-def log_file(path: str, dataset: Dataset, history: History) -> RawFile:
-    """Return the format of a log: a column for the owner, the time, each shared field and each outcome."""
-    raw = {name: column for file in dataset.files().values() for name, column in file.columns.items()}
-    columns = {name: _kind(raw.get(name, TEXT)) for name in (history.by, *history.shared)}
-    columns |= {time_column(dataset, history): TEXT}
-    return RawFile(path, columns | columns_of_outcomes(history.outcomes, columns), others=True)
-
-
-def columns_of_outcomes(outcomes: Iterable[str], others: Iterable[str]) -> dict[str, Column]:
-    """Return the columns of outcomes in files of events that are not among the others."""
-    kinds = {column: BIT if text is None else TEXT for column, text in map(source_of, outcomes)}
-    return {column: kind for column, kind in kinds.items() if column not in others}
-
-
-def outcome_of(name: str) -> str:
-    """Return SQL for an outcome of a file of events: 0, 1 or null."""
-    column, text = source_of(name)
-    return f"CAST({quoted(column)} AS VARCHAR) = {literal(text)}" if text is not None else quoted(column)
-
-
-def time_column(dataset: Dataset, history: History) -> str:
-    """Return the column of files with the time of rows and events."""
-    return dataset.time_column or history.time if history.time == dataset.time else history.time
-
-
-def lists_of_log(
+def new_events(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: str, log: str
-) -> dict[str, list[list[Any]]]:
-    """Return the list columns of rows, from a log. Events at the same time are in the order of preparation.
+) -> NewEvents:
+    """Return the events of rows from a log, those of a row in the order of preparation.
 
     Args:
         db: A database.
         dataset: The dataset of the rows.
         history: The history.
         rows: Table of the rows, with their owner and time.
-        log: Table of the events, see `log_file`.
+        log: Table of the events, in the format of `Dataset.event_file`.
 
     Raises:
-        FaultyRowError: a time is neither a number nor a date.
+        DataError: the times of rows, events and training rows cannot be compared.
+        FaultyRowError: a time has another form than most others.
 
     """
-    time = time_column(dataset, history)
-    for table in (rows, log):
-        numbered = f"SELECT row_number() OVER () - 1 AS row, {quoted(time)} FROM {quoted(table)}"
-        wrong = f"FROM ({numbered}) WHERE {_number(time)} IS NULL ORDER BY row LIMIT 1"
-        if odd := db.execute(wrong).fetchall():
-            row, value = odd[0]
-            raise FaultyRowError(
-                f"{time} holds {printable(repr(value))}, which is no time",
-                "give a number, or a date such as 2024-01-31 23:59:59",
-                table,
-                row,
-            )
-    relation = db.sql(f"FROM {quoted(log)}")
-    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    values = [category(quoted(name), kinds[name]) for name in history.shared]
-    values += [f"coalesce(CAST({outcome_of(name)} AS INTEGER), 0)" for name in history.outcomes]
-    keys = [f"k{n}" for n in range(len(values))]
-    order = ", ".join(["moment", *keys])
-    latest = ", ".join(f"{key} DESC NULLS FIRST" for key in ("moment", *keys))
-    texts = [f"CAST({key} AS VARCHAR)" for key in keys[: len(history.shared)]] + keys[len(history.shared) :]
-    owner = f"CAST({quoted(history.by)} AS VARCHAR) AS owner"
-    named = "".join(f", {value} AS {key}" for value, key in zip(values, keys, strict=True))
-    db.execute(
-        f"WITH r AS (SELECT row_number() OVER () - 1 AS n, {owner}, {_number(time)} AS now "
-        f"FROM {quoted(rows)}), "
-        f"e AS (SELECT {owner}, {_number(time)} AS moment{named} FROM {quoted(log)}), "
-        f"kept AS (SELECT n, now, e.* FROM r JOIN e "
-        f"ON e.owner = r.owner AND moment < now - {history.delay!r} "
-        f"QUALIFY row_number() OVER (PARTITION BY n ORDER BY {latest}) <= {history.length}) "
-        f"SELECT n, {', '.join(f'list({one} ORDER BY {order})' for one in (*texts, 'now - moment'))} "
-        "FROM kept GROUP BY n"
+    column = time_column_of(dataset, history)
+    time = typed_time(db, column, f"FROM {quoted(rows)}", [rows])
+    of_rows = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR), {time} AS time FROM {quoted(rows)}")
+    kind = str(of_rows.types[1])
+    owners, now = (of_rows.project(one).df().iloc[:, 0] for one in ("#1", as_seconds("time", kind)))
+    numbers, names = pd.factorize(owners)  # -1 for a row without an owner
+    events = events_of_file(db, dataset, history, log)
+    kind_of_events = str(events.types[events.columns.index(history.time)])
+    _sort(db, history, events, kind_of_events, names)
+    found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
+    times = found["time"].to_numpy(np.float64)
+    of_new, of_events = _times("the new rows", kind, now), _times("the events", kind_of_events, found["time"])
+    _check_times(column, history, of_new, of_events)
+    starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
+    places = spans(times, starts, numbers, now.to_numpy(np.float64), history)
+    return _needed(db, history, places, now.to_numpy(np.float64), times)
+
+
+def _sort(
+    db: duckdb.DuckDBPyConnection,
+    history: History,
+    events: duckdb.DuckDBPyRelation,
+    kind: str,
+    owners: "pd.Index[Any]",
+) -> None:
+    """Create the table of the events of some owners, sorted as in preparation, with their places."""
+    db.register("events of a log", events)
+    db.register("owners of rows", pd.DataFrame({"name": owners.astype(object), "number": range(len(owners))}))
+    joined = (
+        f'(SELECT l.*, o.number AS {own("number")} FROM "events of a log" AS l JOIN "owners of rows" AS o '
+        f"ON o.name = CAST(l.{quoted(history.by)} AS VARCHAR))"
     )
-    found = db.fetchall()
-    names = event_columns(history.to_json())
-    held: dict[str, list[list[Any]]] = {name: [[] for _ in range(count(db, quoted(rows)))] for name in names}
-    for n, *of_row in found:
-        for name, one in zip(names, of_row, strict=True):
-            held[name][n] = one
-    return held
+    fields = {field: order_of(history, field) for field in history.shared}
+    outcomes = [f"CAST({quoted(name)} AS DOUBLE)" for name in history.outcomes]
+    time = as_seconds(quoted(history.time), kind)
+    query = sorted_events(history, joined, own("number"), time, fields, outcomes)
+    numbers = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbers}")
+    for view in ("events of a log", "owners of rows"):
+        db.unregister(view)
+
+
+def _check_times(column: str, history: History, rows: TimeRange | None, events: TimeRange | None) -> None:
+    """Check that times of new rows and events can be compared with each other and with the training rows."""
+    new = [times for times in (rows, events) if times]
+    if known := history.known:
+        for times in new:
+            check_comparable(column, TimeRange("the training rows", known.form, *known.rows), times)
+    if len(new) == 2:
+        check_comparable(column, *new)
+
+
+def _times(name: str, kind: str, times: "pd.Series[float]") -> TimeRange | None:
+    return TimeRange(name, form_of(kind), times.min(), times.max()) if len(times) else None
+
+
+def _needed(
+    db: duckdb.DuckDBPyConnection,
+    history: History,
+    places: NDArray[np.int64],
+    now: NDArray[np.float64],
+    times: NDArray[np.float64],
+) -> NewEvents:
+    """Return the events of rows without those that no row has."""
+    changes = np.zeros(len(times) + 1, np.int64)
+    np.add.at(changes, places[:, 0], 1)
+    np.add.at(changes, places[:, 1], -1)
+    wanted = changes.cumsum()[:-1] > 0
+    before = np.concatenate([[0], wanted.cumsum()])
+    fields = [f"CAST(s.{quoted(name)} AS VARCHAR)" for name in history.shared]
+    done = [f"s.{outcome_key(name)}" for name in history.outcomes]
+    chosen = [f"{sql} AS c{n}" for n, sql in enumerate([*fields, *done])]
+    db.register("needed", pd.DataFrame({"place": np.flatnonzero(wanted)}))
+    joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
+    found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
+    db.unregister("needed")
+    db.execute(f"DROP TABLE {SORTED}")
+    names = event_columns(history.to_json())[: len(chosen)]
+    held = found.astype(object).where(found.notna(), None)
+    values = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
+    return NewEvents(history, before[places], now, times[wanted], values)
 
 
 def entries(value: Any, separator: str) -> list[Any]:
@@ -136,15 +197,3 @@ def entries(value: Any, separator: str) -> list[Any]:
     if isinstance(value, list | tuple | np.ndarray):
         return list(value)
     return []
-
-
-def _kind(column: Column) -> Column:
-    """Return the declaration of values that are as many kinds as those of a raw column."""
-    return replace(column, optional=False) if column.kind == "integer" else TEXT
-
-
-def _number(column: str) -> str:
-    """Return SQL for a time: a number, or the seconds since 1970 of a date; null for anything else."""
-    text = f"CAST({quoted(column)} AS VARCHAR)"
-    number = f"TRY_CAST({text} AS DOUBLE)"
-    return f"coalesce(CASE WHEN isfinite({number}) THEN {number} END, epoch(TRY_CAST({text} AS TIMESTAMP)))"

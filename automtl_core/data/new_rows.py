@@ -4,12 +4,11 @@ Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T ta
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -17,13 +16,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.frames import encodable, with_events
-from automtl_core.data.new_histories import lists_of_log, log_file, with_lists, with_owners
+from automtl_core.data.new_histories import NewEvents, new_events, with_lists, with_owners
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, reading
+from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, columns_of_lists, reading
 from automtl_core.dataset.history import History
 from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
@@ -48,9 +47,9 @@ class NewRows:
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped."""
     histories: tuple[History, ...] = ()
-    """Histories of the rows, as lists in columns of the table or in `lists`."""
-    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """List column -> the events of each row, from a log."""
+    """Histories of the rows, as lists in columns of the table or in `events`."""
+    events: Sequence[NewEvents] = ()
+    """The events of the rows, from a log."""
     unread: Collection[str] = ()
     """Columns that the network does not read; all their values are blank."""
 
@@ -78,9 +77,8 @@ class NewRows:
 
     def _encodable(self, rows: pd.DataFrame, start: int) -> pd.DataFrame:
         """Return rows, from number `start` on, in the form for `Encoder.encode`."""
-        lists = {name: values[start : start + len(rows)] for name, values in self.lists.items()}
         made = encodable(self.dataset, rows, self.labelled, self.unread)
-        return with_events(made, self.histories, rows, lists)
+        return with_events(made, self.histories, rows, self.events, start)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -174,19 +172,27 @@ def new_rows(
             declared = of_history(declared, histories=histories)
             sources.append(source_of(path, _keeping(declared, keep), folder))
         progress("read", 0.0)
-        rejected = load(db, TABLE, sources, work_dir, most)
-        lists: dict[str, Sequence[Any]] = {}
+        try:
+            rejected = load(db, TABLE, sources, work_dir, most)
+        except DataError as error:
+            of_log = columns_of_lists(one for one in histories if not one.lists)
+            if log is None and any(repr(name) in str(error) for name in of_log):
+                raise DataError(
+                    str(error), f"give the events up to now by --history, or {error.fix}"
+                ) from None
+            raise
+        held: list[NewEvents] = []
         for history in histories if log is not None else ():
-            events = [source_of(p, log_file(p.name, dataset, history), logged) for p in log_paths]
+            files_of_log = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
             left = None if most is None else most - len(rejected)
-            rejected += load(db, LOG, events, work_dir, left)
+            rejected += load(db, LOG, files_of_log, work_dir, left)
             try:
-                lists |= lists_of_log(db, dataset, history, TABLE, LOG)
+                held.append(new_events(db, dataset, history, TABLE, LOG))
             except FaultyRowError as fault:
-                where = place_of(db, sources if fault.table == TABLE else events, fault.row)
+                where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, lists, unread)
+        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, held, unread)
 
 
 def check_output(path: Path) -> None:

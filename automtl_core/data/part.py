@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.dataset.schema import Schema
+from automtl_core.errors import ArtifactError
 
 
 class Bags(NamedTuple):
@@ -108,6 +109,25 @@ class Part:
         users = None if self.users is None else self.users[rows]
         histories = tuple(history.some(rows) for history in self.histories)
         return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users, histories)
+
+    def check_whole(self) -> None:
+        """Check the files that are mapped into memory: to read beyond the end of one kills the process.
+
+        Raises:
+            ArtifactError: a file has become shorter.
+
+        """
+        arrays: list[Any] = [self.ids, self.dense, self.labels, self.folds, self.users]
+        arrays += [array for bags in self.bags.values() for array in bags]
+        for one in self.histories:
+            arrays += [*one.events, one.spans, one.times, one.values]
+        for array in arrays:
+            mapped = getattr(array, "_mmap", None)  # None for an array in memory
+            if mapped is not None and mapped.size() < len(mapped):
+                raise ArtifactError(
+                    f"{array.filename}: {mapped.size():,} bytes, expected {len(mapped):,}: the file was cut",
+                    "delete its prepared folder and repeat the command",
+                )
 
     def as_read(self, schema: Schema) -> "Part":
         """Return the rows for networks of a schema: without histories if it has none."""

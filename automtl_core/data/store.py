@@ -19,6 +19,8 @@
         train/<history>.times.npy        [R, 1] the time of the row, as that of events
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
+        sample/rows.csv                  raw rows, most of them test rows, in the format of new rows
+        sample/events.csv                the events of their owners, in the format of a log
 
 The manifest holds the SHA-256 of each of these files and of itself.
 
@@ -40,19 +42,21 @@ from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Vocabulary
 
-FORMAT = 8
+FORMAT = 9
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
+SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows.csv", "events.csv"
+"""Folder of a sample of raw rows, and its files."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Prepared:
     kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
     """The known encoders of fields."""
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         """Fields and tasks, with the sizes of the vocabularies."""
         return Schema.from_json(self.manifest["schema"])
@@ -105,6 +109,12 @@ class Prepared:
         """
         path = self.path / name / "users.npy"
         return _mapped(path)[:, 0] if path.exists() else None
+
+    @property
+    def sample(self) -> tuple[Path, Path | None] | None:
+        """The files of raw rows and of their events; None for new rows in a format of the dataset."""
+        rows, events = (self.path / SAMPLE / name for name in (SAMPLED_ROWS, SAMPLED_EVENTS))
+        return (rows, events if events.exists() else None) if rows.exists() else None
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -176,5 +186,9 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
+    except OSError as error:
+        what = f"{path}: prepared data cannot be read: {error.strerror}"
+        raise StorageError(what, "repeat the command, which prepares the data again") from error
     return array

@@ -13,13 +13,13 @@ import pandas as pd
 from pydantic import Field
 
 from automtl_core.dataset.fields import Label, faults_of, names_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.history import History, source_of
 from automtl_core.disk.value import Value
 from automtl_core.errors import PluginError
 from automtl_core.fields.bag import Bag
 from automtl_core.fields.buckets import Bucketed
 from automtl_core.fields.dense import Dense, Scaling
-from automtl_core.fields.encode import LARGEST, as_number
+from automtl_core.fields.encode import AGE, LARGEST, as_number, event_columns
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
@@ -28,6 +28,7 @@ from automtl_core.settings.settings import Settings
 
 __all__ = [
     "BIT",
+    "FLAG",
     "INTEGER",
     "LARGEST",
     "MOST_BAD_ROWS",
@@ -50,6 +51,7 @@ __all__ = [
     "Sparse",
     "Vectors",
     "column_of",
+    "columns_of_lists",
     "declaration_faults",
     "dense_fields",
     "histories_of",
@@ -59,6 +61,7 @@ __all__ = [
     "reads_of",
     "sparse_fields",
     "stated",
+    "time_column_of",
 ]
 
 REQUIRED = ("fields", "labels")
@@ -110,6 +113,8 @@ class Column(Value):
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")
 BIT = Column("integer", ("0", "1"))
+FLAG = Column("number", ("0", "1", "0.0", "1.0"))
+"""A 0 or 1 as data frames write it: with blanks, integers become floats."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +269,7 @@ class Dataset(ABC):
         id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
         `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers
         (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks the label; the
-        columns of `time`, `part` and oracles. Other columns are ignored.
+        columns of `time` (numbers or timestamps), `part` and oracles. Other columns are ignored.
 
         Args:
             db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.
@@ -274,7 +279,8 @@ class Dataset(ABC):
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return the event log of a history whose events are not the rows, with the columns of the history.
 
-        Values are as in `rows`; outcomes are 0, 1 or null.
+        Values are as in `rows`; outcomes are 0, 1 or null. The time has the type of that of the rows: a
+        number, a timestamp, or a timestamp with time zone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define the events of {history!r}")
 
@@ -308,6 +314,48 @@ class Dataset(ABC):
         if labelled:
             columns |= {label.name: BIT if label.kind == "binary" else NUMBER for label in learned(self)}
         return RawFile(path, columns, others=True)
+
+    def event_file(self, path: str, history: History) -> RawFile:
+        """Return the format of files of events up to now, for the histories of new examples.
+
+        By default: a column for the owner, the time, each shared field and each outcome, by name and in any
+        order. Outcomes that are labels are written as in files of labelled examples.
+
+        Args:
+            path: File name or pattern, relative to its folder.
+            history: A history whose events are not lists in rows.
+
+        """
+        raw = {name: column for file in self.files().values() for name, column in file.columns.items()}
+        columns = {
+            name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT
+            for name in (history.by, *history.shared)
+        }
+        columns[time_column_of(self, history)] = Column("time", required=True)
+        labels = {label.name: label for label in self.labels} if history.of_rows else {}
+        given = [labels[name].given for name in history.outcomes if name in labels]
+        for name in (*history.outcomes, *filter(None, given)):
+            column, text = source_of(name)
+            if name in labels:
+                columns.setdefault(labels[name].source, TEXT if labels[name].positive else FLAG)
+            else:
+                columns.setdefault(column, FLAG if text is None else TEXT)
+        return RawFile(path, columns, others=True)
+
+    def raw_rows(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows as files of labelled new examples hold them, see `new_file`; by default `rows`.
+
+        Preparation takes a sample of them, on which each run compares new examples with prepared rows.
+        """
+        return rows
+
+    def raw_events(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, history: History
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the events of a history as files of events hold them, see `event_file`, for the sample."""
+        return rows if history.of_rows else self.events(db, history.name)
 
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
         """Return new examples from the rows of a file in the format of `new_file`, in the same order.
@@ -360,10 +408,32 @@ def histories_of(dataset: Dataset) -> tuple[History, ...]:
     if not settings.history_length:
         return ()
     return tuple(
-        replace(history, length=settings.history_length, delay=settings.history_delay)
+        replace(
+            history, length=settings.history_length, delay=settings.history_delay, lists=_with_ages(history)
+        )
         for history in dataset.histories
         if history.lists or settings.split != "random"
     )
+
+
+def _with_ages(history: History) -> dict[str, str]:
+    """Return the lists of a history with the reserved key of ages in place of `age`, if that is no field."""
+    own = {*history.shared, *history.outcomes}
+    return {AGE if key == "age" and key not in own else key: name for key, name in history.lists.items()}
+
+
+def time_column_of(dataset: Dataset, history: History) -> str:
+    """Return the column of files with the time of rows and events."""
+    return dataset.time_column or history.time if history.time == dataset.time else history.time
+
+
+def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
+    """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
+    return {
+        name: Column(separator=history.separator)
+        for history in histories
+        for name in event_columns(history.to_json())
+    }
 
 
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:

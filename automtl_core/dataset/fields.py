@@ -75,7 +75,10 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
     if stated["fields"] is not None:
         yield from _user(stated["user"], fields)
         single = [each.name for each in fields if isinstance(each, Sparse)]
-        yield from faults_of_histories(stated["histories"] or (), single)
+        columns = [column for each in fields for column in each.reads()]
+        yield from faults_of_histories(
+            stated["histories"] or (), single, [*columns, *names_of(fields), *names_of(labels)]
+        )
 
 
 def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:

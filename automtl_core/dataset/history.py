@@ -3,14 +3,37 @@
 A dataset declares them; preparation stores the events once, sorted by owner and time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
 
 from automtl_core.errors import listing
+from automtl_core.fields.encode import AGE
 
-AGE = "age"
-"""Key of the list of ages in `History.lists`."""
+SEQUENCES = ("shared", "outcomes", "blanks")
+"""Fields of `History` that are lists in JSON."""
+TimeForm = Literal["number", "date", "date with offset"]
+"""Form of the times of rows and events. Dates without an offset are those of one unnamed time zone."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Facts about the rows and events of prepared data, by which new rows and events are read."""
+
+    form: TimeForm
+    first: float
+    """Time from which the times of events are stored; for dates in seconds since 1970 (UTC)."""
+    rows: tuple[float, float]
+    """First and last time of a row."""
+    integers: tuple[str, ...]
+    """Shared fields with integers. Events at the same time are sorted by their number, others by the text."""
+    buckets: Mapping[str, int]
+    """Hashed shared field -> number of its buckets, whose numbers sort events at the same time."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the facts of JSON values."""
+        return cls(**{**value, "rows": tuple(value["rows"]), "integers": tuple(value["integers"])})
 
 
 @dataclass(frozen=True)
@@ -25,7 +48,7 @@ class History:
     by: str = ""
     """Column of rows and events: the owner, such as the user. A row without owner has an empty history."""
     time: str = ""
-    """Column of rows and events: the time, a number."""
+    """Column of rows and events: the time, a number or a timestamp."""
     shared: tuple[str, ...] = ()
     """Single-valued categorical fields of rows that events have too, with the same vocabulary."""
     outcomes: tuple[str, ...] = ()
@@ -35,14 +58,22 @@ class History:
     """Whether the events are the rows of the dataset. Otherwise `Dataset.events` returns them."""
     lists: Mapping[str, str] = field(default_factory=dict)
     """For events that the rows hold themselves, as lists of equal length, the earliest first: shared field,
-    outcome or `age` -> column of rows. Without `age`, the age of an event is its rank: 1 for the latest one.
-    `by`, `time`, `of_rows` and `delay` are not used."""
+    outcome or `automtl:age` -> column of rows. Without `automtl:age`, the age of an event is its rank: 1 for
+    the latest one. `by`, `time`, `of_rows` and `delay` are not used."""
     separator: str = "|"
     """Separator of the entries of a list in a text, as in files of new examples."""
+    blanks: tuple[str, ...] = ()
+    """Entries of lists that are blanks, besides empty ones."""
     length: int = 50
     """Maximum number of events of a row, the latest ones."""
     delay: float = 0.0
-    """Time after which an event is known, in the unit of `time`."""
+    """Time after which an event is known, in the unit of `time`; for dates in seconds."""
+    distinct: bool = field(default=False, compare=False)
+    """Whether equal rows of a log are one event."""
+    known: Known | None = field(default=None, compare=False)
+    """Facts about prepared events; None before preparation, and for lists."""
+    age: str = field(default=AGE, compare=False)
+    """Key of the ages of events beside shared fields and outcomes, such as in `past:automtl:age`."""
 
     def columns(self) -> list[str]:
         """Return the columns of events."""
@@ -50,13 +81,18 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        sequences = {"shared": list(self.shared), "outcomes": list(self.outcomes)}
-        return {**vars(self), **sequences, "lists": dict(self.lists)}
+        sequences = {name: list(getattr(self, name)) for name in SEQUENCES}
+        known = asdict(self.known) if self.known else None
+        if known:
+            known |= {name: list(known[name]) for name in ("rows", "integers")}
+        return {**vars(self), **sequences, "lists": dict(self.lists), "known": known}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the history of a value of `to_json`."""
-        return cls(**{**value, "shared": tuple(value["shared"]), "outcomes": tuple(value["outcomes"])})
+        """Return the history of a value of `to_json`; ages had the key `age` in earlier versions."""
+        known = value.get("known")
+        sequences = {name: tuple(value.get(name, ())) for name in SEQUENCES}
+        return cls(**{"age": "age", **value, **sequences, "known": Known.from_json(known) if known else None})
 
 
 def source_of(outcome: str) -> tuple[str, str | None]:
@@ -65,12 +101,15 @@ def source_of(outcome: str) -> tuple[str, str | None]:
     return (column, text) if sign else (outcome, None)
 
 
-def faults_of_histories(histories: Sequence[History], single: Sequence[str]) -> Iterator[str]:
+def faults_of_histories(
+    histories: Sequence[History], single: Sequence[str], columns: Iterable[str]
+) -> Iterator[str]:
     """Yield the faults of declarations, in words.
 
     Args:
         histories: The declared histories.
         single: Names of the single-valued categorical fields.
+        columns: All columns of rows.
 
     """
     names = [history.name for history in histories]
@@ -83,7 +122,11 @@ def faults_of_histories(histories: Sequence[History], single: Sequence[str]) -> 
                 yield f"{what} shares {name!r}, which is not a single-valued categorical field"
         if not history.shared and not history.outcomes:
             yield f"{what} has no columns: declare `shared` fields or `outcomes`"
-        if history.lists and set(history.lists) - {AGE} != {*history.shared, *history.outcomes}:
+        for column in columns:
+            if column.startswith(f"{history.name}:") and column not in history.lists.values():
+                yield f"column {column!r} has the name of a list of events of {what}: rename it"
+        named = {*history.shared, *history.outcomes}
+        if history.lists and set(history.lists) - ({AGE, "age"} - named) != named:
             yield f"{what} has lists of {listing(history.lists)}: name its shared fields and outcomes"
         if not history.lists and not (history.by and history.time):
             yield f"{what} has no `by` or no `time`: name the columns of the owner and the time"

@@ -8,8 +8,16 @@ from typing import Self
 import duckdb
 import pandas as pd
 
-from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, reads_of
+from automtl_core.dataset.dataset import (
+    Column,
+    Dataset,
+    DatasetSettings,
+    RawFile,
+    histories_of,
+    reads_of,
+)
 from automtl_core.dataset.fields import Label
+from automtl_core.dataset.history import History
 from automtl_core.disk.value import Value
 from automtl_core.fields.bag import Bag
 from automtl_core.fields.dense import Dense
@@ -18,6 +26,17 @@ from automtl_core.fields.sparse import Sparse
 
 SUFFIXES = (".csv", ".tsv")
 """Endings of delimited files, which may have different separators."""
+
+
+@dataclass(frozen=True)
+class EventFormat(Value):
+    """The format of files of events."""
+
+    columns: Mapping[str, Column]
+    header: bool
+    others: bool
+    separators: Mapping[str, str]
+    """As in `RowFormat`."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +58,12 @@ class RowFormat(Value):
     """Column that holds several values -> their separator."""
     numbers: tuple[str, ...]
     """Columns of numeric fields."""
-    raw: Mapping[str, Column]
-    """Columns of the raw files, which those of a log of events resemble."""
     labels: tuple[Label, ...]
     user: str | None
     time: str | None
     time_column: str | None
+    events: Mapping[str, EventFormat] = field(default_factory=dict)
+    """History -> the format of its log of events, see `Dataset.event_file`; none in older runs."""
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self | None:
@@ -62,7 +81,9 @@ class RowFormat(Value):
             separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
-            raw={name: one for each in dataset.files().values() for name, one in each.columns.items()},
+            events={
+                one.name: _format_of_events(dataset, one) for one in histories_of(dataset) if not one.lists
+            },
             labels=tuple(dataset.labels),
             user=dataset.user,
             time=dataset.time,
@@ -110,17 +131,32 @@ class RecordedDataset(Dataset):
         """The recorded time column."""
         return self.recorded.time_column
 
-    def files(self) -> Mapping[str, RawFile]:
-        """Return one file with the columns of all raw files."""
-        return {"raw": RawFile("", self.recorded.raw)}
-
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
         one = self.recorded
         columns = one.labelled if labelled else one.columns
-        separator = one.separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
+        separator = _separator(one.separators, path)
         return RawFile(path, columns, one.header, one.others, separator=separator, encoding=one.encoding)
+
+    def event_file(self, path: str, history: History) -> RawFile:
+        """Return the recorded format of events."""
+        one = self.recorded.events.get(history.name)
+        if one is None:
+            return super().event_file(path, history)
+        separator, encoding = _separator(one.separators, path), self.recorded.encoding
+        return RawFile(path, one.columns, one.header, one.others, separator=separator, encoding=encoding)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""
         raise NotImplementedError
+
+
+def _separator(separators: Mapping[str, str], path: str) -> str:
+    return separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
+
+
+def _format_of_events(dataset: Dataset, history: History) -> EventFormat:
+    files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
+    one = files[".csv"]
+    separators = {ending: file.separator for ending, file in files.items()}
+    return EventFormat(one.columns, one.header, one.others, separators)

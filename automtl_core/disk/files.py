@@ -23,6 +23,18 @@ ATTEMPTS = 100
 """Number of attempts, each with a new name, to acquire the lock of a scratch folder."""
 STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 """Error codes of a rename onto an existing file or folder."""
+GONE = "put the folder back, which was moved or removed in the meantime, and try again"
+DENIED = "get the right to write there, or choose another folder"
+REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: GONE,
+    errno.ENOTDIR: GONE,
+    errno.EACCES: DENIED,
+    errno.EPERM: DENIED,
+    errno.EROFS: DENIED,
+    errno.EIO: "check the disk",
+}
+"""Error code of a write -> remedy; for other codes the disk is full, or a limit is reached."""
 
 
 def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
@@ -170,9 +182,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = (
-            "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "free some space and try again"
-        )
+        remedy = REMEDIES.get(error.errno or 0, "free some space and try again")
         raise StorageError(f"{path}: cannot be written: {error.strerror}", remedy) from error
 
 

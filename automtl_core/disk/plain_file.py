@@ -1,4 +1,7 @@
-"""Files of unknown origin: only plain files are read, up to a size, and JSON only as JSON defines it."""
+"""Files of unknown origin: only plain files are read, up to a size, and JSON only as JSON defines it.
+
+All JSON of the core is read and written here, with each number as it is (`denormals.exact`).
+"""
 
 import json
 import math
@@ -7,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from automtl_core.denormals import exact
 from automtl_core.errors import ArtifactError
 
 SIZE_LIMIT = 256 << 20
@@ -43,15 +47,31 @@ def read_json(path: Path, fix: str, limit: int = SIZE_LIMIT) -> Any:
         ArtifactError: it cannot be read, or is not JSON.
 
     """
+    return parse_json(read_text(path, fix, limit), f"{path}: damaged", fix)
+
+
+def read_text(path: Path, fix: str, limit: int = SIZE_LIMIT) -> str:
+    """Return the content of a text file.
+
+    Raises:
+        ArtifactError: it cannot be read, or is not UTF-8.
+
+    """
     try:
-        content = read_plain(path, limit).decode()
+        return read_plain(path, limit).decode()
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror}", fix) from None
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{path}: not UTF-8: {error.reason}", fix) from None
-    return parse_json(content, f"{path}: damaged", fix)
 
 
+@exact()
+def json_text(value: Any, **style: Any) -> str:
+    """Return a value as JSON; `style` are arguments of `json.dumps`."""
+    return json.dumps(value, **style)
+
+
+@exact()
 def parse_json(text: str, where: object, fix: str) -> Any:
     """Return the value of a JSON text, without duplicate keys and numbers that are not finite.
 

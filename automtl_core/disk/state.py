@@ -15,9 +15,10 @@ import safetensors
 import torch
 from torch import Tensor
 
+from automtl_core.denormals import exact
 from automtl_core.disk.file_tensor import copy_of
 from automtl_core.disk.files import publish_file
-from automtl_core.disk.plain_file import read_plain
+from automtl_core.disk.plain_file import json_text, read_plain
 from automtl_core.disk.tensor_file import write_tensors
 from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, one_line
@@ -40,8 +41,8 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
     Of a data-parallel job, the first process writes.
     """
     tensors: dict[str, Tensor] = {}
-    values = json.dumps(_split(state, (), tensors))
-    metadata = {KEY: json.dumps([_digest(values, tensors), values])}
+    values = json_text(_split(state, (), tensors))
+    metadata = {KEY: json_text([_digest(values, tensors), values])}
 
     def write() -> None:
         with publish_file(path, keep) as draft:
@@ -73,6 +74,7 @@ def _version(path: Path) -> tuple[int, int] | None:
     return None
 
 
+@exact()
 def _loaded(path: Path) -> State:
     try:
         read_plain(path, limit=0, partly=True)

@@ -11,6 +11,7 @@ import yaml
 from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 
+from automtl_core.denormals import exact
 from automtl_core.disk.plain_file import read_plain
 from automtl_core.errors import InputMissingError, UsageError, near_file
 
@@ -95,6 +96,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 @lru_cache(maxsize=8)
+@exact()
 def _loaded(text: str) -> Any:
     """Return the content of a YAML text; a run reads its configuration again and again."""
     try:

@@ -2,8 +2,9 @@
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
-length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S]. Letters: B examples, M
-dense fields, V values of bags, T tasks, S scores.
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S], float64 if a task is a
+regression, since single precision cannot hold a small deviation beside a large mean; otherwise float32.
+Letters: B examples, M dense fields, V values of bags, T tasks, S scores.
 """
 
 import logging
@@ -24,6 +25,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import PluginError, UsageError
+from automtl_core.libraries import library, own_cache
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
 from automtl_core.training.batches import take
@@ -61,8 +63,10 @@ class Serving(nn.Module):
         pairs = [scaling.get(task.name) for task in tasks]
         offsets = [one.offset if one else task.mean for one, task in zip(pairs, tasks, strict=True)]
         slopes = [one.slope if one else task.deviation for one, task in zip(pairs, tasks, strict=True)]
-        self.register_buffer("mean", torch.tensor(offsets, dtype=torch.float32))
-        self.register_buffer("deviation", torch.tensor(slopes, dtype=torch.float32))
+        double = any(task.kind == "regression" for task in tasks)
+        kind = torch.float64 if double else torch.float32
+        self.register_buffer("mean", torch.tensor(offsets, dtype=kind))
+        self.register_buffer("deviation", torch.tensor(slopes, dtype=kind))
         self.scores = [score.tasks for score in scores_of(tasks)]
 
     def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
@@ -71,7 +75,7 @@ class Serving(nn.Module):
         size = len(Past._fields)
         histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
         logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
-        scaled = logits * self.deviation + self.mean
+        scaled = logits.to(self.mean.dtype) * self.deviation + self.mean
         found = torch.where(self.binary, scaled.sigmoid(), scaled)
         if len(self.scores) == found.shape[1]:
             return found
@@ -131,6 +135,8 @@ def program(
             return torch.export.export(
                 Serving(network, schema, scaling).eval(), arguments, dynamic_shapes=shapes
             )
+        except (MemoryError, OSError):  # of the machine
+            raise
         except Exception as error:  # torch has no common class for tracing errors
             raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
 
@@ -165,9 +171,7 @@ def check_onnx() -> None:
 
 def run_onnx(path: Path, schema: Schema, values: Sequence[Tensor]) -> np.ndarray:
     """Return the predictions of the graph in a file, [B, T]."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path))
+    session = library("onnxruntime").InferenceSession(str(path))
     named = dict(zip(input_names(schema), (each.numpy() for each in values), strict=True))
     taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
     (logits,) = session.run(None, {name: value for name, value in named.items() if name in taken})
@@ -182,7 +186,7 @@ def _quiet() -> Iterator[None]:
     for each in loggers:
         each.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with own_cache(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -205,13 +205,15 @@ def lists(values: Values) -> list[Sequence[Any]]:
 READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
 
 
-AGE = "age"
-"""Last part of the name of the column of ages."""
+OWN = "automtl:"
+"""Prefix of names that automtl makes; no column of raw files begins with it."""
+AGE = f"{OWN}age"
+"""Key of the ages of events, which is no name of a field or an outcome."""
 
 
 def event_columns(history: Mapping[str, Any]) -> list[str]:
     """Return the columns of lists of events: one for each shared field and outcome, and the ages if any."""
-    keys = (*history["shared"], *history["outcomes"], AGE)
+    keys = (*history["shared"], *history["outcomes"], history["age"])
     if lists := history.get("lists"):
         return [lists[key] for key in keys if key in lists]
     return [f"{history['name']}:{key}" for key in keys]
@@ -241,16 +243,22 @@ def event_lists(
     """
     names = event_columns(history)
     shared, outcomes = len(history["shared"]), len(history["outcomes"])
+    blanks, integers = history.get("blanks", ()), (history.get("known") or {}).get("integers", ())
     held = _aligned({name: lists(columns[name]) for name in names})
     counts = np.array([min(len(one), history["length"]) for one in held[names[-1]]], np.int64)
     flat = {
-        name: [value for one, count in zip(of, counts, strict=True) for value in one[len(one) - count :]]
+        name: [
+            None if isinstance(value, str) and value in blanks else value
+            for one, count in zip(of, counts, strict=True)
+            for value in one[len(one) - count :]
+        ]
         for name, of in held.items()
     }
     raw: dict[str, tuple[Any, list[str]]] = {}
     for name, column in zip(history["shared"], names[:shared], strict=True):
         read = partial(texts, exact=None if as_texts is None else name in as_texts)
-        raw[name] = _of_events(column, flat, counts, read), read(columns[name])
+        of_events = _integers if name in integers else read
+        raw[name] = _of_events(column, flat, counts, of_events), read(columns[name])
     pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
     for encoder in encoders.values():
         if (of := encoder.of_column()) in raw:
@@ -312,6 +320,18 @@ def _of_events(column: str, flat: Mapping[str, Any], counts: np.ndarray, read: C
         wrong.column = column
         wrong.row = int(np.searchsorted(counts.cumsum(), wrong.row, side="right"))
         raise
+
+
+def _integers(values: Values) -> list[str]:
+    """Return integers as texts; `5.0` is one, as data frames write it where a column has blanks."""
+    found = texts(values)
+    for place, one in enumerate(found):
+        if one and not one.isdecimal():
+            parts = re.fullmatch(r"(-?[0-9]+)(?:\.0*)?", one, re.ASCII)
+            if not parts:
+                raise WrongValueError(place, one, "is not an integer", "give an integer, or None for a blank")
+            found[place] = parts[1]
+    return found
 
 
 def _ages(values: Values) -> np.ndarray:

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.errors import did_you_mean, listing
-from automtl_core.fields.encode import FieldEncoder, Gives, Kinds
+from automtl_core.fields.encode import OWN, FieldEncoder, Gives, Kinds
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Chunk = Mapping[str, NDArray[Any]]
 """Columns of consecutive rows, as requested by `FieldKind.reads`."""
-OWN = "automtl:"
-"""Prefix of the columns that preparation adds to tables; no column of raw files begins with it."""
 
 
 @dataclass(frozen=True)

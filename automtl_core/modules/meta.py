@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from automtl_core.libraries import importing_compiler
+
 FILLS = frozenset(
     {Tensor.normal_, Tensor.uniform_, Tensor.bernoulli_, Tensor.exponential_}
     | {function for name, function in vars(init).items() if name.endswith("_") and name[0] != "_"}
@@ -23,7 +25,7 @@ def meta() -> Iterator[None]:
     Initial values are skipped. On this device torch draws them by its reference implementations,
     and these import its compiler, which takes two seconds in each process.
     """
-    with torch.device("meta"), _WithoutValues():
+    with importing_compiler(), torch.device("meta"), _WithoutValues():
         yield
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 from automtl_core.modules.meta import meta
-from automtl_core.process_state import state
+from automtl_core.process_state import torch_state
 from automtl_core.registry.door import plugin_code
 
 ROWS = 2
@@ -117,7 +117,7 @@ class _Calls:
 
     def _before(self, op: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if not torch.compiler.is_compiling():  # which also stands for an export
-            self._restore = state()
+            self._restore = torch_state()
 
     def _after(self, op: nn.Module, inputs: tuple[Tensor, ...], out: object) -> None:
         if not torch.compiler.is_compiling():

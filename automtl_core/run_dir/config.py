@@ -85,7 +85,8 @@ class Common(Settings):
     data_dir: Path | None = None
     """Folder of the raw files."""
     prepared_dir: Path = Field(default_factory=prepared_folder)
-    """Folder of prepared datasets; by default $AUTOMTL_PREPARED, or `prepared` without this variable."""
+    """Folder of prepared datasets; by default $AUTOMTL_PREPARED, or `prepared` without this variable. A
+    configuration file may only name a folder within the working directory."""
 
 
 class RunConfig(Common):

@@ -1,10 +1,14 @@
-"""Default folders of data: those of environment variables, or else below the working directory."""
+"""Folders of runs and of data.
+
+Those of data are in environment variables, or else below the working directory.
+"""
 
 import os
 from pathlib import Path
 
 from automtl_core.data.raw.remote import url_of
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.errors import InputMissingError
 
 
 def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:
@@ -23,3 +27,14 @@ def default_raw_folder(name: str) -> Path:
 def prepared_folder() -> Path:
     """Return the default folder of prepared datasets."""
     return Path(os.environ.get("AUTOMTL_PREPARED") or "prepared")
+
+
+def check_run(path: Path) -> None:
+    """Check that a folder is that of a run.
+
+    Raises:
+        InputMissingError: it is not.
+
+    """
+    if not (path / "config.yaml").is_file():
+        raise InputMissingError(f"{path}: not a run directory", "give the folder of a run, such as runs/NAME")

@@ -26,7 +26,6 @@ JSON files except the architecture contain their SHA-256: changes are detected. 
 
 import hashlib
 import itertools
-import json
 import logging
 import os
 import shlex
@@ -40,8 +39,8 @@ from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
-from automtl_core.disk.files import break_hard_links, publish_folder, write_atomic
-from automtl_core.disk.plain_file import SIZE_LIMIT, parse_json, read_plain
+from automtl_core.disk.files import GONE, LOCK, break_hard_links, publish_folder, write_atomic
+from automtl_core.disk.plain_file import SIZE_LIMIT, json_text, parse_json, read_plain
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
@@ -53,12 +52,14 @@ from automtl_core.errors import (
     RunExistsError,
     StorageError,
     UsageError,
+    one_line,
 )
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.differences import differences
 from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
@@ -121,10 +122,7 @@ class Run:
             ArtifactError: it contains a link.
 
         """
-        if not (path / "config.yaml").is_file():
-            raise InputMissingError(
-                f"{path}: not a run directory", "give the folder of a run, such as runs/NAME"
-            )
+        check_run(path)
         no_links(path)
         return cls(path)
 
@@ -154,7 +152,9 @@ class Run:
                 raise
             except BaseException as error:
                 log.exception("stopped")
-                self._write_end(Status("stopped", repr(error)))
+                interrupted = isinstance(error, KeyboardInterrupt)
+                why = "interrupted by a signal, such as Ctrl-C" if interrupted else one_line(error)
+                self._write_end(Status("stopped", why))
                 raise
 
     def _write_end(self, status: Status) -> None:
@@ -192,6 +192,23 @@ class Run:
 
         """
         return Encoder.load(self.path / ENCODER, kinds)
+
+    def check_whole(self) -> None:
+        """Check while working on the run that its end will be possible, so that no epoch is in vain.
+
+        Raises:
+            StorageError: its folder was moved or removed.
+            ArtifactError: its configuration or its lock was removed.
+
+        """
+        if not self.path.is_dir():
+            raise StorageError(f"{self.path}: cannot be written: there is no such folder", GONE)
+        for name, fix in (
+            ("config.yaml", "restore it from a copy, and resume the run, or start a new run"),
+            (LOCK, f"resume the run, which locks it again: {resuming(self.path)}"),
+        ):
+            if not (self.path / name).exists():
+                raise ArtifactError(f"{self.path / name}: removed while a process works on the run", fix)
 
     def write(self, fact: Fact) -> None:
         """Write a fact, replacing an earlier one."""
@@ -286,7 +303,7 @@ class Run:
         path = self.path / "config.yaml"
         try:
             settings = read_yaml(path)
-        except UsageError as error:
+        except (InputMissingError, UsageError) as error:
             raise ArtifactError(f"{error}", f"restore {path} from a copy") from None
         if changed := differences(self.read(Identity).settings, without_places(settings)):
             raise ArtifactError(
@@ -297,7 +314,7 @@ class Run:
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace the lines of `metrics.jsonl`."""
-        write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in reports).encode())
+        write_atomic(self.path / "metrics.jsonl", "".join(json_text(r) + "\n" for r in reports).encode())
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`."""
@@ -436,7 +453,7 @@ def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: 
 def resuming(path: Path, processes: int | None = None) -> str:
     """Return the command that resumes a run, with a number of processes; None for that of this job."""
     count = distributed.processes() if processes is None else processes
-    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} -m automtl_cli"
+    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} --no-python automtl"
     return f"{program} search --resume {shlex.quote(str(path))}"
 
 

@@ -3,13 +3,12 @@
 It is no fact of a run: it is not signed, nothing reads it to continue, and it is removed at the end.
 """
 
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from automtl_core.disk.plain_file import read_json
+from automtl_core.disk.plain_file import json_text, read_json
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import Evidence
@@ -54,7 +53,7 @@ class Snapshot(Value):
         """Write the file whole or not at all; a full disk is no error here."""
         draft = run / f".{FILE}.{os.getpid()}.draft"
         with suppress(OSError):
-            draft.write_text(json.dumps(self.to_json()), encoding="utf-8")
+            draft.write_text(json_text(self.to_json()), encoding="utf-8")
             draft.replace(run / FILE)
 
     @classmethod

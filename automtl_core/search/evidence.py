@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 from automtl_core.training.events import Event
-from automtl_core.training.significance import NORMAL, SIGNIFICANCE, holm
+from automtl_core.training.significance import NORMAL, SIGNIFICANCE, SMALLEST, holm
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["required", "better", "interchangeable", "no significant effect", "by logit", "at chance"]
@@ -121,7 +121,8 @@ def _p_value(difference: float, error: float | None, freedom: int | None) -> flo
     if not error:
         return 0.0
     score = abs(difference) / error
-    return erfc(score / 2**0.5) if freedom is None else float(2 * stdtr(freedom, -score))
+    p = erfc(score / 2**0.5) if freedom is None else float(2 * stdtr(freedom, -score))
+    return max(SMALLEST, p)
 
 
 @dataclass(frozen=True)

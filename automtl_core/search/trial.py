@@ -6,7 +6,6 @@ other machines. Results depend on the specs alone, not on the executor.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
+from automtl_core.disk.plain_file import parse_json
 from automtl_core.disk.signed import canonical
 from automtl_core.disk.state import State
 from automtl_core.training.events import Event, Listener
@@ -26,6 +26,8 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 
 PLACES = ("data_dir", "prepared_dir")
 """Settings that are file locations; the result of a trial does not depend on them."""
+CONFIG = ("the configuration of a trial", "start the search again")
+"""Name and remedy of `TrialSpec.config` in messages."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class TrialSpec:
     @property
     def name(self) -> str:
         """Digest of all that the weights depend on; specs that differ in `max_epochs` alone share it."""
-        config = {k: v for k, v in json.loads(self.config or "{}").items() if k not in PLACES}
+        config = {k: v for k, v in parse_json(self.config or "{}", *CONFIG).items() if k not in PLACES}
         parts = (config, Path(self.data).name, self.architecture, self.member, self.held_out, self.train_rows)
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
 
@@ -69,9 +71,10 @@ class TrialSpec:
 class TrialResult:
     """The result of a trial."""
 
-    state: Literal["done", "paused", "stopped", "diverged", "held"]
+    state: Literal["done", "paused", "stopped", "diverged", "failed", "held"]
     """`done`: more epochs would not change it. `paused`: it reached `max_epochs`. `stopped`: a listener ended
-    it. `diverged`: a loss was not finite. `held`: another process works on it, there is no result yet."""
+    it. `diverged`: a loss was not finite. `failed`: another error ended a whole run, which does not concern
+    other runs. `held`: another process works on it, there is no result yet."""
     metrics: Metrics
     """Validation metrics of the best epoch; empty where there are none."""
     best_epoch: int = 0
@@ -82,7 +85,7 @@ class TrialResult:
     losses: NDArray[np.float64] | None = None
     """Contribution of each of the first `loss_rows` validation rows to the loss, [R]; see `HeldOut`."""
     error: str | None = None
-    """Error message of a diverged trial."""
+    """Error message of a diverged or failed trial, with the remedy if it failed."""
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
@@ -178,7 +181,7 @@ class Trials:
     ) -> TrialSpec:
         """Return the spec of an architecture, with other values of some settings; see `TrialSpec`."""
         text = Architecture(architecture.decisions).to_json()
-        config = json.loads(self.template.config or "{}")
+        config = parse_json(self.template.config or "{}", *CONFIG)
         config |= {part: {**config.get(part, {}), **values} for part, values in overrides.items()}
         spec = replace(
             self.template,

@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
 from automtl_core.training.measuring import loss_by_row
-from automtl_core.training.significance import SIGNIFICANCE, holm
+from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 
 Floats = NDArray[np.float64]
 LEAST = 10
@@ -105,4 +105,4 @@ def _error(by_row: Floats) -> float:
 def _p_value(gain: Floats) -> float:
     """Return the one-sided p value of a mean gain above 0."""
     mean, error = float(gain.mean()), _error(gain)
-    return float(ndtr(-mean / error)) if error else float(mean <= 0)
+    return max(SMALLEST, float(ndtr(-mean / error))) if error else float(mean <= 0)

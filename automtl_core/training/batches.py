@@ -51,7 +51,12 @@ def batches(
     The last batch may be smaller. Of each batch, the rows that `share` returns are read. For a device other
     than the CPU, the next batch is prepared and copied while the previous one is in use. On the CPU this
     would gain nothing, as the CPU is busy with that one.
+
+    Raises:
+        ArtifactError: a file of the part has become shorter.
+
     """
+    part.check_whole()
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
     made = (take(part, share(rows), device) for rows in _equal(order, size))

@@ -21,6 +21,7 @@ from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
 from automtl_core.modules.collectives import means
 from automtl_core.modules.embedding import LargeTable
+from automtl_core.process_state import kept_state
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -47,7 +48,8 @@ class Compute:
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        with bf16, kept_state():
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 

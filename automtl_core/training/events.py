@@ -167,6 +167,13 @@ class Warned(Event):
     sentence: str
 
 
+@dataclass(frozen=True)
+class Noted(Event):
+    """A fact for the user, in one sentence."""
+
+    sentence: str
+
+
 class EventHandler:
     """A listener with a method for each frequent type of event; here each ignores the event and continues."""
 

@@ -28,7 +28,7 @@ from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings
 from automtl_core.training.measuring import freedom_of, loss_by_row
-from automtl_core.training.significance import SIGNIFICANCE, holm
+from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Part], Floats]
@@ -207,7 +207,7 @@ def _effect(
     error = (squares / (count * (count - 1))) ** 0.5
     half = float(stdtrit(freedom, COVERAGE)) * error
     low, high = drop - half, drop + half
-    p = float(stdtr(freedom, -drop / error)) if error else 1.0
+    p = max(SMALLEST, float(stdtr(freedom, -drop / error))) if error else 1.0
     none = freedom + 1 >= LEAST and low > -MARGIN and high < MARGIN
     return FieldEffect(measure, drop, low, high, p, "no effect" if none else "unclear")
 

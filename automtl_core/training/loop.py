@@ -111,10 +111,11 @@ def step(
     """
     parts = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
-    with compute.same_draws(unless=isinstance(balancer, WeightedMean)), kept_state():
-        optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
-    with torch.no_grad(), kept_state():
-        balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
+    with kept_state():
+        with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
+            optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
+        with torch.no_grad():
+            balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return parts.by_task
 
 

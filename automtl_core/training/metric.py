@@ -6,10 +6,10 @@ keeps, unless `training.monitor_metric` names it. Its faults therefore cost a va
 
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,33 @@ Array = NDArray[Any]
 NO_LABEL = "no row has a label"
 
 
+@dataclass(frozen=True)
+class ByUser:
+    """The users of a metric that ranks the rows of each user, and the value of a random order."""
+
+    users: int
+    """Number of users that count."""
+    which: str
+    """Which users count, in words, such as "with a positive row"."""
+    all_users: int
+    rows: int
+    """Rows of all users."""
+    random: float
+    """Expected value if the rows of each user are in a random order."""
+    spread: float
+    """Standard deviation of the value of a random order."""
+    buckets: bool = False
+    """Whether the values of the user field are hashed, so that several users count as one."""
+
+
 class Counted(NamedTuple):
     """A value of a metric, with the number of rows that it is computed from."""
 
     value: float | None
     """None where it is undefined."""
     rows: int
+    by_user: ByUser | None = None
+    """The users that it is computed from; None for a metric over all rows."""
 
 
 Compute = Callable[[Array, Array, Any], float | Counted | None]
@@ -82,6 +103,14 @@ class MetricValue:
     """Number of rows that the value is computed from."""
     reason: str | None = None
     """Reason why there is no value."""
+    by_user: ByUser | None = field(default=None, compare=False)
+    """The users of a metric by user."""
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the value of its fields, as `dataclasses.asdict` returns them."""
+        by_user = stored.get("by_user")
+        return cls(**{**stored, "by_user": None if by_user is None else ByUser(**by_user)})
 
 
 def metric_value(
@@ -109,7 +138,8 @@ def metric_value(
     try:
         with kept_state():
             result = metric.compute(labels, predictions, users)
-        value, rows = (result.value, int(result.rows)) if isinstance(result, Counted) else (result, rows)
+        counted = result if isinstance(result, Counted) else Counted(result, rows)
+        value, rows = counted.value, int(counted.rows)
         fault = None if value is None else _fault(value)
     except (Exception, SystemExit) as error:
         value, fault = None, f"failed: {one_line(error)}"
@@ -117,7 +147,7 @@ def metric_value(
         return MetricValue(metric.title, sign, None, rows, f"the {metric.supplier or 'metric'} {fault}")
     if value is None:
         return MetricValue(metric.title, sign, None, rows, metric.undefined)
-    return MetricValue(metric.title, sign, float(value), rows)
+    return MetricValue(metric.title, sign, float(value), rows, by_user=counted.by_user)
 
 
 def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], user: str | None) -> None:

@@ -149,6 +149,18 @@ def without_others(metrics: Metrics) -> dict[str, TaskMetrics]:
     return {task: replace(m, others={}) for task, m in metrics.items()}
 
 
+def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
+    """Return metrics whose users are buckets of a hashed field."""
+
+    def marked(value: MetricValue) -> MetricValue:
+        return replace(value, by_user=value.by_user and replace(value.by_user, buckets=True))
+
+    return {
+        task: replace(m, others={name: marked(value) for name, value in m.others.items()})
+        for task, m in metrics.items()
+    }
+
+
 def agree(one: Metrics, other: Metrics) -> bool:
     """Return whether metrics are equal, as far as both have them: registered ones may be in one of them."""
 
@@ -295,6 +307,6 @@ def _plain(metrics: TaskMetrics) -> dict[str, Any]:
 
 def _read(values: Mapping[str, Any]) -> TaskMetrics:
     """Return metrics from a value of `to_json`."""
-    others = {name: MetricValue(**value) for name, value in values.get("others", {}).items()}
+    others = {name: MetricValue.from_json(value) for name, value in values.get("others", {}).items()}
     cls = RegressionMetrics if "rmse" in values else BinaryMetrics
     return cls(**{**values, "others": others})

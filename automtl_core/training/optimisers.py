@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from automtl_core.disk.file_tensor import copy_like
 from automtl_core.disk.state import State
+from automtl_core.libraries import importing_compiler
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.compute import Compute
 from automtl_core.training.recipe import Recipe
@@ -53,15 +54,16 @@ class Optimiser:
             if not g.rows
         ]
         self.parts: list[torch.optim.Optimizer] = []
-        if dense:
-            self.parts.append(torch.optim.Adam(dense, fused=True))
         self.of_rows: list[RowRMSprop] = []
-        for group in groups:
-            if group.rows:
-                part = RowRMSprop(group.parameters.values(), group.learning_rate, group.decay)
-                self.of_rows.append(part)
-                for table in group.tables:
-                    table.watch("optimiser", part.catch_up)
+        with importing_compiler():
+            if dense:
+                self.parts.append(torch.optim.Adam(dense, fused=True))
+            for group in groups:
+                if group.rows:
+                    part = RowRMSprop(group.parameters.values(), group.learning_rate, group.decay)
+                    self.of_rows.append(part)
+                    for table in group.tables:
+                        table.watch("optimiser", part.catch_up)
         self.parts += self.of_rows
 
     def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:

@@ -8,6 +8,8 @@ Name = TypeVar("Name", bound=Hashable)
 SIGNIFICANCE = 0.01
 """Limit of p values, after correction, of what a search reports as a finding: the probability that it reports
 any, if there is no effect at all."""
+SMALLEST = 1e-300
+"""Smallest p value that is recorded; smaller ones are as significant, and not every program can read them."""
 NORMAL = 1.96
 """Half of a 95 % interval, in standard errors."""
 

@@ -22,6 +22,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import FORMS, BinaryMetrics, Few, TaskMetrics, too_few
 from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
+from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Block, Grid, Section, Text
 
 SPLITS = {
@@ -70,7 +71,7 @@ def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -
     few = {
         name: Few.of(test[name])._replace(interval=None) for name in unreliable
     }  # the table has the intervals
-    yield from map(Text, too_few(few))
+    yield from map(Text, (*too_few(few), *by_user(test, least)))
 
 
 def _meaning(task: Task) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
-from automtl_core.comparison.measured import COSTS, Diverged
+from automtl_core.comparison.measured import COSTS, Failed
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.training.metrics import METRICS, Few, flat, too_few
 from automtl_core.views.markdown import markdown
+from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Section, lines, table
 
 
@@ -37,19 +38,27 @@ def page(result: Comparison) -> str:
 
 
 def comma_separated(result: Comparison) -> str:
-    """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank."""
+    """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank.
+
+    A cell without results has one row, with its error.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     keys = [metric.key for metrics in METRICS.values() for metric in metrics]
     registered = [metric.key for metric in result.metrics() if metric.key not in keys]
     measured = [*keys, *registered, "positives", "rows"]
-    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS])
+    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS, "error"])
     for name, model in result.models.items():
-        for cell in model.tested:
+        for cell in model.cells:
+            if isinstance(cell, Failed):
+                blanks = [None] * len(measured)
+                row = [name, cell.split, cell.seed, None, *blanks, cell.run, *[None] * len(COSTS), cell.error]
+                writer.writerow(row)
+                continue
             costs = [getattr(cell.costs, key) for key in COSTS]
             for task, m in cell.test.items():
                 values = [flat(m).get(key) for key in measured]
-                writer.writerow([name, *cell.place, task, *values, cell.run, *costs])
+                writer.writerow([name, *cell.place, task, *values, cell.run, *costs, None])
     return out.getvalue()
 
 
@@ -122,11 +131,12 @@ def _over(result: Comparison) -> str:
 
 
 def _notes(result: Comparison) -> Iterator[str]:
-    """Yield notes on tasks with too few rows, and on runs that diverged or were cut short."""
+    """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
     yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
     for name, model in result.models.items():
         for cell in model.cells:
-            if isinstance(cell, Diverged):
+            if isinstance(cell, Failed):
                 split = f", split {cell.split}" if len(result.splits) > 1 else ""
                 yield f"{name}, seed {cell.seed}{split}: {cell.error}"
         if count := sum(cell.cut_short for cell in model.tested):

@@ -42,7 +42,7 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
-    leaks = (f"warning: {sentence}" for sentence in suspicions(data.alone))
+    leaks = (f"warning: {sentence}" for sentence in (*suspicions(data.alone), *data.history_warnings))
     yield lines(*_rules(data.rules), *leaks, *_codes(data.dense))
 
 
@@ -73,10 +73,11 @@ def exported(document: Mapping[str, Any]) -> Section:
 
 
 def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Section]:
-    """Yield a table of each history."""
+    """Yield two tables of each history."""
     for name, parts in found.items():
         rows = {
             part: {
+                "rows with events": one.rows,
                 "events per row": one.events,
                 "share without events": one.empty,
                 "share with the maximum": one.full,
@@ -85,6 +86,13 @@ def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Sect
             for part, one in parts.items()
         }
         yield by_name(f"history {name}", rows)
+        ages = {
+            part: {"median": one.age, "least": one.least_age, "greatest": one.greatest_age}
+            for part, one in parts.items()
+            if one.age is not None
+        }
+        if ages:
+            yield by_name(f"age of the newest event, history {name}", ages)
 
 
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:

@@ -1,7 +1,9 @@
 """The table of test metrics, by task."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import (
     METRICS,
     BinaryMetrics,
@@ -22,6 +24,12 @@ TITLES = {"auc": "test AUC", "rmse": "test RMSE"}
 REACHABLE = Measure("reachable", "optimal AUC", "z.4f", 1)
 """The AUC of the true probabilities of generated labels."""
 COUNTS = ("positives", "rows")
+FEW_ROWS = 1.5
+"""Mean number of rows of a user below which there is little to rank."""
+BEYOND_CHANCE, OF_CHANCE = 3.0, 2.0
+"""Standard deviations of a random order: a value lower by the first is worse, and one within the second
+does not differ."""
+ROUNDING = 1e-9
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
@@ -65,6 +73,82 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
             undefined.setdefault(f"no {', no '.join(lacking)}: {reason}", []).append(task)
     for reason, tasks in undefined.items():
         yield Text(f"{', '.join(tasks)} {'has' if len(tasks) == 1 else 'have'} {reason}")
+    yield from map(Text, by_user(test, least))
+
+
+def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
+    """Yield the users that each metric by user counts, and warnings where it says nothing.
+
+    Args:
+        test: Metrics by task.
+        least: Users that a value needs to be reliable; None for no warnings about single values.
+
+    """
+    found: dict[str, list[_Ranked]] = {}
+    for task, m in test.items():
+        for one in m.others.values():
+            if one.by_user and one.value is not None:
+                found.setdefault(one.title, []).append(_Ranked(task, one.sign, one.value, one.by_user))
+    for title, of_tasks in found.items():
+        yield from _of_users(title, of_tasks)
+        if least is not None:
+            yield from _faults(title, of_tasks, least)
+
+
+class _Ranked(NamedTuple):
+    """The value of a metric by user for a task."""
+
+    task: str
+    sign: int
+    value: float
+    users: ByUser
+
+
+def _of_users(title: str, found: Sequence[_Ranked]) -> Iterator[str]:
+    """Yield the users of one metric, and warnings about them."""
+    users = [one.users for one in found]
+    counted, known = (_range([getattr(one, key) for one in users], ",") for key in ("users", "all_users"))
+    rows = [one.rows / one.all_users for one in users]
+    random = _range([one.random for one in users], ".4f")
+    yield (
+        f"{title}: over {counted} users {users[0].which}, of {known} users with {_range(rows, '.1f')} rows "
+        f"each on average; a random order has {random}"
+    )
+    if any(one.buckets for one in users):
+        yield (
+            f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed, and the "
+            "users of a bucket count as one"
+        )
+    if min(rows) < FEW_ROWS:
+        yield f"warning: {title} says little, since most users have one row, and nothing to rank"
+
+
+def _faults(title: str, found: Sequence[_Ranked], least: int) -> Iterator[str]:
+    """Yield warnings about the values of one metric."""
+    faults: dict[str, list[str]] = {}  # fault -> tasks with their values
+    for one in found:
+        if fault := _fault(one, least):
+            chance = f"{one.users.random:.4f} ± {one.users.spread:.4f}"
+            text = f"{one.task} {one.value:.4f} (random {chance}, {one.users.users:,} users)"
+            faults.setdefault(fault, []).append(text)
+    yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
+
+
+def _fault(one: _Ranked, least: int) -> str | None:
+    """Return what is wrong with the value of a metric by user; None if it says something."""
+    above = one.sign * (one.value - one.users.random)
+    if above < -BEYOND_CHANCE * one.users.spread - ROUNDING:
+        return "is worse than a random order, beyond chance"
+    if one.users.users < least:
+        return f"is over fewer than {least} users, too few to be reliable"
+    if above <= OF_CHANCE * one.users.spread + ROUNDING:
+        return "does not differ from a random order beyond chance"
+    return None
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    """Return the least and the greatest of some values, or the only one."""
+    return " to ".join(dict.fromkeys(f"{value:{form}}" for value in (min(values), max(values))))
 
 
 def _averaged(test: Metrics, generated: bool) -> list[Measure]:

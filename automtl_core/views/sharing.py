@@ -72,14 +72,19 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[str]:
-    """Yield the unread fields with the effects of their removal, and the fields without a choice."""
+    """Yield the fields that are read and not read, with the effects of their removal."""
     if not sharing.fields:
         return
     closed = sharing.closed()
-    part = "no expert reads" if sharing.gates and closed else "the network does not read"
-    yield f"Fields that {part}: {', '.join(closed) or 'none'}{NO_PROOF if closed else ''}"
+    known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.pairs])
+    count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
+    read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
+    without = f", without {', '.join(closed)}{NO_PROOF}" if closed else ""
     if sharing.gates and closed:
-        yield f"All fields enter the gates of {', '.join(sharing.gates)}"
+        yield f"Serving needs {all_fields}: the gates of {', '.join(sharing.gates)} read them"
+        yield f"Experts read {read}{without}"
+    else:
+        yield f"The network reads {read}{without}"
     removed = removals(evidence)
     if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
         yield f"{REMOVAL}: {', '.join(effects)}"

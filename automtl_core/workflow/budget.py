@@ -9,25 +9,29 @@ time is over, with its best result so far: first the search, then the training. 
 depend on the machine.
 """
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import ceil
 
 from automtl_core import seeds
 from automtl_core.distributed import agreed
-from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.training.batches import steps
-from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
+from automtl_core.training.events import PREDICTION, SILENT, EpochEnded, Event, Listener, StepEnded, Warned
+from automtl_core.training.fit import NORM_ROWS
 from automtl_core.training.loop import shuffled
 
 ALL = 0.93
-"""Share of the time after which the training ends; the rest is for the test."""
+"""Largest share of the time for search and training; the rest is for the test."""
+IMPORTANCE = 0.05
+"""Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
+ENCODINGS = 0.25
+"""Largest share of the time for the encoding search, which gains more than an architecture does."""
 SEARCH = 0.1, 0.55
 """Least and largest share of the time for a search on some rows, or without a trained network."""
 WHOLE = 0.75
@@ -35,11 +39,13 @@ WHOLE = 0.75
 TRAINING, LEARNING = 12, 70
 """Number of epochs that the training, and the search on its rows, should have time for."""
 LEAST = 20
-"""Least number of batches for the search."""
+"""Least number of batches for the search, and for the training."""
+PASSES = 4
+"""Predictions of the validation rows that no limit shortens, as at the end of an epoch."""
+OVERHEAD = 1.0
+"""Seconds of a run that do not depend on its rows, such as for files."""
 TRAIN = "train"
 """Phase of the training of the derived network."""
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-_TIME = re.compile(r"(?=.*\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Budget(Fact):
     """All training rows."""
     ended: Mapping[str, int] = field(default_factory=dict)
     """Phase that ended early -> its last epoch."""
+    train: float = ALL
+    """Share of the time after which the training ends."""
 
     @property
     def trial_rows(self) -> int | None:
@@ -80,16 +88,26 @@ class Clock:
 
     Args:
         listener: Receives all events, and may end a loop earlier.
-        seconds: Remaining seconds of the budget.
+        seconds: Seconds of the budget from `start` on.
         search: Share of them after which the search ends.
+        train: Share of them after which the training ends.
+        start: Start of the run, by `time.monotonic`; None for now.
 
     """
 
-    def __init__(self, listener: Listener, seconds: float, search: float) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        seconds: float,
+        search: float,
+        train: float = ALL,
+        start: float | None = None,
+    ) -> None:
         self.listener = listener
         self.search = search
+        self.train = train
         self.ended: dict[str, int] = {}
-        self._start = time.monotonic()
+        self._start = time.monotonic() if start is None else start
         self._seconds = seconds
         self._asked: float | None = None  # at the first call of `lasts`
         self._epoch = 1  # of the last event
@@ -113,7 +131,7 @@ class Clock:
         """
         now = self._share()
         self._asked = now if self._asked is None else self._asked
-        in_time = now < self._asked + (ALL - self._asked) * share
+        in_time = now < self._asked + (self.train - self._asked) * share
         if not in_time:
             self.ended.setdefault(TRAIN, self._epoch)
         return in_time
@@ -122,51 +140,44 @@ class Clock:
         return agreed((time.monotonic() - self._start) / self._seconds)
 
     def _in_time(self, event: StepEnded | EpochEnded) -> bool:
-        in_time = self._share() < (ALL if event.phase == TRAIN else self.search)
+        in_time = self._share() < (self.train if event.phase == TRAIN else self.search)
         if not in_time:
             self.ended.setdefault(event.phase, event.epoch)
         return in_time
 
 
-def seconds_of(text: str | float) -> float:
-    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`, or of a number of seconds.
-
-    Raises:
-        UsageError: it is not a duration.
-
-    """
-    if isinstance(text, int | float):
-        if not 0 < text < float("inf"):
-            raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
-        return float(text)
-    match = _TIME.fullmatch(text.strip())
-    if not match:
-        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
-    total = sum(
-        float(number) * unit for number, unit in zip(match.groups(), _UNITS.values(), strict=True) if number
-    )
-    if not total:
-        raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
-    return total
-
-
-def planned(problem: Problem, seconds: float, trains: bool) -> Budget:
-    """Return the share of the time for the search, and the number of its training rows.
+def planned(
+    problem: Problem, seconds: float, trains: bool, tested: int, listener: Listener = SILENT
+) -> Budget:
+    """Return the shares of the time for search and training, and the number of rows for the search.
 
     Args:
         problem: The problem of the search.
         seconds: Seconds of the whole budget.
         trains: Whether the search also trains the network of its result.
+        tested: Number of test rows.
+        listener: Receives a warning if the budget cannot be kept.
 
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
     step = _step_seconds(problem)
+    rows = PASSES * len(problem.data.validation) + tested + min(NORM_ROWS, total)
+    fixed = OVERHEAD + PREDICTION * rows * step / size
+    if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE)) > seconds:
+        more = ceil((least - seconds) / (1 - ENCODINGS))
+        listener(
+            Warned(
+                f"the time budget cannot be kept: {seconds:.0f} s are left, and search, training and test "
+                f"need {ceil(least)} s at least; raise it by {more} s or more"
+            )
+        )
+    end = min(ALL, max(1 - IMPORTANCE - fixed / seconds, SEARCH[0]))
     if trains and LEARNING * steps(total, size) * step <= WHOLE * seconds:
-        return Budget(seconds, WHOLE, total, total)
+        return Budget(seconds, min(WHOLE, end), total, total, train=end)
     training = TRAINING * steps(total, size) * step / seconds
-    search = min(max(ALL - training, SEARCH[0]), SEARCH[1])
+    search = min(max(end - training, SEARCH[0]), SEARCH[1])
     fit = search * seconds / LEARNING / step * size
-    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total)
+    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total, train=end)
 
 
 def _step_seconds(problem: Problem) -> float:

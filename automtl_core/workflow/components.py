@@ -37,6 +37,19 @@ def parsed(
     return settings, faults
 
 
+def unknown_names(layer: Layer, registry: Registry) -> list[UsageError]:
+    """Return the errors for components that no plugin registers, besides the dataset; none is loaded."""
+    faults: list[UsageError] = []
+    for key, kind in COMPONENTS.items():
+        match named(_below(layer, key.split("."))):
+            case {"name": str() as name} if kind is not DATASETS:
+                try:
+                    registry.supplier(kind, name)
+                except UsageError as error:
+                    faults.append(error)
+    return faults
+
+
 def dataset_errors(layer: Layer, settings: Mapping[str, Any], registry: Registry) -> list[UsageError]:
     """Return the errors in the settings of the dataset that only its adapter knows.
 

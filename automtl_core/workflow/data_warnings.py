@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from automtl_core.data.inspect.histories import history_warnings
 from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
@@ -17,9 +18,10 @@ def preparation_warnings(prepared: Prepared) -> Iterator[str]:
 
 
 def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
-    """Yield warnings, before a training, of tasks with few rows and of fields that may contain a label."""
+    """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
     yield from rare_tasks(prepared, recipe)
     yield from suspicions(alone(prepared))
+    yield from history_warnings(prepared)
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

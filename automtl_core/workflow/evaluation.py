@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core import distributed
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
 from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
@@ -22,40 +24,54 @@ from automtl_core.training.guard import computing
 from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, log_loss, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, with_others, without_others
-from automtl_core.workflow.importance import run_importance
+from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
+from automtl_core.workflow.importance import fields_read, run_importance
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
 
 OBSERVED = 10_000
 """Maximum number of validation rows on which the use of experts is measured."""
 
 
-def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
+def test(job: Job, run: Run, prepared: Prepared, listener: Listener, space: SearchSpace | None) -> Result:
     """Test the network of `fit`, add its metrics to the result, and return the result.
 
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Registered metrics that the training did not add to those of the validation take a pass over its rows.
+    The result is recorded only if new rows are read as the prepared ones, see `check_skew`.
+
+    Args:
+        job: The job of the run.
+        run: The run, with its network.
+        prepared: The data of the run.
+        listener: Receives progress.
+        space: The space of the network for the data; None to make it.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+        PluginError: new rows are read otherwise.
 
     """
     result, registered = run.read(Result), job.metrics()
     with computing():
-        made, part = _trained(job, run, prepared), prepared.part("test")
+        space = space or _space(job, run, prepared)
+        made, part = _trained(job, run, prepared, space), prepared.part("test")
         validation = _validation(job, made, prepared, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
-        if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
+        fields = fields_read(space, run.architecture(), prepared.schema)
+        if found := run_importance(job, run, prepared, made, fields, seconds_per_row, listener):
             run.write(found)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))
+    encoders = job.registry.field_encoders()
+    distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
     result = replace(
         result,
         validation=validation,
-        test=_measured(prepared, "test", predicted, registered),
+        test=_measured(job, prepared, "test", predicted, registered),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
         metrics=job.config.metrics,
@@ -90,7 +106,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
+    return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
 def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
@@ -103,21 +119,27 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
     """
     with computing():
-        return _trained(job, run, prepared).predict_logits(prepared.part("test"))
+        made = _trained(job, run, prepared, _space(job, run, prepared))
+        return made.predict_logits(prepared.part("test"))
 
 
-def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
-    network = restored(job, run, prepared)
-    size = job.config.training.batch_size
-    return Trained(network, prepared.encoder, job.compute(), size, scaling=scaling(run))
+def _space(job: Job, run: Run, prepared: Prepared) -> SearchSpace:
+    """Return the space of the network of a run, with the settings that its search chose."""
+    return job.of(run.config()).space(prepared)
+
+
+def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
+    size, compute = job.config.training.batch_size, job.compute()
+    return Trained(restored(space, run, compute), prepared.encoder, compute, size, scaling=scaling(run))
 
 
 def _measured(
-    prepared: Prepared, name: str, logits: NDArray[Any], registered: Mapping[str, Metric]
+    job: Job, prepared: Prepared, name: str, logits: NDArray[Any], registered: Mapping[str, Metric]
 ) -> Metrics:
     """Return the metrics of the output [R, T] of a network for a part."""
-    part = prepared.part(name)
-    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+    part, dataset = prepared.part(name), job.dataset()
+    found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+    return of_buckets(found) if dataset.user in dataset.settings.hashed else found
 
 
 def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) -> Metrics:
@@ -128,7 +150,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) ->
     if not registered:
         return without_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
-    return with_others(trained.validation, _measured(prepared, "validation", logits, registered))
+    return with_others(trained.validation, _measured(job, prepared, "validation", logits, registered))
 
 
 def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:

@@ -101,8 +101,13 @@ class Finding:
         }
 
 
-def finding(path: Path, registry: Registry) -> Finding:
+def finding(path: Path, registry: Registry, space: SearchSpace | None = None) -> Finding:
     """Return the result of a run, or of a file `architecture.json`.
+
+    Args:
+        path: The run or file.
+        registry: Registry with its plugins.
+        space: The space of the architecture; None to make it.
 
     Raises:
         InputMissingError: there is neither a run nor a file.
@@ -114,7 +119,7 @@ def finding(path: Path, registry: Registry) -> Finding:
         return Finding(architecture, *_sharing(architecture, registry))
     run = Run.open(path)
     architecture = run.architecture()
-    sharing, unasked = _sharing(architecture, registry)
+    sharing, unasked = (space.sharing(architecture), None) if space else _sharing(architecture, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None

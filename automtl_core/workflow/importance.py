@@ -1,13 +1,17 @@
 """The permutation importance of a run: the fields that its network reads, on its test rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema
 from automtl_core.run_dir.facts import Importance
 from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener, phase
 from automtl_core.training.importance import importance, sample
-from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.budget import IMPORTANCE, Budget
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained
 
@@ -15,12 +19,16 @@ PHASE = "permutation importance"
 """Name of the phase in events."""
 BATCHES = 4
 """Batches of training that are predicted together: a prediction keeps no activations for gradients."""
-SHARE = 0.05
-"""Largest share of a time budget; fewer rows are permuted if it would be exceeded."""
 
 
 def run_importance(
-    job: Job, run: Run, prepared: Prepared, made: Trained, seconds_per_row: float, listener: Listener
+    job: Job,
+    run: Run,
+    prepared: Prepared,
+    made: Trained,
+    fields: Sequence[str],
+    seconds_per_row: float,
+    listener: Listener,
 ) -> Importance | None:
     """Return the permutation importance of a run's network; None where it is turned off or has no time.
 
@@ -29,14 +37,15 @@ def run_importance(
         run: The run, with its architecture.
         prepared: The data of the run.
         made: Its network.
+        fields: The fields and histories that it reads, see `fields_read`.
         seconds_per_row: Duration of one prediction, which limits the rows under a time budget.
         listener: Receives progress.
 
     """
-    part, fields = prepared.part("test"), fields_read(job, run, prepared)
+    part = prepared.part("test")
     rows = job.config.importance.rows
     if run.has(Budget):
-        affordable = SHARE * run.read(Budget).seconds / (seconds_per_row * (len(fields) + 1))
+        affordable = IMPORTANCE * run.read(Budget).seconds / (seconds_per_row * (len(fields) + 1))
         rows = min(rows, int(affordable))
     some = sample(part, rows, job.config.seed)
     if not len(some):
@@ -47,12 +56,11 @@ def run_importance(
     return Importance(len(some), effects)
 
 
-def fields_read(job: Job, run: Run, prepared: Prepared) -> list[str]:
-    """Return the fields that the network of a run reads, alone or in a feature cross, and the histories."""
-    space = job.of(run.config()).space(prepared)
-    unread = space.sharing(run.architecture()).unread()
+def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) -> list[str]:
+    """Return the fields of data that a network reads, alone or in a feature cross, and the histories."""
+    unread = space.sharing(architecture).unread()
     read = {one.partition(":")[0] for one in space.schema.history_inputs() if one not in unread}
     return [
-        *(field for field in prepared.schema.fields() if field not in unread),
-        *(history.name for history in prepared.schema.histories if history.name in read),
+        *(field for field in schema.fields() if field not in unread),
+        *(history.name for history in schema.histories if history.name in read),
     ]

@@ -20,8 +20,7 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
-from automtl_core.modules.cost import ROWS, blank_features, hollow
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
@@ -215,7 +214,9 @@ class Job:
         """Return the configuration as text, for a `TrialSpec`."""
         return canonical(self.config.model_dump(mode="json")).decode()
 
-    def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
+    def problem(
+        self, prepared: Prepared, rows: Rows | None = None, space: SearchSpace | None = None
+    ) -> Problem:
         """Return the problem, without the test part; it does not check the network that the space builds.
 
         Raises as `checked` and `fixed_architecture` do.
@@ -223,34 +224,39 @@ class Job:
         Args:
             prepared: The data of the job.
             rows: Training rows, some of them held out, in place of the training and validation parts.
+            space: The space of the job for the data; None to make it.
 
         """
-        space = self.space(prepared)
+        space = space or self.space(prepared)
         self._check(space)
         if self.strategy_settings is None:
             self.fixed_architecture(space)
-        folds, space.fitted = (rows or prepared).fitted(space.schema)
+        folds, fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
         )
         train, validation = (part.as_read(space.schema) for part in (train, validation))
         data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
-        return Problem(space, data, self.recipe(), self.config.seed, self.compute())
+        return Problem(space.with_fitted(fitted), data, self.recipe(), self.config.seed, self.compute())
 
-    def search_problem(self, prepared: Prepared) -> Problem:
-        """Return the problem of the search, whose training rows lack those that the strategy holds out."""
+    def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
+        """Return the problem of the search, whose training rows lack those that the strategy holds out.
+
+        Args:
+            prepared: The data of the job.
+            problem: The problem with all rows.
+
+        """
         if self.strategy_settings is None:
-            return self.problem(prepared)
+            return problem
         strategy_class, settings = self._searching()
         if not (share := strategy_class.held_out_share(settings)):
-            return self.problem(prepared)
+            return problem
         random = seeds.generator(self.config.seed, "decisions")
         rows = held_out_rows(prepared, SEARCH_ROWS, share, random)
-        problem = self.problem(prepared, rows)
-        validation = prepared.part("validation").as_read(problem.space.schema)
-        held_out = rows.look.as_read(problem.space.schema)
-        data = replace(problem.data, validation=validation, held_out=held_out)
-        return replace(problem, data=data)
+        divided = self.problem(prepared, rows, problem.space)
+        data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
+        return replace(divided, data=data)
 
     def checked(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Check the job as far as possible without rows of data and weights, and return the space.
@@ -422,13 +428,12 @@ def _is_default(key: str, path: str, value: Any) -> bool:
 
 def _network_problem(space: SearchSpace) -> str | None:
     """Return the fault of the network that a space builds, or None; the check needs no weights."""
-    with meta():
-        supernet = space.supernet()
-    if not isinstance(supernet.network, nn.Module):
-        return f"build returns {type(supernet.network).__name__}, expected a torch.nn.Module"
+    network: object = space.outline.network
+    if not isinstance(network, nn.Module):
+        return f"build returns {type(network).__name__}, expected a torch.nn.Module"
     try:
         with torch.no_grad():
-            out: object = hollow(supernet.eval())(blank_features(space.schema, torch.device("cpu")))
+            out: object = space.hollow_supernet()(blank_features(space.schema, torch.device("cpu")))
     except Exception:
         return None  # perhaps only because its weights have no values; training shows other errors
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__

@@ -24,7 +24,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.latency import latency
-from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
     COMPONENTS,
@@ -41,6 +41,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
 from automtl_core.workflow.job import Job, check_read
+from automtl_core.workflow.model_names import check_model, is_file, parts, run_of
 
 Setting = tuple[str, ...]
 
@@ -70,8 +71,8 @@ def models(
     common, settings = load_common(*below, shared, *layers)
     model_layers: dict[str, Layer] = {}
     for given in names:
-        model, _ = _parts(given)
-        name = Path(given).name if _is_file(model) or _run(model) else given
+        model, _ = parts(given)
+        name = Path(given).name if is_file(model) or run_of(model) else given
         if name in model_layers:
             raise UsageError(f"two models are called {name!r}", "name each model once")
         model_layers[name] = layer(given, registry)
@@ -99,20 +100,18 @@ def layer(name: str, registry: Registry) -> Layer:
         ArtifactError: a run has no architecture.
 
     """
-    model, balancer = _parts(name)
+    model, balancer = parts(name)
     if balancer:
-        registry.get(BALANCERS, balancer)
+        registry.supplier(BALANCERS, balancer)
         return merge(layer(model, registry), {"training": {"balancer": balancer}})
-    if run := _run(name):
+    if run := run_of(name):
         return _architecture_of(*run, registry)
-    if _is_file(name):
+    if is_file(name):
         return _checked(name, read_yaml(Path(name)))
     if name in registry.names(PRESETS):
         return _checked(name, registry.get(PRESETS, name))
+    check_model(name, registry)
     space, colon, strategy = name.partition(":")
-    registry.get(SPACES, space)
-    if colon:
-        registry.get(STRATEGIES, strategy)
     return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
 
 
@@ -121,30 +120,12 @@ def common(name: str, registry: Registry) -> Layer:
 
     The recipe of a point of a Pareto front is the one that the point was trained with.
     """
-    if not (found := _run(_parts(name)[0])):
+    if not (found := run_of(parts(name)[0])):
         return {}
     run = Run.open(found[0])
     config = run.config().model_dump(exclude={"device", "prepared_dir"})
     shared, _ = split(merge(config, _point(run, found[1], registry).overrides if found[1] else {}))
     return shared
-
-
-def _parts(name: str) -> tuple[str, str]:
-    """Return the name of a model without its balancer, and the name of the balancer, or an empty string."""
-    model, plus, balancer = name.rpartition("+")
-    return (model, balancer) if plus and not _is_file(name) and not _run(name) else (name, "")
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith((".yaml", ".yml"))
-
-
-def _run(name: str) -> tuple[Path, str | None] | None:
-    """Return the run directory, and the number of a point of its front or None; None for other models."""
-    if Path(name).is_dir():
-        return Path(name), None
-    path, _, number = name.rpartition("@")
-    return (Path(path), number) if path and Path(path).is_dir() else None
 
 
 def _architecture_of(path: Path, number: str | None, registry: Registry) -> Layer:

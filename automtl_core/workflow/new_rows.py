@@ -26,11 +26,12 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.unseen import Unseen
 
-Warn = Callable[[str], object]
+Say = Callable[[str], object]
+"""Receiver of sentences for the user."""
 
 
 def unheard(sentence: str) -> None:
-    """Ignore a warning."""
+    """Ignore a sentence."""
 
 
 TREATMENTS = ("fail", "skip")
@@ -57,8 +58,10 @@ class Reading:
     """A file, or a pattern of several, with the events up to now."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Warn = field(default=unheard, compare=False)
+    warn: Say = field(default=unheard, compare=False)
     """Receiver of warnings, each one sentence."""
+    note: Say = field(default=unheard, compare=False)
+    """Receiver of sentences about the events that rows have."""
 
     def rows(
         self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
@@ -82,8 +85,10 @@ class InMemory:
     """The events up to now."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Warn = field(default=unheard, compare=False)
+    warn: Say = field(default=unheard, compare=False)
     """Receiver of warnings, each one sentence."""
+    note: Say = field(default=unheard, compare=False)
+    """Receiver of sentences about the events that rows have."""
 
     def rows(self, labelled: bool, unread: Collection[str]) -> AbstractContextManager[FrameRows]:
         """Return the rows as a context manager; raises as `frame_rows`."""
@@ -182,6 +187,8 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemo
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
+    for events in rows.events:
+        (reading.note if len(events.ages) else reading.warn)(events.sentence())
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
         if rows.labelled and user is not None:

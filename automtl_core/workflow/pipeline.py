@@ -1,6 +1,7 @@
 """The pipeline of a run: prepared data -> search -> network -> training -> test."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,6 @@ from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
-from automtl_core.modules.meta import meta
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
@@ -35,7 +35,7 @@ from automtl_core.workflow.evaluation import test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
-from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
+from automtl_core.workflow.resolve_auto import checked_space
 from automtl_core.workflow.sample import training_epochs, trial_rows, with_rows
 from automtl_core.workflow.trainer import Trainer
 from automtl_core.workflow.training import Derived, trainer, untrained, validated
@@ -59,8 +59,7 @@ def plan(job: Job, prepared: Prepared) -> Plan:
 def _plan(job: Job, prepared: Prepared) -> Plan:
     space = job.checked(prepared)
     points = {GIVEN: job.fixed_architecture(space)} if job.config.strategy is None else space.landmarks()
-    with meta():
-        supernet = space.supernet()
+    supernet = space.outline
     rows = {name: len(prepared.part(name)) for name in PARTS}
     parameters = sum(p.numel() for p in supernet.parameters())
     return Plan(
@@ -93,15 +92,24 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
 
 
 @contextmanager
-def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
-    """Create a new run directory, and hold its lock; raises as `check` does.
+def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = None) -> Iterator[Run]:
+    """Create a new run directory, and hold its lock.
+
+    Args:
+        job: The job of the run, without settings `auto`.
+        prepared: Its data.
+        path: The run directory.
+        space: Its space for the data, which is checked; None to make and check it here.
 
     Raises:
         RunExistsError: `path` exists, or is not writable.
+        UsageError, PluginError: as in `Job.checked`.
+        ArtifactError: decisions do not fit the choices of the space.
 
     """
-    space = check(job, prepared)
-    job = resolve_auto(job, prepared, Serial(Trainer(job.registry, prepared)))
+    space = space or job.checked(prepared)
+    if job.config.strategy is None:
+        job.fixed_architecture(space)
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, space),
@@ -110,7 +118,7 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
     facts += [NewRows(one)] if (one := RowFormat.of(job.dataset())) else []
-    encoder = prepared.encoder.of_histories(job.space(prepared).schema.histories)
+    encoder = prepared.encoder.of_histories(space.schema.histories)
     with Run.create(path, job.config, facts, encoder) as run:
         yield run
 
@@ -122,10 +130,16 @@ def search(
     listener: Listener,
     anyway: bool = False,
     executor: Executor | None = None,
+    space: SearchSpace | None = None,
 ) -> Result:
     """Search, train the network, and test it once; arguments and errors as for `fit` and `test`."""
-    fit(job, run, prepared, listener, anyway, executor)
-    return test(job, run, prepared, listener)
+    fit(job, run, prepared, listener, anyway, executor, space)
+    return test(job, run, prepared, listener, as_chosen(run, space))
+
+
+def as_chosen(run: Run, space: SearchSpace | None) -> SearchSpace | None:
+    """Return the space at the start of a run if it is that of the network, else None."""
+    return space if run.config() == run.initial_config() else None
 
 
 def fit(
@@ -135,6 +149,7 @@ def fit(
     listener: Listener,
     anyway: bool = False,
     executor: Executor | None = None,
+    space: SearchSpace | None = None,
 ) -> Result:
     """Search and train, and record the network and its validation metrics; the test part is not read.
 
@@ -145,6 +160,7 @@ def fit(
         listener: Receives progress, and may end the search or the training.
         anyway: Whether to continue in another environment than that of the start.
         executor: Runs the trials of the search; None for this process.
+        space: The space of the run for the data, which is checked; None to make and check it here.
 
     Raises:
         DivergedError: a loss is not finite.
@@ -152,10 +168,11 @@ def fit(
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
+    start = time.monotonic()
     with computing():
         job = job.of(run.initial_config())
-        job.checked(prepared)  # a resumed run may have other versions of plugins
-        problem = job.problem(prepared)
+        space = space or job.checked(prepared)
+        problem = job.problem(prepared, space=space)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         check_predicts(run, job.registry.field_encoders())
@@ -165,9 +182,9 @@ def fit(
         recorder = Recorder(run, listener)
         searched = problem
         if recorder.stage != "train":
-            searched = replace(job.search_problem(prepared), warm_start=_warm_start(job, prepared))
-        searched, clock = _timed(job, run, searched, recorder)
-        executor = executor or Serial(Trainer(job.registry, prepared))
+            searched = replace(job.search_problem(prepared, problem), warm_start=_warm_start(job, prepared))
+        searched, clock = _timed(job, run, prepared, searched, recorder, start)
+        executor = executor or Serial(Trainer(job.registry, prepared, known=(job, space)))
         trials = _trials(job, run, prepared, executor)
         searched = replace(searched, trials=trials, tunable=tunable(job, run, prepared))
         model, problem = _found(job, run, prepared, problem, searched, recorder)
@@ -228,19 +245,27 @@ def _in_budget(run: Run) -> int | None:
     return run.read(Budget).trial_rows if run.has(Budget) else None
 
 
-def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
-    """Return the problem of the search and, under a time budget, the clock that ends loops."""
+def _timed(
+    job: Job, run: Run, prepared: Prepared, problem: Problem, recorder: Recorder, start: float
+) -> tuple[Problem, Clock | None]:
+    """Return the problem of the search and, under a time budget, the clock that ends loops.
+
+    Seconds count from `start`, by `time.monotonic`.
+    """
     seconds = job.config.time_budget
     if seconds is None:
         return problem, None
     if not run.has(Budget):
         total = len(problem.data.train)
-        trains = job.trains()
+        trains, tested = job.trains(), len(prepared.part("test"))
         run.write(
-            Budget(seconds, 0, total, total) if trains is None else agreed(planned(problem, seconds, trains))
+            Budget(seconds, 0, total, total)
+            if trains is None
+            else agreed(planned(problem, seconds, trains, tested, recorder.listener))
         )
     budget = run.read(Budget)
-    clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), budget.search)
+    left = seconds - sum(recorder.seconds.values())
+    clock = Clock(recorder.listener, left, budget.search, budget.train, start)
     recorder.listener = clock
     return replace(with_rows(problem, budget.rows), spent=clock.spent), clock
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from automtl_core.disk.state import State
+from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.identity import check_checkpoint
@@ -69,7 +70,8 @@ class Recorder:
         return self.listener(event)
 
     def _save(self, report: EpochEnded) -> None:
-        """Write the report, and save the state of the loop."""
+        """Write the report, and save the state of the loop; raises as `Run.check_whole` does."""
+        first(self.run.check_whole)
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
         now = time.monotonic()

@@ -38,15 +38,16 @@ from automtl_core.search.encoding.search import (
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
-SHARE = 0.25
-"""Largest share of a time budget for the encoding search, which gains more than an architecture does."""
-
 NOTHING = Architecture({}).to_json()
-ANSWERED = ("features", "training", "encoding_search")
-"""Parts of a configuration that results depend on."""
+WITHOUT_EFFECT = frozenset({
+    "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
+    "decisions", "warm_start", "retrain", "calibrate", "importance", "metrics", "listeners",
+})  # fmt: skip
+"""Settings that results for a folder of prepared data do not depend on."""
 
 Heard = Callable[[EncodingSearchResult], None]
 
@@ -144,14 +145,14 @@ def _looked(
     simple = {"balancer": plain.balancer, "checkpoints": plain.checkpoints}
     recipe = config.training.model_copy(update=simple)
     config = config.model_copy(update={"training": recipe})
-    settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
+    settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
     path = prepared.path / f"{name}.json"
     if path.exists():
         with suppress(ArtifactError):  # a damaged file is replaced
             return EncodingSearchResult.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
-    seconds = None if config.time_budget is None else config.time_budget * SHARE
+    seconds = None if config.time_budget is None else config.time_budget * ENCODINGS
     end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
         train = partial(_train, replace(job, config=config), prepared, executor, folder, end)

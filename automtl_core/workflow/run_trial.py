@@ -4,7 +4,6 @@
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
-import json
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,13 +12,26 @@ from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, picklable
+from automtl_core.disk.plain_file import parse_json
+from automtl_core.distributed import processes
+from automtl_core.errors import (
+    ArtifactError,
+    AutoMTLError,
+    DivergedError,
+    InputMissingError,
+    OutOfMemoryError,
+    PluginError,
+    RunExistsError,
+    RunInUseError,
+    picklable,
+)
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import (
+    CONFIG,
     Executor,
     OnEvent,
     Serial,
@@ -29,6 +41,7 @@ from automtl_core.search.trial import (
     TrialSpec,
     TrialWaits,
 )
+from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener
 from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.job import Job
@@ -37,6 +50,15 @@ from automtl_core.workflow.trainer import Trainer
 
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""
+FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
+"""Errors of one run, which do not concern other runs."""
+
+
+def failed(error: AutoMTLError, folder: str) -> TrialResult:
+    """Return the result of a whole run in a folder that one of `FAULTS` ended."""
+    damaged = isinstance(error, ArtifactError | InputMissingError) and folder in str(error)
+    fix = f"remove the folder {folder}, and repeat the command" if damaged else error.fix
+    return TrialResult("failed", {}, error=f"{error}; {fix}" if fix else str(error))
 
 
 @cache
@@ -77,20 +99,29 @@ class TrialRunner:
     Args:
         registry: The plugins.
         prepared: Data that is already open.
+        known: A job with its space, see `Trainer`.
 
     """
 
-    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
-        self._trainer = Trainer(registry, *prepared)
+    def __init__(
+        self, registry: Registry, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None
+    ) -> None:
+        self._trainer = Trainer(registry, *prepared, known=known)
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
-        """Run a trial; raises as `run_trial` does."""
+        """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
         try:
             result = self._run(spec, listener) if spec.architecture is None else self._trainer(spec, listener)
         except RunInUseError:
             return TrialResult("held", {})
         except DivergedError as error:
             result = TrialResult("diverged", {}, error=str(error))
+        except Exception as error:
+            known = error if isinstance(error, AutoMTLError) else self._trainer.registry.blame(error)
+            # Other processes of the same job would wait for this one.
+            if spec.architecture is not None or not isinstance(known, FAULTS) or processes() > 1:
+                raise
+            result = failed(known, spec.folder)
         listener(TrialEnded(result))
         return result
 
@@ -112,20 +143,22 @@ class TrialRunner:
                 with run.working():
                     if not evaluation.is_tested(job, run):  # else another process tested it in the meantime
                         with observed(job, run, prepared, listener) as observer:
-                            evaluation.test(job, run, prepared, observer)
+                            evaluation.test(job, run, prepared, observer, None)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
 
     def _train(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
         job, prepared = self._job(spec)
+        space = None if path.exists() else job.checked(prepared)
         try:
-            with Run.open(path).working() if path.exists() else pipeline.start(job, prepared, path) as run:
+            held = Run.open(path).working() if space is None else pipeline.start(job, prepared, path, space)
+            with held as run:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
                     with observed(job, run, prepared, listener) as observer:
-                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer))
+                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer), space)
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable
@@ -133,7 +166,9 @@ class TrialRunner:
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         job, prepared = self._trainer.open(spec)
         if spec.encoding_search:
-            encoding_search = EncodingSearchResult.from_json(json.loads(spec.encoding_search), "the trial")
+            encoding_search = EncodingSearchResult.from_json(
+                parse_json(spec.encoding_search, *CONFIG), "the trial"
+            )
             job = replace(job, encoding_search=encoding_search)
         return job, prepared
 

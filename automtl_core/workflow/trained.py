@@ -16,8 +16,7 @@ from torch import nn
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
-from automtl_core.data.store import Prepared
-from automtl_core.dataset.schema import Task
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
@@ -59,7 +58,7 @@ class Trained:
         config = of_finished(run)
         job, encoder = Job.scoring(config, registry), run.encoder(registry.field_encoders())
         space, compute = job.space(encoder), job.compute()
-        network, fields = _network(space, run, compute), space.sharing(run.architecture()).unread()
+        network, fields = restored(space, run, compute), space.sharing(run.architecture()).unread()
         unread = unread_columns(network, encoder, fields, compute) if fields else ()
         return cls(network, encoder, compute, config.training.batch_size, unread, scaling(run))
 
@@ -98,20 +97,15 @@ def of_finished(run: Run) -> RunConfig:
     return config.model_copy(update={"device": "cpu"}) if missing else config
 
 
-def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
-    """Return the trained network of a run, for the fields and tasks of the data.
+def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
+    """Return the trained network of a run, for the fields and tasks of its space.
 
     Raises:
-        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+        ArtifactError: a file is missing or damaged, or the space has other fields than the architecture.
 
     """
-    return _network(job.of(run.config()).space(data), run, job.compute())
-
-
-def _network(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
-    """Return the trained network of a run; raises as `restored`."""
     architecture = run.architecture()
-    if architecture.origin and architecture.origin.schema != space.schema.to_json():
+    if architecture.origin and Schema.from_json(architecture.origin.schema) != space.schema:
         raise ArtifactError(
             f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",

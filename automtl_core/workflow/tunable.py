@@ -1,6 +1,5 @@
 """The settings of a job that a study or `compare --tune` may change, with their domains."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -8,6 +7,7 @@ from typing import Any
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import ANSWERS
+from automtl_core.disk.plain_file import parse_json
 from automtl_core.disk.signed import canonical
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
@@ -15,6 +15,7 @@ from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.domains import encoding_domains
 from automtl_core.search.problem import Overrides, Problem, Tunable
+from automtl_core.search.trial import CONFIG
 from automtl_core.settings.domain import Search, domains
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.job import Job
@@ -65,6 +66,6 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
 
     @lru_cache(maxsize=2)
     def problem(text: str) -> Problem:
-        return with_rows(changed(job, json.loads(text)).problem(prepared), rows)
+        return with_rows(changed(job, parse_json(text, *CONFIG)).problem(prepared), rows)
 
     return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)

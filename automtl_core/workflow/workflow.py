@@ -38,7 +38,8 @@ from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
 from automtl_core.search.trial import Executor, Serial
-from automtl_core.training.events import SILENT, Listener, Warned, phase
+from automtl_core.space import SearchSpace
+from automtl_core.training.events import SILENT, Listener, Noted, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
@@ -113,6 +114,8 @@ class Workflow:
             prepared = job.having(data_dir=folder).prepare(progress, limit, elsewhere, accept)
         for sentence in preparation_warnings(prepared):
             self._warn(sentence)
+        for sentence in prepared.manifest["joined"]:
+            self._note(sentence)
         return prepared
 
     def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
@@ -124,9 +127,9 @@ class Workflow:
         with phase(self.listener, ENCODING_SEARCH, work) as progress, _repeatable():
             return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
 
-    def trials(self, *prepared: Prepared) -> Executor:
-        """Return the executor of trials on prepared data."""
-        return self.executor or Serial(TrialRunner(self.registry, *prepared))
+    def trials(self, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None) -> Executor:
+        """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
+        return self.executor or Serial(TrialRunner(self.registry, *prepared, known=known))
 
     def _encodings_chosen(self, found: EncodingSearchResult) -> None:
         self.listener(EncodingsChosen(found))
@@ -157,9 +160,10 @@ class Workflow:
             self._warn(sentence)
         job = self.resolve_auto(job, prepared)
         job = job.in_time(agreed(time.monotonic() - start))
-        make = partial(pipeline.start, job, prepared)
+        space = job.checked(prepared)
+        make = partial(pipeline.start, job, prepared, space=space)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
-        return self._search(job, held, prepared)
+        return self._search(job, held, prepared, space)
 
     def retrain(
         self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path
@@ -175,10 +179,13 @@ class Workflow:
         """
         job = self.model(str(path), layers)
         prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
+        pipeline.check(job, prepared)
+        job = self.resolve_auto(job, prepared)
+        space = job.checked(prepared)
         jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
         for place, one in enumerate(jobs, start=1):
-            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared))
-            yield self._search(one, held, prepared, then=jobs[place:])
+            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared, space=space))
+            yield self._search(one, held, prepared, space, then=jobs[place:])
 
     def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
         """Resume an interrupted run.
@@ -196,7 +203,7 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             self._warn_of_precision(job := self._job_of(run.initial_config()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
-            return self._search(job, run.working(), prepared, anyway)
+            return self._search(job, run.working(), prepared, None, anyway)
 
     def evaluate(
         self, path: Path, data_dir: Path | None = None, metrics: Sequence[str] | None = None
@@ -327,11 +334,14 @@ class Workflow:
         """Return the reader of new examples; arguments as in `predict` and `Reading`."""
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        how = (self.memory_limit, progress, histories, history, most, self._warn)
+        how = (self.memory_limit, progress, histories, history, most, self._warn, self._note)
         return Reading(dataset, files, work_in, *how)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))
+
+    def _note(self, sentence: str) -> None:
+        self.listener(Noted(sentence))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""
@@ -355,6 +365,7 @@ class Workflow:
         job: Job,
         held: AbstractContextManager[Run],
         prepared: Prepared,
+        space: SearchSpace | None,
         anyway: bool = False,
         then: Sequence[Job] = (),
     ) -> SearchOutcome:
@@ -365,9 +376,11 @@ class Workflow:
             phase(self.listener, TRAINING, work),
             observed(job, run, prepared, self.listener) as listener,
         ):
-            result = pipeline.search(job, run, prepared, listener, anyway, self.trials(prepared))
+            space = space or job.checked(prepared)  # here, so that the run records an error
+            trials = self.trials(prepared, known=(job, space))
+            result = pipeline.search(job, run, prepared, listener, anyway, trials, space)
         remarks = tuple(_remarks(job, run, result))
-        record = finding(run.path, self.registry)
+        record = finding(run.path, self.registry, pipeline.as_chosen(run, space))
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
 
 

@@ -1,6 +1,14 @@
-"""`python -m automtl_cli`, for `torchrun --nproc-per-node 2 -m automtl_cli train ...`."""
+"""`PYTHONSAFEPATH=1 python -m automtl_cli`; without it, Python imports modules of the current folder."""
+
+import sys
+
+if not sys.flags.safe_path:
+    sys.stderr.write(
+        "error: python -m imports modules of the current folder\n"
+        "  fix: run automtl; several processes: torchrun --nproc-per-node 2 --no-python automtl train ...\n"
+    )
+    sys.exit(2)
 
 from automtl_cli.start import main
 
-if __name__ == "__main__":
-    main()
+main()

@@ -20,7 +20,7 @@ from automtl_cli.plugins.app import plugins_app
 from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
 from automtl_core.distributed import joined, muted, processes
-from automtl_core.errors import UsageError, listing
+from automtl_core.errors import InputMissingError, UsageError, listing
 from automtl_core.training.process import set_up
 
 PARALLEL = ("search", "train", "compare")
@@ -104,10 +104,7 @@ def search(
     of a supernet is one process.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions
     from automtl_cli.runs.workers import chosen
-    from automtl_core.views import outcome
-    from automtl_core.workflow.ensemble import ensemble_layer
 
     named = {
         "space": space,
@@ -120,6 +117,12 @@ def search(
     flags = {**named, "data_dir": data_dir, **how, "time_budget": seconds}
     side_by_side, settings = chosen(workers, engine, address, settings)
     layers = configuration.layers(preset, config, flags, settings)
+    if resume is None:
+        configuration.check(layers)
+    from automtl_cli.runs import actions  # which imports torch
+    from automtl_core.views import outcome
+    from automtl_core.workflow.ensemble import ensemble_layer
+
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run
         with side_by_side.workflow(allow_remote) as flow:
@@ -195,15 +198,18 @@ def train(
     its training settings. With --workers, the encoding search runs in parallel.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions
     from automtl_cli.runs.workers import chosen
-    from automtl_core.views import outcome
 
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "device": device, "time_budget": seconds}
     flags = {"dataset": dataset, "data_dir": data_dir, **how}
     side_by_side, settings = chosen(workers, engine, address, settings)
-    layers = configuration.layers(None, config, flags, settings)
+    layers, below = configuration.layers(None, config, flags, settings), configuration.preset(preset)
+    if model is not None:
+        configuration.check([below, *layers], model)
+    from automtl_cli.runs import actions  # which imports torch
+    from automtl_core.views import outcome
+
     if resume is not None:
         given = (
             any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
@@ -213,7 +219,7 @@ def train(
     actions.check_not_resumed(anyway)
     named = actions.check_named(model, pick, prefer, max_flops, max_ms)
     with side_by_side.workflow(allow_remote) as flow:
-        job = flow.model(named, layers, configuration.preset(preset))
+        job = flow.model(named, layers, below)
         if dry_run:
             return actions.plan(flow, job, name, as_json)
         emit(flow.search(job, runs_dir, name), outcome.search, as_json)
@@ -257,7 +263,11 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of trainings and tables [comparisons/DATASET]."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of trainings and tables [comparisons/NAME, with the name of the "
+            "configuration file or else of the dataset].",
+        ),
     ] = None,
     workers: options.Workers = None,
     engine: options.Engine = None,
@@ -267,13 +277,12 @@ def compare(
     """Compare models on the same rows, with confidence intervals.
 
     The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
-    comparison and reuses every training. With --workers, trainings, tests and the encoding search run in
-    parallel. Several processes with the same command share the work, too.
+    comparison and reuses every training. The folder of a comparison with other settings or data is refused.
+    With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
+    command share the work, too.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import comparison
     from automtl_cli.runs.workers import chosen
-    from automtl_core.comparison.spec import ComparisonSpec
 
     side_by_side, settings = chosen(workers, engine, address, settings)
     how = {"seed": seed, "precision": precision, "device": device}
@@ -281,7 +290,13 @@ def compare(
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     below, seconds = configuration.preset(preset), configuration.seconds(time_budget)
-    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds, workers or 1)
+    called = None if config is None else config.stem
+    if names:
+        configuration.check([below, *layers], *names)
+    from automtl_cli.runs import comparison  # which imports torch
+    from automtl_core.comparison.spec import ComparisonSpec
+
+    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, called, below, seconds, workers or 1)
     with side_by_side.workflow(allow_remote) as flow:
         comparison.compare(flow, wanted, layers, as_json)
 
@@ -356,6 +371,7 @@ def program() -> Any:
 def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     try:
+        _check_folder()
         with joined(), muted():
             _check_parallel(arguments)
             with program().make_context("automtl", list(arguments)) as context:
@@ -368,6 +384,19 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
         return report(end, stop) if blamed(end) else int(end.code or 0)
     except BaseException as error:
         return report(error, stop)
+
+
+def _check_folder() -> None:
+    """Check that the current folder exists, without which torch ends the process.
+
+    Raises:
+        InputMissingError: it does not.
+
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputMissingError("the current folder was removed", "change to another folder: cd") from None
 
 
 def _check_parallel(arguments: Sequence[str]) -> None:

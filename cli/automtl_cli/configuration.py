@@ -1,18 +1,26 @@
 """Conversion of options to a configuration and its dataset."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_places, read_yaml
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, assignments, load_common
+from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge
+from automtl_core.run_dir.duration import seconds_of
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
+from automtl_core.workflow.components import dataset_errors, parsed, unknown_names
+from automtl_core.workflow.model_names import check_model, parts, run_of
+
+WRITTEN = "prepared_dir"
+"""The setting of a folder to write to."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +44,35 @@ def layers(
 def sources(
     preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
 ) -> list[Source]:
-    """Return the layers of options with their origins, in increasing precedence."""
+    """Return the layers of options with their origins, in increasing precedence.
+
+    Raises:
+        UsageError: a file or an option is not as expected, or a file names a folder to write to outside of
+            the working directory.
+
+    """
+    given, of_file = assignments(settings or ()), Source({}, named("")) if file is None else _of_file(file)
+    if WRITTEN not in given:
+        _check_within(of_file)
     return [
         Source(preset(preset_name), named(f"preset {preset_name}")),
-        Source({}, named("")) if file is None else _of_file(file),
+        of_file,
         Source(
             {key: value for key, value in flags.items() if value is not None},
             lambda path: f"--{path[0].replace('_', '-')}",
         ),
-        Source(assignments(settings or ()), named("--set")),
+        Source(given, named("--set")),
     ]
+
+
+def _check_within(source: Source) -> None:
+    """Refuse a folder to write to outside of the working directory; a file may come from someone else."""
+    folder = source.layer.get(WRITTEN)
+    if isinstance(folder, str) and not Path(abspath(folder)).is_relative_to(Path.cwd()):
+        raise UsageError(
+            f"{source.origin((WRITTEN,))}: {WRITTEN}: {folder!r} is outside of the working directory",
+            f"name a folder in it, or give it yourself: --set {WRITTEN}={shlex.quote(folder)}",
+        )
 
 
 def _of_file(file: Path) -> Source:
@@ -66,11 +93,35 @@ def seconds(time_budget: str | None) -> float | None:
         UsageError: the text is not a duration.
 
     """
-    if time_budget is None:
-        return None
-    from automtl_core.workflow.budget import seconds_of  # which imports torch
+    return None if time_budget is None else seconds_of(time_budget)
 
-    return seconds_of(time_budget)
+
+def check(layers: Sequence[Layer], *models: str) -> None:
+    """Check what can be checked without torch, whose import takes seconds: all but settings of its users.
+
+    Args:
+        layers: The layers of the options.
+        *models: Names of the models to train; none for a search.
+
+    Raises:
+        UnknownNameError: no plugin registers a name.
+        UsageError: a shared setting or one of the dataset does not exist or has a wrong value.
+
+    """
+    registry = load_registry()
+    for model in models:
+        check_model(model, registry)
+    layer = merge(default(registry), *layers)
+    faults = unknown_names(layer, registry)
+    if not any(run_of(parts(model)[0]) for model in models):  # which would be layers below
+        try:
+            (load_common if models else load_config)(layer)
+        except UsageError as error:
+            faults.insert(0, error)
+        settings, found = parsed(layer, registry, [DATASETS.name])
+        faults += [*found, *dataset_errors(layer, settings, registry)]
+    if faults:
+        raise together(faults)
 
 
 def chosen(

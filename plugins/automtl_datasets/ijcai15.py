@@ -102,6 +102,7 @@ class IJCAI15(Dataset):
             ("item_id", "cat_id", "seller_id", "brand_id"),
             ("click", "cart", "purchase", "favourite"),
             of_rows=False,
+            distinct=True,
         ),
     )
     user = "user_id"

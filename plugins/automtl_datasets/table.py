@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import duckdb
 
-from automtl_core.data.new_histories import columns_of, columns_of_outcomes, outcome_of
-from automtl_core.data.raw.sql import literal, numbered, own, quoted
+from automtl_core.data.event_log import label_of, outcome_of
+from automtl_core.data.raw.sql import literal, quoted
+from automtl_core.data.raw.times import typed_time
 from automtl_core.dataset.dataset import (
+    FLAG,
     INTEGER,
     NUMBER,
     TEXT,
@@ -27,21 +29,20 @@ from automtl_core.dataset.dataset import (
     RawFile,
     Sparse,
     column_of,
+    columns_of_lists,
     declaration_faults,
     histories_of,
     reads_of,
 )
 from automtl_core.dataset.history import source_of
-from automtl_core.errors import FaultyRowError, UsageError, printable
-from automtl_core.fields.field import OWN
+from automtl_core.errors import UsageError
+from automtl_core.fields.encode import OWN
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.time_parts import TimePart
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import TableSettings, separator_of
 
-BIT = Column("number", ("0", "1", "0.0", "1.0"))
-"""A binary label as data frames write it: with blanks, integers become floats."""
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 POSITIVE = (
     "name the values that mean 1: dataset.labels.{0}.positive: ['{{value}}'] if {{value}} is one of them; or "
@@ -109,14 +110,16 @@ class Table(Dataset):
     def histories(self) -> Sequence[History]:
         """The history of the settings."""
         chosen = self.settings
+        fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
         if chosen.history is not None and chosen.history.lists:
-            lists, sign = chosen.history.lists, chosen.history.separator
-            fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
-            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign),)
+            lists, sign = chosen.history_lists(), chosen.history.separator
+            blanks = chosen.blanks
+            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign, blanks=blanks),)
         if chosen.history is None or chosen.user is None:
             return ()
-        fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
-        return (History("past", chosen.user, TIME, fields, outcomes, of_rows=not chosen.history.files),)
+        rows = not chosen.history.files
+        distinct = rows and chosen.duplicates == "drop"
+        return (History("past", chosen.user, TIME, fields, outcomes, of_rows=rows, distinct=distinct),)
 
     @property
     def part(self) -> str | None:
@@ -163,6 +166,26 @@ class Table(Dataset):
         used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
         return replace(self._file(path, used), named_by={})
 
+    def event_file(self, path: str, history: History) -> RawFile:
+        """Return the layout of a log of new events: that of the log, or of the rows that are the events.
+
+        A log of rows may lack the columns that events do not have, unless equal rows are one event.
+        """
+        chosen = self.settings
+        if not history.of_rows:
+            return self._log(path)
+        columns = {name: replace(column, optional=False) for name, column in self._columns().items()}
+        if chosen.columns:
+            return self._file(path, columns)
+        if not history.distinct:
+            labels = {name for name in history.outcomes if name in chosen.labels}
+            given = {other for name in labels if (other := chosen.labels[name].given)}
+            sources = chosen.label_columns()
+            used = {history.by, chosen.time, *history.shared, *chosen.texts_of_outcomes()}
+            used |= {sources[name] for name in labels | given}
+            columns = {name: column for name, column in columns.items() if name in used}
+        return replace(self._file(path, columns), named_by={})
+
     def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
         chosen = self.settings
         return RawFile(
@@ -196,8 +219,10 @@ class Table(Dataset):
         chosen = self.settings
         kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
         names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
-        columns = {name: kinds[name] for name in names} | {chosen.time or "": TIME_COLUMN}
-        columns |= columns_of_outcomes(chosen.history_outcomes(), columns)
+        columns = {name: kinds[name] for name in names}
+        columns |= {chosen.time or "": replace(TIME_COLUMN, required=True)}
+        for column, text in map(source_of, chosen.history_outcomes()):
+            columns.setdefault(column, FLAG if text is None else TEXT)
         columns = self._with_blanks(columns)
         named_by = dict.fromkeys(columns, "dataset.history")
         return RawFile(
@@ -220,11 +245,11 @@ class Table(Dataset):
         used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
         for label in self.labels:
-            binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(label.name))
+            binary = TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(label.name))
             used[label.source] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
-        used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
+        used |= {name: column for name, column in columns_of_lists(self._lists()).items() if name not in used}
         used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
         used |= {name: TIME_COLUMN for name in self._times() if used[name] == TEXT}
         used |= {name: replace(used[name], required=True) for name in self._ordering()}
@@ -262,7 +287,7 @@ class Table(Dataset):
         settings = {chosen.time: "dataset.time"} if chosen.time else {}
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
-        settings |= dict.fromkeys(columns_of(self._lists()), "dataset.history.lists")
+        settings |= dict.fromkeys(columns_of_lists(self._lists()), "dataset.history.lists")
         for name, column in chosen.label_columns().items():
             way = (
                 f" (or set its column: dataset.labels: {{{name!r}: {{column: ...}}}})" if "=" in name else ""
@@ -273,12 +298,15 @@ class Table(Dataset):
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
+        labels = self.settings.declared()
         chosen = [
             *map(quoted, reads_of(self.fields)),
-            *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
+            *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
         ]
         if time := self.settings.time:
-            chosen.append(f"{self._time_of_rows(db, time)} AS {quoted(TIME)}")
+            tables = [table for table, *_ in self._tables()]
+            known = typed_time(db, time, self._all(), tables) if time in self._ordering() else quoted(time)
+            chosen.append(f"{known} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
         chosen += [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=True)]
@@ -300,10 +328,25 @@ class Table(Dataset):
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
-        together = " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
-        time = self._seconds(db, self.settings.time or "", together)
+        together = self._all_events()
+        time = typed_time(db, self.settings.time or "", together, [table for table, _ in self._logs()])
         derived = [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=False)]
         return db.sql(f"SELECT *, {', '.join([f'{time} AS {quoted(TIME)}', *derived])} FROM ({together})")
+
+    def raw_rows(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of all files."""
+        return db.sql(self._all())
+
+    def raw_events(
+        self, db: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation, history: History
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of the files of events, or those of the table."""
+        return db.sql(self._all() if history.of_rows else self._all_events())
+
+    def _all_events(self) -> str:
+        return " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
 
     def _outcomes(self, of_rows: bool) -> list[str]:
         """Return the outcomes that are texts of a column, of rows or of files of events."""
@@ -311,60 +354,8 @@ class Table(Dataset):
         known = self.settings.labels if of_rows else ()
         return [outcome for outcome in used if source_of(outcome)[1] is not None and outcome not in known]
 
-    def _time_of_rows(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
-        """Return SQL for the time of a row: a number if rows have histories."""
-        if histories_of(self):
-            return self._seconds(db, name, self._all())
-        return self._time(db, name, self._all()) if self.settings.split == "time" else quoted(name)
-
-    def _seconds(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
-        """Return SQL for a time as a number; for dates the seconds since 1970."""
-        way = self._time(db, name, rows)
-        return f"epoch({way})" if way.endswith("AS TIMESTAMP)") else f"CAST({way} AS DOUBLE)"
-
     def _all(self) -> str:
         return " UNION ALL BY NAME ".join(
             f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"
             for table, part, _ in self._tables()
-        )
-
-    def _label(self, name: str) -> str:
-        """Return SQL for a label, null if it is missing."""
-        given = self.settings.labels[name].given
-        value = self._raw_label(name)
-        return f"CASE WHEN {self._raw_label(given)} = 1 THEN {value} END" if given else value
-
-    def _raw_label(self, name: str) -> str:
-        label = self.settings.declared()[name]
-        column, positive = quoted(label.source), ", ".join(map(literal, label.positive))
-        return f"CAST({column} IN ({positive}) AS INTEGER)" if positive else column
-
-    def _time(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
-        """Return SQL for the time of a row, in the first format that reads all of some rows."""
-        text = f"CAST({quoted(name)} AS VARCHAR)"
-        whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
-        joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
-        ways = [
-            f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
-            f"CASE WHEN isfinite({number}) THEN {number} END",
-            f"TRY_CAST(TRY_CAST({joined} AS TIMESTAMPTZ) AS TIMESTAMP)",
-        ]
-        misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
-        counts = db.execute(
-            f"SELECT {', '.join(misread)} FROM ({rows}) WHERE {quoted(name)} IS NOT NULL"
-        ).fetchall()[0]
-        for way, wrong in zip(ways, counts[::2], strict=True):
-            if not wrong:
-                return way
-        _, odd = min(zip(counts[::2], counts[1::2], strict=True))
-        for table, *_ in (*self._tables(), *self._logs()):
-            row, source = own("row"), numbered(quoted(table))
-            found = f"SELECT {row} FROM {source} WHERE {text} = {literal(odd)} ORDER BY {row} LIMIT 1"
-            if at := db.execute(found).fetchall():
-                break
-        raise FaultyRowError(
-            f"the time {name} holds {printable(repr(odd))}, and most rows have another format",
-            "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
-            table,
-            at[0][0],
         )

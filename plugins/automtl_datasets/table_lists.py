@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
-from automtl_core.data.new_histories import columns_of
 from automtl_core.data.raw.sql import literal, numbered, own, quoted
+from automtl_core.dataset.dataset import columns_of_lists
 from automtl_core.dataset.history import History
 from automtl_core.errors import FaultyRowError
 
@@ -14,7 +14,7 @@ def lists_of(histories: Iterable[History]) -> dict[str, str]:
     """Return SQL for each list column of histories, null where it is blank."""
     return {
         name: f"string_split(nullif({quoted(name)}, ''), {literal(column.separator)})"
-        for name, column in columns_of(histories).items()
+        for name, column in columns_of_lists(histories).items()
     }
 
 

@@ -10,9 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
 from automtl_core.dataset.fields import before
-from automtl_core.dataset.history import AGE, source_of
+from automtl_core.dataset.history import source_of
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean, listing
+from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 
@@ -126,8 +127,9 @@ class HistoryColumns(Settings):
     `event` holds `buy`. Without this setting, all binary labels."""
     lists: dict[str, Text] = Field(default_factory=dict)
     """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome or
-    `age` (the time since the event) -> column, such as {item_id: last_items, click: last_clicks}. All lists
-    of a row are equally long. No other setting but `separator` is then needed."""
+    `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as {item_id:
+    last_items, click: last_clicks}. All lists of a row are equally long. No other setting but `separator` is
+    then needed."""
     separator: Separator = "|"
     """Separator of the entries of lists in delimited text."""
 
@@ -230,17 +232,23 @@ class TableSettings(DatasetSettings):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
+    def history_lists(self) -> dict[str, str]:
+        """Return the lists of events by categorical field, outcome or `AGE`."""
+        lists = {} if self.history is None else self.history.lists
+        ages = "age" if "age" not in self.sparse else AGE
+        return {AGE if key == ages else key: column for key, column in lists.items()}
+
     def history_fields(self) -> tuple[str, ...]:
         """Return the fields that events have too."""
-        if self.history is not None and self.history.lists:
-            return tuple(name for name in self.history.lists if name in self.sparse)
+        if lists := self.history_lists():
+            return tuple(name for name in lists if name in self.sparse)
         named = () if self.history is None else self.history.fields
         return named or tuple(name for name in self.sparse if name != self.user)
 
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
-        if self.history is not None and self.history.lists:
-            return tuple(name for name in self.history.lists if name not in self.sparse and name != AGE)
+        if lists := self.history_lists():
+            return tuple(name for name in lists if name not in self.sparse and name != AGE)
         named = () if self.history is None else self.history.outcomes
         return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
 
@@ -313,10 +321,21 @@ class TableSettings(DatasetSettings):
             yield "files: `all` is split into all parts, so no other part is possible; name the files `train`"
         if self.files and not {"all", "train"} & self.files.keys():
             yield "files: the part `train` is missing; name its files"
-        for pattern in (each for patterns in self.files.values() for each in patterns):
+        for key, pattern in self._patterns():
             path = PurePath(pattern)
-            if path.is_absolute() or not path.name or any("**" in p and p != "**" for p in path.parts):
-                yield f"files: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
+            wrong = any(part == ".." or ("**" in part and part != "**") for part in path.parts)
+            if path.is_absolute() or not path.name or wrong:
+                yield f"{key}: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
+
+    def _patterns(self) -> Iterator[tuple[str, str]]:
+        """Yield all names and patterns of files with their keys."""
+        yield from (("files", each) for patterns in self.files.values() for each in patterns)
+        if self.history is not None:
+            yield from (("history.files", each) for each in self.history.files)
+        for name, one in self.vectors.items():
+            yield f"vectors.{name}.file", one.file
+            if one.ids is not None:
+                yield f"vectors.{name}.ids", one.ids
 
     def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
         roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]

@@ -118,7 +118,7 @@ class UserBehavior(Dataset):
     def histories(self) -> Sequence[History]:
         """The earlier actions of the user."""
         shared = ("item_id", "category")
-        return (History("past", "user_id", "timestamp", shared, OUTCOMES, of_rows=self.by_action),)
+        return (History("past", "user_id", "timestamp", shared, OUTCOMES, self.by_action, distinct=True),)
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log; published copies end in an incomplete line."""

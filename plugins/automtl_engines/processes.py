@@ -18,7 +18,7 @@ from pydantic import Field
 
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, WorkerError
 from automtl_core.search.engine import Engine
-from automtl_core.search.trial import Executor, OnEvent, TrialResult, TrialSpec
+from automtl_core.search.trial import Executor, OnEvent, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Event
 
@@ -83,8 +83,9 @@ class Pool:
         """Yield results as they come.
 
         Raises:
-            OutOfMemoryError: several workers were killed by signal 9 during the same trial.
-            WorkerError: several workers crashed during the same trial.
+            OutOfMemoryError: several workers were killed by signal 9 during the same trial, which is not a
+                whole run.
+            WorkerError: several workers crashed during such a trial.
 
         """
         waiting, deaths, going_on = deque(specs), Counter[TrialSpec](), True
@@ -106,9 +107,17 @@ class Pool:
                         case int():
                             self._workers.remove(worker)
                             deaths[spec] += 1
-                            if deaths[spec] == self._attempts:
-                                raise _fault(spec, message, self._attempts)
-                            waiting.appendleft(spec)
+                            if deaths[spec] < self._attempts:
+                                waiting.appendleft(spec)
+                                continue
+                            from automtl_core.workflow.run_trial import failed
+
+                            fault = _fault(spec, message, self._attempts)
+                            if spec.architecture is not None:
+                                raise fault
+                            result = failed(fault, spec.folder)  # other whole runs go on
+                            on_event(spec, TrialEnded(result))
+                            yield spec, result
         finally:
             self._close([worker for worker in self._workers if worker.spec is not None])
 
@@ -161,7 +170,8 @@ class Supervised:
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this program
-                [sys.executable, "-m", "automtl_engines.worker", str(theirs.fileno())],
+                # -P: a module of the current folder, such as a `queue.py`, is not imported.
+                [sys.executable, "-P", "-m", "automtl_engines.worker", str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=_errors(),

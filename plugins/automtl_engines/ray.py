@@ -8,13 +8,15 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import Field
 
 from automtl_core.errors import OutOfMemoryError, UsageError, WorkerError, one_line
+from automtl_core.libraries import library
 from automtl_core.search.engine import Engine
 from automtl_core.search.trial import Executor, OnEvent, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
@@ -53,9 +55,8 @@ class Ray(Engine[RaySettings]):
             UsageError: Ray is not installed, or there is no cluster.
 
         """
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            import ray
+            ray = library("ray")
         except ImportError:
             raise UsageError(
                 "the engine ray needs a library that is not installed: ray", "pip install 'automtl[ray]'"
@@ -65,7 +66,9 @@ class Ray(Engine[RaySettings]):
             return
         address = self.settings.address or "auto"
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            # Processes of the cluster import modules of the folder in which `init` is called: an empty one.
+            with TemporaryDirectory(prefix="automtl-") as empty, chdir(empty):
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             what = "no Ray cluster is running here" if address == "auto" else f"no Ray cluster at {address}"
             raise UsageError(
@@ -89,10 +92,8 @@ class Tasks:
     """
 
     def __init__(self, settings: RaySettings, workers: int | None) -> None:
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        self._ray: Any = ray
+        ray = self._ray = library("ray")
+        affinity = library("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         self._settings = settings
         self._workers = workers
         self._threads = settings.cpus or int(os.environ.get("OMP_NUM_THREADS") or 1)
@@ -104,7 +105,7 @@ class Tasks:
             retry_exceptions=False,
         )
         # The mailbox is on the node of this process, whose death ends the command anyway.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox: Any = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here)
 
     def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from automtl_core.libraries import library
 from automtl_core.training.process import set_up
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class Sending:
 
     def send(self) -> None:
         """Send the events."""
-        import ray
-
-        self.going_on = ray.get(self._mailbox.put.remote(self._number, self._events))
+        self.going_on = library("ray").get(self._mailbox.put.remote(self._number, self._events))
         self._events, self._sent = [], time.monotonic()
 
 

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 from automtl_core.errors import UsageError
+from automtl_core.libraries import library
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded, StepEnded
 from automtl_core.training.metrics import TaskMetrics
@@ -83,7 +83,7 @@ def check_installed(module: str, listener: str) -> None:
 
     """
     try:
-        import_module(module)
+        library(module)
     except ImportError as error:
         raise UsageError(
             f"listeners: {listener} needs a library that is not installed: {error}",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.training.metric import Counted, Metric
+from automtl_core.training.metric import ByUser, Counted, Metric
 
 Array = NDArray[Any]
 BLOCK = 1 << 20
@@ -53,10 +53,12 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         users: User of each row, [R].
 
     Returns:
-        The value, and the number of rows of users with both classes.
+        The value, the number of rows of users with both classes, and these users. The variance of the AUC of
+        a random order is that of the rank sum (Mann and Whitney 1947).
 
     """
-    total, counted = 0.0, 0
+    total, counted, variance = 0.0, 0, 0.0
+    users_counted = all_users = 0
     for groups in _blocks(labels, predictions, users):
         positives, negatives = groups.positives, groups.rows - groups.positives
         counting = (positives > 0) & (negatives > 0)
@@ -66,7 +68,13 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         areas = 1 - wrong[counting] / (positives * negatives)[counting]
         rows = groups.rows[counting]
         total, counted = total + float(areas @ rows), counted + int(rows.sum())
-    return Counted(total / counted if counted else None, counted)
+        variance += float(rows**2 @ ((rows + 1) / (12 * (positives * negatives)[counting])))
+        users_counted, all_users = users_counted + len(rows), all_users + len(groups.rows)
+    if not counted:
+        return Counted(None, 0)
+    which, spread = "with rows of both classes", variance**0.5 / counted
+    found = ByUser(users_counted, which, all_users, len(labels), 0.5, spread)
+    return Counted(total / counted, counted, found)
 
 
 def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
@@ -84,20 +92,32 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         k: Number of places that count.
 
     Returns:
-        The value, and the number of rows of users with a positive row.
+        The value, the number of rows of users with a positive row, and these users.
 
     """
-    total, ranked, counted = 0.0, 0, 0
+    total, ranked, counted, all_users = 0.0, 0, 0, 0
+    random, variance = 0.0, 0.0
     for groups in _blocks(labels, predictions, users):
         counting = groups.positives > 0
         last = min(k, int(groups.rows.max()))
-        gains = np.append(0.0, np.cumsum(1 / np.log2(np.arange(last) + 2)))  # of the first n places
+        discounts = 1 / np.log2(np.arange(last) + 2)
+        gains, squares = (np.append(0.0, np.cumsum(discounts**n)) for n in (1, 2))  # of the first n places
         begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
         gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
-        ideal = gains[np.minimum(groups.positives[counting].astype(np.int64), last)]
+        rows, positives = groups.rows[counting], groups.positives[counting]
+        ideal = gains[np.minimum(positives.astype(np.int64), last)]
         total += float(np.sum(gained[counting] / ideal))
-        ranked, counted = ranked + int(counting.sum()), counted + int(groups.rows[counting].sum())
-    return Counted(total / ranked if ranked else None, counted)
+        share, places = positives / rows, np.minimum(rows, last)
+        random += float(np.sum(share * gains[places] / ideal))
+        apart = squares[places] - gains[places] ** 2 / rows  # drawn without replacement
+        variance += float(np.sum(share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2))
+        ranked, counted = ranked + len(rows), counted + int(rows.sum())
+        all_users += len(groups.rows)
+    if not ranked:
+        return Counted(None, 0)
+    which, spread = "with a positive row", max(variance, 0.0) ** 0.5 / ranked
+    found = ByUser(ranked, which, all_users, len(labels), random / ranked, spread)
+    return Counted(total / ranked, counted, found)
 
 
 def ndcg_at(number: int) -> Metric:

@@ -91,7 +91,7 @@ def test_rows_alone_and_together_are_predicted_alike(run, tested):
 def test_an_unknown_user_has_an_empty_history(run):
     row = pd.DataFrame({"user": ["stranger"], "item": ["item 1"], "shop": ["shop 1"], "when": ["2024-06-01"]})
     by_log = run.predict(row, history=log())
-    columns = [f"past:{name}" for name in ("item", "shop", "click", "buy", "age")]
+    columns = [f"past:{name}" for name in ("item", "shop", "click", "buy", "automtl:age")]
     by_lists = run.predict(row.assign(**{name: [[]] for name in columns}))
     assert np.allclose(by_log, by_lists, atol=CLOSE)
     assert np.allclose(by_log, run.predict(row, history=log().head(0)), atol=CLOSE)
@@ -104,7 +104,7 @@ def test_more_events_than_in_training_are_cut(run):
     def lists(count):
         return row.assign(**{
             "past:item": [["item 1"] * count], "past:shop": [["shop 2"] * count], "past:click": [[1] * count],
-            "past:buy": [[0] * count], "past:age": [list(range(count, 0, -1))],
+            "past:buy": [[0] * count], "past:automtl:age": [list(range(count, 0, -1))],
         })  # fmt: skip
 
     assert np.allclose(run.predict(lists(12)), run.predict(lists(40)), atol=CLOSE)
@@ -114,8 +114,8 @@ def test_more_events_than_in_training_are_cut(run):
     ("column", "value", "message"),
     [
         ("past:shop", ["shop 1"], "'past:shop', row 0 .* has 1 entries, and another list of events 2"),
-        ("past:age", [-1, 2], "'past:age', row 0 .* is not a time since an event"),
-        ("past:age", ["old", 2], "'past:age', row 0 .*'old' is not a number"),
+        ("past:automtl:age", [-1, 2], "'past:automtl:age', row 0 .* is not a time since an event"),
+        ("past:automtl:age", ["old", 2], "'past:automtl:age', row 0 .*'old' is not a number"),
         ("past:buy", [2, 0], "'past:buy', row 0 .* is not an outcome"),
     ],
 )
@@ -123,7 +123,7 @@ def test_wrong_lists_are_named(run, column, value, message):
     row = {
         "user": ["user 1"], "item": ["item 1"], "shop": ["shop 1"], "past:item": [["item 1", None]],
         "past:shop": [["shop 1", "shop 2"]], "past:click": [[1, 0]], "past:buy": [[0, 0]],
-        "past:age": [[5, 3]],
+        "past:automtl:age": [[5, 3]],
     }  # fmt: skip
     run.predict(row)
     with pytest.raises(DataError, match=message):
@@ -136,9 +136,9 @@ def test_what_is_missing_is_named(run):
         run.predict(rows)
     with pytest.raises(DataError, match="the examples lack 'when'"):
         run.predict(rows.drop(columns="when"), history=log(50))
-    with pytest.raises(DataError, match="the examples lack 'shop'"):
+    with pytest.raises(DataError, match="the events lack 'shop'"):
         run.predict(rows, history=log(50).drop(columns="shop"))
-    with pytest.raises(DataError, match=r"events, row 0 .*: when holds 'soon', which is no time"):
+    with pytest.raises(DataError, match=r"events, row 0 .*when: expected a number, or a date"):
         run.predict(rows, history=log(50).assign(when="soon"))
 
 

@@ -63,7 +63,7 @@ def lists(items, past):
     return pd.DataFrame(
         {"user": "user 1", "item": items}
         | {name: [one] * len(items) for name, one in of_events.items()}
-        | {"past:age": [list(range(count, 0, -1))] * len(items)}
+        | {"past:automtl:age": [list(range(count, 0, -1))] * len(items)}
     )
 
 

@@ -1,5 +1,6 @@
 """The start of the program."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,3 +18,26 @@ def test_an_interrupt_during_imports_has_no_traceback():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+def test_python_m_is_refused_where_it_would_import_modules_of_the_current_folder():
+    command = [sys.executable, "-m", "automtl_cli", "--version"]
+    for safe, expected in (("", 2), ("1", 0)):
+        environment = {**os.environ, "PYTHONSAFEPATH": safe}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert ended.returncode == expected
+        assert ended.stderr.startswith(
+            "error: python -m imports modules of the current folder\n"
+        ) is not bool(safe)
+
+
+def test_a_removed_current_folder_is_an_error(automtl, tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    ended = automtl("list", "ops")
+    assert (ended.code, ended.err) == (
+        66,
+        "error: the current folder was removed\n  fix: change to another folder: cd\n",
+    )

@@ -16,7 +16,7 @@ def complete(tmp_path):
 
     def complete(line: str) -> set[str]:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_AUTOMTL_COMPLETE": "complete_bash"}
-        command = [sys.executable, "-m", "automtl_cli"]
+        command = [sys.executable, "-P", "-m", "automtl_cli"]
         done = subprocess.run(
             command, env={**os.environ, **words}, cwd=tmp_path, capture_output=True, text=True, check=True
         )

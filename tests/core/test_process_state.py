@@ -35,3 +35,19 @@ def test_another_thread_leaves_the_handlers_of_signals_alone():
     thread.join()
     assert after == [None]
     assert now() == before
+
+
+def test_a_removed_folder_ends_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with kept_state():
+        folder.rmdir()
+        os.chdir(tmp_path)
+    assert os.getcwd() == str(tmp_path), "there is no way back"
+    folder.mkdir()
+    os.chdir(folder)
+    folder.rmdir()
+    with kept_state():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN

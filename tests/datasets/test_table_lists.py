@@ -102,8 +102,8 @@ def test_without_ages_the_age_of_an_event_is_its_rank(prepared):
     ("column", "entries", "message"),
     [
         ("shops", ["s1"], r"t\.csv:4: shops has 1 entries, and another list of events 2"),
-        ("ages", ["7", "old"], "the list ages of 'age' holds 'old', allowed are numbers from 0 on"),
-        ("ages", ["7", "-1"], "the list ages of 'age' holds '-1', allowed are numbers from 0 on"),
+        ("ages", ["7", "old"], "the list ages of 'automtl:age' holds 'old', allowed are numbers from 0 on"),
+        ("ages", ["7", "-1"], "the list ages of 'automtl:age' holds '-1', allowed are numbers from 0 on"),
         ("clicks", ["1", "2"], "the list clicks of 'click' holds '2', allowed are 0, 1 and blanks"),
     ],
 )

@@ -36,7 +36,7 @@ def log(rows=600):
 def events(data):
     """Return the decoded events of all rows."""
     (history,) = data.schema.histories
-    columns = [f"{history.name}:{name}" for name in ("item", *history.outcomes, "age")]
+    columns = [f"{history.name}:{name}" for name in ("item", *history.outcomes, "automtl:age")]
     rows = [data.encoder.decode(data.part(part)) for part in PARTS]
     return [[part[column][n] for column in columns] for part in rows for n in range(len(part["item"]))]
 
@@ -90,9 +90,10 @@ def test_a_new_log_has_texts_too(tmp_path, monkeypatch):
     rows = log()[["user", "item", "when"]].assign(when=10_000)[:5]
     known = run.predict(rows, history=log())
     bits = log().assign(**{outcome: log().event == outcome.split("=")[1] for outcome in OUTCOMES})
-    lists = {name: [] for name in ("item", *OUTCOMES, "age")}
+    lists = {name: [] for name in ("item", *OUTCOMES, "automtl:age")}
     for row in rows.to_dict("records"):
-        mine = bits[bits.user == row["user"]].sort_values("when").assign(age=lambda f: 10_000 - f.when)
+        mine = bits[bits.user == row["user"]].sort_values("when")
+        mine["automtl:age"] = 10_000 - mine.when
         for name, values in lists.items():
             values.append(mine[name].tolist()[-50:])
     held = rows.assign(**{f"past:{name}": values for name, values in lists.items()})

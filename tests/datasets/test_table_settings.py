@@ -53,6 +53,21 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` is split"),
     "no train": ({"files": {"test": "a.csv"}}, r"dataset\.files: the part `train` is missing"),
     "absolute": ({"files": "/data/a.csv"}, r"dataset\.files: '/data/a.csv' is no name .*`data_dir`"),
+    "above": ({"files": "../a.csv"}, r"dataset\.files: '\.\./a.csv' is no name"),
+    "absolute log": (
+        {
+            "history": {"files": "/data/a.csv"},
+            "user": "user",
+            "sparse": ["user"],
+            "time": "t",
+            "split": "time",
+        },
+        r"dataset\.history\.files: '/data/a.csv' is no name",
+    ),
+    "absolute vectors": (
+        {"vectors": {"a": {"file": "/data/v.npy", "ids": "/data/ids.npy"}}},
+        r"vectors\.a\.file: '/data/v.npy' is no name(.|\n)*dataset\.vectors\.a\.ids: '/data/ids.npy'",
+    ),
     "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),
     "a number for a name": ({"sparse": [1]}, r"dataset\.sparse: write texts in quotes"),
     "yes for a text": (

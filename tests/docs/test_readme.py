@@ -6,8 +6,10 @@ they must say what is missing. Of `make` it is only checked what it would do, si
 the network.
 """
 
+import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -154,6 +156,26 @@ def test_every_command_works(
         ["bash", "-c", line], cwd=where, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_the_demo_ends_with_the_verdict_on_its_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = subprocess.run(
+        ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    lines = re.findall("^OMP_NUM_THREADS=1 .* (automtl (?:search|compare) .*)$", printed, re.MULTILINE)
+    assert len(lines) == 2
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        small = line.replace("dataset.rows=20000", "dataset.rows=1000")
+        few = " --set training.epochs=1 --set training.min_positives=2"
+        assert run(shlex.split(small + few)[1:], Stop()) == 0
+    sentence = runpy.run_path(str(ROOT / "scripts" / "demo.py"))["sentence"](Path("comparisons/demo"))
+    (verdict,) = json.loads(Path("comparisons/demo/compare.json").read_text())["verdicts"].values()
+    assert sentence.endswith(f"the network of the search is {verdict} per row")
+    assert " mmoe " in verdict
+    assert "FLOPs" in verdict
 
 
 def test_commands_are_found() -> None:

@@ -55,8 +55,8 @@ def test_each_page_is_in_the_contents_once() -> None:
 def fault(command: str) -> str | None:
     """Return what is wrong with a command of automtl, or None."""
     name, *arguments = shlex.split(command)
-    if name == "torchrun" and "automtl_cli" in arguments:
-        name, *arguments = "automtl", *arguments[arguments.index("automtl_cli") + 1 :]
+    if name == "torchrun" and "--no-python" in arguments:
+        name, *arguments = arguments[arguments.index("--no-python") + 1 :]
     if name != "automtl":
         return None if name in OTHER else f"{name} is no program that pages show"
     parser, context = typer.main.get_command(app), None  # its own: a command keeps its first help option

@@ -68,6 +68,17 @@ def going_on(spec: TrialSpec, event: Event) -> bool:
     return True
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shadows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start workers in a folder of modules with the names of others, which end a process that imports one."""
+    folder = tmp_path_factory.mktemp("shadows")
+    for name in {*sys.stdlib_module_names, "numpy", "torch", "automtl_core", "automtl_engines"}:
+        (folder / f"{name}.py").write_text("import os; os._exit(9)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
     return sample_trials(tmp_path_factory.mktemp("trials"), 4)
@@ -138,6 +149,18 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     assert error is PluginError or fatal.folder in str(raised.value)
 
 
+def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
+    install: Callable[..., str], trials: list[TrialSpec], tmp_path: Path
+) -> None:
+    install(FATAL.format(end="os._exit(5)"), "fatal")
+    fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
+    whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
+    with Processes(ProcessesSettings(attempts=1), 1).executor() as executor:
+        ((spec, result),) = executor.run([whole], going_on)
+    assert (spec, result.state) == (whole, "failed")
+    assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
+
+
 def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list[TrialSpec]) -> None:
     def on_event(spec: TrialSpec, event: Event) -> bool:
         raise KeyboardInterrupt
@@ -161,7 +184,9 @@ with Processes(ProcessesSettings(), 2).executor() as executor:
 """
     specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program], stdin=pipe, stdout=pipe, text=True
+    ) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
         parent.stdin.write(pickle.dumps(specs).hex())

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,23 @@ def test_without_ray_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
     ):
         pass
     assert raised.value.fix == "pip install 'automtl[ray]'"
+
+
+def test_processes_of_the_cluster_import_nothing_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def init(**options: object) -> None:
+        folders.append((Path.cwd(), list(Path.cwd().iterdir())))
+        raise ConnectionError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    with pytest.raises(UsageError), Ray(ALONE, 2).executor():
+        pass
+    ((folder, files),) = folders
+    assert (folder != tmp_path, files, Path.cwd()) == (True, [], tmp_path)
 
 
 def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ kills at random times reach them.
 
 import os
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -27,13 +28,14 @@ class Points:
     Args:
         root: Folder below which files are watched.
         plan: `at`, the number of a point, from 1; `do`, one of the actions below; `number` of a signal or an
-            error. Empty to count.
+            error; `path`, a pattern of what another program removes or cuts. Empty to count.
 
     """
 
     def __init__(self, root: Path, plan: Mapping[str, Any]) -> None:
         self.root = f"{root}{os.sep}"
         self.names: list[str] = []
+        self._root, self._path = root, plan.get("path", "")
         self._at, self._number = plan.get("at"), plan.get("number", 0)
         self._do: Callable[[str], None] = getattr(self, f"_{plan.get('do', 'nothing')}")
         self._journal = Journal(root) if plan.get("do") == "power" else None
@@ -113,6 +115,28 @@ class Points:
     def _full(self, name: str) -> None:
         """Write no file beyond some bytes from now on."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (self._number, self._number))
+
+    def _remove(self, name: str) -> None:
+        """Lose a file or folder, which another program removes."""
+        self._busy = True
+        for path in self._root.glob(self._path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._busy = False
+
+    def _rename(self, name: str) -> None:
+        """Lose a file or folder, which another program gives another name."""
+        self._busy = True
+        for path in self._root.glob(self._path):
+            path.rename(path.with_name(f"{path.name} renamed"))
+        self._busy = False
+
+    def _cut(self, name: str) -> None:
+        """Lose the end of a file: a share of it, whose inverse is `number`."""
+        self._busy = True
+        for path in self._root.glob(self._path):
+            size = path.stat().st_size
+            os.truncate(path, size - size // (self._number or 2))
+        self._busy = False
 
     def _power(self, name: str) -> None:
         """Lose the power: some of the changes that are not on the disk yet are lost."""

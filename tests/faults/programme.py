@@ -21,7 +21,10 @@ SLICE = (
     "test_names_and_paths", "test_a_finished_run[runs-predict]", "test_an_unfinished_run[train]",
     "test_a_limit_of_file_sizes[train]", "test_a_folder_without_permission[train]",
     "test_two_processes_in_one_folder[train]", "test_a_killed_rank[train with two ranks]",
-    "test_a_plugin[folder-balancer]", "test_a_payload[lines]",
+    "test_a_plugin[folder-balancer]", "test_a_payload[lines]", "test_a_run_with_small_p_values[predict]",
+    "test_a_loss_during_a_run[checkpoint removed-train]", "test_the_check_sees_other_events",
+    "test_documents_with_small_numbers", "test_paths_outside", "test_a_damaged_cell", "test_workers",
+    "test_a_loss_during_a_run[train/ids.npy cut-train]", "test_logs_of_new_rows[0]",
 )  # fmt: skip
 """Starts of the names of the tests that `make test` runs."""
 Case = TypeVar("Case")

@@ -12,7 +12,7 @@ from .programme import tried
 from .stage import Stage, unclear
 from .subjects import ALONE, RANKS, SUBJECTS
 
-MOST = 21
+MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search one-shot", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")
@@ -46,7 +46,7 @@ def test_at_random_times(stage: Staged, name: str) -> None:
                 ended = subject.run(folder, words, seconds=draw.random() * subject.whole.seconds)
         return subject.lost(folder)
 
-    seeds = range(round(9 * subject.subject.share))
+    seeds = range(round(7 * subject.subject.share))
     tried("SIGKILL at random times, up to three in a run", seeds, fault, name)
 
 
@@ -77,7 +77,7 @@ def test_power_failure(stage: Staged, name: str) -> None:
         subject.disturbed(folder, plan={"at": at, "do": "power", "number": seed})
         return subject.lost(folder)
 
-    seeds = range(round(20 * subject.subject.share))
+    seeds = range(round(15 * subject.subject.share))
     tried("power failures: changes that were not synchronised are lost", seeds, fault, name)
 
 
@@ -95,7 +95,7 @@ def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
             return f"ended after {ended.seconds:.1f} s"
         return unclear(ended) or subject.lost(folder)
 
-    tried("signals", subject.points(2.5), fault, f"{name}, {number.name}")
+    tried("signals", subject.points(2), fault, f"{name}, {number.name}")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -110,4 +110,4 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
             return f"at {subject.whole.points[at - 1]} ended with {ended.code}: {ended.err[-600:]}"
         return unclear(ended) or subject.lost(folder)
 
-    tried("errors of the disk", subject.points(6.4), fault, f"{name}, {errno.errorcode[number]}")
+    tried("errors of the disk", subject.points(5), fault, f"{name}, {errno.errorcode[number]}")

@@ -49,7 +49,7 @@ def test_gauc_of_a_constant_is_one_half():
 
 def test_gauc_of_one_user_is_auc():
     labels, predictions, _ = drawn(500, 1)
-    assert gauc(labels, predictions, np.ones(500, int)) == (pytest.approx(auc(labels, predictions)), 500)
+    assert gauc(labels, predictions, np.ones(500, int))[:2] == (pytest.approx(auc(labels, predictions)), 500)
 
 
 def test_gauc_does_not_reward_knowing_who_clicks():
@@ -76,18 +76,18 @@ def test_ndcg_is_the_mean_over_the_orders_of_equal_predictions(rows, k):
     labels, predictions, users = arrays(rows)
     found = ndcg(labels, predictions, users, k)
     if labels.any():
-        assert found == (pytest.approx(expected_ndcg(labels, predictions, k), abs=1e-12), len(rows))
+        assert found[:2] == (pytest.approx(expected_ndcg(labels, predictions, k), abs=1e-12), len(rows))
     else:
-        assert found == (None, 0)
+        assert found == (None, 0, None)
 
 
 @given(ROWS, st.integers(1, 12))
 def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
     labels, predictions, users = arrays(rows)
     each = [ndcg(*(a[users == user] for a in (labels, predictions, users)), k) for user in set(users)]
-    values = [value for value, _ in each if value is not None]
+    values = [value for value, *_ in each if value is not None]
     found = ndcg(labels, predictions, users, k)
-    assert found.rows == sum(count for _, count in each)
+    assert found.rows == sum(one.rows for one in each)
     assert (found.value is None) == (not values)
     if values:
         assert found.value == pytest.approx(np.mean(values), abs=1e-12)
@@ -119,5 +119,23 @@ def test_blocks_of_users_have_no_effect(metric, size, monkeypatch):
     rows = drawn(2000, 60)
     whole = metric(*rows)
     monkeypatch.setattr(by_user, "BLOCK", size)
-    value, counted = metric(*rows)
+    value, counted, users = metric(*rows)
     assert (value, counted) == (pytest.approx(whole.value, abs=1e-12), whole.rows)
+    assert vars(users) == pytest.approx(vars(whole.by_user), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", [gauc, ndcg_at(1).compute, ndcg_at(4).compute])
+def test_the_value_of_a_random_order_is_that_of_many_random_orders(metric):
+    labels, _, users = drawn(60, 9)
+    draw = np.random.default_rng(2)
+    values = [metric(labels, draw.permutation(60) * 1.0, users).value for _ in range(4000)]
+    found = metric(labels, np.zeros(60), users).by_user
+    assert found.random == pytest.approx(np.mean(values), abs=0.005)
+    assert found.spread == pytest.approx(np.std(values), rel=0.05)
+
+
+def test_users_that_count_are_counted():
+    labels, users = np.array([1.0, 0, 1, 0, 1]), np.array([1, 1, 2, 3, 4])
+    of_gauc, of_ndcg = (metric(labels, labels, users).by_user for metric in (gauc, ndcg_at(3).compute))
+    assert (of_gauc.users, of_gauc.all_users, of_gauc.rows) == (1, 4, 5)
+    assert (of_ndcg.users, of_ndcg.all_users, of_ndcg.rows) == (3, 4, 5)

@@ -5,6 +5,7 @@ import torch
 
 from automtl_core.choices import OneOf
 from automtl_core.errors import DivergedError
+from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default
@@ -71,6 +72,27 @@ def test_warm_up_moves_weights_and_no_logit():
     assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search"]
     assert all(torch.equal(before[k], v) for k, v in watch.logits[1].items())
     assert not torch.equal(watch.weights[0], watch.weights[1])
+
+
+def test_all_gates_are_open_in_the_warm_up_and_drawn_in_the_search(monkeypatch):
+    bits, any_of, phase = {"warm-up": [], "search": []}, Softmax.any_of, "warm-up"
+
+    def recorded(self, logits, training):
+        found = any_of(self, logits, training)
+        if training:
+            bits[phase] += found.tolist()
+        return found
+
+    class Phase(EventHandler):
+        def epoch(self, report):
+            nonlocal phase
+            phase = "search"
+            return True
+
+    monkeypatch.setattr(Softmax, "any_of", recorded)
+    ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem()).search(Phase())
+    assert {*bits["warm-up"]} == {1.0}
+    assert {round(bit) for bit in bits["search"]} == {0, 1}
 
 
 def test_search_moves_weights_and_logits():

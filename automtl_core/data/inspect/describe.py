@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.codes import codes
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
-from automtl_core.data.inspect.histories import HistoryFacts, histories
+from automtl_core.data.inspect.histories import HistoryFacts, histories, history_warnings
 from automtl_core.data.inspect.leaks import Rule, SingleFieldScore, alone, rules
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
@@ -98,6 +98,8 @@ class Described(Value):
     duplicates: Mapping[str, Duplicates]
     histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
+    history_warnings: tuple[str, ...]
+    """Warnings about histories, see `histories.history_warnings`."""
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
@@ -118,6 +120,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
         alone=scores,
         duplicates=duplicates(prepared),
         histories=histories(prepared),
+        history_warnings=tuple(history_warnings(prepared)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Single predictors of a task: fields and other labels. A near-perfect one suggests label leakage.
+"""Single predictors of a task: fields, other labels, and earlier events. A near-perfect one suggests a leak.
 
 Each predictor is reduced to codes. The prediction for a code is the mean label of the training rows with that
 code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of a predictor.
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 import automtl_core
-from automtl_core.data.inspect.predictors import Codes, Predictor, predictors
+from automtl_core.data.inspect.event_predictors import event_predictors
+from automtl_core.data.inspect.predictors import Codes, Kind, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
@@ -26,19 +27,23 @@ from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, StorageError
 
 Floats = NDArray[np.float64]
-Kind = Literal["field", "label"]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
 """Least AUC, or R2, of a predictor that is suspected to be a leak."""
+DOUBTS: dict[Kind, str] = {
+    "event": "does a row read its own event? Compare the unit, the zone and the meaning of the times of rows "
+    "and events; dataset.history_delay leaves out the latest events",
+}
+"""Question about a suspected leak, unless it is whether the predictor is known only after the event."""
 LEAST = 10
 """Least number of validation rows for a score: of either class, or of all rows of a regression."""
 SHOWN = 3
 """Number of best predictors of a task in the result; suspicious ones are always included."""
 EXPECTED = 5
 """Least number of exceptions expected by chance for a rule without exceptions."""
-SCORES, FORMAT = "single-fields.json", 1
+SCORES, FORMAT = "single-fields.json", 2
 """File with the scores in the folder of prepared data, and its format version."""
 CELLS = 1 << 22
 """Largest product of codes and tasks in one pass over the rows; a larger predictor has its own pass."""
@@ -49,7 +54,7 @@ class SingleFieldScore(Value):
     """The score of a single predictor of a task."""
 
     name: str
-    """Name of the field, or of the other label."""
+    """Name of the field or of the other label, or the event in words."""
     kind: Kind
     by: By
     suspicious: bool
@@ -92,7 +97,7 @@ class Tally(NamedTuple):
 
 
 def alone(
-    prepared: Prepared, kinds: Sequence[Kind] = ("field", "label")
+    prepared: Prepared, kinds: Sequence[Kind] = ("field", "label", "event")
 ) -> dict[str, tuple[SingleFieldScore, ...]]:
     """Return the best predictors of each task, and all suspicious ones, the best first.
 
@@ -101,7 +106,8 @@ def alone(
     value in each row. Labels that are declared to come before or after a task, or that the task is
     conditional on, are never suspicious.
 
-    The scores are kept in the folder of the data, since they take a pass over all rows.
+    Earlier events are read for a sample of rows. The scores are kept in the folder of the data, since they
+    take a pass over all rows.
     """
     scores = first(partial(_kept, prepared))
     return {task: _best([one for one in found if one.kind in kinds]) for task, found in scores.items()}
@@ -128,9 +134,9 @@ def _kept(prepared: Prepared) -> Scores:
 def _scores_of_all(prepared: Prepared) -> Scores:
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
     found: Scores = {task.name: [] for task in schema.tasks}
-    for group in _groups(predictors(schema, train), len(schema.tasks)):
-        tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
-        for predictor, seen, judged in tallies:
+    events = event_predictors(schema, train, validation)
+    for sources in ((predictors(schema, train), train, validation), events):
+        for predictor, seen, judged in _of_all(*sources):
             for t, task in enumerate(schema.tasks):
                 if predictor.name != task.name:
                     scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
@@ -139,19 +145,28 @@ def _scores_of_all(prepared: Prepared) -> Scores:
     return found
 
 
+def _of_all(
+    found: Iterable[Predictor], train: Part, validation: Part
+) -> Iterator[tuple[Predictor, Tally, Tally]]:
+    """Yield predictors with their sums over training and over validation rows, [T, C]."""
+    for group in _groups(found, train.labels.shape[1]):
+        yield from zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
+
+
 def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak.
+    """Yield a warning for each suspected leak; of events, for the best predictor of a task.
 
     Args:
         scores: Task -> result of `alone`.
 
     """
     for task, best in scores.items():
-        for one in best:
-            if one.suspicious:
-                how = f"the presence of {one.name}" if one.by == "presence" else one.name
-                score = f"{one.measure} {one.score:.3f}"
-                yield f"{how} alone predicts {task} ({score}): is it known only after the event?"
+        suspects = [one for one in best if one.suspicious]
+        events = [one for one in suspects if one.kind == "event"]
+        for one in (one for one in suspects if one not in events[1:]):
+            how = f"the presence of {one.name}" if one.by == "presence" else one.name
+            doubt = DOUBTS.get(one.kind, "is it known only after the event?")
+            yield f"{how} alone predicts {task} ({one.measure} {one.score:.3f}): {doubt}"
 
 
 def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str = "test") -> Iterator[Floats]:

@@ -1,4 +1,4 @@
-"""Predictors: fields and labels reduced to codes, in a common form.
+"""Predictors: fields, labels and earlier events reduced to codes, in a common form.
 
 Letters: R rows, C codes of a predictor.
 """
@@ -14,6 +14,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.fields.buckets import edges
 
 Codes = NDArray[Any]
+Kind = Literal["field", "label", "event"]
 Column = Callable[[Part], Codes]
 """Function that returns the code of each row, [R]."""
 
@@ -22,10 +23,10 @@ BUCKETS, BUCKET_ROWS = 64, 100_000
 
 
 class Predictor(NamedTuple):
-    """A field or label that may predict a task."""
+    """A field, label or earlier event that may predict a task."""
 
     name: str
-    kind: Literal["field", "label"]
+    kind: Kind
     size: int
     codes: Column
     """Function that returns the code of each row, [R]; for a multi-valued field, the number of its bag."""
@@ -40,7 +41,7 @@ class Predictor(NamedTuple):
 def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
     """Yield the predictors for all sparse fields, dense fields and labels."""
     for place, field in enumerate(schema.sparse):
-        codes = _column("ids", place)
+        codes = column("ids", place)
         if field.kind == "bag":
             bags = train.bags[place]
             empty = np.flatnonzero(bags.starts[1:] == bags.starts[:-1])
@@ -48,16 +49,17 @@ def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
         else:
             yield Predictor(field.name, "field", field.size, codes, np.zeros(1, dtype=np.int64))
     for place, dense in enumerate(schema.dense):
-        yield _number(dense.name, "field", _column("dense", place), train)
+        yield number(dense.name, "field", column("dense", place), train)
     for place, task in enumerate(schema.tasks):
-        labels = _column("labels", place)
+        labels = column("labels", place)
         if task.kind == "regression":
-            yield _number(task.name, "label", labels, train)
+            yield number(task.name, "label", labels, train)
         else:
             yield Predictor(task.name, "label", 3, _bits(labels))
 
 
-def _column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
+def column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
+    """Return a function that reads a column of an array of rows."""
     return lambda part: np.asarray(getattr(part, array)[:, place])
 
 
@@ -66,7 +68,7 @@ def _bits(labels: Column) -> Column:
     return lambda part: np.nan_to_num(labels(part) + 1).astype(np.int64)
 
 
-def _number(name: str, kind: Literal["field", "label"], column: Column, train: Part) -> Predictor:
+def number(name: str, kind: Kind, column: Column, train: Part) -> Predictor:
     """Return the predictor for a number: codes of buckets between edges, 0 where it is missing.
 
     Numbers that equal an edge have a separate bucket, since many rows share such a number.

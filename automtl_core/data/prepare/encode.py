@@ -28,8 +28,8 @@ from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.history import History
 from automtl_core.fields.dense import Dense, Scale, Scaled
-from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import OWN, Codes, Learner
+from automtl_core.fields.encode import OWN, FieldEncoder
+from automtl_core.fields.field import Codes, Learner
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""

@@ -7,7 +7,6 @@ import duckdb
 from automtl_core.data.raw.sql import codes, count, own, quoted
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import History
-from automtl_core.fields.field import OWN
 
 
 def event_table(history: History) -> str:
@@ -15,19 +14,18 @@ def event_table(history: History) -> str:
     return quoted(f"events of {history.name}")
 
 
-OWNER, TIME = own("owner"), own("time")
-"""Columns of the table of events, quoted for SQL."""
-
-
-def outcome_key(name: str) -> str:
-    """Return the name of an outcome in the table of events, which differs from those of fields."""
-    return f"{OWN}outcome {name}"
+def value_key(field: str, dataset: Dataset) -> str:
+    """Return the column of a coded log that orders the values of a field: the values, or hashed codes."""
+    return quoted(field) if field in dataset.settings.hashed else own(f"value of {field}")
 
 
 def coded(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, valued: Sequence[str], owner: str
 ) -> str:
     """Replace the table of a log by one with codes in place of values; return its name, quoted.
+
+    Values of shared fields stay beside the codes, see `value_key`: codes of values that no row has follow all
+    others, and would be another order of events at the same time than in the log of new rows.
 
     Args:
         db: Database with the table `log of HISTORY`.
@@ -46,7 +44,9 @@ def coded(
     )
     replaced = ", ".join(f"t{n}.code AS {quoted(c)}" for n, c in enumerate(valued))
     change = f"REPLACE ({replaced})" if valued else ""
-    db.execute(f"CREATE TEMP TABLE {table} AS SELECT l.* {change} FROM {log} AS l {joins}")
+    keys = {c: value_key(c, dataset) for c in history.shared if c not in dataset.settings.hashed}
+    values = "".join(f", t{valued.index(c)}.value AS {key}" for c, key in keys.items())
+    db.execute(f"CREATE TEMP TABLE {table} AS SELECT l.* {change}{values} FROM {log} AS l {joins}")
     db.execute(f"DROP TABLE {log}")
     return table
 

@@ -3,8 +3,8 @@
 Letters: E events, F shared fields, A outcomes, O owners, R rows.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,68 +12,112 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.event_log import OWNER, TIME, joined, outcome_key, sorted_events, spans
 from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
-from automtl_core.data.prepare.event_codes import OWNER, TIME, coded, event_table, outcome_key
+from automtl_core.data.prepare.event_codes import coded, event_table, value_key
 from automtl_core.data.prepare.event_lists import unnest
-from automtl_core.data.prepare.examples import owner_key, time_key
+from automtl_core.data.prepare.examples import outcome_column, owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
-from automtl_core.data.store import events_folder, write_header
-from automtl_core.dataset.dataset import Dataset, histories_of
-from automtl_core.dataset.history import History
+from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
+from automtl_core.data.store import PARTS, events_folder, write_header
+from automtl_core.dataset.dataset import Dataset, histories_of, time_column_of
+from automtl_core.dataset.history import History, Known, TimeForm
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import file_name
 
 Chunk = Mapping[str, NDArray[Any]]
 SMALL = np.iinfo(np.uint32).max
 """Largest time that is stored in four bytes."""
 
 
-def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> list[str]:
+def make_events(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
+) -> tuple[tuple[History, ...], list[str]]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
     Values of shared fields that no row has get codes too, so that events with equal values can be recognised.
 
+    Args:
+        db: Database with the table `examples`.
+        dataset: The adapter.
+        name: Its registered name.
+        rows: The rows of the dataset.
+
     Returns:
-        Warnings about logs with events that no row can read.
+        The histories with facts about their events, and warnings about logs with events that no row can read.
 
     Raises:
-        DataError: a column is missing, or a value is not as declared.
+        DataError: a column is missing, a value is not as declared, or no event can be one of a row.
 
     """
-    warnings: list[str] = []
+    histories, warnings = [], list[str]()
     for history in histories_of(dataset):
         if history.lists:
-            unnest(db, dataset, history, name)
+            histories.append(_with_facts(db, dataset, history))
+            unnest(db, dataset, histories[-1], name)
             continue
-        source = "examples" if history.of_rows else _log(db, dataset, history, name)
-        owner, time = (
-            quoted(owner_key(dataset, history)),
-            time_key(history) if history.of_rows else history.time,
-        )
-        outcomes = {o: outcome_key(o) if history.of_rows else o for o in history.outcomes}
-        chosen = [f"{owner} AS {OWNER}", f"{quoted(time)} AS {TIME}"]
-        chosen += [f"{quoted(field)} AS {quoted(field)}" for field in history.shared]
-        chosen += [
-            f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
-            for o, c in outcomes.items()
-        ]
-        order = [OWNER, TIME, *map(quoted, history.shared), *(quoted(outcome_key(o)) for o in outcomes)]
-        db.execute(
-            f"CREATE TEMP TABLE {event_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "
-            f"WHERE {owner} IS NOT NULL ORDER BY {', '.join(order)}"
-        )
+        form = form_of(str(rows.types[rows.columns.index(history.time)]))
+        owner = quoted(owner_key(dataset, history))
+        if history.of_rows:
+            source, time = "examples", quoted(time_key(history))
+            fields = {field: quoted(field) for field in history.shared}
+            outcomes = [quoted(outcome_column(one)) for one in history.outcomes]
+        else:
+            source, form_of_log = _log(db, dataset, history, name)
+            time = quoted(history.time)
+            fields = {field: value_key(field, dataset) for field in history.shared}
+            outcomes = [quoted(one) for one in history.outcomes]
+        query = sorted_events(history, source, owner, time, fields, outcomes)
+        db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
+        histories.append(_with_facts(db, dataset, history, form))
         if not history.of_rows:
-            warnings += _unread(db, history)
-    return warnings
+            column = f"dataset {name}: {time_column_of(dataset, history)}"
+            warnings += _unread(db, histories[-1], form_of_log, column)
+    return tuple(histories), warnings
 
 
-def _unread(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[str]:
-    """Yield a warning if events are later than the last row."""
+def _with_facts(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, form: TimeForm = "number"
+) -> History:
+    """Return a history with the facts by which events of new rows are read."""
+    kinds = {
+        f: db.execute(f"SELECT typeof(value) FROM {codes(f)} LIMIT 1").fetchall() for f in history.shared
+    }
+    integers = tuple(field for field, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
+    buckets = {field: n for field, n in dataset.settings.hashed.items() if field in history.shared}
+    if history.lists:
+        return replace(history, known=Known(form, 0.0, (0.0, 0.0), integers, buckets))
+    key = quoted(time_key(history))
+    rows = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
+    first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0]
+    return replace(history, known=Known(form, first or 0.0, rows, integers, buckets))
+
+
+def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:
+    """Yield a warning if events are later than the last row.
+
+    Raises:
+        DataError: no event is earlier than the last row, or the times cannot be compared with those of rows.
+
+    """
     last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
     late = f"count(*) FILTER ({TIME} > {last})"
-    found = db.execute(f"SELECT {late}, count(*) FROM {event_table(history)}").fetchall()[0]
-    if found[0]:
+    found = db.execute(f"SELECT {late}, count(*), min({TIME}), max({TIME}) FROM {event_table(history)}")
+    after, total, *ends = found.fetchall()[0]
+    known, events = history.known, f"the events of history {history.name!r}"
+    if not total:
+        yield f"no event of the history {history.name} has an owner that a row has too"
+        return
+    assert known is not None  # noqa: S101 - facts come before
+    check_comparable(column, TimeRange("rows", known.form, *known.rows), TimeRange(events, form, *ends))
+    if ends[0] >= known.rows[1]:
+        raise DataError(
+            f"{column}: all times of {events} are later than the last row, so that no row has an event",
+            "give earlier events, or correct the unit or the time zone of the times",
+        )
+    if after:
         yield (
-            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are later than the last row, "
+            f"{after:,} of {total:,} events of the history {history.name} are later than the last row, "
             "and are not read"
         )
 
@@ -109,13 +153,7 @@ class EventLog:
     def spans(self, chunk: Chunk) -> NDArray[np.int64]:
         """Return the first event of each row and the one after its last, [R, 2]."""
         owners = chunk[self.owner].astype(np.int64) - 1
-        known = owners >= 0
-        owners = np.where(known, owners, 0)
-        before = chunk[time_key(self.history)] - self.history.delay
-        low = self.starts[owners]
-        end = first_not_before(self.times, low, self.starts[owners + 1], before)
-        start = np.maximum(low, end - self.history.length)
-        return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
+        return spans(self.times, self.starts, owners, chunk[time_key(self.history)], self.history)
 
     def row_times(self, chunk: Chunk) -> NDArray[Any]:
         """Return the stored times of rows, [R, 1]."""
@@ -135,22 +173,6 @@ class ListLog(EventLog):
         return self.clock.stored(np.zeros((len(chunk[ROW]), 1)))
 
 
-def first_not_before(
-    times: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], before: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Return for each row the first place in [low, high) whose time is not before a time, else `high`.
-
-    Binary search of all rows at once. Times between `low` and `high` are sorted.
-    """
-    low, high = low.copy(), high.copy()
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        earlier = open_ & (times[np.where(open_, middle, 0)] < before)
-        low = np.where(earlier, middle + 1, low)
-        high = np.where(open_ & ~earlier, middle, high)
-    return low
-
-
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
     """Return the values of shared fields, [R, F]: ids, or numbers above them outside of the vocabulary.
 
@@ -168,12 +190,16 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
 
 
 def write_events(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, draft: Path
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    histories: Sequence[History],
+    encoding: Encoding,
+    draft: Path,
 ) -> list[EventLog]:
     """Write the events of all histories; see `data.store`."""
     return [
         _write(db, history, "" if history.lists else owner_key(dataset, history), encoding, draft)
-        for history in histories_of(dataset)
+        for history in histories
     ]
 
 
@@ -199,7 +225,7 @@ def _write(
         done = 0
         for chunk in _chunks(db, history):
             rows = len(chunk[TIME])
-            outcomes = [chunk[outcome_key(o)] for o in history.outcomes]
+            outcomes = [chunk[one] for one in map(outcome_key, history.outcomes)]
             blocks = {
                 "ids": matched_values(encoding, history, chunk),
                 "outcomes": np.stack(outcomes, axis=1) if outcomes else np.zeros((rows, 0)),
@@ -216,9 +242,27 @@ def _write(
     return (ListLog if history.lists else EventLog)(history, owner, times, held.cumsum(), clock)
 
 
+def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
+    """Return for each history from a log how many rows have events, and the age of the newest one."""
+    sentences = []
+    for history in histories:
+        if history.lists or history.of_rows:
+            continue
+        rows, ages = 0, []
+        times = np.load(events_folder(draft, history.name) / "times.npy", mmap_mode="r")
+        for part in PARTS:
+            stem = file_name(history.name)
+            of_rows, now = (np.load(draft / part / f"{stem}.{one}.npy") for one in ("spans", "times"))
+            filled = of_rows[:, 1] > of_rows[:, 0]
+            rows += len(filled)
+            ages.append(now[filled, 0].astype(np.float64) - times[of_rows[filled, 1] - 1])
+        sentences.append(joined(history, rows, np.concatenate(ages)))
+    return sentences
+
+
 def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:
     chosen = [f"CAST(coalesce({quoted(f)} + 1, 0) AS INTEGER) AS {quoted(f)}" for f in history.shared]
-    chosen += [quoted(outcome_key(o)) for o in history.outcomes]
+    chosen += map(outcome_key, history.outcomes)
     db.execute(f"SELECT {', '.join([OWNER, TIME, *chosen])} FROM {event_table(history)}")
     names = [OWNER, TIME, *history.shared, *map(outcome_key, history.outcomes)]
     while len(frame := db.fetch_df_chunk(VECTORS)):
@@ -234,8 +278,10 @@ def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
     return Times(first, np.uint32 if whole and last - first <= SMALL else np.float64)
 
 
-def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str) -> str:
-    """Create the table of the events of a log, with codes for values; return its name, quoted."""
+def _log(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str
+) -> tuple[str, TimeForm]:
+    """Create the table of a log, with codes for values; return its name, quoted, and the form of times."""
     given = dataset.events(db, history.name)
     if missing := [column for column in history.columns() if column not in given.columns]:
         raise DataError(
@@ -246,12 +292,12 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
     owner = owner_key(dataset, history)
     valued = {owner: history.by, **{field: field for field in history.shared if field != owner}}
     chosen = [f"{category(quoted(c), kinds[c])} AS {quoted(key)}" for key, c in valued.items()]
-    chosen += [f"CAST({quoted(history.time)} AS DOUBLE) AS {quoted(history.time)}"]
+    chosen += [f"{as_seconds(quoted(history.time), kinds[history.time])} AS {quoted(history.time)}"]
     chosen += [quoted(outcome) for outcome in history.outcomes]
     create(db, f"log of {history.name}", given.project(", ".join(chosen)))
     table = coded(db, dataset, history, list(valued), owner)
     _check(db, history, table, name)
-    return table
+    return table, form_of(kinds[history.time])
 
 
 def _check(db: duckdb.DuckDBPyConnection, history: History, table: str, name: str) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import category, check_names, codes, create, literal, number_values, quoted
+from automtl_core.data.raw.times import as_seconds
 from automtl_core.dataset.dataset import (
     Dataset,
     Read,
@@ -18,21 +19,22 @@ from automtl_core.dataset.dataset import (
 )
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
-from automtl_core.fields.field import OWN
+from automtl_core.fields.encode import OWN
 
 HOW = ("code", "text", "bag", "number")
-OUTCOME = f"{OWN}outcome "
-"""Prefix of the columns of outcomes."""
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
 
-def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
     The sorting makes the result independent of the order of the raw files and of the number of threads.
     Values of sparse fields, bags and times are replaced by their rank among all values, which the table
     `codes(field)` holds: an INTEGER, null where unknown.
+
+    Returns:
+        The rows of the dataset.
 
     Raises:
         DataError: columns or values violate the interface of `Dataset.rows`.
@@ -51,6 +53,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if in_bags:
             number_bags(db, dataset, field)
     _sort(db, dataset)
+    return relation
 
 
 def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
@@ -85,7 +88,7 @@ def _create_unsorted(
     values = {name: category(quoted(name), kinds[name]) for name in single}
     columns |= {name: values[name] for name in columns_read(dataset, "code")}
     columns |= {key: f"coalesce(CAST({values[name]} AS VARCHAR), '')" for key, name in texts.items()}
-    columns |= {key: f"CAST({quoted(name)} AS DOUBLE)" for key, name in history_columns(dataset).items()}
+    columns |= {key: as_seconds(quoted(n), kinds[n]) for key, n in history_columns(dataset).items()}
     columns |= {key: category(quoted(name), kinds[name]) for key, name in _owners(dataset).items()}
     columns |= {key: f"CAST({quoted(name)} AS VARCHAR[])" for key, name in list_columns(dataset).items()}
     try:
@@ -118,10 +121,20 @@ def text_columns(dataset: Dataset) -> dict[str, str]:
 
 def history_columns(dataset: Dataset) -> dict[str, str]:
     """Return the times of rows, and the outcomes of events: name in `examples` -> name in the rows."""
-    histories = [history for history in histories_of(dataset) if not history.lists]
+    histories = _logged(dataset)
     times = {time_key(history): history.time for history in histories}
     outcomes = [name for history in histories if history.of_rows for name in history.outcomes]
-    return {**times, **{f"{OUTCOME}{name}": name for name in outcomes}}
+    return {**times, **{outcome_column(name): name for name in outcomes}}
+
+
+def outcome_column(name: str) -> str:
+    """Return the name in `examples` of an outcome of rows."""
+    return f"{OWN}outcome {name}"
+
+
+def _logged(dataset: Dataset) -> list[History]:
+    """Return the histories whose events are not lists in rows."""
+    return [history for history in histories_of(dataset) if not history.lists]
 
 
 def time_key(history: History) -> str:
@@ -148,8 +161,7 @@ def list_key(column: str) -> str:
 
 def _owners(dataset: Dataset) -> dict[str, str]:
     """Return the columns of owners besides those of fields: name in `examples` -> name in the rows."""
-    histories = [history for history in histories_of(dataset) if not history.lists]
-    owners = {owner_key(dataset, history): history.by for history in histories}
+    owners = {owner_key(dataset, history): history.by for history in _logged(dataset)}
     return {key: name for key, name in owners.items() if key != name}
 
 
@@ -291,7 +303,7 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
                     f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
                 )
             if column in (known := history_columns(dataset)):
-                wanted = "0, 1 and null" if column.startswith(OUTCOME) else "numbers"
+                wanted = "0, 1 and null" if column.startswith(outcome_column("")) else "numbers"
                 raise DataError(
                     f"dataset {name}: {known[column]} holds {held}, allowed are {wanted}",
                     "correct the column, or use --set dataset.history_length=0",
@@ -308,10 +320,8 @@ def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
         yield column, wrong.format(quoted(column))
     for column in history_columns(dataset):
         at = quoted(column)
-        wrong = (
-            f"{at} NOT IN (0, 1)" if column.startswith(OUTCOME) else f"NOT coalesce(isfinite({at}), false)"
-        )
-        yield column, wrong
+        outcome = column.startswith(outcome_column(""))
+        yield column, f"{at} NOT IN (0, 1)" if outcome else f"NOT coalesce(isfinite({at}), false)"
     if dataset.part:
         known = ", ".join(map(literal, ("train", "validation", "test")))
         yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"

@@ -5,7 +5,8 @@ The folder name contains a digest of everything that the result depends on, so t
 
 import csv
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
-from automtl_core.data.prepare.events import make_events, write_events
+from automtl_core.data.prepare.events import joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.raw_sample import write_sample
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.vectors import make_vectors
@@ -25,6 +27,7 @@ from automtl_core.data.raw.load import Rejected, place_of
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
 from automtl_core.dataset.derive_schema import schema_of
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder, remove_stale
 from automtl_core.disk.signed import canonical, sha256
@@ -88,15 +91,16 @@ def prepare(
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
         try:
-            make_examples(db, dataset, name)
+            rows = make_examples(db, dataset, name)
             make_vectors(db, dataset, name)
-            warnings = make_events(db, dataset, name)
+            histories, warnings = make_events(db, dataset, name, rows)
         except FaultyRowError as fault:
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
         parts = split(db, dataset, name)
-        content = _encode(db, dataset, name, parts, draft, progress)
+        content = _encode(db, dataset, name, parts, histories, draft, progress)
         content["warnings"] += warnings
+        write_sample(db, dataset, rows, histories, work_dir, draft)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
         manifest = write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
@@ -147,13 +151,19 @@ def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
 
 
 def _encode(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, draft: Path, progress: Progress
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    name: str,
+    parts: Parts,
+    histories: Sequence[History],
+    draft: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
     progress("encode", 0.0)
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
-    logs = write_events(db, dataset, encoding, draft)
+    logs = write_events(db, dataset, histories, encoding, draft)
     written = 0
 
     def advance(rows: int) -> None:
@@ -164,7 +174,7 @@ def _encode(
     tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
     fields = [_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)]
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
-    schema = schema_of(dataset, fields, scales)
+    schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories))
     Encoder(schema, encoding.encoders).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = sizes_of(parts)
@@ -172,6 +182,7 @@ def _encode(
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
         "labels": _labels(schema, tally),
+        "joined": joined_histories(histories, draft),
         "warnings": [
             *(f"field {field} is the same in all training rows" for field in encoding.constant),
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),

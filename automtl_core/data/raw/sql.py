@@ -8,8 +8,7 @@ import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import TIME
-from automtl_core.fields.field import OWN
+from automtl_core.fields.encode import OWN, TIME
 
 
 def quoted(column: str) -> str:

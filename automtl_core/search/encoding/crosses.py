@@ -83,7 +83,9 @@ class _Sum:
         learned = self.known & ~self.held[:, None]
         prior = (self.labels * learned).sum(0) / learned.sum(0)
         self.weight = encodings.smoothing * np.where(self.binary, prior * (1 - prior), 1.0)
-        start = np.where(self.binary, np.log(prior / (1 - prior)), prior)
+        start = prior.copy()
+        share = prior[self.binary]
+        start[self.binary] = np.log(share / (1 - share))
         self.f = np.tile(start, (len(labels), 1))
         self._look()
 

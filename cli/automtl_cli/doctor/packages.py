@@ -1,6 +1,5 @@
 """Checks of optional packages and of plugins."""
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -8,6 +7,7 @@ from typing import Any
 
 from automtl_cli.doctor.check import Check, ok, problem, warning
 from automtl_core.errors import PluginError, one_line
+from automtl_core.libraries import library
 from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 
@@ -70,13 +70,13 @@ def _extra(extra: str, packages: Sequence[str], use: str) -> Check:
     name, install = f"extra {extra}", f"pip install 'automtl[{extra}]'"
     if extra in BUILT_IN:
         with suppress(ImportError):
-            importlib.import_module(BUILT_IN[extra])
+            library(BUILT_IN[extra])
             return ok(name, f"part of Python; for {use}")
     missing, versions = [], []
     for package in packages:
         try:
             versions.append(f"{package} {version(package)}")
-            importlib.import_module(MODULES.get(package, package))
+            library(MODULES.get(package, package))
         except PackageNotFoundError:
             missing.append(package)
         except Exception as error:  # such as a shared library that is missing

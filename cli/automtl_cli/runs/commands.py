@@ -1,7 +1,9 @@
 """The commands on one finished run. As in `app`, they import slow modules themselves."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,6 +11,21 @@ from automtl_cli import options
 from automtl_cli.output import emit
 
 
+def of_run(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with a check of its run before slow modules are imported."""
+
+    @wraps(command)
+    def checked(run: Path, **options: Any) -> None:
+        from automtl_core.run_dir.folders import check_run
+
+        if not run.is_file():  # as `show` takes an architecture.json
+            check_run(run)
+        command(run, **options)
+
+    return checked
+
+
+@of_run
 def predict(
     run: options.Run,
     files: options.Input,
@@ -45,6 +62,7 @@ def predict(
     emit(result, predicted, as_json)
 
 
+@of_run
 def evaluate(
     run: options.Run,
     data_dir: options.DataDir = None,
@@ -82,6 +100,7 @@ def evaluate(
     actions.check_repeated(result)
 
 
+@of_run
 def export(
     run: options.Run,
     form: Annotated[
@@ -103,6 +122,7 @@ def export(
     emit(exporting.export(run, form, out), exporting.view, as_json)
 
 
+@of_run
 def retrain(
     run: options.Run,
     seeds: Annotated[
@@ -143,6 +163,7 @@ def watch(
     watching.watch(run, as_json)
 
 
+@of_run
 def show(
     run: options.Run,
     evidence: options.Evidence = False,

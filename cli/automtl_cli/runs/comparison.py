@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from automtl_cli.output import emit
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.distributed import first
+from automtl_core.errors import CellsFailedError
 from automtl_core.report.write import write_comparison
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.watched import CELLS
@@ -16,7 +17,12 @@ from automtl_core.workflow.workflow import Workflow
 
 
 def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
-    """Compare models, show progress, and write and print the outcome."""
+    """Compare models, show progress, and write and print the outcome.
+
+    Raises:
+        CellsFailedError: trainings failed; the outcome of the others is written and printed.
+
+    """
     with _resumable():
         result, out = spec.compared(flow, layers)
     write(result, out)
@@ -28,6 +34,11 @@ def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_js
         f"the run of each training: {runs}",
     )
     emit({**result.to_json(), "out": str(out)}, lambda _: [*comparison(result), files], as_json)
+    if result.failed:
+        raise CellsFailedError(
+            "\n".join(["trainings without a result:", *result.failed]),
+            "do what each message says, and repeat the command: it tries these again and keeps the others",
+        )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.training.events import (
     EpochEnded,
     Event,
+    Noted,
     OfTrial,
     PhaseBegan,
     PhaseEnded,
@@ -70,6 +71,8 @@ class Terminal:
                 self._trial = trial
             case Warned(sentence):
                 say(f"warning: {sentence}")
+            case Noted(sentence):
+                say(sentence)
             case EncodingsChosen(result):
                 say(encoding.sentence(result))
             case CellBegan(cell, which):

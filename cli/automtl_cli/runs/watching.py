@@ -14,7 +14,7 @@ from automtl_cli.bars import console, draws, live
 from automtl_cli.output import close_views, emit, say, until_output
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_cli.runs.progress import epoch_line
-from automtl_core.errors import RunFailedError, RunStoppedError
+from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import summary
 from automtl_core.run_dir.watched import Watched, cells, idle_seconds, is_comparison
@@ -40,9 +40,13 @@ def watch(path: Path, as_json: bool) -> None:
 
     """
     if is_comparison(path):
-        _watch_comparison(path, as_json)
-    else:
-        _watch_run(Run.open(path), as_json)
+        return _watch_comparison(path, as_json)
+    try:
+        run = Run.open(path)
+    except InputMissingError as error:
+        later = "if it prepares data or searches feature encodings, it has no folder yet: repeat this later"
+        raise InputMissingError(str(error), f"{error.fix}; {later}") from None
+    _watch_run(run, as_json)
 
 
 def _watch_run(run: Run, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import: onnxruntime sends usage statistics
 import onnxruntime
 from fastapi import FastAPI, HTTPException
 

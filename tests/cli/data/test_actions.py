@@ -87,7 +87,8 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
         **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
     }  # fmt: skip
     assert list(found["data"]) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories"
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
+        "history_warnings",
     ]  # fmt: skip
     assert [
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]

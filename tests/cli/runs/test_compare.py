@@ -95,13 +95,13 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert "test AUC, mean ± standard deviation over 2 seeds" in shown.out
     assert "AUC against tiny.yaml" in shown.out
     assert shown.out.endswith(
-        "written to comparisons/synthetic: compare.json, compare.csv, compare.md\n"
-        "report: comparisons/synthetic/report.html\n"
-        "the run of each training: automtl runs list --runs-dir comparisons/synthetic/cells\n"
+        "written to comparisons/small: compare.json, compare.csv, compare.md\n"
+        "report: comparisons/small/report.html\n"
+        "the run of each training: automtl runs list --runs-dir comparisons/small/cells\n"
     )
     assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
     assert "verdict against tiny.yaml" in shown.out
-    folder = Path("comparisons/synthetic")
+    folder = Path("comparisons/small")
     again = automtl(*command, "--json")
     assert "cell" not in again.err, "nothing is computed again"
     found = again.json()
@@ -113,33 +113,66 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert automtl("show", folder / "cells" / run).code == 0
 
 
-def test_a_result_that_was_edited_is_refused_and_computed_again(automtl: Automtl) -> None:
-    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml", "--seeds", "1")
+def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(
+    automtl: Automtl, here: Path
+) -> None:
+    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
+    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
     assert automtl(*command).code == 0
-    (result,) = Path("comparisons/synthetic/cells").glob("*/result.json")
+    (result,) = Path("comparisons/common/cells").glob("tiny*/result.json")
     found = json.loads(result.read_text())
     found["test"]["click"]["auc"] = 0.99
     result.write_text(json.dumps(found, indent=2))
     refused = automtl(*command)
-    assert refused.code == 65
-    assert f"fix: remove the folder {result.parent}, and its cell is computed again" in refused.err
+    assert refused.code == 79
+    remedy = f"damaged: its SHA-256 is not the recorded one; remove the folder {result.parent}"
+    folder = result.parents[2]
+    files = (folder / name for name in ("compare.json", "compare.csv", "compare.md", "report.html"))
+    for text in (refused.err, refused.out, *(file.read_text() for file in files)):
+        assert remedy in " ".join(text.replace("<wbr>", "").split())
+    assert json.loads((folder / "compare.json").read_text())["models"]["two.yaml"]["cells"][0]["test"]
     shutil.rmtree(result.parent)
-    assert f"cell 1 of 1: tiny.yaml, seed 0, split 0: {result.parent.name}" in automtl(*command).err
+    again = automtl(*command)
+    assert again.code == 0
+    assert f"cell 1 of 2: tiny.yaml, seed 0, split 0: {result.parent.name}" in again.err
 
 
 def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl: Automtl, here: Path) -> None:
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
+    models = ("--models", "tiny.yaml,two.yaml", "--set", "training.min_positives=1")
+    command = ("compare", "--config", "common.yaml", *models, "--seeds", "1")
     assert automtl(*command).code == 0
-    shown = automtl(*command, "--splits", "2", "--set", "training.min_positives=1", "--json")
+    shown = automtl(*command, "--splits", "2", "--json")
     assert shown.err.count("preparing data: write") == 1, "the first split is there already"
     found = shown.json()
     assert list(found["splits"]) == ["0", "1"]
     places = [[cell["split"], cell["seed"]] for cell in found["models"]["two.yaml"]["cells"]]
     assert places == [[0, 0], [1, 0]]
     assert "tiny.yaml" in found["verdicts"]["two.yaml"]
-    markdown = Path("comparisons/synthetic/compare.md").read_text()
+    markdown = Path("comparisons/common/compare.md").read_text()
     assert f"| two.yaml | {found['verdicts']['two.yaml']} |" in markdown
+
+
+def test_the_folder_of_another_comparison_is_refused_and_stays(automtl: Automtl, here: Path) -> None:
+    command = ("compare", "--models", "tiny.yaml", "--seeds", "1", "--set", "training.epochs=1", "--config")
+    (here / "shop.yaml").write_text(COMMON.replace("1000", "900"))
+    assert automtl(*command, "common.yaml").code == 0
+    assert automtl(*command, "shop.yaml").code == 0
+    assert sorted(path.name for path in Path("comparisons").iterdir()) == ["common", "shop"]
+    folder = Path("comparisons/common")
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    (here / "common.yaml").write_text(COMMON.replace("1000", "800").replace("200", "100"))
+    refused = automtl(*command, "common.yaml")
+    assert refused.code == 73
+    assert "dataset.rows was 1000, is 800; training.batch_size was 200, is 100" in refused.err
+    assert "data of split 0 was" in refused.err
+    assert "--out FOLDER, or delete comparisons/common" in refused.err
+    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
+    assert automtl(*command, "common.yaml", "--out", "other").code == 0
+    (here / "common.yaml").write_text(COMMON)
+    (here / "tiny.yaml").write_text(MODEL.replace("[8]", "[6]"))
+    other = automtl(*command, "common.yaml")
+    assert "tiny.yaml.space.expert_layers was [8], is [6]" in other.err
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])

@@ -68,7 +68,7 @@ def test_members_with_the_same_architecture_are_shown_once(automtl: Automtl, don
     assert shown.count("\nlayer0/expert0/block0 ") == 2
     assert shown.count("read by") == 2
     assert "6 ensemble of 3 *" in shown
-    assert "Fields that the network does not read: none" in shown
+    assert "The network reads all 13 fields" in shown
 
 
 def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:

@@ -58,7 +58,7 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     for part in (
         "architecture (search space desan)",
         "read by",
-        "Fields that the network does not read: ",
+        "The network reads ",
         "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",

@@ -81,7 +81,7 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     assert after(shown, "read by")[1:8] == [
         "layer0/expert0 layer1/expert0 all except noise_small, noise_large",
         "layer1/expert0 click, like, skip, hide layer0/expert0",
-        f"Fields that the network does not read: noise_small, noise_large{NO_PROOF}",
+        f"The network reads 11 of 13 fields, without noise_small, noise_large{NO_PROOF}",
         f"{REMOVAL}: noise_small +0.0001 [-0.0003, +0.0005]",
         "Fields that are always read: dense_signal, dense_noise",
         "Known truth: experts leave out all noise fields: no (read: dense_noise)",

@@ -111,7 +111,9 @@ def test_a_failed_run_ends_with_the_code_of_its_error(automtl: Automtl, run: Run
 
 
 def test_a_folder_that_is_no_run_is_an_error(automtl: Automtl, tmp_path: Path) -> None:
-    assert automtl("watch", str(tmp_path)).code == 66
+    ended = automtl("watch", str(tmp_path))
+    assert ended.code == 66
+    assert "searches feature encodings, it has no folder yet" in ended.err
 
 
 def test_a_comparison_is_followed_until_its_runs_have_ended(

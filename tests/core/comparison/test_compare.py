@@ -6,14 +6,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from automtl_core.comparison import samples
 from automtl_core.comparison.cells import CellBegan
 from automtl_core.comparison.compare import compare, task_facts
 from automtl_core.comparison.document import Comparison
-from automtl_core.comparison.measured import Diverged, TaskFacts
+from automtl_core.comparison.measured import Failed, Measured, TaskFacts
 from automtl_core.comparison.splits import split_of
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import AutoMTLError, DivergedError, UsageError
+from automtl_core.errors import (
+    ArtifactError,
+    AutoMTLError,
+    DivergedError,
+    OutOfMemoryError,
+    StorageError,
+    UsageError,
+)
 from automtl_core.training.metrics import METRICS
 from automtl_core.workflow import evaluation, pipeline
 
@@ -160,7 +168,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     monkeypatch.setattr(pipeline, "fit", diverge)
     made, _ = bench()
     found = compare(tiny(), [0, 1, 2], 0, "one.yaml", made)
-    assert [isinstance(cell, Diverged) for cell in found.models["two.yaml"].cells] == [False, True, False]
+    assert [isinstance(cell, Failed) for cell in found.models["two.yaml"].cells] == [False, True, False]
     assert found.models["two.yaml"].cells[1].error == "the loss became nan"
     monkeypatch.undo()
     made, worked = bench()
@@ -174,6 +182,56 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     }
     expected = sum(scores["two.yaml"]) / 2 - sum(scores["one.yaml"]) / 2
     assert found.differences("one.yaml")["two.yaml"]["click"].mean == pytest.approx(expected)
+
+
+def test_a_cell_that_fails_leaves_its_error_and_the_others_go_on(tiny, bench, monkeypatch):
+    fit = pipeline.fit
+
+    def fail(job, *rest, **how):
+        if job.config.space.settings["expert_layers"] == [8] and job.config.seed == 0:
+            raise OutOfMemoryError("out of memory: 9 TiB", "lower training.batch_size")
+        fit(job, *rest, **how)
+
+    monkeypatch.setattr(pipeline, "fit", fail)
+    made, _ = bench()
+    found = compare(tiny(), [0, 1], 0, "one.yaml", made)
+    assert found.failed == ["one.yaml, seed 0, split 0: out of memory: 9 TiB; lower training.batch_size"]
+    assert [isinstance(cell, Failed) for model in found.models.values() for cell in model.cells] == [
+        True, False, False, False,
+    ]  # fmt: skip
+    assert found.differences("one.yaml")["two.yaml"]["click"].p is not None, "of the seed that both have"
+    assert Comparison.from_json(found.to_json()) == found
+    monkeypatch.undo()
+    made, worked = bench()
+    again = compare(tiny(), [0, 1], 0, "one.yaml", made)
+    assert worked == [("one.yaml", 0)], "the cell that failed is tried again"
+    assert again.failed == []
+
+
+def test_a_cell_that_is_damaged_after_its_training_leaves_the_others(tiny, bench, monkeypatch):
+    made, _ = bench()
+    jobs = tiny()
+    compare(jobs, [0], 0, "one.yaml", made)
+    cell = made.cell("one.yaml", jobs["one.yaml"])
+    (cell.path / "resampled.safetensors").unlink()
+
+    def damaged(*given):
+        raise ArtifactError(f"{cell.path / 'weights.safetensors'}: damaged", "restore it from a copy")
+
+    monkeypatch.setattr(samples, "predict_logits", damaged)
+    found = compare(jobs, [0], 0, "one.yaml", made)
+    assert [type(cell) for model in found.models.values() for cell in model.cells] == [Failed, Measured]
+    assert f"damaged; remove the folder {cell.path}, and repeat" in found.failed[0]
+
+
+def test_an_error_of_the_disk_ends_a_comparison(tiny, bench, monkeypatch):
+    def full(*given, **how):
+        raise StorageError("the disk is full", "free some space")
+
+    monkeypatch.setattr(pipeline, "fit", full)
+    made, _ = bench()
+    with pytest.raises(StorageError):
+        compare(tiny(), [0, 1], 0, "one.yaml", made)
 
 
 def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.comparison.document import Comparison, Relative
-from automtl_core.comparison.measured import Diverged
+from automtl_core.comparison.measured import Failed
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import METRICS
@@ -72,7 +72,7 @@ def test_without_single_task_nothing_is_said_of_transfer(compared):
 def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert broken.seeds == [0, 1]
     assert broken.scores("one.yaml", AUC)["click"] == {(0, 0): 0.70}
@@ -90,7 +90,7 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
 def test_json_gives_the_same_comparison_back(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text)) == found

@@ -7,7 +7,7 @@ import pytest
 from automtl_core.comparison.measured import (
     COSTS,
     CellCosts,
-    Diverged,
+    Failed,
     Measured,
     ModelResult,
     Split,
@@ -30,7 +30,7 @@ def test_cells_of_two_models_belong_together_by_split_and_seed():
 
 
 def test_costs_are_over_all_cells_and_none_where_unknown():
-    costs = model(cell(0, 0, 10, None), cell(1, 0, 14, None), Diverged(1, 1, "mmoe-s1", "nan")).costs()
+    costs = model(cell(0, 0, 10, None), cell(1, 0, 14, None), Failed(1, 1, "mmoe-s1", "nan")).costs()
     assert list(costs) == list(COSTS)
     assert (costs["flops_per_row"].mean, costs["flops_per_row"].spread) == (12, pytest.approx(8**0.5))
     assert costs["train_seconds"].mean == 5.5
@@ -39,7 +39,7 @@ def test_costs_are_over_all_cells_and_none_where_unknown():
 
 def test_json_gives_the_same_values_back():
     split = Split("0" * 64, {"test": 80}, {"click": TaskFacts("binary", 40, 80, True)})
-    one = model(cell(0, 0, 10, 3.5), cell(1, 0, None, None), Diverged(1, 1, "mmoe-s1", "nan"))
+    one = model(cell(0, 0, 10, 3.5), cell(1, 0, None, None), Failed(1, 1, "mmoe-s1", "nan"))
     told = json.loads(json.dumps([split.to_json(), one.to_json()]))
     assert Split.from_json(told[0]) == split
     found = ModelResult.from_json(told[1])

@@ -32,7 +32,7 @@ def test_cells_are_kept_in_the_folder(tmp_path):
     found, out, worked = compared(wanted, tmp_path)
     assert worked == [("shared-bottom", "cell 1 of 1")]
     assert found.reference == "shared-bottom"
-    assert {path.name for path in out.iterdir()} == {"cells", "cells.json"}
+    assert {path.name for path in out.iterdir()} == {"cells", "cells.json", "configuration.json"}
     _, _, worked = compared(wanted, tmp_path)
     assert worked == []
 

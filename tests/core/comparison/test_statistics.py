@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.comparison.statistics import Difference, Noise, holm, noise, paired, summary
+from automtl_core.training.significance import SMALLEST
 
 NONE = Noise(0.0, 0.0)
 """As if all rows there are had been tested."""
@@ -112,3 +113,7 @@ def test_holm_multiplies_by_the_number_left_and_never_falls():
 def test_holm_stops_at_one():
     found = holm({name: Difference(0.0, None, None, 0.7) for name in "ab"})
     assert {d.adjusted_p for d in found.values()} == {1.0}
+
+
+def test_a_p_value_has_a_floor_that_every_program_can_read():
+    assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST

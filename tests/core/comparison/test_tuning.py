@@ -30,7 +30,8 @@ class Given:
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
-                metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)}
+                metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)},
+                error=None if auc is not None else "the loss became nan",
             )
             for cell, auc in scores.items()
         }
@@ -136,7 +137,7 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
     own = rates(tiny()["one.yaml"])
     found = tuned(tiny(), 16, Given(lambda job: None if rates(job) >= own else rates(job)))
     assert all(rates(job) < own for job in found.values())
-    with pytest.raises(DivergedError, match="training diverges with all settings"):
+    with pytest.raises(DivergedError, match=r"training fails with all settings: the loss became nan$"):
         tuned(tiny(), 4, Given(lambda job: None))
 
 

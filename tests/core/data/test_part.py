@@ -1,6 +1,10 @@
+import os
+
 import numpy as np
+import pytest
 
 from automtl_core.data.part import Bags, Part
+from automtl_core.errors import ArtifactError
 
 
 def test_a_part_has_as_many_rows_as_ids():
@@ -20,3 +24,14 @@ def test_some_rows_have_their_users():
     assert part.some(slice(1, 3)).users.tolist() == [0, 7]
     assert part.some(np.array([3, 0])).users.tolist() == [9, 7]
     assert Part(ids, part.dense, labels).some(slice(2)).users is None
+
+
+def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):
+    np.save(tmp_path / "labels.npy", np.zeros((5000, 1), np.float32))
+    labels = np.load(tmp_path / "labels.npy", mmap_mode="r")
+    part = Part(np.zeros((5000, 2), np.int32), np.zeros((5000, 0), np.float32), labels)
+    part.check_whole()
+    os.truncate(tmp_path / "labels.npy", 4096)
+    for each in (part, part.some(slice(4000, None))):
+        with pytest.raises(ArtifactError, match=r"labels\.npy: 4,096 bytes, expected 20,128: the file was"):
+            each.check_whole()

@@ -9,7 +9,7 @@ from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.signed import sha256
-from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.errors import ArtifactError, StorageError, UsageError
 from automtl_core.fields.dense import Scale
 from automtl_core.fields.sparse import Vocabulary
 
@@ -104,3 +104,11 @@ def test_other_manifests_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ArtifactError):
         Prepared.open(tmp_path)
+
+
+def test_data_that_was_removed_meanwhile_is_an_error_with_its_remedy(folder: Path) -> None:
+    prepared = Prepared.open(folder)
+    (folder / "train" / "ids.npy").unlink()
+    with pytest.raises(StorageError, match=r"ids\.npy: prepared data cannot be read") as error:
+        prepared.part("train")
+    assert "prepares the data again" in str(error.value.fix)

@@ -25,13 +25,13 @@ def test_json_restores_a_history() -> None:
     ],
 )
 def test_faults(history: History, fault: str) -> None:
-    (found,) = faults_of_histories([history], ["user", "item"])
+    (found,) = faults_of_histories([history], ["user", "item"], [])
     assert found.startswith("history 'past'")
     assert fault.replace("\\", "") in found
 
 
 def test_two_histories_have_two_names() -> None:
-    assert all("is declared twice" in one for one in faults_of_histories([PAST, PAST], ["item"]))
+    assert all("is declared twice" in one for one in faults_of_histories([PAST, PAST], ["item"], []))
 
 
 class Shop:

@@ -1,5 +1,6 @@
 """A reader never sees half of a file or folder."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -191,3 +192,13 @@ def test_a_folder_without_file_locks_is_an_error_with_a_remedy(tmp_path, monkeyp
     with pytest.raises(StorageError, match="no lock file can be locked") as error, scratch_folder(tmp_path):
         pass
     assert "file locks" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.ENOENT, "put the folder back"), (errno.EROFS, "right"), (errno.ENOSPC, "space")],
+)
+def test_the_remedy_of_a_write_that_fails_is_that_of_its_cause(tmp_path, code, remedy):
+    with pytest.raises(StorageError) as error, files.publish_file(tmp_path / "it"):
+        raise OSError(code, "reason")
+    assert remedy in error.value.fix

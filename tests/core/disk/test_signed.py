@@ -1,7 +1,10 @@
+import hashlib
 import json
+from contextlib import nullcontext
 
 import pytest
 
+from automtl_core.denormals import flushed
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
 
@@ -44,3 +47,43 @@ def test_the_digest_of_no_file_is_none(tmp_path):
     (tmp_path / "empty").touch()
     assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
     assert json.loads(json.dumps(sha256(tmp_path / "empty")))
+
+
+DENORMAL = {"p": 1.158e-309}
+
+
+@pytest.mark.parametrize("written_within", [False, True])
+@pytest.mark.parametrize("read_within", [False, True])
+def test_no_number_changes_where_denormal_numbers_are_zeros(tmp_path, written_within, read_within):
+    path = tmp_path / "it.json"
+    with flushed() if written_within else nullcontext():
+        write_signed(path, 3, DENORMAL)
+    with flushed() if read_within else nullcontext():
+        found = read_signed(path, 3, "again")
+    assert found["p"] == DENORMAL["p"] > 0
+
+
+def test_the_digest_covers_bytes(tmp_path):
+    path = tmp_path / "it.json"
+    write_signed(path, 3, {"a": 1})
+    path.write_text(path.read_text().replace('"a": 1', '"a":  1'))
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_signed(path, 3, "again")
+
+
+@pytest.mark.parametrize("more", ['\n  "b": 2,', ' "b": 2,'])
+def test_nothing_is_added_after_the_digest(tmp_path, more):
+    path = tmp_path / "it.json"
+    write_signed(path, 3, {"a": 1})
+    path.write_text(path.read_text().replace('\n  "sha256"', f'{more}\n  "sha256"'))
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_signed(path, 3, "again")
+
+
+def test_a_file_with_the_digest_of_its_values_as_earlier_versions_wrote_it_is_read(tmp_path):
+    whole = {"format": 3, **DENORMAL}
+    digest = hashlib.sha256(canonical(whole)).hexdigest()
+    (tmp_path / "it.json").write_text(json.dumps({**whole, "sha256": digest}, indent=2) + "\n")
+    with flushed():
+        found = read_signed(tmp_path / "it.json", 3, "again")
+    assert found["p"] == DENORMAL["p"] > 0

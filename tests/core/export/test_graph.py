@@ -1,5 +1,7 @@
 """Every network becomes a graph that predicts the same, for any number of examples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,30 @@ def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
         part = sample_part(schema, rows, 1)
         found = traced(*graph.inputs(part, schema)).detach().numpy()
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
+def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
+    whole = sample_schema()
+    price = Task("price", kind="regression", mean=1e9, deviation=0.25)
+    schema = replace(whole, tasks=(whole.tasks[0], price))
+    network = network_of("mmoe", schema)
+    traced = graph.program(network, schema, sample_part(schema, 32, 0))
+    part = sample_part(schema, 50, 1)
+    given = graph.inputs(part, schema)
+    if form == "onnx":
+        graph.write_onnx(traced, schema, tmp_path / "model.onnx")
+        found = graph.run_onnx(tmp_path / "model.onnx", schema, given)
+    else:
+        found = traced.module()(*given).detach().numpy()
+    assert found.dtype == np.float64
+    assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
+
+
+def test_probabilities_are_single_precision():
+    schema = sample_schema(regression=False)
+    traced = graph.program(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).module()
+    assert traced(*graph.inputs(sample_part(schema, 2, 1), schema)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("settings", [{}, {"features": "searched"}], ids=["given", "searched"])

@@ -12,7 +12,9 @@ from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
-from automtl_core.workflow.pipeline import search, start
+from automtl_core.workflow.pipeline import search
+
+from ..workflow.lines import start
 
 
 class Stop(EventHandler):

@@ -17,7 +17,8 @@ from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, St
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
-from automtl_core.workflow.pipeline import start
+
+from ..workflow.lines import start
 
 CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
 
@@ -160,6 +161,16 @@ def test_a_run_that_ends_while_its_state_is_read_is_not_taken_for_a_killed_one(t
     assert Run.open(run.path).status().state == "stopped"
     monkeypatch.setattr("automtl_core.run_dir.run.is_locked", ended)
     assert Run.open(run.path).status().state == "done"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(KeyboardInterrupt(), "interrupted by a signal, such as Ctrl-C"), (ValueError("no"), "ValueError: no")],
+)
+def test_the_end_of_a_stopped_run_is_in_words(tmp_path, error, words):
+    with pytest.raises(type(error)), create(tmp_path / "run"):
+        raise error
+    assert Run.open(tmp_path / "run").status() == Status("stopped", words)
 
 
 def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):

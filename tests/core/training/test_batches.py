@@ -1,11 +1,15 @@
+import os
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from automtl_core.data.part import Bags, Part
+from automtl_core.errors import ArtifactError
 from automtl_core.training import batches as module
 from automtl_core.training.batches import ahead, batches, shuffled_rows, steps, take
 
@@ -123,3 +127,12 @@ def test_who_stops_early_leaves_no_thread():
     next(coming)
     coming.close()
     assert threading.active_count() == before
+
+
+def test_the_files_of_a_pass_are_checked_at_its_start(tmp_path: Path) -> None:
+    np.save(tmp_path / "dense.npy", PART.dense)
+    part = replace(PART, dense=np.load(tmp_path / "dense.npy", mmap_mode="r"))
+    assert len(list(batches(part, 3, CPU))) == 3
+    os.truncate(tmp_path / "dense.npy", 0)
+    with pytest.raises(ArtifactError, match=r"dense.npy: 0 bytes"):
+        batches(part, 3, CPU)

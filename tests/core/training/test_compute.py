@@ -1,5 +1,7 @@
 """How to compute: precision and penalties, and the shares of several processes."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -135,3 +137,19 @@ def test_torch_knows_of_bf16_too(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(X86.format(""))
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert not BF16.slow_precision
+
+
+def test_a_network_does_not_change_the_state_of_the_process(batch, aitm, tmp_path):
+    aitm.register_forward_hook(lambda *_: os.chdir(tmp_path))
+    before = os.getcwd()
+    CPU.logits(aitm, batch)
+    assert os.getcwd() == before
+
+
+def test_steps_need_no_working_directory(batch, aitm, tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    weights = Group(dict(aitm.named_parameters()), 1e-3, 0.0)
+    step(aitm, batch, ONES, MEAN, Optimiser([weights], CPU), CPU)

@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.training.measuring import auc, metrics_of
-from automtl_core.training.metric import MetricValue
+from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import (
     BinaryMetrics,
     Few,
@@ -18,6 +18,7 @@ from automtl_core.training.metrics import (
     measures,
     metrics_from_json,
     monitored,
+    of_buckets,
     relative_change,
     too_few,
     with_others,
@@ -169,6 +170,28 @@ def test_registered_metrics_survive_json_and_stand_beside_the_others():
     assert flat(found["a"]) == {
         "auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None, "gauc": 0.7, "ndcg": None,
     }  # fmt: skip
+
+
+def test_the_users_of_a_metric_survive_json():
+    users = ByUser(3, "with a positive row", 9, 20, 0.5, 0.1)
+    value = MetricValue("GAUC", 1, 0.7, 12, by_user=users)
+    found = {
+        "a": BinaryMetrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
+    }
+    read = metrics_from_json(json.loads(json.dumps({task: m.to_json() for task, m in found.items()})))
+    assert read["a"].others["gauc"].by_user == users
+    assert read["a"].others["pr-auc"].by_user is None
+
+
+def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
+    value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
+    found = {
+        "a": BinaryMetrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
+    }
+    marked = of_buckets(found)
+    assert marked["a"].others["gauc"].by_user.buckets
+    assert marked["a"].others["pr-auc"].by_user is None
+    assert agree(found, marked), "runs of earlier versions record no users"
 
 
 def test_tables_have_the_registered_metrics_with_a_value():

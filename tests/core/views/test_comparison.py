@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 
 from automtl_core.comparison.document import Comparison
-from automtl_core.comparison.measured import Diverged
+from automtl_core.comparison.measured import Failed
+from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.comparison import comma_separated, comparison, page, write
 from automtl_core.views.values import Text
 
@@ -33,6 +34,18 @@ def test_a_grid_for_each_metric_that_there_is(compared):
     assert grid(found, "test RMSE").header == ["model", "price"]
     assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
     assert section(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
+
+
+def test_the_users_of_a_metric_by_user_are_named(compared):
+    found = compared("click")
+    users = ByUser(7, "with rows of both classes", 9, 10, 0.5, 0.1)
+    value = MetricValue("GAUC", 1, 0.4, 8, by_user=users)
+    cell = found.models["one.yaml"].cells[0]
+    cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
+    model = replace(found.models["one.yaml"], cells=[cell])
+    about, warning = notes(replace(found, models={"one.yaml": model}), "test AUC")
+    assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
+    assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
 
 
 def test_errors_have_no_mean(compared):
@@ -74,10 +87,13 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
 def test_a_seed_that_diverged_is_told(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert "one.yaml, seed 1: the loss became nan" in page(broken)
-    assert len(comma_separated(broken).splitlines()) == len(comma_separated(found).splitlines()) - 1
+    (row,) = (row for row in csv.DictReader(io.StringIO(comma_separated(broken))) if row["error"])
+    assert {key: value for key, value in row.items() if value} == {
+        "model": "one.yaml", "split": "0", "seed": "1", "run": "one-s1", "error": "the loss became nan",
+    }  # fmt: skip
     none = replace(found, models={"one.yaml": replace(one, cells=cells[1:])}, reference="one.yaml")
     assert grid(none, "test AUC").rows == [["one.yaml", None, None]]
 
@@ -152,7 +168,7 @@ def test_it_is_told_what_an_interval_holds(compared):
 
 def test_several_splits_are_told_apart(compared):
     found = compared("click")
-    cells = {name: [*m.cells, Diverged(3, 0, "x", "nan")] for name, m in found.models.items()}
+    cells = {name: [*m.cells, Failed(3, 0, "x", "nan")] for name, m in found.models.items()}
     found = replace(
         found,
         trials=2,

@@ -19,7 +19,8 @@ DATA = Described(
     rules=(Rule("like", "click", 1, 8, declared=True),),
     alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
     duplicates={"train": Duplicates(0.0, 0.0)},
-    histories={"past": {"train": HistoryFacts(3.5, 0.25, 0.1, {"item": 0.5})}},
+    histories={"past": {"train": HistoryFacts(6, 3.5, 0.25, 0.1, {"item": 0.5}, 8.0, 1.0, 30.0)}},
+    history_warnings=("history past is odd",),
 )
 
 
@@ -42,12 +43,13 @@ def test_described_data_has_a_table_for_all_that_is_there():
         "task and part",
         "share of rows also in train",
         "history past",
+        "age of the newest event, history past",
         "best single predictor of",
     ]
     assert "values a row" not in sections[1].blocks[0].header, "no field has several"
     assert (
         Matrix("correlation", ["click", "like"], {"click": (1.0, None), "like": (None, 1.0)})
-        in sections[6].blocks
+        in sections[7].blocks
     )
 
 
@@ -57,6 +59,7 @@ def test_described_data_says_what_may_be_wrong():
         "warning: two",
         "click is 1 in all 8 rows with like, as declared",
         "warning: the presence of coupon alone predicts click (AUC 0.990): is it known only after the event?",
+        "warning: history past is odd",
         "note: the labels neither rise nor fall with the 9 integers of price: "
         "if they are codes, make it a categorical field",
     ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from automtl_core.training.metric import MetricValue
+from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
@@ -129,3 +130,48 @@ def test_a_usual_table_fits_into_100_columns() -> None:
     assert isinstance(grid, Grid)
     widths = [max(len(cell(row[k])) for row in (grid.header, *grid.rows)) for k in range(len(grid.header))]
     assert sum(widths) + 2 * (len(widths) - 1) <= 100
+
+
+def by_user(value: float, users: int, all_users: int = 5000, **others: Any) -> dict[str, MetricValue]:
+    of_users = ByUser(users, "with rows of both classes", all_users, 12000, 0.5, 0.01, **others)
+    return {"gauc": MetricValue("GAUC", 1, value, 900, by_user=of_users)}
+
+
+def notes(**values: dict[str, MetricValue]) -> list[str]:
+    """Return the lines below the table, of tasks with these metrics by user."""
+    test = {task: replace(CLICK, others=others) for task, others in values.items()}
+    return shown(test, least=100)[len(test) + 2 :]
+
+
+def test_the_users_of_a_metric_are_named() -> None:
+    assert notes(click=by_user(0.61, 312)) == [
+        "GAUC: over 312 users with rows of both classes, of 5,000 users with 2.4 rows each on average; a "
+        "random order has 0.5000"
+    ]
+    sentence, *_ = notes(click=by_user(0.61, 312), buy=by_user(0.7, 1250, 4000))
+    assert "over 312 to 1,250 users" in sentence
+    assert "of 4,000 to 5,000 users with 2.4 to 3.0 rows each" in sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "about"),
+    [
+        (by_user(0.18, 312), "is worse than a random order, beyond chance: click 0.1800"),
+        (by_user(0.18, 9), "is worse than a random order, beyond chance: click 0.1800"),
+        (by_user(0.65, 12), "is over fewer than 100 users, too few to be reliable: click 0.6500"),
+        (by_user(0.51, 312), "does not differ from a random order beyond chance: click 0.5100"),
+        (by_user(0.65, 312, 11000), "says little, since most users have one row"),
+        (by_user(0.65, 312, buckets=True), "is by hash bucket, not by user"),
+    ],
+)
+def test_a_metric_that_says_nothing_has_a_warning(value: dict[str, MetricValue], about: str) -> None:
+    _, warning = notes(click=value)
+    assert warning.startswith(f"warning: GAUC {about}")
+
+
+def test_tasks_with_the_same_fault_share_a_warning() -> None:
+    _, warning = notes(click=by_user(0.18, 312), buy=by_user(0.2, 312), like=by_user(0.7, 312))
+    assert warning == (
+        "warning: GAUC is worse than a random order, beyond chance: "
+        "click 0.1800 (random 0.5000 ± 0.0100, 312 users), buy 0.2000 (random 0.5000 ± 0.0100, 312 users)"
+    )

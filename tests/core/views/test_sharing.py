@@ -46,18 +46,18 @@ def test_a_line_a_part_and_what_nobody_reads(sharing):
         ["expert1", "-", ["no field"]],
     ]
     assert [note.text for note in notes] == [
-        f"Fields that the network does not read: noise{NO_PROOF}",
+        f"The network reads 3 of 4 fields, without noise{NO_PROOF}",
         "Fields that are always read: price",
         "task/like reads no expert: it is predicted from a constant alone",
     ]
 
 
-def test_a_field_that_gates_read_is_not_called_unread(sharing):
+def test_serving_needs_the_fields_that_gates_read(sharing):
     gated = replace(sharing, gates=("task/click", "layer1/expert10"))
     notes = [note.text for note in summary(gated, None, FIELDS).blocks[1:]]
     assert notes[:2] == [
-        f"Fields that no expert reads: noise{NO_PROOF}",
-        "All fields enter the gates of task/click, layer1/expert10",
+        "Serving needs all 3 fields: the gates of task/click, layer1/expert10 read them",
+        f"Experts read 2 of 3 fields, without noise{NO_PROOF}",
     ]
 
 
@@ -83,7 +83,7 @@ def test_the_effect_of_a_removal_has_its_interval(sharing):
 
 def test_a_network_that_reads_all_fields_says_so(sharing):
     everything = replace(sharing, sees={"layer0/expert0": FIELDS})
-    assert summary(everything, None, FIELDS).blocks[1].text == "Fields that the network does not read: none"
+    assert summary(everything, None, FIELDS).blocks[1].text == "The network reads all 3 fields"
 
 
 def test_a_task_without_experts_is_named_with_what_it_is_predicted_from(sharing):

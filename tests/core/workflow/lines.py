@@ -5,9 +5,13 @@ import pytest
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
+from automtl_core.search.trial import Serial
 from automtl_core.training.events import EventHandler
+from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import search, start
+from automtl_core.workflow.pipeline import search
+from automtl_core.workflow.resolve_auto import resolve_auto
+from automtl_core.workflow.run_trial import TrialRunner
 
 from ..listeners import StopAfter
 
@@ -27,6 +31,12 @@ def make_job(tmp_path, *layers):
     return Job.resolve(
         load_config(default(REGISTRY), SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY
     )
+
+
+def start(job, prepared, path):
+    """Make a run of a job, after the encoding search."""
+    trials = Serial(TrialRunner(job.registry, prepared))
+    return pipeline.start(resolve_auto(job, prepared, trials), prepared, path)
 
 
 def begin(job, path, listener=None):

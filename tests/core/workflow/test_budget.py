@@ -2,11 +2,10 @@
 
 import pytest
 
-from automtl_core.errors import UsageError
 from automtl_core.run_dir.facts import Result
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
-from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of
+from automtl_core.workflow.budget import ALL, Budget, Clock, planned
 
 from .lines import begin, go_on, make_job, stopped
 
@@ -17,20 +16,6 @@ def clock(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     return lambda seconds: now.__setitem__(0, seconds)
-
-
-def test_times_are_read():
-    assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
-        90,
-        90,
-        1800,
-        5400,
-        5400,
-        125,
-    ]
-    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
-        with pytest.raises(UsageError, match="--time-budget"):
-            seconds_of(wrong)
 
 
 def test_search_and_training_end_when_their_share_is_spent(clock):
@@ -83,15 +68,40 @@ def test_training_comes_first(tmp_path, monkeypatch):
     job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
-    plenty, some, little = (planned(problem, seconds, trains=False) for seconds in (10_000, 12, 2))
+    plenty, some, little = (planned(problem, seconds, False, 200) for seconds in (10_000, 12, 2))
     assert (plenty.search, plenty.rows) == (0.55, 1600)
-    assert some.search == pytest.approx(ALL - 12 * 7 * 0.1 / 12)
+    assert plenty.train == ALL
+    assert some.search == pytest.approx(some.train - 12 * 7 * 0.1 / 12)
     assert (little.search, little.rows) == (
         0.1,
         1600,
     )  # of which there are fewer than a search needs at least
     monkeypatch.setattr(module, "LEAST", 2)
-    assert planned(problem, 2, trains=False).rows == 512
+    assert planned(problem, 2, False, 200).rows == 512
+
+
+def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypatch):
+    job = make_job(tmp_path, PLANNED)
+    problem = job.problem(job.prepare())
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+    rows = module.PASSES * 200 + 200 + 1600
+    after = module.OVERHEAD + rows / 3 * 0.1 / 256
+    assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
+    longer = planned(problem, 12, True, 20_200)
+    assert longer.train == pytest.approx(0.95 - (after + 20_000 / 3 * 0.1 / 256) / 12)
+
+
+def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(tmp_path, monkeypatch):
+    job = make_job(tmp_path, PLANNED)
+    problem = job.problem(job.prepare())
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+    heard = []
+    for seconds in (2.0, 6.0):
+        planned(problem, seconds, True, 200, lambda event: heard.append(event.sentence) or True)
+    assert heard == [
+        "the time budget cannot be kept: 2 s are left, and search, training and test need 6 s at least; "
+        "raise it by 5 s or more"
+    ]
 
 
 def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, monkeypatch):
@@ -99,7 +109,7 @@ def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, mon
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
     monkeypatch.setattr(module, "LEAST", 2)
-    found = planned(problem, 40, trains=True)
+    found = planned(problem, 40, True, 200)
     assert found.search == 0.55
     steps = 0.55 * 40 / module.LEARNING / 0.1  # of an epoch
     assert found.rows == int(steps * 256) == 804
@@ -112,9 +122,9 @@ def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(tmp_path, mon
     monkeypatch.setattr(module, "LEAST", 2)
     needed = module.LEARNING * 7 * 0.1 / module.WHOLE
     whole, less, other = (
-        planned(problem, needed * 1.01, trains=True),
-        planned(problem, needed * 0.99, trains=True),
-        planned(problem, needed * 1.01, trains=False),
+        planned(problem, needed * 1.01, True, 200),
+        planned(problem, needed * 0.99, True, 200),
+        planned(problem, needed * 1.01, False, 200),
     )
     assert (whole.search, whole.rows) == (module.WHOLE, 1600)
     assert less.rows < 1600 > other.rows

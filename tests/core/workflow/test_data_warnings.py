@@ -1,10 +1,17 @@
 """Warnings about prepared data."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
-from automtl_core.dataset.schema import Task
+import numpy as np
+
+from automtl_core.data.inspect.leaks import SingleFieldScore
+from automtl_core.data.part import Events, Histories, Part
+from automtl_core.dataset.history import History
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.data_warnings import rare_tasks
+from automtl_core.workflow import data_warnings
+from automtl_core.workflow.data_warnings import rare_tasks, training_warnings
 
 
 def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
@@ -23,3 +30,24 @@ def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
     assert not warned(buy=buy)
     assert "monitors rating only" in warned(click=click, rating={"rows": 150})[0]
     assert "no task has" in warned(rating={"rows": 99})[0]
+
+
+def test_leaks_of_events_and_histories_without_events_are_named_before_the_training(monkeypatch):
+    own = SingleFieldScore("buy of the newest event", "event", "value", True, "AUC", 1.0)
+    monkeypatch.setattr(data_warnings, "alone", lambda prepared: {"buy": (own, replace(own, name="later"))})
+    events = Events(np.ones((1, 1), np.int32), np.zeros((1, 0), np.uint8), np.ones(1))
+    empty = Histories(events, np.zeros((3, 2), np.int32), np.ones(3), np.ones((3, 1), np.int32))
+    part = Part(np.zeros((3, 1)), np.zeros((3, 0)), np.zeros((3, 1)), histories=(empty,))
+    manifest = {
+        "rows": {"validation": 400},
+        "labels": {"validation": {"buy": {"rows": 400, "positives": 200}}},
+    }
+    schema = Schema(
+        (SparseField("item", 2),), (), (Task("buy"),), histories=(History("past", "user", "at", ("item",)),)
+    )
+    prepared = SimpleNamespace(manifest=manifest, schema=schema, part=lambda name: part)
+    leak, nothing = training_warnings(prepared, Recipe(min_positives=100))
+    assert leak.startswith(
+        "buy of the newest event alone predicts buy (AUC 1.000): does a row read its own event?"
+    )
+    assert nothing.startswith("history past: none of the 3 training rows has an event")

@@ -13,7 +13,7 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Decided, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow.evaluation import evaluate_run, reachable
+from automtl_core.workflow.evaluation import _measured, evaluate_run, reachable
 from automtl_core.workflow.job import Job
 
 from .lines import REGISTRY, make_job
@@ -39,6 +39,18 @@ def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
     job = Job.resolve(whole.config(), REGISTRY)
     metrics = evaluate_run(job, whole, job.prepare())
     assert metrics == whole.read(Result).test
+
+
+def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp_path):
+    for buckets in ({}, {"user_id": 8}):
+        job = make_job(
+            tmp_path,
+            {"dataset": {"kind": "history", "rows": 4000, "hashed": buckets}, "metrics": ["gauc", "pr-auc"]},
+        )
+        prepared = job.prepare()
+        logits = np.zeros((len(prepared.part("test")), len(prepared.schema.tasks)))
+        for m in _measured(job, prepared, "test", logits, job.metrics()).values():
+            assert m.others["gauc"].by_user.buckets == bool(buckets)
 
 
 def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):

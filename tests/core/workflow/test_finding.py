@@ -13,8 +13,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.search.evidence import Evidence
 from automtl_core.workflow.finding import Price, Truth, finding, price, truth
-from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.versions import origin
+
+from .lines import start
 
 REGISTRY = load_registry()
 EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "no significant effect"),)

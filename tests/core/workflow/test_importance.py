@@ -105,11 +105,14 @@ def test_it_can_be_turned_off_and_limited(tmp_path, whole):
 
 def test_a_time_budget_limits_the_rows(job, whole):
     prepared = job.prepare()
-    made = evaluation._trained(job, whole, prepared)
-    fields = len(whole.read(Importance).effects)
+    made = evaluation._trained(job, whole, prepared, job.space(prepared))
+    names = [*whole.read(Importance).effects]
+    fields = len(names)
 
     def rows(seconds, seconds_per_row=0.001):
-        found = run_importance(job, Limited(whole.path, seconds), prepared, made, seconds_per_row, SILENT)
+        found = run_importance(
+            job, Limited(whole.path, seconds), prepared, made, names, seconds_per_row, SILENT
+        )
         return found and found.rows
 
     assert rows(1e6) == 100

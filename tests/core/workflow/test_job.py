@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 from torch import nn
@@ -51,6 +52,19 @@ def test_settings_are_parsed_once_and_written_out(small):
     assert job.dataset().settings is job.dataset_settings
     assert job.having(seed=5).config.seed == 5
     assert job.config.seed == 0
+
+
+def test_supernets_stop_by_validation_rows_and_decide_by_rows_of_the_training_part(small):
+    job = small(strategy={"name": "pd-darts"})
+    prepared = job.prepare()
+    whole = job.problem(prepared)
+    data = job.search_problem(prepared, whole).data
+    part = prepared.part("validation")
+    assert np.array_equal(data.validation.ids, part.ids)
+    assert np.array_equal(data.validation.labels, part.labels)
+    assert len(data.train) + len(data.held_out) == len(whole.data.train)
+    rows = np.concatenate([data.train.dense, data.held_out.dense])
+    assert np.array_equal(np.sort(rows, axis=0), np.sort(whole.data.train.dense, axis=0))
 
 
 class Net(nn.Module):

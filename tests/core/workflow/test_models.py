@@ -10,8 +10,9 @@ from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.workflow.models import layer, models
-from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.versions import origin
+
+from .lines import start
 
 REGISTRY = load_registry()
 

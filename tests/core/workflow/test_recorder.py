@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.disk.state import load_state
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.run import CHECKPOINTS, Run
 from automtl_core.training.events import SILENT, EpochEnded, EventHandler, StepEnded, Warned
@@ -35,9 +35,30 @@ class Enough(EventHandler):
 
 @pytest.fixture
 def run(tmp_path):
-    run = Run(tmp_path)
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    for name in ("config.yaml", ".lock"):
+        (run.path / name).touch()
     run.write(Identity({"seed": 0}, "data"))
     return run
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("config.yaml", "restore it"), (".lock", "search --resume")])
+def test_a_run_that_cannot_end_is_an_error_at_the_next_epoch(run, name, remedy):
+    recorder = Recorder(run, SILENT)
+    (run.path / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name}: removed while a process works on the run") as error:
+        recorder(REPORT)
+    assert remedy in error.value.fix
+    assert not (run.path / CHECKPOINTS[0]).exists()
+
+
+def test_a_folder_that_was_moved_is_an_error_that_says_so(run):
+    recorder = Recorder(run, SILENT)
+    run.path.rename(run.path.with_name("other"))
+    with pytest.raises(StorageError, match="there is no such folder") as error:
+        recorder(REPORT)
+    assert "put the folder back" in error.value.fix
 
 
 @pytest.mark.parametrize(("listener", "answer"), [(EventHandler(), True), (Enough(), False)])

@@ -12,6 +12,7 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DivergedError, UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
@@ -19,10 +20,12 @@ from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
-from automtl_core.workflow.pipeline import start
+from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
+
+from .lines import start
 
 REGISTRY = load_registry()
 EXECUTOR = Serial(TrialRunner(REGISTRY))
@@ -90,11 +93,41 @@ def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     assert resolve_auto(plain_job, prepared, EXECUTOR).encoding_search is None
 
 
-def test_answers_of_another_recipe_are_looked_up(asked, job):
-    prepared = job().prepare()
-    for rate in (0.001, 0.01, 0.001):
-        resolve_auto(job(training={"learning_rate": rate}), prepared, EXECUTOR)
-    assert [recipe.learning_rate for _, recipe, _ in asked] == [0.001, 0.01]
+OTHER = {
+    "features": {"wide": False},
+    "training": {"learning_rate": 0.01},
+    "encoding_search": {"epochs": 2},
+    "precision": "bf16",
+    "device": "cuda",
+}
+"""Settings that results of the encoding search depend on, with other values."""
+EQUAL = {
+    "large_tables": "disk",
+    "seed": 1,
+    "calibrate": False,
+    "importance": {"rows": 7},
+    "metrics": ["pr-auc"],
+    "listeners": ["mlflow"],
+    "warm_start": "runs/a",
+    "retrain": "scratch",
+    "decisions": {"a": "b"},
+    "data_dir": "elsewhere",
+    "time_budget": 100.0,
+}
+
+
+def test_each_setting_has_an_effect_on_the_encoding_search_or_is_listed_as_without():
+    assert {*OTHER} | answers.WITHOUT_EFFECT == {*RunConfig.model_fields}
+    assert {*EQUAL} == answers.WITHOUT_EFFECT - {"dataset", "space", "strategy", "prepared_dir"}
+
+
+@pytest.mark.parametrize("name", [*OTHER, *EQUAL])
+def test_encodings_are_searched_again_where_a_setting_has_an_effect(asked, job, name):
+    prepared, values = job().prepare(), {**OTHER, **EQUAL}
+    given = [job().config, RunConfig.parse(merge(job().config.model_dump(), {name: values[name]}))]
+    for config in (*given, given[0]):
+        resolve_auto(replace(job(), config=config), prepared, EXECUTOR)
+    assert len(asked) == 1 + (name in OTHER)
 
 
 def test_damaged_answers_are_looked_up_again(asked, job):
@@ -120,7 +153,7 @@ def test_trials_that_outlast_their_part_of_a_time_budget_are_ended(job):
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
     prepared = job().prepare()
     resolve_auto(job(time_budget=100.0), prepared, EXECUTOR)
-    assert asked[0][2] == pytest.approx(time.monotonic() + 100.0 * answers.SHARE, abs=5)
+    assert asked[0][2] == pytest.approx(time.monotonic() + 100.0 * ENCODINGS, abs=5)
     assert not list(prepared.path.glob("answers-*.json"))
 
 

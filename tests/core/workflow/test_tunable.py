@@ -13,12 +13,11 @@ from automtl_core.settings.domain import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
-from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.tunable import changed, domains_of, tunable, values_of
 from automtl_desan.wide import Wide
 
-from .lines import REGISTRY, begin, contents, go_on, make_job, stopped
+from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
 
 OWN = {"training": {"learning_rate": 0.002}, "features": {"numbers": "standard", "wide": False}}
 OTHER = {"training": {"learning_rate": 0.007}, "features": {"numbers": "bins", "wide": True}}

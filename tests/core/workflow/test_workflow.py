@@ -1,19 +1,24 @@
 """The top of the line by itself: searched, stopped, resumed and tested without a command line."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import yaml
 
 from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError, RunInUseError, UsageError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Environment, Result, Status
 from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
+from automtl_core.workflow import pipeline, workflow
+from automtl_core.workflow.trainer import Trainer
 from automtl_core.workflow.workflow import Workflow
 
 
@@ -100,6 +105,34 @@ def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
     assert evaluation.repeats
     assert evaluation.changed == ()
     assert evaluation.test == whole.result.test
+
+
+def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
+    """A space each: of the fields before the preparation, with all encodings, and with the chosen ones."""
+    counts = Counter()
+
+    def counted(owner, name, called=None):
+        function = getattr(owner, name)
+
+        def counting(*given, **how):
+            counts[called or name] += 1
+            return function(*given, **how)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    counted(SearchSpace, "__init__", "space")
+    counted(SearchSpace, "supernet")
+    counted(Schema, "from_json", "schema")
+    counted(pipeline, "check")
+    counted(workflow, "resolve_auto")
+    counted(Trainer, "__call__", "trial")
+    job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0}}])
+    line().search(job, tmp_path / "runs", "first")
+    assert counts["trial"] >= 1
+    assert counts["space"] <= 3
+    assert counts["supernet"] <= 4
+    assert counts["schema"] <= 10
+    assert counts["check"] == counts["resolve_auto"] == 1
 
 
 def test_runs_without_a_name_are_numbered_by_the_dataset(line, tmp_path):

@@ -55,7 +55,8 @@ def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
     found = replace(found, rules=(Rule("click", "buy", 1, 9, declared=False),))
     document = json.loads(json.dumps(found.to_json()))
     assert list(document) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories"
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
+            "history_warnings",
     ]  # fmt: skip
     assert list(document["sparse"]["user"]) == [
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.events import first_not_before
+from automtl_core.data.event_log import first_not_before
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
@@ -81,7 +81,7 @@ def looped(log: pd.DataFrame, row: Mapping[str, Any], length: int, delay: float)
 def stored(data: Prepared, part: str) -> list[list[tuple[Any, ...]]]:
     """Return the same for the rows of a part, with values outside of the vocabulary as `unseen #N`."""
     events = data.encoder.decode(data.part(part))
-    columns = [events[f"past:{name}"] for name in ("age", "item", "category", "click", "buy")]
+    columns = [events[f"past:{name}"] for name in ("automtl:age", "item", "category", "click", "buy")]
     return [list(zip(*row, strict=True))[::-1] for row in zip(*columns, strict=True)]
 
 

@@ -47,11 +47,12 @@ def test_a_pair_counts_where_some_labels_are_missing() -> None:
     assert [found.pair for found in find_crosses(rows, plain())] == [("b", "c")]
 
 
-def test_real_labels_have_pairs_too() -> None:
+@pytest.mark.parametrize("mean", [-1.0, 0.0, 5.0])
+def test_real_labels_of_any_mean_have_pairs_too(mean) -> None:
     rows = planted()
     for some in (rows.learn, rows.look):
         effects = np.cos(some.ids[:, 1] * 2.0) * np.cos(some.ids[:, 2] * 3.0)
-        some.labels[:, 0] = effects + np.random.default_rng(0).standard_normal(len(some))
+        some.labels[:, 0] = mean + effects + np.random.default_rng(0).standard_normal(len(some))
     schema = Schema(rows.schema.sparse, (), (Task("price", kind="regression"),))
     found = find_crosses(Rows(schema, rows.learn, rows.look), plain())
     assert [each.pair for each in found] == [("b", "c")]

@@ -1,0 +1,174 @@
+"""A sample of raw rows beside prepared data, with the events of their owners, in the format of new rows.
+
+Each run encodes them as new rows, and compares the result with the prepared rows: see `workflow.skew`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from automtl_core.data.event_log import OWNER
+from automtl_core.data.new_histories import with_lists, with_owners
+from automtl_core.data.prepare.event_codes import event_table
+from automtl_core.data.prepare.examples import owner_key
+from automtl_core.data.raw.sql import category, codes, literal, own, quoted
+from automtl_core.data.raw.times import as_seconds, typed_time
+from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, reads_of, time_column_of
+from automtl_core.dataset.history import History
+
+ROWS, EVENTS = 200, 100_000
+"""Largest numbers of rows of a sample, and of their events."""
+RAW, SOME = "raw rows", "rows of the sample"
+"""Names of tables."""
+
+
+def write_sample(
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    rows: duckdb.DuckDBPyRelation,
+    histories: Sequence[History],
+    work_dir: Path,
+    draft: Path,
+) -> None:
+    """Write the sample to a folder of prepared data.
+
+    If the split is by time or by files, these are test rows. Nothing is written for a dataset whose new rows
+    have a format of their own, and that does not define `raw_rows`.
+
+    Args:
+        db: Database with the tables of preparation.
+        dataset: The adapter.
+        rows: Its rows.
+        histories: The histories of the rows.
+        work_dir: Folder that the database may write to.
+        draft: Folder of the prepared data, with the arrays of its parts.
+
+    """
+    cls = type(dataset)
+    plain = cls.new_file is Dataset.new_file and cls.new_rows is Dataset.new_rows
+    if cls.raw_rows is Dataset.raw_rows and not plain:
+        return
+    (draft / SAMPLE).mkdir()
+    logged = [history for history in histories if not history.lists]
+    file = dataset.new_file("rows.csv", labelled=True)
+    file = with_owners(file, dataset, logged) if logged else with_lists(file, histories)
+    with _view(db, RAW, dataset.raw_rows(db, rows)):
+        test = _is_test(db, dataset, draft)
+        texts = _texts(db, dataset, RAW, file.columns, logged)
+        db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
+    _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE / SAMPLED_ROWS)
+    for history in logged[:1]:
+        log, by = dataset.event_file("log.csv", history), quoted(history.by)
+        with _view(db, RAW, dataset.raw_events(db, rows, history)):
+            events = f"{_texts(db, dataset, RAW, log.columns, [history])} FROM {quoted(RAW)}"
+            # The events are in no order of time, and no history may depend on their order.
+            query = f"SELECT {_names(log)} FROM ({events}) WHERE {by} IN (SELECT {by} FROM {quoted(SOME)}) "
+            query += f"ORDER BY hash({_names(log)})"
+            _copy(db, query, log, work_dir, draft / SAMPLE / SAMPLED_EVENTS)
+    db.execute(f"DROP TABLE {quoted(SOME)}")
+
+
+def _chosen(dataset: Dataset, texts: str, test: str, file: RawFile, logged: Sequence[History]) -> str:
+    """Return a query of the rows with the least hashes: of owners with few events first, while these fit."""
+    order, query = f"hash({_names(file)})", f"{texts} FROM {quoted(RAW)} WHERE {test}"
+    if not logged:
+        return f"{query} ORDER BY {order} LIMIT {ROWS}"
+    key, events, owner = codes(owner_key(dataset, logged[0])), own("events"), own("owner")
+    counts = (
+        f"SELECT CAST(c.value AS VARCHAR) AS {owner}, count(*) AS {events} "
+        f"FROM {event_table(logged[0])} AS e JOIN {key} AS c ON c.code = e.{OWNER} GROUP BY 1"
+    )
+    query = (
+        f"SELECT t.*, coalesce(n.{events}, 0) AS {events} FROM ({query}) AS t LEFT JOIN ({counts}) AS n "
+        f"ON n.{owner} = t.{quoted(logged[0].by)}"
+    )
+    order = f"{events} > {EVENTS // ROWS}, {order}"
+    window = f"OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING)"
+    return (
+        f"SELECT * FROM (SELECT * FROM ({query}) ORDER BY {order} LIMIT {ROWS}) "
+        f"QUALIFY sum({events}) {window} <= {EVENTS} OR count(*) {window} = 1"
+    )
+
+
+def _is_test(db: duckdb.DuckDBPyConnection, dataset: Dataset, draft: Path) -> str:
+    """Return SQL that is true for raw rows which are test rows; for all rows if the split does not tell."""
+    if dataset.part:
+        return f"{quoted(dataset.part)} = 'test'"
+    if dataset.time is None or dataset.settings.split != "time":
+        return "true"
+    first = int(np.load(draft / "test" / "times.npy", mmap_mode="r").min()) - 1
+    time = typed_time(db, dataset.time_column or dataset.time, f"FROM {quoted(RAW)}", [RAW])
+    kind = str(db.sql(f"SELECT {time} AS time FROM {quoted(RAW)}").types[0])
+    of_codes = db.execute(f"SELECT typeof(value) FROM {codes(dataset.time)} LIMIT 1").fetchall()[0][0]
+    start = f"SELECT {as_seconds('value', of_codes)} FROM {codes(dataset.time)} WHERE code = {first}"
+    return f"{as_seconds(f'({time})', kind)} >= ({start})"
+
+
+def _texts(
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    table: str,
+    columns: Mapping[str, Column],
+    logged: Sequence[History],
+) -> str:
+    """Return the beginning of a query of columns as a file holds them."""
+    relation = db.sql(f"FROM {quoted(table)}")
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    times = {time_column_of(dataset, history): history.time for history in logged}
+    bags = {} if type(dataset).raw_rows is not Dataset.raw_rows else _bags(db, dataset)
+    chosen = []
+    for name, column in columns.items():
+        source = name if name in kinds else times.get(name, name)
+        value, kind = quoted(source), kinds.get(source, "")
+        if column.kind == "unused" or not kind:
+            value = "NULL"
+        elif name in bags:
+            value = bags[name]
+        elif kind.endswith("[]"):
+            entries = f"list_transform({value}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
+            value = f"array_to_string({entries}, {literal(column.separator)})"
+        elif column.kind == "integer":
+            value = f"CAST({value} AS BIGINT)"
+        elif column.kind == "text":
+            value = category(value, kind)
+        blank = literal(column.blanks[0]) if column.blanks else "NULL"
+        chosen.append(f"coalesce(CAST({value} AS VARCHAR), {blank}) AS {quoted(name)}")
+    return f"SELECT {', '.join(chosen)}"
+
+
+def _bags(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, str]:
+    """Return SQL for the values of each multi-valued field as one text."""
+    found = {}
+    for name, read in reads_of(dataset.fields).items():
+        if read.how == "bag":
+            db.register(f"bags of {name}", dataset.values(db, name))
+            values = f"string_agg(CAST(b.value AS VARCHAR), {literal(read.separator)} ORDER BY b.value)"
+            of_row = f"b.bag = {quoted(RAW)}.{quoted(name)}"
+            found[name] = f"(SELECT {values} FROM {quoted(f'bags of {name}')} AS b WHERE {of_row})"
+    return found
+
+
+@contextmanager
+def _view(db: duckdb.DuckDBPyConnection, name: str, rows: duckdb.DuckDBPyRelation) -> Iterator[None]:
+    db.register(name, rows)
+    try:
+        yield
+    finally:
+        db.unregister(name)
+
+
+def _names(file: RawFile) -> str:
+    return ", ".join(map(quoted, file.columns))
+
+
+def _copy(db: duckdb.DuckDBPyConnection, query: str, file: RawFile, work_dir: Path, path: Path) -> None:
+    """Write the rows of a query in the format of a delimited file."""
+    made = work_dir / path.name
+    header = "HEADER" if file.header else "HEADER false"
+    options = f"FORMAT csv, {header}, DELIMITER {literal(file.separator)}"
+    db.execute(f"COPY ({query}) TO {literal(str(made.resolve()))} ({options})")
+    made.replace(path)

@@ -1,0 +1,183 @@
+"""Training-serving skew: the check that new rows are read as the prepared ones.
+
+Raw rows of prepared data, and the log of their events, go the way of new rows: through the reader of files,
+the encoder of the run and that of an export. The result must equal prepared rows, event by event.
+
+Letters: R rows, L events of a row, F shared fields, A outcomes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.new_rows import new_rows
+from automtl_core.data.part import Part
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.schema import Schema
+from automtl_core.errors import PluginError, printable
+from automtl_core.fields.source import exported, source
+
+Row = tuple[Any, ...]
+FIX = "report it with the files of the sample; until then, the predictions of this run for new rows are wrong"
+
+
+def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
+    """Compare new rows with prepared ones, and return the number of compared rows.
+
+    Args:
+        dataset: The dataset of the rows.
+        prepared: Its prepared data, with a sample of raw rows.
+        encoder: The encoder of a run on this data.
+
+    Raises:
+        PluginError: a row differs; the message names the first difference.
+
+    """
+    if prepared.sample is None:
+        return 0
+    rows, log = prepared.sample
+    schema = encoder.schema
+    histories = schema.histories
+    log = None if all(history.lists for history in histories) else log
+    with TemporaryDirectory(prefix="automtl-") as folder:
+        reading = new_rows(dataset, rows, Path(folder), labelled=True, histories=histories, log=log)
+        with reading as served:
+            (columns,) = served.chunks(max(len(served), 1)) if len(served) else (None,)
+        if columns is None:
+            return 0
+        part = encoder.encode(columns)
+        _check_export(encoder, columns, part, Path(folder), rows)
+    wanted = [*contents(schema, part)]
+    found = _prepared_rows(prepared, schema, part, {fields for fields, _ in wanted})
+    for place, (fields, events) in enumerate(wanted):
+        if fields not in found:
+            raise _differs(rows, place, "its fields and labels equal those of no prepared row")
+        if events not in found[fields]:
+            raise _differs(rows, place, _difference(schema, events, found[fields]))
+    return len(part)
+
+
+def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows: Path) -> None:
+    """Check that the encoder of an export returns the same as that of the run."""
+    schema = encoder.schema
+    encoder.save(folder / "encoder", vectors=False)
+    (folder / "encode.py").write_text(source(encoder.fields.values()), encoding="utf-8")
+    found = exported(folder / "encode.py", folder / "encoder")(dict(columns.items()))
+    single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
+    fields = {"ids": part.ids[:, single], "dense": part.dense}
+    for name, wanted in fields.items():
+        if len(wrong := np.argwhere((found[name] != wanted) & ~(np.isnan(found[name]) & np.isnan(wanted)))):
+            row, column = wrong[0].tolist()
+            given = f"{found[name][row, column]}, and {wanted[row, column]} as prepared"
+            raise _differs(rows, row, f"column {column} of {name} from the encoder of an export is {given}")
+    for place, history in enumerate(schema.histories):
+        names = ("row", "ids", "outcomes", "ages", "known")
+        made = _events(schema, place, *(found[f"{history.name}:{name}"] for name in names))
+        for row, (events, own) in enumerate(zip(made, _events_of(schema, part, place), strict=True)):
+            if events != own:
+                what = _difference(schema, (events,), [(own,)], place)
+                raise _differs(rows, row, f"from the encoder of an export, {what}")
+
+
+def contents(schema: Schema, part: Part) -> Iterator[tuple[Row, Row]]:
+    """Yield the content of each row: fields and labels, and events, the latest first."""
+    floats = np.hstack([part.dense, part.labels]).astype(np.float32)
+    floats[np.isnan(floats)] = np.nan
+    columns = [*part.ids.T.tolist(), *floats.view(np.uint32).T.tolist()]
+    for place, (starts, values) in part.bags.items():
+        columns[place] = [tuple(values[starts[bag] : starts[bag + 1]].tolist()) for bag in columns[place]]
+    events = [_events_of(schema, part, place) for place in range(len(part.histories))]
+    for row in range(len(part)):
+        yield tuple(column[row] for column in columns), tuple(map(next, events))
+
+
+def _events_of(schema: Schema, part: Part, place: int) -> Iterator[Row]:
+    """Yield the events of each row of a part, see `_events`."""
+    padded = part.histories[place].padded(slice(None))
+    return _events(schema, place, padded.values, padded.ids, padded.outcomes, padded.ages, padded.known)
+
+
+def _events(
+    schema: Schema,
+    place: int,
+    values: NDArray[Any],  # [R, F]
+    ids: NDArray[Any],  # [R, L, F]
+    outcomes: NDArray[Any],  # [R, L, A]
+    ages: NDArray[Any],  # [R, L]
+    known: NDArray[Any],  # [R, L]
+) -> Iterator[Row]:
+    """Yield for each row its values of shared fields, and its events, the latest first.
+
+    Values outside of the vocabulary are numbered by their first occurrence in the row.
+    """
+    sizes = [schema.sparse[field].size for field in schema.shared_fields(schema.histories[place])]
+    for row, there in enumerate(known.astype(bool)):
+        seen: list[dict[int, int]] = [{} for _ in sizes]
+        named = [
+            tuple(
+                one if one < size else -1 - of.setdefault(one, len(of))
+                for one, size, of in zip(of_event, sizes, seen, strict=True)
+            )
+            for of_event in [values[row].tolist(), *ids[row][there].tolist()]
+        ]
+        done = [tuple(map(int, one)) for one in outcomes[row][there].tolist()]
+        yield named[0], *zip(named[1:], done, ages[row][there].tolist(), strict=True)
+
+
+def _prepared_rows(
+    prepared: Prepared, schema: Schema, part: Part, wanted: set[Row]
+) -> Mapping[Row, Sequence[Row]]:
+    """Return the events of prepared rows by their fields, for wanted fields; test rows are read first."""
+    found: dict[Row, list[Row]] = defaultdict(list)
+    for name in reversed(PARTS):
+        if wanted <= found.keys():
+            break
+        stored = prepared.part(name).as_read(schema)
+        places = np.arange(len(stored))
+        columns = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
+        for place in sorted(columns, key=lambda place: -schema.sparse[place].size):
+            places = places[np.isin(stored.ids[places, place], part.ids[:, place])]
+        for place in range(stored.dense.shape[1] if not columns else 0):
+            places = places[np.isin(stored.dense[places, place], part.dense[:, place])]
+        for fields, events in contents(schema, stored.some(places)):
+            if fields in wanted:
+                found[fields].append(events)
+    return found
+
+
+def _difference(schema: Schema, events: Row, candidates: Sequence[Row], first: int = 0) -> str:
+    """Return the first difference of the events of a row to those of the most similar prepared row."""
+    nearest = max(candidates, key=lambda one: _equal(events, one))
+    for history, given, wanted in zip(schema.histories[first:], events, nearest, strict=False):
+        if given[0] != wanted[0]:
+            return f"its values of the fields of {history.name} differ"
+        if len(given) != len(wanted):
+            return f"it has {len(given) - 1} events of {history.name}, and {len(wanted) - 1} as prepared"
+        names = (
+            f"the ids of {', '.join(history.shared)} are",
+            f"{', '.join(history.outcomes)} are",
+            "the age is",
+        )
+        for place, (one, other) in enumerate(zip(given[1:], wanted[1:], strict=True), 1):
+            for what, a, b in zip(names, one, other, strict=True):
+                if a != b:
+                    where = f"in event {place} of {history.name}, from the latest one"
+                    return f"{where}, {what} {a}, and {b} as prepared"
+    return "its events differ"
+
+
+def _equal(events: Row, other: Row) -> int:
+    return sum(a == b for one, two in zip(events, other, strict=True) for a, b in zip(one, two, strict=False))
+
+
+def _differs(rows: Path, place: int, what: str) -> PluginError:
+    return PluginError(
+        f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}", FIX
+    )

@@ -1,0 +1,41 @@
+"""Libraries are imported with their usage statistics off."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from automtl_core.libraries import CACHE, OFF, library, own_cache
+
+ROOT = Path(__file__).parents[2]
+CODE = [
+    *(ROOT / "automtl_core").rglob("*.py"),
+    *(ROOT / "cli").rglob("*.py"),
+    *(ROOT / "plugins").rglob("*.py"),
+]
+
+
+def test_statistics_are_off_unless_the_environment_turns_them_on(monkeypatch):
+    for variable in OFF:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    assert library("json").loads("1") == 1
+    assert {variable: os.environ[variable] for variable in OFF} == {**OFF, "RAY_USAGE_STATS_ENABLED": "1"}
+    with pytest.raises(ImportError):
+        library("automtl_no_such_module")
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "ray"])
+def test_no_other_code_imports_them(name):
+    found = re.compile(rf"^ *(import|from) {name}\b", re.MULTILINE)
+    assert [path for path in CODE if found.search(path.read_text("utf-8"))] == []
+
+
+def test_the_compiler_has_a_cache_folder_of_its_own(monkeypatch):
+    for before in (None, "mine"):
+        monkeypatch.delenv(CACHE, raising=False) if before is None else monkeypatch.setenv(CACHE, before)
+        with own_cache():
+            folder = Path(os.environ[CACHE])
+            assert list(folder.iterdir()) == []
+        assert (folder.exists(), os.environ.get(CACHE)) == (False, before)

@@ -1,0 +1,146 @@
+"""The check for training-serving skew finds each way in which a log of new rows was once read otherwise."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data import event_log, new_histories
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.raw.sql import quoted
+from automtl_core.data.raw.times import typed_time
+from automtl_core.dataset import dataset as declarations
+from automtl_core.errors import AutoMTLError, PluginError
+from automtl_core.fields import encode
+from automtl_core.fields.source import source
+from automtl_core.workflow.skew import check_skew
+from automtl_datasets.table import Table
+
+ROWS = 600
+SETTINGS = {
+    "files": "rows.csv",
+    "sparse": {"who": "text", "item": "text", "age": "text"},
+    "labels": {"click": {"positive": ["yes"]}, "buy": {"given": "click"}},
+    "user": "who",
+    "time": "when",
+    "split": "time",
+    "blanks": ["-"],
+    "hashed": {"item": 7},
+    "history": {},
+}
+
+
+def rows() -> pd.DataFrame:
+    """Return rows with ties, blanks, duplicates, offsets that differ, and labels that do not count."""
+    draw = np.random.default_rng(0)
+    at = pd.Timestamp("2024-05-01") + pd.to_timedelta(np.sort(draw.integers(0, 200, ROWS)), "h")
+    hours = draw.choice([-5, 0, 9], ROWS)
+    local = [
+        (t + pd.Timedelta(int(h), "h")).strftime("%Y-%m-%d %H:%M") for t, h in zip(at, hours, strict=True)
+    ]
+    frame = pd.DataFrame(
+        {
+            "who": draw.choice(["5", "05", "7", "-"], ROWS, p=[0.4, 0.3, 0.2, 0.1]),
+            "item": draw.choice([*map(str, range(20)), "-"], ROWS),
+            "age": draw.choice(["old", "young", "-"], ROWS),
+            "when": [f"{t}{h:+03d}:00" for t, h in zip(local, hours, strict=True)],
+            "click": draw.choice(["yes", "no"], ROWS),
+            "buy": draw.integers(0, 2, ROWS),
+        }
+    )
+    return pd.concat([frame, frame.iloc[::5]], ignore_index=True)
+
+
+@pytest.fixture
+def made(tmp_path):
+    def make(**settings):
+        rows().to_csv(tmp_path / "rows.csv", index=False)
+        dataset = Table(Table.settings_class.parse({**SETTINGS, **settings}, "dataset"))
+        prepared = prepare(dataset, "table", tmp_path, tmp_path / "prepared")
+        return dataset, prepared, prepared.encoder
+
+    return make
+
+
+def test_rows_are_read_as_prepared(made) -> None:
+    assert check_skew(*made()) > 50  # test rows
+    assert check_skew(*made(duplicates="drop")) > 50
+    assert check_skew(*made(split="user")) == 200  # without histories
+
+
+def columns_with_age(history):
+    """Return the columns of events with a name for ages that a field may have too."""
+    return [f"{history['name']}:{key}" for key in (*history["shared"], *history["outcomes"], "age")]
+
+
+def without_offset(db, column, source, tables):
+    typed_time(db, column, source, tables)
+    return f"CAST(left({quoted(column)}, 16) AS TIMESTAMP)"
+
+
+def as_numbers(db, dataset, history, rows, log):
+    """Return the events of owners without the zeros of their ids."""
+    table = db.table(quoted(log)).project("* REPLACE (ltrim(who, '0') AS who)")
+    table.create("without zeros")
+    log = "without zeros"
+    return new_histories_of(db, dataset, history, rows, log)
+
+
+new_histories_of = new_histories.new_events
+MUTANTS = {
+    "a field called age": lambda patch: [
+        patch.setattr(module, "event_columns", columns_with_age)
+        for module in (encode, new_histories, declarations)
+    ],
+    "offsets of times": lambda patch: patch.setattr(event_log, "typed_time", without_offset),
+    "users 5 and 05": lambda patch: patch.setattr("automtl_core.data.new_rows.new_events", as_numbers),
+    "order at one time": lambda patch: patch.setattr(
+        new_histories, "order_of", lambda history, field: f"CAST({quoted(field)} AS VARCHAR) DESC"
+    ),
+    "blanks": lambda patch: patch.setattr(Table, "event_file", without_blanks),
+    "labels that do not count": lambda patch: patch.setattr(event_log, "label_of", without_given),
+}
+
+
+def without_blanks(dataset, path, history, whole=Table.event_file):
+    file = whole(dataset, path, history)
+    return replace(file, columns={name: replace(column, blanks=()) for name, column in file.columns.items()})
+
+
+def without_given(name, labels, whole=event_log.label_of):
+    return whole(name, {key: replace(label, given=None) for key, label in labels.items()})
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_another_reading_of_a_log_is_an_error(made, mutant, monkeypatch) -> None:
+    served = made()
+    mutant(monkeypatch)
+    with pytest.raises(AutoMTLError):
+        check_skew(*served)
+
+
+def test_duplicates_that_stay_are_an_error(made) -> None:
+    dataset, prepared, encoder = made(duplicates="drop")
+    history = replace(encoder.schema.histories[0], distinct=False)
+    with pytest.raises(PluginError, match=r"row \d+ of .*rows\.csv, read as a new row: .* of past"):
+        check_skew(dataset, prepared, encoder.of_histories((history,)))
+
+
+def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = made()
+    wrong = "def hashed(text, buckets):\n    return 1\n"
+    monkeypatch.setattr("automtl_core.workflow.skew.source", lambda encoders: source(encoders) + wrong)
+    with pytest.raises(PluginError, match="from the encoder of an export"):
+        check_skew(*served)
+
+
+def test_a_dataset_with_rows_of_its_own_is_left_out(made, tmp_path: Path) -> None:
+    class Own(Table):
+        raw_rows = declarations.Dataset.raw_rows
+
+    rows().to_csv(tmp_path / "rows.csv", index=False)
+    dataset = Own(Own.settings_class.parse(SETTINGS, "dataset"))
+    prepared = prepare(dataset, "own", tmp_path, tmp_path / "prepared")
+    assert check_skew(dataset, prepared, prepared.encoder) == 0
