@@ -205,6 +205,7 @@ def _about_odd(guess: Guess, seen: Glimpse) -> str:
         return ""
     place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
     counts = " (0)" if "positive" in (guess.setting or ()) else ""
+    counts = " (a time far from the others)" if odd is guess.facts.odd_clock else counts
     rows = "1 row has" if odd.rows == 1 else f"{odd.rows:,} rows have"
     return f"; {rows} another value{counts}: {_value(odd.value)!r} in {place}"
 
@@ -277,7 +278,11 @@ def _parts_of(time: Guess) -> Iterator[str]:
 
 def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     """Yield a proposal to skip faulty rows, if there are any."""
-    odd = [each.facts.name for each in guesses if faults(each) and "positive" not in (each.setting or ())]
+    odd = [
+        each.name
+        for each in guesses
+        if faults(each) not in (None, each.facts.odd_clock) and "positive" not in (each.setting or ())
+    ]
     if seen.faulty:
         rows = "row is" if seen.faulty == 1 else "rows are"
         yield f"# {seen.faulty:,} {rows} faulty: {on_one_line(seen.fault)}"
