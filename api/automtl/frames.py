@@ -73,7 +73,7 @@ def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer
     layer, given = settings(seen, labels), user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
     layer["dataset"] = apart(layer["dataset"], of_dataset)
-    for remark in remarks(seen, labels, of_dataset):
+    for remark in remarks(seen, labels, layer["dataset"], of_dataset):
         warnings.warn(remark, UserWarning, stacklevel=5)
     if names := undecided(seen, labels, of_dataset):
         warnings.warn(

@@ -183,13 +183,15 @@ def _encoding(path: Path) -> str:
     """Return the encoding of lines that are not UTF-8, if most lines beyond ASCII are not."""
     with opened(path) as stream:
         head = stream.read(BYTES)
+    if _is_utf8(head):
+        return ""
     lines = [line for line in head.splitlines() if not line.isascii()]
     return FALLBACK if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
 
 
-def _is_utf8(line: bytes) -> bool:
+def _is_utf8(text: bytes) -> bool:
     try:
-        line.decode()
+        text.decode()
     except UnicodeDecodeError:
         return False
     return True

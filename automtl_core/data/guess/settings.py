@@ -16,7 +16,7 @@ from automtl_core.data.guess.guess import (
 )
 from automtl_core.data.guess.peek import Glimpse
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.errors import UsageError, listing, printable
+from automtl_core.errors import UsageError, listing, on_one_line
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 SHOWN = 8
@@ -67,22 +67,23 @@ def settings(seen: Glimpse, labels: Labels) -> dict[str, Any]:
     }
 
 
-def remarks(seen: Glimpse, labels: Labels, other_settings: Mapping[str, Any]) -> Iterator[str]:
+def remarks(
+    seen: Glimpse, labels: Labels, chosen: Mapping[str, Any], other_settings: Mapping[str, Any]
+) -> Iterator[str]:
     """Yield a sentence on the split of a table, and one on each kind of columns whose role is uncertain.
 
     Args:
         seen: Description of the table.
         labels: Columns to predict.
+        chosen: Settings of `apart`.
         other_settings: Other settings of the dataset; columns in them have the role that they name.
 
     """
-    guesses = guess(seen, labels)
-    if split(guesses) and not {"split", "time", "files"}.intersection(other_settings):
-        yield split_by_time(
-            guesses, other_settings.get("validation_fraction"), other_settings.get("test_fraction")
-        )
+    if "split" in chosen and not {"split", "files"}.intersection(other_settings):
+        shares = (other_settings.get(f"{part}_fraction") for part in ("validation", "test"))
+        yield split_by_time(chosen["time"], *shares)
     named = {name for role in ROLES for name in _names(other_settings.get(role))}
-    yield from uncertain([each for each in guesses if each.name not in named])
+    yield from uncertain([each for each in guess(seen, labels) if each.name not in named])
 
 
 def uncertain(guesses: Sequence[Guess]) -> Iterator[str]:
@@ -92,17 +93,14 @@ def uncertain(guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"{listing(columns[:SHOWN])}{more}: {sentence}"
 
 
-def split_by_time(
-    guesses: Sequence[Guess], validation: float | None = None, test: float | None = None
-) -> str:
-    """Return a sentence on a split by time; shares that are None are the default ones."""
+def split_by_time(name: str, validation: float | None = None, test: float | None = None) -> str:
+    """Return a sentence on a split by a column of times; shares that are None are the default ones."""
     defaults = DatasetSettings()
-    at, share = time(guesses), defaults.test_fraction if test is None else test
+    share = defaults.test_fraction if test is None else test
     before = defaults.validation_fraction if validation is None else validation
-    name = "" if at is None else printable(at.name)
     return (
-        f"rows are split by time ({name}): the latest {share:.0%} are for the test, the {before:.0%} before "
-        "for validation; `split: random` splits at random"
+        f"rows are split by time ({on_one_line(name)}): the latest {share:.0%} are for the test, the "
+        f"{before:.0%} before for validation; `split: random` splits at random"
     )
 
 
@@ -128,8 +126,6 @@ def apart(guessed: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, An
 
     """
     found, vectors = dict(guessed), [*(others.get("vectors") or ())]
-    if "time" in others:
-        found.pop("split", None)  # it is about the guessed time
     named = {role: _names(others.get(role)) for role in ROLES}
     for role in ROLES:
         taken = {name for other in ROLES if other != role for name in named[other]}
@@ -137,7 +133,12 @@ def apart(guessed: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, An
         found[role] = {name: one for name, one in guessed[role].items() if name not in taken}
     moved = [name for name in vectors if name in guessed["dense"] or name in guessed["multi"]]
     found["sparse"] |= dict.fromkeys(moved, "text")
-    return found
+    used = {name for names in named.values() for name in names}
+    if guessed["time"] in used or "time" in others:
+        found["time"] = None if guessed["time"] in used else guessed["time"]
+        found.pop("split", None)  # it is about the guessed time
+    counts = {name: count for name, count in guessed.get("min_count", {}).items() if name in found["sparse"]}
+    return {**found, "min_count": counts} if counts else {k: v for k, v in found.items() if k != "min_count"}
 
 
 def _names(of_role: Any) -> set[str]:

@@ -91,7 +91,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*([split_by_time(guesses)] if split(guesses) else ()), *uncertain(guesses)],
+        "remarks": [*_split_sentence(guesses), *uncertain(guesses)],
         "may_be_labels": [each.facts.name for each in guesses if each.candidate],
         "next": commands,
     }
@@ -205,6 +205,7 @@ def _about_odd(guess: Guess, seen: Glimpse) -> str:
         return ""
     place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
     counts = " (0)" if "positive" in (guess.setting or ()) else ""
+    counts = " (a time far from the others)" if odd is guess.facts.odd_clock else counts
     rows = "1 row has" if odd.rows == 1 else f"{odd.rows:,} rows have"
     return f"; {rows} another value{counts}: {_value(odd.value)!r} in {place}"
 
@@ -256,6 +257,12 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
 
+def _split_sentence(guesses: Sequence[Guess]) -> Iterator[str]:
+    at = time(guesses)
+    if at is not None and split(guesses):
+        yield split_by_time(at.name)
+
+
 def _parts_of(time: Guess) -> Iterator[str]:
     """Yield proposals of fields that are parts of the time, unless it only counts steps."""
     name, clock = time.name, time.facts.clock
@@ -271,7 +278,11 @@ def _parts_of(time: Guess) -> Iterator[str]:
 
 def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     """Yield a proposal to skip faulty rows, if there are any."""
-    odd = [each.facts.name for each in guesses if faults(each) and "positive" not in (each.setting or ())]
+    odd = [
+        each.name
+        for each in guesses
+        if faults(each) not in (None, each.facts.odd_clock) and "positive" not in (each.setting or ())
+    ]
     if seen.faulty:
         rows = "row is" if seen.faulty == 1 else "rows are"
         yield f"# {seen.faulty:,} {rows} faulty: {on_one_line(seen.fault)}"

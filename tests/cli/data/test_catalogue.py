@@ -64,8 +64,8 @@ def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) ->
     assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
     assert found["settings"]["min_count"] == {
         "value": 3,
-        "takes": "a whole number from 1",
-        "description": "Minimum number of training rows of a categorical value. "
-        "Rarer values become unseen ids.",
+        "takes": "a whole number from 1 or a mapping of names to whole numbers from 1",
+        "description": "Minimum number of training rows of a categorical value. Rarer values become unseen "
+        "ids. A mapping such as {item_id: 2} is about the fields that it names.",
     }
     assert automtl("data", "show", "shop", "--set", "dataset.min_cout=3").code == 2

@@ -377,6 +377,17 @@ def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) 
     assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
 
 
+def test_a_cut_time_does_not_change_the_role_of_the_column(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n % 30},{1_700_000_000 + n},{n % 2}" for n in range(3000)]
+    Path("log.csv").write_text("\n".join(["user_id,event_time,click", *lines, "7,17,1"]))
+    shown = automtl("data", "init", "log.csv").out
+    assert "; 1 row has another value (a time far from the others): '17' in line 3,002" in shown
+    text = Path("log.yaml").read_text()
+    assert ("\n  split: time" in text, "bad_rows" in text) == (True, False)
+    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    assert sum(made["rows"].values()) == 3001
+
+
 def test_a_column_of_actions_becomes_labels(automtl: Automtl, here: Path) -> None:
     Path("log.csv").write_text(ACTIONS)
     shown = automtl("data", "init", "log.csv").out

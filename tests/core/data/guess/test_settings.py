@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.data.guess.peek import peek
-from automtl_core.data.guess.settings import settings, undecided
+from automtl_core.data.guess.settings import apart, remarks, settings, undecided
 from automtl_core.errors import UsageError
 
 HEADER = "user_id,shop,tags,price,ts,click,buy,grade"
@@ -81,3 +81,37 @@ def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
     assert undecided(seen, ["liked"], {"sparse": 5}) == ["loved"]
     for told in ({"sparse": {"loved": "text"}}, {"sparse": ["loved"]}, {"labels": "loved"}):
         assert undecided(seen, ["liked"], told) == []
+
+
+def test_the_split_by_time_is_about_the_guessed_time(table):
+    seen = table()
+    guessed = settings(seen, [])["dataset"]
+    said = "rows are split by time (ts): the latest 10% are for the test, the 10% before for validation; "
+    assert [*remarks(seen, [], apart(guessed, {}), {})] == [said + "`split: random` splits at random"]
+    (other,) = remarks(seen, [], guessed, {"test_fraction": 0.2})
+    assert "the latest 20% are for the test" in other
+    for given in ({"time": "when"}, {"sparse": ["ts"]}, {"dense": {"ts": {}}}):
+        chosen = apart(guessed, given)
+        assert "split" not in chosen
+        assert [*remarks(seen, [], chosen, given)] == []
+    assert apart(guessed, {"sparse": ["ts"]})["time"] is None
+    assert [*remarks(seen, [], guessed, {"split": "user"})] == []
+
+
+def test_doubts_are_said_unless_the_column_is_named(tmp_path):
+    lines = [f"{n % 30},{n % 70},{n % 2}" for n in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,x,click", *lines]))
+    seen = peek(str(tmp_path / "t.csv"))
+    guessed = settings(seen, [])["dataset"]
+    (said,) = remarks(seen, [], guessed, {})
+    assert said.startswith(
+        "x: taken as dense, since these are integers without a telling name; if they are ids"
+    )
+    assert [*remarks(seen, [], guessed, {"dense": ["x"]})] == []
+
+
+def test_rare_values_of_a_column_with_another_role():
+    guessed = {"labels": {}, "sparse": {"item": "text"}, "dense": {}, "multi": {}, "time": None}
+    guessed["min_count"] = {"item": 2}
+    assert apart(guessed, {})["min_count"] == {"item": 2}
+    assert "min_count" not in apart(guessed, {"dense": ["item"]})
