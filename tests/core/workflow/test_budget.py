@@ -124,7 +124,7 @@ def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(tmp_path, 
     for seconds in (2.0, 6.0):
         planned(problem, seconds, True, 200, lambda event: heard.append(event.sentence) or True)
     assert heard == [
-        "the time budget cannot be kept: 2 s are left, and search, training and test need 6 s at least; "
+        "the time budget cannot be kept: search, training and test need 6 s at least, but have 2 s; "
         "raise it by 5 s or more"
     ]
 
