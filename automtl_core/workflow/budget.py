@@ -167,8 +167,8 @@ def planned(
         more = ceil((least - seconds) / (1 - ENCODINGS))
         listener(
             Warned(
-                f"the time budget cannot be kept: {seconds:.0f} s are left, and search, training and test "
-                f"need {ceil(least)} s at least; raise it by {more} s or more"
+                f"the time budget cannot be kept: search, training and test need {ceil(least)} s at least, "
+                f"but have {seconds:.0f} s; raise it by {more} s or more"
             )
         )
     end = min(ALL, max(1 - IMPORTANCE - fixed / seconds, SEARCH[0]))

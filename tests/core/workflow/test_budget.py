@@ -32,6 +32,16 @@ def test_search_and_training_end_when_their_share_is_spent(clock):
     assert heard.ended == {"search": 5, "train": 7}
 
 
+def test_time_before_the_first_step_counts(clock):
+    clock(20)
+    heard = Clock(EventHandler(), 100, search=0.25, train=0.8, start=0)
+    assert heard(StepEnded("search", 1, 10, 1, 64))
+    clock(26)
+    assert not heard(StepEnded("search", 2, 10, 1, 64))
+    clock(81)
+    assert not heard(StepEnded("train", 1, 10, 1, 64))
+
+
 def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     heard = Clock(EventHandler(), 100, search=0)
     clock(53)
@@ -99,7 +109,7 @@ def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(tmp_path, 
     for seconds in (2.0, 6.0):
         planned(problem, seconds, True, 200, lambda event: heard.append(event.sentence) or True)
     assert heard == [
-        "the time budget cannot be kept: 2 s are left, and search, training and test need 6 s at least; "
+        "the time budget cannot be kept: search, training and test need 6 s at least, but have 2 s; "
         "raise it by 5 s or more"
     ]
 
