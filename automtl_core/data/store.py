@@ -191,4 +191,7 @@ def _mapped(path: Path) -> NDArray[Any]:
     except OSError as error:
         what = f"{path}: prepared data cannot be read: {error.strerror}"
         raise StorageError(what, "repeat the command, which prepares the data again") from error
+    except (ValueError, EOFError):
+        fix = "delete the folder, and repeat the command, which prepares the data again"
+        raise ArtifactError(f"{path}: the file was cut, or is damaged", fix) from None
     return array

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -110,5 +111,14 @@ def test_data_that_was_removed_meanwhile_is_an_error_with_its_remedy(folder: Pat
     prepared = Prepared.open(folder)
     (folder / "train" / "ids.npy").unlink()
     with pytest.raises(StorageError, match=r"ids\.npy: prepared data cannot be read") as error:
+        prepared.part("train")
+    assert "prepares the data again" in str(error.value.fix)
+
+
+@pytest.mark.parametrize("size", [0, 200])
+def test_data_that_was_cut_is_an_error_with_its_remedy(folder: Path, size: int) -> None:
+    prepared = Prepared.open(folder)
+    os.truncate(folder / "train" / "ids.npy", size)
+    with pytest.raises(ArtifactError, match=r"ids\.npy: the file was cut, or is damaged") as error:
         prepared.part("train")
     assert "prepares the data again" in str(error.value.fix)
