@@ -12,7 +12,7 @@ QUICK := --preset quick --set dataset.kind=cold --set dataset.rows=20000
 SEED := 0
 
 demo: .venv/demo
-	rm -rf runs/demo
+	rm -rf runs/demo comparisons/demo
 	@echo "Step 2 of 3: search on generated data, half a minute"
 	$(DEMO) automtl search --dataset synthetic $(QUICK) --seed $(SEED) --name demo
 	@echo "Step 3 of 3: comparison with MMoE, half a minute"
