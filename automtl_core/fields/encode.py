@@ -24,6 +24,8 @@ __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat
 
 LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
 """Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
+LARGEST_SINGLE = 2**24
+"""Largest number of single precision up to which all integers have their digits."""
 LARGEST_WHOLE = 9e18
 """Least float that is not converted to an integer, since larger integers exceed 64 bits."""
 LONGEST = 180
@@ -36,7 +38,9 @@ TIME = (
     r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?"
 )
 """Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
-WHOLE = r"(0|-?[1-9][0-9]*)\.0+"
+INTEGER = "(0|-?[1-9][0-9]*)"
+"""Pattern of an integer, in the common syntax of RE2 and Python."""
+WHOLE = rf"{INTEGER}\.0+"
 """Pattern of an integer as data frames write it where others are missing."""
 BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of missing values; those of pandas by name."""
@@ -165,6 +169,10 @@ def texts(values: Values, exact: bool | None = None) -> list[str]:
     """
     if getattr(values, "dtype", None) == np.float32:
         plain = list(np.asarray(values))  # `tolist` would print them in double precision
+        if (lost := np.abs(plain) > LARGEST_SINGLE).any():
+            problem = "is a number of single precision, which has lost digits"
+            row = int(lost.argmax())
+            raise WrongValueError(row, plain[row], problem, "give integers or texts")
     else:
         plain = values.tolist() if hasattr(values, "tolist") else values
     found = [
@@ -324,13 +332,10 @@ def _of_events(column: str, flat: Mapping[str, Any], counts: np.ndarray, read: C
 
 def _integers(values: Values) -> list[str]:
     """Return integers as texts; `5.0` is one, as data frames write it where a column has blanks."""
-    found = texts(values)
+    found = [str(whole(one)) for one in texts(values)]
     for place, one in enumerate(found):
-        if one and not one.isdecimal():
-            parts = re.fullmatch(r"(-?[0-9]+)(?:\.0*)?", one, re.ASCII)
-            if not parts:
-                raise WrongValueError(place, one, "is not an integer", "give an integer, or None for a blank")
-            found[place] = parts[1]
+        if one and not re.fullmatch(INTEGER, one):
+            raise WrongValueError(place, one, "is not an integer", "give an integer, or None for a blank")
     return found
 
 

@@ -11,6 +11,7 @@ from automtl_core.data.raw.sql import create, literal, numbered, own, quoted
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import INTEGER
 
 OUTCOME, AGES = "0, 1 and blanks", "numbers from 0 on"
 
@@ -57,7 +58,7 @@ def _check_integers(
     db: duckdb.DuckDBPyConnection, history: History, field: str, of_rows: str, blanks: str, name: str
 ) -> None:
     entry = f"SELECT unnest({of_rows}) AS entry FROM examples"
-    wrong = f"NOT regexp_full_match(entry, '-?[0-9]+([.]0*)?') AND entry NOT IN ({blanks})"
+    wrong = f"NOT regexp_full_match(entry, {literal(f'{INTEGER}([.]0+)?')}) AND entry NOT IN ({blanks})"
     if odd := db.execute(f"SELECT entry FROM ({entry}) WHERE {wrong} LIMIT 1").fetchall():
         raise DataError(
             f"dataset {name}: the list {history.lists[field]} of {field!r} holds {odd[0][0]!r}, allowed are "

@@ -93,6 +93,10 @@ def test_truth_values_fractions_and_times_are_written_as_duckdb_writes_them():
     assert texts([True, False, 1, 0.5]) == ["1", "0", "1", "0.5"]
     assert texts([1.0, 0.5, None], exact=True) == ["1.0", "0.5", ""]
     assert texts(pd.Series([0.1, 2.0], dtype="float32")) == ["0.1", "2"]
+    with pytest.raises(
+        WrongValueError, match=r"row 1 .*1\.7e\+09.* is a number of single precision, which has"
+    ):
+        texts(pd.Series([2.0, 1.7e9], dtype="float32"))
     assert texts(np.array([True, False])) == ["1", "0"]
     assert texts(pd.Series(pd.to_datetime(["2024-01-31"]))) == ["2024-01-31 00:00:00"]
 
