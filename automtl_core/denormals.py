@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import numpy as np
-
 ENVIRONMENT = 64
 """Largest size in bytes of the floating-point environment of a thread (`fenv_t`)."""
 
@@ -19,6 +17,8 @@ ENVIRONMENT = 64
 @contextmanager
 def flushed() -> Iterator[None]:
     """Compute with zeros in place of denormal numbers, in this thread and in those of torch."""
+    import numpy as np  # a command without computations starts without it
+
     before = flushes()
     for kind in (np.float16, np.float32, np.float64):
         np.finfo(kind)  # numpy keeps it; numpy 1 would warn of the missing numbers if it looked in the block

@@ -7,6 +7,7 @@ import numpy as np
 
 from automtl_core.comparison.cells import Cell, CellRunner, tests, without_results
 from automtl_core.comparison.document import ALONE, MEAN, Comparison, Noises
+from automtl_core.comparison.folder import take
 from automtl_core.comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.samples import Samples
 from automtl_core.comparison.splits import in_split
@@ -40,6 +41,7 @@ def compare(
 
     Raises:
         UsageError: Optuna, which tunes, is not installed.
+        RunExistsError: the folder holds another comparison.
 
     """
     if trials > 1:
@@ -47,6 +49,7 @@ def compare(
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     data = bench.prepared
+    take(bench.folder, jobs, data)
     runs = [Workload.of(job, data[s]) for s, each in by_split.items() for job in each.values() for _ in seeds]
     for split, prepared in data.items():
         by_split[split] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from automtl_core.comparison.cells import CellRunner
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
-from automtl_core.comparison.folder import COMPARISONS, take
+from automtl_core.comparison.folder import COMPARISONS
 from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.comparison.tuning import batches
 from automtl_core.errors import UsageError, did_you_mean, listing
@@ -77,7 +77,6 @@ class ComparisonSpec:
         out = self.out if self.out is not None else COMPARISONS / (self.name or common.config.dataset.name)
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
-        take(out, jobs, prepared)
         sentences = (training_warnings(one, common.config.training) for one in prepared.values())
         for sentence in dict.fromkeys(chain.from_iterable(sentences)):
             workflow.listener(Warned(sentence))

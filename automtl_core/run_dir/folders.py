@@ -37,4 +37,5 @@ def check_run(path: Path) -> None:
 
     """
     if not (path / "config.yaml").is_file():
-        raise InputMissingError(f"{path}: not a run directory", "give the folder of a run, such as runs/NAME")
+        fix = "give the folder of a run, such as runs/NAME; `automtl runs list` shows all"
+        raise InputMissingError(f"{path}: not a run directory", fix)

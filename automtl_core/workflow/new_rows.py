@@ -24,7 +24,7 @@ from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import Unseen
+from automtl_core.workflow.unseen import LEAST, Unseen
 
 Say = Callable[[str], object]
 """Receiver of sentences for the user."""
@@ -188,7 +188,8 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemo
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
-        (reading.note if len(events.ages) else reading.warn)(events.sentence())
+        strange = len(rows) >= LEAST and not len(events.ages)  # a few rows may be of new users
+        (reading.warn if strange else reading.note)(events.sentence())
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
         if rows.labelled and user is not None:

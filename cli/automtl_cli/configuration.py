@@ -12,7 +12,7 @@ from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge
+from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
 from automtl_core.run_dir.duration import seconds_of
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
@@ -111,7 +111,8 @@ def check(layers: Sequence[Layer], *models: str) -> None:
     registry = load_registry()
     for model in models:
         check_model(model, registry)
-    layer = merge(default(registry), *layers)
+    lowest = split(default(registry))[0] if models else default(registry)
+    layer = merge(lowest, *layers)
     faults = unknown_names(layer, registry)
     if not any(run_of(parts(model)[0]) for model in models):  # which would be layers below
         try:

@@ -68,7 +68,7 @@ def lists(items, past):
 
 
 def test_items_that_no_row_has_are_known_by_their_vectors(run):
-    new, unknown, also_unknown = run.predict(lists([ITEMS - 1, 9998, 9999], [3, "x"])).to_numpy()
+    new, unknown, also_unknown = run.predict(lists([ITEMS - 1, 9998, 9999], [3, 9997])).to_numpy()
     assert np.allclose(unknown, also_unknown, atol=CLOSE)
     assert not np.allclose(new, unknown, atol=1e-4)
     of_events = [run.predict(lists([3], [3, item])).to_numpy() for item in (ITEMS - 1, 9998, 9999)]

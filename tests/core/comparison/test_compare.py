@@ -138,7 +138,7 @@ def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
     made, _ = bench()
     job = tiny()["one.yaml"]
     found = compare({"one.yaml": job, "again": job}, [0], 0, "one.yaml", made)
-    words = "not distinguishable from one.yaml (+0.0000, p 1.00); equal FLOPs"
+    words = "not distinguishable from one.yaml (+0.0000, p 1.00 over rows); equal FLOPs"
     assert found.verdicts() == {"again": words}
 
 

@@ -64,7 +64,8 @@ def test_other_faults_are_other_slips(tmp_path: Path) -> None:
 def test_text_in_another_encoding_is_to_be_converted(tmp_path: Path, share: int) -> None:
     rows = [f"{'é' if n % share == 0 else 'e'},{n},1.5,1" for n in range(2000)]
     error = refusal(tmp_path, rows, "latin-1")
-    assert str(error.fix).startswith("convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8")
+    assert str(error.fix).startswith("in settings of a table, declare its encoding: dataset.encoding: cp1252")
+    assert "convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8" in str(error.fix)
     assert "bad-rows skip" in str(error.fix)
 
 
