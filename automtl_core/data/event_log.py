@@ -120,11 +120,11 @@ def outcome_key(name: str) -> str:
 
 
 def order_of(history: History, field: str) -> str:
-    """Return SQL for the order of a value of a shared field in a log, as `History.known` describes it."""
-    known, text = history.known, f"CAST({quoted(field)} AS VARCHAR)"
-    if known and field in known.buckets:
-        return f"md5_number_lower({text}) % {known.buckets[field]}"
-    return f"TRY_CAST({text} AS BIGINT)" if known and field in known.integers else text
+    """Return SQL for the order of a value of a shared field in a log, as `History.facts` describes it."""
+    facts, text = history.facts, f"CAST({quoted(field)} AS VARCHAR)"
+    if facts and field in facts.buckets:
+        return f"md5_number_lower({text}) % {facts.buckets[field]}"
+    return f"TRY_CAST({text} AS BIGINT)" if facts and field in facts.integers else text
 
 
 def spans(
@@ -163,7 +163,7 @@ def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
     """
     if not len(ages):
         return f"history {history.name}: none of {rows:,} rows has an event"
-    unit = "" if history.known is None or history.known.form == "number" else " seconds"
+    unit = "" if history.facts is None or history.facts.form == "number" else " seconds"
     return (
         f"history {history.name}: {len(ages):,} of {rows:,} rows have events; the newest event is "
         f"{ages.min():,.6g}{unit} before its row (median {np.median(ages):,.6g}{unit})"

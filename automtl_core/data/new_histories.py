@@ -152,9 +152,9 @@ def _sort(
 def _check_times(column: str, history: History, rows: TimeRange | None, events: TimeRange | None) -> None:
     """Check that times of new rows and events can be compared with each other and with the training rows."""
     new = [times for times in (rows, events) if times]
-    if known := history.known:
+    if facts := history.facts:
         for times in new:
-            check_comparable(column, TimeRange("the training rows", known.form, *known.rows), times)
+            check_comparable(column, TimeRange("the training rows", facts.form, *facts.rows), times)
     if len(new) == 2:
         check_comparable(column, *new)
 

@@ -17,7 +17,7 @@ TimeForm = Literal["number", "date", "date with offset"]
 
 
 @dataclass(frozen=True)
-class Known:
+class EventFacts:
     """Facts about the rows and events of prepared data, by which new rows and events are read."""
 
     form: TimeForm
@@ -70,7 +70,7 @@ class History:
     """Time after which an event is known, in the unit of `time`; for dates in seconds."""
     distinct: bool = field(default=False, compare=False)
     """Whether equal rows of a log are one event."""
-    known: Known | None = field(default=None, compare=False)
+    facts: EventFacts | None = field(default=None, compare=False)
     """Facts about prepared events; None before preparation, and for lists."""
     age: str = field(default=AGE, compare=False)
     """Key of the ages of events beside shared fields and outcomes, such as in `past:automtl:age`."""
@@ -82,17 +82,19 @@ class History:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         sequences = {name: list(getattr(self, name)) for name in SEQUENCES}
-        known = asdict(self.known) if self.known else None
-        if known:
-            known |= {name: list(known[name]) for name in ("rows", "integers")}
-        return {**vars(self), **sequences, "lists": dict(self.lists), "known": known}
+        facts = asdict(self.facts) if self.facts else None
+        if facts:
+            facts |= {name: list(facts[name]) for name in ("rows", "integers")}
+        return {**vars(self), **sequences, "lists": dict(self.lists), "facts": facts}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the history of a value of `to_json`; ages had the key `age` in earlier versions."""
-        known = value.get("known")
+        facts = value.get("facts")
         sequences = {name: tuple(value.get(name, ())) for name in SEQUENCES}
-        return cls(**{"age": "age", **value, **sequences, "known": Known.from_json(known) if known else None})
+        return cls(
+            **{"age": "age", **value, **sequences, "facts": EventFacts.from_json(facts) if facts else None}
+        )
 
 
 def source_of(outcome: str) -> tuple[str, str | None]:

@@ -251,7 +251,7 @@ def event_lists(
     """
     names = event_columns(history)
     shared, outcomes = len(history["shared"]), len(history["outcomes"])
-    blanks, integers = history.get("blanks", ()), (history.get("known") or {}).get("integers", ())
+    blanks, integers = history.get("blanks", ()), (history.get("facts") or {}).get("integers", ())
     held = _aligned({name: lists(columns[name]) for name in names})
     counts = np.array([min(len(one), history["length"]) for one in held[names[-1]]], np.int64)
     flat = {

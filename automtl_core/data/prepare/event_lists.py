@@ -31,7 +31,7 @@ def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, na
         key: f"unnest(list_transform({one}, lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END))"
         for key, one in lists.items()
     }
-    for field in history.known.integers if history.known else ():
+    for field in history.facts.integers if history.facts else ():
         _check_integers(db, history, field, lists[field], blanks, name)
         entries[field] = f"CAST(regexp_extract({entries[field]}, '^-?[0-9]+') AS BIGINT)"
     chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in entries.items())

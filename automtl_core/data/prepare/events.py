@@ -21,7 +21,7 @@ from automtl_core.data.raw.sql import category, codes, count, create, quoted
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import Dataset, histories_of, time_column_of
-from automtl_core.dataset.history import History, Known, TimeForm
+from automtl_core.dataset.history import EventFacts, History, TimeForm
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import file_name
 
@@ -86,11 +86,11 @@ def _with_facts(
     integers = tuple(field for field, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
     buckets = {field: n for field, n in dataset.settings.hashed.items() if field in history.shared}
     if history.lists:
-        return replace(history, known=Known(form, 0.0, (0.0, 0.0), integers, buckets))
+        return replace(history, facts=EventFacts(form, 0.0, (0.0, 0.0), integers, buckets))
     key = quoted(time_key(history))
     rows = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
     first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0]
-    return replace(history, known=Known(form, first or 0.0, rows, integers, buckets))
+    return replace(history, facts=EventFacts(form, first or 0.0, rows, integers, buckets))
 
 
 def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:
@@ -104,13 +104,13 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, col
     late = f"count(*) FILTER ({TIME} > {last})"
     found = db.execute(f"SELECT {late}, count(*), min({TIME}), max({TIME}) FROM {event_table(history)}")
     after, total, *ends = found.fetchall()[0]
-    known, events = history.known, f"the events of history {history.name!r}"
+    facts, events = history.facts, f"the events of history {history.name!r}"
     if not total:
         yield f"no event of the history {history.name} has an owner that a row has too"
         return
-    assert known is not None  # noqa: S101 - facts come before
-    check_comparable(column, TimeRange("rows", known.form, *known.rows), TimeRange(events, form, *ends))
-    if ends[0] >= known.rows[1]:
+    assert facts is not None  # noqa: S101 - facts come before
+    check_comparable(column, TimeRange("rows", facts.form, *facts.rows), TimeRange(events, form, *ends))
+    if ends[0] >= facts.rows[1]:
         raise DataError(
             f"{column}: all times of {events} are later than the last row, so that no row has an event",
             "give earlier events, or correct the unit or the time zone of the times",

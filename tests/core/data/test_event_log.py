@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.data.event_log import events_of_file, label_of, order_of, outcome_of, sorted_events, spans
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
-from automtl_core.dataset.history import Known
+from automtl_core.dataset.history import EventFacts
 from automtl_core.errors import DataError
 
 LABELS = {
@@ -64,12 +64,12 @@ def test_numbers_in_place_of_texts_are_refused():
     ("known", "items"),
     [
         (None, ["10", "9", None]),
-        (Known("number", 0.0, (0.0, 1.0), ("item",), {}), ["9", "10", None]),
-        (Known("number", 0.0, (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
+        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {}), ["9", "10", None]),
+        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
     ],
 )
 def test_events_at_one_time_are_in_one_order(known, items):
-    history = History(**{**vars(PAST), "outcomes": (), "known": known})
+    history = History(**{**vars(PAST), "outcomes": (), "facts": known})
     order = {"item": order_of(history, "item")}
     with duckdb.connect() as db:
         items_of_log = "unnest([NULL, '10', '9']) AS item"

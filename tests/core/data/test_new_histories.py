@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.data.new_histories import entries, new_events, with_lists
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, RawFile, Sparse
-from automtl_core.dataset.history import Known
+from automtl_core.dataset.history import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
 
 PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
@@ -66,7 +66,7 @@ def test_dates_are_seconds_and_offsets_count() -> None:
     assert events(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
 
 
-KNOWN = Known("number", 0.0, (1.7e9, 1.71e9), ("item",), {})
+KNOWN = EventFacts("number", 0.0, (1.7e9, 1.71e9), ("item",), {})
 
 
 def test_events_at_one_time_have_the_order_of_preparation() -> None:
@@ -74,8 +74,8 @@ def test_events_at_one_time_have_the_order_of_preparation() -> None:
     rows = pd.DataFrame({"user": ["a"], "at": ["50"]})
 
     def order(integers=(), **buckets):
-        known = Known("number", 0.0, (0.0, 9.0), integers, buckets)
-        return events(rows, log, History(**{**vars(PAST), "known": known})).lists(0, 1)["past:item"]
+        known = EventFacts("number", 0.0, (0.0, 9.0), integers, buckets)
+        return events(rows, log, History(**{**vars(PAST), "facts": known})).lists(0, 1)["past:item"]
 
     assert order() == [["10", "9", None]]
     assert order(("item",)) == [["9", "10", None]]
@@ -91,7 +91,7 @@ def test_events_at_one_time_have_the_order_of_preparation() -> None:
     ],
 )
 def test_times_of_other_units_and_forms_are_refused(rows: str, log: str, message: str) -> None:
-    history = History(**{**vars(PAST), "known": KNOWN})
+    history = History(**{**vars(PAST), "facts": KNOWN})
     with pytest.raises(DataError) as caught:
         events(pd.DataFrame({"user": ["a"], "at": [rows]}), LOG.head(1).assign(at=log), history)
     assert message.replace("1.7e12", "1700000000000").replace("1.7e9", "1700000000").replace(
