@@ -3,6 +3,7 @@
 A dataset declares them; preparation stores the events once, sorted by owner and time.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
@@ -10,6 +11,8 @@ from typing import Any, Literal, Self
 from automtl_core.errors import listing
 from automtl_core.fields.encode import AGE
 
+ALL_EVENTS, LATEST = "any", "last"
+"""Inputs from events beside those of shared fields: of all events, and with a number of the latest ones."""
 SEQUENCES = ("shared", "outcomes", "blanks")
 """Fields of `History` that are lists in JSON."""
 TimeForm = Literal["number", "date", "date with offset"]
@@ -122,10 +125,14 @@ def faults_of_histories(
         for name in history.shared:
             if name not in single:
                 yield f"{what} shares {name!r}, which is not a single-valued categorical field"
+            elif name == ALL_EVENTS or re.fullmatch(f"{LATEST}[0-9]+", name):
+                yield f"{what} shares {name!r}, which is the name of an input from events: rename the field"
         if not history.shared and not history.outcomes:
             yield f"{what} has no columns: declare `shared` fields or `outcomes`"
         for column in columns:
-            if column.startswith(f"{history.name}:") and column not in history.lists.values():
+            if column == history.name:
+                yield f"column {column!r} has the name of a history: rename it"
+            elif column.startswith(f"{history.name}:") and column not in history.lists.values():
                 yield f"column {column!r} has the name of a list of events of {what}: rename it"
         named = {*history.shared, *history.outcomes}
         if history.lists and set(history.lists) - ({AGE, "age"} - named) != named:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.dataset.history import History
+from automtl_core.dataset.history import ALL_EVENTS, LATEST, History
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 
 FieldForm = Literal["single", "bag"]
@@ -124,11 +124,17 @@ class Schema:
         """Return the schema with other encodings.
 
         Raises:
-            UsageError: a cross names something other than two single-valued sparse fields.
+            UsageError: a cross names something other than two single-valued sparse fields, or a field has the
+                name of a cross, of a history or of an input from it.
 
         """
         found = replace(self, encodings=encodings)
-        found.crosses()
+        names = [*found.readable(), *(one.name for one in found.as_read().histories)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(
+                f"{twice[0]!r} is a field, and also a feature cross, a history or an input from one",
+                "give the field another name, or leave the cross or the history out",
+            )
         return found
 
     def as_read(self) -> Self:
@@ -218,9 +224,9 @@ class Schema:
 def inputs_of_part(part: str, history: History) -> list[str]:
     """Return the inputs of a part of `Encodings.history`: of `last-3` they are last1, last2 and last3."""
     if part == MATCHES:
-        return [*history.shared, "any"]
+        return [*history.shared, ALL_EVENTS]
     if count := last_of(part):
-        return [f"last{k + 1}" for k in range(count)]
+        return [f"{LATEST}{k + 1}" for k in range(count)]
     return [part]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 NAMES = (
-    *("age", "item", "past", "owner", "value", "code", "row", "event", "n", "k0", "now", "moment", "label"),
+    *("age", "item", "owner", "value", "code", "row", "event", "n", "k0", "now", "moment", "label"),
     *("place", "held", "bag", "user id", "it's", "é", "a*b", "select", "x:y", "automtl", "time of the row"),
-    *("number", "automtl age", "rows", "number of", "last1", "any", "mean", "ids", "dense", "users", "%s"),
+    *("number", "automtl age", "rows", "number of", "any of", "mean", "ids", "dense", "users", "%s"),
     *("{0}", "grp", "c0"),
 )
 """Names of columns: those that the program itself uses somewhere, words of SQL, and signs."""

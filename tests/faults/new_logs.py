@@ -52,7 +52,7 @@ TIMES: Mapping[str, Callable[[int], object]] = {
     "dates of summer and winter": _date(lambda second: 2 if second >= SPRING else 1),
 }
 IDS: Mapping[str, Callable[[int], str]] = {"5": str, "5.0": lambda n: f"{n}.0", "05": lambda n: f"{n:02}"}
-NAMES = ("shop", "age", "known", "outcomes", "row", "past", "part")
+NAMES = ("shop", "age", "known", "outcomes", "row", "event", "part")
 """Names of a categorical field, some of which automtl uses itself."""
 ENDINGS = {".csv": ",", ".tsv": "\t", ".txt": ";", ".parquet": ""}
 

@@ -141,7 +141,8 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
             model.add(column)
     names = sorted(sorted(first, key=lambda name: -first[name])[: s.cross_fields], key=list(alone).index)
     room = len(model.f) / CELL_ROWS
-    left = [(a, b) for a, b in combinations(names, 2) if alone[a].size * alone[b].size <= room]
+    pairs = [pair for pair in combinations(names, 2) if "*".join(pair) not in rows.schema.fields()]
+    left = [(a, b) for a, b in pairs if alone[a].size * alone[b].size <= room]
     selected: list[FeatureCross] = []
     while left and len(selected) < s.crosses:
         single = {name: model.worth(alone[name]).gain for name in {name for pair in left for name in pair}}

@@ -30,6 +30,24 @@ def test_faults(history: History, fault: str) -> None:
     assert fault.replace("\\", "") in found
 
 
+@pytest.mark.parametrize(
+    ("column", "fault"),
+    [
+        ("past", "column 'past' has the name of a history"),
+        ("past:item", "column 'past:item' has the name of a list of events of history 'past'"),
+    ],
+)
+def test_columns_do_not_have_names_that_automtl_makes(column: str, fault: str) -> None:
+    (found,) = faults_of_histories([PAST], ["item"], ["item", column])
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize("name", ["any", "last1"])
+def test_shared_fields_do_not_have_names_of_inputs(name: str) -> None:
+    (found,) = faults_of_histories([History("past", "user", "at", (name,))], [name], [name])
+    assert f"shares {name!r}, which is the name of an input from events" in found
+
+
 def test_two_histories_have_two_names() -> None:
     assert all("is declared twice" in one for one in faults_of_histories([PAST, PAST], ["item"], []))
 

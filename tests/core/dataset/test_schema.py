@@ -5,8 +5,9 @@ import json
 import pytest
 
 from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, UsageError
 
 FIELDS = (SparseField("user", 3), SparseField("item", 5))
 
@@ -58,6 +59,18 @@ def test_networks_may_read_fields_and_pairs_of_them():
     assert crossed.readable() == ["user", "item", "price", "item*user"]
     assert crossed.fields() == made.fields()
     assert crossed.n_statistics == 2 + 1, "one for each task, and a count"
+
+
+def test_a_field_cannot_have_the_name_of_a_cross_or_of_a_history():
+    cross = plain().with_answers(crosses=(("item", "user"),))
+    taken = Schema((*FIELDS, SparseField("item*user", 2)), (), (Task("click"),))
+    with pytest.raises(UsageError, match=r"'item\*user' is a field, and also a feature cross"):
+        taken.encoded(cross)
+    past = (History("past", "user", "at", ("item",)),)
+    named = Schema((*FIELDS, SparseField("past", 2)), (), (Task("click"),), histories=past)
+    assert named.encoded(plain()).fields()[-1] == "past"
+    with pytest.raises(UsageError, match="'past' is a field, and also"):
+        named.encoded(plain().with_answers(history=("matches",)))
 
 
 def test_it_survives_json():
