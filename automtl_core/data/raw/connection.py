@@ -38,7 +38,8 @@ def connect(
     """
     try:
         # DuckDB takes what follows a `?` for options, so that its journal would be in another folder.
-        file = ":memory:" if "?" in str(work_dir.resolve()) else work_dir / "raw.duckdb"
+        # It also takes a `~` at the start of a relative path for the home folder.
+        file = ":memory:" if "?" in str(work_dir.resolve()) else work_dir.resolve() / "raw.duckdb"
         with duckdb.connect(file) as db:
             folders = [folder.resolve() for folder in (data_dir, work_dir, *more) if folder]
             _lock_down(db, folders, work_dir, memory_limit, threads)

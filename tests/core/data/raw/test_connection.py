@@ -85,3 +85,15 @@ def test_a_folder_may_have_signs_of_patterns_in_its_name(name, tmp_path):
         db.execute("CREATE TABLE made AS SELECT 1")
         with pytest.raises(duckdb.PermissionException):
             db.read_csv(str(tmp_path / "a1" / "t.csv"), header=True).fetchall()
+
+
+def test_a_folder_called_as_the_home_folder_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    work = Path("~") / "work"
+    work.mkdir(parents=True)
+    with connect(None, work):
+        assert (tmp_path / "~" / "work" / "raw.duckdb").exists()
+    assert not (tmp_path / "home").exists()

@@ -22,6 +22,13 @@ def test_fields_that_act_together_are_found_and_no_others(seed) -> None:
     assert found.sure > 10
 
 
+def test_a_pair_with_the_name_of_a_field_is_left_out() -> None:
+    rows = planted()
+    named = replace(rows.schema.sparse[0], name="b*c")
+    schema = replace(rows.schema, sparse=(named, *rows.schema.sparse[1:]))
+    assert find_crosses(replace(rows, schema=schema), plain()) == []
+
+
 @pytest.mark.parametrize("settings", [{"crosses": 0}, {"cross_errors": 1e3}])
 def test_settings_leave_out_crosses(settings) -> None:
     assert find_crosses(replace(planted(), settings=EncodingSearchSettings(**settings)), plain()) == []
