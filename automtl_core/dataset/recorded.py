@@ -65,6 +65,11 @@ class RowFormat(Value):
     events: Mapping[str, EventFormat] = field(default_factory=dict)
     """History -> the format of its log of events, see `Dataset.event_file`; none in older runs."""
 
+    @property
+    def texts(self) -> list[str]:
+        """The columns of any text, in which "1.0" and "1" are different values."""
+        return [name for name, column in self.columns.items() if column.kind == "text"]
+
     @classmethod
     def of(cls, dataset: Dataset) -> Self | None:
         """Return the format of a dataset; None if the dataset itself has to convert the rows."""

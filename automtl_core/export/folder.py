@@ -130,13 +130,8 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
 
 
 def _as_texts(run: Run) -> Sequence[str] | None:
-    """Return the columns that `predict` reads as any text, in which "1.0" and "1" are different values.
-
-    None if it is not recorded.
-    """
-    if not run.has(NewRows):
-        return None
-    return [name for name, column in run.read(NewRows).recorded.columns.items() if column.kind == "text"]
+    """Return the columns that `predict` reads as any text; None if it is not recorded."""
+    return run.read(NewRows).recorded.texts if run.has(NewRows) else None
 
 
 Runs = Callable[[Mapping[str, Tensor]], np.ndarray]

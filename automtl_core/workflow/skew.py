@@ -20,6 +20,7 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, printable
 from automtl_core.fields.source import exported, source
@@ -53,6 +54,8 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         if columns is None:
             return 0
         part = encoder.encode(columns)
+        form = RowFormat.of(dataset)
+        encoder.save(Path(folder) / "encoder", vectors=False, as_texts=form and form.texts)
         _check_export(encoder, columns, part, Path(folder), rows)
     wanted = [*contents(schema, part)]
     found = _prepared_rows(prepared, schema, part, {fields for fields, _ in wanted})
@@ -67,7 +70,6 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
 def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows: Path) -> None:
     """Check that the encoder of an export returns the same as that of the run."""
     schema = encoder.schema
-    encoder.save(folder / "encoder", vectors=False)
     (folder / "encode.py").write_text(source(encoder.fields.values()), encoding="utf-8")
     found = exported(folder / "encode.py", folder / "encoder")(dict(columns.items()))
     single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
