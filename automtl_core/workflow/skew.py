@@ -55,7 +55,7 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
             return 0
         part = encoder.encode(columns)
         form = RowFormat.of(dataset)
-        encoder.save(Path(folder) / "encoder", vectors=False, as_texts=form and form.texts)
+        encoder.save(Path(folder) / "encoder", vectors=False, as_texts=form.texts if form else None)
         _check_export(encoder, columns, part, Path(folder), rows)
     wanted = [*contents(schema, part)]
     found = _prepared_rows(prepared, schema, part, {fields for fields, _ in wanted})
