@@ -1,8 +1,10 @@
 """Fixtures that tests of several packages share."""
 
+import gc
 import importlib
 import itertools
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +17,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # Before torch is imported: threads that spin while they wait slow down what runs beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Each of the many subprocesses would compile all modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Tests make many objects: with the default threshold, the search for cycles takes a twentieth of their time.
+gc.set_threshold(20_000, 20, 20)
 
 # No power fails during a test, and every call takes milliseconds.
 os.fsync = lambda descriptor: None

@@ -65,4 +65,4 @@ def test_paths_outside(harness: Harness, tmp_path: Path) -> None:
         return None if ended.code in (0, 2, 65, 66, 73) else f"code {ended.code}: {ended.err[-300:]}"
 
     cases = list(product(SETTINGS, PATHS, COMMANDS))
-    tried("paths that lead outside", cases, fault, "config validate, train", few=3)
+    tried("paths that lead outside", cases, fault, "config validate, train")
