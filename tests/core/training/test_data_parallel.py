@@ -28,7 +28,7 @@ from automtl_core.training.recipe import Recipe
 
 from ..job_of_processes import results_of
 
-EPOCHS, ROWS, BATCH = 2, 366, 61  # halves of 31 and 30 rows
+EPOCHS, ROWS, BATCH = 2, 610, 61  # halves of 31 and 30 rows
 STEPS = EPOCHS * ROWS // BATCH
 TOWERS = {"expert_layers": [8], "tower_layers": [4]}
 DESAN = {"experts": 3, "expert_width": 8, "ops": ["mlp-8", "mlp-16", "identity"]}
