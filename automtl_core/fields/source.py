@@ -1,7 +1,7 @@
 """Export of encoders: the code that the run used, as one file that needs numpy only."""
 
-import importlib.util
 import inspect
+import runpy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -30,12 +30,8 @@ def source(encoders: Iterable[FieldEncoder]) -> str:
 
 def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:
     """Return the encoder of an exported folder, run from its code: columns -> inputs of the graph."""
-    spec = importlib.util.spec_from_file_location("encode", code)
-    assert spec is not None  # noqa: S101 - a Python file has a spec
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    encoder: Callable[[Mapping[str, Any]], dict[str, np.ndarray]] = module.Encoder(folder)
+    made = runpy.run_path(str(code))  # an import would leave compiled code in the folder
+    encoder: Callable[[Mapping[str, Any]], dict[str, np.ndarray]] = made["Encoder"](folder)
     return encoder
 
 
