@@ -19,8 +19,8 @@
         train/<history>.times.npy        [R, 1] the time of the row, as that of events
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
-        sample/rows.csv                  raw rows, most of them test rows, in the format of new rows
-        sample/events.csv                the events of their owners, in the format of a log
+        sample/rows.csv or .parquet      raw rows, most of them test rows, in the format of new rows
+        sample/events.csv or .parquet    the events of their owners, in the format of a log
 
 The manifest holds the SHA-256 of each of these files and of itself.
 
@@ -55,8 +55,8 @@ OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
-SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows.csv", "events.csv"
-"""Folder of a sample of raw rows, and its files."""
+SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows", "events"
+"""Folder of a sample of raw rows, and the names of its files."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,9 @@ class Prepared:
     @property
     def sample(self) -> tuple[Path, Path | None] | None:
         """The files of raw rows and of their events; None for new rows in a format of the dataset."""
-        rows, events = (self.path / SAMPLE / name for name in (SAMPLED_ROWS, SAMPLED_EVENTS))
-        return (rows, events if events.exists() else None) if rows.exists() else None
+        folder = self.path / SAMPLE
+        rows, events = (next(folder.glob(f"{name}.*"), None) for name in (SAMPLED_ROWS, SAMPLED_EVENTS))
+        return None if rows is None else (rows, events)
 
     @cached_property
     def encoder(self) -> Encoder:

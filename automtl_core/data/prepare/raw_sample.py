@@ -54,21 +54,24 @@ def write_sample(
         return
     (draft / SAMPLE).mkdir()
     logged = [history for history in histories if not history.lists]
-    file = dataset.new_file("rows.csv", labelled=True)
+    # Texts of Parquet files and of data frames may have no form in delimited text.
+    delimited = any(Path(one.path).suffix not in (".parquet", ".npy") for one in dataset.files().values())
+    ending = ".csv" if delimited else ".parquet"
+    file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
     file = with_owners(file, dataset, logged) if logged else with_lists(file, histories)
     with _view(db, RAW, dataset.raw_rows(db, rows)):
         test = _is_test(db, dataset, draft)
         texts = _texts(db, dataset, RAW, file.columns, logged)
         db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
-    _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE / SAMPLED_ROWS)
+    _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE)
     for history in logged[:1]:
-        log, by = dataset.event_file("log.csv", history), quoted(history.by)
+        log, by = dataset.event_file(f"{SAMPLED_EVENTS}{ending}", history), quoted(history.by)
         with _view(db, RAW, dataset.raw_events(db, rows, history)):
             events = f"{_texts(db, dataset, RAW, log.columns, [history])} FROM {quoted(RAW)}"
             # The events are in no order of time, and no history may depend on their order.
             query = f"SELECT {_names(log)} FROM ({events}) WHERE {by} IN (SELECT {by} FROM {quoted(SOME)}) "
             query += f"ORDER BY hash({_names(log)})"
-            _copy(db, query, log, work_dir, draft / SAMPLE / SAMPLED_EVENTS)
+            _copy(db, query, log, work_dir, draft / SAMPLE)
     db.execute(f"DROP TABLE {quoted(SOME)}")
 
 
@@ -165,10 +168,10 @@ def _names(file: RawFile) -> str:
     return ", ".join(map(quoted, file.columns))
 
 
-def _copy(db: duckdb.DuckDBPyConnection, query: str, file: RawFile, work_dir: Path, path: Path) -> None:
-    """Write the rows of a query in the format of a delimited file."""
-    made = work_dir / path.name
-    header = "HEADER" if file.header else "HEADER false"
-    options = f"FORMAT csv, {header}, DELIMITER {literal(file.separator)}"
+def _copy(db: duckdb.DuckDBPyConnection, query: str, file: RawFile, work_dir: Path, folder: Path) -> None:
+    """Write the rows of a query to a folder, in the format of a file."""
+    made = work_dir / file.path
+    delimited = f"FORMAT csv, HEADER {str(file.header).lower()}, DELIMITER {literal(file.separator)}"
+    options = "FORMAT parquet" if made.suffix == ".parquet" else delimited
     db.execute(f"COPY ({query}) TO {literal(str(made.resolve()))} ({options})")
-    made.replace(path)
+    made.replace(folder / file.path)

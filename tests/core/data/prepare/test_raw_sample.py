@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
 from automtl_core.data.prepare import raw_sample
@@ -34,7 +35,10 @@ def sampled(folder: Path, **settings) -> tuple[pd.DataFrame, pd.DataFrame | None
     found = prepare(Shop(DatasetSettings.parse(settings, "dataset")), "shop", None, folder).sample
     assert found is not None
     rows, events = found
-    return pd.read_csv(rows), None if events is None else pd.read_csv(events)
+    with duckdb.connect() as db:  # texts of a data set without delimited files
+        read = [db.read_parquet(str(path)).df() for path in found if path]
+    numbers = [one.astype({name: int for name in ("at", "user") if name in one}) for one in read]
+    return numbers[0], numbers[1] if events else None
 
 
 def test_rows_of_the_test_with_all_events_of_their_owners(tmp_path):
