@@ -34,11 +34,10 @@ class Shop(Dataset):
 def sampled(folder: Path, **settings) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     found = prepare(Shop(DatasetSettings.parse(settings, "dataset")), "shop", None, folder).sample
     assert found is not None
-    rows, events = found
     with duckdb.connect() as db:  # texts of a data set without delimited files
         read = [db.read_parquet(str(path)).df() for path in found if path]
     numbers = [one.astype({name: int for name in ("at", "user") if name in one}) for one in read]
-    return numbers[0], numbers[1] if events else None
+    return numbers[0], numbers[1] if found[1] else None
 
 
 def test_rows_of_the_test_with_all_events_of_their_owners(tmp_path):
