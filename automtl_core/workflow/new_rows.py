@@ -24,7 +24,7 @@ from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import LEAST, Unseen
+from automtl_core.workflow.unseen import Unseen
 
 Say = Callable[[str], object]
 """Receiver of sentences for the user."""
@@ -36,6 +36,8 @@ def unheard(sentence: str) -> None:
 
 TREATMENTS = ("fail", "skip")
 """Treatments of faulty rows."""
+SEVERAL = 20
+"""Number of rows from which it is strange that none has an event; fewer may be those of new users."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
@@ -188,7 +190,7 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemo
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
-        strange = len(rows) >= LEAST and not len(events.ages)  # a few rows may be of new users
+        strange = len(rows) >= SEVERAL and not len(events.ages)
         (reading.warn if strange else reading.note)(events.sentence())
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user

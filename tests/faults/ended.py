@@ -9,7 +9,7 @@ from automtl_cli.app import run
 from automtl_cli.errors import Stop
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-CODES = (0, 2, 65, 66, 69, 71, 73, 74)
+CODES = (0, 2, 65, 66, 69, 71, 73, 74, 79)
 
 
 def fault(

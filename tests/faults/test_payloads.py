@@ -146,7 +146,8 @@ def write(folder: Path, payload: str) -> None:
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([columns, *rows])
     settings = {
-        "dataset": {"name": "table", "files": "d.csv", "sparse": [user, item], "labels": [click]},
+        "dataset": {"name": "table", "files": "d.csv", "sparse": [user, item],
+                    "labels": {click: {"column": click}}},
         "data_dir": ".",
         "features": "ids",
         "training": {"epochs": 1, "batch_size": 64, "min_positives": 1},
