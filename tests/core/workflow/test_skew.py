@@ -15,8 +15,12 @@ from automtl_core.dataset import dataset as declarations
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
 from automtl_core.fields.source import source
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
 from automtl_core.workflow.skew import check_skew
 from automtl_datasets.table import Table
+
+from .lines import begin, make_job
 
 ROWS = 600
 SETTINGS = {
@@ -144,3 +148,23 @@ def test_a_dataset_with_rows_of_its_own_is_left_out(made, tmp_path: Path) -> Non
     dataset = Own(Own.settings_class.parse(SETTINGS, "dataset"))
     prepared = prepare(dataset, "own", tmp_path, tmp_path / "prepared")
     assert check_skew(dataset, prepared, prepared.encoder) == 0
+
+
+def test_a_run_whose_new_rows_are_read_otherwise_ends_with_an_error(tmp_path, monkeypatch):
+    def one_event_less(*given):
+        bounds = spans(*given)
+        return np.stack([bounds[:, 0], np.maximum(bounds[:, 1] - 1, bounds[:, 0])], axis=1)
+
+    spans = event_log.spans
+    rows = {"dataset": {"kind": "history", "rows": 1500}, "features": {"history": ["matches"]}}
+    job = make_job(tmp_path, rows)
+    run = begin(job, tmp_path / "sound")
+    assert run.read(Result).test
+    monkeypatch.setattr(new_histories, "spans", one_event_less)
+    with pytest.raises(
+        PluginError, match=r"training-serving skew: row \d+ of .*: it has \d+ events of past, and"
+    ):
+        begin(job, tmp_path / "skewed")
+    skewed = Run.open(tmp_path / "skewed")
+    assert skewed.read(Result).test is None
+    assert skewed.status().state == "failed"
