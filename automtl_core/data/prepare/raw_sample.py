@@ -61,13 +61,13 @@ def write_sample(
     file = with_owners(file, dataset, logged) if logged else with_lists(file, histories)
     with _view(db, RAW, dataset.raw_rows(db, rows)):
         test = _is_test(db, dataset, draft)
-        texts = _texts(db, dataset, RAW, file.columns, logged)
+        texts = _texts(db, dataset, file.columns, logged)
         db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
     _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE)
     for history in logged[:1]:
         log, by = dataset.event_file(f"{SAMPLED_EVENTS}{ending}", history), quoted(history.by)
         with _view(db, RAW, dataset.raw_events(db, rows, history)):
-            events = f"{_texts(db, dataset, RAW, log.columns, [history])} FROM {quoted(RAW)}"
+            events = f"{_texts(db, dataset, log.columns, [history])} FROM {quoted(RAW)}"
             # The events are in no order of time, and no history may depend on their order.
             query = f"SELECT {_names(log)} FROM ({events}) WHERE {by} IN (SELECT {by} FROM {quoted(SOME)}) "
             query += f"ORDER BY hash({_names(log)})"
@@ -114,12 +114,11 @@ def _is_test(db: duckdb.DuckDBPyConnection, dataset: Dataset, draft: Path) -> st
 def _texts(
     db: duckdb.DuckDBPyConnection,
     dataset: Dataset,
-    table: str,
     columns: Mapping[str, Column],
     logged: Sequence[History],
 ) -> str:
-    """Return the beginning of a query of columns as a file holds them."""
-    relation = db.sql(f"FROM {quoted(table)}")
+    """Return the beginning of a query of columns of `RAW` as a file holds them."""
+    relation = db.sql(f"FROM {quoted(RAW)}")
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     times = {time_column_of(dataset, history): history.time for history in logged}
     bags = {} if type(dataset).raw_rows is not Dataset.raw_rows else _bags(db, dataset)

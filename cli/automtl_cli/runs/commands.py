@@ -44,12 +44,12 @@ def predict(
 
     The input has one column for each field that the network reads, as `automtl data sample` shows them.
     Labels are optional, other columns are ignored. Values outside the vocabulary are unseen ids; a warning
-    names a column of 100 values or more that are all unseen. For a network that reads histories, the events
-    of --history have the columns of the user, the time, the fields and the actions; the rows then have a time
-    too. The output has one row for each input row, in the same order, except for rows that --bad-rows skip
-    leaves out: a probability for each binary task, a number for each regression. For a task that counts only
-    if another label is 1, the column `buy_given_click` is the conditional probability, and `click_and_buy`
-    that of both.
+    names a column of 100 values or more that are all unseen. For a network that reads histories, the file of
+    --history is written as the events of the training, with the columns of the user, the time, the fields and
+    the actions; the rows then have a time too. The output has one row for each input row, in the same order,
+    except for rows that --bad-rows skip leaves out: a probability for each binary task, a number for each
+    regression. For a task that counts only if another label is 1, the column `buy_given_click` is the
+    conditional probability, and `click_and_buy` that of both.
     """
     from automtl_cli.runs import new_rows
     from automtl_core.views.outcome import predicted
