@@ -11,11 +11,9 @@ from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views.runs import side_by_side
 
 
-def retrain(
-    run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool, allow_remote: bool
-) -> None:
+def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
     """Retrain, and print the runs and the best one on validation rows."""
-    outcomes = list(actions.workflow(allow_remote=allow_remote).retrain(run, seeds, layers, runs_dir))
+    outcomes = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
         metrics = outcomes[number].result.validation
