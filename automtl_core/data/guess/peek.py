@@ -32,8 +32,6 @@ BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
 FIRST = 100
 """Number of rows from which separator and header are inferred."""
-FALLBACK = "cp1252"
-"""Encoding of text that is not UTF-8."""
 SEPARATORS = (",", "\t", ";", "|")
 
 
@@ -186,7 +184,7 @@ def _encoding(path: Path) -> str:
     if _is_utf8(head):
         return ""
     lines = [line for line in head.splitlines() if not line.isascii()]
-    return FALLBACK if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
+    return "cp1252" if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
 
 
 def _is_utf8(text: bytes) -> bool:
