@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import duckdb
 import pandas as pd
 from pydantic import Field
+from typing_extensions import TypeVar
 
 from automtl_core.dataset.fields import Label, faults_of, names_of
 from automtl_core.dataset.history import History, source_of
@@ -24,7 +25,7 @@ from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
 from automtl_core.fields.vectors import Vectors
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Configured, Settings
 
 __all__ = [
     "BIT",
@@ -184,11 +185,14 @@ class DatasetSettings(Settings):
         return self.min_count if isinstance(self.min_count, int) else self.min_count.get(field, 1)
 
 
-class Dataset(ABC):
-    """A multi-task dataset. Subclasses define the class attributes below and `rows`.
+D = TypeVar("D", bound=DatasetSettings, default=DatasetSettings, covariant=True)
+
+
+class Dataset(ABC, Configured[D]):
+    """A multi-task dataset; `class Mine(Dataset[MySettings])` defines the attributes below and `rows`.
 
     Args:
-        settings: An instance of the class's `settings_class`.
+        settings: An instance of its settings class.
         kind_of: Function that returns the kind of field of a name, for datasets whose settings name kinds.
 
     """
@@ -203,7 +207,7 @@ class Dataset(ABC):
     preparation: ClassVar[str] = ""
     """Description of the preparation in a few lines; that of the paper if there is a paper."""
 
-    def __init__(self, settings: DatasetSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
+    def __init__(self, settings: D, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Store the settings.
 
         Raises:

@@ -106,35 +106,18 @@ class RecordedDataset(Dataset):
 
     version = 0
 
+    fields: Sequence[FieldKind] = ()
+    labels: Sequence[Label] = ()
+    user: str | None = None
+    time: str | None = None
+    time_column: str | None = None
+
     def __init__(self, recorded: RowFormat) -> None:
-        self.recorded, self.settings = recorded, DatasetSettings()
-
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """A field for each column that the fields of the dataset read."""
-        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in self.recorded.bags.items()}
-        kinds |= {name: Dense(name) for name in self.recorded.numbers}
-        return [kinds.get(name) or Sparse(name) for name in self.recorded.columns]
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The recorded labels."""
-        return self.recorded.labels
-
-    @property
-    def user(self) -> str | None:
-        """The recorded user field."""
-        return self.recorded.user
-
-    @property
-    def time(self) -> str | None:
-        """The recorded time."""
-        return self.recorded.time
-
-    @property
-    def time_column(self) -> str | None:
-        """The recorded time column."""
-        return self.recorded.time_column
+        self.recorded, self.settings, self.labels = recorded, DatasetSettings(), recorded.labels
+        self.user, self.time, self.time_column = recorded.user, recorded.time, recorded.time_column
+        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in recorded.bags.items()}
+        kinds |= {name: Dense(name) for name in recorded.numbers}
+        self.fields = [kinds.get(name) or Sparse(name) for name in recorded.columns]
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
