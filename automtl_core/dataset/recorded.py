@@ -38,6 +38,14 @@ class EventFormat(Value):
     separators: Mapping[str, str]
     """As in `RowFormat`."""
 
+    @classmethod
+    def of(cls, dataset: Dataset, history: History) -> Self:
+        """Return the format of the events of a history."""
+        files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
+        separators = {ending: file.separator for ending, file in files.items()}
+        file = files[".csv"]
+        return cls(file.columns, file.header, file.others, separators)
+
 
 @dataclass(frozen=True)
 class RowFormat(Value):
@@ -87,7 +95,9 @@ class RowFormat(Value):
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
             events={
-                one.name: _format_of_events(dataset, one) for one in histories_of(dataset) if not one.lists
+                history.name: EventFormat.of(dataset, history)
+                for history in histories_of(dataset)
+                if not history.lists
             },
             labels=tuple(dataset.labels),
             user=dataset.user,
@@ -141,10 +151,3 @@ class RecordedDataset(Dataset):
 
 def _separator(separators: Mapping[str, str], path: str) -> str:
     return separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
-
-
-def _format_of_events(dataset: Dataset, history: History) -> EventFormat:
-    files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
-    one = files[".csv"]
-    separators = {ending: file.separator for ending, file in files.items()}
-    return EventFormat(one.columns, one.header, one.others, separators)

@@ -9,7 +9,7 @@ from typing import Any
 
 from automtl_core.data.inspect.describe import DenseFacts, Described
 from automtl_core.data.inspect.histories import HistoryFacts
-from automtl_core.data.inspect.leaks import Rule, suspicions
+from automtl_core.data.inspect.leaks import Rule
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
@@ -42,8 +42,8 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
-    leaks = (f"warning: {sentence}" for sentence in (*suspicions(data.alone), *data.history_warnings))
-    yield lines(*_rules(data.rules), *leaks, *_codes(data.dense))
+    warnings = (f"warning: {sentence}" for sentence in data.warnings)
+    yield lines(*_rules(data.rules), *warnings, *_codes(data.dense))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.data.inspect.histories import history_warnings
-from automtl_core.data.inspect.leaks import alone, suspicions
+from automtl_core.data.inspect.describe import warnings
+from automtl_core.data.inspect.leaks import alone
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
 
@@ -20,8 +20,7 @@ def preparation_warnings(prepared: Prepared) -> Iterator[str]:
 def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
     yield from rare_tasks(prepared, recipe)
-    yield from suspicions(alone(prepared))
-    yield from history_warnings(prepared)
+    yield from warnings(prepared, alone(prepared))
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

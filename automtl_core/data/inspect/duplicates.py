@@ -17,9 +17,6 @@ from automtl_core.disk.value import Value
 
 Hashes = NDArray[np.uint64]
 
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number with well-mixed bits, so that the order of columns matters."""
-
 
 @dataclass(frozen=True)
 class Duplicates(Value):
@@ -38,18 +35,13 @@ def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
 
 def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
     train = np.sort(_hashes(prepared.part("train"), labels))
-    found = {"train": _repeated(train)}
+    same = train[1:] == train[:-1]
+    found = {"train": float((np.append(same, False) | np.append(False, same)).mean())}
     for name in PARTS[1:]:
         other = np.sort(_hashes(prepared.part(name), labels))  # sorted queries are faster
         places = np.searchsorted(train, other)
         found[name] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
     return found
-
-
-def _repeated(ordered: Hashes) -> float:
-    """Return the share of hashes that equal a neighbour."""
-    same = ordered[1:] == ordered[:-1]
-    return float((np.append(same, False) | np.append(False, same)).mean())
 
 
 def _hashes(part: Part, labels: bool) -> Hashes:
@@ -79,5 +71,5 @@ def _bag_hashes(bags: Bags) -> Hashes:
 
 
 def _mix(mixed: Hashes, column: NDArray[np.generic]) -> None:
-    mixed *= FACTOR
+    mixed *= np.uint64(0x9E3779B97F4A7C15)  # odd, so that the order of columns matters
     mixed ^= pd.util.hash_array(np.ascontiguousarray(column))

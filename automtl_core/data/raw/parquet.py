@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.raw.records import Fault, expected, shown_or_blank
+from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.remedies import MORE, REPAIR
 from automtl_core.data.raw.sql import (
     create,
@@ -19,9 +19,6 @@ from automtl_core.data.raw.sql import (
 )
 from automtl_core.dataset.dataset import Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
-
-NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
-"""Types whose values are no single texts or numbers."""
 
 
 @contextmanager
@@ -102,13 +99,9 @@ def faulty(
             f"WHERE {wrong} {among} ORDER BY {row} LIMIT {most}"
         ).fetchall()
     for place, name, value in rows:
-        vector = file.columns[name].kind == "vector"
-        wanted = (
-            "a list of finite numbers"
-            if vector
-            else expected(value or "", file.columns[name]) or "another type"
-        )
-        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown_or_blank(value)}", value or "")
+        fits = expected(value or "", file.columns[name]) or "another type"
+        fits = "a list of finite numbers" if file.columns[name].kind == "vector" else fits
+        yield Fault(place + 1, name, f"{name}: expected {fits}, found {shown(value)}", value or "")
 
 
 def _scan(path: Path) -> str:
@@ -158,7 +151,8 @@ def _check_type(path: Path, name: str, kind: str, column: Column) -> None:
 
     """
     listed = kind.endswith("]")
-    nested = kind.removesuffix("[]").startswith(NESTED) or (listed and "[" in kind[: kind.rindex("[")])
+    others = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+    nested = kind.removesuffix("[]").startswith(others) or (listed and "[" in kind[: kind.rindex("[")])
     if nested or (listed and column.kind != "vector" and not column.separator):
         wanted = "single values or lists of them" if column.separator else "single values"
         raise DataError(
