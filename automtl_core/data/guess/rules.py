@@ -1,6 +1,7 @@
 """Rules for the role of a column: the first one that fits decides."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 from automtl_core.data.guess.facts import DATES, POINTS, Facts
@@ -71,11 +72,6 @@ def _hardly_repeats(facts: Facts, seen: Glimpse) -> bool:
     return facts.rows < 2 * facts.values and meaning(facts.name) in kinds.get(facts.kind, ())
 
 
-def _named_label(facts: Facts, seen: Glimpse) -> bool:
-    numbers = facts.kind in ("integer", "number") and facts.values > 2
-    return (facts.bits is not None or numbers) and is_label(facts.name, facts.bits is not None)
-
-
 def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
     """Return whether integers have gaps, and, in a column with a name, equally many digits."""
     gaps = float(facts.high) - float(facts.low) > 10 * facts.values
@@ -90,8 +86,8 @@ def acts(facts: Facts) -> bool:
     return len(facts.few) > 1 and bool(named or 2 * like_labels > len(facts.few))
 
 
-def _is_of_form(form: str) -> Test:
-    return lambda facts, seen: facts.form == form and not is_id(facts.name)
+def _has_form(form: str, facts: Facts, seen: Glimpse) -> bool:
+    return facts.form == form and not is_id(facts.name)
 
 
 RULES = (
@@ -100,7 +96,7 @@ RULES = (
     Rule("unused", lambda f, s: not f.name.strip(), "has no name"),
     Rule("unused", lambda f, s: not f.values, "blank in all rows"),
     Rule("unused", lambda f, s: f.values == 1 and f.rows == s.seen, "constant"),
-    *(Rule("unused", _is_of_form(form), reason) for form, reason in FORMS.items()),
+    *(Rule("unused", partial(_has_form, form), reason) for form, reason in FORMS.items()),
     Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
     Rule("time", _tells_time),
     Rule("unused", _numbers_rows, "a different value in each row"),
@@ -109,7 +105,9 @@ RULES = (
     Rule("unused", lambda f, s: f.kind == "text" and f.odd is not None and _is_varied(f),
          "numbers, except in {0.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"),
     Rule("unused", _hardly_repeats, "a different value in nearly each row"),
-    Rule("labels", _named_label),
+    Rule("labels", lambda f, s: f.bits is not None and is_label(f.name, binary=True)),
+    Rule("labels", lambda f, s: f.bits is None and f.kind in ("integer", "number") and f.values > 2
+         and is_label(f.name, binary=False)),
     Rule("unused", lambda f, s: f.kind == "time", "a date, but not the time of the row"),
     Rule("unused", lambda f, s: f.bits is not None, UNDECIDED),
     Rule("sparse", lambda f, s: f.kind == "text"),

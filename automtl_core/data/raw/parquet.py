@@ -101,7 +101,9 @@ def faulty(
     for place, name, value in rows:
         fits = expected(value or "", file.columns[name]) or "another type"
         fits = "a list of finite numbers" if file.columns[name].kind == "vector" else fits
-        yield Fault(place + 1, name, f"{name}: expected {fits}, found {shown(value)}", value or "")
+        yield Fault(
+            place + 1, name, f"{name}: expected {fits}, found {shown(value or '', 'a blank')}", value or ""
+        )
 
 
 def _scan(path: Path) -> str:

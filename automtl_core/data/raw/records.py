@@ -94,10 +94,10 @@ class Layout:
     """Whether its first line ends in a carriage return and a line feed."""
 
 
-def shown(text: str | None) -> str:
+def shown(text: str, blank: str = '""') -> str:
     """Return a row or a value of a raw file as text for a message."""
     if not text:
-        return "a blank"
+        return blank
     line = printable(text.split("\n")[0])
     return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
@@ -334,7 +334,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
             if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place])}"
+                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place], 'a blank')}"
                 return Fault(line, name, reason, text)
         return None
 
