@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.data.inspect.describe import warnings
-from automtl_core.data.inspect.leaks import alone
+from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
 

@@ -44,11 +44,6 @@ from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import TableSettings, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
-POSITIVE = (
-    "name the values that mean 1: dataset.labels.{0}.positive: ['{{value}}'] if {{value}} is one of them; or "
-    "predict a number: dataset.labels.{0}.kind: regression"
-)
-"""Remedy for a label with other values."""
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 """Names of added columns. They differ from `part` and from the time column, which a table may have
 already."""
@@ -247,15 +242,12 @@ class Table(Dataset[TableSettings]):
         """Return the used columns, the time first; all columns if files have no header."""
         roles = self._roles()
         used = {name: column for role in reversed(roles) for name, column in roles[role].items()}
-        used |= {name: TIME_COLUMN for name in self._times() if used[name] == TEXT}
+        parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
+        times = self._ordering() | {name for field in parts for name in field.reads()}
+        used |= {name: TIME_COLUMN for name in times if used[name] == TEXT}
         used |= {name: replace(used[name], required=True) for name in self._ordering()}
         names = dict.fromkeys([*roles["time"], *(name for columns in roles.values() for name in columns)])
         return {name: used.get(name, UNUSED) for name in self.settings.columns or names}
-
-    def _times(self) -> set[str]:
-        """Return the columns that are read as times."""
-        parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
-        return self._ordering() | {name for field in parts for name in field.reads()}
 
     def _ordering(self) -> set[str]:
         """Return the time column, if rows are ordered by it."""
@@ -350,4 +342,8 @@ class Table(Dataset[TableSettings]):
 def _column_of(label: Label) -> Column:
     if label.kind == "regression":
         return NUMBER
-    return TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(label.name))
+    remedy = (
+        f"name the values that mean 1: dataset.labels.{label.name}.positive: ['{{value}}'] if {{value}} is "
+        f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
+    )
+    return TEXT if label.positive else replace(FLAG, remedy=remedy)

@@ -49,7 +49,7 @@ def prepare(
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
@@ -73,7 +73,7 @@ def describe(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
@@ -98,7 +98,7 @@ def sample(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
@@ -123,7 +123,7 @@ def validate(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     result = data.validated(chosen, out)
@@ -147,7 +147,7 @@ def export(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings)
     emit(data.exported(chosen, out, memory_limit), views.exported, as_json)
