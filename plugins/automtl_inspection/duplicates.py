@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.value import Value
@@ -46,7 +46,11 @@ def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
 
 def _hashes(part: Part, labels: bool) -> Hashes:
     """Return a hash of each row, [R], of its features, or of features and labels."""
-    bags = {place: _bag_hashes(bags) for place, bags in part.bags.items()}
+    bags = {}  # bags with equal values have equal hashes
+    for place, of_field in part.bags.items():
+        bags[place] = np.zeros(len(of_field.starts) - 1, dtype=np.uint64)
+        for owners, values in held(of_field):
+            np.add.at(bags[place], owners, pd.util.hash_array(values))
     found = np.empty(len(part), dtype=np.uint64)
     start = 0
     for chunk in chunks(part):
@@ -59,14 +63,6 @@ def _hashes(part: Part, labels: bool) -> Hashes:
             for place in range(block.shape[1]):
                 _mix(mixed, block[:, place] + np.float32(0))  # turns -0 into 0
         start += len(chunk)
-    return found
-
-
-def _bag_hashes(bags: Bags) -> Hashes:
-    """Return a hash of the values of each bag; bags with equal values have equal hashes."""
-    found = np.zeros(len(bags.starts) - 1, dtype=np.uint64)
-    for owners, values in held(bags):
-        np.add.at(found, owners, pd.util.hash_array(values))
     return found
 
 

@@ -18,11 +18,6 @@ from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError
 from automtl_inspection.describe import describe
 
-LISTED = 1000
-"""Maximum number of faulty rows that are listed; a file may list all."""
-TEXT = 1000
-"""Maximum number of characters that are listed of a faulty row."""
-
 
 def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
     """Prepare a dataset, show progress, and print its warnings."""
@@ -75,6 +70,8 @@ def exported(chosen: Chosen, out: Path, memory_limit: str | None) -> Json:
 def validated(chosen: Chosen, out: Path | None) -> Json:
     """Check all raw files, and return their faults; with `out`, all faulty rows are written to this file.
 
+    At most 1,000 faulty rows are listed, with 1,000 characters of each.
+
     Raises:
         RunExistsError: `out` exists.
 
@@ -86,8 +83,9 @@ def validated(chosen: Chosen, out: Path | None) -> Json:
     def result() -> Iterator[Rejected]:
         with preparing.stages("checking data") as show:
             for rejected in validation.rejected(show):
-                if len(faults) < LISTED:
-                    faults.append(_listed(rejected))
+                if len(faults) < 1000:
+                    fault = rejected.fault._asdict()
+                    faults.append({"file": rejected.file, **fault, "text": rejected.fault.text[:1000]})
                 yield rejected
 
     if out is None:
@@ -123,8 +121,3 @@ def check_valid(result: Json) -> None:
             f"faulty rows: {rejected:,} of {result['records']:,}, and {allowed:,} are allowed",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
-
-
-def _listed(rejected: Rejected) -> Json:
-    fault = rejected.fault._asdict()
-    return {"file": rejected.file, **fault, "text": rejected.fault.text[:TEXT]}

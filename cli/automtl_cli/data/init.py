@@ -69,13 +69,16 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     else:
         check_free(path, or_else=", or overwrite it: --force")
     seen = peek(files)
-    named = [] if labels is None else _names(labels, [facts.name for facts in seen.columns])
+    named = [name.strip() for name in (labels or "").split(",") if name.strip()]
+    if labels in [facts.name for facts in seen.columns]:
+        named = [labels or ""]
     guessed = TableGuess(seen, guess(seen, named))
     config = f"--config {shlex.quote(str(path))}"
     commands = [f"automtl data describe table {config}", f"automtl search {config}"]
     content = settings(guessed, commands)
     if not guessed.of("labels"):
-        commands = [_with_labels(files, path)]
+        to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
+        commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
     if force:
         write_atomic(path, content.encode())
     else:
@@ -116,9 +119,12 @@ def view(done: Json) -> Iterator[Section]:
 def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
     """Return the text of the settings, with facts about the columns as comments."""
     seen, layer = guessed.seen, guessed.layer()
-    dataset = layer["dataset"]
+    dataset, about_all = layer["dataset"], "" if seen.parquet else "about "
+    amount = f"the first {seen.seen:,} of {about_all}{seen.rows:,} rows"
+    if seen.seen == seen.rows:
+        amount = f"its {seen.rows:,} rows"
     lines = [
-        f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {_amount(seen)}.",
+        f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
         "# Correct wrong guesses, then:",
         *(f"#   {on_one_line(command)}" for command in commands),
         f"data_dir: {_yaml(layer['data_dir'])}",
@@ -253,23 +259,6 @@ def _bad_rows(guessed: TableGuess) -> Iterator[str]:
     if seen.faulty or odd:
         words = f"; other values in {on_one_line(listing(odd))}" if odd else ""
         yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
-
-
-def _names(labels: str, columns: Sequence[str]) -> list[str]:
-    """Return the names in a text with commas, unless the text is one name."""
-    return [labels] if labels in columns else [name.strip() for name in labels.split(",") if name.strip()]
-
-
-def _amount(seen: Glimpse) -> str:
-    if seen.seen == seen.rows:
-        return f"its {seen.rows:,} rows"
-    return f"the first {seen.seen:,} of {'' if seen.parquet else 'about '}{seen.rows:,} rows"
-
-
-def _with_labels(files: str, path: Path) -> str:
-    """Return the command that writes the settings again, with labels."""
-    out = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
-    return f"automtl data init {shlex.quote(files)}{out} --force --labels NAME,..."
 
 
 def _stem(files: str) -> str:

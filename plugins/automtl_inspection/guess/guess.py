@@ -153,19 +153,15 @@ def as_label(facts: Facts) -> Mapping[str, Any] | None:
 
 def _guess(facts: Facts, seen: Glimpse) -> Guess:
     rule = rule_of(facts, seen)
-    return Guess(facts, rule.role, _setting(rule.role, facts), rule.reason.format(facts), rule.doubt)
-
-
-def _setting(role: Role, facts: Facts) -> Any:
-    match role:
+    setting: Any = None
+    match rule.role:
         case "labels":
-            column = {"column": facts.name} if "=" in facts.name else {}
-            return {**column, **(as_label(facts) or {})}
+            setting = {**({"column": facts.name} if "=" in facts.name else {}), **(as_label(facts) or {})}
         case "sparse":
-            return "integer" if facts.kind == "integer" and facts.odd is None else "text"
+            setting = "integer" if facts.kind == "integer" and facts.odd is None else "text"
         case "dense":
             skewed = float(facts.low) >= 0 and float(facts.high) > 20 * facts.mean
-            return {"scaling": "log"} if skewed else {}
+            setting = {"scaling": "log"} if skewed else {}
         case "multi":
-            return LIST if facts.kind == "list" else separator_of(facts)
-    return None
+            setting = LIST if facts.kind == "list" else separator_of(facts)
+    return Guess(facts, rule.role, setting, rule.reason.format(facts), rule.doubt)
