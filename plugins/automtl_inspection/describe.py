@@ -121,7 +121,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     """Return the statistics of prepared data."""
     found = {}
     for place, (name, check) in enumerate(CHECKS.items()):
-        progress(name, place / len(CHECKS))
+        progress("leaks" if name == "alone" else name, place / len(CHECKS))
         found[name] = check(prepared)
     return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
 
