@@ -32,10 +32,6 @@ Floats = NDArray[np.float64]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
-LEAST = 10
-"""Least number of validation rows for a score: of either class, or of all rows of a regression."""
-EXPECTED = 5
-"""Least number of exceptions expected by chance for a rule without exceptions."""
 SCORES, FORMAT = "single-fields.json", 2
 """File with the scores in the folder of prepared data, and its format version."""
 CELLS = 1 << 22
@@ -189,7 +185,7 @@ def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str 
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
-    """Return the rules between binary labels.
+    """Return the rules between binary labels without an exception, where chance would give five and more.
 
     Args:
         schema: Schema with the labels.
@@ -203,7 +199,7 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rul
     for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
         rate = ones[j, i] / rows[i, j]
         for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
-            if exceptions == 0 and ones[i, j] * chance >= EXPECTED:
+            if exceptions == 0 and ones[i, j] * chance >= 5:
                 one, other = schema.tasks[i].name, schema.tasks[j].name
                 known = value == 1 and declared(schema, one, other)
                 found.append(Rule(one, other, value, int(ones[i, j]), known))
@@ -297,14 +293,17 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
 
 
 def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
-    """Return AUC or R2 of the prediction for each code; None where there are too few rows."""
+    """Return AUC or R2 of the prediction for each code.
+
+    None with fewer than ten rows of either class, or of a regression with fewer than ten rows.
+    """
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
     if kind == "regression":
         spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
         left = judged.squares - 2 * expected @ total + expected**2 @ rows
-        return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
-    if min(total.sum(), rows.sum() - total.sum()) < LEAST:
+        return float(1 - left / spread) if rows.sum() >= 10 and spread > 0 else None
+    if min(total.sum(), rows.sum() - total.sum()) < 10:
         return None
     _, places = np.unique(expected, return_inverse=True)
     positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)

@@ -104,20 +104,10 @@ def peek(name: str) -> Glimpse:
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
         facts = facts_of(db, head.names, head.lists, head.nested)
+    form = (parquet, head.separator, head.header)
     fault = located(paths[0], head.faults[0]) if head.faults else ""
-    return Glimpse(
-        folder.absolute(),
-        pattern,
-        parquet,
-        head.separator,
-        head.header,
-        seen,
-        total,
-        facts,
-        head.encoding,
-        len(head.faults),
-        fault,
-    )
+    faulty = (len(head.faults), fault)
+    return Glimpse(folder.absolute(), pattern, *form, seen, total, facts, head.encoding, *faulty)
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
