@@ -12,9 +12,6 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.finding import Finding
 
-GIVEN = "the network"
-"""Name of the network in a plan without a search."""
-
 
 @dataclass(frozen=True)
 class Plan(Value):
@@ -37,11 +34,11 @@ class Plan(Value):
     answers: Mapping[str, Mapping[str, Cost]]
     """Choice -> option -> its cost, see `SearchSpace.costs`."""
     points: Mapping[str, Cost]
-    """Landmark of the space -> cost of the whole network; without a search, `GIVEN` -> cost."""
+    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
 
 
 @dataclass(frozen=True)
-class SearchOutcome:
+class SearchOutcome(Value):
     """The result of a search."""
 
     run: Path
@@ -58,14 +55,9 @@ class SearchOutcome:
         return self.finding.architecture
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "result": self.result.to_json(),
-            **self.finding.to_json(),
-            "min_positives": self.min_positives,
-            "remarks": list(self.remarks),
-        }
+        """Return plain JSON values, those of the finding among them."""
+        values = super().to_json()
+        return {**values.pop("finding"), **values}
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ class Predicted(Value):
 
 
 @dataclass(frozen=True)
-class Tested:
+class Tested(Value):
     """The test of a finished run's network on new examples."""
 
     run: Path
@@ -98,19 +90,11 @@ class Tested:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": {},
-            "rows": self.rows,
-            "rejected": len(self.skipped),
-            "skipped": list(self.skipped),
-            "min_positives": self.min_positives,
-        }
+        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Value):
     """The repeated test of a finished run's network."""
 
     run: Path
@@ -123,14 +107,3 @@ class Evaluation:
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     changed: tuple[str, ...]
     """Differences of data and environment to those of the run."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": self.reachable,
-            "repeats": self.repeats,
-            "min_positives": self.min_positives,
-            "changed": list(self.changed),
-        }

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from automtl_core.data.prepare.prepare import Accept, anything
-from automtl_core.data.progress import Progress
 from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
@@ -35,11 +34,12 @@ from automtl_core.run_dir.identity import (
     environment_differences,
 )
 from automtl_core.run_dir.lock import in_use
+from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import SILENT, Listener, Noted, Warned, phase
+from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
@@ -50,14 +50,13 @@ from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
-from automtl_core.workflow.observed import observed
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.warm_start import seen_test_rows
+from automtl_core.workflow.work import Work
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Workflow:
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
         """Prepare the job's data, and send its warnings; see `data.prepare`."""
-        with phase(self.listener, PREPARATION) as progress:
+        with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
             config, limit = job.config, self.memory_limit
             where = (config.dataset.name, config.data_dir, config.prepared_dir)
             folder = local_folder(job.dataset(), *where, self.allow_remote, progress, limit)
@@ -118,13 +117,14 @@ class Workflow:
             self._note(sentence)
         return prepared
 
-    def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
+    def resolve_auto(self, job: Job, prepared: Prepared, later: int = 0) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`.
 
-        Work that follows after the job is `then`, for the estimate of the remaining time.
+        The command has `later` runs after that of the job, for the remaining time.
         """
-        work = Workload.of(job, prepared, then)
-        with phase(self.listener, ENCODING_SEARCH, work) as progress, _repeatable():
+        stages = pipeline.encodings_to_come(job, prepared)
+        begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
+        with phase(self.listener, begin) as progress, _repeatable():
             return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
 
     def trials(self, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None) -> Executor:
@@ -185,7 +185,7 @@ class Workflow:
         jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
         for place, one in enumerate(jobs, start=1):
             held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared, space=space))
-            yield self._search(one, held, prepared, space, then=jobs[place:])
+            yield self._search(one, held, prepared, space, later=len(jobs) - place)
 
     def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
         """Resume an interrupted run.
@@ -258,9 +258,8 @@ class Workflow:
         run = Run.open(path)
         run.read(Result)
         made, dataset = self.trained(run), self.new_examples(run)
-        with guarded(), phase(self.listener, PREPARATION) as progress:
-            place = output.absolute().parent
-            reading = self._reading(made, dataset, files, place, progress, history, most)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            reading = self._reading(made, dataset, files, output.absolute().parent, history, most)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
             run=str(path),
@@ -283,9 +282,9 @@ class Workflow:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
         made, dataset = self.trained(run), self.new_examples(run)
-        with guarded(), phase(self.listener, PREPARATION) as progress:
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             registered = self.metrics(run, metrics)
-            reading = self._reading(made, dataset, files, prepared_folder(), progress, history, most)
+            reading = self._reading(made, dataset, files, prepared_folder(), history, most)
             test, rows, rejected = measure(made, reading, registered)
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
@@ -327,15 +326,13 @@ class Workflow:
         dataset: Dataset,
         files: Path,
         work_in: Path,
-        progress: Progress,
         history: Path | None,
         most: int | None,
     ) -> Reading:
         """Return the reader of new examples; arguments as in `predict` and `Reading`."""
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        how = (self.memory_limit, progress, histories, history, most, self._warn, self._note)
-        return Reading(dataset, files, work_in, *how)
+        return Reading(dataset, files, work_in, self.memory_limit, self.listener, histories, history, most)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))
@@ -367,20 +364,14 @@ class Workflow:
         prepared: Prepared,
         space: SearchSpace | None,
         anyway: bool = False,
-        then: Sequence[Job] = (),
+        later: int = 0,
     ) -> SearchOutcome:
-        work = Workload.of(job, prepared, [Workload.of(one, prepared) for one in then])
-        with (
-            held as run,
-            _resumable(run),
-            phase(self.listener, TRAINING, work),
-            observed(job, run, prepared, self.listener) as listener,
-        ):
-            space = space or job.checked(prepared)  # here, so that the run records an error
-            trials = self.trials(prepared, known=(job, space))
-            result = pipeline.search(job, run, prepared, listener, anyway, trials, space)
+        with held as run, _resumable(run):
+            work = Work(job, run, prepared, self.listener, space)
+            work.executor = self.trials(prepared, known=(job, work.checked_space()))
+            result = pipeline.run(work, anyway=anyway, later=later)
         remarks = tuple(_remarks(job, run, result))
-        record = finding(run.path, self.registry, pipeline.as_chosen(run, space))
+        record = finding(run.path, self.registry, work.space_of_network())
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
 
 

@@ -2,6 +2,7 @@
 
 from automtl_core.workflow.importance import PHASE as IMPORTANCE
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION
+
 from end_to_end import measured, rows_of
 
 
