@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automtl_core import distributed
 from automtl_core.choices import Architecture
-from automtl_core.data.inspect.leaks import alone, predictions
+from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.distributed import agreed
