@@ -10,8 +10,7 @@ from typing import Any
 
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import Kinds
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import Data, Environment, Identity, NewRows
+from automtl_core.run_dir.facts import Data, Environment, Identity, NewRows, differences
 from automtl_core.run_dir.run import Run, resuming
 
 

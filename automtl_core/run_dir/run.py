@@ -57,8 +57,16 @@ from automtl_core.errors import (
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.facts import (
+    Decided,
+    Fact,
+    Identity,
+    Result,
+    Search,
+    Status,
+    differences,
+    without_places,
+)
 from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics

@@ -65,8 +65,6 @@ from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
 from automtl_core.workflow.work import Stage, Work
 
-ENCODING_EPOCHS = 15
-"""Duration of the encoding search, in epochs of a training on its rows: measured on generated data."""
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
@@ -116,7 +114,8 @@ def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = ()) -> tuple
 def encodings_to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
     """Return the work of the encoding search and of all stages after it."""
     rows = min(prepared.manifest["rows"]["train"], job.config.encoding_search.rows)
-    return Planned(ENCODING_SEARCH, rows=ENCODING_EPOCHS * rows), *to_come(job, prepared)
+    # It takes as long as 15 epochs of a training on its rows: measured on generated data.
+    return Planned(ENCODING_SEARCH, rows=15 * rows), *to_come(job, prepared)
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:

@@ -56,7 +56,7 @@ class Trained:
 
         """
         config = of_finished(run)
-        job, encoder = Job.scoring(config, registry), run.encoder(registry.field_encoders())
+        job, encoder = Job.resolve(config, registry, ["space"]), run.encoder(registry.field_encoders())
         space, compute = job.space(encoder), job.compute()
         network, fields = restored(space, run, compute), space.sharing(run.architecture()).unread()
         unread = unread_columns(network, encoder, fields, compute) if fields else ()

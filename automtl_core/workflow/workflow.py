@@ -147,23 +147,7 @@ class Workflow:
             name: Name of the run; None for the dataset's name with a number.
 
         """
-        start = time.monotonic()
-        if name is not None:
-            check_free(runs_dir / plain_name(name))
-        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
-        prepared = self.prepare(job)
-        pipeline.check(job, prepared)
-        start_from = job.config.warm_start
-        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
-        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
-            self._warn(sentence)
-        job = self.resolve_auto(job, prepared)
-        job = job.in_time(agreed(time.monotonic() - start))
-        space = job.checked(prepared)
-        make = partial(pipeline.start, job, prepared, space=space)
-        held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
-        return self._search(job, held, prepared, space)
+        return next(self._runs(NewRuns(job, runs_dir, name)))
 
     def retrain(
         self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path
@@ -177,15 +161,32 @@ class Workflow:
             runs_dir: Folder of all runs.
 
         """
-        job = self.model(str(path), layers)
-        prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
-        pipeline.check(job, prepared)
-        job = self.resolve_auto(job, prepared)
-        space = job.checked(prepared)
-        jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
-        for place, one in enumerate(jobs, start=1):
-            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared, space=space))
-            yield self._search(one, held, prepared, space, later=len(jobs) - place)
+        job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
+        return self._runs(NewRuns(job, runs_dir, stem=stem, seeds=seeds))
+
+    def _runs(self, new: "NewRuns") -> Iterator[SearchOutcome]:
+        """Make runs of a job, which share data, checks and settings `auto`, and do their stages."""
+        start, job = time.monotonic(), new.job
+        if new.name is not None:
+            check_free(new.runs_dir / plain_name(new.name))
+        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
+            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+        prepared = self.prepare(job)
+        space = pipeline.check(job, prepared)
+        start_from = job.config.warm_start
+        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
+        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
+            self._warn(sentence)
+        job = self.resolve_auto(job, prepared, new.seeds - 1)
+        if space.schema.encodings != job.encodings():
+            space = job.checked(prepared)
+        job = job.in_time(agreed(time.monotonic() - start))
+        for number in range(new.seeds):
+            one = job.having(seed=job.config.seed + number)
+            make = partial(pipeline.start, one, prepared, space=space)
+            stem = new.stem or job.config.dataset.name
+            held = numbered(new.runs_dir, stem, make) if new.name is None else make(new.runs_dir / new.name)
+            yield self._done(one, held, prepared, space, later=new.seeds - 1 - number)
 
     def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
         """Resume an interrupted run.
@@ -203,7 +204,7 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             self._warn_of_precision(job := self._job_of(run.initial_config()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
-            return self._search(job, run.working(), prepared, None, anyway)
+            return self._done(job, run.working(), prepared, None, anyway)
 
     def evaluate(
         self, path: Path, data_dir: Path | None = None, metrics: Sequence[str] | None = None
@@ -357,7 +358,7 @@ class Workflow:
         """Prepare the data of a run, unless it is in the folder that the run used, which is read-only."""
         return self.prepare(job, run.config().prepared_dir, accept)
 
-    def _search(
+    def _done(
         self,
         job: Job,
         held: AbstractContextManager[Run],
@@ -373,6 +374,19 @@ class Workflow:
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry, work.space_of_network())
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
+
+
+@dataclass(frozen=True)
+class NewRuns:
+    """Runs to make: a job with each of some seeds, and their folder."""
+
+    job: Job
+    runs_dir: Path
+    name: str | None = None
+    """Name of the only run; None to number the runs."""
+    stem: str = ""
+    """Begin of the names of numbered runs; empty for the name of the dataset."""
+    seeds: int = 1
 
 
 def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:

@@ -12,8 +12,16 @@ from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
-from automtl_core.run_dir.duration import seconds_of
+from automtl_core.run_dir.config import (
+    Layer,
+    assignments,
+    default,
+    load_common,
+    load_config,
+    merge,
+    seconds_of,
+    split,
+)
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
 from automtl_core.workflow.components import dataset_errors, parsed, unknown_names

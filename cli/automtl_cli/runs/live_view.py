@@ -15,8 +15,6 @@ from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import monitored
 from automtl_core.views.plain import duration
 
-LEVELS = "▁▂▃▄▅▆▇█"
-"""Characters of a trend, from the lowest value to the highest one."""
 NARROW = 72
 """Width below which columns are left out."""
 
@@ -188,7 +186,7 @@ def sparkline(values: Sequence[float]) -> str:
         return ""
     low, high = min(values), max(values)
     span = high - low or 1.0
-    return "".join(LEVELS[round((value - low) / span * (len(LEVELS) - 1))] for value in values)
+    return "".join("▁▂▃▄▅▆▇█"[round((value - low) / span * 7)] for value in values)
 
 
 def _decisions(decisions: Sequence[Evidence], width: int) -> Table:

@@ -39,9 +39,9 @@ def start(job, prepared, path):
     return pipeline.start(resolve_auto(job, prepared, trials), prepared, path)
 
 
-def search(job, run, prepared, listener, stages=STAGES):
+def search(job, run, prepared, listener, stages=STAGES, anyway=False):
     """Do the stages of a run of a job, whose settings `auto` have values in the run."""
-    return pipeline.run(Work(job.of(run.initial_config()), run, prepared, listener), stages)
+    return pipeline.run(Work(job.of(run.initial_config()), run, prepared, listener), stages, anyway)
 
 
 def fit(job, run, prepared, listener):

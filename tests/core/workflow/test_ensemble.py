@@ -12,13 +12,13 @@ from .lines import REGISTRY
 def test_it_is_the_strongest_layer():
     layers = [{"strategy": {"name": "random", "ensemble": 2}}]
     job = Workflow(REGISTRY).job([*layers, ensemble_layer(3, layers, REGISTRY)])
-    assert (job.config.strategy.name, job.strategy_settings.ensemble) == ("random", 3)
+    assert (job.config.strategy.name, job.components["strategy"].ensemble) == ("random", 3)
     assert ensemble_layer(None, layers, REGISTRY) == {}
 
 
 def test_the_default_strategy_trains_ensembles():
     job = Workflow(REGISTRY).job([ensemble_layer(2, [], REGISTRY)])
-    assert job.strategy_settings.ensemble == 2
+    assert job.components["strategy"].ensemble == 2
 
 
 @pytest.mark.parametrize("name", ["darts", "pd-darts-entropy"])

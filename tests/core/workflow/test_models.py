@@ -41,17 +41,17 @@ def test_a_preset():
 
 def test_settings_go_to_the_model_that_is_named(resolve):
     mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
-    assert mmoe.space_settings.experts == mmoe.config.space.settings["experts"] == 2
+    assert mmoe.components["space"].experts == mmoe.config.space.settings["experts"] == 2
     bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
-    assert bottom.space_settings.expert_layers == (8, 4)
+    assert bottom.components["space"].expert_layers == (8, 4)
     darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
-    assert darts.strategy_settings.epochs == darts.config.strategy.settings["epochs"] == 1
+    assert darts.components["strategy"].epochs == darts.config.strategy.settings["epochs"] == 1
 
 
 def test_a_setting_goes_to_every_model_that_has_it(resolve):
     jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
-    assert jobs["mmoe"].space_settings.experts == jobs["desan:darts"].space_settings.experts == 2
-    assert {job.space_settings.embedding_dim for job in jobs.values()} == {5}
+    assert jobs["mmoe"].components["space"].experts == jobs["desan:darts"].components["space"].experts == 2
+    assert {job.components["space"].embedding_dim for job in jobs.values()} == {5}
     searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
     assert searches["desan:darts"].config.retrain == "scratch"
     assert searches["mmoe"].config.retrain is None
@@ -59,8 +59,8 @@ def test_a_setting_goes_to_every_model_that_has_it(resolve):
 
 def test_settings_of_a_named_space_go_to_its_models(resolve):
     jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
-    assert jobs["mmoe"].space_settings.experts == 4
-    assert jobs["desan:darts"].space_settings.experts == 2
+    assert jobs["mmoe"].components["space"].experts == 4
+    assert jobs["desan:darts"].components["space"].experts == 2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
     (tmp_path / "plain.yaml").write_text("space: mmoe\nstrategy: null\n")
     found = resolve("mmoe", str(tmp_path / "wide.yaml"), str(tmp_path / "plain.yaml"))
     assert list(found) == ["mmoe", "wide.yaml", "plain.yaml"]
-    assert found["wide.yaml"].space_settings.experts == 9
+    assert found["wide.yaml"].components["space"].experts == 9
     assert found["plain.yaml"].config == found["mmoe"].config
 
 
@@ -120,7 +120,7 @@ def test_models_may_differ_in_their_balancers(resolve, tmp_path):
         "mine.yaml": "cagrad", "mine.yaml+upgrad": "upgrad",
     }  # fmt: skip
     assert found["mine.yaml"].config.training.balancer.settings == {"c": 0.3}
-    assert found["desan:darts+mgda"].strategy_settings is not None
+    assert "strategy" in found["desan:darts+mgda"].components
     rest = [job.config.training.model_copy(update={"balancer": None}) for job in found.values()]
     assert rest == rest[:1] * 5, "the rest of the recipe is that of all"
 
@@ -276,7 +276,7 @@ def test_of_a_preset_each_model_takes_what_it_knows():
     assert {
         name: (job.config.training.epochs, job.config.training.patience) for name, job in found.items()
     } == dict.fromkeys(found, (7, 2))
-    assert found["desan:random"].space_settings.layers == found["desan:pd-darts"].space_settings.layers == 2
-    assert found["desan:pd-darts"].strategy_settings.rounds == 2
+    assert [found[name].components["space"].layers for name in ("desan:random", "desan:pd-darts")] == [2, 2]
+    assert found["desan:pd-darts"].components["strategy"].rounds == 2
     stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
-    assert stronger["desan:pd-darts"].space_settings.layers == 1
+    assert stronger["desan:pd-darts"].components["space"].layers == 1

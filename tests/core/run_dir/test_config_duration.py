@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_core.run_dir.duration import seconds_of
+from automtl_core.run_dir.config import seconds_of
 
 
 def test_times_are_read():

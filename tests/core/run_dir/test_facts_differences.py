@@ -1,6 +1,6 @@
 """Differences of two records, in words."""
 
-from automtl_core.run_dir.differences import differences
+from automtl_core.run_dir.facts import differences
 
 
 def test_each_changed_value_has_a_phrase_with_its_path():
