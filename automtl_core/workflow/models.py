@@ -180,25 +180,25 @@ def _checked(name: str, found: Layer) -> Layer:
 
 def _taken(settings: Layer, model: Layer, registry: Registry) -> Layer:
     """Return the settings that a model has."""
-    layer: dict[str, Any] = {}
+    layers: list[Layer] = []
     for key, value in settings.items():
-        if key in COMPONENTS and value is not None:
-            known = _known(model, key, value, registry)
-            layer[key] = {name: entry for name, entry in value.items() if name in known}
-        elif value is not None and _reads(model, key):
-            layer[key] = value
-    return {key: value for key, value in layer.items() if value != {} or key not in COMPONENTS}
+        known = _known(model, key, value, registry)
+        if isinstance(value, Mapping) and key in COMPONENTS:
+            layers += [{key: {name: entry}} for name, entry in value.items() if name in known]
+        elif key in known:
+            layers.append({key: value})
+    return merge(*layers)
 
 
-def _reads(model: Layer, key: str) -> bool:
-    """Return whether a model has a setting beside those of its parts."""
-    return (key == "decisions") == (model.get("strategy") is None)  # `retrain` needs a search
+def _known(model: Layer, key: str, value: object, registry: Registry) -> Collection[str]:
+    """Return the names of settings that a model has in the place of a value.
 
-
-def _known(model: Layer, key: str, value: Layer, registry: Registry) -> Collection[str]:
-    """Return the names of settings of a model's space or strategy; none if `value` names another one."""
+    These are settings of its space or strategy, unless the value names another one, or the key itself.
+    """
+    if key not in COMPONENTS:  # `retrain` needs a search, `decisions` replace one
+        return {key} if (key == "decisions") == (model.get("strategy") is None) else ()
     name = model[key]["name"] if model.get(key) else None
-    if name is None or value.get("name", name) != name:
+    if name is None or not isinstance(value, Mapping) or value.get("name", name) != name:
         return ()
     return {"name", *registry.get(COMPONENTS[key], name).settings_class.model_fields}
 
@@ -211,23 +211,17 @@ def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registr
 
     """
     for key, value in settings.items():
-        if value is None:
+        is_part = isinstance(value, Mapping) and key in COMPONENTS
+        parts: Mapping[str, Any] = value if is_part else {} if value is None else {key: value}
+        known = {name for model in models.values() for name in _known(model, key, value, registry)}
+        if not (unknown := [name for name in parts if name not in known]):
             continue
-        named = value.get("name") if key in COMPONENTS else None
-        for name in value if key in COMPONENTS else ():
-            if any(name in _known(model, key, value, registry) for model in models.values()):
-                continue
-            own = {called: {*_known(model, key, {}, registry)} - {"name"} for called, model in models.items()}
-            hint = did_you_mean(name, {setting for names in own.values() for setting in names})
-            there = "; ".join(f"{called} takes for {key}: {listing(names)}" for called, names in own.items())
-            of = f" of the {key} {named!r}" if named else ""
-            raise _unknown(f"{key}.{name}{of}", models, hint, there)
-        if key not in COMPONENTS and not any(_reads(model, key) for model in models.values()):
-            there = "; ".join(f"{called} takes for {key}: {listing(())}" for called in models)
-            raise _unknown(key, models, "", there)
-
-
-def _unknown(setting: str, models: Mapping[str, Layer], hint: str, there: str) -> UsageError:
-    return UsageError(
-        f"{setting} is not a setting of {listing(models)}{hint}", f"leave it out, or correct it; {there}"
-    )
+        name = unknown[0]
+        own = {m: {*_known(model, key, {}, registry)} - {"name", key} for m, model in models.items()}
+        hint = did_you_mean(name, {setting for names in own.values() for setting in names})
+        there = "; ".join(f"{model} takes for {key}: {listing(names)}" for model, names in own.items())
+        of = f" of the {key} {parts['name']!r}" if is_part and "name" in parts else ""
+        raise UsageError(
+            f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}",
+            f"leave it out, or correct it; {there}",
+        )

@@ -59,7 +59,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the four steps."""
-        paths, round_, s = self.paths, self.last_round, self.settings
+        paths, round_ = self.paths, self.last_round
         if not round_.has_begun:
             paths.train("supernet", listener)
             self._decide(listener)
