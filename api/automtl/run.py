@@ -205,9 +205,7 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
-        least = self._folder.config().training.min_positives
-        record = finding(self.path, load_registry())
-        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), record, least))
+        search = outcome.search(SearchOutcome(self.path, finding(self.path, load_registry())))
         return markdown(f"Run {self.path}", search)
 
 

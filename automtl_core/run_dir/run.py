@@ -229,6 +229,10 @@ class Run:
             self._check(path.name)
         return False
 
+    def get(self, kind: type[F]) -> F | None:
+        """Return a fact of the run; None if it has none. Raises as `has` and `read`."""
+        return self.read(kind) if self.has(kind) else None
+
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
         return first(self._status)

@@ -89,8 +89,8 @@ def run_importance(
     """
     run, schema, seed = work.run, work.prepared.schema, work.job.config.seed
     rows = work.job.config.importance.rows
-    if run.has(Budget):
-        affordable = IMPORTANCE_SHARE * run.read(Budget).seconds / (seconds_per_row * (len(fields) + 1))
+    if budget := run.get(Budget):
+        affordable = IMPORTANCE_SHARE * budget.seconds / (seconds_per_row * (len(fields) + 1))
         rows = min(rows, int(affordable))
     some = sample(work.prepared.part("test"), rows, seed)
     if not len(some):

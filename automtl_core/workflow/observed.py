@@ -56,7 +56,7 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
             yield shared_listener(pass_on)
         with suppress(OSError):
             (run.path / FILE).unlink(missing_ok=True)
-        result = run.read(Result) if run.has(Result) else None
+        result = run.get(Result)
         if result is not None and (test := result.test) is not None:
             for observer in observers:
                 observer.call(lambda o: o.tested(test))

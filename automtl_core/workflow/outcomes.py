@@ -42,12 +42,20 @@ class SearchOutcome(Value):
     """The result of a search."""
 
     run: Path
-    result: Result
     finding: Finding
-    min_positives: int
-    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     remarks: tuple[str, ...] = ()
     """Remarks on early ends, in words."""
+
+    @property
+    def result(self) -> Result:
+        """The metrics and the size of the network."""
+        assert self.finding.result is not None  # noqa: S101 - the search has ended
+        return self.finding.result
+
+    @property
+    def min_positives(self) -> int:
+        """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+        return self.finding.min_positives
 
     @property
     def architecture(self) -> Architecture:
@@ -57,7 +65,12 @@ class SearchOutcome(Value):
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, those of the finding among them."""
         values = super().to_json()
-        return {**values.pop("finding"), **values}
+        return {
+            **values.pop("finding"),
+            **values,
+            "result": self.result.to_json(),
+            "min_positives": self.min_positives,
+        }
 
 
 @dataclass(frozen=True)

@@ -195,9 +195,7 @@ def _search(work: Work) -> None:
     problem = replace(problem, warm_start=_warm_start(job, work.prepared))
     if job.config.time_budget is not None and not made.has(Budget):
         made.write(_budget(work, problem, job.config.time_budget))
-    _start_clock(work)
-    sample = trial_rows(len(work.prepared.part("train")))
-    budget = made.read(Budget) if made.has(Budget) else None
+    budget, sample = _start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
     if budget is not None and work.clock is not None:
         problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
         sample = budget.trial_rows or sample
@@ -210,7 +208,7 @@ def _search(work: Work) -> None:
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
     log.info("the search ended with an architecture")
-    again = job.trains() and trial_rows(len(work.prepared.part("train")))
+    again = job.trains() and trial_rows(work.prepared.manifest["rows"]["train"])
     if (budget is not None and budget.trial_rows) or again:  # train again, on all rows
         result = replace(result, network=None, trained=False)
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
@@ -227,13 +225,14 @@ def _budget(work: Work, problem: Problem, seconds: float) -> Budget:
     return agreed(planned(problem, seconds, trains, len(work.prepared.part("test")), work.recorder.listener))
 
 
-def _start_clock(work: Work) -> None:
+def _start_clock(work: Work) -> Budget | None:
     """Let the clock of a time budget listen, which counts the seconds of earlier processes too."""
-    if work.clock is None and work.run.has(Budget):
-        budget, recorder = work.run.read(Budget), work.recorder
+    budget, recorder = work.run.get(Budget), work.recorder
+    if work.clock is None and budget is not None:
         left = budget.seconds - sum(recorder.seconds.values())
         work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start)
         recorder.listener = work.clock
+    return budget
 
 
 @computing()

@@ -373,7 +373,7 @@ class Workflow:
             result = pipeline.run(work, anyway=anyway, later=later)
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry, work.space_of_network())
-        return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
+        return SearchOutcome(run.path, record, remarks)
 
 
 @dataclass(frozen=True)
