@@ -33,7 +33,7 @@ from automtl_core.run_dir.facts import (
     Result,
     Search,
 )
-from automtl_core.run_dir.identity import check_data, check_environment, check_predicts
+from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
@@ -68,54 +68,6 @@ from automtl_core.workflow.work import Stage, Work
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
-
-
-def run(work: Work, stages: Sequence[Stage] = (), anyway: bool = False, later: int = 0) -> Result:
-    """Do the stages of a run that are not done, in their order, and return the result.
-
-    Args:
-        work: The run.
-        stages: Some of `STAGES`; by default all.
-        anyway: Whether to continue in another environment than that of the start.
-        later: Number of later runs of the command, for the remaining time.
-
-    Raises:
-        DivergedError: a loss is not finite.
-        OutOfMemoryError: the machine has too little memory for the settings.
-        ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
-        PluginError: new rows are read otherwise than the prepared ones.
-
-    """
-    stages = stages or STAGES
-    only_test = stages == TESTED
-    trained = work.run.has(Result)  # by a process that was killed before the test
-    ahead = [stage for stage in stages if not trained or stage.name == TEST]
-    name = TEST if trained else TRAINING
-    begin = PhaseBegan(name, to_come(work.job, work.prepared, ahead), work.job.config.time_budget, later)
-    with observed(work, begin) as work.listener:
-        if not only_test:
-            check_data(work.run, work.prepared.manifest)
-            check_environment(work.run, environment(work.job, work.checked_space()), anyway)
-            check_predicts(work.run, work.job.registry.field_encoders())
-        if trained:
-            remove_folder(work.run.path / TRIALS)
-        for stage in stages:
-            if not stage.done(work):
-                stage.do(work)
-    return work.run.read(Result)
-
-
-def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = ()) -> tuple[Planned, ...]:
-    """Return the work of stages, by default of all, without those that have nothing to do."""
-    parts = [stage.ahead(job, prepared) for stage in stages or STAGES]
-    return tuple(part for part in parts if part.epochs != 0)
-
-
-def encodings_to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
-    """Return the work of the encoding search and of all stages after it."""
-    rows = min(prepared.manifest["rows"]["train"], job.config.encoding_search.rows)
-    # It takes as long as 15 epochs of a training on its rows: measured on generated data.
-    return Planned(ENCODING_SEARCH, rows=15 * rows), *to_come(job, prepared)
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:
@@ -185,6 +137,17 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
     encoder = prepared.encoder.of_histories(space.schema.histories)
     with Run.create(path, job.config, facts, encoder) as made:
         yield made
+
+
+@computing()
+def _check(work: Work) -> None:
+    """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
+    check_data(work.run, work.prepared.manifest)
+    check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
+    work.run.encoder(work.job.registry.field_encoders())
+    work.run.get(NewRows)
+    if work.run.has(Result):  # a process was killed between training and test
+        remove_folder(work.run.path / TRIALS)
 
 
 @computing()
@@ -409,7 +372,8 @@ def _test_ahead(job: Job, prepared: Prepared) -> Planned:
     return Planned(TEST, rows=(rows + permuted) * PREDICTION)
 
 
-STAGES: tuple[Stage, ...] = (
+FIT: tuple[Stage, ...] = (
+    Stage("check", _check, lambda work: False, lambda job, prepared: Planned("check", 0)),
     Stage(
         SEARCH,
         do=_search,
@@ -417,8 +381,40 @@ STAGES: tuple[Stage, ...] = (
         ahead=lambda job, prepared: Planned(SEARCH, job.search_epochs(), prepared.manifest["rows"]["train"]),
     ),
     Stage(TRAINING, _train, lambda work: work.run.has(Result), _training_ahead),
-    Stage(TEST, test, lambda work: is_tested(work.job, work.run), _test_ahead),
 )
-"""The stages of a run in their order."""
-FIT, TESTED = STAGES[:2], STAGES[2:]
-"""The stages before the test part is read, and those after."""
+"""The stages of a run before the test part is read."""
+TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run), _test_ahead),)
+STAGES = (*FIT, *TESTED)
+
+
+def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = STAGES) -> tuple[Planned, ...]:
+    """Return the work of stages, without those that have nothing to do."""
+    parts = [stage.ahead(job, prepared) for stage in stages]
+    return tuple(part for part in parts if part.epochs != 0)
+
+
+def encodings_to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
+    """Return the work of the encoding search and of all stages after it."""
+    rows = min(prepared.manifest["rows"]["train"], job.config.encoding_search.rows)
+    # It takes as long as 15 epochs of a training on its rows: measured on generated data.
+    return Planned(ENCODING_SEARCH, rows=15 * rows), *to_come(job, prepared)
+
+
+def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
+    """Do the stages of a run that are not done, in their order, and return the result.
+
+    Raises:
+        DivergedError: a loss is not finite.
+        OutOfMemoryError: the machine has too little memory for the settings.
+        ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
+        PluginError: new rows are read otherwise than the prepared ones.
+
+    """
+    trained = work.run.has(Result)  # by a process that was killed before the test
+    ahead = to_come(work.job, work.prepared, TESTED if trained else stages)
+    name, seconds = TEST if trained else TRAINING, work.job.config.time_budget
+    with observed(work, PhaseBegan(name, ahead, seconds, work.later)) as work.listener:
+        for stage in stages:
+            if not stage.done(work):
+                stage.do(work)
+    return work.run.read(Result)

@@ -156,8 +156,9 @@ class TrialRunner:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
-                    work = Work(job, run, prepared, listener, space, Serial(self._trainer))
-                    pipeline.run(work, pipeline.FIT, anyway=True)
+                    executor = Serial(self._trainer)
+                    work = Work(job, run, prepared, listener, space, executor, anyway=True)
+                    pipeline.run(work, pipeline.FIT)
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable

@@ -34,6 +34,10 @@ class Work:
     """The space of the job for the data, which is checked; None to make it where a stage needs it."""
     executor: Executor | None = None
     """Runs the trials of the search; None for this process."""
+    anyway: bool = False
+    """Whether to continue in another environment than that of the start."""
+    later: int = 0
+    """Number of later runs of the command, for the remaining time."""
     network: nn.Module | None = None
     """The network of the search; None before its end, and if an earlier process did the search."""
     epochs: int = 0

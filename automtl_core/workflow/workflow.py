@@ -368,9 +368,9 @@ class Workflow:
         later: int = 0,
     ) -> SearchOutcome:
         with held as run, _resumable(run):
-            work = Work(job, run, prepared, self.listener, space)
+            work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
             work.executor = self.trials(prepared, known=(job, work.checked_space()))
-            result = pipeline.run(work, anyway=anyway, later=later)
+            result = pipeline.run(work)
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry, work.space_of_network())
         return SearchOutcome(run.path, record, remarks)

@@ -41,7 +41,8 @@ def start(job, prepared, path):
 
 def search(job, run, prepared, listener, stages=STAGES, anyway=False):
     """Do the stages of a run of a job, whose settings `auto` have values in the run."""
-    return pipeline.run(Work(job.of(run.initial_config()), run, prepared, listener), stages, anyway)
+    work = Work(job.of(run.initial_config()), run, prepared, listener, anyway=anyway)
+    return pipeline.run(work, stages)
 
 
 def fit(job, run, prepared, listener):
