@@ -55,7 +55,7 @@ class Planned:
     epochs: int | None = 1
     """Maximum number of epochs; None where it is unknown, 1 for a stage that reports its share alone."""
     rows: float = 1.0
-    """Rows of an epoch; a row that is only predicted counts `PREDICTION`."""
+    """Rows of an epoch; a row that is only predicted counts less, since no gradients are computed."""
     patience: int | None = None
     """Epochs without a better score that end the stage; None without early stopping."""
 
@@ -144,38 +144,6 @@ class EpochEnded(Event):
         metrics = metrics_from_json(line["validation"])
         about = {key: line[key] for key in ("phase", "epoch", "losses", "change", "entropy")}
         return cls(**about, metrics=metrics, fixed=fixed)
-
-
-@dataclass(frozen=True)
-class Loop:
-    """Epochs of one phase that are still to come."""
-
-    phase: str
-    """Name of the phase, as in `StepEnded`; empty for any phase of a search."""
-    epochs: int | None
-    """Maximum number of epochs, or of steps without training; None where it is unknown."""
-    rows: float = 0.0
-    """Rows of one epoch; a row that is only predicted counts `PREDICTION`."""
-    patience: int | None = None
-    """Epochs without a better score that end the loop; None for a fixed number of epochs."""
-    trains: bool = True
-    """Whether its epochs are passes over training rows."""
-
-
-PREDICTION = 1 / 3
-"""Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
-
-
-@dataclass(frozen=True)
-class LoopsAhead(Event):
-    """The rest of a search is known better: it replaces all earlier estimates of its remaining epochs.
-
-    A strategy may send it at any time, and need not: without it, the remaining time of a command is estimated
-    by `SearchStrategy.epochs`.
-    """
-
-    loops: tuple[Loop, ...]
-    """The remaining loops of the search in their order, from now on."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.training.batches import steps
-from automtl_core.training.events import PREDICTION, SILENT, EpochEnded, Event, Listener, StepEnded, Warned
+from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.training.loop import shuffled
 
@@ -45,6 +45,8 @@ TRAINING, LEARNING = 12, 70
 """Number of epochs that the training, and the search on its rows, should have time for."""
 LEAST = 20
 """Least number of batches for the search, and for the training."""
+PREDICTION = 1 / 3
+"""Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
 PASSES = 4
 """Predictions of the validation rows that no limit shortens, as at the end of an epoch."""
 OVERHEAD = 1.0

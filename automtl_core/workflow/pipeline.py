@@ -44,7 +44,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.ensemble_fit import EnsembleFit
-from automtl_core.training.events import PREDICTION, PhaseBegan, Planned
+from automtl_core.training.events import PhaseBegan, Planned
 from automtl_core.training.fit import Fit
 from automtl_core.training.guard import computing, guarded
 from automtl_core.training.learner import Learner, LearnerFit
@@ -52,7 +52,7 @@ from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metrics import Metrics, with_others, without_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import Budget, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.observed import observed
