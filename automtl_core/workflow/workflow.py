@@ -36,7 +36,7 @@ from automtl_core.run_dir.identity import (
 from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
-from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
+from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
@@ -114,7 +114,7 @@ class Workflow:
         for sentence in preparation_warnings(prepared):
             self._warn(sentence)
         for sentence in prepared.manifest["joined"]:
-            self._note(sentence)
+            self.listener(Noted(sentence))
         return prepared
 
     def resolve_auto(self, job: Job, prepared: Prepared, later: int = 0) -> Job:
@@ -125,14 +125,12 @@ class Workflow:
         stages = pipeline.encodings_to_come(job, prepared)
         begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
         with phase(self.listener, begin) as progress, _repeatable():
-            return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
+            said = (progress, lambda result: self.listener(EncodingsChosen(result)))
+            return resolve_auto(job, prepared, self.trials(prepared), *said)
 
     def trials(self, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared, known=known))
-
-    def _encodings_chosen(self, found: EncodingSearchResult) -> None:
-        self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:
         """Return the plan of a search."""
@@ -258,9 +256,8 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, dataset = self.trained(run), self.new_examples(run)
+        made, reading = self._reading(run, files, output.absolute().parent, history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            reading = self._reading(made, dataset, files, output.absolute().parent, history, most)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
             run=str(path),
@@ -282,11 +279,9 @@ class Workflow:
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        made, dataset = self.trained(run), self.new_examples(run)
+        made, reading = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            registered = self.metrics(run, metrics)
-            reading = self._reading(made, dataset, files, prepared_folder(), history, most)
-            test, rows, rejected = measure(made, reading, registered)
+            test, rows, rejected = measure(made, reading, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
@@ -312,9 +307,8 @@ class Workflow:
 
         """
         config = run.config()
-        recorded = run.read(NewRows).recorded if run.has(NewRows) else None
-        if recorded is not None and config.dataset.name not in self.registry.names(DATASETS):
-            return RecordedDataset(recorded)
+        if (rows := run.get(NewRows)) and config.dataset.name not in self.registry.names(DATASETS):
+            return RecordedDataset(rows.recorded)
         with self.registry.expecting(run.read(Environment).plugins):
             dataset_class = self.registry.get(DATASETS, config.dataset.name)
             given = config.dataset.settings
@@ -322,24 +316,17 @@ class Workflow:
             return dataset_class(settings, self.registry.field_kind)
 
     def _reading(
-        self,
-        made: Trained,
-        dataset: Dataset,
-        files: Path,
-        work_in: Path,
-        history: Path | None,
-        most: int | None,
-    ) -> Reading:
-        """Return the reader of new examples; arguments as in `predict` and `Reading`."""
+        self, run: Run, files: Path, work_in: Path, history: Path | None, most: int | None
+    ) -> tuple[Trained, Reading]:
+        """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
+        made = self.trained(run)
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        return Reading(dataset, files, work_in, self.memory_limit, self.listener, histories, history, most)
+        how = (self.memory_limit, self.listener, histories, history, most)
+        return made, Reading(self.new_examples(run), files, work_in, *how)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))
-
-    def _note(self, sentence: str) -> None:
-        self.listener(Noted(sentence))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""
@@ -397,8 +384,8 @@ def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
 
 def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
     """Yield remarks on the end of a run."""
-    if run.has(Budget):
-        yield from (f"time budget: {sentence}" for sentence in run.read(Budget).sentences())
+    if budget := run.get(Budget):
+        yield from (f"time budget: {sentence}" for sentence in budget.sentences())
     if result.cut_short:
         epochs = job.config.training.epochs
         yield (
