@@ -23,7 +23,7 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.workflow.engines import executor_of
-from automtl_core.workflow.ensemble import ensemble_layer
+from automtl_core.workflow.models import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.workflow import Workflow
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer
 from automtl_core.settings.component import Component, named
@@ -29,7 +28,10 @@ def parsed(
     faults: list[UsageError] = []
     for key, name, values in _components(layer, keys):
         with _collected(faults):
-            settings[key] = registry.get(COMPONENTS[key], name).settings_class.parse(values, key, name)
+            component = registry.get(COMPONENTS[key], name)
+            settings[key] = component.settings_class.parse(values, key, name)
+            if key == "dataset":
+                component(settings[key], registry.field_kind)  # raises errors that only the adapter knows
     return settings, faults
 
 
@@ -39,23 +41,6 @@ def unknown_names(layer: Layer, registry: Registry) -> list[UsageError]:
     for key, name, _ in _components(layer, [key for key in COMPONENTS if key != "dataset"]):
         with _collected(faults):
             registry.supplier(COMPONENTS[key], name)
-    return faults
-
-
-def dataset_errors(layer: Layer, settings: Mapping[str, Any], registry: Registry) -> list[UsageError]:
-    """Return the errors in the settings of the dataset that only its adapter knows.
-
-    Args:
-        layer: The merged layer.
-        settings: Settings of the components by key, as returned by `parsed`.
-        registry: Registry of datasets.
-
-    """
-    faults: list[UsageError] = []
-    if "dataset" in settings:
-        with _collected(faults):
-            name = named(layer["dataset"])["name"]
-            registry.get(DATASETS, name)(settings["dataset"], registry.field_kind)
     return faults
 
 

@@ -37,7 +37,7 @@ from automtl_core.training.losses import task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.run_listener import RunListener
-from automtl_core.workflow.components import dataset_errors, parsed, written
+from automtl_core.workflow.components import parsed, written
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ class Job:
         """
         layer = merge(*layers)
         settings, faults = parsed(layer, registry)
-        faults += dataset_errors(layer, settings, registry)
         try:
             config = load_config(layer)
         except UsageError as error:

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.errors import UnknownNameError, UsageError
-from automtl_core.workflow.ensemble import ensemble_layer
+from automtl_core.workflow.models import ensemble_layer
 from automtl_core.workflow.workflow import Workflow
 
 from .lines import REGISTRY
