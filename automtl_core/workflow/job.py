@@ -306,12 +306,6 @@ class Job:
         strategy_class, settings = self._searching()
         return strategy_class.epochs(settings, self.config.training)
 
-    def training_epochs(self) -> int:
-        """Return the maximum number of epochs of the training, with all members of an ensemble."""
-        if self.config.strategy is None:
-            return self.config.training.epochs * (len(Architecture(self.config.decisions).members) or 1)
-        return 0 if self.trains() else self.config.training.epochs
-
     def trains(self) -> bool | None:
         """Return whether the search also trains the network of its result; None without a strategy."""
         return None if self.config.strategy is None else self._searching()[0].trains

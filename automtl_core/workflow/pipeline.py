@@ -361,7 +361,8 @@ def _costs(work: Work) -> Costs:
 def _training_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
     rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    epochs = recipe.epochs if job.trains() and trial_rows(rows) else job.training_epochs()
+    members = len(Architecture(job.config.decisions).members) or 1
+    epochs = 0 if job.trains() and not trial_rows(rows) else recipe.epochs * members
     return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
 
 
