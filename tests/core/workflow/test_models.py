@@ -5,6 +5,7 @@ import pytest
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
