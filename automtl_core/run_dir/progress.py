@@ -50,7 +50,9 @@ class StageProgress(Value):
     patience: int | None = None
     """Epochs without a better score that end the stage."""
     done: float = 0.0
-    """Finished epochs."""
+    """Finished epochs, with the finished share of the current one."""
+    ended: int = 0
+    """Number of epochs that have ended, also in earlier processes."""
     stale: int = 0
     """Epochs since the best one."""
     first: tuple[float, float] | None = None
@@ -211,7 +213,7 @@ def reduced(state: Command, event: Event, now: float) -> Command:
             run = replace(run, ended=phase in (TRAINING, TEST))
             state = replace(state, ended=state.ended + run.ended)
         case RunBegan(_, reports):
-            run = replace(run, reports=(*run.reports, *reports))
+            run = _resumed(run, reports)
         case ProgressMade(phase, detail, share):
             run = _moved(_at(run, phase, detail, 0, share), share, now)
         case StepEnded():
@@ -254,6 +256,17 @@ def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
     return Running(progress)
 
 
+def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
+    """Return a run with the epochs of earlier processes."""
+    trained = sum(report.phase == "train" for report in reports)
+    ended = {TRAINING: trained, SEARCH: len(reports) - trained}
+    stages = [
+        replace(stage, done=float(count), ended=count) if (count := ended.get(stage.name, 0)) else stage
+        for stage in run.progress.stages
+    ]
+    return replace(run, reports=reports, progress=replace(run.progress, stages=tuple(stages)))
+
+
 def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Running:
     """Return a run in a phase."""
     names = [stage.name for stage in run.progress.stages]
@@ -285,8 +298,8 @@ def _stepped(run: Running, event: StepEnded, now: float) -> Running:
     """Return a run after a step; one without rows takes time, and finishes no epoch."""
     old, share = run.progress, event.done / event.steps
     run = _at(run, event.phase, "", event.epoch, share)
-    done = next((stage.done for stage in old.stages if stage.name == run.progress.stage), 0.0)
-    run = _moved(run, event.epoch - 1 + share if event.rows else done, now)
+    stage = next((stage for stage in old.stages if stage.name == run.progress.stage), StageProgress(""))
+    run = _moved(run, stage.ended + share if event.rows else stage.done, now)
     same = (old.phase, old.epoch) == (event.phase, event.epoch)
     first = old.step if same and old.step is not None else (now, event.rows)
     seconds, rows = now - first[0], event.rows - first[1]
@@ -295,9 +308,11 @@ def _stepped(run: Running, event: StepEnded, now: float) -> Running:
 
 
 def _reported(run: Running, event: EpochEnded) -> Running:
-    better = event.change is None or event.change > 0
+    better, current = event.change is None or event.change > 0, run.progress.stage
     stages = [
-        replace(s, stale=0 if better else s.stale + 1) if s.name == run.progress.stage else s
+        replace(s, done=float(s.ended + 1), ended=s.ended + 1, stale=0 if better else s.stale + 1)
+        if s.name == current
+        else s
         for s in run.progress.stages
     ]
     progress = replace(run.progress, stages=tuple(stages))

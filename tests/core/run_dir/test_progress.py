@@ -30,8 +30,8 @@ from automtl_core.training.events import (
 )
 
 PROGRESS = Progress(
-    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 0, (5.0, 0.5), 9.0), StageProgress(TEST)), SEARCH, "warm-up",
-    "", 3, 0.5, 1234.5, 0.0, None, 60.0, (Evidence("layer", "mlp-8", "chosen", "better"),), 1e9, (1.0, 2),
+    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)), SEARCH,
+    "warm-up", "", 3, 0.5, 1234.5, 0.0, None, 60.0, (Evidence("layer", "mlp-8", "chosen", "better"),), 1e9, (1.0, 2),
 )  # fmt: skip
 TEN = Planned(TRAINING, 10, 100.0)
 
@@ -97,8 +97,13 @@ def test_the_remaining_time_is_that_of_the_share_that_is_left(events):
     assert events.left == pytest.approx((7.5 + 21.25) / 1.75 * 8)
 
 
-def test_a_training_that_continues_has_its_earlier_epochs_behind_it(events):
-    events.send(PhaseBegan(TRAINING, (TEN,))).epoch("train", 8)
+def test_a_training_that_continues_has_its_earlier_epochs_behind_it(events, tmp_path):
+    """Epochs are numbered on from those of a search, which are no epochs of the training."""
+    phases = ["search", "search", *["train"] * 7]
+    reports = tuple(EpochEnded(phase, epoch, {}, {}) for epoch, phase in enumerate(phases, start=1))
+    events.send(PhaseBegan(TRAINING, (Planned(SEARCH, 5), TEN)), RunBegan(tmp_path, reports))
+    events.epoch("train", 10)
+    assert events.progress.reached == (10, 12, "epochs")
     assert events.left == pytest.approx(20)
 
 
