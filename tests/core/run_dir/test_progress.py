@@ -30,9 +30,20 @@ from automtl_core.training.events import (
 )
 
 PROGRESS = Progress(
-    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)), SEARCH,
-    "warm-up", "", 3, 0.5, 1234.5, 0.0, None, 60.0, (Evidence("layer", "mlp-8", "chosen", "better"),), 1e9, (1.0, 2),
-)  # fmt: skip
+    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)),
+    SEARCH,
+    "warm-up",
+    "",
+    3,
+    0.5,
+    1234.5,
+    0.0,
+    None,
+    60.0,
+    (Evidence("layer", "mlp-8", "chosen", "better"),),
+    1e9,
+    (1.0, 2),
+)
 TEN = Planned(TRAINING, 10, 100.0)
 
 
