@@ -189,6 +189,15 @@ def test_the_share_of_a_command_is_that_of_its_runs(events):
     assert events.state.ended == 1
 
 
+def test_the_tests_of_a_command_are_not_as_slow_as_its_trainings(events):
+    events.send(OfTrial("a"), PhaseBegan(TRAINING, (TEN,), later=1)).epoch("train", 1, seconds=1000.0)
+    events.send(PhaseEnded(TRAINING), OfTrial("a"), PhaseBegan(TEST, (Planned(TEST),), later=1))
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.0))
+    events.now += 2
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.5))
+    assert events.left == pytest.approx(6, rel=0.01)
+
+
 def test_a_trial_whose_result_was_there_is_not_at_work(events):
     events.send(OfTrial("a"), TrialEnded(TrialResult("done", {})))
     events.send(OfTrial("b"), PhaseBegan(TRAINING, (TEN,))).epoch("train", 1)
