@@ -94,9 +94,7 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     facts: dict[str, TaskFacts] = {}
     for t, task in enumerate(prepared.schema.tasks):
         m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
-        facts[task.name] = TaskFacts(
-            task.kind, getattr(m, "positives", None), m.rows, m.is_informative(least)
-        )
+        facts[task.name] = TaskFacts(task.kind, m.positives, m.rows, m.is_informative(least))
     return facts
 
 
@@ -135,7 +133,8 @@ def _model(name: str, tested: Tested) -> ModelResult:
 
 def _noises(found: Comparison, tested: Tested) -> Noises:
     """Return the contribution of test rows to the variance of each difference."""
-    counting = [task for task in found.of_kind("binary") if found.tasks[task].counts]
+    kind = found.kinds[0]
+    counting = [task for task in found.of_kind(kind) if kind.two_classes and found.tasks[task].counts]
     by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
     for cell, (_, scores) in tested.items():
         if scores:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from automtl_core.comparison.statistics import Difference
-from automtl_core.training.metrics import Measure
+from automtl_core.tasks.kind import Measure
 
 SURE = 0.05
 """A p value below this, corrected for the number of models, is significant."""

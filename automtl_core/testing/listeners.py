@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_core.search.evidence import DecisionMade, Evidence
+from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.events import (
     EpochEnded,
     Event,
@@ -17,7 +18,7 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
-from automtl_core.training.metrics import BinaryMetrics, Metrics, RegressionMetrics
+from automtl_core.training.metrics import Metrics
 from automtl_core.training.run_listener import RunListener
 
 SETTINGS = {
@@ -26,10 +27,10 @@ SETTINGS = {
     "training": {"epochs": 2, "decay": None},
 }
 """Settings of all types that a configuration may have."""
-RARE = BinaryMetrics(None, None, 0, 5, "all 5 rows are negative")
+RARE = binary_metrics(None, None, 0, 5, "all 5 rows are negative")
 METRICS: Metrics = {
-    "click": BinaryMetrics(0.7, 0.6, 40, 100),
-    "price": RegressionMetrics(3.2, 2.1, 0.25, 100),
+    "click": binary_metrics(0.7, 0.6, 40, 100),
+    "price": regression_metrics(3.2, 2.1, 0.25, 100),
     "rare task": RARE,
 }
 """Metrics of all kinds of tasks, and of one whose metrics are undefined."""

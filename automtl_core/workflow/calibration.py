@@ -38,7 +38,7 @@ def calibration_and_metrics(
     enough = [
         place
         for place, task in enumerate(data.tasks)
-        if calibrate and task.kind == "binary" and validation[task.name].is_informative(recipe.min_positives)
+        if calibrate and task.type.probability and validation[task.name].is_informative(recipe.min_positives)
     ]
     if not enough and not registered:  # no need for another pass
         return Calibration(), without_others(validation)

@@ -108,7 +108,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "given a regression": (
         {"labels": {"a": {"given": "b"}, "b": {"kind": "regression"}}},
-        r"dataset\.labels\.a\.given names 'b', which is a regression",
+        r"dataset\.labels\.a\.given names 'b', which is not a label of 0 and 1",
     ),
     "positive numbers": (
         {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},

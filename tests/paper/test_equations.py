@@ -13,12 +13,13 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.balancer import MEAN
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
-from automtl_core.training.metrics import BinaryMetrics, relative_change
+from automtl_core.training.metrics import relative_change
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
 from automtl_desan.mlp import MLP
@@ -249,7 +250,7 @@ def test_loss_weights_multiply_a_task():
 
 def test_relative_change_is_the_mean_over_tasks():
     def metrics(**aucs):
-        return {task: BinaryMetrics(auc, 0.5, 100, 200) for task, auc in aucs.items()}
+        return {task: binary_metrics(auc, 0.5, 100, 200) for task, auc in aucs.items()}
 
     # +10 % and -5 %
     change = relative_change(metrics(a=0.66, b=0.76), metrics(a=0.60, b=0.80), min_positives=1)

@@ -12,6 +12,7 @@ from automtl_core.choices import Decision
 from automtl_core.comparison.cells import CellBegan, CellWaits
 from automtl_core.data.progress import Progress as Stages
 from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
     EpochEnded,
     Event,
@@ -23,7 +24,7 @@ from automtl_core.training.events import (
     RunBegan,
     Warned,
 )
-from automtl_core.training.metrics import Measure, monitored
+from automtl_core.training.metrics import monitored
 from automtl_core.views import encoding
 from automtl_core.workflow.monitor import Monitor
 from automtl_core.workflow.progress_estimate import TRAINING, Workload

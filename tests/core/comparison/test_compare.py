@@ -177,7 +177,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     assert again == found
     # differences are taken over the two seeds that both have
     scores = {
-        name: [cell.test["click"].auc for cell in model.tested if cell.seed != 1]
+        name: [cell.test["click"].values["auc"] for cell in model.tested if cell.seed != 1]
         for name, model in found.models.items()
     }
     expected = sum(scores["two.yaml"]) / 2 - sum(scores["one.yaml"]) / 2
