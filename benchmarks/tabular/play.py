@@ -25,11 +25,11 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training import fit
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.events import EventHandler
 from automtl_core.training.metrics import TaskMetrics
+from automtl_testing.samples import binary_metrics
 from tabular.slice import Slice, key
 from tabular.table import Record, Training
 

@@ -4,10 +4,10 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.search.evidence import Evidence
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.events import EpochEnded, StepEnded
 from automtl_core.training.metric import MetricValue
 from automtl_listeners.scalars import Speed, check_installed, flat, in_words, of_epoch
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def test_the_speed_is_that_of_the_epoch_after_its_first_step():

@@ -13,7 +13,6 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.balancer import MEAN
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
@@ -27,6 +26,7 @@ from automtl_desan.network import Expert, Task
 from automtl_desan.ops import Identity, Zero
 from automtl_desan.selective_gate import SelectiveGate
 from automtl_strategies.relaxed import entropy
+from automtl_testing.samples import binary_metrics
 
 
 def gate(options, open_options=None):

@@ -10,9 +10,9 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
 

@@ -15,9 +15,9 @@ from automtl_core.search.study.record import JOURNAL
 from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import Search
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.events import SILENT
 from automtl_strategies.study import StudySearch, StudySettings
+from automtl_testing.samples import binary_metrics
 
 from .small import problem
 

@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.testing import check_task_kind
+from automtl_testing import check_task_kind
 
 from .pairwise import Pairwise
 from .poisson import Poisson

@@ -11,8 +11,8 @@ from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.snapshot import Snapshot
 from automtl_core.run_dir.watched import Watched
 from automtl_core.search.evidence import Evidence
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.events import EpochEnded
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 DECISIONS = tuple(
     Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97)

@@ -8,7 +8,6 @@ import pytest
 
 from automtl_cli.output import close_views
 from automtl_cli.runs.progress import Terminal, epoch_line
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.events import (
     EpochEnded,
     Event,
@@ -21,6 +20,7 @@ from automtl_core.training.events import (
 )
 from automtl_core.training.metric import MetricValue
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TRAINING, Workload
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 METRICS = {"click": binary_metrics(0.7, 0.5, 40, 100)}
 EVENTS: list[Event] = [

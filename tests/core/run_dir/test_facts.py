@@ -9,8 +9,8 @@ from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.importance import FieldEffect
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.75, 0.5, 10, 100)
 PRICE = regression_metrics(1.5, 1.0, None, 100, "all 100 labels are equal")

@@ -9,16 +9,16 @@ import torch
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import HeldOut, difference, shortfall
 from automtl_core.tasks.binary import auc
-from automtl_core.testing.samples import (
+from automtl_core.training.fit import TrainingData
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
+from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,
     sample_architectures,
     sample_problem,
     sample_schema,
 )
-from automtl_core.training.fit import TrainingData
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 

@@ -10,8 +10,8 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.trial import Serial, TrialResult, Trials, TrialSpec
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.events import Warned
+from automtl_testing.samples import binary_metrics
 
 SPEC = TrialSpec(
     json.dumps({"seed": 0, "data_dir": "raw"}), "prepared/x", "trials", Architecture({}).to_json()

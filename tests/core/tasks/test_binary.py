@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from automtl_core.tasks.binary import Binary, auc, log_loss, shortfall_by_row
-from automtl_core.testing import check_task_kind
+from automtl_testing import check_task_kind
 
 
 def test_it_keeps_the_contract():

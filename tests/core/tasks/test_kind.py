@@ -6,7 +6,7 @@ import pytest
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.tasks.regression import Regression
-from automtl_core.testing import check_task_kind
+from automtl_testing import check_task_kind
 
 from ...third_party.poisson import Poisson
 

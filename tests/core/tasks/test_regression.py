@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from automtl_core.tasks.regression import Regression
-from automtl_core.testing import check_task_kind
+from automtl_testing import check_task_kind
 
 
 def test_it_keeps_the_contract():

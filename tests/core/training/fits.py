@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
+from automtl_testing.samples import binary_metrics
 
 
 def make(problem, first_epoch=0, **recipe):

@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.events import (
     SILENT,
     EpochEnded,
@@ -14,6 +13,7 @@ from automtl_core.training.events import (
     Warned,
     phase,
 )
+from automtl_testing.samples import binary_metrics
 
 REPORT = EpochEnded(
     "search", 3, {"click": 0.5, "buy": None}, {"click": binary_metrics(0.7, 0.6, 10, 4)},

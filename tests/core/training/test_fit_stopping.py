@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.metric import Metric
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 from .fits import make, run, script
 

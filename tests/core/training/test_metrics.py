@@ -7,7 +7,6 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.binary import auc
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import (
@@ -23,6 +22,7 @@ from automtl_core.training.metrics import (
     too_few,
     with_others,
 )
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 NAN = np.nan
 CLICK, LIKE = Task("click"), Task("like")

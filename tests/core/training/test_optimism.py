@@ -2,9 +2,9 @@
 
 import pytest
 
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.baselines import Baseline
 from automtl_core.training.optimism import optimism
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def binary(auc, positives=200, rows=1000):

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
 PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)

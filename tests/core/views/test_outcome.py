@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from automtl_core.testing.samples import binary_metrics, regression_metrics
 from automtl_core.views import outcome
 from automtl_core.workflow import outcomes
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
 PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)

@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 from automtl_core.modules.cost import Cost
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.workflow.outcomes import Evaluation, Plan
+from automtl_testing.samples import binary_metrics
 
 COST = Cost(10, 4, 8)
 PLAN = Plan(

@@ -17,13 +17,13 @@ from automtl_core.run_dir.facts import Costs, EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.trial import Serial, TrialResult
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing.samples import binary_metrics
 
 from .lines import start
 

@@ -17,11 +17,11 @@ from automtl_core.search.encoding.search import (
 )
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.trial import TrialResult
-from automtl_core.testing.samples import binary_metrics
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
+from automtl_testing.samples import binary_metrics
 
 from .data import planted
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from automtl_core.testing import check_task_kind
+from automtl_testing import check_task_kind
 
 from example_task_kind.task_kind import Median
 
