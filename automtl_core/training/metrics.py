@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic_core import core_schema
@@ -10,10 +10,6 @@ from pydantic_core import core_schema
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
-
-MOST_NOTES = 3
-"""Maximum number of binary tasks with notes of their own."""
-_FEW = "test rows are positive, too few of one class to be reliable"
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class TaskMetrics:
     @property
     def score(self) -> float | None:
         """The value by which models are selected, see `TaskKind.score`."""
-        return self.values[self.type.score.key]
+        return self.values.get(self.type.score.key)
 
     @property
     def evidence(self) -> float | None:
@@ -72,7 +68,11 @@ class TaskMetrics:
         """Return plain numbers, those of measures by their keys."""
         rest = {key: value for key, value in asdict(self).items() if key not in ("kind", "values")}
         found = {"kind": self.kind, **self.values, **rest}
-        return {key: value for key, value in found.items() if value not in ({}, None) or key not in _OPTIONAL}
+        return {
+            key: value
+            for key, value in found.items()
+            if value not in ({}, None) or key not in ("positives", "others")
+        }
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
@@ -81,7 +81,9 @@ class TaskMetrics:
         rest = {key: stored.get(key) for key in ("positives", "reason")}
         others = {name: MetricValue.from_json(value) for name, value in stored.get("others", {}).items()}
         values = {
-            key: value for key, value in stored.items() if key not in (*_OPTIONAL, "kind", "rows", "reason")
+            key: value
+            for key, value in stored.items()
+            if key not in ("kind", "rows", "positives", "reason", "others")
         }
         if not all(value is None or isinstance(value, int | float) for value in values.values()):
             raise ValueError(f"{values!r} are no values of metrics")
@@ -100,7 +102,6 @@ class TaskMetrics:
         return core_schema.no_info_plain_validator_function(read)
 
 
-_OPTIONAL = ("positives", "others")
 Metrics = Mapping[str, TaskMetrics]
 """Task -> metrics."""
 
@@ -212,43 +213,26 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
     return sum(known) / len(known) if known and len(known) == len(counting) else None
 
 
-class Few(NamedTuple):
-    """Rows of a task that has too few test rows for a reliable metric."""
-
-    positives: int | None
-    """Number of positive rows; None where labels have no classes."""
-    rows: int
-    """Test rows with the label."""
-    interval: tuple[float, float] | None = None
-    """The 95 % interval of the score, if there is one."""
-    score: str = ""
-    """Title of the score."""
-
-    @classmethod
-    def of(cls, m: TaskMetrics) -> "Few":
-        """Return the rows of a task with its metrics."""
-        return cls(m.positives, m.rows, m.interval, m.type.score.title)
-
-
-def too_few(tasks: Mapping[str, Few]) -> Iterator[str]:
+def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
     """Yield the notes on tasks with a star: too few test rows for a reliable metric.
 
     Args:
-        tasks: Task -> its rows. More than `MOST_NOTES` binary tasks have one note.
+        tasks: Task -> its metrics. More than three tasks of two classes have one note.
+        intervals: Whether a note has the interval of the score.
 
     """
-    binary = {task: few for task, few in tasks.items() if few.positives is not None}
-    one_note = len(binary) > MOST_NOTES
-    if one_note:
-        counts = [few.positives or 0 for few in binary.values()]
-        yield f"* {len(binary)} tasks: {min(counts):,} to {max(counts):,} {_FEW}; not in the mean"
-    for task, few in tasks.items():
-        if few.positives is None:
-            yield f"* {task}: {few.rows:,} test rows have the label, too few to be reliable"
+    few = "test rows are positive, too few of one class to be reliable"
+    counts = [m.positives for m in tasks.values() if m.positives is not None]
+    if one_note := len(counts) > 3:
+        yield f"* {len(counts)} tasks: {min(counts):,} to {max(counts):,} {few}; not in the mean"
+    for task, m in tasks.items():
+        if m.positives is None:
+            yield f"* {task}: {m.rows:,} test rows have the label, too few to be reliable"
         elif not one_note:
-            low, high = few.interval or (0.0, 1.0)
-            ends = f" (95 % interval of the {few.score} {low:.4f} to {high:.4f})" if few.interval else ""
-            yield f"* {task}: {few.positives:,} of {few.rows:,} {_FEW}{ends}; not in the mean"
+            low, high = m.interval or (0.0, 1.0)
+            ends = f" (95 % interval of the {m.type.score.title} {low:.4f} to {high:.4f})"
+            ends *= intervals and m.interval is not None
+            yield f"* {task}: {m.positives:,} of {m.rows:,} {few}{ends}; not in the mean"
 
 
 def _gain(now: TaskMetrics, best: TaskMetrics, monitor_metric: str | None) -> float | None:

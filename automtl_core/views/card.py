@@ -19,7 +19,7 @@ from automtl_core.run_dir.facts import (
     Search,
 )
 from automtl_core.run_dir.run import Run
-from automtl_core.training.metrics import Few, TaskMetrics, flat, measures, too_few
+from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
 from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
@@ -68,8 +68,8 @@ def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -
     ]
     yield Grid(["task", "predicted", "test", "rows"], rows)
     yield Text("In brackets: 95 % confidence interval over other test rows.")
-    few = {name: Few.of(test[name])._replace(interval=None) for name in unreliable}  # the table has them
-    yield from map(Text, (*too_few(few), *by_user(test, least)))
+    few = {name: test[name] for name in unreliable}
+    yield from map(Text, (*too_few(few, intervals=False), *by_user(test, least)))
 
 
 def _meaning(task: Task) -> str:

@@ -7,7 +7,6 @@ from automtl_core.tasks.kind import Measure
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import (
-    Few,
     Metrics,
     TaskMetrics,
     flat,
@@ -67,9 +66,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         rows.append(["mean", *means, *[""] * len(counts)])
     titles = [f"test {one.title}" if one in scores else one.title for one in columns]
     yield Grid(["task", *titles, *counts], rows, "lr")
-    yield from map(
-        Text, too_few({task: Few.of(m) for task, m in test.items() if not m.is_informative(least)})
-    )
+    few = {task: m for task, m in test.items() if not m.is_informative(least)}
+    yield from map(Text, too_few(few))
     undefined: dict[str, list[str]] = {}  # reason -> tasks
     for task, m in test.items():
         for reason, lacking in _undefined(m).items():

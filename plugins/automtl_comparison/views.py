@@ -12,7 +12,7 @@ from automtl_comparison.statistics import Difference, Summary
 from automtl_comparison.verdicts import SURE, p_in_words
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.tasks.kind import TaskKind
-from automtl_core.training.metrics import Few, flat, too_few
+from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Section, lines, table
@@ -130,7 +130,8 @@ def _over(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
-    yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
+    yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
     yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
     for name, model in result.models.items():
         for cell in model.cells:

@@ -1,6 +1,6 @@
 """Small samples for contract tests: a schema, rows for it, architectures of a space, a problem."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from automtl_core.search.problem import Problem
 from automtl_core.space import SearchSpace
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 
@@ -90,28 +89,19 @@ def labels_of(kind: TaskKind, numbers: NDArray[Any]) -> NDArray[Any]:
     return np.ceil(allowed) if kind.whole else allowed
 
 
+Value = float | None
+
+
 def binary_metrics(
-    auc: float | None,
-    log_loss: float | None,
-    positives: int,
-    rows: int,
-    reason: str | None = None,
-    others: Mapping[str, MetricValue] | None = None,
+    auc: Value, log_loss: Value, positives: int, rows: int, *rest: Any, **more: Any
 ) -> TaskMetrics:
-    """Return the metrics of a binary task, with registered ones in `others`."""
-    return TaskMetrics("binary", {"auc": auc, "log_loss": log_loss}, rows, positives, reason, others or {})
+    """Return the metrics of a binary task, with a reason and registered ones in `others` where there are."""
+    return TaskMetrics("binary", {"auc": auc, "log_loss": log_loss}, rows, positives, *rest, **more)
 
 
-def regression_metrics(
-    rmse: float | None,
-    mae: float | None,
-    r2: float | None,
-    rows: int,
-    reason: str | None = None,
-    others: Mapping[str, MetricValue] | None = None,
-) -> TaskMetrics:
-    """Return the metrics of a regression, with registered ones in `others`."""
-    return TaskMetrics("regression", {"rmse": rmse, "mae": mae, "r2": r2}, rows, None, reason, others or {})
+def regression_metrics(rmse: Value, mae: Value, r2: Value, rows: int, *rest: Any, **more: Any) -> TaskMetrics:
+    """Return the metrics of a regression; see `binary_metrics`."""
+    return TaskMetrics("regression", {"rmse": rmse, "mae": mae, "r2": r2}, rows, None, *rest, **more)
 
 
 def sample_encoder(schema: Schema) -> Encoder:

@@ -10,7 +10,6 @@ from automtl_core.tasks.binary import auc
 from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import (
-    Few,
     agree,
     flat,
     mean_over_tasks,
@@ -142,17 +141,17 @@ def test_the_interval_holds_what_other_rows_give():
 
 
 def test_the_note_on_a_task_says_how_few_there_are():
-    rare, sure = Few(18, 5000), Few(18, 5000, (0.8, 1.0), "AUC")
-    said = list(too_few({"buy": rare, "like": sure, "age": Few(None, 9)}))
+    rare, sure = binary_metrics(None, None, 18, 5000), binary_metrics(0.9, 0.1, 18, 5000)
+    said = list(too_few({"buy": rare, "like": sure, "age": price(2.0, 9)}))
     assert said[0] == (
         "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
-    assert "reliable (95 % interval of the AUC 0.8000 to 1.0000); not" in said[1]
+    assert "reliable (95 % interval of the AUC 0.8046 to 0.9954); not" in said[1]
     assert said[2] == "* age: 9 test rows have the label, too few to be reliable"
 
 
 def test_many_tasks_with_too_few_rows_have_one_note():
-    assert list(too_few({f"label{k}": Few(k, 500) for k in range(20)})) == [
+    assert list(too_few({f"label{k}": binary_metrics(None, None, k, 500) for k in range(20)})) == [
         "* 20 tasks: 0 to 19 test rows are positive, too few of one class to be reliable; not in the mean"
     ]
 
