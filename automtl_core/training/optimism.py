@@ -14,7 +14,7 @@ from automtl_core.training.metrics import Metrics
 
 @dataclass(frozen=True)
 class Optimism(Value):
-    """The mean score of tasks of two classes on validation rows minus that on test rows."""
+    """The mean AUC of binary tasks on validation rows minus that on test rows."""
 
     difference: float
     error: float
@@ -38,7 +38,7 @@ def optimism(
     differences, variances = list[float](), list[float]()
     for task, one in validation.items():
         other, compared = test.get(task), baselines.get(task)
-        if other is None or compared is None or one.positives is None:
+        if other is None or compared is None or not one.type.probability:
             continue
         counts = one.is_informative(least) and other.is_informative(least)
         if counts and one.evidence is not None and other.evidence is not None:
