@@ -119,7 +119,7 @@ def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_row
     for number, (kind, rows, others, categories, _) in enumerate(model.grower.given):
         t, reads_categories = divmod(number, 2)
         known = ~np.isnan(train.labels[:, t])
-        assert kind == schema.tasks[t].kind
+        assert kind.name == schema.tasks[t].kind
         assert np.array_equal(rows.labels, train.labels[known, t])
         assert len(others.labels) == np.count_nonzero(~np.isnan(validation.labels[:, t]))
         assert categories == (list(range(told + 1, told + 4)) if reads_categories else [])
