@@ -32,6 +32,7 @@ from automtl_core.dataset.dataset import (
     columns_of_lists,
     declaration_faults,
     histories_of,
+    label_column,
     reads_of,
 )
 from automtl_core.dataset.history import source_of
@@ -340,10 +341,8 @@ class Table(Dataset[TableSettings]):
 
 
 def _column_of(label: Label) -> Column:
-    if label.kind == "regression":
-        return NUMBER
     remedy = (
         f"name the values that mean 1: dataset.labels.{label.name}.positive: ['{{value}}'] if {{value}} is "
         f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
     )
-    return TEXT if label.positive else replace(FLAG, remedy=remedy)
+    return TEXT if label.positive else label_column(label, replace(FLAG, remedy=remedy))

@@ -22,7 +22,7 @@ from automtl_core.data.leaks.predictors import Kind, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.schema import Schema, Task, TaskKind
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.disk.value import Value
 from automtl_core.distributed import first
@@ -195,7 +195,7 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rul
 
     """
     found = []
-    binary = [t for t, task in enumerate(schema.tasks) if task.kind == "binary"]
+    binary = [t for t, task in enumerate(schema.tasks) if task.type.two_classes]
     for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
         rate = ones[j, i] / rows[i, j]
         for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
@@ -252,18 +252,17 @@ def _scored(
     predictor: Predictor, task: Task, seen: Tally, judged: Tally, fine: bool
 ) -> Iterator[SingleFieldScore]:
     """Yield the score of a predictor, if there are enough rows; a `fine` one is not suspicious."""
-    scores: dict[By, float | None] = {"value": _score(task.kind, _expected_by(predictor, seen), judged)}
+    scores: dict[By, float | None] = {"value": _score(task, _expected_by(predictor, seen), judged)}
     blank = predictor.blank
     if blank is not None and 0 < seen.rows[blank].sum() < seen.rows.sum():
         rows, total = (np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()]) for sums in seen[:2])
         filled = Tally(rows, total, seen.squares)
-        scores["presence"] = _score(task.kind, _expected(filled), filled)
+        scores["presence"] = _score(task, _expected(filled), filled)
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])
-        regression = task.kind == "regression"
-        suspicious = known[by] >= (0.9 if regression else 0.95) and not fine
-        measure: Literal["AUC", "R2"] = "R2" if regression else "AUC"
+        measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
+        suspicious = known[by] >= (0.95 if measure == "AUC" else 0.9) and not fine
         yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 
@@ -292,14 +291,14 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
     return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
 
 
-def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
+def _score(task: Task, expected: Floats, judged: Tally) -> float | None:
     """Return AUC or R2 of the prediction for each code.
 
     None with fewer than ten rows of either class, or of a regression with fewer than ten rows.
     """
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
-    if kind == "regression":
+    if not task.type.two_classes:
         spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
         left = judged.squares - 2 * expected @ total + expected**2 @ rows
         return float(1 - left / spread) if rows.sum() >= 10 and spread > 0 else None
