@@ -7,6 +7,7 @@ Several processes may fill the same cells, also on several machines that share a
 import hashlib
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +158,7 @@ class CellRunner:
         if test:
             self.listener(PhaseBegan(TESTING, tests(cells)))
         try:
-            results = dict(Folder(self.executor).run(list(by_spec), on_event))
+            results = dict(Folder(self.executor).run(deque(by_spec), on_event))
         finally:
             self.listener(PhaseEnded(TESTING if test else TRAINING))
         return {cell: results[spec] for spec, cell in by_spec.items()}

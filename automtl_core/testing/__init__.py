@@ -25,6 +25,7 @@ from automtl_core.testing.samples import (
     sample_problem,
     sample_schema,
 )
+from automtl_core.testing.schedulers import check_scheduler
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
@@ -37,6 +38,7 @@ __all__ = [
     "check_listener",
     "check_metric",
     "check_op",
+    "check_scheduler",
     "check_space",
     "check_strategy",
     "plain_schema",

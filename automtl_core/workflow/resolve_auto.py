@@ -6,6 +6,7 @@ Results are kept in the folder of prepared data, as `answers-<digest>.json`, and
 import hashlib
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -189,7 +190,7 @@ def _train(
 
     """
     specs = [_spec(job, prepared, folder, each, seed) for each, seed in answers]
-    results = dict(executor.run(specs, lambda spec, event: _in_time(end)))
+    results = dict(executor.run(deque(specs), lambda spec, event: _in_time(end)))
     if not _in_time(end):
         raise OutOfTimeError
     for result in results.values():

@@ -103,11 +103,6 @@ class _Change:
         """The cost that it saves."""
         return self.before.cost - self.after.cost
 
-    @property
-    def z(self) -> float:
-        """The increase of the loss, in standard errors."""
-        return z_score(self.difference)
-
 
 class Ablation:
     """Make decisions by ablation, and record the evidence.
@@ -172,7 +167,7 @@ class Ablation:
 
         def clarity(name: str) -> float:
             best, *others = sorted(self._candidates(name).values(), key=lambda stand: stand.loss)
-            return _Change(best, others[0]).z if others else float("inf")
+            return _Change(best, others[0]).difference.z if others else float("inf")
 
         gap = {name: clarity(name) for name in names}
         return sorted(names, key=gap.__getitem__, reverse=True)
@@ -192,7 +187,7 @@ class Ablation:
         stands = self._candidates(name)
         now = str(self._now.decisions[name])
         best = min(stands, key=lambda o: stands[o].loss + self._price(stands[o].cost))
-        if clearly_less(_Change(stands[now], stands[best]).difference, self.settings.clear):
+        if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
             now = best
         cheapest_first = sorted(
             stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
@@ -221,7 +216,7 @@ class Ablation:
         """Close the dispensable bundles, smallest effect first; `record` the kept ones too."""
         before = self._now
         weighed = {b: _Change(before, self._without(b)) for b in bundles}
-        least_missed = sorted(weighed, key=lambda b: weighed[b].z)
+        least_missed = sorted(weighed, key=lambda b: weighed[b].difference.z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
             one_of_many = self._interchangeable(bundle, before)
@@ -373,16 +368,6 @@ class Ablation:
 
 def _all_of(bundles: Collection[Bundle]) -> set[Option]:
     return {option for bundle in bundles for option in bundle}
-
-
-def clearly_less(gap: Difference, errors: float) -> bool:
-    """Return whether a difference is below 0 by a number of standard errors."""
-    return gap.mean < 0 and -gap.mean > errors * gap.error
-
-
-def z_score(gap: Difference) -> float:
-    """Return a difference in standard errors."""
-    return gap.mean / gap.error if gap.error else 0.0
 
 
 def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:

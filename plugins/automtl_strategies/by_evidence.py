@@ -75,7 +75,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the three steps."""
-        if not self.last_round.has_begun:
+        if not self.last_round.entrants:
             self._warm_up(listener)
             self._discretise(listener)
             self._begin_last_round()
@@ -166,7 +166,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def state_dict(self) -> State:
         """Return the supernet and the decisions or, once the last round has begun, only that round."""
-        if self.last_round.has_begun:
+        if self.last_round.entrants:
             return {"last_round": self.last_round.state_dict()}
         return {
             "paths": self.paths.state_dict(),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     engine = Processes(ProcessesSettings(attempts=attempts), 1)
     with engine.executor() as executor, pytest.raises(error, match=text) as raised:
-        list(executor.run([fatal], going_on))
+        list(executor.run(deque([fatal]), going_on))
     assert error is PluginError or fatal.folder in str(raised.value)
 
 
@@ -156,7 +157,7 @@ def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
     with Processes(ProcessesSettings(attempts=1), 1).executor() as executor:
-        ((spec, result),) = executor.run([whole], going_on)
+        ((spec, result),) = executor.run(deque([whole]), going_on)
     assert (spec, result.state) == (whole, "failed")
     assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
 
@@ -179,7 +180,7 @@ import sys, pickle, subprocess, os
 from automtl_engines.processes import Processes, ProcessesSettings
 specs = pickle.loads(bytes.fromhex(sys.stdin.read()))
 with Processes(ProcessesSettings(), 2).executor() as executor:
-    for _ in executor.run(specs, lambda spec, event: print("event", flush=True) or True):
+    for _ in executor.run(deque(specs), lambda spec, event: print("event", flush=True) or True):
         pass
 """
     specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]

@@ -1,5 +1,7 @@
 """The settings that a search of a run may choose; and a run whose encodings a study chose."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ class Tuned(SearchStrategy):
             space = problem.tunable.problem(overrides).space
             architecture = space.canonical(next(iter(space.landmarks().values())))
             spec = problem.trials.spec(architecture, overrides=overrides)
-            ((_, result),) = problem.trials.executor.run([spec], lambda spec, event: True)
+            ((_, result),) = problem.trials.executor.run(deque([spec]), lambda spec, event: True)
             cost = space.cost(architecture)
             points.append(
                 Point(name, architecture.decisions, 0.5, None, 0.5, cost.flops_per_row, cost.parameters, True,
