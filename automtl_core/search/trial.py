@@ -26,6 +26,8 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 
 PLACES = ("data_dir", "prepared_dir")
 """Settings that are file locations; the result of a trial does not depend on them."""
+WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
+"""Fields of a `TrialSpec` that the weights of a trial do not depend on."""
 CONFIG = ("the configuration of a trial", "start the search again")
 """Name and remedy of `TrialSpec.config` in messages."""
 
@@ -92,9 +94,10 @@ class TrialSpec:
 
     @property
     def name(self) -> str:
-        """Digest of all that the weights depend on; specs that differ in `max_epochs` alone share it."""
+        """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
         config = {k: v for k, v in parse_json(self.config or "{}", *CONFIG).items() if k not in PLACES}
-        parts = (config, Path(self.data).name, self.architecture, self.member, self.held_out, self.train_rows)
+        values = {**asdict(self), "config": config, "data": Path(self.data).name}
+        parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
 
 
