@@ -4,11 +4,11 @@ import hashlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.search.parameters import Suggests
+from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.trial import Candidate, OnEvent, Training, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import S
@@ -43,8 +43,8 @@ class _Simulated:
             for epoch in range(1, (0 if self.diverges else spec.max_epochs or EPOCHS) + 1):
                 metrics = {"click": BinaryMetrics(_auc(spec, epoch), 0.5, 500, 1000)}
                 going_on = on_event(spec, EpochEnded("", epoch, {}, metrics)) and going_on
-                state = "done" if epoch == EPOCHS else "paused" if going_on else "stopped"
-                result = TrialResult(state, metrics, epoch, epoch)
+                result = TrialResult("paused" if going_on else "stopped", metrics, epoch, epoch)
+                result = replace(result, state="done") if epoch == EPOCHS else result
                 if not going_on:
                     break
             yield spec, result
@@ -148,7 +148,7 @@ def _proposals() -> Proposals:
         return Candidate(name, Architecture({"layer": layer}), {"training": {"learning_rate": rate}})
 
     known = [Candidate(name, Architecture({"layer": name})) for name in names]
-    parameters = [{"layer": name, "rate": 1e-2} for name in names]
+    parameters: list[Parameters] = [{"layer": name, "rate": 1e-2} for name in names]
     recipe = Recipe(epochs=EPOCHS, patience=EPOCHS, min_positives=1)
     return Proposals(known, recipe, suggest=suggest, parameters=parameters)
 

@@ -250,8 +250,12 @@ def searched(name: str, text: str, rate: float) -> Any:
     )
 
 
-OF_RUNS = {("study", "fixed"), ("study", "storage")}
-"""Settings that have no effect outside of a run; see tests/strategies/test_study.py."""
+OF_RUNS = {
+    ("study", "fixed"),
+    ("study", "storage"),
+    *((name, "scheduler") for name in ("pd-darts", "random", "study")),
+}
+"""Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
 
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])
