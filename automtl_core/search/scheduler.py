@@ -258,8 +258,8 @@ class TrialLoop:
             ArtifactError: an earlier version of automtl has written the state.
 
         """
-        results = state.get("results", {})
-        if [*results] != [str(place) for place in range(len(results))]:
+        results = state.get("results")
+        if results is None or [*results] != [str(place) for place in range(len(results))]:
             raise ArtifactError("the checkpoint of the search is of an earlier version", "search again")
         self.spent, self._reported = state["spent"], dict(state["reported"])
         self._results = [TrialResult.from_state(result) for result in results.values()]

@@ -19,7 +19,6 @@ times, each time with another seed.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,8 +27,6 @@ from pydantic import Field
 from automtl_core.search.held_out import HeldOutSettings, difference
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Training, TrialResult
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Loop
 from automtl_core.training.recipe import Recipe
 
 ETA = 2
@@ -76,24 +73,6 @@ class Rungs(NamedTuple):
             most += self.kept(rung) * (self.epochs(rung) - before)
             before, rung = self.epochs(rung), rung + 1
         return most
-
-    def loops(self, rows: int, recipe: Recipe, names: Sequence[str] = (), rung: int = 0) -> Iterator[Loop]:
-        """Yield the loops from a rung on, for the estimate of the remaining time.
-
-        Args:
-            rows: Number of training rows.
-            recipe: The training settings.
-            names: Names of the architectures, those that go on first; empty where they are unknown.
-            rung: The rung.
-
-        """
-        names = names or [f"candidate {place + 1}" for place in range(self.entrants)]
-        patience = recipe.patience_for(max(steps(rows, recipe.batch_size), 1))
-        before = self.epochs(rung - 1) if rung else 0
-        while before < self.whole:
-            for name in names[: self.kept(rung)]:
-                yield Loop(name, self.epochs(rung) - before, rows, patience)
-            before, rung = self.epochs(rung), rung + 1
 
 
 class HalvingSettings(HeldOutSettings):

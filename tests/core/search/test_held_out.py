@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.held_out import HeldOut, difference, shortfall
+from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.measuring import auc
@@ -151,3 +151,12 @@ def test_shortfall_by_hand():
     both = {"click": click, "price": RegressionMetrics(1.0, 1.0, 0.55, 100)}
     assert shortfall(both) == pytest.approx(0.35)
     assert shortfall({"click": BinaryMetrics(None, None, 0, 0)}) == 0
+
+
+def test_a_difference_in_standard_errors():
+    assert Difference(0.3, 0.1).z == pytest.approx(3)
+    assert Difference(0.0, 0.0).z == 0
+    assert Difference(-0.3, 0.1).is_below_zero(2)
+    assert not Difference(-0.1, 0.1).is_below_zero(2)
+    assert not Difference(0.3, 0.1).is_below_zero(2)
+    assert not Difference(0.0, 0.0).is_below_zero(0)
