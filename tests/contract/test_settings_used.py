@@ -97,6 +97,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("random", "ahead"): (1e9, {}),
     ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),
     ("study", "batch"): (2, {"sampler": "tpe", "landmarks": 0}),
+    ("study", "trials"): (8, {}),
     ("study", "flops"): (True, {"trials": 6}),
     ("study", "pruner"): ("none", {}),
     ("study", "sampler"): ("random", {"trials": 6, "batch": 2}),
