@@ -7,10 +7,10 @@ import pytest
 
 from automtl_core.errors import UnknownNameError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_scheduler
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.workflow import Workflow
 from automtl_engines.processes import Processes, ProcessesSettings
+from automtl_testing import check_scheduler
 
 from .asha import ASHA, ASHASettings
 

@@ -2,8 +2,8 @@ from functools import partial
 
 from automtl_core.search.scheduler import Proposals
 from automtl_core.search.trial import Candidate
-from automtl_core.testing import check_scheduler
 from automtl_core.training.recipe import Recipe
+from automtl_testing import check_scheduler
 
 from example_scheduler.scheduler import Screening, ScreeningSettings
 
