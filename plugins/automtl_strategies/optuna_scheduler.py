@@ -214,15 +214,18 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         spent, most = self.proposals.spent, self.settings.trials
         if spent is not None and spent() >= 1:
             return 0
+        if self.proposals.suggest is None:
+            most = min(most or TRIALS, len(self.proposals.known))
         most = TRIALS if most is None and spent is None else most
         return self.settings.batch if most is None else min(self.settings.batch, most - len(self.tried))
 
     def _suggested(self) -> Tried:
         trial, proposals = self._study.ask(), self.proposals
-        assert proposals.suggest is not None  # noqa: S101
-        known = proposals.known
-        name = known[trial.number].name if trial.number < len(known) else f"trial {trial.number}"
-        candidate = proposals.suggest(trial, name)
+        known = dict(enumerate(proposals.known)).get(trial.number)
+        if proposals.suggest is not None:
+            candidate = proposals.suggest(trial, known.name if known else f"trial {trial.number}")
+        else:
+            candidate = proposals.known[trial.number]
         self.tried.append(Tried(trial, candidate, proposals.cost(candidate)))
         return self.tried[-1]
 

@@ -101,6 +101,12 @@ def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows()
     assert spent.ask() is None
 
 
+def test_where_nothing_is_suggested_the_known_candidates_are_the_trials():
+    known = [Candidate(name) for name in "abc"]
+    scheduler = OptunaScheduler(OptunaSettings(), Proposals(known, Recipe(epochs=8)))
+    assert [training.candidate for training in iter(scheduler.ask, None)] == known
+
+
 def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):
     before = optuna.logging.get_verbosity()
     with catch_warnings(record=True) as warned, quiet():
