@@ -148,6 +148,7 @@ class Ablation:
         self.score, self.decisions, self.epoch = score, decisions, epoch
         self._before = self.lost
         self._start = self._weighed_at = self._stand(decisions)
+        self._weighed = {}  # the weights may have changed
         self._take(self._start)
 
     def choose(self, names: Sequence[str]) -> None:

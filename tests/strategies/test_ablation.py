@@ -394,3 +394,19 @@ def test_a_removal_must_gain_or_be_shown_to_be_harmless(effect, errors, action):
     (one,) = made.evidence
     assert one.error == pytest.approx(errors, rel=1e-6)
     assert one.action == action
+
+
+def test_a_round_scores_all_candidates_again():
+    scored = []
+
+    def score(decisions):
+        scored.append(decisions["op"])
+        return losses(decisions)
+
+    made = ablation(score)
+    made.clearest(["op"])
+    before = len(scored)
+    made.begin(score, made.decisions, epoch=4)
+    made.clearest(["op"])
+    assert sorted(scored[before:]) == ["bad", "narrow", "wide"]
+    assert made.comparisons == len(scored)
