@@ -153,8 +153,8 @@ class TrialLoop:
         """Name of a training -> the latest training of this network, with its result."""
         self._results: list[TrialResult] = []  # in the order of the trainings
         self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
-        self._told = 0
-        self._open: deque[tuple[Training, TrialSpec]] = deque()  # trainings without a told result, in order
+        self._completed = 0
+        self._open: deque[tuple[Training, TrialSpec]] = deque()  # trainings that are not told yet, in order
         self._queue: deque[TrialSpec] = deque()
         self._submitted: set[TrialSpec] = set()
         self._events: defaultdict[TrialSpec, list[EpochEnded]] = defaultdict(list)
@@ -163,7 +163,7 @@ class TrialLoop:
     @property
     def replays(self) -> bool:
         """Whether the result of the next training is recorded."""
-        return self._told + len(self._open) < len(self._results)
+        return self._completed + len(self._open) < len(self._results)
 
     def run(self, trials: Trials, listener: Listener) -> None:
         """Run until the scheduler asks for nothing more, or the listener returns False.
@@ -206,14 +206,14 @@ class TrialLoop:
         self._ask(trials)
         while self._open:
             training, spec = self._open[0]
-            if self._told == len(self._results):
+            if self._completed == len(self._results):
                 self._forward(listener)
                 if spec not in self._ended:
                     return
                 self._results.append(self._ended[spec])
-            result = self._ended[spec] = self._results[self._told]
+            result = self._ended[spec] = self._results[self._completed]
             self._open.popleft()
-            self._told += 1
+            self._completed += 1
             self.latest[training.name] = training, result
             self.scheduler.tell(training, result)
             self._ask(trials)

@@ -8,7 +8,7 @@ from automtl_core.errors import DivergedError
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
 from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Candidate, Training
+from automtl_core.search.trial import Candidate
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.tunable import changed, domains_of, values_of
@@ -47,14 +47,14 @@ def tuned(
     left = trials
     for count in batches(trials):
         left -= count
-        asked = [(name, t) for name, scheduler in schedulers.items() for t in _asked(scheduler)]
-        cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in asked]
+        trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
+        cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in trainings]
         work = [
             Workload.of(cell.job, cell.prepared).trained() for cell in cells[::count] for _ in range(left)
         ]
         once = {cell.path: cell for cell in cells}
         results = bench.trained(list(once.values()), "trial", [*work, *then])
-        for (name, training), cell in zip(asked, cells, strict=True):
+        for (name, training), cell in zip(trainings, cells, strict=True):
             result = results[once[cell.path]]
             errors[name] |= {str(result.error): None} if result.error else {}
             schedulers[name].tell(training, result)
@@ -71,11 +71,6 @@ def recipe(job: Job) -> dict[str, Any]:
     """Return the value of each setting that tuning may change, such as `training.learning_rate`."""
     values = values_of(job)
     return {name: values[name] for name in domains_of(job)}
-
-
-def _asked(scheduler: Scheduler[Any]) -> list[Training]:
-    """Return the trainings that a scheduler asks for before it waits for results."""
-    return list(iter(scheduler.ask, None))
 
 
 def _scheduler(job: Job, trials: int) -> Scheduler[Any]:

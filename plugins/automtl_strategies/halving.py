@@ -140,7 +140,7 @@ class Halving(Scheduler[HalvingSettings]):
         """Receive a result; after the last one of a rung, the next rung begins."""
         self.results[training.name] = result
         self._open -= 1
-        stopped = any(each.state == "stopped" for each in self.results.values())
+        stopped = any(r.state == "stopped" for r in self.results.values())
         if not self._open and not self._left and not stopped:
             self._next_rung()
 
@@ -170,8 +170,7 @@ class Halving(Scheduler[HalvingSettings]):
         self._left = deque(() if decided else (name for name in self.alive if not self._done(name)))
 
     def _ranked(self) -> list[str]:
-        metrics = {n: self.results[n].metrics for n in self.entrants if n in self.results}
-        metrics = {name: each for name, each in metrics.items() if each}
+        metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
         left, ranked = [name for name in self.alive if name in metrics], list[str]()
         first = next(iter(metrics.values()), {})  # which scores are relative to
         while left:
@@ -181,10 +180,10 @@ class Halving(Scheduler[HalvingSettings]):
         return ranked
 
     def _behind(self, name: str, best: str) -> bool:
-        one, other = self.results[name].losses, self.results[best].losses
-        if one is None or other is None:
+        losses, least = self.results[name].losses, self.results[best].losses
+        if losses is None or least is None:
             return True
-        gap = difference(one, other)
+        gap = difference(losses, least)
         return gap.mean > self.settings.ahead * gap.error
 
     def _done(self, name: str) -> bool:

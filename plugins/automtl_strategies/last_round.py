@@ -213,7 +213,8 @@ def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Sequence
 def mean_score(recipe: Recipe, metrics: Sequence[Metrics]) -> float | None:
     """Return the mean AUC over tasks and trainings; None without binary tasks that have enough rows."""
     least = recipe.min_positives
-    means = [mean_over_tasks({task: m.score for task, m in each.items()}, each, least) for each in metrics]
+    means = [mean_over_tasks({task: m.score for task, m in by_task.items()}, by_task, least)
+             for by_task in metrics]  # fmt: skip
     known = [mean for mean in means if mean is not None]
     return sum(known) / len(known) if known else None
 

@@ -182,7 +182,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         """Receive a result; after the last one of a stage, the next stage or the next batch begins."""
         tried, member = self._open.pop(training.name)
         tried.results[member] = result
-        stopped = any(r.state == "stopped" for each in self._alive for r in each.results.values())
+        stopped = any(r.state == "stopped" for trial in self._alive for r in trial.results.values())
         if not self._left and not self._open and not stopped:
             self._end_stage()
 
@@ -257,7 +257,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         tried.value = None
         if not tried.error and (metrics := tried.metrics):
             self.reference = self.reference or metrics[0]
-            tried.value = sum(self._change(each) for each in metrics) / len(metrics)
+            tried.value = sum(map(self._change, metrics)) / len(metrics)
             tried.complete = last
 
     def _change(self, metrics: Metrics) -> float:

@@ -54,11 +54,11 @@ class _Simulated:
 class _Recording(Trials):
     """Trials that keep what was asked for."""
 
-    asked: list[Training] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
 
     def spec(self, training: Training) -> TrialSpec:
-        self.asked.append(training)
-        assert len(self.asked) < MOST, f"a scheduler must end; this one asked for {MOST} trainings"
+        self.trainings.append(training)
+        assert len(self.trainings) < MOST, f"a scheduler must end; this one asked for {MOST} trainings"
         return super().spec(training)
 
 
@@ -72,23 +72,25 @@ def check_scheduler(make: Callable[[Proposals], Scheduler[S]]) -> None:
         AssertionError: a requirement is violated.
 
     """
-    whole, asked, states = _searched(make, _Simulated())
-    _check_asked(asked)
+    whole, trainings, states = _searched(make, _Simulated())
+    _check_asked(trainings)
     ranked = whole.scheduler.ranked()
     _check_ranked(ranked, whole)
     assert ranked, "a network of those that were trained must be the result"
     for workers in (2, 4):
         loop, again, _ = _searched(make, _Simulated(workers))
-        assert again == asked, f"with {workers} workers, the same trainings must be asked for"
+        assert again == trainings, f"with {workers} workers, the same trainings must be asked for"
         assert loop.scheduler.ranked() == ranked, f"with {workers} workers, the ranking must be the same"
     for state in states[:: max(len(states) // 8, 1)]:
         executor = _Simulated(2)
         loop, again, _ = _searched(make, executor, state)
-        assert again == asked, "after a kill, a scheduler that is told the same must ask for the same"
+        assert again == trainings, "after a kill, a scheduler that is told the same must ask for the same"
         assert loop.scheduler.ranked() == ranked, "after a kill, the ranking must be the same"
-        assert len(executor.ran) <= len(asked) - len(state["results"]), "a known result is not computed again"
+        assert len(executor.ran) <= len(trainings) - len(state["results"]), (
+            "a known result is not computed again"
+        )
     stopped, few, _ = _searched(make, _Simulated(), last=len(states) // 2 + 1)
-    assert few == asked[: len(few)], "until a listener ends the search, it must be the same"
+    assert few == trainings[: len(few)], "until a listener ends the search, it must be the same"
     _check_ranked(stopped.scheduler.ranked(), stopped)
     diverged, *_ = _searched(make, _Simulated(diverges=True))
     assert not diverged.scheduler.ranked(), "a training that diverged is no result"
@@ -118,12 +120,12 @@ def _searched(
         return event.epoch != last
 
     loop.run(trials, listener)
-    return loop, trials.asked, states
+    return loop, trials.trainings, states
 
 
-def _check_asked(asked: Sequence[Training]) -> None:
+def _check_asked(trainings: Sequence[Training]) -> None:
     before: dict[str, int] = {}
-    for training in asked:
+    for training in trainings:
         epochs = EPOCHS if training.epochs is None else training.epochs
         assert 1 <= epochs <= EPOCHS, f"{training.name}: {epochs} epochs, expected 1 to {EPOCHS}"
         assert epochs > before.get(training.name, 0), f"{training.name} must be continued with more epochs"
