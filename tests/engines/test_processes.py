@@ -88,7 +88,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
 @pytest.fixture(scope="module")
 def expected(trials: list[TrialSpec]) -> list[TrialResult]:
     alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in trials]
-    return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(alone, going_on)]
+    return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(deque(alone), going_on)]
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +116,14 @@ def test_killed_workers_lose_no_trial(
         return True
 
     moved = [replace(spec, folder=str(tmp_path / spec.name)) for spec in trials]
-    results = dict(pool.run(moved, on_event))
+    results = dict(pool.run(deque(moved), on_event))
     assert [replace(results[spec], seconds=0.0) for spec in moved] == expected
     assert killed
     kept = children()
     assert len(kept) == 2, "killed workers are replaced, others are kept"
     os.kill(kept[0], signal.SIGKILL)
     assert ends([kept[0]]), "a worker without a trial may be killed, too"
-    assert len(dict(pool.run(moved, going_on))) == len(moved)
+    assert len(dict(pool.run(deque(moved), going_on))) == len(moved)
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,15 @@ def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list
     running = [replace(spec, folder=f"{spec.folder}-interrupted") for spec in trials[:2]]
     before = children()
     with pytest.raises(KeyboardInterrupt):
-        list(pool.run(running, on_event))
+        list(pool.run(deque(running), on_event))
     assert ends(before)
-    assert len(dict(pool.run(trials, going_on))) == len(trials), "others go on"
+    assert len(dict(pool.run(deque(trials), going_on))) == len(trials), "others go on"
 
 
 def test_workers_end_if_the_parent_is_killed(trials: list[TrialSpec]) -> None:
     program = """
 import sys, pickle, subprocess, os
+from collections import deque
 from automtl_engines.processes import Processes, ProcessesSettings
 specs = pickle.loads(bytes.fromhex(sys.stdin.read()))
 with Processes(ProcessesSettings(), 2).executor() as executor:
