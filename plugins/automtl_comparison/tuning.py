@@ -1,6 +1,6 @@
 """Hyperparameter tuning on validation data, by a study of each model over the domains of its settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from automtl_comparison.cells import CellRunner
@@ -10,7 +10,6 @@ from automtl_core.search.parameters import Suggests, parameters_of_settings, sug
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Candidate
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.tunable import changed, domains_of, values_of
 
 SCHEDULER = "optuna"
@@ -24,9 +23,7 @@ def batches(trials: int) -> list[int]:
     return [min(BATCH, trials - first) for first in range(0, trials, BATCH)]
 
 
-def tuned(
-    jobs: Mapping[str, Job], trials: int, bench: CellRunner, then: Sequence[Workload] = ()
-) -> dict[str, Job]:
+def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 0) -> dict[str, Job]:
     """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
 
     The best has the highest mean over tasks of the relative change of the validation score against trial 0
@@ -36,7 +33,7 @@ def tuned(
         jobs: The models by name.
         trials: Number of settings that each model may try.
         bench: The folder of the cells.
-        then: Work that follows, for the estimate of the remaining time.
+        later: Number of runs after these, for the remaining time.
 
     Raises:
         DivergedError: training fails with all settings.
@@ -49,11 +46,8 @@ def tuned(
         left -= count
         trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
         cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in trainings]
-        work = [
-            Workload.of(cell.job, cell.prepared).trained() for cell in cells[::count] for _ in range(left)
-        ]
         once = {cell.path: cell for cell in cells}
-        results = bench.trained(list(once.values()), "trial", [*work, *then])
+        results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
         for (name, training), cell in zip(trainings, cells, strict=True):
             result = results[once[cell.path]]
             errors[name] |= {str(result.error): None} if result.error else {}

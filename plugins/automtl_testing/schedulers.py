@@ -13,8 +13,8 @@ from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.trial import Candidate, OnEvent, Training, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import S
 from automtl_core.training.events import EpochEnded, Event
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import Recipe
+from automtl_testing.samples import binary_metrics
 
 EPOCHS = 9
 """Epochs of a full training."""
@@ -41,7 +41,7 @@ class _Simulated:
             self.ran.append(spec)
             result = TrialResult("diverged", {}, error="the loss is not finite")
             for epoch in range(1, (0 if self.diverges else spec.max_epochs or EPOCHS) + 1):
-                metrics = {"click": BinaryMetrics(_auc(spec, epoch), 0.5, 500, 1000)}
+                metrics = {"click": binary_metrics(_auc(spec, epoch), 0.5, 500, 1000)}
                 going_on = on_event(spec, EpochEnded("", epoch, {}, metrics)) and going_on
                 result = TrialResult("paused" if going_on else "stopped", metrics, epoch, epoch)
                 result = replace(result, state="done") if epoch == EPOCHS else result

@@ -21,7 +21,7 @@ optuna = pytest.importorskip("optuna")
 SCRIPT = """
 from automtl_core.search.scheduler import Proposals
 from automtl_core.search.trial import Candidate, TrialResult
-from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing.samples import binary_metrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
 
@@ -37,7 +37,7 @@ while batch := list(iter(scheduler.ask, None)):
     for training in batch:
         print(training.candidate.overrides)
         auc = training.candidate.overrides["it"]["x"] / 2 + 0.5
-        result = TrialResult("done", {{"click": BinaryMetrics(auc, 0.5, 500, 1000)}}, 1, 2)
+        result = TrialResult("done", {{"click": binary_metrics(auc, 0.5, 500, 1000)}}, 1, 2)
         scheduler.tell(training, result)
 """
 

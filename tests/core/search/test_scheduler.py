@@ -10,10 +10,10 @@ from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import SILENT, EpochEnded, StepEnded
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import Recipe
+from automtl_testing.samples import binary_metrics
 
-METRICS = {"click": BinaryMetrics(0.7, 0.5, 100, 400)}
+METRICS = {"click": binary_metrics(0.7, 0.5, 100, 400)}
 
 
 def proposals(**more):
