@@ -39,9 +39,9 @@ OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", 
 INTERNAL = (
     "comparison.document.Comparison", "data.store.Prepared", "dataset.encodings.FittedEncodings",
     "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
-    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.relaxed_search.Item",
-    "search.trial.Trials", "search.warm_start.WarmStart", "settings.component.Component",
-    "settings.settings.S", "training.compute.Network", "training.loop.Pass",
+    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.parameters.Suggests",
+    "search.relaxed_search.Item", "search.trial.Trials", "search.warm_start.WarmStart",
+    "settings.component.Component", "settings.settings.S", "training.compute.Network", "training.loop.Pass",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [

@@ -317,8 +317,8 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners, engines or "
-            "presets.",
+            help="Kind: ops, spaces, strategies, schedulers, datasets, balancers, metrics, listeners, "
+            "engines or presets.",
         ),
     ],
     as_json: options.AsJson = False,

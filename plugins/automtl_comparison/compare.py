@@ -12,9 +12,9 @@ from automtl_comparison.measured import CellResult, ModelResult, Place, Split, T
 from automtl_comparison.samples import Samples
 from automtl_comparison.splits import in_split
 from automtl_comparison.statistics import Noise, noise
-from automtl_comparison.tuning import recipe, tuned
+from automtl_comparison.tuning import SCHEDULER, recipe, tuned
 from automtl_core.data.store import Prepared
-from automtl_core.search.study.study import check_installed
+from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.training.measuring import metrics_of
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
@@ -44,7 +44,7 @@ def compare(
 
     """
     if trials > 1:
-        check_installed("tuning")
+        next(iter(jobs.values())).registry.get(SCHEDULERS, SCHEDULER).check("tuning")
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     data = bench.prepared

@@ -27,6 +27,7 @@ from automtl_core.registry.kinds import (
     OPS,
     PRESETS,
     REPORT_SECTIONS,
+    SCHEDULERS,
     SPACES,
     STRATEGIES,
     TASK_KINDS,
@@ -36,6 +37,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.search.engine import Engine
+from automtl_core.search.scheduler import Scheduler
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.learner import Learner
@@ -50,6 +52,7 @@ from automtl_testing.metrics import check_metric
 from automtl_testing.ops import OP_CHECKS, WIDTHS
 from automtl_testing.sample_space import sample_space
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
+from automtl_testing.schedulers import check_scheduler
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 from automtl_testing.tasks import check_task_kind
@@ -175,6 +178,18 @@ def _check_strategy(made_class: type[SearchStrategy[Any]], settings: Settings, w
     check_strategy(partial(made_class, settings), problem)
 
 
+def _scheduler(subject: Subject) -> Tests:
+    yield "search", partial(_check_scheduler, subject.object(), subject.parsed())
+
+
+def _check_scheduler(made_class: type[Scheduler[Any]], settings: Settings, work_dir: Path) -> None:
+    try:
+        made_class.check("this test")
+    except UsageError as error:
+        raise NotSupportedError(f"{error}; {error.fix}") from None
+    check_scheduler(partial(made_class, settings))
+
+
 def _dataset(subject: Subject) -> Tests:
     dataset = subject.object()(subject.parsed(), subject.registry.field_kind)
     folder = raw_folder(dataset, subject.name, subject.data_dir)
@@ -266,6 +281,7 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     OPS.plural: _op,
     SPACES.plural: _space,
     STRATEGIES.plural: _strategy,
+    SCHEDULERS.plural: _scheduler,
     DATASETS.plural: _dataset,
     FIELD_KINDS.plural: _field_kind,
     TASK_KINDS.plural: _task_kind,
@@ -280,6 +296,6 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
 """Tests by the plural of the kind."""
 CONFIGURABLE: Mapping[str, str] = {
     kind.plural: kind.name.partition(" ")[0]
-    for kind in (SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
+    for kind in (SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
 }
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""
