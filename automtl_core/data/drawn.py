@@ -37,9 +37,11 @@ def _drawn_history(
     spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
     sizes = [schema.sparse[place].size for place in places]
     values = [random.integers(0, size, ends[-1]) for size in sizes]
+    outcomes = random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8)
+    numbers = random.standard_normal((ends[-1], len(history.numbers))).astype(np.float32)
     events = Events(
         np.array(values, np.int32).reshape(len(values), -1).T,
-        random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8),
+        np.hstack([outcomes, numbers]) if history.numbers else outcomes,
         -random.integers(1, 1_000_000, ends[-1]).astype(np.float64),
     )
     return Histories(events, spans, np.zeros(len(ids)), ids[:, places])

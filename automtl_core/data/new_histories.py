@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from automtl_core.data.event_log import (
     OWNER,
     TIME,
+    count_reads,
+    event_key,
     events_of_file,
     joined,
+    order_by_time,
     order_of,
-    outcome_key,
     sorted_events,
     spans,
 )
@@ -139,10 +141,11 @@ def _sort(
         f'(SELECT l.*, o.number AS {own("number")} FROM "events of a log" AS l JOIN "owners of rows" AS o '
         f"ON o.name = CAST(l.{quoted(history.by)} AS VARCHAR))"
     )
-    fields = {field: order_of(history, field) for field in history.shared}
-    outcomes = [f"CAST({quoted(name)} AS DOUBLE)" for name in history.outcomes]
+    values = {name: quoted(name) for name in history.shared}
+    values |= {name: f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
+    order = order_by_time(history, {name: order_of(history, name) for name in history.shared})
     time = as_seconds(quoted(history.time), kind)
-    query = sorted_events(history, joined, own("number"), time, fields, outcomes)
+    query = sorted_events(history, joined, own("number"), time, values, order)
     numbers = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
     db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbers}")
     for view in ("events of a log", "owners of rows"):
@@ -172,13 +175,12 @@ def _needed(
 ) -> NewEvents:
     """Return the events of rows without those that no row has."""
     changes = np.zeros(len(times) + 1, np.int64)
-    np.add.at(changes, places[:, 0], 1)
-    np.add.at(changes, places[:, 1], -1)
+    count_reads(changes, places)
     wanted = changes.cumsum()[:-1] > 0
     before = np.concatenate([[0], wanted.cumsum()])
-    fields = [f"CAST(s.{quoted(name)} AS VARCHAR)" for name in history.shared]
-    done = [f"s.{outcome_key(name)}" for name in history.outcomes]
-    chosen = [f"{sql} AS c{n}" for n, sql in enumerate([*fields, *done])]
+    values = [f"CAST(s.{event_key(name)} AS VARCHAR)" for name in history.shared]
+    values += [f"s.{event_key(name)}" for name in history.numeric]
+    chosen = [f"{sql} AS c{n}" for n, sql in enumerate(values)]
     db.register("needed", pd.DataFrame({"place": np.flatnonzero(wanted)}))
     joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
     found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
@@ -186,8 +188,8 @@ def _needed(
     db.execute(f"DROP TABLE {SORTED}")
     names = event_columns(history.to_json())[: len(chosen)]
     held = found.astype(object).where(found.notna(), None)
-    values = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
-    return NewEvents(history, before[places], now, times[wanted], values)
+    columns = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
+    return NewEvents(history, before[places], now, times[wanted], columns)
 
 
 def entries(value: Any, separator: str) -> list[Any]:

@@ -279,8 +279,8 @@ class Dataset(ABC):
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return the event log of a history whose events are not the rows, with the columns of the history.
 
-        Values are as in `rows`; outcomes are 0, 1 or null. The time has the type of that of the rows: a
-        number, a timestamp, or a timestamp with time zone.
+        Values are as in `rows`; outcomes are 0, 1 or null, and other numbers finite or null. The time has the
+        type of that of the rows: a number, a timestamp, or a timestamp with time zone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define the events of {history!r}")
 
@@ -318,8 +318,8 @@ class Dataset(ABC):
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the format of files of events up to now, for the histories of new examples.
 
-        By default: a column for the owner, the time, each shared field and each outcome, by name and in any
-        order. Outcomes that are labels are written as in files of labelled examples.
+        By default: a column for the owner, the time, and each column of events, by name and in any order.
+        Those that are labels are written as in files of labelled examples.
 
         Args:
             path: File name or pattern, relative to its folder.
@@ -333,13 +333,14 @@ class Dataset(ABC):
         }
         columns[time_column_of(self, history)] = Column("time", required=True)
         labels = {label.name: label for label in self.labels} if history.of_rows else {}
-        given = [labels[name].given for name in history.outcomes if name in labels]
-        for name in (*history.outcomes, *filter(None, given)):
-            column, text = source_of(name)
+        given = [labels[name].given for name in history.numeric if name in labels]
+        numbers = {number.name: column_of(number.reads()[number.name]) for number in history.numbers}
+        for name in (*history.numeric, *filter(None, given)):
+            column, text = source_of(name) if name in history.outcomes else (name, None)
+            kind = numbers.get(name, FLAG if text is None else TEXT)
             if name in labels:
-                columns.setdefault(labels[name].source, TEXT if labels[name].positive else FLAG)
-            else:
-                columns.setdefault(column, FLAG if text is None else TEXT)
+                column, kind = labels[name].source, TEXT if labels[name].positive else kind
+            columns.setdefault(column, kind)
         return RawFile(path, columns, others=True)
 
     def raw_rows(
@@ -418,8 +419,10 @@ def histories_of(dataset: Dataset) -> tuple[History, ...]:
 
 def _with_ages(history: History) -> dict[str, str]:
     """Return the lists of a history with the reserved key of ages in place of `age`, if that is no field."""
-    own = {*history.shared, *history.outcomes}
-    return {AGE if key == "age" and key not in own else key: name for key, name in history.lists.items()}
+    return {
+        AGE if key == "age" and key not in history.fields else key: name
+        for key, name in history.lists.items()
+    }
 
 
 def time_column_of(dataset: Dataset, history: History) -> str:
@@ -428,7 +431,7 @@ def time_column_of(dataset: Dataset, history: History) -> str:
 
 
 def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
-    """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
+    """Return the list columns of rows: columns of events and ages, the earliest event first."""
     return {
         name: Column(separator=history.separator)
         for history in histories

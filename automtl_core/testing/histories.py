@@ -95,7 +95,7 @@ def _stored(history: History, row: Row, known: Mapping[str, set[str]]) -> Iterat
     """Yield the stored events of a row, the latest first. Hashed values are left out."""
     lists = [row[name] for name in event_columns(history.to_json())]
     for *values, age in list(zip(*lists, strict=True))[::-1]:
-        shared, done = values[: len(history.shared)], values[len(history.shared) :]
+        shared, done = values[: len(history.shared)], values[len(history.shared) :][: len(history.outcomes)]
         shared = [value for name, value in zip(history.shared, shared, strict=True) if name in known]
         yield age, *(UNSEEN if str(v).startswith(UNSEEN) else v for v in shared), *map(int, done)
 

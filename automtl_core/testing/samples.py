@@ -92,8 +92,11 @@ def _history(
     ends = draw.integers(0, history.length + 1, len(ids)).cumsum()
     places, count = schema.shared_fields(history), int(ends[-1])
     values = np.stack([draw.integers(0, schema.sparse[place].size + 2, count) for place in places], axis=1)
-    outcomes = draw.integers(0, 2, (count, len(history.outcomes))).astype(np.uint8)
-    events = Events(values.astype(np.int32), outcomes, -draw.exponential(100.0, count))
+    outcomes = draw.integers(0, 2, (count, len(history.outcomes))).astype(np.float32)
+    numbers = draw.standard_normal((count, len(history.numbers))).astype(np.float32)
+    numbers[::5] = np.nan
+    times = -draw.exponential(100.0, count)
+    events = Events(values.astype(np.int32), np.hstack([outcomes, numbers]), times)
     return Histories(
         events, np.stack([np.append(0, ends[:-1]), ends], axis=1), np.zeros(len(ids)), ids[:, places]
     )

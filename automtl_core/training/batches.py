@@ -144,10 +144,10 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
 
 def _past(padded: Padded, device: torch.device) -> Past:
     """Return the events of rows as tensors."""
-    ids, outcomes, ages, known, values = padded
+    ids, numbers, ages, known, values = padded
     return Past(
         _on(device, ids.astype(np.int64)),
-        _on(device, outcomes.astype(np.float32)),
+        _on(device, numbers.astype(np.float32)),
         _on(device, ages),
         _on(device, known),
         _on(device, values.astype(np.int64)),

@@ -3,7 +3,7 @@
 Raw rows of prepared data, and the log of their events, go the way of new rows: through the reader of files,
 the encoder of the run and that of an export. The result must equal prepared rows, event by event.
 
-Letters: R rows, L events of a row, F shared fields, A outcomes.
+Letters: R rows, L events of a row, F shared fields, A numbers of an event.
 """
 
 from collections import defaultdict
@@ -80,7 +80,7 @@ def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows
             given = f"{found[name][row, column]}, and {wanted[row, column]} as prepared"
             raise _differs(rows, row, f"column {column} of {name} from the encoder of an export is {given}")
     for place, history in enumerate(schema.histories):
-        names = ("row", "ids", "outcomes", "ages", "known")
+        names = ("row", "ids", "numbers", "ages", "known")
         made = _events(schema, place, *(found[f"{history.name}:{name}"] for name in names))
         for row, (events, own) in enumerate(zip(made, _events_of(schema, part, place), strict=True)):
             if events != own:
@@ -103,7 +103,7 @@ def contents(schema: Schema, part: Part) -> Iterator[tuple[Row, Row]]:
 def _events_of(schema: Schema, part: Part, place: int) -> Iterator[Row]:
     """Yield the events of each row of a part, see `_events`."""
     padded = part.histories[place].padded(slice(None))
-    return _events(schema, place, padded.values, padded.ids, padded.outcomes, padded.ages, padded.known)
+    return _events(schema, place, padded.values, padded.ids, padded.numbers, padded.ages, padded.known)
 
 
 def _events(
@@ -111,7 +111,7 @@ def _events(
     place: int,
     values: NDArray[Any],  # [R, F]
     ids: NDArray[Any],  # [R, L, F]
-    outcomes: NDArray[Any],  # [R, L, A]
+    numbers: NDArray[Any],  # [R, L, A]
     ages: NDArray[Any],  # [R, L]
     known: NDArray[Any],  # [R, L]
 ) -> Iterator[Row]:
@@ -129,7 +129,7 @@ def _events(
             )
             for of_event in [values[row].tolist(), *ids[row][there].tolist()]
         ]
-        done = [tuple(map(int, one)) for one in outcomes[row][there].tolist()]
+        done = [tuple(None if n != n else n for n in one) for one in numbers[row][there].tolist()]
         yield named[0], *zip(named[1:], done, ages[row][there].tolist(), strict=True)
 
 
@@ -164,7 +164,7 @@ def _difference(schema: Schema, events: Row, candidates: Sequence[Row], first: i
             return f"it has {len(given) - 1} events of {history.name}, and {len(wanted) - 1} as prepared"
         names = (
             f"the ids of {', '.join(history.shared)} are",
-            f"{', '.join(history.outcomes)} are",
+            f"{', '.join(history.numeric)} are",
             "the age is",
         )
         for place, (one, other) in enumerate(zip(given[1:], wanted[1:], strict=True), 1):

@@ -110,16 +110,24 @@ class Table(Dataset):
     def histories(self) -> Sequence[History]:
         """The history of the settings."""
         chosen = self.settings
-        fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
-        if chosen.history is not None and chosen.history.lists:
-            lists, sign = chosen.history_lists(), chosen.history.separator
-            blanks = chosen.blanks
-            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign, blanks=blanks),)
-        if chosen.history is None or chosen.user is None:
+        declared = chosen.history
+        if declared is None or (not declared.lists and chosen.user is None):
             return ()
-        rows = not chosen.history.files
-        distinct = rows and chosen.duplicates == "drop"
-        return (History("past", chosen.user, TIME, fields, outcomes, of_rows=rows, distinct=distinct),)
+        rows = not declared.files
+        past = History(
+            "past",
+            chosen.user or "",
+            TIME,
+            chosen.history_fields(),
+            chosen.history_outcomes(),
+            rows,
+            numbers=tuple(Dense(name, one.scaling, one.missing) for name, one in declared.numbers.items()),
+            distinct=rows and chosen.duplicates == "drop",
+        )
+        if not declared.lists:
+            return (past,)
+        lists, sign, blanks = chosen.history_lists(), declared.separator, chosen.blanks
+        return (replace(past, by="", time="", lists=lists, separator=sign, blanks=blanks, distinct=False),)
 
     @property
     def part(self) -> str | None:
@@ -159,7 +167,7 @@ class Table(Dataset):
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
         labels = {*chosen.label_columns().values()}
         read = {*reads_of(self.fields), *(labels if labelled else ())}
-        idle = {chosen.time, *labels, *chosen.texts_of_outcomes()} - read
+        idle = {chosen.time, *labels, *chosen.texts_of_outcomes(), *chosen.numbers_of_rows()} - read
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
@@ -178,10 +186,10 @@ class Table(Dataset):
         if chosen.columns:
             return self._file(path, columns)
         if not history.distinct:
-            labels = {name for name in history.outcomes if name in chosen.labels}
+            labels = {name for name in history.numeric if name in chosen.labels}
             given = {other for name in labels if (other := chosen.labels[name].given)}
             sources = chosen.label_columns()
-            used = {history.by, chosen.time, *history.shared, *chosen.texts_of_outcomes()}
+            used = {history.by, chosen.time, *history.fields, *chosen.texts_of_outcomes()}
             used |= {sources[name] for name in labels | given}
             columns = {name: column for name, column in columns.items() if name in used}
         return replace(self._file(path, columns), named_by={})
@@ -223,7 +231,7 @@ class Table(Dataset):
         columns |= {chosen.time or "": replace(TIME_COLUMN, required=True)}
         for column, text in map(source_of, chosen.history_outcomes()):
             columns.setdefault(column, FLAG if text is None else TEXT)
-        columns = self._with_blanks(columns)
+        columns = self._with_blanks({**columns, **dict.fromkeys(chosen.history_numbers(), NUMBER)})
         named_by = dict.fromkeys(columns, "dataset.history")
         return RawFile(
             pattern,
@@ -248,6 +256,7 @@ class Table(Dataset):
             binary = TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(label.name))
             used[label.source] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
+        used |= {name: NUMBER for name in chosen.numbers_of_rows() if name not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of_lists(self._lists()).items() if name not in used}
         used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
@@ -287,6 +296,7 @@ class Table(Dataset):
         settings = {chosen.time: "dataset.time"} if chosen.time else {}
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
+        settings |= dict.fromkeys(chosen.numbers_of_rows(), "dataset.history.numbers")
         settings |= dict.fromkeys(columns_of_lists(self._lists()), "dataset.history.lists")
         for name, column in chosen.label_columns().items():
             way = (
@@ -303,6 +313,8 @@ class Table(Dataset):
             *map(quoted, reads_of(self.fields)),
             *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
         ]
+        read = {*reads_of(self.fields), *labels}
+        chosen += [quoted(name) for name in self.settings.numbers_of_rows() if name not in read]
         if time := self.settings.time:
             tables = [table for table, *_ in self._tables()]
             known = typed_time(db, time, self._all(), tables) if time in self._ordering() else quoted(time)

@@ -126,11 +126,15 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
+    numbers: Annotated[dict[str, NumberColumn], _by_name({}, NumberColumn), Takes(f"{NAMES}settings")] = (
+        Field(default_factory=dict)
+    )
+    """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
     lists: dict[str, Text] = Field(default_factory=dict)
-    """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome or
-    `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as {item_id:
-    last_items, click: last_clicks}. All lists of a row are equally long. No other setting but `separator` is
-    then needed."""
+    """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome,
+    number or `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as
+    {item_id: last_items, click: last_clicks}. All lists of a row are equally long. No other setting but
+    `numbers` and `separator` is then needed."""
     separator: Separator = "|"
     """Separator of the entries of lists in delimited text."""
 
@@ -249,9 +253,19 @@ class TableSettings(DatasetSettings):
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
         if lists := self.history_lists():
-            return tuple(name for name in lists if name not in self.sparse and name != AGE)
+            others = {*self.sparse, *self.history_numbers(), AGE}
+            return tuple(name for name in lists if name not in others)
         named = () if self.history is None else self.history.outcomes
         return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
+
+    def history_numbers(self) -> dict[str, NumberColumn]:
+        """Return the numeric columns of events."""
+        return {} if self.history is None else self.history.numbers
+
+    def numbers_of_rows(self) -> list[str]:
+        """Return the numeric columns of events, if these are rows."""
+        is_rows = self.history is not None and not self.history.files and not self.history.lists
+        return list(self.history_numbers()) if is_rows else []
 
     def texts_of_outcomes(self) -> set[str]:
         """Return the columns of rows whose texts tell what was done."""
@@ -263,6 +277,11 @@ class TableSettings(DatasetSettings):
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
             return
+        for name, number in self.history.numbers.items():
+            if number.buckets:
+                yield f"history.numbers.{name}: events have no buckets; take out `buckets`"
+            if self.history.lists and name not in self.history.lists:
+                yield f"history.numbers names {name!r}, which is not in history.lists; name its list"
         if self.history.lists:
             for name in ("files", "fields", "outcomes"):
                 if getattr(self.history, name):
@@ -342,13 +361,14 @@ class TableSettings(DatasetSettings):
         roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]
         roles += [("labels", column) for column in self.label_columns().values()]
         roles += [("fields", name) for name in read]  # they may have another role too
+        roles += [("history.numbers", name) for name in self.numbers_of_rows()]
         roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "time"):
+            elif role not in (other, "fields", "history.numbers", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"

@@ -102,30 +102,32 @@ def _readings(schema: Schema, history: History, of_rows: Histories) -> Iterator[
 
     def ages(events: Padded) -> Array:
         counts = events.known.sum(axis=1)
-        newest = np.where(events.known[:, 0], events.ages[:, 0], np.nan)
-        return np.stack([counts, newest][: 1 + timed], axis=1)
+        newest = [*events.numbers[:, 0, len(history.outcomes) :].T, events.ages[:, 0]]
+        known = [np.where(events.known[:, 0], one, np.nan) for one in newest]
+        return np.stack([counts, *known][: len(numbers)], axis=1)
 
     yield Reading(
         [f"{field} of the newest event{of}" for field in history.shared], (bounds + 1).tolist(), values
     )
-    yield Reading(
-        [f"{name}{of}" for name in ("number of events", "age of the newest event")][: 1 + timed], (), ages
-    )
+    numbers = ["number of events", *(f"{one.name} of the newest event" for one in history.numbers)]
+    numbers += ["age of the newest event"] * timed
+    yield Reading([f"{name}{of}" for name in numbers], (), ages)
     for which, find in marked:
         if history.outcomes:
             names = [f"{outcome} of {which}{of}" for outcome in history.outcomes]
-            yield Reading(names, [3] * len(names), _outcomes(find))
+            yield Reading(names, [3] * len(names), _outcomes(find, len(names)))
         else:
             yield Reading([f"presence of {which}{of}"], [2], _present(find))
 
 
-def _outcomes(find: Find) -> Callable[[Padded], Array]:
+def _outcomes(find: Find, outcomes: int) -> Callable[[Padded], Array]:
     """Return a function: 0 without such an event, 1 if the outcome is 0, 2 if it is 1, [B, A]."""
 
     def read(events: Padded) -> Array:
         found, rows = find(events), np.arange(len(events.known))
         place = found.argmax(axis=1)
-        return np.where(found[rows, place][:, None], 1 + events.outcomes[rows, place], 0)
+        done = 1 + events.numbers[rows, place, :outcomes].astype(np.int64)
+        return np.where(found[rows, place][:, None], done, 0)
 
     return read
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from automtl_core.data.event_log import OWNER
 from automtl_core.data.new_histories import with_lists, with_owners
-from automtl_core.data.prepare.event_codes import event_table
+from automtl_core.data.prepare.events import event_table
 from automtl_core.data.prepare.examples import owner_key
 from automtl_core.data.raw.sql import category, codes, literal, own, quoted
 from automtl_core.data.raw.times import as_seconds, typed_time

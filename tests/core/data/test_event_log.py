@@ -64,8 +64,8 @@ def test_numbers_in_place_of_texts_are_refused():
     ("known", "items"),
     [
         (None, ["10", "9", None]),
-        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {}), ["9", "10", None]),
-        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
+        (EventFacts("number", (0.0, 1.0), ("item",), {}), ["9", "10", None]),
+        (EventFacts("number", (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
     ],
 )
 def test_events_at_one_time_are_in_one_order(known, items):

@@ -66,7 +66,7 @@ def test_dates_are_seconds_and_offsets_count() -> None:
     assert events(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
 
 
-KNOWN = EventFacts("number", 0.0, (1.7e9, 1.71e9), ("item",), {})
+KNOWN = EventFacts("number", (1.7e9, 1.71e9), ("item",), {})
 
 
 def test_events_at_one_time_have_the_order_of_preparation() -> None:
@@ -74,7 +74,7 @@ def test_events_at_one_time_have_the_order_of_preparation() -> None:
     rows = pd.DataFrame({"user": ["a"], "at": ["50"]})
 
     def order(integers=(), **buckets):
-        known = EventFacts("number", 0.0, (0.0, 9.0), integers, buckets)
+        known = EventFacts("number", (0.0, 9.0), integers, buckets)
         return events(rows, log, History(**{**vars(PAST), "facts": known})).lists(0, 1)["past:item"]
 
     assert order() == [["10", "9", None]]
