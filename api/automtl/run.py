@@ -15,6 +15,7 @@ from automtl.arguments import HELP, check, check_names
 from automtl.frames import write
 from automtl.remedies import PREFIX, remedies
 from automtl_core.choices import Architecture
+from automtl_core.data.frames import Reading
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
@@ -30,7 +31,7 @@ from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted, skippable
+from automtl_core.workflow.new_rows import check_log, measure, predicted, skippable
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -218,7 +219,7 @@ def _reading(
     history: pd.DataFrame | Mapping[str, Any] | None,
     most: int | None,
     heard: list[str],
-) -> Iterator[Reading | InMemory]:
+) -> Iterator[Reading]:
     """Yield a reader of a table, which adds its warnings to `heard`.
 
     A table that is neither a frame nor a mapping is written to a file first.
@@ -228,7 +229,7 @@ def _reading(
     check_log(histories, history)
     log = None if history is None else _table(history, "history")
     if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples, histories=histories, log=log, most=most, warn=warn)
+        yield Reading(dataset, examples, histories=histories, log=log, most=most, warn=warn)
         return
     with TemporaryDirectory(prefix=PREFIX) as folder:
         path, events = Path(folder) / "frame.parquet", None

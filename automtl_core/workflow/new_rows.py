@@ -1,21 +1,19 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column
-from automtl_core.data.frames import Examples, FrameRows, frame_rows
+from automtl_core.data.frames import FrameRows, Reading, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
-from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
+from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
@@ -26,76 +24,12 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.unseen import Unseen
 
-Say = Callable[[str], object]
-"""Receiver of sentences for the user."""
-
-
-def unheard(sentence: str) -> None:
-    """Ignore a sentence."""
-
-
 TREATMENTS = ("fail", "skip")
 """Treatments of faulty rows."""
 SEVERAL = 20
 """Number of rows from which it is strange that none has an event; fewer may be those of new users."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """New examples in files, with the options to read them."""
-
-    dataset: Dataset
-    """Dataset of the examples."""
-    files: Path
-    """A file, or a pattern of several."""
-    work_in: Path
-    """Folder for data that does not fit in memory."""
-    memory_limit: str | None = None
-    progress: Progress = field(default=silent, compare=False)
-    histories: tuple[History, ...] = ()
-    """Histories of the examples, as lists in their rows or in `log`."""
-    log: Path | None = None
-    """A file, or a pattern of several, with the events up to now."""
-    most: int | None = None
-    """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Say = field(default=unheard, compare=False)
-    """Receiver of warnings, each one sentence."""
-    note: Say = field(default=unheard, compare=False)
-    """Receiver of sentences about the events that rows have."""
-
-    def rows(
-        self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
-    ) -> AbstractContextManager[NewRows]:
-        """Return the rows as a context manager; raises as `new_rows`."""
-        how = (labelled, keep, self.memory_limit, self.progress, self.histories, self.log, self.most)
-        return new_rows(self.dataset, self.files, self.work_in, *how, unread)
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """New examples in memory."""
-
-    dataset: Dataset
-    """Dataset of the examples."""
-    examples: Examples
-    progress: Progress = field(default=silent, compare=False)
-    histories: tuple[History, ...] = ()
-    """Histories of the examples, as lists in their columns or in `log`."""
-    log: pd.DataFrame | None = None
-    """The events up to now."""
-    most: int | None = None
-    """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Say = field(default=unheard, compare=False)
-    """Receiver of warnings, each one sentence."""
-    note: Say = field(default=unheard, compare=False)
-    """Receiver of sentences about the events that rows have."""
-
-    def rows(self, labelled: bool, unread: Collection[str]) -> AbstractContextManager[FrameRows]:
-        """Return the rows as a context manager; raises as `frame_rows`."""
-        how = (labelled, self.histories, self.log, self.most, unread)
-        return nullcontext(frame_rows(self.dataset, self.examples, *how))
 
 
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
@@ -147,22 +81,22 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with reading.rows(False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
+    with new_rows(reading, False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
         for part in _encoded(made, rows, reading):
             out.add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
-def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
+def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
-    with reading.rows(False, made.unread) as rows:
+    with _opened(reading, False, made.unread) as rows:
         found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
         none = np.empty((0, len(scores_of(made.tasks))))
         return np.concatenate([none, *found]), rows.rejected
 
 
 def measure(
-    made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
+    made: Trained, reading: Reading, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
@@ -173,7 +107,7 @@ def measure(
 
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with reading.rows(True, unread) as rows:
+    with _opened(reading, True, unread) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
         parts = [
@@ -185,7 +119,16 @@ def measure(
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemory) -> Iterator[Part]:
+def _opened(
+    reading: Reading, labelled: bool, unread: Collection[str]
+) -> AbstractContextManager[NewRows | FrameRows]:
+    """Return the rows of files, or of memory, as a context manager; raises as `new_rows`."""
+    if isinstance(reading.examples, Path):
+        return new_rows(reading, labelled, unread)
+    return nullcontext(frame_rows(reading, labelled, unread))
+
+
+def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
@@ -193,8 +136,8 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemo
         strange = len(rows) >= SEVERAL and not len(events.ages)
         (reading.warn if strange else reading.note)(events.sentence())
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
-        if rows.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=rows.chosen.labelled), reading.dataset.user
+        if rows.chosen.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part

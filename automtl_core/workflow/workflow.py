@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from automtl_core.data.frames import Reading
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.progress import Progress
 from automtl_core.data.raw.remote import local_folder
@@ -49,7 +50,7 @@ from automtl_core.workflow.data_warnings import preparation_warnings, training_w
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
+from automtl_core.workflow.new_rows import check_log, measure, write_predictions
 from automtl_core.workflow.observed import observed
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload

@@ -120,7 +120,7 @@ def test_faulty_lists_are_named(prepared, column, entries, message):
     ("history", "message"),
     [
         ({"lists": {"item": "items"}, "files": "log.csv"}, "history has both lists and files"),
-        ({"lists": {"age": "ages"}}, "has no columns: declare `shared` fields or `outcomes`"),
+        ({"lists": {"age": "ages"}}, "has no columns: declare `shared` fields, `outcomes`"),
     ],
 )
 def test_faulty_settings_are_named(history, message):

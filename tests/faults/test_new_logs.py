@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from automtl_core.data.frames import Reading
+from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.workflow.new_rows import Reading, _encoded
+from automtl_core.workflow.new_rows import _encoded
 from automtl_datasets.table import Table
 
 from .new_logs import Case, check, first_difference, generate
@@ -52,7 +54,7 @@ class Files:
             self.dataset, case.rows, case.folder, histories=histories, log=case.log, warn=warnings.append
         )
         made: Any = SimpleNamespace(encoder=self.prepared.encoder, unread=(), batch_size=1 << 20)
-        with reading.rows(False, ()) as rows:
+        with new_rows(reading) as rows:
             (part,) = _encoded(made, rows, reading)
         return part, [sentence for sentence in warnings if "history" in sentence]
 

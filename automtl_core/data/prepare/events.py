@@ -170,17 +170,14 @@ def _log(
         f"log of {history.name}",
         given.project(", ".join(f"{sql} AS {key}" for key, sql in chosen.items())),
     )
-    log, hold = _raw(history), f"dataset {name}: the events of history {history.name!r} hold"
-    faults = [_Fault(TIME, f"{hold} {history.time}", "coalesce(NOT isfinite({0}), true)", "numbers")]
-    faults += [
-        _Fault(event_key(one), f"{hold} {one}", "{0} NOT IN (0, 1)", "0, 1 and null")
-        for one in history.outcomes
-    ]
-    for number in history.numbers:
-        wrong = f"NOT abs({{0}}) <= {LARGEST}"
-        faults.append(_Fault(event_key(number.name), f"{hold} {number.name}", wrong, "numbers and null"))
-    _refuse(db, log, faults)
-    return log, form_of(kinds[history.time])
+    hold = f"dataset {name}: the events of history {history.name!r} hold"
+    tests = {history.time: (TIME, "coalesce(NOT isfinite({0}), true)", "numbers")}
+    tests |= {one: (event_key(one), "{0} NOT IN (0, 1)", "0, 1 and null") for one in history.outcomes}
+    finite = f"NOT abs({{0}}) <= {LARGEST}"
+    tests |= {one.name: (event_key(one.name), finite, "numbers and null") for one in history.numbers}
+    for column, test in tests.items():
+        _refuse(db, history, *test, f"{hold} {column}", "correct the column")
+    return _raw(history), form_of(kinds[history.time])
 
 
 def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str:
@@ -198,46 +195,29 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
     length = f"len({next(iter(lists.values()))})"
     places = f"unnest(range(1, {length} + 1)) AS {PLACE}, {length} AS {LAST}"
     rows = f"SELECT {own('row')} AS {OWNER}, {places}, {', '.join(entries)} FROM {numbered('examples')}"
-    create(
-        db,
-        f"log of {history.name}",
-        db.sql(f"SELECT * FROM ({rows}) WHERE {PLACE} > {LAST} - {history.length}"),
-    )
-    _refuse(db, _raw(history), _faults_of_entries(history, f"dataset {name}: the list"))
-    typed = {name: f"TRY_CAST({event_key(name)} AS DOUBLE)" for name in history.numeric}
-    for name in history.facts.integers if history.facts else ():
-        typed[name] = f"CAST(regexp_extract({event_key(name)}, '^-?[0-9]+') AS BIGINT)"
-    changes = ", ".join(f"{sql} AS {event_key(name)}" for name, sql in typed.items())
-    time = (
-        f"-CAST({event_key(history.age)} AS DOUBLE)"
-        if history.age in lists
-        else f"CAST({PLACE} - {LAST} - 1 AS DOUBLE)"
-    )
-    return f"(SELECT *{f' REPLACE ({changes})' if changes else ''}, {time} AS {TIME} FROM {_raw(history)})"
-
-
-def _faults_of_entries(history: History, words: str) -> "Iterator[_Fault]":
+    latest = db.sql(f"SELECT * FROM ({rows}) WHERE {PLACE} > {LAST} - {history.length}")
+    create(db, f"log of {history.name}", latest)
     number = "TRY_CAST({0} AS DOUBLE)"
-    tests = {
-        name: (f"NOT regexp_full_match({{0}}, {literal(f'{INTEGER}([.]0+)?')})", "integers and blanks")
-        for name in (history.facts.integers if history.facts else ())
-    }
-    tests |= dict.fromkeys(
-        history.outcomes,
-        (f"{{0}} IS NOT NULL AND coalesce({number} NOT IN (0, 1), true)", "0, 1 and blanks"),
-    )
-    for one in history.numbers:
-        wrong = f"{{0}} IS NOT NULL AND NOT coalesce(abs({number}) <= {LARGEST}, false)"
-        tests[one.name] = (wrong, "numbers and blanks")
-    if history.age in history.lists:
-        wrong = f"coalesce(NOT ({number} >= 0 AND isfinite({number})), true)"
-        tests[history.age] = (wrong, "numbers from 0 on")
-    for key, (wrong, allowed) in tests.items():
-        way = f"or name a categorical field in place of {key!r}"
-        if key in history.shared:
-            way = f"or take {key!r} as text: dataset.sparse.{key}: text"
-        hold = f"{words} {history.lists[key]} of {key!r} holds"
-        yield _Fault(event_key(key), hold, wrong, allowed, f"correct the entry, {way}")
+    integer = f"NOT regexp_full_match({{0}}, {literal(f'{INTEGER}([.]0+)?')})"
+    flag = f"{{0}} IS NOT NULL AND coalesce({number} NOT IN (0, 1), true)"
+    finite = f"{{0}} IS NOT NULL AND NOT coalesce(abs({number}) <= {LARGEST}, false)"
+    age = f"NOT coalesce({number} >= 0 AND isfinite({number}), false)"
+    integers = history.facts.integers if history.facts else ()
+    tests = dict.fromkeys(integers, (integer, "integers and blanks"))
+    tests |= dict.fromkeys(history.outcomes, (flag, "0, 1 and blanks"))
+    tests |= {one.name: (finite, "numbers and blanks") for one in history.numbers}
+    tests |= {history.age: (age, "numbers from 0 on")} if history.age in lists else {}
+    for key, test in tests.items():
+        text = f"take {key!r} as text: dataset.sparse.{key}: text"
+        way = text if key in integers else f"name a categorical field in place of {key!r}"
+        hold = f"dataset {name}: the list {history.lists[key]} of {key!r} holds"
+        _refuse(db, history, event_key(key), *test, hold, f"correct the entry, or {way}")
+    typed = {key: number.format(event_key(key)) for key in history.numeric}
+    typed |= {key: f"CAST(regexp_extract({event_key(key)}, '^-?[0-9]+') AS BIGINT)" for key in integers}
+    changes = ", ".join(f"{sql} AS {event_key(key)}" for key, sql in typed.items())
+    time = f"-CAST({event_key(history.age)} AS DOUBLE)" if history.age in lists else f"{PLACE} - {LAST} - 1"
+    columns = f"*{f' REPLACE ({changes})' if changes else ''}, CAST({time} AS DOUBLE) AS {TIME}"
+    return f"(SELECT {columns} FROM {_raw(history)})"
 
 
 def _check_lengths(
@@ -254,24 +234,13 @@ def _check_lengths(
             )
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """A wrong value of a column of a log."""
-
-    column: str
-    words: str
-    """Beginning of the message."""
-    test: str
-    """SQL that is true for a wrong value {0}."""
-    allowed: str
-    fix: str = "correct the column"
-
-
-def _refuse(db: duckdb.DuckDBPyConnection, table: str, faults: Iterator[_Fault] | list[_Fault]) -> None:
-    for fault in faults:
-        wrong = f"SELECT {fault.column} FROM {table} WHERE {fault.test.format(fault.column)} LIMIT 1"
-        if odd := db.execute(wrong).fetchall():
-            raise DataError(f"{fault.words} {odd[0][0]!r}, allowed are {fault.allowed}", fault.fix)
+def _refuse(
+    db: duckdb.DuckDBPyConnection, history: History, column: str, test: str, allowed: str, hold: str, fix: str
+) -> None:
+    """Refuse a log with a value of a column for which the test is true."""
+    wrong = f"SELECT {column} FROM {_raw(history)} WHERE {test.format(column)} LIMIT 1"
+    if odd := db.execute(wrong).fetchall():
+        raise DataError(f"{hold} {odd[0][0]!r}, allowed are {allowed}", fix)
 
 
 def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:

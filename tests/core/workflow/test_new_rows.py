@@ -5,8 +5,9 @@ import csv
 import numpy as np
 import pytest
 
+from automtl_core.data.frames import Reading
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.workflow.new_rows import Reading, measure, skippable, write_predictions
+from automtl_core.workflow.new_rows import measure, skippable, write_predictions
 from automtl_core.workflow.trained import Trained
 
 from .lines import begin, make_job
