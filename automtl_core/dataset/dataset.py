@@ -54,6 +54,7 @@ __all__ = [
     "columns_of_lists",
     "declaration_faults",
     "dense_fields",
+    "event_columns_of",
     "histories_of",
     "learned",
     "names_of",
@@ -327,20 +328,7 @@ class Dataset(ABC):
 
         """
         raw = {name: column for file in self.files().values() for name, column in file.columns.items()}
-        columns = {
-            name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT
-            for name in (history.by, *history.shared)
-        }
-        columns[time_column_of(self, history)] = Column("time", required=True)
-        labels = {label.name: label for label in self.labels} if history.of_rows else {}
-        given = [labels[name].given for name in history.numeric if name in labels]
-        numbers = {number.name: column_of(number.reads()[number.name]) for number in history.numbers}
-        for name in (*history.numeric, *filter(None, given)):
-            column, text = source_of(name) if name in history.outcomes else (name, None)
-            kind = numbers.get(name, FLAG if text is None else TEXT)
-            if name in labels:
-                column, kind = labels[name].source, TEXT if labels[name].positive else kind
-            columns.setdefault(column, kind)
+        columns = event_columns_of(self, history, raw)
         return RawFile(path, columns, others=True)
 
     def raw_rows(
@@ -423,6 +411,30 @@ def _with_ages(history: History) -> dict[str, str]:
         AGE if key == "age" and key not in history.fields else key: name
         for key, name in history.lists.items()
     }
+
+
+def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns of files of events: the owner, the time, and those of `History.fields`.
+
+    Args:
+        dataset: The dataset.
+        history: One of its histories, without lists.
+        raw: The columns of its raw files, which tell integers from texts.
+
+    """
+    shared = (history.by, *history.shared)
+    columns = {name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT for name in shared}
+    columns[time_column_of(dataset, history)] = Column("time", required=True)
+    labels = {label.name: label for label in dataset.labels} if history.of_rows else {}
+    given = [labels[name].given for name in history.numeric if name in labels]
+    numbers = {number.name: column_of(number.reads()[number.name]) for number in history.numbers}
+    for name in (*history.numeric, *filter(None, given)):
+        column, text = (name, None) if name in numbers else source_of(name)
+        kind = numbers.get(name, FLAG if text is None else TEXT)
+        if name in labels:
+            column, kind = labels[name].source, TEXT if labels[name].positive else kind
+        columns.setdefault(column, kind)
+    return columns
 
 
 def time_column_of(dataset: Dataset, history: History) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture, draw
+from automtl_core.data.drawn import drawn_history
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.bag import BagEncoder
@@ -72,7 +72,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     real = [task.kind == "regression" for task in schema.tasks]
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
     labels[draw.random(labels.shape) < missing] = np.nan
-    histories = tuple(_history(schema, history, ids, draw) for history in schema.histories)
+    histories = tuple(drawn_history(schema, history, ids, draw) for history in schema.histories)
     return Part(ids, dense, labels, bags, histories=histories)
 
 
@@ -83,23 +83,6 @@ def sample_encoder(schema: Schema) -> Encoder:
         hashed = Hashed(field.size - 1)
         fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
     return Encoder(schema, fields)
-
-
-def _history(
-    schema: Schema, history: History, ids: NDArray[np.int32], draw: np.random.Generator
-) -> Histories:
-    """Return up to `length` events for each row; some have none."""
-    ends = draw.integers(0, history.length + 1, len(ids)).cumsum()
-    places, count = schema.shared_fields(history), int(ends[-1])
-    values = np.stack([draw.integers(0, schema.sparse[place].size + 2, count) for place in places], axis=1)
-    outcomes = draw.integers(0, 2, (count, len(history.outcomes))).astype(np.float32)
-    numbers = draw.standard_normal((count, len(history.numbers))).astype(np.float32)
-    numbers[::5] = np.nan
-    times = -draw.exponential(100.0, count)
-    events = Events(values.astype(np.int32), np.hstack([outcomes, numbers]), times)
-    return Histories(
-        events, np.stack([np.append(0, ends[:-1]), ends], axis=1), np.zeros(len(ids)), ids[:, places]
-    )
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

@@ -31,6 +31,7 @@ from automtl_core.dataset.dataset import (
     column_of,
     columns_of_lists,
     declaration_faults,
+    event_columns_of,
     histories_of,
     reads_of,
 )
@@ -224,31 +225,28 @@ class Table(Dataset):
 
     def _log(self, pattern: str) -> RawFile:
         """Return the layout of a file of events."""
-        chosen = self.settings
-        kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
-        names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
-        columns = {name: kinds[name] for name in names}
-        columns |= {chosen.time or "": replace(TIME_COLUMN, required=True)}
-        for column, text in map(source_of, chosen.history_outcomes()):
-            columns.setdefault(column, FLAG if text is None else TEXT)
-        columns = self._with_blanks({**columns, **dict.fromkeys(chosen.history_numbers(), NUMBER)})
-        named_by = dict.fromkeys(columns, "dataset.history")
-        return RawFile(
-            pattern,
-            columns,
+        columns = event_columns_of(self, self.histories[0], self._sparse_columns())
+        columns[self.settings.time or ""] = replace(TIME_COLUMN, required=True)
+        columns = self._with_blanks(columns)
+        return replace(
+            self._file(pattern, columns),
+            header=True,
             others=True,
-            named_by=named_by,
-            separator=chosen.separator or separator_of(pattern),
-            encoding=chosen.encoding or "",
+            named_by=dict.fromkeys(columns, "dataset.history"),
         )
+
+    def _sparse_columns(self) -> dict[str, Column]:
+        """Return the columns of categorical fields."""
+        remedy = "take it as text: dataset.sparse.{}: text"
+        return {
+            name: replace(INTEGER, remedy=remedy.format(name)) if kind == "integer" else TEXT
+            for name, kind in self.settings.sparse.items()
+        }
 
     def _columns(self) -> dict[str, Column]:
         """Return the used columns; all columns if files have no header."""
         chosen = self.settings
-        used = {chosen.time: TEXT} if chosen.time else {}
-        for name, kind in chosen.sparse.items():
-            remedy = f"take it as text: dataset.sparse.{name}: text"
-            used[name] = replace(INTEGER, remedy=remedy) if kind == "integer" else TEXT
+        used = {**({chosen.time: TEXT} if chosen.time else {}), **self._sparse_columns()}
         remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
         used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
