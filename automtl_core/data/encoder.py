@@ -12,7 +12,7 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -234,19 +234,28 @@ class Encoder:
             raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
         if isinstance(columns, pd.DataFrame):
             return len(columns)
-        used = [*self.columns, *labels]
-        for name in used:
-            if not pd.api.types.is_list_like(columns[name]):
-                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
-        lengths = {name: len(columns[name]) for name in used}
-        first, rows = next(iter(lengths.items()))
-        for name, length in lengths.items():
-            if length != rows:
-                raise DataError(
-                    f"column {name!r} has {length} rows, and {first!r} has {rows}",
-                    "give columns of equal length",
-                )
-        return rows
+        return common_length(columns, [*self.columns, *labels])
+
+
+def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[str]) -> int:
+    """Return the number of rows of columns.
+
+    Raises:
+        DataError: one is not a list, or has another length.
+
+    """
+    first, rows = "", 0
+    for name in names:
+        if not pd.api.types.is_list_like(columns[name]):
+            raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
+        length = len(columns[name])
+        if first and length != rows:
+            raise DataError(
+                f"column {name!r} has {length} rows, and {first!r} has {rows}",
+                "give columns of equal length",
+            )
+        first, rows = first or name, length
+    return rows
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
+from automtl_core.data.encoder import common_length
 from automtl_core.data.new_histories import NewEvents, entries, new_events, with_lists, with_owners
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
@@ -212,20 +213,9 @@ def _columns(
         raise DataError(f"the {what} lack {missing}", fix)
     if twice := [name for name in used if names.count(name) > 1]:
         raise DataError(f"two columns of the {what} are called {twice[0]!r}", "give each column its own name")
-    found = {}
-    for name, column in examples.items():
-        if str(name) in used:
-            if not pd.api.types.is_list_like(column):
-                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
-            found[str(name)] = _series(column)
-    first = next(iter(found), "")
-    for name, column in found.items():
-        if len(column) != len(found[first]):
-            raise DataError(
-                f"column {name!r} has {len(column)} rows, and {first!r} has {len(found[first])}",
-                "give columns of equal length",
-            )
-    return found
+    named = {str(name): column for name, column in examples.items() if str(name) in used}
+    common_length(named, named)
+    return {name: _series(column) for name, column in named.items()}
 
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:

@@ -39,8 +39,6 @@ from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import Learner
 
 Chunk = Mapping[str, NDArray[Any]]
-SMALL = np.iinfo(np.uint32).max
-"""Largest time that is stored in four bytes."""
 PLACE, LAST = own("place"), own("last")
 """Place of an event in the list of its row, from 1 on, and the last place."""
 
@@ -281,10 +279,6 @@ class EventLog:
     """Key in a chunk of the owners of rows, from 1 on, 0 for none: a column, or the rows themselves."""
     times: NDArray[np.float64]  # [E], of all events
     starts: NDArray[np.int64]  # [O + 1]
-    first: float
-    """Time from which times are stored."""
-    of_times: type[np.generic]
-    """Type of stored times: four bytes if all are integers and small enough."""
     learners: Mapping[str, Learner] = field(default_factory=dict)
     """Learners of the numbers of events."""
 
@@ -296,17 +290,14 @@ class EventLog:
     def spans(self, chunk: Chunk) -> NDArray[np.int64]:
         """Return the first event of each row and the one after its last, [R, 2]."""
         owners = chunk[self.owner].astype(np.int64) - 1
+        # Events of lists have the times -age, and all are before their row.
         now = np.full(len(owners), np.inf) if self.history.lists else chunk[time_key(self.history)]
         return spans(self.times, self.starts, owners, now, self.history)
 
     def row_times(self, chunk: Chunk) -> NDArray[Any]:
-        """Return the stored times of rows, [R, 1]; 0 if they have lists, and times of events are -age."""
+        """Return the times of rows, [R, 1]; 0 if they have lists."""
         lists = self.history.lists
-        return self.stored(np.zeros(len(chunk[ROW])) if lists else chunk[time_key(self.history)])[:, None]
-
-    def stored(self, times: NDArray[np.float64]) -> NDArray[Any]:
-        """Return times as they are stored. Rows before the first event have no events, so 0 does for them."""
-        return np.maximum(times - self.first, 0).astype(self.of_times)
+        return (np.zeros(len(chunk[ROW])) if lists else chunk[time_key(self.history)])[:, None]
 
 
 def event_logs(
@@ -340,12 +331,7 @@ def _indexed(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History) 
         times[done : done + rows] = chunk[TIME]
         starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
         done += rows
-    key = "0.0" if history.lists else quoted(time_key(history))
-    both = f"SELECT {TIME} AS time FROM {event_table(history)} UNION ALL SELECT {key} FROM examples"
-    last, whole = db.execute(f"SELECT max(time), bool_and(time = floor(time)) FROM ({both})").fetchall()[0]
-    first = float(times.min()) if len(times) else 0.0
-    small = whole and last - first <= SMALL
-    return EventLog(history, owner, times, starts.cumsum(), first, np.uint32 if small else np.float64)
+    return EventLog(history, owner, times, starts.cumsum())
 
 
 def _learners(
@@ -415,7 +401,7 @@ def write_events(
         shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
             "ids": (np.int32, (events, len(encoding.event_fields(history)))),
             "numbers": (np.float32 if history.numbers else np.uint8, (events, len(history.numeric))),
-            "times": (log.of_times, (events,)),
+            "times": (np.float64, (events,)),
         }
         files = {name: (folder / f"{name}.npy").open("wb") for name in shapes}
         try:
@@ -427,7 +413,7 @@ def write_events(
                 blocks = {
                     "ids": matched_values(encoding, history, chunk),
                     "numbers": _stacked(numbers, chunk, shapes["numbers"][0]),
-                    "times": log.stored(chunk[TIME]),
+                    "times": chunk[TIME],
                 }
                 for name, block in blocks.items():
                     files[name].write(block.tobytes())

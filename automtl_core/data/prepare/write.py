@@ -147,7 +147,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         shared = len(encoding.event_fields(log.history))
         arrays += [
             _Array(f"{name}.spans", log.dtype, 2, log.spans),
-            _Array(f"{name}.times", log.of_times, 1, log.row_times),
+            _Array(f"{name}.times", np.float64, 1, log.row_times),
             _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
         ]
     return arrays
