@@ -13,8 +13,8 @@ import automtl
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_dataset
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing import check_dataset
 
 from .play_times import Songs, plays, rows
 
