@@ -5,6 +5,7 @@ A log is read by the functions of preparation, see `event_log`. Letters: E event
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import duckdb
@@ -29,7 +30,7 @@ from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable,
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, time_column_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import event_columns
+from automtl_core.fields.encode import OWN, event_columns
 
 SORTED, PLACE = own("sorted events"), own("place")
 """Table of the events of new rows, and its column with their places."""
@@ -119,12 +120,15 @@ def new_events(
     kind_of_events = str(events.types[events.columns.index(history.time)])
     _sort(db, history, events, kind_of_events, names)
     found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
-    times = found["time"].to_numpy(np.float64)
-    of_new, of_events = _times("the new rows", kind, now), _times("the events", kind_of_events, found["time"])
-    _check_times(column, history, of_new, of_events)
+    known = [("the new rows", kind, now), ("the events", kind_of_events, found["time"])]
+    ranges = [TimeRange(what, form_of(kind), of.min(), of.max()) for what, kind, of in known if len(of)]
+    if facts := history.facts:
+        ranges = [TimeRange("the training rows", facts.form, *facts.rows), *ranges]
+    for pair in combinations(ranges, 2):
+        check_comparable(column, *pair)
+    times, moments = found["time"].to_numpy(np.float64), now.to_numpy(np.float64)
     starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
-    places = spans(times, starts, numbers, now.to_numpy(np.float64), history)
-    return _needed(db, history, places, now.to_numpy(np.float64), times)
+    return _needed(db, history, spans(times, starts, numbers, moments, history), moments, times)
 
 
 def _sort(
@@ -136,34 +140,20 @@ def _sort(
 ) -> None:
     """Create the table of the events of some owners, sorted as in preparation, with their places."""
     db.register("events of a log", events)
-    db.register("owners of rows", pd.DataFrame({"name": owners.astype(object), "number": range(len(owners))}))
-    joined = (
-        f'(SELECT l.*, o.number AS {own("number")} FROM "events of a log" AS l JOIN "owners of rows" AS o '
-        f"ON o.name = CAST(l.{quoted(history.by)} AS VARCHAR))"
-    )
+    numbers = {f"{OWN}name": owners.astype(object), f"{OWN}number": range(len(owners))}
+    db.register("owners of rows", pd.DataFrame(numbers))
+    by = f"{own('name')} = CAST({quoted(history.by)} AS VARCHAR)"
+    source = f'"events of a log" JOIN "owners of rows" ON {by}'
     values = {name: quoted(name) for name in history.shared}
     values |= {name: f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
     order = order_by_time(history, {name: order_of(history, name) for name in history.shared})
-    time = as_seconds(quoted(history.time), kind)
-    query = sorted_events(history, joined, own("number"), time, values, order)
-    numbers = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
-    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbers}")
+    query = sorted_events(
+        history, source, own("number"), as_seconds(quoted(history.time), kind), values, order
+    )
+    numbered = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbered}")
     for view in ("events of a log", "owners of rows"):
         db.unregister(view)
-
-
-def _check_times(column: str, history: History, rows: TimeRange | None, events: TimeRange | None) -> None:
-    """Check that times of new rows and events can be compared with each other and with the training rows."""
-    new = [times for times in (rows, events) if times]
-    if facts := history.facts:
-        for times in new:
-            check_comparable(column, TimeRange("the training rows", facts.form, *facts.rows), times)
-    if len(new) == 2:
-        check_comparable(column, *new)
-
-
-def _times(name: str, kind: str, times: "pd.Series[float]") -> TimeRange | None:
-    return TimeRange(name, form_of(kind), times.min(), times.max()) if len(times) else None
 
 
 def _needed(

@@ -237,42 +237,42 @@ class TableSettings(DatasetSettings):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
+    @property
+    def past(self) -> HistoryColumns:
+        """The settings of the history; those of an empty one if there is none."""
+        return self.history or HistoryColumns()
+
+    @property
+    def events_are_rows(self) -> bool:
+        """Whether the events of rows are rows."""
+        return self.history is not None and not self.past.files and not self.past.lists
+
     def history_lists(self) -> dict[str, str]:
-        """Return the lists of events by categorical field, outcome or `AGE`."""
-        lists = {} if self.history is None else self.history.lists
+        """Return the lists of events by column of events or `AGE`."""
         ages = "age" if "age" not in self.sparse else AGE
-        return {AGE if key == ages else key: column for key, column in lists.items()}
+        return {AGE if key == ages else key: column for key, column in self.past.lists.items()}
 
     def history_fields(self) -> tuple[str, ...]:
         """Return the fields that events have too."""
-        if lists := self.history_lists():
-            return tuple(name for name in lists if name in self.sparse)
-        named = () if self.history is None else self.history.fields
-        return named or tuple(name for name in self.sparse if name != self.user)
+        if self.past.lists:
+            return tuple(name for name in self.past.lists if name in self.sparse)
+        return self.past.fields or tuple(name for name in self.sparse if name != self.user)
 
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
         if lists := self.history_lists():
-            others = {*self.sparse, *self.history_numbers(), AGE}
-            return tuple(name for name in lists if name not in others)
-        named = () if self.history is None else self.history.outcomes
-        return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
+            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, AGE})
+        binary = (name for name, label in self.labels.items() if label.kind == "binary")
+        return self.past.outcomes or tuple(binary)
 
-    def history_numbers(self) -> dict[str, NumberColumn]:
-        """Return the numeric columns of events."""
-        return {} if self.history is None else self.history.numbers
-
-    def numbers_of_rows(self) -> list[str]:
+    def numbers_of_rows(self) -> Iterable[str]:
         """Return the numeric columns of events, if these are rows."""
-        is_rows = self.history is not None and not self.history.files and not self.history.lists
-        return list(self.history_numbers()) if is_rows else []
+        return self.past.numbers if self.events_are_rows else ()
 
     def texts_of_outcomes(self) -> set[str]:
         """Return the columns of rows whose texts tell what was done."""
-        if self.history is None or self.history.files or self.history.lists:
-            return set()
-        sources = map(source_of, set(self.history_outcomes()) - {*self.labels})
-        return {column for column, text in sources if text is not None}
+        named = set(self.history_outcomes()) - {*self.labels} if self.events_are_rows else ()
+        return {column for column, text in map(source_of, named) if text is not None}
 
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:

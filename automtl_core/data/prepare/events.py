@@ -7,6 +7,7 @@ Letters: E events, F shared fields, A numbers of an event, O owners, R rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def make_events(
     histories, warnings = [], list[str]()
     for declared in histories_of(dataset):
         history = replace(declared, facts=_facts(db, dataset, declared, rows))
+        form: TimeForm | None = None
         if history.lists:
             query = _of_log(db, dataset, history, _unnested(db, history, name))
         elif history.of_rows:
@@ -85,7 +87,7 @@ def make_events(
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
         db.execute(f"DROP TABLE IF EXISTS {_raw(history)}")
         histories.append(history)
-        if not history.of_rows and not history.lists:
+        if form:
             column = f"dataset {name}: {time_column_of(dataset, history)}"
             warnings += _unread(db, history, form, column)
     return tuple(histories), warnings
@@ -403,23 +405,16 @@ def write_events(
             "numbers": (np.float32 if history.numbers else np.uint8, (events, len(history.numeric))),
             "times": (np.float64, (events,)),
         }
-        files = {name: (folder / f"{name}.npy").open("wb") for name in shapes}
-        try:
+        with ExitStack() as stack:
+            files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in shapes}
             for name, (dtype, shape) in shapes.items():
                 write_header(files[name], dtype, shape)
             for chunk in _chunks(db, history, history.fields):
                 numbers = [chunk[name] for name in history.outcomes]
                 numbers += [learner.encode(chunk) for learner in log.learners.values()]
-                blocks = {
-                    "ids": matched_values(encoding, history, chunk),
-                    "numbers": _stacked(numbers, chunk, shapes["numbers"][0]),
-                    "times": chunk[TIME],
-                }
-                for name, block in blocks.items():
-                    files[name].write(block.tobytes())
-        finally:
-            for file in files.values():
-                file.close()
+                files["ids"].write(matched_values(encoding, history, chunk).tobytes())
+                files["numbers"].write(_stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
+                files["times"].write(chunk[TIME].tobytes())
 
 
 def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
