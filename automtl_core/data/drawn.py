@@ -35,8 +35,9 @@ def drawn_history(
     """Return random events of rows with these ids; some rows have none, and some values are unseen."""
     ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
     spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
-    sizes = [schema.sparse[place].size for place in places]
-    values = [random.integers(0, size + 2, ends[-1]) for size in sizes]
+    fields = [schema.sparse[place] for place in places]
+    sizes = [field.size + (0 if field.vectors else 2) for field in fields]  # all vectors are known
+    values = [random.integers(0, size, ends[-1]) for size in sizes]
     outcomes = random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8)
     numbers = random.standard_normal((ends[-1], len(history.numbers))).astype(np.float32)
     numbers[::5] = np.nan
