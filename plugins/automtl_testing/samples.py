@@ -12,7 +12,7 @@ from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.bag import BagEncoder
-from automtl_core.fields.dense import Scale
+from automtl_core.fields.dense import Dense, Scale
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Hashed
 from automtl_core.search.problem import Problem
@@ -38,13 +38,14 @@ def sample_schema(
     tags = (SparseField("tags", 12, "bag"),) if multi else ()
     last = (SparseField("tab", 4),) if single else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
+    past = History(
+        "past", "user", "at", ("item", "tab"), ("click", "like"), numbers=(Dense("seconds"),), length=5
+    )
     return Schema(
         sparse=(*first, *tags, *last),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
         tasks=(Task("click"), *price, Task("like", after="click")),
-        histories=(History("past", "user", "at", ("item", "tab"), ("click", "like"), length=5),)
-        if histories
-        else (),
+        histories=(past,) if histories else (),
     )
 
 
@@ -79,6 +80,8 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
 def sample_encoder(schema: Schema) -> Encoder:
     """Return an encoder for the schema: values of sparse fields are hashed, numbers are unscaled."""
     fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
+    for history in schema.histories:
+        fields |= {f"{history.name}:{one.name}": Scale("none", 0.0, 1.0) for one in history.numbers}
     for field in schema.sparse:
         hashed = Hashed(field.size - 1)
         fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
