@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
 from automtl_core.data.encoder import common_length
-from automtl_core.data.new_histories import NewEvents, entries, new_events, with_lists, with_owners
+from automtl_core.data.new_histories import NewEvents, entries, new_events, with_events
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
@@ -82,9 +82,7 @@ class Chosen:
         """Return the format of a file, or of columns, of examples."""
         dataset, histories = self.reading.dataset, self.reading.histories
         declared = reading(dataset.new_file(path, self.labelled), self.unread)
-        if self.reading.log is None:
-            return with_lists(declared, histories)
-        return with_owners(declared, dataset, histories)
+        return with_events(declared, dataset, histories, self.reading.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
         """Return rows in the form for `Encoder.encode`: fields and labels, with bags and events as lists.

@@ -27,7 +27,7 @@ from automtl_core.data.event_log import (
 )
 from automtl_core.data.raw.sql import own, quoted
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, time_column_of
+from automtl_core.dataset.dataset import Dataset, RawFile, columns_of_lists, time_column_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
@@ -68,29 +68,27 @@ class NewEvents:
         return joined(self.history, len(self.spans), self.ages)
 
 
-def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
-    """Return the format of rows that hold their histories as lists.
+def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], logged: bool) -> RawFile:
+    """Return the format of rows with histories: lists of events, or for a log an owner and a time.
 
     Raises:
-        DataError: files of the dataset have no header, so that they cannot have further columns.
+        DataError: files of the dataset have no header, so that they cannot have lists.
 
     """
-    if histories and not file.header:
-        raise DataError(
-            f"{file.path}: files without a header cannot hold lists of events", "give the events by --history"
-        )
-    return replace(file, columns={**file.columns, **columns_of_lists(histories)})
-
-
-def with_owners(file: RawFile, dataset: Dataset, histories: Sequence[History]) -> RawFile:
-    """Return the format of rows whose histories are in a log: they have an owner and a time."""
-    more: dict[str, Column] = {}
+    if not logged:
+        if histories and not file.header:
+            raise DataError(
+                f"{file.path}: files without a header cannot hold lists of events",
+                "give the events by --history",
+            )
+        return replace(file, columns={**file.columns, **columns_of_lists(histories)})
+    columns = dict(file.columns)
     for history in histories:
         declared = dataset.event_file("", history).columns
         for name in (history.by, time_column_of(dataset, history)):
-            if file.columns.get(name, Column("unused")).kind == "unused":
-                more[name] = declared[name]
-    return replace(file, columns={**file.columns, **more})
+            if name not in columns or columns[name].kind == "unused":
+                columns[name] = declared[name]
+    return replace(file, columns=columns)
 
 
 def new_events(

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.new_histories import entries, new_events, with_lists
+from automtl_core.data.new_histories import entries, new_events, with_events
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, RawFile, Sparse
 from automtl_core.dataset.history import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
@@ -115,10 +115,10 @@ def test_entries_keep_blanks_so_that_lists_stay_aligned() -> None:
 
 
 def test_files_have_list_columns_unless_they_have_no_header() -> None:
-    file = with_lists(RawFile("new.csv", {}), [PAST])
+    file = with_events(RawFile("new.csv", {}), Shop(DatasetSettings()), [PAST], False)
     assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
     with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
-        with_lists(RawFile("new.csv", {}, header=False), [PAST])
+        with_events(RawFile("new.csv", {}, header=False), Shop(DatasetSettings()), [PAST], False)
 
 
 def test_a_log_has_a_column_for_each_part() -> None:
