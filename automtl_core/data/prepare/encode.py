@@ -133,12 +133,24 @@ def chunks(
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
     chosen |= {c: quoted(c) for c in added_columns(dataset, "text", "time")}
     numbers = bool(added_columns(dataset, "list"))
-    db.execute(f"SELECT {', '.join([*chosen.values(), '0'])} FROM examples")
     start = 0
-    while len(frame := db.fetch_df_chunk(VECTORS)):
-        columns = [frame.iloc[:, n].to_numpy() for n in range(len(chosen))]
-        chunk = dict(zip(chosen, columns, strict=True))
+    for chunk in fetched(db, chosen, "examples"):
+        end = start + rows_of(chunk)
         if numbers:
-            chunk[ROW] = np.arange(start, start + len(frame)) + 1
-        yield chunk, parts[start : start + len(frame)]
-        start += len(frame)
+            chunk[ROW] = np.arange(start, end) + 1
+        yield chunk, parts[start:end]
+        start = end
+
+
+def fetched(
+    db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield columns of a table by chunks; `chosen` has their SQL by name."""
+    db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
+    while len(frame := db.fetch_df_chunk(VECTORS)):
+        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
+
+
+def rows_of(chunk: Mapping[str, NDArray[Any]]) -> int:
+    """Return the number of rows of a chunk."""
+    return len(next(iter(chunk.values())))

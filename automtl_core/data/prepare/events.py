@@ -27,7 +27,7 @@ from automtl_core.data.event_log import (
     sorted_events,
     spans,
 )
-from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding, Examples, chunks
+from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
 from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.raw.sql import category, codes, count, create, literal, numbered, own, quoted
@@ -365,10 +365,8 @@ def _chunks(
         key = event_key(name)
         chosen[name] = f"CAST(coalesce({key} + 1, 0) AS INTEGER)" if shared else f"CAST({key} AS DOUBLE)"
     missing = {number.name: number.reads()[number.name].missing for number in history.numbers}
-    db.execute(f"SELECT {', '.join(chosen.values())} FROM {event_table(history)}")
-    while len(frame := db.fetch_df_chunk(VECTORS)):
-        arrays = (frame.iloc[:, n].to_numpy() for n in range(len(chosen)))
-        yield {name: filled(of, missing.get(name)) for name, of in zip(chosen, arrays, strict=True)}
+    for chunk in fetched(db, chosen, event_table(history)):
+        yield {name: filled(values, missing.get(name)) for name, values in chunk.items()}
 
 
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
@@ -388,8 +386,7 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
 
 
 def _stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
-    rows = len(next(iter(chunk.values())))
-    return np.array(columns, dtype).reshape(len(columns), rows).T
+    return np.array(columns, dtype).reshape(len(columns), rows_of(chunk)).T
 
 
 def write_events(

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.encode import Encoding, chunks
+from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
 from automtl_core.data.prepare.events import EventLog, matched_values
 from automtl_core.data.prepare.examples import oracles
 from automtl_core.data.prepare.split import Parts, sizes_of
@@ -119,11 +119,11 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
 
     def oracle(column: str | None) -> Block:
-        return lambda chunk: chunk[column] if column else np.full(_rows(chunk), np.nan)
+        return lambda chunk: chunk[column] if column else np.full(rows_of(chunk), np.nan)
 
     def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
         def block(chunk: Chunk) -> NDArray[Any]:
-            found = np.empty((_rows(chunk), len(columns)), dtype)
+            found = np.empty((rows_of(chunk), len(columns)), dtype)
             for n, column in enumerate(columns):
                 found[:, n] = column(chunk)
             return found
@@ -151,7 +151,3 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
             _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
         ]
     return arrays
-
-
-def _rows(chunk: Chunk) -> int:
-    return len(next(iter(chunk.values())))
