@@ -70,8 +70,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What is read of new examples."""
+class NewFormat:
+    """The format of new examples: what a network reads of them."""
 
     reading: Reading
     labelled: bool = False
@@ -115,7 +115,7 @@ class FrameRows:
 
     rows: pd.DataFrame
     """Columns in the form for `Dataset.new_rows`."""
-    chosen: Chosen
+    form: NewFormat
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped; their line is the number of the row, from 1."""
     events: Sequence[NewEvents] = ()
@@ -127,18 +127,18 @@ class FrameRows:
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
-            yield self.chosen.encodable(self.rows.iloc[start : start + size], self.events, start)
+            yield self.form.encodable(self.rows.iloc[start : start + size], self.events, start)
 
 
 def frame_rows(reading: Reading, labelled: bool = False, unread: Collection[str] = ()) -> FrameRows:
-    """Check examples in memory; for `labelled` and `unread` see `Chosen`.
+    """Check examples in memory; for `labelled` and `unread` see `NewFormat`.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
 
     """
-    chosen, histories = Chosen(reading, labelled, unread), reading.histories
-    declared = chosen.file("")
+    form, histories = NewFormat(reading, labelled, unread), reading.histories
+    declared = form.file("")
     used = {name: column for name, column in declared.columns.items() if column.kind != "unused"}
     logged = columns_of_lists(one for one in histories if not one.lists)
     given = _columns(reading.examples, used, logged=logged)
@@ -154,7 +154,7 @@ def frame_rows(reading: Reading, labelled: bool = False, unread: Collection[str]
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     rejected = [Rejected("", _fault(row, read)) for row in faulty]
-    return FrameRows(kept, chosen, rejected, () if reading.log is None else _of_log(reading, kept))
+    return FrameRows(kept, form, rejected, () if reading.log is None else _of_log(reading, kept))
 
 
 def _of_log(reading: Reading, rows: pd.DataFrame) -> list[NewEvents]:

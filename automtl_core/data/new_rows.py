@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import Chosen, Reading
+from automtl_core.data.frames import NewFormat, Reading
 from automtl_core.data.new_histories import NewEvents, new_events
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
@@ -39,7 +39,7 @@ class NewRows:
 
     db: duckdb.DuckDBPyConnection
     work_dir: Path
-    chosen: Chosen
+    form: NewFormat
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped."""
     events: Sequence[NewEvents] = ()
@@ -62,10 +62,10 @@ class NewRows:
             left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
             full = len(left) // size * size
             for start in range(0, full, size):
-                yield self.chosen.encodable(left.iloc[start : start + size], self.events, done + start)
+                yield self.form.encodable(left.iloc[start : start + size], self.events, done + start)
             left, done = left.iloc[full:], done + full
         if len(left):
-            yield self.chosen.encodable(left, self.events, done)
+            yield self.form.encodable(left, self.events, done)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -118,7 +118,7 @@ def new_rows(
     Args:
         reading: The files, and the options to read them.
         labelled: Whether the files have labels.
-        unread: Columns that the network does not read, see `Chosen`.
+        unread: Columns that the network does not read, see `NewFormat`.
         keep: Further columns to keep, unchanged.
 
     Raises:
@@ -127,7 +127,12 @@ def new_rows(
         UsageError: a column to keep does not exist.
 
     """
-    chosen, dataset, log, most = Chosen(reading, labelled, unread), reading.dataset, reading.log, reading.most
+    form, dataset, log, most = (
+        NewFormat(reading, labelled, unread),
+        reading.dataset,
+        reading.log,
+        reading.most,
+    )
     folder, _, paths = listed_files(str(reading.examples))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     with (
@@ -137,7 +142,7 @@ def new_rows(
         sources = []
         for place, path in enumerate(paths):
             reading.progress("check", place / len(paths))
-            declared = chosen.file(path.relative_to(folder).as_posix())
+            declared = form.file(path.relative_to(folder).as_posix())
             sources.append(source_of(path, _keeping(declared, keep), folder))
         reading.progress("read", 0.0)
         try:
@@ -160,7 +165,7 @@ def new_rows(
                 where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, chosen, rejected, held)
+        yield NewRows(db, work_dir, form, rejected, held)
 
 
 def check_output(path: Path) -> None:

@@ -136,8 +136,8 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iter
         strange = len(rows) >= SEVERAL and not len(events.ages)
         (reading.warn if strange else reading.note)(events.sentence())
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=rows.chosen.labelled), reading.dataset.user
-        if rows.chosen.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=rows.form.labelled), reading.dataset.user
+        if rows.form.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part
