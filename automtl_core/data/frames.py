@@ -4,7 +4,7 @@ Each column becomes numbers, or texts as the readers of files return them. Nothi
 is opened. Letters: R rows.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,16 +34,8 @@ FEW = 64
 """Number of rows up to which values are converted one by one."""
 
 
-Say = Callable[[str], object]
-"""Receiver of sentences for the user."""
-
-
-def unheard(sentence: str) -> None:
-    """Ignore a sentence."""
-
-
 @dataclass(frozen=True)
-class Reading:
+class NewExamples:
     """New examples, in files or in memory, with the options to read them."""
 
     dataset: Dataset
@@ -63,17 +55,13 @@ class Reading:
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error. The setting of the dataset is
     about its own files."""
-    warn: Say = field(default=unheard, compare=False)
-    """Receiver of warnings, each one sentence."""
-    note: Say = field(default=unheard, compare=False)
-    """Receiver of sentences about the events that rows have."""
 
 
 @dataclass(frozen=True)
 class NewFormat:
     """The format of new examples: what a network reads of them."""
 
-    reading: Reading
+    reading: NewExamples
     labelled: bool = False
     unread: Collection[str] = ()
     """Columns that the network does not read; examples may lack them, and all their values are blank."""
@@ -130,7 +118,7 @@ class FrameRows:
             yield self.form.encodable(self.rows.iloc[start : start + size], self.events, start)
 
 
-def frame_rows(reading: Reading, labelled: bool = False, unread: Collection[str] = ()) -> FrameRows:
+def frame_rows(reading: NewExamples, labelled: bool = False, unread: Collection[str] = ()) -> FrameRows:
     """Check examples in memory; for `labelled` and `unread` see `NewFormat`.
 
     Raises:
@@ -157,7 +145,7 @@ def frame_rows(reading: Reading, labelled: bool = False, unread: Collection[str]
     return FrameRows(kept, form, rejected, () if reading.log is None else _of_log(reading, kept))
 
 
-def _of_log(reading: Reading, rows: pd.DataFrame) -> list[NewEvents]:
+def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
     """Return the events of rows from a log in memory."""
     dataset, log = reading.dataset, reading.log
     held: list[NewEvents] = []

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewFormat, Reading
+from automtl_core.data.frames import NewExamples, NewFormat
 from automtl_core.data.new_histories import NewEvents, new_events
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
@@ -111,7 +111,7 @@ class Output:
 
 @contextmanager
 def new_rows(
-    reading: Reading, labelled: bool = False, unread: Collection[str] = (), keep: Sequence[str] = ()
+    reading: NewExamples, labelled: bool = False, unread: Collection[str] = (), keep: Sequence[str] = ()
 ) -> Iterator[NewRows]:
     """Read files of new examples.
 

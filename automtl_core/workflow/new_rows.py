@@ -2,34 +2,72 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column
-from automtl_core.data.frames import FrameRows, Reading, frame_rows
+from automtl_core.data.encoder import Column, Encoder
+from automtl_core.data.frames import Examples, FrameRows, NewExamples, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
-from automtl_core.dataset.dataset import MOST_BAD_ROWS
+from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
+from automtl_core.fields.sparse import Vocabulary
+from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.training.events import SILENT, Listener, Noted, ProgressMade, Warned
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import Unseen
 
-TREATMENTS = ("fail", "skip")
-"""Treatments of faulty rows."""
-SEVERAL = 20
-"""Number of rows from which it is strange that none has an event; fewer may be those of new users."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """New examples in files or in memory, with the options to read them."""
+
+    dataset: Dataset
+    """Dataset of the examples."""
+    examples: Path | Examples
+    """A file, or a pattern of several; or the examples themselves."""
+    work_in: Path = Path()
+    """Folder for data of files that does not fit in memory."""
+    memory_limit: str | None = None
+    listener: Listener = field(default=SILENT, compare=False)
+    """Receives progress, warnings, and sentences about the events that rows have."""
+    histories: tuple[History, ...] = ()
+    """Histories of the examples, as lists in their rows or in `log`."""
+    log: Path | pd.DataFrame | None = field(default=None, compare=False)
+    """The events up to now: a file or a pattern of several, or a table."""
+    most: int | None = None
+    """Largest number of faulty rows to skip; None if a faulty row is an error."""
+
+    def rows(
+        self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
+    ) -> AbstractContextManager[NewRows | FrameRows]:
+        """Return the rows as a context manager; raises as `new_rows` and `frame_rows`."""
+        options = (self.work_in, self.memory_limit, self.progress, self.histories, self.log, self.most)
+        read = NewExamples(self.dataset, self.examples, *options)
+        if isinstance(self.examples, Path):
+            return new_rows(read, labelled, unread, keep)
+        return nullcontext(frame_rows(read, labelled, unread))
+
+    def progress(self, stage: str, share: float) -> None:
+        """Report the share of a stage."""
+        self.listener(ProgressMade(PREPARATION, stage, share))
+
+    def say(self, sentence: str, is_warning: bool = True) -> None:
+        """Send a sentence for the user."""
+        self.listener(Warned(sentence) if is_warning else Noted(sentence))
 
 
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
@@ -43,8 +81,8 @@ def skippable(bad_rows: str | None, most: int | None) -> int | None:
         UsageError: the treatment does not exist, or a number is given for another one than `skip`.
 
     """
-    if bad_rows not in (None, *TREATMENTS):
-        near = did_you_mean(bad_rows, TREATMENTS)
+    if bad_rows not in (None, "fail", "skip"):
+        near = did_you_mean(bad_rows, ("fail", "skip"))
         raise UsageError(f"{bad_rows!r} is not a treatment of faulty rows{near}", "use fail or skip")
     if bad_rows == "skip":
         return MOST_BAD_ROWS if most is None else most
@@ -81,15 +119,17 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with new_rows(reading, False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
-        for part in _encoded(made, rows, reading):
-            out.add(made.predict_scores(part))
+    with reading.rows(False, made.unread, keep) as rows:
+        assert isinstance(rows, NewRows)  # noqa: S101 - of files
+        with rows.output(output, names, keep) as out:
+            for part in _encoded(made, rows, reading):
+                out.add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
 def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
-    with _opened(reading, False, made.unread) as rows:
+    with reading.rows(False, made.unread) as rows:
         found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
         none = np.empty((0, len(scores_of(made.tasks))))
         return np.concatenate([none, *found]), rows.rejected
@@ -107,7 +147,7 @@ def measure(
 
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with _opened(reading, True, unread) as rows:
+    with reading.rows(True, unread) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
         parts = [
@@ -119,22 +159,13 @@ def measure(
         return found, len(rows), rows.rejected
 
 
-def _opened(
-    reading: Reading, labelled: bool, unread: Collection[str]
-) -> AbstractContextManager[NewRows | FrameRows]:
-    """Return the rows of files, or of memory, as a context manager; raises as `new_rows`."""
-    if isinstance(reading.examples, Path):
-        return new_rows(reading, labelled, unread)
-    return nullcontext(frame_rows(reading, labelled, unread))
-
-
 def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
-        strange = len(rows) >= SEVERAL and not len(events.ages)
-        (reading.warn if strange else reading.note)(events.sentence())
+        # Fewer rows without an event may be those of new users.
+        reading.say(events.sentence(), len(rows) >= 20 and not len(events.ages))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.form.labelled), reading.dataset.user
         if rows.form.labelled and user is not None:
@@ -144,10 +175,61 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iter
         done += len(chunk)
         reading.progress("predict", done / total)
     for sentence in unseen.sentences():
-        reading.warn(sentence)
+        reading.say(sentence)
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
     known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
     return np.fromiter(known, np.int32, len(column))
+
+
+@dataclass
+class _Field:
+    """A field without any known value so far."""
+
+    column: str
+    place: int
+    """Number of its column of ids."""
+    vocabulary: Vocabulary
+    count: int = 0
+    """Number of values."""
+    first: str = ""
+
+
+class Unseen:
+    """Watches new rows for fields with a vocabulary, none of whose values is known: most often a fault.
+
+    A number "28" is "28.0" in a file that pandas wrote from a column with blanks, and an id may have lost its
+    zeros. All values of the field are unseen then, and predictions ignore the field.
+
+    Args:
+        encoder: Encoder of the rows.
+        unread: Columns that the network does not read.
+
+    """
+
+    def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
+        self._fields: list[_Field] = []
+        for place, one in enumerate(encoder.schema.sparse):
+            values = encoder.fields[one.name]
+            [column, *more] = values.reads(one.name)
+            if isinstance(values, Vocabulary) and not more and column not in unread:
+                self._fields.append(_Field(column, place, values))
+
+    def add(self, columns: pd.DataFrame, part: Part) -> None:
+        """Look at rows, raw and encoded."""
+        self._fields = [one for one in self._fields if not part.ids[:, one.place].any()]
+        for one in self._fields:
+            values = [value for value in texts(columns[one.column]) if value]
+            one.count += len(values)
+            one.first = one.first or next(iter(values), "")
+
+    def sentences(self) -> Iterator[str]:
+        """Yield a warning for each such field with so many values that it is no chance."""
+        for one in self._fields:
+            if one.count >= 100 and one.vocabulary.values:
+                yield (
+                    f"{one.column}: none of the {one.count:,} values occurs in the training rows; they may "
+                    f"be written otherwise: {one.first!r} here, {one.vocabulary.values[0]!r} there"
+                )

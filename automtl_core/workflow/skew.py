@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.frames import Reading
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
@@ -27,7 +27,6 @@ from automtl_core.errors import PluginError, printable
 from automtl_core.fields.source import exported, source
 
 Row = tuple[Any, ...]
-FIX = "report it with the files of the sample; until then, the predictions of this run for new rows are wrong"
 
 
 def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
@@ -49,7 +48,7 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
     histories = schema.histories
     log = None if all(history.lists for history in histories) else log
     with TemporaryDirectory(prefix="automtl-") as folder:
-        reading = Reading(dataset, rows, Path(folder), histories=histories, log=log)
+        reading = NewExamples(dataset, rows, Path(folder), histories=histories, log=log)
         with new_rows(reading, labelled=True) as served:
             (columns,) = served.chunks(max(len(served), 1)) if len(served) else (None,)
         if columns is None:
@@ -180,5 +179,6 @@ def _equal(events: Row, other: Row) -> int:
 
 def _differs(rows: Path, place: int, what: str) -> PluginError:
     return PluginError(
-        f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}", FIX
+        f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}",
+        "report it with the files of the sample; until then, predictions of this run for new rows are wrong",
     )

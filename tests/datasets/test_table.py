@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import Reading, frame_rows
+from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Label, names_of, sparse_fields
@@ -290,13 +290,13 @@ def test_blanks_of_new_rows_in_memory() -> None:
         "buy": ["NA", "no"],
         "tags": ["NA", "a"],
     }
-    rows = frame_rows(Reading(made, examples), labelled=True).rows
+    rows = frame_rows(NewExamples(made, examples), labelled=True).rows
     assert rows.user.isna().tolist() == [False, True]
     assert rows.tags.isna().tolist() == [True, False]
     assert np.isnan(rows.age.tolist()).tolist() == [True, False]
     assert np.isnan(made.new_rows(rows, labelled=True).buy.tolist()).tolist() == [True, False]
     numbers = frame_rows(
-        Reading(
+        NewExamples(
             table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"]),
             pd.DataFrame({"age": [-999.0, 3.0]}),
         )
