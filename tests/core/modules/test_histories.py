@@ -1,6 +1,7 @@
 """Inputs from histories, by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.fields.dense import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
 from automtl_core.modules.histories import HistoryInputs, event_width, match_width, raw_width
@@ -103,6 +105,21 @@ def test_the_latest_events_are_side_by_side():
     assert second[0, -2:].tolist() == [0, 1]
     assert third[0, -2:].tolist() == [1, 0]
     assert not torch.cat([first[1], fourth[0], fifth[0]]).any()
+
+
+def test_numbers_follow_outcomes_and_a_missing_one_is_marked():
+    history = replace(PAST, outcomes=("click",), numbers=(Dense("price"),))
+    made = Schema(FIELDS, (), (Task("buy"),), plain().with_answers(history=("last-2",)), (history,))
+    inputs = HistoryInputs(made, DIM, 0.1, lambda name: Mean)
+    inputs.each[0].project = torch.nn.Identity()
+    (past,) = FEATURES.histories
+    past = past._replace(numbers=past.numbers * torch.tensor([1.0, 7.0]))
+    past.numbers[0, 0, 1] = math.nan
+    first, second = inputs((past,), FieldEmbedding(FIELDS, DIM, 1.0))
+    assert first.shape[1] == raw_width(made, history, DIM)
+    assert first[0, -5:].tolist() == [1, 0, 1, 1, 1]  # click, no price, and two equal values
+    assert second[0, -5:].tolist() == [0, 7, 0, 0, 1]
+    assert not first[1].any()
 
 
 def test_an_encoder_reads_events_and_the_values_of_the_row():
