@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
-from automtl_core.modules.by_task import shaped_for
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
@@ -86,7 +85,6 @@ class EnsembleFit:
 
         while True:
             self.fit.run(on_event)
-            self.ensemble.members[len(self.best_epochs)] = self.fit.network
             member = len(self.best_epochs) + 1
             if member == len(self.ensemble.members):
                 break
@@ -114,7 +112,6 @@ class EnsembleFit:
         """Continue from `state` in the next run."""
         self.epochs, self.best_epochs = state["epochs"], list(state["best_epochs"])
         for k, weights in state["others"].items():
-            self.ensemble.members[int(k)] = shaped_for(self.ensemble.members[int(k)], weights)
             self.ensemble.members[int(k)].load_state_dict(weights)
         self.fit = self._fit_of(len(self.best_epochs))
         self.fit.load_state_dict(state["fit"])

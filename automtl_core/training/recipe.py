@@ -41,11 +41,6 @@ class Recipe(Settings):
     average_weights: bool = True
     """Whether to validate, keep and test the moving average of the weights over the last epoch, in place of
     the weights of the last step."""
-    checkpoints: Literal["shared", "task"] = "shared"
-    """Weights that a training keeps. shared: those of the epoch with the best mean over tasks. task: also
-    those of the best epoch of each task that gains 0.1 % or more of its validation score by them. It predicts
-    better where tasks have different best epochs, and multiplies the FLOPs by the number of kept epochs. The
-    training stops when no task improves any more. The encoding search always keeps the shared ones."""
     monitor: tuple[str, ...] = ()
     """Tasks whose validation scores stop a training, and select its epoch and hyperparameters: the mean of
     their relative changes. Empty for all tasks with at least `min_positives` validation rows of either

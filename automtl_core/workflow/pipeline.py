@@ -12,7 +12,6 @@ from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
-from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
@@ -214,7 +213,6 @@ def fit(
             validation=validation,
             files=run.sums(),
             metrics=job.config.metrics,
-            copies=copies_of(network),
         )
         run.write(result)
         remove_folder(run.path / TRIALS)

@@ -141,9 +141,7 @@ def _looked(
     job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, on_result: Heard
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = Recipe()
-    simple = {"balancer": plain.balancer, "checkpoints": plain.checkpoints}
-    recipe = config.training.model_copy(update=simple)
+    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
     config = config.model_copy(update={"training": recipe})
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}

@@ -126,7 +126,6 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
-    ("recipe", "checkpoints"): ("task", {"epochs": 8, "learning_rate": 0.1}),
     ("recipe", "monitor"): (["price"], {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
     ("recipe", "monitor_metric"): ("pr-auc", {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
     ("recipe", "min_positives"): (60, {}),
