@@ -16,11 +16,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automtl_core.disk.file_tensor import copy_of, is_in_file
 from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
 from automtl_core.modules.collectives import means
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import Table
 from automtl_core.process_state import kept_state
 from automtl_core.training.batches import Batch
 
@@ -62,8 +61,8 @@ class Compute:
         """Return a network on the device, with large tables in files if `tables_on_disk`."""
         network.to(self.device)
         for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
-            if isinstance(table, LargeTable) and not is_in_file(table.weight):
-                table.weight.data = copy_of(table.weight.detach())
+            if isinstance(table, Table):
+                table.move_to_disk()
         return network
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import RowTable
 from automtl_core.registry.kinds import BALANCERS, SPACES
 from automtl_core.testing.samples import sample_schema
 from automtl_core.training.compute import CPU, Compute
@@ -52,11 +52,11 @@ def test_every_network_learns_as_on_the_cpu(name, compute, pins):
 @pytest.mark.parametrize("name", ["mmoe", "desan"])
 @pytest.mark.parametrize("rows", [10**6, 0], ids=["small tables", "large tables"])
 def test_all_kinds_of_fields_histories_and_encodings(name, rows, compute, pins, monkeypatch):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", rows)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", rows)
     fits = []
     for one in (compute, CPU):
         fits.append(fit_of(problem(name, EVERYTHING, one, embedding_decay=1e-3)))
-        large = any(isinstance(module, LargeTable) for module in fits[-1].network.modules())
+        large = any(isinstance(module, RowTable) for module in fits[-1].network.modules())
         assert large == (rows == 0)
         fits[-1].run(EventHandler())
     assert_close(*fits)
@@ -65,7 +65,7 @@ def test_all_kinds_of_fields_histories_and_encodings(name, rows, compute, pins, 
 @pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
 def test_every_balancer(name, compute, pins, monkeypatch):
     pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)  # gradients are sparse
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 0)  # gradients are sparse
     fits = []
     for one in (compute, CPU):
         fits.append(fit_of(problem("mmoe", PLAIN, one, name)))
@@ -88,7 +88,7 @@ class Stop(EventHandler):
 
 @pytest.mark.parametrize("then", ["device", "cpu"])
 def test_a_training_continues_on_either_device(then, compute, pins, monkeypatch, tmp_path):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 0)
     half = fit_of(problem("mmoe", PLAIN, compute))
     half.run(Stop(half, tmp_path / "state"))
     rest = fit_of(problem("mmoe", PLAIN, compute if then == "device" else CPU))
