@@ -7,8 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.dataset.encodings import Encodings
-
 
 class Numbers(nn.Module):
     """Encoder of scaled numbers, [B, M] -> [B, M, m]; the number itself is first, with 0 in place of NaN.
@@ -20,16 +18,16 @@ class Numbers(nn.Module):
 
     Args:
         fields: Number of fields, M.
-        encodings: The encoding of numbers, and the number of bins.
+        kind: `standard`, `bins` or `piecewise`.
+        bins: Number of bins.
         dim: Size of an embedding, d.
         std: Standard deviation of the normal distribution of initial embeddings.
 
     """
 
-    def __init__(self, fields: int, encodings: Encodings, dim: int, std: float) -> None:
+    def __init__(self, fields: int, kind: str, bins: int, dim: int, std: float) -> None:
         super().__init__()
-        self.kind = encodings.numbers if fields else "standard"
-        bins = encodings.bins
+        self.kind = kind if fields else "standard"
         if self.kind == "standard":
             return
         self.register_buffer("edges", torch.zeros(fields, bins + 1))

@@ -69,10 +69,6 @@ class Sharing(Value):
         of_fields = {
             name: options for name, options in subsets.items() if options and set(options) <= {*fields}
         }
-        # Choices of a field's encoding have the name of the field.
-        encoded = {
-            name for name in subsets if "/" in name and _word(name) in fields and name not in of_fields
-        }
         parts = list(dict.fromkeys(map(_part, asked)))
         sees: dict[str, set[str]] = {}
         reads: dict[str, dict[str, None]] = {}
@@ -80,13 +76,11 @@ class Sharing(Value):
             part = _part(name)
             if name in of_fields:
                 sees.setdefault(part, set()).update(decision)
-            elif name in encoded:
-                sees.setdefault(part, set()).update([_word(name)] if decision else [])
             elif name in subsets and "/" in name:
                 below = parts[parts.index(part) + 1 :]
                 found = (_named(option, below, part) for option in decision)
                 reads.setdefault(part, {}).update(dict.fromkeys(found))
-        offered = {option for options in of_fields.values() for option in options} | set(map(_word, encoded))
+        offered = {option for options in of_fields.values() for option in options}
         return cls(
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
             {part: tuple(found) for part, found in reads.items()},

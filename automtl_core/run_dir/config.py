@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 from automtl_core.choices import Decision
 from automtl_core.dataset.encodings import WORDS, Encodings, Word, in_full
 from automtl_core.disk.strict_yaml import parse_yaml
-from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
@@ -35,8 +35,6 @@ COMPONENTS: Mapping[str, Kind[Any]] = {
     "training.balancer": BALANCERS,
 }
 """Key of a configuration, with dots -> the kind of plugin object that it names."""
-REMOVED: Mapping[str, Mapping[str, Any]] = {"training": {"checkpoints": "shared"}}
-"""Part of a configuration -> settings of earlier versions, with the value without an effect."""
 DEFAULT = "default"
 """Name of the preset that is the lowest configuration layer."""
 
@@ -227,22 +225,3 @@ def check_named(layer: Layer, kind: Kind[Any]) -> None:
             f"no {kind.name} is named",
             f"give --{kind.name} NAME, or `{kind.name}: NAME` in a file; see `automtl list {kind.plural}`",
         )
-
-
-def without_removed(settings: Layer, where: Path) -> dict[str, Any]:
-    """Return the settings of a run without those of earlier versions.
-
-    Raises:
-        ArtifactError: such a setting had an effect; `where`, the file, begins the message.
-
-    """
-    kept = dict(settings)
-    for part, removed in REMOVED.items():
-        kept[part] = {name: value for name, value in kept.get(part, {}).items() if name not in removed}
-        for name, without_effect in removed.items():
-            if settings.get(part, {}).get(name, without_effect) != without_effect:
-                raise ArtifactError(
-                    f"{where}: {part}.{name} is {settings[part][name]!r}, which only earlier versions read",
-                    "use the version of automtl that made the run, see its environment.json",
-                )
-    return kept

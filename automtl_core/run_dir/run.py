@@ -56,7 +56,7 @@ from automtl_core.errors import (
 )
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.run_dir.config import RunConfig, merge, without_removed
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.differences import differences
 from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.folders import check_run
@@ -310,7 +310,7 @@ class Run:
                 f"{path}: changed since the run began: {'; '.join(changed)}",
                 "undo the change, or start a new run",
             )
-        return without_removed(settings, path)
+        return settings
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace the lines of `metrics.jsonl`."""

@@ -1,6 +1,6 @@
 """The recipe: all training settings that do not belong to the model, common to all models."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -21,6 +21,8 @@ learns, say, interactions of values."""
 
 class Recipe(Settings):
     """Training of models. Preset `paper` has the values of the paper; docs/results.md explains defaults."""
+
+    removed: ClassVar = {"checkpoints": "shared"}
 
     batch_size: int = Field(2048, ge=2)
     """Number of rows per training step."""

@@ -7,7 +7,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField
 from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import EncodedFields, Inputs, Widths
+from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
@@ -95,7 +95,7 @@ def network(depth):
     kept = {f"layer{k}": layers[f"layer{k}"] for k in (0, *(k + 1 for k in depth.kept))}
     task = Task(gate, 4, 0.0)
     task.tower = nn.Identity()
-    inputs = Inputs(SCHEMA, 4, 1.0)
+    inputs = inputs_of(SCHEMA, 4, 1.0)
     nn.init.ones_(inputs.embedding.table.weight)
     return DESANNetwork(inputs, kept, depth, [task])
 

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from automtl_core.dataset.encodings import plain
 from automtl_core.modules.numbers import Numbers
 
 NAN = float("nan")
@@ -10,7 +9,7 @@ EDGES = torch.tensor([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 2.0, 2.0]])
 
 
 def numbers(kind: str, dim: int = 2) -> Numbers:
-    found = Numbers(2, plain().with_answers(numbers=kind, bins=3), dim, 0.1)
+    found = Numbers(2, kind, 3, dim, 0.1)
     found.load_fitted(EDGES)
     return found
 
@@ -46,6 +45,6 @@ def test_piecewise_embeddings_change_steadily() -> None:
 
 
 def test_without_numbers_nothing_is_made() -> None:
-    found = Numbers(0, plain().with_answers(numbers="bins"), 2, 0.1)
+    found = Numbers(0, "bins", 32, 2, 0.1)
     assert found(torch.zeros(3, 0)).shape == (3, 0, 1)
     assert not list(found.parameters())
