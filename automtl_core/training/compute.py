@@ -20,7 +20,6 @@ from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
 from automtl_core.modules.collectives import means
 from automtl_core.modules.table import Table
-from automtl_core.process_state import kept_state
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -48,7 +47,7 @@ class Compute:
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
         bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-        with bf16, kept_state():
+        with bf16:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 
