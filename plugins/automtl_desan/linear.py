@@ -20,9 +20,3 @@ def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
     """Return the layer restricted to some of its inputs."""
     return linear_of(linear.weight[:, list(columns)], linear.bias)
-
-
-def some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
-    """Return the layer restricted to some of its outputs."""
-    bias = None if linear.bias is None else linear.bias[list(rows)]
-    return linear_of(linear.weight[list(rows)], bias)

@@ -1,6 +1,6 @@
 """The candidate ops of a block beside MLPs: those of the paper (AutoMTL, section 3.2), products, and sums.
 
-Letters: B batch, h hidden width, r rank, C candidates.
+Letters: B batch, h hidden width, C candidates.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
 from automtl_desan.first_layer import FirstLayer, first_layers
-from automtl_desan.linear import narrow_linear, some_outputs
+from automtl_desan.linear import narrow_linear
 from automtl_desan.nested import Nested
 
 
@@ -63,37 +62,6 @@ class Factorised(Nested):
         """Return the normalised and projected products."""
         one, two = torch.split(hidden, self.width, dim=1)
         return self.output(self.normalised(torch.addcmul(two, one, two)))
-
-
-class Cross(nn.Module):
-    """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is from GDCN, CIKM 2023).
-
-    Dropout -> x + x * (U V x + b) * sigmoid(G V x), with V [r, in], U and G [in, r] -> Linear(in, out),
-    bias-free -> BatchNorm(out).
-    """
-
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, rank: int) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.down = nn.Linear(in_dim, rank, bias=False)
-        self.up = nn.Linear(rank, in_dim)
-        self.gate = nn.Linear(rank, in_dim, bias=False)
-        self.out = nn.Linear(in_dim, out_dim, bias=False)
-        self.norm = nn.BatchNorm1d(out_dim)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = dropout(x, self.dropout, self.training)
-        low = self.down(x)  # [B, r]
-        crossed = x + x * self.up(low) * self.gate(low).sigmoid()
-        out: Tensor = self.norm(self.out(crossed))
-        return out
-
-    def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep only the weights from and to these columns: the product keeps the others at zero."""
-        self.down = narrow_linear(self.down, columns)
-        self.out = narrow_linear(self.out, columns)
-        self.up, self.gate = some_outputs(self.up, columns), some_outputs(self.gate, columns)
-        return self
 
 
 class Sum(nn.Module):

@@ -32,9 +32,7 @@ REGISTRY = load_registry()
 FAMILY_MEMBERS = {
     "mlp-*": ["mlp-16", "mlp-48"],
     "mlp-linear-*": ["mlp-linear-16"],
-    "mlp-silu-*": ["mlp-silu-16"],
     "factorised-*": ["factorised-8"],
-    "cross-*": ["cross-3"],
 }
 LEARNERS = ["boosting"]
 """Spaces whose models learn by themselves: what holds for networks is not for them."""

@@ -79,7 +79,6 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("boosting", "min_rows"): (60, {}),
     ("boosting", "categories"): (2, {}),
     ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
-    ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
     ("encodings", "history"): (["matches"], {"history": ["last-2"]}),
     ("encodings", "history_window"): (1, {"history": ["mean"]}),

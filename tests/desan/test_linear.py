@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from automtl_desan.linear import linear_of, narrow_linear, some_outputs
+from automtl_desan.linear import linear_of, narrow_linear
 
 
 def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
@@ -17,13 +17,6 @@ def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
 def test_a_layer_without_inputs_is_its_bias():
     linear = nn.Linear(4, 2)
     assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
-
-
-def test_some_outputs_are_those_of_the_layer():
-    linear, x = nn.Linear(4, 3), torch.randn(2, 4)
-    assert torch.allclose(some_outputs(linear, [2, 0])(x), linear(x)[:, [2, 0]])
-    bare = some_outputs(nn.Linear(4, 3, bias=False), [1])
-    assert (bare.bias, bare.weight.shape) == (None, (1, 4))
 
 
 def test_weights_are_copied():

@@ -17,12 +17,12 @@ from automtl_core.testing.samples import sample_part
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
-from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
+from automtl_desan.mlp import MLP, LinearMLP
 from automtl_desan.nested import first_of_norm, normalise_first
 from automtl_desan.ops import Factorised, Sum
 from automtl_desan.space import DESAN, DESANSettings
 
-CLASSES = [MLP, LinearMLP, SiLUMLP, Factorised]
+CLASSES = [MLP, LinearMLP, Factorised]
 BLOCK = "layer0/expert0/block0"
 OPS = ("identity", "mlp-linear-4", "mlp-linear-8", "mlp-linear-4+factorised-2", "mlp-linear-8+factorised-4")
 

@@ -67,25 +67,6 @@ def one_of(strategy):
     return [name for name, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
 
 
-def test_all_gates_are_open_in_the_warm_up_and_drawn_in_the_search(monkeypatch):
-    bits, of_phase, any_of = [], {}, Softmax.any_of
-
-    def noted(self, logits, training):
-        opened = any_of(self, logits, training)
-        bits.extend(opened.tolist() if training else ())
-        return opened
-
-    class Noted(EventHandler):
-        def epoch(self, report):
-            of_phase[report.phase] = set(bits)
-            bits.clear()
-            return True
-
-    monkeypatch.setattr(Softmax, "any_of", noted)
-    ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem()).search(Noted())
-    assert of_phase == {"warm-up": {1.0}, "search": {0.0, 1.0}}
-
-
 def test_warm_up_moves_weights_and_no_logit():
     _, watch, before = search(warmup_epochs=2, search_epochs=1)
     assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search"]
