@@ -136,7 +136,7 @@ def inputs_of(
     encodings = schema.encodings
     return Inputs(
         FieldEmbedding(schema.sparse, dim, std),
-        Numbers(len(schema.dense), encodings.numbers, encodings.bins, dim, std),
+        Numbers(len(schema.dense), encodings.bins if encodings.numbers == "bins" else 0, dim, std),
         Widths.of(schema, dim).flat,
         FieldStatistics(schema.sparse, schema.n_statistics) if encodings.statistics != "none" else None,
         Crosses(schema) if encodings.pairs else None,
