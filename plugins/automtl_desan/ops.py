@@ -12,9 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
-from automtl_desan.first_layer import FirstLayer, first_layers
-from automtl_desan.linear import narrow_linear
-from automtl_desan.nested import Nested
+from automtl_desan.nested import Nested, first_layers, narrow_linear
 
 
 class Identity(nn.Module):
@@ -78,13 +76,13 @@ class Sum(nn.Module):
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        alike = [op for op in self.ops if isinstance(op, FirstLayer)]
+        alike = [op for op in self.ops if isinstance(op, Nested)]
         parts = (
             [op.rest(hidden) for op, hidden in zip(alike, first_layers(alike, x), strict=True)]
             if alike
             else []
         )
-        parts += [op(x) for op in self.ops if not isinstance(op, FirstLayer)]
+        parts += [op(x) for op in self.ops if not isinstance(op, Nested)]
         return reduce(torch.add, parts)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
