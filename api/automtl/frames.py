@@ -10,8 +10,6 @@ import duckdb
 import pandas as pd
 
 from automtl.arguments import Labels, label_names
-from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.settings import apart, remarks, settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
@@ -19,6 +17,8 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.folders import prepared_folder
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.settings import apart, remarks, settings, undecided
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Labels as `label_names` returns them."""

@@ -294,7 +294,7 @@ def compare(
     if names:
         configuration.check([below, *layers], *names)
     from automtl_cli.runs import comparison  # which imports torch
-    from automtl_core.comparison.spec import ComparisonSpec
+    from automtl_comparison.spec import ComparisonSpec
 
     wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, called, below, seconds, workers or 1)
     with side_by_side.workflow(allow_remote) as flow:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.export.graph import input_names, inputs
 from automtl_core.fields.source import exported, source
+from automtl_export.graph import input_names, inputs
 
 from .test_encoder import NAMES, raw_examples
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from automtl_cli.configuration import Chosen
 from automtl_cli.data import preparing
 from automtl_cli.output import Json
-from automtl_core.data.inspect.describe import describe
 from automtl_core.data.new_rows import check_output
 from automtl_core.data.prepare.export import export
 from automtl_core.data.prepare.prepare import prepare, write_rejected
@@ -19,6 +18,7 @@ from automtl_core.data.rows import sample
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError
+from automtl_inspection.describe import describe
 
 LISTED = 1000
 """Maximum number of faulty rows that are listed; a file may list all."""

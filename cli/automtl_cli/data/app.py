@@ -50,7 +50,7 @@ def prepare(
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.about(data.prepared(chosen, memory_limit, allow_remote)), views.prepared, as_json)
@@ -75,7 +75,7 @@ def describe(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.described(data.prepared(chosen, memory_limit, allow_remote)), views.described, as_json)
@@ -101,7 +101,7 @@ def sample(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     emit(data.sampled(data.prepared(chosen, memory_limit, allow_remote), rows), views.sampled, as_json)
@@ -127,7 +127,7 @@ def validate(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     result = data.validated(chosen, out, allow_remote)
@@ -152,7 +152,7 @@ def export(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.views import data as views
+    from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings)
     emit(data.exported(chosen, out, memory_limit, allow_remote), views.exported, as_json)

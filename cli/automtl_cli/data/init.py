@@ -10,8 +10,11 @@ import yaml
 
 from automtl_cli.new_file import check_configuration, check_free, create
 from automtl_cli.output import Json
-from automtl_core.data.guess.facts import Facts
-from automtl_core.data.guess.guess import (
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import listing, on_one_line
+from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_inspection.guess.facts import Facts
+from automtl_inspection.guess.guess import (
     Guess,
     as_label,
     batch_size,
@@ -23,12 +26,9 @@ from automtl_core.data.guess.guess import (
     time,
     user,
 )
-from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.rules import Role
-from automtl_core.data.guess.settings import split_by_time, uncertain
-from automtl_core.disk.files import write_atomic
-from automtl_core.errors import listing, on_one_line
-from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.rules import Role
+from automtl_inspection.guess.settings import split_by_time, uncertain
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""

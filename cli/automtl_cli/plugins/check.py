@@ -8,9 +8,9 @@ from typing import Any
 from automtl_core.errors import PluginError, UsageError, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import assignments
-from automtl_core.testing.contracts import CONFIGURABLE
-from automtl_core.testing.installed import Outcome, check_installed
 from automtl_core.views.values import Section, table
+from automtl_testing.contracts import CONFIGURABLE
+from automtl_testing.installed import Outcome, check_installed
 
 
 def check(name: str, settings: Sequence[str], data_dir: Path | None) -> list[Outcome]:

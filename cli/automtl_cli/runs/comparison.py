@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from automtl_cli.output import emit
-from automtl_core.comparison.spec import ComparisonSpec
+from automtl_comparison.spec import ComparisonSpec
+from automtl_comparison.views import FILES, comparison, write
 from automtl_core.distributed import first
 from automtl_core.errors import CellsFailedError
-from automtl_core.report.write import write_comparison
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.watched import CELLS
-from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
 from automtl_core.workflow.workflow import Workflow
+from automtl_report.write import write_comparison
 
 
 def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:

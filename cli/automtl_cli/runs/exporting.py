@@ -6,11 +6,11 @@ from typing import cast, get_args
 
 from automtl_cli.runs import actions
 from automtl_core.errors import UsageError, did_you_mean
-from automtl_core.export.folder import Exported, Format
-from automtl_core.export.folder import export as write
 from automtl_core.run_dir.run import Run
 from automtl_core.views.card import card
 from automtl_core.views.values import Section, lines
+from automtl_export.folder import Exported, Format
+from automtl_export.folder import export as write
 
 
 def export(path: Path, form: str, out: Path | None) -> Exported:

@@ -6,13 +6,13 @@ from pathlib import Path
 from automtl_cli.output import emit
 from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.registry.plugins import load_registry
-from automtl_core.report.graph_text import FORMATS
-from automtl_core.report.write import write_report
 from automtl_core.run_dir.facts import Behaviour
 from automtl_core.run_dir.run import Run
 from automtl_core.views.drawing import networks
 from automtl_core.views.values import lines
 from automtl_core.workflow.finding import finding
+from automtl_report.graph_text import FORMATS
+from automtl_report.write import write_report
 
 
 def report(path: Path, out: Path | None, as_json: bool) -> None:

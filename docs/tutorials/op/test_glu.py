@@ -1,4 +1,4 @@
-from automtl_core.testing import check_op
+from automtl_testing import check_op
 from automtl_glu import GLU
 
 
