@@ -23,11 +23,45 @@ CHUNK = 1 << 16
 """Number of rows that are updated together, outside of steps."""
 
 
-class Late(Protocol):
+class LazyUpdates(Protocol):
     """Updates of rows that each step applies to the rows it reads, and to others before their next read."""
 
     def catch_up(self, rows: Tensor) -> None:
         """Bring distinct rows [U] up to date."""
+
+
+class Rule(Protocol):
+    """The rule by which gradients change the rows of a table."""
+
+    weight: Tensor
+    state: dict[str, Tensor]
+    """Moments by name, `exp_avg_sq` [V, d] among them, as in checkpoints; empty before the first step."""
+    factor: float
+    """Factor of the learning rate, of pending updates too."""
+
+    def step(self, shared: bool) -> None:
+        """Apply the gradient; `shared` is whether it has rows that other processes have read."""
+
+    def settle(self) -> None:
+        """Bring all rows up to date."""
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Continue from a state, of a table of the same shape."""
+
+
+class Average(Protocol):
+    """The moving average of a table."""
+
+    weight: Tensor
+
+    def update(self, share: float) -> None:
+        """Add the rows of a step, with this weight, to the average."""
+
+    def settle(self) -> None:
+        """Bring the average of all rows up to date."""
+
+    def restart(self) -> None:
+        """Continue with a mean that was loaded."""
 
 
 def _chunks(table: Tensor) -> Iterator[Tensor]:
@@ -51,11 +85,11 @@ class Table(nn.Embedding, ABC):
         """Return a matrix that holds the rows at some indices [n], and their indices in it, [n]."""
 
     @abstractmethod
-    def rule(self, learning_rate: float, decay: float) -> "RowRMSprop | None":
+    def rule(self, learning_rate: float, decay: float) -> Rule | None:
         """Return the rule by which gradients change the rows; None for that of all other weights."""
 
     @abstractmethod
-    def average(self, mean: Self) -> "RowAverage | None":
+    def average(self, mean: Self) -> Average | None:
         """Return what keeps a copy at the average of this table; None for the usual average of weights."""
 
     @abstractmethod
@@ -89,7 +123,7 @@ class RowTable(Table):
 
     def __init__(self, rows: int, dim: int) -> None:
         super().__init__(rows, dim, sparse=True)
-        self.late: dict[str, ref[Late]] = {}
+        self.lazy: dict[str, ref[LazyUpdates]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy, in a temporary file if this table is in one."""
@@ -97,7 +131,7 @@ class RowTable(Table):
             memo[id(self.weight)] = nn.Parameter(copy_of(self.weight.detach()))
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
-        copy.__dict__.update(deepcopy({**self.__dict__, "late": {}}, memo))
+        copy.__dict__.update(deepcopy({**self.__dict__, "lazy": {}}, memo))
         return copy
 
     def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,20 +144,20 @@ class RowTable(Table):
 
     def announce(self, rows: Tensor) -> None:
         """Bring distinct rows [U] up to date, which a step of this process or of another one reads."""
-        for late in self.late.values():
-            if (updates := late()) is not None:
+        for lazy in self.lazy.values():
+            if (updates := lazy()) is not None:
                 updates.catch_up(rows)
 
     def rule(self, learning_rate: float, decay: float) -> "RowRMSprop":
         """Return RMSprop of the rows that a step reads, in place of an earlier rule."""
         rule = RowRMSprop(self, learning_rate, decay)
-        self.late["rule"] = ref(rule)
+        self.lazy["rule"] = ref(rule)
         return rule
 
     def average(self, mean: Self) -> "RowAverage":
         """Return the average of the rows, in place of an earlier one."""
         average = RowAverage(self.weight, mean.weight)
-        self.late["average"] = ref(average)
+        self.lazy["average"] = ref(average)
         return average
 
     def move_to_disk(self) -> None:
@@ -153,21 +187,16 @@ class RowRMSprop:
     beta, eps = 0.999, 1e-8
 
     def __init__(self, table: RowTable, learning_rate: float, decay: float) -> None:
-        self.table, self.weight = table, table.weight
+        self.table = table
+        self.weight = table.weight
         self.learning_rate, self.decay = learning_rate, decay
         self.factor = 1.0
-        """Factor of the learning rate, of pending updates too."""
         self.state: dict[str, Tensor] = {}
-        """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]; empty at first."""
+        """`step`, `exp_avg_sq` [V, d], and the last step of each row, `touched` [V, 1]."""
 
     @torch.no_grad()
     def step(self, shared: bool) -> None:
-        """Apply the gradient of the table, if it has one.
-
-        Args:
-            shared: Whether the gradient has rows that other processes have read.
-
-        """
+        """Apply the gradient of the table, if it has one."""
         if self.weight.grad is None:
             return
         w, state = self.weight, self.state

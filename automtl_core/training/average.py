@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.disk.state import State
-from automtl_core.modules.table import RowAverage, Table
+from automtl_core.modules.table import Average, Table
 from automtl_core.training.batches import Batch
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import Compute
@@ -35,7 +35,7 @@ class WeightAverage:
         self.steps = 0
         self.trained = network
         self._network = network
-        self._tables: list[RowAverage] = []
+        self._tables: list[Average] = []
         self._parameters: list[tuple[Tensor, Tensor]] = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
         if span > 1:

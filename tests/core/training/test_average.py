@@ -104,10 +104,10 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
 def test_nobody_is_kept_alive_by_the_table_that_he_watches():
     table = RowTable(4, 2)
     average = WeightAverage(table, span=3, compute=CPU)
-    assert not average.network.late
+    assert not average.network.lazy
     del average
     table.read(torch.tensor([1, 1, 3]))
-    assert [late() for late in table.late.values()] == [None]
+    assert [lazy() for lazy in table.lazy.values()] == [None]
 
 
 def test_an_average_goes_on_from_its_state():
