@@ -166,8 +166,8 @@ class Fit:
         )
         self.network.train()
         for batch in epoch:
-            by_task = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
-            epoch.add(by_task, batch)
+            done = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
+            epoch.add(done, batch)
             self.average.update()
         if not epoch.rows:
             raise UsageError(

@@ -17,6 +17,7 @@ from automtl_core.run_dir.config import (
     load_common,
     load_config,
     merge,
+    seconds_of,
 )
 
 REGISTRY = load_registry()
@@ -193,3 +194,17 @@ def test_settings_of_earlier_versions_are_ignored_where_they_had_no_effect():
     assert load_config(NAMED, {"training": {"epochs": 3, "checkpoints": "shared"}}) == now
     with pytest.raises(UsageError, match="this version does not have the setting checkpoints"):
         load_config(NAMED, {"training": {"checkpoints": "task"}})
+
+
+def test_times_are_read():
+    assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
+        90,
+        90,
+        1800,
+        5400,
+        5400,
+        125,
+    ]
+    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
+        with pytest.raises(UsageError, match="--time-budget"):
+            seconds_of(wrong)
