@@ -22,7 +22,6 @@ Rows = NDArray[np.int64]
 
 BLOCK = 1 << 12
 """Number of neighbouring rows that are read together."""
-_NO_ROWS = np.empty(0, dtype=np.int64)
 WINDOW = 1 << 20
 """Number of rows that are shuffled together."""
 
@@ -108,7 +107,8 @@ def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) ->
 
 def _rows_of(blocks: NDArray[np.int64], rows: int) -> Rows:
     """Return the rows of blocks, of `rows` in all."""
-    return np.concatenate([np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks] or [_NO_ROWS])
+    none = np.empty(0, dtype=np.int64)
+    return np.concatenate([none, *(np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks)])
 
 
 def _alternating(parts: Sequence[Rows]) -> Rows:

@@ -47,7 +47,6 @@ def whole(
         if names:
             yield Section("", sharing.readers(network.sharing))
     yield _summary(report)
-    yield from _copies(report)
     origin, search = report.architecture.origin, report.search
     yield from _overrides(search)
     if origin and report.unasked:
@@ -81,7 +80,7 @@ def short(report: Finding) -> Iterator[Section]:
         if names:
             yield Section(names, sharing.readers(network.sharing))
         yield from sharing.fields_read(network.sharing)
-    yield from (_summary(report), *_copies(report), *_overrides(search))
+    yield from (_summary(report), *_overrides(search))
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
     yield from _optimism(report)
 
@@ -95,16 +94,6 @@ def _trivial(report: Finding) -> Iterator[Section]:
         *baselines.suspected_leaks(compared),
     ]:
         yield Section("", notes)
-
-
-def _copies(report: Finding) -> Iterator[Section]:
-    """Yield the number of copies of a network whose tasks have weights of different epochs."""
-    result = report.result
-    if result is not None and result.copies > (len(report.architecture.members) or 1):
-        flops = f"{result.flops_per_row:,} FLOPs per row in all"
-        yield lines(
-            f"{result.copies} copies of the network predict, each with the weights of one epoch: {flops}"
-        )
 
 
 def _optimism(report: Finding) -> Iterator[Section]:

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import AnyOf, Architecture, Origin
+from automtl_core.choices import AnyOf, Architecture, Origin, of_member
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.value import Value
 from automtl_core.errors import AutoMTLError, InputMissingError
@@ -45,9 +45,7 @@ class Price(Value):
 
     def of_member(self, member: str) -> "Price":
         """Return the price with the decisions of one member of an ensemble, such as `member 1`."""
-        start = f"{member}/"
-        answers = {n.removeprefix(start): cost for n, cost in self.answers.items() if n.startswith(start)}
-        return replace(self, answers=answers)
+        return replace(self, answers=of_member(member, self.answers))
 
 
 @dataclass(frozen=True)

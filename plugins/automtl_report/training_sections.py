@@ -143,7 +143,6 @@ def costs(record: RunRecord) -> Iterator[Section]:
         "parameters": result.parameters,
         "parameters beside embeddings": result.parameters_beside_embeddings,
         "training rows per second": record.costs.rows_per_second and round(record.costs.rows_per_second),
-        "copies of the network that predict": result.copies,
     }
     yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
 

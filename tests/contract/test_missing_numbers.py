@@ -56,7 +56,7 @@ def alone(row, **change):
     return {name: [change.get(name, values[row])] for name, values in RAW.items()}
 
 
-@pytest.fixture(scope="module", params=["standard", "bins", "piecewise"])
+@pytest.fixture(scope="module", params=["standard", "bins"])
 def made(table, request):
     """Return what a run would have made with numbers encoded like this, its weights drawn at random."""
     *_, prepared = table

@@ -14,7 +14,7 @@ from automtl_core.fields.dense import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
 from automtl_core.modules.histories import HistoryInputs, event_width, match_width, raw_width
-from automtl_core.modules.inputs import Inputs, Widths
+from automtl_core.modules.inputs import Widths, inputs_of
 
 PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
 FIELDS = (SparseField("user", 3), SparseField("item", 5), SparseField("shop", 3))
@@ -136,13 +136,13 @@ def test_names_and_widths_agree():
     found, _, _ = read(*parts, encoder=MeanOfEvents, raw=False)
     widths = Widths.of(schema(*parts), DIM)
     assert [one.shape[1] for one in found] == list(widths.histories)
-    inputs = Inputs(schema("matches", "last-2"), DIM, 0.1)
+    inputs = inputs_of(schema("matches", "last-2"), DIM, 0.1)
     assert inputs(FEATURES).flat().shape == (2, inputs.width)
 
 
 def test_an_encoder_needs_a_registry():
     with pytest.raises(UsageError, match="there is no history encoder 'mean' here"):
-        Inputs(schema("mean"), DIM, 0.1)
+        inputs_of(schema("mean"), DIM, 0.1)
 
 
 def test_a_network_that_reads_no_history_has_a_schema_without_it():
