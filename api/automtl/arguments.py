@@ -15,7 +15,7 @@ _TEXT = (str,), "a text"
 _PATH = (str, Path), "the path of a folder"
 _NUMBER = (int,), "a whole number"
 _KINDS: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    **dict.fromkeys(("space", "strategy", "preset", "model", "reference", "name"), _TEXT),
+    **dict.fromkeys(("space", "strategy", "preset", "model", "reference", "name", "form"), _TEXT),
     **dict.fromkeys(("runs_dir", "out", "run", "folder", "file"), _PATH),
     **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), _NUMBER),
     "time_budget": ((str, int, float), "seconds, or a duration such as '90s', '30m' or '1h30m'"),
@@ -24,7 +24,7 @@ _KINDS: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "progress": ((Callable,), "a function of an epoch"),
 }
 """Argument -> its types, and these in words."""
-_NEEDED = ("model", "runs_dir", "run", "folder", "seeds", "splits", "tune")
+_NEEDED = ("model", "form", "runs_dir", "run", "folder", "seeds", "splits", "tune")
 """Arguments that cannot be None."""
 _LEAST = {"seeds": 1, "splits": 1, "tune": 0}
 """Smallest values of numbers."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 
-from automtl.arguments import HELP, check, check_names
+from automtl.arguments import check, check_names
 from automtl.frames import write
 from automtl.remedies import PREFIX, remedies
 from automtl_core.choices import Architecture
@@ -19,7 +19,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
-from automtl_core.export.folder import Format, export
+from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.report.write import write_report
 from automtl_core.run_dir.facts import Importance, Result
@@ -158,17 +158,20 @@ class Run:
         return _frame(found)
 
     @remedies()
-    def export(self, folder: str | Path, form: Format = "onnx") -> Path:
+    def export(self, folder: str | Path, form: str = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
+        Args:
+            folder: Output folder.
+            form: Name of `automtl list exporters`.
+
         Raises:
+            UnknownNameError: no plugin supplies the format.
             RunExistsError: the folder exists already.
 
         """
-        check(folder=folder)
-        if form not in get_args(Format):
-            raise UsageError(f"form: expected {' or '.join(get_args(Format))}, given {form!r:.100}", HELP)
-        export(self._folder, self._trained, form, Path(folder), card(self._folder))
+        check(folder=folder, form=form)
+        export(self._folder, self._trained, form, Path(folder), card(self._folder), self._flow.registry)
         return Path(folder)
 
     @remedies()

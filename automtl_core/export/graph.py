@@ -7,25 +7,17 @@ regression, since single precision cannot hold a small deviation beside a large 
 Letters: B examples, M dense fields, V values of bags, T tasks, S scores.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import reduce
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.export import Dim, ExportedProgram
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.dataset.scores import scores_of
-from automtl_core.errors import PluginError, UsageError
-from automtl_core.libraries import library, own_cache
+from automtl_core.exporter import Graph
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
 from automtl_core.training.batches import take
@@ -33,11 +25,8 @@ from automtl_core.training.calibration import Platt
 
 UNSCALED: Mapping[str, Platt] = {}
 """The calibration of a network without one."""
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
 OF_HISTORY = ("ids", "outcomes", "ages", "known", "row")
 """The inputs of a history, in the order of `Past`."""
-ONE_FILE = 1 << 30
-"""Bytes of weights that ONNX stores in the file of the graph; larger weights are in a separate file."""
 
 
 class Serving(nn.Module):
@@ -83,33 +72,21 @@ class Serving(nn.Module):
         return torch.stack([reduce(torch.mul, [found[:, t] for t in tasks]) for tasks in self.scores], dim=1)
 
 
-def input_names(schema: Schema) -> list[str]:
-    """Return the names of the inputs, in order."""
-    bags = [field.name for field in schema.sparse if field.kind == "bag"]
-    histories = [history.name for history in schema.histories]
-    return [
-        *("ids", "dense"),
-        *(f"{bag}:{what}" for bag in bags for what in ("values", "starts")),
-        *(f"{history}:{what}" for history in histories for what in OF_HISTORY),
-    ]
-
-
-def inputs(part: Part, schema: Schema) -> tuple[Tensor, ...]:
-    """Return encoded examples as inputs of the graph."""
+def inputs(part: Part, schema: Schema) -> dict[str, Tensor]:
+    """Return encoded examples as inputs of the graph by name, in order."""
     features = take(part, np.arange(len(part)), torch.device("cpu")).features
-    bags = [each for bag in features.bags for each in bag]
-    events = [
-        each if what == OF_HISTORY[-1] else first(each, history.length)
-        for history, past in zip(schema.histories, features.histories, strict=True)
-        for what, each in zip(OF_HISTORY, past, strict=True)
-    ]
-    return features.ids, features.dense, *bags, *events
+    given = {"ids": features.ids, "dense": features.dense}
+    for field, bag in zip((f for f in schema.sparse if f.kind == "bag"), features.bags, strict=True):
+        given |= {f"{field.name}:values": bag[0], f"{field.name}:starts": bag[1]}
+    for history, past in zip(schema.histories, features.histories, strict=True):
+        for what, each in zip(OF_HISTORY, past, strict=True):
+            padded = each if what == OF_HISTORY[-1] else first(each, history.length)
+            given[f"{history.name}:{what}"] = padded
+    return given
 
 
-def program(
-    network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] = UNSCALED
-) -> ExportedProgram:
-    """Return the graph, for any number of examples.
+def graph(network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] = UNSCALED) -> Graph:
+    """Return the network as a graph, for any number of examples.
 
     Args:
         network: A trained network.
@@ -117,78 +94,8 @@ def program(
         some: A few encoded examples, at least two, for tracing.
         scaling: Binary task -> its calibration.
 
-    Raises:
-        PluginError: the network needs a fixed number of examples, or cannot be traced.
-
     """
-    arguments = inputs(some, schema)
-    batch = Dim("batch")
-    bags = sum(field.kind == "bag" for field in schema.sparse)
-    others: list[Any] = [
-        *({0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(2 * bags)),
-        *({0: batch} for _ in schema.histories for _ in OF_HISTORY),
-    ]
-    shapes = ({0: batch}, {0: batch}, *([tuple(others)] if others else []))
-    fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"
-    with _quiet():
-        try:
-            return torch.export.export(
-                Serving(network, schema, scaling).eval(), arguments, dynamic_shapes=shapes
-            )
-        except (MemoryError, OSError):  # of the machine
-            raise
-        except Exception as error:  # torch has no common class for tracing errors
-            raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
-
-
-def write_onnx(traced: ExportedProgram, schema: Schema, path: Path) -> None:
-    """Write the graph as ONNX.
-
-    Raises:
-        UsageError: a library is not installed.
-
-    """
-    check_onnx()
-    size = sum(each.numel() * each.element_size() for each in traced.state_dict.values())
-    with _quiet():
-        made = torch.onnx.export(
-            traced, dynamo=True, verbose=False, input_names=input_names(schema), output_names=["predictions"]
-        )
-        assert made is not None  # noqa: S101 - it is None only if torch writes the file
-        made.save(str(path), external_data=size > ONE_FILE)
-
-
-def check_onnx() -> None:
-    """Check that the libraries for ONNX are installed.
-
-    Raises:
-        UsageError: one is not.
-
-    """
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise UsageError(f"ONNX needs {', '.join(missing)}", "install it: pip install 'automtl[onnx]'")
-
-
-def run_onnx(path: Path, schema: Schema, values: Sequence[Tensor]) -> np.ndarray:
-    """Return the predictions of the graph in a file, [B, T]."""
-    session = library("onnxruntime").InferenceSession(str(path))
-    named = dict(zip(input_names(schema), (each.numpy() for each in values), strict=True))
-    taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
-    (logits,) = session.run(None, {name: value for name, value in named.items() if name in taken})
-    return np.asarray(logits)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide developer messages of exporters."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [each.level for each in loggers]
-    for each in loggers:
-        each.setLevel(logging.ERROR)
-    try:
-        with own_cache(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.setLevel(level)
+    given = inputs(some, schema)
+    values = {f"{field.name}:values" for field in schema.sparse if field.kind == "bag"}
+    sizes = {name: f"values{k}" if name in values else "batch" for k, name in enumerate(given)}
+    return Graph(Serving(network, schema, scaling).eval(), given, sizes)

@@ -10,8 +10,10 @@ everything registered.
 """
 
 from automtl_core.testing.balancers import check_balancer
+from automtl_core.testing.commands import check_command
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.engines import check_engine, sample_trials
+from automtl_core.testing.exporters import check_exporter
 from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.listeners import check_listener
@@ -30,8 +32,10 @@ from automtl_core.testing.strategies import check_strategy
 
 __all__ = [
     "check_balancer",
+    "check_command",
     "check_dataset",
     "check_engine",
+    "check_exporter",
     "check_field_kind",
     "check_history_encoder",
     "check_listener",

@@ -10,6 +10,7 @@ import yaml
 import automtl_core
 from automtl_cli.config.resolved import Request
 from automtl_cli.new_file import check_free, create
+from automtl_cli.options import Configuration
 from automtl_cli.output import Json
 from automtl_cli.settings import NAMED, explained
 from automtl_core.dataset.encodings import WORDS
@@ -64,7 +65,7 @@ def view(result: Json) -> Section:
 
 def content(path: Path) -> str:
     """Return the text of a configuration file that is to be written to `path`."""
-    config = Request().job().config.model_dump(mode="json")
+    config = Request(Configuration()).job().config.model_dump(mode="json")
     name = on_one_line(shlex.quote(str(path)))  # a comment is one line
     return "\n".join(_lines(config, name)) + "\n"
 

@@ -10,8 +10,9 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.errors import PluginError, UsageError
-from automtl_core.export import graph
+from automtl_core.errors import PluginError
+from automtl_core.export.formats import Onnx, Torch
+from automtl_core.export.graph import graph, inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
@@ -47,35 +48,30 @@ def said(network, schema, part):
 def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
     schema = sample_schema(regression=name not in BINARY)
     network = network_of(name, schema)
-    traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
+    traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
     for rows in (1, 2, 50):
         part = sample_part(schema, rows, 1)
-        found = traced(*graph.inputs(part, schema)).detach().numpy()
+        found = traced(*inputs(part, schema).values()).detach().numpy()
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
-@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
+@pytest.mark.parametrize("form", [Torch, pytest.param(Onnx, marks=pytest.mark.needs_extra("onnx"))])
 def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
     whole = sample_schema()
     price = Task("price", kind="regression", mean=1e9, deviation=0.25)
     schema = replace(whole, tasks=(whole.tasks[0], price))
     network = network_of("mmoe", schema)
-    traced = graph.program(network, schema, sample_part(schema, 32, 0))
     part = sample_part(schema, 50, 1)
-    given = graph.inputs(part, schema)
-    if form == "onnx":
-        graph.write_onnx(traced, schema, tmp_path / "model.onnx")
-        found = graph.run_onnx(tmp_path / "model.onnx", schema, given)
-    else:
-        found = traced.module()(*given).detach().numpy()
+    form.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
+    found = form.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
     assert found.dtype == np.float64
     assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
 
 
 def test_probabilities_are_single_precision():
     schema = sample_schema(regression=False)
-    traced = graph.program(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).module()
-    assert traced(*graph.inputs(sample_part(schema, 2, 1), schema)).dtype == torch.float32
+    traced = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program.module()
+    assert traced(*inputs(sample_part(schema, 2, 1), schema).values()).dtype == torch.float32
 
 
 def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
@@ -85,7 +81,7 @@ def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
     monkeypatch.setattr(torch.export, "export", fail)
     schema = sample_schema()
     with pytest.raises(FileExistsError):
-        graph.program(network_of("mmoe", schema), schema, sample_part(schema, 32, 0))
+        _ = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program
 
 
 @pytest.mark.parametrize("settings", [{}, {"features": "searched"}], ids=["given", "searched"])
@@ -93,10 +89,10 @@ def test_so_it_does_with_all_encodings(settings):
     answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
     schema = sample_schema().encoded(plain().with_answers(**answers))
     network = network_of("shared-bottom", schema, expert_layers=(8,), **settings)
-    traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
+    traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
     part = sample_part(schema, 50, 1)
     assert np.isnan(part.dense).any()
-    found = traced(*graph.inputs(part, schema)).detach().numpy()
+    found = traced(*inputs(part, schema).values()).detach().numpy()
     assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
@@ -104,11 +100,11 @@ def test_so_it_does_with_all_encodings(settings):
 @pytest.mark.needs_extra("onnx")
 def test_onnx_predicts_as_the_network(schema, tmp_path):
     network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
-    traced = graph.program(network, schema, sample_part(schema, 32, 0))
-    graph.write_onnx(traced, schema, tmp_path / "model.onnx")
+    Onnx.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
+    predict = Onnx.load(tmp_path)
     for rows in (1, 50):
         part = sample_part(schema, rows, 1)
-        found = graph.run_onnx(tmp_path / "model.onnx", schema, graph.inputs(part, schema))
+        found = predict({name: value.numpy() for name, value in inputs(part, schema).items()})
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
@@ -122,12 +118,4 @@ class Fixed(nn.Module):
 def test_a_network_of_a_fixed_number_of_examples_is_refused():
     schema = Schema((SparseField("user", 5),), (), (Task("click"),))
     with pytest.raises(PluginError, match="cannot be exported"):
-        graph.program(Fixed(), schema, sample_part(schema, 32, 0))
-
-
-@pytest.mark.needs_extra("onnx")
-def test_what_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr(graph, "NEEDED", ("onnx", "never_installed"))
-    with pytest.raises(UsageError, match="ONNX needs never_installed") as caught:
-        graph.check_onnx()
-    assert caught.value.fix == "install it: pip install 'automtl[onnx]'"
+        _ = graph(Fixed(), schema, sample_part(schema, 32, 0)).program

@@ -7,6 +7,7 @@ import pytest
 
 from automtl_core.export.folder import export
 from automtl_core.modules.by_task import ByTask
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.training import fit
 from automtl_core.workflow.evaluation import predict_logits
@@ -37,7 +38,7 @@ def test_copies_are_stored_tested_exported_and_searched_on_from(tmp_path):
     for task, place in enumerate(made.network.places):
         alone = replace(made, network=made.network.networks[place])
         assert np.array_equal(alone.predict_logits(prepared.part("test"))[:, task], logits[:, task])
-    exported = export(run, made, "onnx", tmp_path / "out", "card")
+    exported = export(run, made, "onnx", tmp_path / "out", "card", load_registry())
     assert exported.largest_difference < 1e-5
     first = read_warm_start(run.path, prepared.encoder, REGISTRY).network
     assert first.state_dict().keys() == made.network.networks[0].state_dict().keys()
