@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from automtl.arguments import check, check_names
 from automtl.frames import write
-from automtl.remedies import PREFIX, remedies
+from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
@@ -84,7 +83,7 @@ class Run:
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
-    @remedies()
+    @interface
     def predict(
         self,
         examples: object,
@@ -124,7 +123,7 @@ class Run:
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
-    @remedies()
+    @interface
     def evaluate(
         self,
         examples: object = None,
@@ -144,8 +143,6 @@ class Run:
             max_bad_rows: As for `predict`.
 
         """
-        if metrics is not None:
-            check_names("metrics", metrics)
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         made, dataset = self._trained, self._dataset
@@ -157,7 +154,7 @@ class Run:
         _warn_of(rejected, heard)
         return _frame(found)
 
-    @remedies()
+    @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
@@ -170,11 +167,10 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
-        check(folder=folder, form=form)
         export(self._folder, self._trained, form, Path(folder), card(self._folder), self._flow.registry)
         return Path(folder)
 
-    @remedies()
+    @interface
     def report(self, file: str | Path | None = None) -> Path:
         """Write the report as one HTML file, and return its path; see `automtl report`.
 
@@ -182,7 +178,6 @@ class Run:
             file: Path of the file. None: `report.html` in the run directory.
 
         """
-        check(file=file)
         return write_report(self.path, load_registry(), None if file is None else Path(file))
 
     @property
@@ -233,7 +228,7 @@ def _reading(
     if isinstance(examples, pd.DataFrame | Mapping):
         yield InMemory(dataset, examples, histories=histories, log=log, most=most, warn=warn)
         return
-    with TemporaryDirectory(prefix=PREFIX) as folder:
+    with TemporaryDirectory(prefix=COPY) as folder:
         path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
         if log is not None:

@@ -32,5 +32,5 @@ class TorchScript(Exporter):
 
 
 @hookimpl
-def automtl_register_exporters() -> dict[str, type[Exporter]]:
+def automtl_register_exporters():
     return {"torchscript": TorchScript}

@@ -25,5 +25,5 @@ def weakest(
 
 
 @hookimpl
-def automtl_register_commands() -> dict[str, str]:
+def automtl_register_commands():
     return {"weakest": Reference("weakest:weakest", "Show the tasks with the lowest test scores.")}
