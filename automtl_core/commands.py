@@ -1,14 +1,16 @@
 """Commands of the command line, from functions whose parameters are options and arguments of typer.
 
-A parameter may also be a dataclass whose fields are options, so that commands share groups of options. A
-command that returns an `Output` has the option `--json`.
+A parameter may also be a dataclass whose fields are options, so that commands share groups of options.
+`option`, `argument` and `flag` are defaults of parameters and of fields, or stand in `Annotated`. A command
+that returns an `Output` has the option `--json`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from copy import copy
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from inspect import Parameter
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
@@ -18,6 +20,25 @@ if TYPE_CHECKING:
     from automtl_core.errors import AutoMTLError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def option(metavar: str, text: str, *names: str, default: Any = None, **how: Any) -> Any:
+    """Return an option with a value, `default=...` if it is required; its name is that of the parameter."""
+    return _field(default, typer.Option(default, *names, metavar=metavar, help=text, **how))
+
+
+def argument(metavar: str, text: str, *, default: Any = None, **how: Any) -> Any:
+    """Return an argument; `default=...` if it is required."""
+    return _field(default, typer.Argument(default, metavar=metavar, help=text, **how))
+
+
+def flag(name: str, text: str, **how: Any) -> Any:
+    """Return an option without a value."""
+    return _field(False, typer.Option(False, name, help=text, **how))
+
+
+def _field(default: object, info: object) -> Any:
+    return field(default=MISSING if default is ... else default, metadata={"typer": info})
 
 
 @dataclass(frozen=True)
@@ -81,10 +102,16 @@ def _flat(function: Callable[..., Output | None], show: Show) -> Callable[..., N
 
 def _options(group: type[Any]) -> Iterable[Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    for field in fields(group):
-        default = Parameter.empty if field.default is MISSING else field.default
-        yield _option(field.name, default, hints[field.name])
+    return (_option(each.name, each, hints[each.name]) for each in fields(group))
 
 
-def _option(name: str, default: object, annotation: object) -> Parameter:
+def _option(name: str, default: Any, annotation: Any) -> Parameter:
+    if isinstance(default, Field):
+        stated = Parameter.empty if default.default is MISSING else default.default
+        default = default.metadata.get("typer", stated)
+    for shared in getattr(annotation, "__metadata__", ()):
+        if isinstance(shared, Field):
+            info = copy(shared.metadata["typer"])
+            info.default = ... if default is Parameter.empty else default
+            annotation, default = annotation.__origin__, info
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -1,12 +1,11 @@
 """The commands that list registered names and explain settings. They import slow modules themselves."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from automtl_cli import completion
-from automtl_cli.options import argument
 from automtl_cli.output import Json
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
@@ -15,14 +14,12 @@ from automtl_core.views.values import Section, table
 
 
 def list_names(
-    kind: Annotated[
-        str,
-        argument(
-            "KIND",
-            "Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners, engines, presets, "
-            "exporters, commands, ...",
-        ),
-    ],
+    kind: str = argument(
+        "KIND",
+        "Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners, engines, presets, "
+        "exporters, commands, ...",
+        default=...,
+    ),
 ) -> Output:
     """List the registered names of a kind, such as ops or metrics."""
     if kind not in KINDS:
@@ -31,20 +28,15 @@ def list_names(
 
 
 def explain_settings(
-    kind: Annotated[
-        str,
-        argument(
-            "KIND",
-            "Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance, "
-            "engine or run.",
-        ),
-    ],
-    name: Annotated[
-        str | None,
-        argument(
-            "NAME", "Name of the space, strategy, dataset or balancer.", autocompletion=completion.components
-        ),
-    ] = None,
+    kind: str = argument(
+        "KIND",
+        "Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance, "
+        "engine or run.",
+        default=...,
+    ),
+    name: str | None = argument(
+        "NAME", "Name of the space, strategy, dataset or balancer.", autocompletion=completion.components
+    ),
 ) -> Output:
     """Explain settings: description, values, default, tuning range.
 

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from automtl_cli import options
-from automtl_cli.options import option
 from automtl_cli.output import emit
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import UsageError
 
 config = typer.Typer(rich_markup_mode=None, help="Show, check, describe and create configuration files.")
@@ -20,13 +19,10 @@ Model = Annotated[
 
 def show(
     *,
-    space: options.Space = None,
-    strategy: options.Strategy = None,
+    searched: options.Searched,
     model: Model = None,
     configuration: options.Configuration,
-    origin: Annotated[
-        bool, options.flag("--origin", "Print the origin of each value: a layer, or a line of a file.")
-    ] = False,
+    origin: bool = flag("--origin", "Print the origin of each value: a layer, or a line of a file."),
 ) -> Output:
     """Print the configuration of a search or a training, with all defaults.
 
@@ -35,12 +31,12 @@ def show(
     """
     from automtl_cli.config import resolved
 
-    request = resolved.Request(configuration, model, {"space": space, "strategy": strategy})
+    request = resolved.Request(configuration, model, vars(searched))
     return Output(resolved.resolved(request, origin), resolved.view_resolved)
 
 
 def validate(
-    file: Annotated[Path, options.argument("FILE", "YAML file for --config.")], model: Model = None
+    file: Path = argument("FILE", "YAML file for --config.", default=...), model: Model = None
 ) -> Output:
     """Check a configuration file, and list all faults.
 
@@ -66,7 +62,7 @@ def schema() -> None:
     emit(document(), lambda _: (), as_json=True)
 
 
-def init(out: Annotated[Path, option("FILE.yaml", "Output file.")] = Path("automtl.yaml")) -> Output:
+def init(out: Path = option("FILE.yaml", "Output file.", default=Path("automtl.yaml"))) -> Output:
     """Write a configuration file with the important settings, their defaults and descriptions."""
     from automtl_cli.config import template
 

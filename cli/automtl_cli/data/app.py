@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from automtl_cli import options
-from automtl_cli.options import argument, option
 from automtl_cli.output import Json
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
 if TYPE_CHECKING:
@@ -44,22 +43,18 @@ def show(dataset: options.Dataset) -> Output:
 def prepare(
     dataset: options.Dataset,
     rows: options.BadRows,
-    *,
-    allow_remote: options.AllowRemote = False,
-    memory_limit: options.MemoryLimit = None,
+    raw: options.RawFiles,
 ) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_core.views import data as views
 
-    return Output(_about(_prepared(dataset, rows, allow_remote, memory_limit)), views.prepared)
+    return Output(_about(_prepared(dataset, rows, raw)), views.prepared)
 
 
 def describe(
     dataset: options.Dataset,
     rows: options.BadRows,
-    *,
-    allow_remote: options.AllowRemote = False,
-    memory_limit: options.MemoryLimit = None,
+    raw: options.RawFiles,
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
@@ -70,18 +65,17 @@ def describe(
     from automtl_core.data.inspect.describe import describe
     from automtl_core.views import data as views
 
-    made = _prepared(dataset, rows, allow_remote, memory_limit)
+    made = _prepared(dataset, rows, raw)
     with stages("describing data") as progress:
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
 
 def sample(
     dataset: options.Dataset,
-    count: Annotated[int, option("N", "Number of rows.", "--rows", min=1)] = 5,
+    count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
     *,
     rows: options.BadRows,
-    allow_remote: options.AllowRemote = False,
-    memory_limit: options.MemoryLimit = None,
+    raw: options.RawFiles,
 ) -> Output:
     """Show the first training rows as a model receives them.
 
@@ -91,7 +85,7 @@ def sample(
     from automtl_core.data.rows import sample
     from automtl_core.views import data as views
 
-    made = _prepared(dataset, rows, allow_remote, memory_limit)
+    made = _prepared(dataset, rows, raw)
     return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
 
 
@@ -100,7 +94,7 @@ def validate(
     rows: options.BadRows,
     *,
     allow_remote: options.AllowRemote = False,
-    out: Annotated[Path | None, option("FILE.csv", "Output file for all faulty rows.")] = None,
+    out: Path | None = option("FILE.csv", "Output file for all faulty rows."),
 ) -> Output:
     """Check every row of the raw files of a dataset.
 
@@ -142,9 +136,8 @@ def validate(
 def export(
     dataset: options.Dataset,
     *,
-    out: Annotated[Path, option("FILE", "Output file, .csv or .parquet.")],
-    allow_remote: options.AllowRemote = False,
-    memory_limit: options.MemoryLimit = None,
+    out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
+    raw: options.RawFiles,
 ) -> Output:
     """Write the examples of a dataset as one table.
 
@@ -158,22 +151,21 @@ def export(
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit = preparing.memory_limit(memory_limit)
+    limit = preparing.memory_limit(raw.memory_limit)
     with preparing.stages("exporting data") as progress:
-        folder = _local(chosen, allow_remote, progress, limit)
+        folder = _local(chosen, raw.allow_remote, progress, limit)
         rows = export(chosen.dataset, chosen.name, folder, out, progress, limit)
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 
 def init(
-    files: Annotated[
-        str,
-        argument("FILE", "Table: a CSV, TSV or Parquet file, or a file pattern in quotes."),
-    ],
+    files: str = argument(
+        "FILE", "Table: a CSV, TSV or Parquet file, or a file pattern in quotes.", default=...
+    ),
     *,
-    out: Annotated[Path | None, option("NAME.yaml", "Output file [the name of FILE].")] = None,
-    labels: Annotated[str | None, option("NAMES", "Columns to predict, such as click,buy [a guess].")] = None,
-    force: Annotated[bool, options.flag("--force", "Overwrite an existing configuration.")] = False,
+    out: Path | None = option("NAME.yaml", "Output file [the name of FILE]."),
+    labels: str | None = option("NAMES", "Columns to predict, such as click,buy [a guess]."),
+    force: bool = flag("--force", "Overwrite an existing configuration."),
 ) -> Output:
     """Write settings for a table, with guesses of roles.
 
@@ -184,18 +176,16 @@ def init(
     return Output(init(files, out, labels, force), view)
 
 
-def _prepared(
-    dataset: options.Dataset, rows: options.BadRows, allow_remote: bool, memory_limit: str | None
-) -> "Prepared":
+def _prepared(dataset: options.Dataset, rows: options.BadRows, raw: options.RawFiles) -> "Prepared":
     """Prepare a dataset, show progress, and print its warnings."""
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.prepare.prepare import prepare
 
     chosen = configuration.chosen(dataset, rows)
-    limit = preparing.memory_limit(memory_limit)
+    limit = preparing.memory_limit(raw.memory_limit)
     with preparing.stages("preparing data") as progress:
-        folder = _local(chosen, allow_remote, progress, limit)
+        folder = _local(chosen, raw.allow_remote, progress, limit)
         made = prepare(chosen.dataset, chosen.name, folder, chosen.prepared_dir, progress, limit)
     preparing.warn(made)
     return made

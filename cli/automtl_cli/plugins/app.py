@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from automtl_cli import options
 from automtl_cli.output import emit
-from automtl_core.commands import AsJson, Output
+from automtl_core.commands import AsJson, Output, argument, option
 from automtl_core.errors import PluginError, UsageError, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow
@@ -35,18 +35,14 @@ def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def check_plugin(
-    name: Annotated[
-        str,
-        options.argument("NAME", "Name of a plugin, a distribution, or an object such as mlp-64 or mmoe."),
-    ],
+    name: str = argument(
+        "NAME", "Name of a plugin, a distribution, or an object such as mlp-64 or mmoe.", default=...
+    ),
     *,
     data_dir: options.DataDir = None,
-    settings: Annotated[
-        list[str] | None,
-        options.option(
-            "A.B=VALUE", "Setting of the tested objects, such as strategy.epochs=2; repeatable.", "--set"
-        ),
-    ] = None,
+    settings: list[str] | None = option(
+        "A.B=VALUE", "Setting of the tested objects, such as strategy.epochs=2; repeatable.", "--set"
+    ),
 ) -> Output:
     """Run the contract tests of an installed plugin, or of one of its objects.
 

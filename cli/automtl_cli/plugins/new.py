@@ -14,12 +14,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import automtl_core
-from automtl_cli.options import argument, option
 from automtl_cli.output import Json
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument, option
 from automtl_core.disk.files import publish_folder
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry import kinds
@@ -87,13 +86,12 @@ class Names:
 
 
 def new_plugin(
-    name: Annotated[
-        str,
-        argument("NAME", "Name of the project, such as automtl-swish; its object is called `swish`."),
-    ],
+    name: str = argument(
+        "NAME", "Name of the project, such as automtl-swish; its object is called `swish`.", default=...
+    ),
     *,
-    kind: Annotated[str, option("|".join(KINDS), "Kind of the object that the plugin adds.")],
-    out: Annotated[Path, option("FOLDER", "Folder in which the folder NAME is created.")] = Path(),
+    kind: str = option("|".join(KINDS), "Kind of the object that the plugin adds.", default=...),
+    out: Path = option("FOLDER", "Folder in which the folder NAME is created.", default=Path()),
 ) -> Output:
     """Write a plugin project with a working example, tests and a README."""
     return Output(new(name, kind, out), _view)

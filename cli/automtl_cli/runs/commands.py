@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from automtl_cli import options
-from automtl_cli.options import flag, option
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
@@ -25,16 +24,18 @@ History = Annotated[
 def predict(
     run: options.Run,
     *,
-    files: Annotated[
-        Path, option("FILE", "New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input")
-    ],
-    output: Annotated[Path, option("FILE", "Output file, .csv or .parquet.")],
-    keep: Annotated[
-        str, option("COLUMN,...", "Columns of the input to copy to the output, such as an id.")
-    ] = "",
+    files: Path = option(
+        "FILE", "New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input", default=...
+    ),
+    output: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
+    keep: str = option(
+        "COLUMN,...", "Columns of the input to copy to the output, such as an id.", default=""
+    ),
     history: History = None,
     bad_rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
+    memory_limit: str | None = option(
+        "SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."
+    ),
 ) -> Output:
     """Predict new rows with the network of a run.
 
@@ -62,20 +63,13 @@ def evaluate(
     *,
     data_dir: options.DataDir = None,
     allow_remote: options.AllowRemote = False,
-    files: Annotated[
-        Path | None,
-        option(
-            "FILE", "Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input"
-        ),
-    ] = None,
+    files: Path | None = option(
+        "FILE", "Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input"
+    ),
     history: History = None,
-    metrics: Annotated[
-        str | None,
-        option(
-            "NAME,...",
-            "Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`.",
-        ),
-    ] = None,
+    metrics: str | None = option(
+        "NAME,...", "Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`."
+    ),
     bad_rows: options.BadRows,
 ) -> Output:
     """Recompute the test metrics of a run, or test it on new rows.
@@ -111,13 +105,13 @@ def evaluate(
 def export(
     run: options.Run,
     *,
-    form: Annotated[
-        str,
-        option(
-            "NAME", "Format of the network: onnx, torch, or another of `automtl list exporters`.", "--format"
-        ),
-    ] = "onnx",
-    out: Annotated[Path | None, option("FOLDER", "Output folder [exports/RUN-FORMAT].")] = None,
+    form: str = option(
+        "NAME",
+        "Format of the network: onnx, torch, or another of `automtl list exporters`.",
+        "--format",
+        default="onnx",
+    ),
+    out: Path | None = option("FOLDER", "Output folder [exports/RUN-FORMAT]."),
 ) -> Output:
     """Export the network of a run, to serve without automtl.
 
@@ -151,7 +145,7 @@ def export(
 def retrain(
     run: options.Run,
     *,
-    seeds: Annotated[int, option("N", "Number of trainings, each with its own seed.", min=1)] = 1,
+    seeds: int = option("N", "Number of trainings, each with its own seed.", min=1, default=1),
     data_dir: options.DataDir = None,
     allow_remote: options.AllowRemote = False,
     settings: options.Settings = None,
@@ -185,10 +179,8 @@ def retrain(
 
 
 def watch(
-    run: Annotated[
-        Path, options.argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.")
-    ],
-    as_json: Annotated[bool, flag("--json", "Print one JSON document per line.")] = False,
+    run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
+    as_json: bool = flag("--json", "Print one JSON document per line."),
 ) -> None:
     """Follow a run or a comparison of another process until it ends.
 
@@ -204,10 +196,7 @@ def show(
     run: options.Run,
     *,
     parts: options.Parts,
-    form: Annotated[
-        str | None,
-        option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
-    ] = None,
+    form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
 ) -> Output | None:
     """Show an architecture, its fields, evidence and Pareto front.
 
@@ -250,8 +239,8 @@ def show_run(run: options.Run, *, parts: options.Parts) -> Output:
 
 
 def report(
-    path: Annotated[Path, options.argument("RUN", "Folder of a run, or of a comparison.")],
-    out: Annotated[Path | None, option("FILE", "HTML file to write [report.html in the folder].")] = None,
+    path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
+    out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
 ) -> Output:
     """Write a report of a run or of a comparison, as one HTML file.
 

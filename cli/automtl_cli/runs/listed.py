@@ -8,7 +8,7 @@ import typer
 
 from automtl_cli import completion, options
 from automtl_cli.output import Json
-from automtl_core.commands import Output
+from automtl_core.commands import Output, argument, flag
 from automtl_core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 runs = typer.Typer(rich_markup_mode=None, help="List, show, compare and remove runs.")
 
-Several = Annotated[
-    list[Path], options.argument("RUN...", "Folders of runs.", autocompletion=completion.runs)
-]
+Several = Annotated[list[Path], argument("RUN...", "Folders of runs.", autocompletion=completion.runs)]
 
 
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
@@ -52,9 +50,7 @@ def compared(runs: "Sequence[Summary]") -> Json:
     return {"runs": runs, "comparable": comparable(runs)}
 
 
-def remove(
-    runs: Several, yes: Annotated[bool, options.flag("--yes", "Remove without confirmation.")] = False
-) -> Output:
+def remove(runs: Several, yes: bool = flag("--yes", "Remove without confirmation.")) -> Output:
     """Remove runs, after a confirmation."""
     from automtl_core.run_dir import run_list
     from automtl_core.run_dir.run import Run

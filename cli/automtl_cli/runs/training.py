@@ -1,44 +1,30 @@
 """The commands that search, train and compare. They import slow modules after the checks of their options."""
 
 from pathlib import Path
-from typing import Annotated
 
 from automtl_cli import completion, options
-from automtl_cli.options import option
-from automtl_core.commands import Output
+from automtl_core.commands import Output, option
 from automtl_core.errors import CellsFailedError, UsageError
 
 
 def search(
     *,
-    space: options.Space = None,
-    strategy: options.Strategy = None,
-    ensemble: Annotated[
-        int | None,
-        option(
-            "K",
-            "Maximum number of networks of an ensemble; the same as --set strategy.ensemble=K [1].",
-            min=1,
-        ),
-    ] = None,
+    searched: options.Searched,
+    ensemble: int | None = option(
+        "K", "Maximum number of networks of an ensemble; the same as --set strategy.ensemble=K [1].", min=1
+    ),
     configuration: options.Configuration,
-    retrain: Annotated[
-        str | None,
-        option(
-            "inherit|scratch",
-            "Initial weights of the final training: those of the search, or new ones [by strategy].",
-        ),
-    ] = None,
+    retrain: str | None = option(
+        "inherit|scratch",
+        "Initial weights of the final training: those of the search, or new ones [by strategy].",
+    ),
     execution: options.Execution,
-    start: Annotated[
-        Path | None,
-        option(
-            "RUN",
-            "Warm start: run whose decisions and weights the search begins with.",
-            "--from",
-            autocompletion=completion.runs,
-        ),
-    ] = None,
+    start: Path | None = option(
+        "RUN",
+        "Warm start: run whose decisions and weights the search begins with.",
+        "--from",
+        autocompletion=completion.runs,
+    ),
     run: options.NewRun,
 ) -> Output:
     """Search for an architecture, train it, and score the test rows.
@@ -53,8 +39,7 @@ def search(
     from automtl_cli.configuration import check, layers, seconds
 
     flags = {
-        "space": space,
-        "strategy": strategy,
+        **vars(searched),
         "warm_start": start and start.absolute(),
         "time_budget": seconds(execution.time_budget),
         "retrain": retrain,
@@ -76,36 +61,24 @@ def search(
 
 def train(
     *,
-    model: Annotated[
-        str | None,
-        option(
-            "MODEL",
-            "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
-            autocompletion=completion.models,
-        ),
-    ] = None,
-    pick: Annotated[
-        int | None, option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N.")
-    ] = None,
-    prefer: Annotated[
-        str | None,
-        option(
-            "accuracy|balanced|cost",
-            "Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
-        ),
-    ] = None,
-    max_flops: Annotated[
-        int | None,
-        option("N", "Point of the Pareto front: the best one within a limit of N FLOPs per row."),
-    ] = None,
-    max_ms: Annotated[
-        float | None,
-        option(
-            "MS",
-            "Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
-            min=0,
-        ),
-    ] = None,
+    model: str | None = option(
+        "MODEL",
+        "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
+        autocompletion=completion.models,
+    ),
+    pick: int | None = option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
+    prefer: str | None = option(
+        "accuracy|balanced|cost",
+        "Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
+    ),
+    max_flops: int | None = option(
+        "N", "Point of the Pareto front: the best one within a limit of N FLOPs per row."
+    ),
+    max_ms: float | None = option(
+        "MS",
+        "Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
+        min=0,
+    ),
     configuration: options.Configuration,
     execution: options.Execution,
     run: options.NewRun,
@@ -142,34 +115,26 @@ def train(
 
 def compare(
     *,
-    models: Annotated[
-        str,
-        option(
-            "MODEL,...",
-            "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
-            "MODEL+BALANCER adds a balancer.",
-            autocompletion=completion.models,
-        ),
-    ],
+    models: str = option(
+        "MODEL,...",
+        "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
+        "MODEL+BALANCER adds a balancer.",
+        autocompletion=completion.models,
+        default=...,
+    ),
     configuration: options.Configuration,
-    seeds: Annotated[int, option("N", "Number of seeds: trainings of each model on each split.", min=1)] = 3,
+    seeds: int = option("N", "Number of seeds: trainings of each model on each split.", min=1, default=3),
     execution: options.Execution,
-    splits: Annotated[int, option("N", "Number of random splits of the data.", min=1)] = 1,
-    tune: Annotated[
-        int,
-        option("N", "Tuning: number of hyperparameter trials of each model, on validation rows.", min=0),
-    ] = 0,
-    reference: Annotated[
-        str | None, option("MODEL", "Baseline of all differences [the first model].")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        option(
-            "FOLDER",
-            "Folder of trainings and tables [comparisons/NAME, with the name of the configuration file or "
-            "else of the dataset].",
-        ),
-    ] = None,
+    splits: int = option("N", "Number of random splits of the data.", min=1, default=1),
+    tune: int = option(
+        "N", "Tuning: number of hyperparameter trials of each model, on validation rows.", min=0, default=0
+    ),
+    reference: str | None = option("MODEL", "Baseline of all differences [the first model]."),
+    out: Path | None = option(
+        "FOLDER",
+        "Folder of trainings and tables [comparisons/NAME, with the name of the configuration file or "
+        "else of the dataset].",
+    ),
 ) -> Output:
     """Compare models on the same rows, with confidence intervals.
 
