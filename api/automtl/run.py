@@ -112,13 +112,9 @@ class Run:
             DataError: the column of a field is missing, or there are (too many) rows with wrong values.
 
         """
-        made, dataset = self._trained, self._dataset
-        most = skippable(bad_rows, max_bad_rows)
-        heard: list[str] = []
-        with _reading(examples, dataset, made, history, most, heard) as reading:
-            values, rejected = predicted(made, reading)
-        _warn_of(rejected, heard)
-        names = [score.name for score in scores_of(made.tasks)]
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            values, rejected[:] = predicted(self._trained, reading)
+        names = [score.name for score in scores_of(self._trained.tasks)]
         index = getattr(examples, "index", None)
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
@@ -145,14 +141,10 @@ class Run:
         """
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
-        made, dataset = self._trained, self._dataset
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        most = skippable(bad_rows, max_bad_rows)
-        heard: list[str] = []
-        with _reading(examples, dataset, made, history, most, heard) as reading:
-            found, _, rejected = measure(made, reading, registered)
-        _warn_of(rejected, heard)
-        return _frame(found)
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            result, _, rejected[:] = measure(self._trained, reading, registered)
+        return _frame(result)
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:
@@ -180,6 +172,39 @@ class Run:
         """
         return write_report(self.path, load_registry(), None if file is None else Path(file))
 
+    @contextmanager
+    def _reading(
+        self,
+        examples: object,
+        history: pd.DataFrame | Mapping[str, Any] | None,
+        bad_rows: str,
+        max_bad_rows: int | None,
+    ) -> Iterator[tuple[Reading | InMemory, list[Rejected]]]:
+        """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
+
+        A table that is neither a frame nor a mapping is written to a file first.
+        """
+        most, histories = skippable(bad_rows, max_bad_rows), self._trained.encoder.schema.histories
+        check_log(histories, history)
+        log = None if history is None else _table(history, "history")
+        warned: list[str] = []
+        rejected: list[Rejected] = []
+        how: dict[str, Any] = {"histories": histories, "most": most, "warn": warned.append}
+        if isinstance(examples, pd.DataFrame | Mapping):
+            yield InMemory(self._dataset, examples, log=log, **how), rejected
+        else:
+            with TemporaryDirectory(prefix=COPY) as folder:
+                path, events = Path(folder) / "frame.parquet", None
+                write(examples, path)
+                if log is not None:
+                    write(log, events := Path(folder) / "history.parquet")
+                yield Reading(self._dataset, path, Path(folder), log=events, **how), rejected
+        if rejected:
+            rows = "\n".join(map(str, rejected))
+            warned.append(f"skipped faulty rows: {len(rejected)}\n{rows}")
+        for sentence in warned:
+            warnings.warn(sentence, UserWarning, stacklevel=5)
+
     @property
     def _folder(self) -> Folder:
         return Folder.open(self.path)
@@ -206,43 +231,6 @@ class Run:
         record = finding(self.path, load_registry())
         search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), record, least))
         return markdown(f"Run {self.path}", search)
-
-
-@contextmanager
-def _reading(
-    examples: object,
-    dataset: Dataset,
-    made: Trained,
-    history: pd.DataFrame | Mapping[str, Any] | None,
-    most: int | None,
-    heard: list[str],
-) -> Iterator[Reading | InMemory]:
-    """Yield a reader of a table, which adds its warnings to `heard`.
-
-    A table that is neither a frame nor a mapping is written to a file first.
-    """
-    warn = heard.append
-    histories = made.encoder.schema.histories
-    check_log(histories, history)
-    log = None if history is None else _table(history, "history")
-    if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples, histories=histories, log=log, most=most, warn=warn)
-        return
-    with TemporaryDirectory(prefix=COPY) as folder:
-        path, events = Path(folder) / "frame.parquet", None
-        write(examples, path)
-        if log is not None:
-            write(log, events := Path(folder) / "history.parquet")
-        yield Reading(dataset, path, Path(folder), histories=histories, log=events, most=most, warn=warn)
-
-
-def _warn_of(rejected: Sequence[Rejected], heard: Sequence[str]) -> None:
-    """Warn about skipped rows, and pass on other warnings."""
-    for sentence in heard:
-        warnings.warn(sentence, UserWarning, stacklevel=4)
-    if rejected:
-        rows = "\n".join(map(str, rejected))
-        warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=4)
 
 
 def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:

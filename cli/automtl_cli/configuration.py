@@ -14,7 +14,6 @@ from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
-from automtl_core.run_dir.duration import seconds_of
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
 from automtl_core.workflow.components import dataset_errors, parsed, unknown_names
@@ -108,16 +107,6 @@ def _of_file(file: Path) -> Source:
     """Return the layer of a file; the origin of a value is its line."""
     places = read_places(file)
     return Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
-
-
-def seconds(time_budget: str | None) -> float | None:
-    """Return the seconds of a time budget; None without one.
-
-    Raises:
-        UsageError: the text is not a duration.
-
-    """
-    return None if time_budget is None else seconds_of(time_budget)
 
 
 def check(layers: Sequence[Layer], *models: str) -> None:

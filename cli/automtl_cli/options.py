@@ -69,6 +69,12 @@ class Execution:
         "ADDRESS", "Address of the cluster; the same as --set engine.address=ADDRESS.", "--address"
     )
 
+    def seconds(self) -> float | None:
+        """Return the seconds of the time budget; raises as `seconds_of` does."""
+        from automtl_core.run_dir.duration import seconds_of
+
+        return None if self.time_budget is None else seconds_of(self.time_budget)
+
     def flags(self) -> dict[str, Any]:
         """Return the values of options that are settings, by their keys in a configuration."""
         return {"seed": self.seed, "precision": self.precision, "device": self.device}

@@ -9,7 +9,7 @@ import yaml
 
 import automtl_core
 from automtl_cli.config.resolved import Request
-from automtl_cli.new_file import check_free, create
+from automtl_cli.new_file import check_path, write
 from automtl_cli.options import Configuration
 from automtl_cli.output import Json
 from automtl_cli.settings import NAMED, explained
@@ -49,8 +49,8 @@ def init(path: Path) -> Json:
         RunExistsError: the file exists, or cannot be written.
 
     """
-    check_free(path)
-    create(path, content(path))
+    check_path(path)
+    write(path, content(path))
     name = shlex.quote(str(path))
     return {
         "path": str(path),

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from automtl_cli.new_file import check_configuration, check_free, create
+from automtl_cli.new_file import check_path, write
 from automtl_cli.output import Json
-from automtl_core.data.guess.facts import Facts
 from automtl_core.data.guess.guess import (
     Guess,
     as_label,
@@ -26,7 +25,6 @@ from automtl_core.data.guess.guess import (
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.data.guess.rules import Role
 from automtl_core.data.guess.settings import split_by_time, uncertain
-from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
 
@@ -66,21 +64,19 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    if force:
-        check_configuration(path)
-    else:
-        check_free(path, or_else=", or overwrite it: --force")
+    check_path(path, force)
     seen = peek(files)
-    named = [] if labels is None else _names(labels, [facts.name for facts in seen.columns])
-    guesses = guess(seen, named)
+    names = [name.strip() for name in (labels or "").split(",") if name.strip()]
+    if labels in [facts.name for facts in seen.columns]:  # a name may hold commas
+        names = [labels]
+    guesses = guess(seen, names)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
     if not any(each.role == "labels" for each in guesses):
         commands = [_with_labels(files, path)]
-    if force:
-        write_atomic(path, content.encode())
-    else:
-        create(path, content)
+    write(path, content)
+    at = time(guesses)
+    remarks = [split_by_time(at.name)] if at is not None and split(guesses) else []
     columns = [
         {**asdict(each.facts), "name": each.name, "role": each.role, "about": about(each, seen)}
         for each in guesses
@@ -91,7 +87,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*_split_sentence(guesses), *uncertain(guesses)],
+        "remarks": [*remarks, *uncertain(guesses)],
         "may_be_labels": [each.facts.name for each in guesses if each.candidate],
         "next": commands,
     }
@@ -228,15 +224,13 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
     if columns := [each.facts for each in guesses if each.candidate]:
-        named = (f"{on_one_line(facts.name)}{_positive(facts)}" for facts in columns)
+        settings = [as_label(facts) for facts in columns]
+        named = (
+            f"{on_one_line(facts.name)}{f': {on_one_line(_yaml(setting))}' if setting else ''}"
+            for facts, setting in zip(columns, settings, strict=True)
+        )
         yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
-
-
-def _positive(facts: Facts) -> str:
-    """Return the settings of a column as a label, if it needs some."""
-    setting = as_label(facts)
-    return f": {on_one_line(_yaml(setting))}" if setting else ""
 
 
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
@@ -255,12 +249,6 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
-
-
-def _split_sentence(guesses: Sequence[Guess]) -> Iterator[str]:
-    at = time(guesses)
-    if at is not None and split(guesses):
-        yield split_by_time(at.name)
 
 
 def _parts_of(time: Guess) -> Iterator[str]:
@@ -289,11 +277,6 @@ def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     if seen.faulty or odd:
         words = f"; other values in {on_one_line(listing(odd))}" if odd else ""
         yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
-
-
-def _names(labels: str, columns: Sequence[str]) -> list[str]:
-    """Return the names in a text with commas, unless the text is one name."""
-    return [labels] if labels in columns else [name.strip() for name in labels.split(",") if name.strip()]
 
 
 def _amount(seen: Glimpse) -> str:

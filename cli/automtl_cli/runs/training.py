@@ -36,12 +36,12 @@ def search(
     With --workers, the encoding search and the final comparison of candidates run in parallel. The training
     of a supernet is one process.
     """
-    from automtl_cli.configuration import check, layers, seconds
+    from automtl_cli.configuration import check, layers
 
     flags = {
         **vars(searched),
         "warm_start": start and start.absolute(),
-        "time_budget": seconds(execution.time_budget),
+        "time_budget": execution.seconds(),
         "retrain": retrain,
     }
     own = layers(configuration, flags, execution)
@@ -89,9 +89,9 @@ def train(
     run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
     its training settings. With --workers, the encoding search runs in parallel.
     """
-    from automtl_cli.configuration import check, layers, seconds
+    from automtl_cli.configuration import check, layers
 
-    flags = {"time_budget": seconds(execution.time_budget)}
+    flags = {"time_budget": execution.seconds()}
     own = layers(configuration, flags, execution)
     if model is not None:
         check(own.all(), model)
@@ -143,11 +143,11 @@ def compare(
     With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
     command share the work, too.
     """
-    from automtl_cli.configuration import check, layers, seconds
+    from automtl_cli.configuration import check, layers
 
     own = layers(configuration, {}, execution)
     names = options.names(models)
-    time = seconds(execution.time_budget)
+    time = execution.seconds()
     if names:
         check(own.all(), *names)
     import shlex
