@@ -21,8 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from automtl_core.comparison.cells import CellBegan
-from automtl_core.comparison.spec import ComparisonSpec
+from automtl_comparison.cells import CellBegan
+from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.process import set_up

@@ -20,7 +20,7 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 
-from automtl_core.comparison.spec import ComparisonSpec
+from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.process import set_up
 from automtl_core.workflow.engines import executor_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from automtl_core.comparison.document import MEAN, Comparison
-from automtl_core.views.comparison import page
+from automtl_comparison.document import MEAN, Comparison
+from automtl_comparison.views import page
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,8 +10,8 @@ import duckdb
 import pandas as pd
 
 from automtl.interface import Labels, frames_folder, wrong
-from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.settings import apart, remarks, settings, undecided
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.settings import apart, remarks, settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable

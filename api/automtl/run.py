@@ -18,9 +18,9 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
-from automtl_core.export.folder import export
+from automtl_export.folder import export
 from automtl_core.registry.plugins import load_registry
-from automtl_core.report.write import write_report
+from automtl_report.write import write_report
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metric import Metric

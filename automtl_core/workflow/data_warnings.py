@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.data.inspect.histories import history_warnings
-from automtl_core.data.inspect.leaks import alone, suspicions
+from automtl_core.data.leaks.histories import history_warnings
+from automtl_core.data.leaks.leaks import alone, suspicions
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
 

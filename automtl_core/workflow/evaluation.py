@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core import distributed
-from automtl_core.data.inspect.leaks import alone, predictions
+from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result

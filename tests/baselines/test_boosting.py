@@ -17,11 +17,11 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.export.folder import export
+from automtl_export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData

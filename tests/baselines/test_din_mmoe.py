@@ -4,7 +4,7 @@ from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import plain
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_space, sample_schema
+from automtl_testing import check_space, sample_schema
 
 REGISTRY = load_registry()
 SMALL = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}

@@ -18,7 +18,7 @@ from automtl_cli.plugins import app
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
-from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_testing.samples import sample_encoder, sample_schema
 
 from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.export.graph import inputs
+from automtl_export.graph import inputs
 from automtl_core.fields.source import exported, source
 
 from .test_encoder import NAMES, raw_examples

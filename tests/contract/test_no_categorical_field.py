@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_core.export import folder as exported
+from automtl_export import folder as exported
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run

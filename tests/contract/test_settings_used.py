@@ -21,7 +21,7 @@ from automtl_core.run_dir.config import Common
 from automtl_core.settings.domain import domains
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler

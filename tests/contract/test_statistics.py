@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError
-from automtl_core.export.folder import export
+from automtl_export.folder import export
 from automtl_core.modules.inputs import Inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.errors import PluginError
-from automtl_core.export.formats import Onnx, Torch
+from automtl_export.formats import Onnx, Torch
 from automtl_core.exporter import Exporter
 
 

@@ -11,7 +11,7 @@ from automtl_core.ops import ZeroFilled
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing.samples import plain_schema
+from automtl_testing.samples import plain_schema
 
 OPS = {
     "plain": lambda i, o, d: nn.Linear(i, o),

@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.choices import AnyOf
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema
+from automtl_testing.samples import plain_schema
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
 

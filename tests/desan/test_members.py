@@ -6,7 +6,7 @@ import torch
 
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.batches import take
 from automtl_desan.members import Scales, mean_of_members
 from automtl_desan.settings import DESANSettings

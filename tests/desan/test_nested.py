@@ -12,8 +12,8 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_op, plain_schema
-from automtl_core.testing.samples import sample_part
+from automtl_testing import check_op, plain_schema
+from automtl_testing.samples import sample_part
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU

@@ -3,8 +3,8 @@ import torch
 
 from automtl_core.ops import ZeroFilled
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import plain_schema
-from automtl_core.testing.ops import check_op
+from automtl_testing import plain_schema
+from automtl_testing.ops import check_op
 from automtl_desan.ops import Cross, Factorised, Identity, Sum, Zero
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN

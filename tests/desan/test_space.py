@@ -9,8 +9,8 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError
 from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_architectures
-from automtl_core.testing.spaces import check_space
+from automtl_testing.samples import plain_schema, sample_architectures
+from automtl_testing.spaces import check_space
 from automtl_desan.network import Residual
 from automtl_desan.ops import Identity, Zero
 from automtl_desan.settings import DESANSettings

@@ -10,7 +10,7 @@ from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema
+from automtl_testing.samples import plain_schema
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN

@@ -15,8 +15,8 @@ from automtl_core.registry import hookspecs
 from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.testing.datasets import check_dataset
-from automtl_core.testing.ops import check_op
+from automtl_testing.datasets import check_dataset
+from automtl_testing.ops import check_op
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hooks.md").read_text()

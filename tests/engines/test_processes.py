@@ -15,7 +15,7 @@ import pytest
 
 from automtl_core.errors import OutOfMemoryError, PluginError, WorkerError
 from automtl_core.search.trial import Serial, TrialResult, TrialSpec
-from automtl_core.testing.engines import check_engine, sample_trials
+from automtl_testing.engines import check_engine, sample_trials
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.run_trial import run_trial
 from automtl_engines.processes import Pool, Processes, ProcessesSettings, cores

@@ -10,7 +10,7 @@ import pytest
 
 from automtl_core.errors import SetupError
 from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult
-from automtl_core.testing.engines import sample_trials
+from automtl_testing.engines import sample_trials
 from automtl_core.training.events import Event
 from automtl_engines.ray_task import Mailbox, package_versions, work
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from automtl_core.errors import AutoMTLError
 from automtl_core.search.trial import TrialResult
-from automtl_core.testing.engines import sample_trials
+from automtl_testing.engines import sample_trials
 from automtl_core.training.events import Event
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.data.guess.guess import guess
-from automtl_core.data.guess.peek import peek
+from automtl_inspection.guess.guess import guess
+from automtl_inspection.guess.peek import peek
 from automtl_core.data.raw.records import layout, records
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, RawFile
 from automtl_core.disk.plain_file import parse_json

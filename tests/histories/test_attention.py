@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from automtl_core.testing import check_history_encoder
+from automtl_testing import check_history_encoder
 from automtl_histories.attention import SelfAttention, TargetAttention
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from automtl_core.testing import check_history_encoder
+from automtl_testing import check_history_encoder
 from automtl_histories.pooling import Decay, Mean
 
 EVENTS = torch.tensor([[[4.0, 8.0], [2.0, 0.0]], [[5.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])

@@ -1,6 +1,6 @@
 import torch
 
-from automtl_core.testing import check_history_encoder
+from automtl_testing import check_history_encoder
 from automtl_histories.recurrent import GRU
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_core.testing import check_listener
+from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_listeners.mlflow import FILE, MLflow

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from automtl_core.search.evidence import DecisionMade, Evidence
-from automtl_core.testing import check_listener
+from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
 

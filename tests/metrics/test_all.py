@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_metric
+from automtl_testing import check_metric
 
 REGISTRY = load_registry()
 NAMES = [name.replace("*", number) for name in REGISTRY.names(METRICS) for number in ("1", "10")]

@@ -7,7 +7,7 @@ from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.problem import Problem
-from automtl_core.testing.samples import plain_schema, sample_problem
+from automtl_testing.samples import plain_schema, sample_problem
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_desan.space import DESAN, DESANSettings

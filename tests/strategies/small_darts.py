@@ -1,7 +1,7 @@
 """DARTS on a problem of two tasks, small enough for tests."""
 
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_problem
+from automtl_testing.samples import plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
 

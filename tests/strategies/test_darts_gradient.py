@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from automtl_core import seeds
-from automtl_core.testing.samples import plain_schema, sample_part
+from automtl_testing.samples import plain_schema, sample_part
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.losses import TaskLosses

@@ -7,7 +7,7 @@ import torch
 
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_testing.samples import sample_problem, sample_schema
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 

@@ -11,7 +11,7 @@ import pytest
 import automtl
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.testing import check_metric
+from automtl_testing import check_metric
 
 from .own_metrics import automtl_register_metrics, hits
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchscript import TorchScript
 
-from automtl_core.testing import check_exporter
+from automtl_testing import check_exporter
 
 
 def test_it_is_short():

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from two_processes import Processes
 
-from automtl_core.comparison.spec import ComparisonSpec
+from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Executor, TrialEnded
 from automtl_core.settings.settings import Settings
-from automtl_core.testing import check_engine
+from automtl_testing import check_engine
 from automtl_core.workflow.workflow import Workflow
 
 DATA = {"dataset": {"name": "synthetic", "rows": 1000}}

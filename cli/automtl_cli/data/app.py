@@ -46,7 +46,7 @@ def prepare(
     raw: options.RawFiles,
 ) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
-    from automtl_core.views import data as views
+    from automtl_inspection import views as views
 
     return Output(_about(_prepared(dataset, rows, raw)), views.prepared)
 
@@ -62,8 +62,8 @@ def describe(
     a task alone (label leakage). The command prepares the dataset if necessary.
     """
     from automtl_cli.data.preparing import stages
-    from automtl_core.data.inspect.describe import describe
-    from automtl_core.views import data as views
+    from automtl_inspection.describe import describe
+    from automtl_inspection import views as views
 
     made = _prepared(dataset, rows, raw)
     with stages("describing data") as progress:
@@ -83,7 +83,7 @@ def sample(
     the dataset if necessary.
     """
     from automtl_core.data.rows import sample
-    from automtl_core.views import data as views
+    from automtl_inspection import views as views
 
     made = _prepared(dataset, rows, raw)
     return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
@@ -105,7 +105,7 @@ def validate(
     from automtl_core.data.prepare.prepare import write_rejected
     from automtl_core.data.raw.validate import Validation
     from automtl_core.disk.files import publish_file
-    from automtl_core.views import data as views
+    from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset, rows)
     with stages("checking data") as progress:
@@ -147,7 +147,7 @@ def export(
     from automtl_cli.data import preparing
     from automtl_core.data.new_rows import check_output
     from automtl_core.data.prepare.export import export
-    from automtl_core.views import data as views
+    from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)
     check_output(out)

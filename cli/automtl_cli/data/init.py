@@ -10,7 +10,7 @@ import yaml
 
 from automtl_cli.new_file import check_path, write
 from automtl_cli.output import Json
-from automtl_core.data.guess.guess import (
+from automtl_inspection.guess.guess import (
     Guess,
     as_label,
     batch_size,
@@ -22,9 +22,9 @@ from automtl_core.data.guess.guess import (
     time,
     user,
 )
-from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.rules import Role
-from automtl_core.data.guess.settings import split_by_time, uncertain
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.rules import Role
+from automtl_inspection.guess.settings import split_by_time, uncertain
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
 

@@ -15,7 +15,7 @@ from automtl_core.registry.registry import PluginRow
 from automtl_core.views.values import Section, table
 
 if TYPE_CHECKING:
-    from automtl_core.testing.installed import Outcome
+    from automtl_testing.installed import Outcome
 
 plugins = typer.Typer(rich_markup_mode=None)
 
@@ -49,7 +49,7 @@ def check_plugin(
     If a test fails, the exit code is 69.
     """
     from automtl_core.run_dir.config import assignments
-    from automtl_core.testing.installed import check_installed
+    from automtl_testing.installed import check_installed
 
     by_kind = _by_kind(assignments(settings or ()))
     outcomes = list(check_installed(load_registry(), name, by_kind, data_dir))
@@ -95,7 +95,7 @@ def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         UsageError: a key is not one of `CONFIGURABLE`, or has no mapping.
 
     """
-    from automtl_core.testing.contracts import CONFIGURABLE
+    from automtl_testing.contracts import CONFIGURABLE
 
     plurals = {key: plural for plural, key in CONFIGURABLE.items()}
     for key, values in layer.items():

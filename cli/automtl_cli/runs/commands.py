@@ -126,7 +126,7 @@ def export(
     registry = load_registry()
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.export.folder import export as write
+    from automtl_export.folder import export as write
     from automtl_core.run_dir.run import Run
     from automtl_core.views.card import card
     from automtl_core.views.values import lines
@@ -206,7 +206,7 @@ def show(
         return show_run(run, parts=parts)
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.report.graph_text import FORMATS
+    from automtl_report.graph_text import FORMATS
     from automtl_core.run_dir.facts import Behaviour
     from automtl_core.run_dir.run import Run
     from automtl_core.views.drawing import networks
@@ -248,7 +248,7 @@ def report(
     front, importance of fields, use of experts, calibration, costs, data and settings.
     """
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.report.write import write_report
+    from automtl_report.write import write_report
     from automtl_core.views.values import lines
 
     file = write_report(path, load_registry(), out)

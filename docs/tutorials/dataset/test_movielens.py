@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from automtl_core.testing import check_dataset
+from automtl_testing import check_dataset
 from automtl_movielens import MovieLens, MovieLensSettings
 
 MOVIES = """movieId,title,genres

@@ -1,6 +1,6 @@
 from automtl_bottoms import Bottoms, BottomsSettings
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_space, sample_schema
+from automtl_testing import check_space, sample_schema
 
 
 def test_bottoms():

@@ -1,7 +1,7 @@
 from automtl_climbing import Climbing, ClimbingSettings
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_strategy, sample_problem, sample_schema
+from automtl_testing import check_strategy, sample_problem, sample_schema
 
 
 def test_climbing():

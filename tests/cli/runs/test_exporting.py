@@ -1,4 +1,4 @@
-"""A run is exported by the command line; tests/core/export has what is in the folder."""
+"""A run is exported by the command line; tests/export has what is in the folder."""
 
 import pytest
 

@@ -5,7 +5,7 @@ import pytest
 from automtl_core.dataset.dataset import DatasetSettings, History, Label, Sparse, histories_of
 from automtl_core.dataset.history import faults_of_histories
 from automtl_core.dataset.schema import inputs_of_part, is_encoder, last_of
-from automtl_core.testing.samples import sample_schema
+from automtl_testing.samples import sample_schema
 
 PAST = History("past", "user", "at", ("item",), ("buy",))
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.export.graph import inputs
+from automtl_export.graph import inputs
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.buckets import Buckets
 from automtl_core.fields.dense import Scale

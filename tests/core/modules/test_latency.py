@@ -5,7 +5,7 @@ from torch import nn
 
 from automtl_core.modules import latency as module
 from automtl_core.modules.latency import latency
-from automtl_core.testing.samples import sample_schema
+from automtl_testing.samples import sample_schema
 
 
 class Slow(nn.Module):

@@ -12,7 +12,7 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing import plain_schema, sample_part
+from automtl_testing import plain_schema, sample_part
 from automtl_core.training.batches import take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU

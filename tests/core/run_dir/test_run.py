@@ -15,7 +15,7 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
-from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
 
 from ..workflow.lines import start
@@ -56,7 +56,7 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import Run
-from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])

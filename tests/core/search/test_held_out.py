@@ -8,7 +8,7 @@ import torch
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import HeldOut, difference, shortfall
-from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.measuring import auc
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics

@@ -13,7 +13,7 @@ from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
 from automtl_core.search.trial import TrialBegan
-from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_desan.settings import DESANSettings

@@ -12,7 +12,7 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.warm_start import WarmStart
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_testing.samples import sample_problem, sample_schema
 
 OLD = {
     "gate": AnyOf("gate", ("user", "item", "tab")),

@@ -10,7 +10,7 @@ from torch import nn
 from automtl_baselines.aitm import AITM, AITMSettings
 from automtl_core.distributed import rank
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import plain_schema, sample_part
+from automtl_testing import plain_schema, sample_part
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN
 from automtl_core.training.batches import take

@@ -11,7 +11,7 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.testing.samples import sample_schema
+from automtl_testing.samples import sample_schema
 from automtl_core.training.baselines import Baseline
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.views.finding import decisions, short, whole

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.export.folder import export
+from automtl_export.folder import export
 from automtl_core.modules.by_task import ByTask
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result

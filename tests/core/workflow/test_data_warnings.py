@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from automtl_core.data.inspect.leaks import SingleFieldScore
+from automtl_core.data.leaks.leaks import SingleFieldScore
 from automtl_core.data.part import Events, Histories, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, SparseField, Task

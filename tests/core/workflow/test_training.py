@@ -9,7 +9,7 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_architectures, sample_problem
+from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit

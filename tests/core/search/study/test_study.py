@@ -93,6 +93,6 @@ def test_optuna_that_is_missing_is_told(monkeypatch):
 
 
 def test_optuna_is_not_imported_before_it_is_needed():
-    modules = "automtl_strategies.study, automtl_core.comparison.tuning"
+    modules = "automtl_strategies.study, automtl_comparison.tuning"
     code = f"import sys, {modules}; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

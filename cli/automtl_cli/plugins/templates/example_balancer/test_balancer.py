@@ -1,6 +1,6 @@
 import torch
 from automtl_core.dataset.schema import Task
-from automtl_core.testing import check_balancer
+from automtl_testing import check_balancer
 from torch import nn
 
 from example_balancer.balancer import HardestFirst, HardestFirstSettings

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from automtl_core.errors import InputMissingError
-from automtl_core.testing import check_command
+from automtl_testing import check_command
 
 from example_command.command import scores
 

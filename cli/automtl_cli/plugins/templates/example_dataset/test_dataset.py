@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.testing import check_dataset
+from automtl_testing import check_dataset
 
 from example_dataset.dataset import Shop
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from automtl_core.testing import check_exporter
+from automtl_testing import check_exporter
 
 from example_exporter.exporter import TorchScript
 

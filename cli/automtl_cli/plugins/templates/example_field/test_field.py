@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import numpy as np
-from automtl_core.testing import check_field_kind
+from automtl_testing import check_field_kind
 
 from example_field.field import HourEncoder, HourOfDay
 

@@ -1,5 +1,5 @@
 import torch
-from automtl_core.testing import check_history_encoder
+from automtl_testing import check_history_encoder
 
 from example_history_encoder.history_encoder import Largest
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from automtl_core.testing import check_listener
+from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
 

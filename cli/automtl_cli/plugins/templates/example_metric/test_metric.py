@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from automtl_core.testing import check_metric
+from automtl_testing import check_metric
 
 from example_metric.metric import BRIER, brier_score
 

@@ -1,5 +1,5 @@
 import torch
-from automtl_core.testing import check_op
+from automtl_testing import check_op
 
 from example_op.op import GatedLinear
 

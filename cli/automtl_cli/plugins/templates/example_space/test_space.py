@@ -2,7 +2,7 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing import check_space, plain_schema, sample_schema
+from automtl_testing import check_space, plain_schema, sample_schema
 
 from example_space.space import ChosenTowers, ChosenTowersSettings
 

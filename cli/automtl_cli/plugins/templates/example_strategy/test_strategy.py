@@ -1,6 +1,6 @@
 from functools import partial
 
-from automtl_core.testing import check_strategy, sample_problem, sample_space
+from automtl_testing import check_strategy, sample_problem, sample_space
 from automtl_core.training.events import EpochEnded, EventHandler
 
 from example_strategy.strategy import JointSearch, JointSearchSettings

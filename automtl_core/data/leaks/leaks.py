@@ -1,0 +1,328 @@
+"""Single predictors of a task: fields, other labels, and earlier events. A near-perfect one suggests a leak.
+
+Each predictor is reduced to codes. The prediction for a code is the mean label of the training rows with that
+code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of a predictor.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+import automtl_core
+from automtl_core.data.leaks.event_predictors import event_predictors
+from automtl_core.data.leaks.predictors import Codes, Kind, Predictor, predictors
+from automtl_core.data.part import Bags, Part
+from automtl_core.data.rows import chunks, held
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema, Task, TaskKind
+from automtl_core.disk.signed import read_signed, write_signed
+from automtl_core.disk.value import Value
+from automtl_core.distributed import first
+from automtl_core.errors import ArtifactError, StorageError
+
+Floats = NDArray[np.float64]
+By = Literal["value", "presence"]
+"""Whether the value of a predictor is tested, or its presence."""
+
+SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
+"""Least AUC, or R2, of a predictor that is suspected to be a leak."""
+DOUBTS: dict[Kind, str] = {
+    "event": "does a row read its own event? Compare the unit, the zone and the meaning of the times of rows "
+    "and events; dataset.history_delay leaves out the latest events",
+}
+"""Question about a suspected leak, unless it is whether the predictor is known only after the event."""
+LEAST = 10
+"""Least number of validation rows for a score: of either class, or of all rows of a regression."""
+SHOWN = 3
+"""Number of best predictors of a task in the result; suspicious ones are always included."""
+EXPECTED = 5
+"""Least number of exceptions expected by chance for a rule without exceptions."""
+SCORES, FORMAT = "single-fields.json", 2
+"""File with the scores in the folder of prepared data, and its format version."""
+CELLS = 1 << 22
+"""Largest product of codes and tasks in one pass over the rows; a larger predictor has its own pass."""
+
+
+@dataclass(frozen=True)
+class SingleFieldScore(Value):
+    """The score of a single predictor of a task."""
+
+    name: str
+    """Name of the field or of the other label, or the event in words."""
+    kind: Kind
+    by: By
+    suspicious: bool
+    """Whether it is suspected to be a leak."""
+    measure: Literal["AUC", "R2"]
+    score: float
+
+
+@dataclass(frozen=True)
+class Rule(Value):
+    """A rule between binary labels: in all rows where `one` is 1, `other` is `value`."""
+
+    one: Annotated[str, Field(alias="if")]
+    other: Annotated[str, Field(alias="then")]
+    value: Annotated[int, Field(alias="is")]
+    rows: int
+    """Training rows where `one` is 1 and the other label is present."""
+    declared: bool
+    """Whether the schema declares it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        settles = {"if": self.one, "then": self.other, "is": self.value}
+        return {**settles, "rows": self.rows, "declared": self.declared}
+
+
+Scores = dict[str, list[SingleFieldScore]]
+"""Task -> scores of predictors."""
+
+
+class Tally(NamedTuple):
+    """Sums of labels by code, [C], or by task and code, [T, C]."""
+
+    rows: NDArray[Any]
+    """Number of rows."""
+    total: Floats
+    """Sum of the labels."""
+    squares: Floats
+    """Sum of the squares of the labels, over all codes."""
+
+
+def alone(
+    prepared: Prepared, kinds: Sequence[Kind] = ("field", "label", "event")
+) -> dict[str, tuple[SingleFieldScore, ...]]:
+    """Return the best predictors of each task, and all suspicious ones, the best first.
+
+    The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
+    training rows, and the higher score counts: a field that is filled in after the event may have a different
+    value in each row. Labels that are declared to come before or after a task, or that the task is
+    conditional on, are never suspicious.
+
+    Earlier events are read for a sample of rows. The scores are kept in the folder of the data, since they
+    take a pass over all rows.
+    """
+    scores = first(partial(_kept, prepared))
+    return {task: _best([one for one in found if one.kind in kinds]) for task, found in scores.items()}
+
+
+def _kept(prepared: Prepared) -> Scores:
+    """Return the scores of all predictors, from the folder of the data if they were computed before."""
+    path, version = prepared.path / SCORES, automtl_core.__version__
+    if path.exists():
+        with suppress(ArtifactError):  # a damaged file, or one of another version, is replaced
+            content = read_signed(path, FORMAT, "remove it")
+            if content["automtl"] == version:
+                return {
+                    task: [SingleFieldScore.from_json(one, path) for one in scores]
+                    for task, scores in content["scores"].items()
+                }
+    scores = _scores_of_all(prepared)
+    plain = {task: [one.to_json() for one in found] for task, found in scores.items()}
+    with suppress(StorageError):  # such as in a read-only folder
+        write_signed(path, FORMAT, {"automtl": version, "scores": plain})
+    return scores
+
+
+def _scores_of_all(prepared: Prepared) -> Scores:
+    schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
+    found: Scores = {task.name: [] for task in schema.tasks}
+    events = event_predictors(schema, train, validation)
+    for sources in ((predictors(schema, train), train, validation), events):
+        for predictor, seen, judged in _of_all(*sources):
+            for t, task in enumerate(schema.tasks):
+                if predictor.name != task.name:
+                    scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
+                    fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
+                    found[task.name] += _scored(predictor, task, scores, fine)
+    return found
+
+
+def _of_all(
+    found: Iterable[Predictor], train: Part, validation: Part
+) -> Iterator[tuple[Predictor, Tally, Tally]]:
+    """Yield predictors with their sums over training and over validation rows, [T, C]."""
+    for group in _groups(found, train.labels.shape[1]):
+        yield from zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
+
+
+def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
+    """Yield a warning for each suspected leak; of events, for the best predictor of a task.
+
+    Args:
+        scores: Task -> result of `alone`.
+
+    """
+    for task, best in scores.items():
+        suspects = [one for one in best if one.suspicious]
+        events = [one for one in suspects if one.kind == "event"]
+        for one in (one for one in suspects if one not in events[1:]):
+            how = f"the presence of {one.name}" if one.by == "presence" else one.name
+            doubt = DOUBTS.get(one.kind, "is it known only after the event?")
+            yield f"{how} alone predicts {task} ({one.measure} {one.score:.3f}): {doubt}"
+
+
+def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str = "test") -> Iterator[Floats]:
+    """Yield the prediction of each task by one field alone for the rows of a part, [R]: see the module.
+
+    Args:
+        prepared: The data.
+        field: Name of the field; one pass over the training rows serves all tasks.
+        tasks: Places of the tasks in the schema.
+        part: Name of the part.
+
+    """
+    train = prepared.part("train")
+    found = predictors(prepared.schema, train)
+    predictor = next(one for one in found if (one.name, one.kind) == (field, "field"))
+    (seen,) = _tallies(train, [predictor])
+    for task in tasks:
+        expected = _expected_by(predictor, _of_task(seen, task))
+        yield np.concatenate([expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))])
+
+
+def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
+    """Return the rules between binary labels.
+
+    Args:
+        schema: Schema with the labels.
+        ones: Rows where the first label is 1 and the second is not missing, [T, T].
+        both: Rows where both labels are 1, [T, T].
+        rows: Rows that have both labels, [T, T].
+
+    """
+    found = []
+    binary = [t for t, task in enumerate(schema.tasks) if task.kind == "binary"]
+    for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
+        rate = ones[j, i] / rows[i, j]
+        for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
+            if exceptions == 0 and ones[i, j] * chance >= EXPECTED:
+                one, other = schema.tasks[i].name, schema.tasks[j].name
+                known = value == 1 and declared(schema, one, other)
+                found.append(Rule(one, other, value, int(ones[i, j]), known))
+    return tuple(found)
+
+
+def declared(schema: Schema, one: str, other: str) -> bool:
+    """Return whether the schema declares that one task comes after the other, or is conditional on it."""
+    before = {task.name: {task.after, task.given} - {None} for task in schema.tasks}
+
+    def comes_after(later: str, earlier: str) -> bool:
+        return any(near == earlier or comes_after(near, earlier) for near in before[later] if near)
+
+    return comes_after(one, other) or comes_after(other, one)
+
+
+def _groups(found: Iterable[Predictor], tasks: int) -> Iterator[list[Predictor]]:
+    """Yield groups of predictors that are counted in one pass."""
+    group: list[Predictor] = []
+    for predictor in found:
+        if group and (sum(one.size for one in group) + predictor.size) * tasks > CELLS:
+            yield group
+            group = []
+        group.append(predictor)
+    yield group
+
+
+def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
+    """Return the sums of each predictor, [T, C]."""
+    tasks = part.labels.shape[1]
+    squares = np.zeros(tasks)
+    shapes = [(tasks, one.size) for one in group]
+    found = [Tally(np.zeros(shape, np.int32), np.zeros(shape), squares) for shape in shapes]
+    for chunk in chunks(part):
+        labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
+        known = [~np.isnan(column) for column in labels]
+        squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
+        whole = [bool(mine.all()) for mine in known]
+        for predictor, tally in zip(group, found, strict=True):
+            codes = predictor.codes(chunk)
+            shared = np.bincount(codes, minlength=predictor.size)  # of all tasks without missing labels
+            for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
+                at, values = (codes, column) if whole[t] else (codes[mine], column[mine])
+                tally.rows[t] += shared if whole[t] else np.bincount(at, minlength=predictor.size)
+                tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
+    return found
+
+
+def _of_task(tally: Tally, task: int) -> Tally:
+    return Tally(tally.rows[task], tally.total[task], tally.squares[task])
+
+
+def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[By, float | None]:
+    expected = _expected_by(predictor, seen)
+    scores: dict[By, float | None] = {"value": _score(task.kind, expected, judged)}
+    if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
+        filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
+        scores["presence"] = _score(task.kind, _expected(filled), filled)
+    return scores
+
+
+def _two(sums: Floats, blank: Codes) -> Floats:
+    """Return the sums over the blank codes, and over the others."""
+    return np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()])
+
+
+def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
+    """Return the prediction for each code of a predictor."""
+    bags = predictor.bags
+    return _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
+
+
+def _expected(seen: Tally) -> Floats:
+    """Return the mean label of each code, smoothed by one row with the overall mean."""
+    mean = seen.total.sum() / max(seen.rows.sum(), 1)
+    return np.asarray((seen.total + mean) / (seen.rows + 1))
+
+
+def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
+    """Return for each bag the mean prediction of its values; for an empty bag the mean label of such bags."""
+    of_values = Tally(np.zeros(values), np.zeros(values), seen.squares)
+    for owners, ids in held(bags):
+        np.add.at(of_values.rows, ids, seen.rows[owners])
+        np.add.at(of_values.total, ids, seen.total[owners])
+    means, total = _expected(of_values), np.zeros(len(seen.rows))
+    for owners, ids in held(bags):
+        np.add.at(total, owners, means[ids])
+    lengths = np.diff(bags.starts)
+    return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
+
+
+def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
+    """Return AUC or R2 of the prediction for each code; None where there are too few rows."""
+    there = judged.rows > 0
+    expected, rows, total = expected[there], judged.rows[there], judged.total[there]
+    if kind == "regression":
+        spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
+        left = judged.squares - 2 * expected @ total + expected**2 @ rows
+        return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
+    if min(total.sum(), rows.sum() - total.sum()) < LEAST:
+        return None
+    _, places = np.unique(expected, return_inverse=True)
+    positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)
+    below = np.cumsum(negatives) - negatives / 2
+    return float(positives @ below / (positives.sum() * negatives.sum()))
+
+
+def _scored(
+    predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool
+) -> Iterator[SingleFieldScore]:
+    """Yield the result for a predictor, if it has a score."""
+    known = {by: score for by, score in scores.items() if score is not None}
+    if known:
+        by = max(known, key=lambda by: known[by])
+        suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
+        measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
+        yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
+
+
+def _best(told: Sequence[SingleFieldScore]) -> tuple[SingleFieldScore, ...]:
+    ordered = sorted(told, key=lambda one: -one.score)
+    return tuple(one for place, one in enumerate(ordered) if place < SHOWN or one.suspicious)

@@ -1,0 +1,234 @@
+"""Cells of a comparison: one model with one seed, split and recipe. Each is a trial with its run directory.
+
+Several processes may fill the same cells, also on several machines that share a disk: see
+`workflow.run_trial.Folder`.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from automtl_comparison.measured import CellCosts, CellResult, Failed, Measured
+from automtl_comparison.samples import Samples, samples
+from automtl_comparison.splits import split_of
+from automtl_core.data.store import Prepared
+from automtl_core.disk.plain_file import json_text
+from automtl_core.disk.signed import canonical
+from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
+from automtl_core.run_dir.facts import Costs, Identity, Result, Status
+from automtl_core.run_dir.identity import check_checkpoint
+from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.watched import CELLS, write_cells
+from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
+from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan, PhaseEnded
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
+from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder, failed
+from automtl_core.workflow.versions import versions
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One model with one seed and one split."""
+
+    model: str
+    job: Job
+    prepared: Prepared
+    path: Path
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.job.config.seed
+
+    @property
+    def split(self) -> int:
+        """Seed of the split of the data."""
+        return split_of(self.job)
+
+    def spec(self, test: bool = False) -> TrialSpec:
+        """Return the trial of the cell."""
+        encoding_search = json_text(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
+        data, folder = str(self.prepared.path), str(self.path)
+        return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=encoding_search)
+
+    def __str__(self) -> str:
+        return f"{self.model}, seed {self.seed}, split {self.split}: {self.path.name}"
+
+
+@dataclass(frozen=True)
+class CellBegan(Event):
+    """A cell begins or resumes in this command."""
+
+    cell: Cell
+    which: str
+    """Position of the cell, such as `cell 3 of 6`."""
+
+
+@dataclass(frozen=True)
+class CellWaits(Event):
+    """Another process works on a cell, and no other cell is left to train."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class CellRunner:
+    """The folder of the cells, the data that they share, and the executor that trains them."""
+
+    folder: Path
+    prepared: Mapping[int, Prepared]
+    """Seed of a split -> its prepared data."""
+    executor: Executor
+    listener: Listener
+    """Receives the events of all trainings."""
+    resolve_auto: Callable[[Job, Prepared, Sequence[Workload]], Job]
+    """Resolves the settings `auto` of a job on prepared data; the last argument is the work after that."""
+
+    def cell(self, model: str, job: Job) -> Cell:
+        """Return a cell; its folder name contains a digest of everything that its result depends on."""
+        prepared = self.prepared[split_of(job)]
+        all_of_it = {
+            **Identity.of(job.config, prepared).to_json(),
+            "device": job.config.device,
+            "versions": versions(job, job.space(prepared)),
+        }
+        digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
+        plain = re.sub(r"[^\w.-]+", "-", model)
+        name = f"{plain}-s{job.config.seed}-{digest[:8]}"
+        return Cell(model, job, prepared, self.folder / CELLS / name)
+
+    def trained(
+        self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
+    ) -> dict[Cell, TrialResult]:
+        """Train the cells that are not trained yet, and return the results of all cells.
+
+        An interrupted cell continues from its last epoch. A cell that diverged is not trained again. A cell
+        whose folder is damaged has the result `failed`.
+
+        Args:
+            cells: Cells to train.
+            called: Word for a cell in progress reports.
+            then: Work that follows, for the estimate of the remaining time.
+
+        """
+        write_cells(self.folder, [cell.path.name for cell in cells])
+        faults = {cell: fault for cell in cells if (fault := _fault(cell)) is not None}
+        results = faults | self._run([cell for cell in cells if cell not in faults], False, called, then)
+        return {cell: results[cell] for cell in cells}
+
+    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
+        """Test the trained cells that are not tested yet, and return the results of all cells.
+
+        Each result comes with the scores on resampled test rows; these are empty for a cell without results.
+        """
+        return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
+
+    def _run(
+        self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
+    ) -> dict[Cell, TrialResult]:
+        by_spec = {cell.spec(test): cell for cell in cells}
+        which = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
+        later, current = list(cells), None
+
+        def on_event(spec: TrialSpec, event: Event) -> bool:
+            nonlocal current
+            cell = by_spec[spec]
+            if cell in later and isinstance(event, TrialBegan | TrialEnded):
+                later.remove(cell)
+            if cell is not current and not isinstance(event, TrialWaits):
+                current = cell
+                self.listener(OfTrial(which[cell]))
+            match event:
+                case TrialBegan():
+                    self.listener(CellBegan(cell, which[cell]))
+                    return self.listener(PhaseBegan(TRAINING, _work(cell, later, then)))
+                case TrialEnded() if test:
+                    return self.listener(PhaseBegan(TESTING, tests(later)))
+                case TrialEnded():
+                    return self.listener(PhaseEnded(TRAINING))
+                case TrialWaits():
+                    return self.listener(CellWaits(cell))
+            return self.listener(event)
+
+        if test:
+            self.listener(PhaseBegan(TESTING, tests(cells)))
+        try:
+            results = dict(Folder(self.executor).run(list(by_spec), on_event))
+        finally:
+            self.listener(PhaseEnded(TESTING if test else TRAINING))
+        return {cell: results[spec] for spec, cell in by_spec.items()}
+
+
+def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
+    if result.error:
+        return without_results(cell, result), {}
+    while True:
+        try:
+            run = Run.open(cell.path)
+            return _measured(cell, run), samples(cell.job, run, cell.prepared)
+        except RunInUseError:  # another process computes the scores of resamples
+            time.sleep(PAUSE)
+        except FAULTS as error:
+            return without_results(cell, failed(error, str(cell.path))), {}
+
+
+def without_results(cell: Cell, result: TrialResult) -> Failed:
+    """Return the outcome of a cell that diverged or failed."""
+    return Failed(cell.split, cell.seed, cell.path.name, result.error or "", result.state == "diverged")
+
+
+def _work(cell: Cell, later: Sequence[Cell], then: Sequence[Workload]) -> Workload:
+    """Return the work of a cell, of the later cells without a result, and of everything after the cells."""
+    left = [c for c in later if not (c.path.exists() and Run.open(c.path).has(Result))]
+    cells = [Workload.of(c.job, c.prepared).trained() for c in left]
+    return Workload.of(cell.job, cell.prepared, [*cells, *then]).trained()
+
+
+def tests(cells: Sequence[Cell]) -> Workload:
+    """Return the work of the tests of cells, for the estimate of the remaining time."""
+    return Workload(0, 0, tested=sum(Workload.of(cell.job, cell.prepared).tested for cell in cells))
+
+
+def _fault(cell: Cell) -> TrialResult | None:
+    """Return the result of a cell whose folder is damaged or holds another cell; None for a sound one."""
+    if not cell.path.exists():
+        return None
+    try:
+        run = Run.open(cell.path)
+        run.read(Status)
+        run.initial_config()  # raises if config.yaml was changed
+        if run.read(Identity) != Identity.of(cell.job.config, cell.prepared):
+            raise ArtifactError(f"{cell.path}: holds another cell")
+        if run.has(Result):
+            run.read(Costs)
+            if any(run.sums().get(name) != digest for name, digest in run.read(Result).files.items()):
+                raise ArtifactError(f"{cell.path}: weights or architecture are not those of the result")
+        elif (checkpoint := run.checkpoint()) is not None:
+            check_checkpoint(run, checkpoint.get("identity", {}))
+    except (ArtifactError, InputMissingError) as error:
+        return failed(error, str(cell.path))
+    return None
+
+
+def _measured(cell: Cell, run: Run) -> Measured:
+    result, costs = run.read(Result), run.read(Costs)
+    return Measured(
+        cell.split,
+        cell.seed,
+        cell.path.name,
+        result.best_epoch,
+        result.test or {},
+        CellCosts(
+            result.parameters,
+            result.parameters_beside_embeddings,
+            result.flops_per_row,
+            costs.seconds["search"],
+            costs.seconds["train"],
+            costs.rows_per_second,
+        ),
+        result.cut_short,
+    )

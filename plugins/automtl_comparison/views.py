@@ -1,0 +1,203 @@
+"""The view of a comparison: scores, differences, costs and verdicts; and the files that it writes."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from automtl_comparison.document import ALONE, MEAN, Comparison
+from automtl_comparison.measured import COSTS, Failed
+from automtl_comparison.statistics import Difference, Summary
+from automtl_comparison.verdicts import SURE, p_in_words
+from automtl_core.dataset.schema import TaskKind
+from automtl_core.disk.files import make_folder, write_atomic
+from automtl_core.training.metrics import METRICS, Few, flat, too_few
+from automtl_core.views.markdown import markdown
+from automtl_core.views.metrics import by_user
+from automtl_core.views.values import Section, lines, table
+
+
+def comparison(result: Comparison) -> Iterator[Section]:
+    """Yield the data and the outcome of a comparison."""
+    yield lines(*_data(result))
+    yield from _scores(result)
+    yield from _differences(result, result.reference)
+    if result.reference != ALONE:
+        yield from _differences(result, ALONE)
+    yield _costs(result)
+    if result.trials > 1:
+        yield _recipes(result)
+    if len(result.models) > 1:
+        yield _verdicts(result)
+
+
+def page(result: Comparison) -> str:
+    """Return the text of `compare.md`."""
+    return markdown(f"Comparison on {result.dataset}", comparison(result))
+
+
+def comma_separated(result: Comparison) -> str:
+    """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank.
+
+    A cell without results has one row, with its error.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    keys = [metric.key for metrics in METRICS.values() for metric in metrics]
+    registered = [metric.key for metric in result.metrics() if metric.key not in keys]
+    measured = [*keys, *registered, "positives", "rows"]
+    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS, "error"])
+    for name, model in result.models.items():
+        for cell in model.cells:
+            if isinstance(cell, Failed):
+                blanks = [None] * len(measured)
+                row = [name, cell.split, cell.seed, None, *blanks, cell.run, *[None] * len(COSTS), cell.error]
+                writer.writerow(row)
+                continue
+            costs = [getattr(cell.costs, key) for key in COSTS]
+            for task, m in cell.test.items():
+                values = [flat(m).get(key) for key in measured]
+                writer.writerow([name, *cell.place, task, *values, cell.run, *costs, None])
+    return out.getvalue()
+
+
+FILES: Mapping[str, Callable[[Comparison], str]] = {
+    "compare.json": lambda result: json.dumps(result.to_json(), indent=2) + "\n",
+    "compare.csv": comma_separated,
+    "compare.md": page,
+}
+"""File name -> function that returns its text."""
+
+
+def write(result: Comparison, folder: Path) -> None:
+    """Write the files of a comparison."""
+    make_folder(folder)
+    for name, text in FILES.items():
+        write_atomic(folder / name, text(result).encode())
+
+
+def _data(result: Comparison) -> Iterator[str]:
+    for seed, split in result.splits.items():
+        rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
+        which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
+        yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
+
+
+def _scores(result: Comparison) -> Iterator[Section]:
+    notes = list(_notes(result))
+    for kind in METRICS:
+        for metric in result.of_tasks(kind):
+            cells = {
+                name: {task: spread(summary, metric.form) for task, summary in by_task.items()}
+                for name in result.models
+                for by_task in [result.summaries(name, metric)]
+            }
+            title = f"test {metric.title}, mean ± standard deviation over {_over(result)}"
+            yield _by_task(result, kind, cells, title, notes)
+            notes = []  # the notes appear once, below the first table
+
+
+def _differences(result: Comparison, against: str) -> Iterator[Section]:
+    differences = result.differences(against)
+    for kind, (score, *_) in METRICS.items():
+        if differences and result.of_kind(kind):
+            cells = {
+                name: {task: change(difference, score.form) for task, difference in by_task.items()}
+                for name, by_task in differences.items()
+            }
+            measure = score.title if score.sign > 0 else f"reduction of {score.title}"
+            yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
+
+
+def _by_task(
+    result: Comparison,
+    kind: TaskKind,
+    cells: Mapping[str, Mapping[str, str]],
+    title: str,
+    notes: Sequence[str],
+) -> Section:
+    """Return a table with a row for each model and a column for each task; a star marks too few rows."""
+    columns = [*result.of_kind(kind), *([MEAN] if kind == "binary" else [])]
+    stars = (name if name == MEAN or result.tasks[name].counts else f"{name} *" for name in columns)
+    rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
+    return table(["model", *stars], rows, "lr", title, notes)
+
+
+def _over(result: Comparison) -> str:
+    """Return the numbers of seeds and splits of the means, in words."""
+    seeds = f"{len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}"
+    return seeds if len(result.splits) == 1 else f"{seeds} on each of {len(result.splits)} splits"
+
+
+def _notes(result: Comparison) -> Iterator[str]:
+    """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
+    yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
+    for name, model in result.models.items():
+        for cell in model.cells:
+            if isinstance(cell, Failed):
+                split = f", split {cell.split}" if len(result.splits) > 1 else ""
+                yield f"{name}, seed {cell.seed}{split}: {cell.error}"
+        if count := sum(cell.cut_short for cell in model.tested):
+            runs = f"{count} of {len(model.tested)} runs"
+            yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
+
+
+def method(result: Comparison) -> str:
+    """Return the method of the confidence intervals and p values of differences, in words."""
+    rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
+    if len(result.seeds) * len(result.splits) > 1:
+        method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
+    else:
+        method = f"of a paired bootstrap over {rows} of one training of each model, and not over trainings"
+    return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
+
+
+def _costs(result: Comparison) -> Section:
+    rows = []
+    for name, model in result.models.items():
+        relative = result.relative(name)
+        ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
+        rows.append([name, *(cost and spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
+    header = ["model", *map(_words, COSTS), f"flops / {result.reference}", f"seconds / {result.reference}"]
+    return table(header, rows, "lr", "costs, mean ± standard deviation")
+
+
+def _recipes(result: Comparison) -> Section:
+    recipes = {
+        f"{name}, split {split}" if len(result.splits) > 1 else name: recipe
+        for name, model in result.models.items()
+        for split, recipe in model.recipes.items()
+    }
+    keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
+    rows = [
+        [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
+        for name, recipe in recipes.items()
+    ]
+    title = f"hyperparameters, best of {result.trials} on validation data"
+    return table(["model", *keys], rows, "lr", title)
+
+
+def _verdicts(result: Comparison) -> Section:
+    note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
+    rows, title = result.verdicts().items(), f"verdict against {result.reference}"
+    return table(["model", "verdict"], rows, "l", title, [note])
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def spread(value: Summary, form: str) -> str:
+    """Return a mean with its standard deviation."""
+    return f"{value.mean:{form}}" + (f" ± {value.spread:{form}}" if value.spread else "")
+
+
+def change(value: Difference, form: str) -> str:
+    """Return a difference with its interval and p value, as `method` explains them."""
+    mean = f"{value.mean:+{form}}"
+    if value.adjusted_p is None:
+        return mean
+    mark = " !" if value.adjusted_p < SURE else ""
+    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] {p_in_words(value)}{mark}"

@@ -1,0 +1,202 @@
+"""An exported run: a folder that predicts without automtl.
+
+<folder>/
+    model.onnx or another     the graph, see graph.py and the format
+    encoder/                  vocabularies, edges, scales
+    encode.py                 raw values -> inputs of the graph; needs numpy only
+    example.py                scores the examples in examples.json
+    examples.json             a few rows
+    scores.json               the columns of the predictions, with their meanings
+    LICENSE                   terms of the code in the folder: without conditions
+    architecture.json         the decisions by name
+    README.md                 the model card, and the difference between the graph and the network
+"""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from automtl_core.data.drawn import drawn
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.part import Part
+from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.dataset.scores import scores_of
+from automtl_core.disk.files import check_free_folder, publish_folder
+from automtl_core.disk.value import Value
+from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
+from automtl_export.graph import graph
+from automtl_core.exporter import quiet
+from automtl_core.fields.encode import event_columns
+from automtl_core.fields.source import exported, source
+from automtl_core.registry.kinds import EXPORTERS
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Data, NewRows
+from automtl_core.run_dir.run import Run
+from automtl_core.training.compute import CPU
+from automtl_core.training.learner import Learner
+from automtl_core.workflow.trained import Trained
+
+ROWS = 10_000
+"""Largest number of rows for the comparison of graph and network."""
+TRACED = 32
+"""Number of rows for tracing."""
+SHOWN = 3
+"""Number of rows in examples.json."""
+SPDX = "# SPDX-License-Identifier: 0BSD"
+"""First line of code in an export."""
+TERMS = """
+## Terms
+
+The code in this folder (`encode.py`, `example.py`) comes from automtl. Whoever has the folder may use,
+change and pass on this code without conditions, see `LICENSE`; the GPL of automtl does not cover it. The
+terms of the graph, the vocabularies and the data are those of their owner.
+"""
+CLOSE = 1e-5
+"""Largest accepted difference between two predictions, in units of a label's deviation."""
+
+
+@dataclass(frozen=True)
+class Exported(Value):
+    """The result of an export."""
+
+    run: str
+    folder: str
+    format: str
+    """Name of the exporter."""
+    rows: int
+    """Number of rows for the comparison of graph and network."""
+    real: bool
+    """Whether these are test rows of the run; else they are random values of the encoder."""
+    largest_difference: float
+    """Largest difference of a prediction; for regressions in units of the label's deviation."""
+
+
+def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry: Registry) -> Exported:
+    """Write a folder that predicts without automtl, and compare it with the network.
+
+    Args:
+        run: A finished run.
+        made: The trained network of the run.
+        form: Name of an exporter.
+        folder: Output folder, which must not exist.
+        card: The model card of the run as Markdown.
+        registry: The installed plugins, of which one supplies the exporter.
+
+    Raises:
+        UnknownNameError: no plugin supplies it.
+        RunExistsError: the folder exists, or cannot be written.
+        UsageError: a library of the format is not installed, or the run has no network.
+        PluginError: the network cannot be exported, or the exporter cannot be used.
+        ArtifactError: the predictions of the graph differ from the network's.
+
+    """
+    exporter = registry.get(EXPORTERS, form)
+    if isinstance(made.network, Learner):
+        raise UsageError(
+            f"{run.path}: {run.config().space.name} is not a network, and has no graph to export",
+            f"predict by automtl predict {shlex.quote(str(run.path))}, or export the run of a network",
+        )
+    exporter.check()
+    check_free_folder(folder)
+    made = replace(made, network=made.network.cpu(), compute=CPU)  # graphs are traced and compared there
+    schema = made.encoder.schema
+    part, real = _rows(run, made.encoder)
+    columns = _raw(made.encoder, part)
+    traced = graph(
+        made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False), made.scaling
+    )
+    with publish_folder(folder) as draft:
+        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=_as_texts(run))
+        code = source(made.encoder.fields.values())
+        (draft / "encode.py").write_text(f"{SPDX}\n{code}", encoding="utf-8")
+        example = Template(_source("example.txt"))
+        text = example.substitute(libraries=exporter.libraries, load=exporter.source())
+        (draft / "example.py").write_text(f"{SPDX}\n{text}", encoding="utf-8")
+        (draft / "LICENSE").write_text(_source("licence.txt"), encoding="utf-8")
+        scores = [{"name": score.name, "meaning": score.meaning} for score in scores_of(schema.tasks)]
+        (draft / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+        shown = {name: values[:SHOWN] for name, values in columns.items() if name not in made.unread}
+        (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
+        (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
+        encoder = exported(draft / "encode.py", draft / ENCODER)  # the exported code
+        with quiet():
+            exporter.write(traced, draft)
+            outputs = np.asarray(exporter.load(draft)(encoder(columns)))
+        own = made.predict_scores(made.encoder.encode(columns, labelled=False))
+        if outputs.shape != own.shape:
+            shapes = f"{list(outputs.shape)}, expected {list(own.shape)}"
+            raise registry.broken(EXPORTERS, form, f"the written graph returns {shapes}")
+        gap = _gap(made, own, outputs)
+        rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
+        parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
+        (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
+    return Exported(str(run.path), str(folder), form, len(part), real, gap)
+
+
+def _as_texts(run: Run) -> Sequence[str] | None:
+    """Return the columns that `predict` reads as any text; None if it is not recorded."""
+    return run.read(NewRows).recorded.texts if run.has(NewRows) else None
+
+
+def _source(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _gap(made: Trained, own: np.ndarray, outputs: np.ndarray) -> float:
+    """Return the largest difference of predictions, for regressions in units of the label's deviation.
+
+    Raises:
+        ArtifactError: it is too large.
+
+    """
+    tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
+    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in tasks])
+    gap = float(np.abs((outputs - own) / units).max())
+    if not gap <= CLOSE:
+        raise ArtifactError(
+            f"the exported graph differs from the network by {gap:.2g}",
+            "try another --format, and report the difference",
+        )
+    return gap
+
+
+def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """Return the first rows, repeated if there are fewer."""
+    return {name: (list(values) * count)[:count] for name, values in columns.items()}
+
+
+def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
+    """Return test rows of a run, or random rows without its prepared data; and whether they are test rows."""
+    data, config = run.read(Data), run.config()
+    folder = config.prepared_dir / f"{data.dataset}-{data.fingerprint[:12]}"
+    try:
+        part = Prepared.open(folder).part("test") if folder.is_dir() else None
+    except AutoMTLError:
+        part = None
+    if part is None or not len(part):
+        return drawn(encoder.schema, ROWS), False
+    return part.some(slice(ROWS)), True
+
+
+def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
+    """Return columns of raw values that encode to these rows; arbitrary values for hashed ids."""
+    schema = encoder.schema
+    found: dict[str, Any] = {f.name: part.ids[:, k].tolist() for k, f in enumerate(schema.sparse)}
+    found |= {field.name: part.dense[:, k] for k, field in enumerate(schema.dense)}
+    known = encoder.decode(part)
+    columns = {field.name: known[field.name] for field in schema.sparse if field.kind == "bag"}
+    for name in sorted(found.keys() - columns, key=lambda name: len(encoder.fields[name].reads(name))):
+        for column, values in encoder.fields[name].examples(name, found[name]).items():
+            # Of two fields that read a column, one may not know a value of the other.
+            held = columns.get(column, values)
+            columns[column] = [b if a is None else a for a, b in zip(held, values, strict=True)]
+    for history in schema.histories:
+        columns |= {name: known[name] for name in event_columns(history.to_json())}
+    return {column: columns[column] for column in encoder.columns}

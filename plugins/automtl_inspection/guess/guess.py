@@ -1,0 +1,232 @@
+"""Guesses of the roles of a table's columns, from their names and the facts about their first rows.
+
+Wrong guesses are expected, so each guess has a reason, and all are written to a file that the user corrects.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from automtl_inspection.guess.facts import LIST, Facts, Odd
+from automtl_inspection.guess.names import meaning
+from automtl_inspection.guess.peek import Glimpse
+from automtl_inspection.guess.rules import UNDECIDED, Role, acts, rule_of, separator_of
+from automtl_core.dataset.history import source_of
+from automtl_core.errors import UsageError, did_you_mean, listing
+
+SKEW = 20
+"""Ratio of maximum to mean above which numbers are scaled by the logarithm."""
+TAIL = 1000
+"""Least number of values of a field with a long tail."""
+BATCHES = 100
+"""Desired number of steps per epoch."""
+BATCH_SIZES = 128, 2048
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The guessed role of a column."""
+
+    facts: Facts
+    role: Role
+    setting: Any = None
+    """Value of the key `ROLE.COLUMN` in the settings of the dataset `table`."""
+    reason: str = ""
+    """Reason why the column is not used."""
+    doubt: str = ""
+    """Reason for the role, if it may be wrong, and the remedy."""
+    label: str = ""
+    """Name of a label that is 1 where the column holds a value, such as `action=buy`."""
+
+    @property
+    def name(self) -> str:
+        """The name in the settings."""
+        return self.label or self.facts.name
+
+    @property
+    def candidate(self) -> bool:
+        """Whether the column is unused because it is binary, and may be a label."""
+        return self.reason == UNDECIDED
+
+
+def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] | None] = ()) -> list[Guess]:
+    """Return the guessed role of each column, in order, and then the labels that are values of a column.
+
+    Binary columns with an ambiguous name are not used: a label among the inputs is a leak of other labels.
+    Without binary columns and labels, the values of a column of actions are labels, but the most frequent.
+
+    Args:
+        seen: Description of the table.
+        labels: Columns to predict, or column -> settings as in `dataset.labels`, None for a guess; if empty,
+            the columns that look like labels.
+
+    Raises:
+        UsageError: a label is not a column, or its positive value cannot be inferred.
+
+    """
+    named = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
+    known = {facts.name: facts for facts in seen.columns}
+    of_values = {name: source_of(name)[0] for name in named if name not in known and "=" in name}
+    if unknown := [name for name in named if of_values.get(name, name) not in known]:
+        near = did_you_mean(of_values.get(unknown[0], unknown[0]), known)
+        raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
+    found = [_guess(facts, seen) for facts in seen.columns]
+    if named:
+        found = [_as_named(each, named) for each in found]
+    elif not any(each.role == "labels" or each.candidate for each in found):
+        actions = [facts for each in found if acts(facts := each.facts) and each.role == "sparse"]
+        for facts in actions if len(actions) == 1 else ():
+            values = (value for value in facts.few if value != facts.example)
+            of_values |= {f"{facts.name}={value}": facts.name for value in values}
+    for n, each in enumerate(found):
+        if each.name in of_values.values():
+            found[n] = Guess(each.facts, "unused", reason="its values are labels")
+    found += [_of_value(name, known[column], named.get(name)) for name, column in of_values.items()]
+    times = [each.facts for each in found if each.role == "time"]
+    best = max(times, key=lambda facts: facts.values, default=None)
+    alike: dict[str, str] = {}
+    for n, each in enumerate(found):
+        name = each.name
+        if each.role == "time" and each.facts is not best:
+            found[n] = Guess(each.facts, "unused", reason="another column is the time of the rows")
+        elif (other := alike.setdefault(name.lower(), name)) != name:
+            found[n] = Guess(each.facts, "unused", reason=f"its name differs from {other} in case only")
+    fixed = [name for name, setting in named.items() if setting is not None]
+    chosen = [each.name for each in found if each.role == "labels"]
+    return [_in_order(each, chosen) if each.name not in fixed else each for each in found]
+
+
+def _of_value(name: str, facts: Facts, setting: Mapping[str, Any] | None) -> Guess:
+    """Return the guess of a label that is 1 where a column holds a value.
+
+    Raises:
+        UsageError: the column has few values, and this is none of them.
+
+    """
+    _, value = source_of(name)
+    if facts.few and value not in facts.few:
+        near = did_you_mean(value or "", facts.few)
+        raise UsageError(
+            f"label {name!r}: no row holds {value!r} in {facts.name}{near}",
+            f"its values are: {listing(facts.few)}",
+        )
+    return Guess(facts, "labels", dict(setting or {}), label=name)
+
+
+def _in_order(each: Guess, labels: Sequence[str]) -> Guess:
+    """Return the guess of a label with the label before it.
+
+    That is `given` where it is blank exactly where another label is 0, and `after` where it is never 1
+    without the other label.
+    """
+    if each.role != "labels":
+        return each
+    if each.facts.blank_where in labels:
+        return replace(each, setting={**each.setting, "given": each.facts.blank_where})
+    before = next((name for name in each.facts.only_where if name in labels), None)
+    if before is None:
+        return each
+    return replace(each, setting={**each.setting, "after": before})
+
+
+def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None]) -> Guess:
+    """Return the role of a column where labels are named."""
+    name = each.facts.name
+    if name not in named:
+        if each.role == "labels":
+            return replace(each, role="unused", setting=None, reason="a label that is not named")
+        return each
+    column = {"column": name} if "=" in name else {}
+    if (setting := named[name]) is not None:
+        return Guess(each.facts, "labels", {**column, **setting})
+    if (setting := as_label(each.facts)) is None:
+        few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
+        raise UsageError(
+            f"label {name!r} holds{few}: the positive value is unknown",
+            f"name it: dataset.labels: {{{name}: {{positive: [...]}}}}, in Python "
+            f"labels={{{name!r}: {{'positive': [...]}}}}",
+        )
+    return Guess(each.facts, "labels", {**column, **setting})
+
+
+def as_label(facts: Facts) -> Mapping[str, Any] | None:
+    """Return the settings of a label for a column with any name; None where they cannot be inferred."""
+    if facts.bits is not None:
+        low, high = facts.bits
+        return {} if low in ("0", "0.0") else {"positive": [high]}
+    return {"kind": "regression"} if facts.kind in ("integer", "number") and facts.values > 2 else None
+
+
+def faults(guess: Guess) -> Odd | None:
+    """Return the values of a column that do not fit its role."""
+    if guess.role == "labels" and guess.setting.get("kind") != "regression":
+        return guess.facts.odd_bits
+    if guess.role == "time":
+        return guess.facts.odd or guess.facts.odd_clock
+    return guess.facts.odd if guess.role in ("labels", "dense") else None
+
+
+def blanks(guesses: Sequence[Guess]) -> list[str]:
+    """Return the texts that are blanks in the columns that are used."""
+    used = (each.facts.blanks for each in guesses if each.role != "unused")
+    return sorted({text for texts in used for text in texts})
+
+
+def user(guesses: Sequence[Guess]) -> str | None:
+    """Return the field of user ids."""
+    names = (each.facts.name for each in guesses if each.role == "sparse")
+    return next((name for name in names if meaning(name) == "user"), None)
+
+
+def time(guesses: Sequence[Guess]) -> Guess | None:
+    """Return the guess of the time of the rows."""
+    return next((each for each in guesses if each.role == "time"), None)
+
+
+def split(guesses: Sequence[Guess]) -> str | None:
+    """Return the split: by time, if there is one that does not only count steps; None for the default."""
+    at = time(guesses)
+    return "time" if at is not None and at.facts.clock else None
+
+
+def doubts(guesses: Sequence[Guess]) -> dict[str, list[str]]:
+    """Return the columns whose role may be wrong, by a sentence on the role, its reason and the remedy."""
+    found: dict[str, list[str]] = {}
+    for each in guesses:
+        if each.doubt:
+            sentence = f"taken as {each.role}, since these are {each.doubt}"
+            found.setdefault(sentence, []).append(each.name)
+    return found
+
+
+def min_counts(guesses: Sequence[Guess]) -> dict[str, int]:
+    """Return the least number of rows of a value, by field: 2 where most values are in one row only."""
+    fields = [each.facts for each in guesses if each.role == "sparse" and each.facts.values >= TAIL]
+    return {facts.name: 2 for facts in fields if 2 * facts.single >= facts.values}
+
+
+def batch_size(rows: int) -> int:
+    """Return a power of two with about `BATCHES` steps per epoch; large tables have more steps."""
+    least, most = BATCH_SIZES
+    return min(max(1 << round(math.log2(max(rows / BATCHES, 1))), least), most)
+
+
+def _guess(facts: Facts, seen: Glimpse) -> Guess:
+    rule = rule_of(facts, seen)
+    return Guess(facts, rule.role, _setting(rule.role, facts), rule.reason.format(facts), rule.doubt)
+
+
+def _setting(role: Role, facts: Facts) -> Any:
+    match role:
+        case "labels":
+            column = {"column": facts.name} if "=" in facts.name else {}
+            return {**column, **(as_label(facts) or {})}
+        case "sparse":
+            return "integer" if facts.kind == "integer" and facts.odd is None else "text"
+        case "dense":
+            skewed = float(facts.low) >= 0 and float(facts.high) > SKEW * facts.mean
+            return {"scaling": "log"} if skewed else {}
+        case "multi":
+            return LIST if facts.kind == "list" else separator_of(facts)
+    return None

@@ -1,0 +1,322 @@
+"""The first rows of an unknown table: format, header, and facts about each column.
+
+They are read as text; faulty rows are skipped, and counted.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import dropwhile, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import duckdb
+
+from automtl_inspection.guess.facts import LIST, Facts, facts_of
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.delimited import Lines, opened, rows
+from automtl_core.data.raw.find import listed_files
+from automtl_core.data.raw.load import load_copy
+from automtl_core.data.raw.parquet import intact
+from automtl_core.data.raw.records import Fault, Layout, Record, layout, located, records, shown
+from automtl_core.data.raw.remedies import refused
+from automtl_core.data.raw.sql import count, literal, one_file, quoted
+from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
+from automtl_core.errors import DataError, did_you_mean
+
+ROWS = 100_000
+"""Largest number of rows to read."""
+BYTES = 64 << 20
+"""Largest size of these rows, in bytes."""
+FIRST = 100
+"""Number of rows from which separator and header are inferred."""
+FALLBACK = "cp1252"
+"""Encoding of text that is not UTF-8."""
+SEPARATORS = (",", "\t", ";", "|")
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The inferred format of a table, with facts about its columns."""
+
+    folder: Path
+    """Absolute path of the folder of its files."""
+    pattern: str
+    """Pattern of the file names in the folder."""
+    parquet: bool
+    separator: str
+    header: bool
+    """Whether the first line holds column names; without it, columns are called c1, c2 and so on."""
+    seen: int
+    """Number of rows that were read."""
+    rows: int
+    """Rows of all files; estimated from file sizes unless all rows were read."""
+    columns: Sequence[Facts]
+    encoding: str = ""
+    """Encoding of rows that are not UTF-8; empty if there are none, or few."""
+    faulty: int = 0
+    """Number of faulty rows among those that were read."""
+    fault: str = ""
+    """The first of these faults, with its place."""
+
+
+class _Head(NamedTuple):
+    """The first rows, loaded into the table `head` with columns c0, c1 and so on, and `line`."""
+
+    names: Sequence[str]
+    separator: str = ","
+    header: bool = True
+    encoding: str = ""
+    whole: bool = False
+    """Whether these are all rows of the file."""
+    nested: Collection[str] = ()
+    lists: Collection[str] = ()
+    """Columns of lists, whose values are joined by `LIST`."""
+    faults: Sequence[Fault] = ()
+    """Faulty rows, which are not loaded."""
+
+
+def peek(name: str) -> Glimpse:
+    """Read the first `ROWS` rows or `BYTES` bytes of a table, whichever is less.
+
+    Args:
+        name: A file, or a pattern of files with the same columns; only the first file is read.
+
+    Raises:
+        DataError: the file cannot be read, or holds no rows, or a single column.
+        InputMissingError: there is no such file.
+        UsageError: it is a folder, or not a valid pattern.
+
+    """
+    folder, pattern, paths = listed_files(name)
+    parquet = paths[0].suffix == ".parquet"
+    with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
+        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work))
+        seen = count(db, "head")
+        if not seen:
+            raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
+        for path in paths[1:] if head.header else ():
+            _check_columns(db, path, paths[0], head)
+        if parquet:
+            total = _parquet_rows(db, paths)
+        elif head.whole and len(paths) == 1:
+            total = seen
+        else:
+            total = _estimated_rows(db, paths, Path(work), head.separator, seen)
+        facts = facts_of(db, head.names, head.lists, head.nested)
+    fault = located(paths[0], head.faults[0]) if head.faults else ""
+    return Glimpse(
+        folder.absolute(),
+        pattern,
+        parquet,
+        head.separator,
+        head.header,
+        seen,
+        total,
+        facts,
+        head.encoding,
+        len(head.faults),
+        fault,
+    )
+
+
+def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
+    layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
+    encoding = _encoding(path)
+    separator = _separator(path, encoding)
+    first, size = _first(path, separator, encoding)
+    header = _is_header(first[0], first[1:], path)
+    names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
+    if header:
+        named = RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator, encoding=encoding)
+        names = layout(path, named).columns
+    most = min(ROWS, int(BYTES / size) + 1)
+    file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator, encoding=encoding)
+    laid_out = Layout(path, file, tuple(names), returns=False)
+    faults: list[Fault] = []
+    columns = {**{f"c{n}": TEXT for n in range(len(names))}, "line": INTEGER}
+    copy = Layout(path, RawFile(path.name, columns, header=False), tuple(columns), returns=False)
+    load_copy(db, "head", copy, _numbered(islice(records(laid_out), most), faults), work_dir)
+    seen = count(db, "head")
+    if len(faults) > seen:
+        following = dropwhile(lambda record: record.fault is None, records(laid_out))
+        next(following)
+        raise refused(path, file, faults[0], following)
+    return _Head(names, separator, header, encoding, whole=seen + len(faults) < most, faults=faults)
+
+
+def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence[str]]:
+    """Yield the values of valid rows and their lines, and append the faults of others to `faults`."""
+    for record in found:
+        if record.fault is None:
+            yield [*record.fields, str(record.line)]
+        else:
+            faults.append(record.fault)
+
+
+def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head: _Head) -> None:
+    """Check that a file has the columns of the first one.
+
+    Raises:
+        DataError: it lacks some.
+
+    """
+    if path.suffix == ".parquet":
+        with intact(path):
+            scan = f"DESCRIBE SELECT * FROM read_parquet({literal(one_file(path))})"
+            names = [name for name, *_ in db.execute(scan).fetchall()]
+    else:
+        with opened(path) as stream:
+            row = next(rows(Lines(stream, head.encoding), head.separator), None)
+        names = row[2] if row else []
+    if lacking := [name for name in head.names if name not in names]:
+        near = did_you_mean(lacking[0], names)
+        raise DataError(
+            f"{path}: lacks the column {lacking[0]!r}{near}, which {first} has",
+            "give files with equal columns, or a pattern that such files alone match",
+        )
+
+
+def _encoding(path: Path) -> str:
+    """Return the encoding of lines that are not UTF-8, if most lines beyond ASCII are not."""
+    with opened(path) as stream:
+        head = stream.read(BYTES)
+    if _is_utf8(head):
+        return ""
+    lines = [line for line in head.splitlines() if not line.isascii()]
+    return FALLBACK if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _separator(path: Path, encoding: str) -> str:
+    """Return the separator with the most values per row, equally many in most of the first rows.
+
+    The first row may have another number of values, which is a fault that is named later.
+    """
+    widths = {}
+    for separator in SEPARATORS:
+        found = [len(values) for values in _first(path, separator, encoding)[0]]
+        [(width, times)] = Counter(found).most_common(1)
+        widths[separator] = min(width, found[0]) if 2 * times > len(found) else 1
+    best = max(widths, key=lambda separator: widths[separator])
+    if widths[best] == 1:
+        raise DataError(
+            f"{path}:1: no comma, tab, semicolon or bar separates columns",
+            "write the file with one of these separators",
+        )
+    return best
+
+
+def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence[str]], float]:
+    """Return the values of the first rows, and the mean size of a row in characters."""
+    with opened(path) as stream:
+        found = list(islice(rows(Lines(stream, encoding), separator), FIRST))
+    if found and separator == SEPARATORS[0] and found[0][1].startswith("#"):
+        widths = {len(values) for _, _, values, _ in found[1:]}
+        if len(found[0][2]) not in widths and widths != set():
+            raise DataError(
+                f"{path}:{found[0][0]}: a comment, not a header: {shown(found[0][1])}",
+                "remove such lines: grep -v '^#' FILE > NEW",
+            )
+    size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
+    return [values for _, _, values, _ in found], size
+
+
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path) -> bool:
+    """Return whether the first row is a header: above columns of numbers it mostly holds texts.
+
+    Raises:
+        DataError: it is a header with a duplicate name.
+
+    """
+    above = []
+    for n, value in enumerate(first):
+        below = [row[n] for row in others if n < len(row) and row[n]]
+        if value and below and sum(map(_is_number, below)) > len(below) / 2:
+            above.append(_is_number(value))
+    twice = next((name for name in first if first.count(name) > 1), None)
+    fix = "give each column its own name"
+    if twice == "":
+        fix = "name these columns; if each line ends in separators, remove them"
+    if above and 2 * sum(above) < len(above):
+        if twice is not None:
+            raise DataError(f"{path}:1: the header names {shown(twice)} twice", fix)
+        return True
+    return not above and twice is None and not any(map(_is_number, first))
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
+    scan = f"read_parquet({literal(one_file(path))})"
+    with intact(path):
+        return _head(db, scan, db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
+
+
+def _head(db: duckdb.DuckDBPyConnection, scan: str, described: Sequence[Sequence[str]]) -> _Head:
+    types = {name: kind for name, kind, *_ in described}
+    nested = {n for n, kind in types.items() if kind.endswith((")", "]", "BLOB")) and "DECIMAL" not in kind}
+    lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}
+    nested -= lists
+    chosen = [
+        f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
+        for n, (name, kind) in enumerate(types.items())
+    ]
+    most = min(ROWS, BYTES // (8 * len(types)) + 1)
+    first = f"SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}"
+    db.execute(f"CREATE TABLE head AS SELECT *, row_number() OVER () AS line FROM ({first})")
+    return _Head(list(types), nested=nested, lists=lists)
+
+
+def _is_of_lists(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str) -> bool:
+    """Return whether a column holds lists of plain values, none of which contains the separator `LIST`."""
+    if not kind.endswith("[]") or kind.removesuffix("[]").endswith(("]", ")", "BLOB")):
+        return False
+    values = f"SELECT unnest({quoted(name)}) AS value FROM (SELECT {quoted(name)} FROM {scan} LIMIT {ROWS})"
+    joined = db.execute(f"SELECT bool_or(contains(CAST(value AS VARCHAR), {literal(LIST)})) FROM ({values})")
+    return not joined.fetchall()[0][0]
+
+
+def _as_text(name: str, kind: str) -> str:
+    """Return SQL that converts a value to the text of a text file."""
+    if kind.endswith("[]"):
+        return f"nullif(array_to_string({name}, {literal(LIST)}), '')"
+    if kind == "BOOLEAN":
+        return f"CAST(CAST({name} AS INTEGER) AS VARCHAR)"
+    if kind in ("FLOAT", "DOUBLE"):
+        whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"  # integers with gaps become floats in a data frame
+        is_whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
+        return f"CASE WHEN {is_whole} THEN {whole} WHEN NOT isnan({name}) THEN CAST({name} AS VARCHAR) END"
+    return f"CAST({name} AS VARCHAR)"
+
+
+def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
+    names = ", ".join(literal(one_file(path)) for path in paths)
+    return int(db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0])
+
+
+def _estimated_rows(
+    db: duckdb.DuckDBPyConnection, paths: Sequence[Path], work_dir: Path, separator: str, seen: int
+) -> int:
+    """Return the number of rows, estimated from the size and compression of the first rows."""
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(paths[0].suffix, "uncompressed")
+    copy = work_dir / "head"
+    db.execute(
+        f"COPY (SELECT * EXCLUDE line FROM head) TO {literal(str(copy.resolve()))} "
+        f"(FORMAT csv, HEADER false, DELIMITER {literal(separator)}, COMPRESSION {compression})"
+    )
+    return round(seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)

@@ -1,0 +1,143 @@
+"""Rules for the role of a column: the first one that fits decides."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from automtl_inspection.guess.facts import DATES, POINTS, Facts
+from automtl_inspection.guess.names import ACTIONS, LABELS, OTHER_TIMES, TIMES, is_id, is_label, meaning, words
+from automtl_inspection.guess.peek import Glimpse
+
+Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
+
+FEW = 20
+"""Integer columns with up to this number of distinct values are categorical."""
+OFTEN = 50
+"""Average rows per value from which on ids of events, and numbers mixed with other texts, are categorical."""
+TWICE = 2
+"""Average rows per value below which a value hardly repeats, so that nothing can be learned of it."""
+GAPS = 10
+"""Range of integers per distinct value above which they may be ids."""
+PARTED = 0.1
+"""Least share of rows that contain a separator."""
+FORMS = {
+    "decimal commas": "numbers with decimal commas: write them with points",
+    "thousands separators": "numbers with thousands separators: write them without",
+    POINTS: "numbers with points as thousands separators: write them without",
+    "units": "numbers with units: write them without",
+    DATES: "dates: write them as 2024-01-31 or 2024-01-31 23:59:59",
+}
+"""Form of numbers and dates -> the reason why they are not used."""
+UNDECIDED = "a label, or a categorical field"
+
+Test = Callable[[Facts, Glimpse], object]
+
+
+class Rule(NamedTuple):
+    """A rule: columns that pass the test have the role."""
+
+    role: Role
+    test: Test
+    reason: str = ""
+    """Reason why the column is not used; may contain facts."""
+    doubt: str = ""
+    """Reason for the role, if it may be wrong, and the remedy."""
+
+
+def separator_of(facts: Facts) -> str | None:
+    """Return the separator of a multi-valued field, whose values repeat often; None for other columns."""
+    for separator, found in facts.parts.items():
+        often = found.rows >= PARTED * facts.rows
+        if often and found.parts >= 3 * found.values and found.values < facts.values:
+            return separator
+    return None
+
+
+def _tells_time(facts: Facts, seen: Glimpse) -> bool:
+    named = words(facts.name)
+    if set(named).intersection(OTHER_TIMES):
+        return False
+    if facts.kind not in ("integer", "number") or facts.values <= FEW:
+        return facts.kind == "time"
+    likely = set(named).intersection(TIMES) and (facts.clock or len(named) == 1)
+    return bool(likely) or (facts.clock == "seconds" and not seen.header)
+
+
+def _numbers_rows(facts: Facts, seen: Glimpse) -> bool:
+    if not facts.rows == seen.seen == facts.values or facts.kind not in ("integer", "text"):
+        return False
+    counts = facts.kind == "integer" and float(facts.high) - float(facts.low) + 1 == facts.values
+    return counts or facts.kind == "text" or is_id(facts.name)
+
+
+def _names_events(facts: Facts, seen: Glimpse) -> bool:
+    return meaning(facts.name) == "event" and facts.values > max(FEW, facts.rows / OFTEN)
+
+
+def _hardly_repeats(facts: Facts, seen: Glimpse) -> bool:
+    kinds = {"text": ("", "id", "amount"), "integer": ("id",)}
+    return facts.rows < TWICE * facts.values and meaning(facts.name) in kinds.get(facts.kind, ())
+
+
+def _is_mixed(facts: Facts, seen: Glimpse) -> bool:
+    many = facts.values > max(FEW, facts.rows / OFTEN)
+    return facts.kind == "text" and many and facts.odd is not None
+
+
+def _named_label(facts: Facts, seen: Glimpse) -> bool:
+    numbers = facts.kind in ("integer", "number") and facts.values > len(("0", "1"))
+    return (facts.bits is not None or numbers) and is_label(facts.name, facts.bits is not None)
+
+
+def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
+    """Return whether integers have gaps, and, in a column with a name, equally many digits."""
+    gaps = float(facts.high) - float(facts.low) > GAPS * facts.values
+    equal = len(facts.low) == len(facts.high) and facts.rows >= TWICE * facts.values
+    return gaps and (equal or not seen.header)
+
+
+def acts(facts: Facts) -> bool:
+    """Return whether the few values of a column are actions, by its name or by most of the values."""
+    like_labels = sum(value.lower().startswith(LABELS) for value in facts.few)
+    named = set(words(facts.name)).intersection(ACTIONS)
+    return len(facts.few) > 1 and bool(named or 2 * like_labels > len(facts.few))
+
+
+def _is_of_form(form: str) -> Test:
+    return lambda facts, seen: facts.form == form and not is_id(facts.name)
+
+
+RULES = (
+    Rule("unused", lambda f, s: f.kind == "nested",
+         "nested lists, lists of texts with bars, or other unsupported values"),
+    Rule("unused", lambda f, s: not f.name.strip(), "has no name"),
+    Rule("unused", lambda f, s: not f.values, "blank in all rows"),
+    Rule("unused", lambda f, s: f.values == 1 and f.rows == s.seen, "constant"),
+    *(Rule("unused", _is_of_form(form), reason) for form, reason in FORMS.items()),
+    Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
+    Rule("time", _tells_time),
+    Rule("unused", _numbers_rows, "a different value in each row"),
+    Rule("unused", _names_events, "an id of events: new rows have other values"),
+    Rule("unused", _is_mixed,
+         "numbers, except in {0.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"),
+    Rule("unused", _hardly_repeats, "a different value in nearly each row"),
+    Rule("labels", _named_label),
+    Rule("unused", lambda f, s: f.kind == "time", "a date, but not the time of the row"),
+    Rule("unused", lambda f, s: f.bits is not None, UNDECIDED),
+    Rule("sparse", lambda f, s: f.kind == "text"),
+    Rule("sparse", lambda f, s: f.kind == "number" and (is_id(f.name) or f.padded)),
+    Rule("dense", lambda f, s: f.kind == "number"),
+    Rule("sparse", lambda f, s: meaning(f.name) in ("user", "event", "thing", "id") or f.values <= FEW),
+    Rule("dense", lambda f, s: meaning(f.name) == "amount"),
+    Rule("dense", lambda f, s: f.clock,
+         doubt="integers that are recent times; if they are the time of the row, set `time`"),
+    Rule("sparse", _looks_coded,
+         doubt="integers with gaps, as ids have; if they are amounts, move them to `dense`"),
+    Rule("dense", lambda f, s: True,
+         doubt="integers without a telling name; if they are ids or codes, move them to `sparse`"),
+)  # fmt: skip
+"""The rules; from the first rule about amounts on, columns are integers."""
+
+
+def rule_of(facts: Facts, seen: Glimpse) -> Rule:
+    """Return the rule that decides on a column."""
+    return next(rule for rule in RULES if rule.test(facts, seen))

@@ -1,0 +1,114 @@
+"""Views of datasets: the folder of prepared data, its description, sample rows, and faulty rows.
+
+Documents are the mappings that `--json` prints.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from automtl_inspection.describe import DenseFacts, Described
+from automtl_core.data.leaks.histories import HistoryFacts
+from automtl_core.data.leaks.leaks import Rule, suspicions
+from automtl_core.data.raw.records import shown
+from automtl_core.disk.value import Value
+from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
+
+PRINTED = 20
+"""Number of faulty rows that are shown."""
+
+
+def prepared(about: Mapping[str, Any]) -> Section:
+    """Return the folder of prepared data, its size, and warnings."""
+    table = facts("prepared", {key: value for key, value in about.items() if key != "warnings"})
+    return replace(table, blocks=[*table.blocks, *(Text(f"warning: {one}") for one in about["warnings"])])
+
+
+def described(document: Mapping[str, Any]) -> Iterator[Section]:
+    """Yield the description of prepared data, with warnings about likely faults."""
+    data: Described = document["data"]
+    yield prepared(document["prepared"])
+    labels = {f"{task}, {part}": each for task, parts in data.tasks.items() for part, each in parts.items()}
+    tables = {
+        "sparse field": _known(data.sparse),
+        "dense field": _known(data.dense),
+        "task and part": _known(labels),
+        "share of rows also in train": _known(data.duplicates),
+    }
+    yield from (by_name(title, values) for title, values in tables.items() if values)
+    yield from _histories(data.histories)
+    tasks = list(data.tasks)
+    yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])
+    alone = [(task, one) for task, best in data.alone.items() for one in best]
+    rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
+    yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
+    leaks = (f"warning: {sentence}" for sentence in (*suspicions(data.alone), *data.history_warnings))
+    yield lines(*_rules(data.rules), *leaks, *_codes(data.dense))
+
+
+def sampled(document: Mapping[str, Any]) -> Section:
+    """Return rows as a table, transposed if there are more columns than rows."""
+    rows: Sequence[Mapping[str, object]] = document["rows"]
+    columns = list(rows[0]) if rows else []
+    if len(columns) <= len(rows):
+        return table(columns, (list(row.values()) for row in rows))
+    header = ["column", *(f"row {number}" for number in range(1, len(rows) + 1))]
+    return table(header, ([column, *(row[column] for row in rows)] for column in columns))
+
+
+def validated(document: Mapping[str, Any]) -> Iterator[Section]:
+    """Yield the counts of each raw file, and the first faulty rows."""
+    keys, out = ["file", "records", "accepted", "rejected"], document["out"]
+    yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
+    faults = document["faults"][:PRINTED]
+    texts = [f"{f['file']}:{f['line']}: {f['reason']}: {shown(f['text'])}" for f in faults]
+    if more := document["rejected"] - len(faults):
+        texts.append(f"and {more:,} more" + ("" if out else "; --out FILE writes all of them"))
+    yield lines(*texts, *([f"written to {out}"] if out else []))
+
+
+def exported(document: Mapping[str, Any]) -> Section:
+    """Return the file of exported examples, and their number."""
+    return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
+
+
+def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Section]:
+    """Yield two tables of each history."""
+    for name, parts in found.items():
+        rows = {
+            part: {
+                "rows with events": one.rows,
+                "events per row": one.events,
+                "share without events": one.empty,
+                "share with the maximum": one.full,
+                **{f"share with the same {field}": share for field, share in one.matches.items()},
+            }
+            for part, one in parts.items()
+        }
+        yield by_name(f"history {name}", rows)
+        ages = {
+            part: {"median": one.age, "least": one.least_age, "greatest": one.greatest_age}
+            for part, one in parts.items()
+            if one.age is not None
+        }
+        if ages:
+            yield by_name(f"age of the newest event, history {name}", ages)
+
+
+def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:
+    """Return the facts of each name, without those that are None for all names."""
+    known = {key for each in values.values() for key, value in vars(each).items() if value is not None}
+    return {name: {k: v for k, v in vars(each).items() if k in known} for name, each in values.items()}
+
+
+def _rules(rules: Iterable[Rule]) -> Iterator[str]:
+    for rule in rules:
+        declared = ", as declared" if rule.declared else ""
+        yield f"{rule.other} is {rule.value} in all {rule.rows:,} rows with {rule.one}{declared}"
+
+
+def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
+    for name, each in dense.items():
+        if each.codes is not None:
+            seen = f"the labels neither rise nor fall with the {each.codes:,} integers of {name}"
+            yield f"note: {seen}: if they are codes, make it a categorical field"

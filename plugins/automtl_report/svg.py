@@ -1,0 +1,148 @@
+"""The drawing of a network as SVG: inputs on the left, tasks on the right."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup, escape
+
+from automtl_core.errors import on_one_line
+from automtl_report.charts import colour
+from automtl_core.views.values import Drawing, Edge, Node
+
+BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
+"""Width and height of a node, the gap between nodes of a column and between columns, and the margin."""
+LETTERS = 21
+"""Number of letters that fit into a node."""
+ZOOM = 1.3
+"""Largest magnification in a wide page."""
+THIN, WIDE = 1.0, 9.0
+"""Width of an edge without a weight, and of one with the weight 1."""
+PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
+"""Colours outside of a report, where there is no style sheet."""
+STYLE = """
+text{font:12px system-ui,sans-serif;fill:#1c2024}rect{fill:#fff;stroke:#8a9099}path{fill:none}
+.pruned rect{stroke-dasharray:3 3;opacity:.7}.pruned text{opacity:.65}
+path.pruned{stroke-dasharray:3 4;opacity:.5}
+"""
+
+
+def drawn(drawing: Drawing) -> Markup:
+    """Return the drawing as an SVG element with the colours of the page."""
+    columns = _columns(drawing.nodes)
+    width = len(columns) * (BOX + BETWEEN) - BETWEEN + 2 * MARGIN
+    tallest = max((len(column) for column in columns), default=1)
+    height = tallest * (HEIGHT + GAP) - GAP + 2 * MARGIN
+    places = {
+        node.name: (
+            MARGIN + x * (BOX + BETWEEN),
+            MARGIN + (height - 2 * MARGIN - len(column) * (HEIGHT + GAP) + GAP) / 2 + y * (HEIGHT + GAP),
+        )
+        for x, column in enumerate(columns)
+        for y, node in enumerate(column)
+    }
+    colours = _colours(drawing.nodes)
+    # Wide edges first, so that thin ones stay visible.
+    ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
+    nodes = {node.name: node for node in drawing.nodes}
+    edges = [_edge(edge, nodes, places, colours) for edge in ordered]
+    boxes = [_box(node, places[node.name], colours.get(node.name)) for node in drawing.nodes]
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="net" viewBox="0 0 {w:.0f} {h:.0f}" '
+        'style="max-width:{most:.0f}px" role="img" aria-label="{title}"><title>{title}</title>{body}</svg>'
+    ).format(
+        w=width,
+        h=height,
+        most=ZOOM * width,
+        title=_shown(drawing.title),
+        body=Markup("").join([*edges, *boxes]),
+    )
+
+
+def standalone(drawing: Drawing) -> str:
+    """Return the drawing as an SVG file."""
+    text = str(drawn(drawing)).replace("><title>", f"><style>{STYLE}</style><title>", 1)
+    for place in range(len(PALETTE)):
+        text = text.replace(f"var(--c{place + 1})", PALETTE[place])
+    return text.replace("var(--soft)", "#6a7078") + "\n"
+
+
+def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
+    """Return the nodes by column, left to right; pruned ones are last."""
+    numbers = sorted({node.column for node in nodes})
+    return [
+        sorted((node for node in nodes if node.column == number), key=lambda node: node.pruned)
+        for number in numbers
+    ]
+
+
+def _colours(nodes: Sequence[Node]) -> dict[str, str]:
+    """Return the colours of experts; edges from and to an expert have its colour."""
+    experts = [node.name for node in nodes if node.kind in ("expert", "wide", "gate") and not node.pruned]
+    return {name: colour(place) for place, name in enumerate(experts)}
+
+
+def _edge(
+    edge: Edge,
+    nodes: Mapping[str, Node],
+    places: Mapping[str, tuple[float, float]],
+    colours: Mapping[str, str],
+) -> Markup:
+    (x0, y0), (x1, y1) = places[edge.source], places[edge.target]
+    x0, y0, y1 = x0 + BOX, y0 + HEIGHT / 2, y1 + HEIGHT / 2
+    bend = (x1 - x0) / 2
+    width = THIN if edge.weight is None else max(WIDE * edge.weight, THIN)
+    paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
+    names = f"{nodes[edge.source].label} -> {nodes[edge.target].label}"
+    weight = [] if edge.weight is None else [f"mean weight in the gate: {edge.weight:.2f}"]
+    notes = [names, *weight, *_pruned(edge), *edge.notes]
+    return Markup(
+        '<path class="edge{}" data-a="{}" data-b="{}" d="{}" fill="none" stroke="{}" stroke-width="{:.1f}" '
+        'stroke-opacity="{}"><title>{}</title></path>'
+    ).format(
+        " pruned" * edge.pruned,
+        _shown(edge.source),
+        _shown(edge.target),
+        f"M{x0:.1f},{y0:.1f}C{x0 + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}",
+        paint,
+        width,
+        0.45 if edge.weight is None else 0.7,
+        _lines(notes),
+    )
+
+
+def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
+    x, y = place
+    return Markup(
+        '<g class="node {}{}" data-n="{}"><title>{}</title>'
+        '<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="6"{}/>'
+        '<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
+    ).format(
+        node.kind,
+        " pruned" * node.pruned,
+        _shown(node.name),
+        _lines([node.label, *_pruned(node), *node.notes]),
+        x,
+        y,
+        BOX,
+        HEIGHT,
+        Markup(' stroke="{}" stroke-width="2"').format(paint) if paint else "",
+        x + BOX / 2,
+        y + HEIGHT / 2 + 4,
+        _shown(_short(node.label)),
+    )
+
+
+def _pruned(one: Node | Edge) -> list[str]:
+    return ["pruned by the search"] if one.pruned else []
+
+
+def _short(label: str) -> str:
+    label = on_one_line(label)
+    return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
+
+
+def _lines(texts: Sequence[str]) -> Markup:
+    return Markup("\n").join(map(_shown, texts))
+
+
+def _shown(text: str) -> Markup:
+    return escape(on_one_line(text))

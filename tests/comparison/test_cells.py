@@ -1,0 +1,349 @@
+"""Cells: which are the same, which are done, and which are left to others."""
+
+import json
+import shutil
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from automtl_comparison.cells import CellRunner, CellWaits
+from automtl_comparison.measured import Failed, Measured
+from automtl_core.errors import DivergedError, RunExistsError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Environment, Status
+from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.search.trial import Serial, TrialResult
+from automtl_core.training.events import SILENT
+from automtl_core.workflow import pipeline, run_trial
+from automtl_core.workflow.run_trial import TrialRunner
+
+from ..listeners import StopAfter
+
+
+def all_cells(bench, jobs):
+    return [bench.cell(name, job) for name, job in jobs.items()]
+
+
+@pytest.mark.parametrize("changed", [{"training": {"learning_rate": 0.1}}, {"device": "cpu"}, {"seed": 1}])
+def test_another_configuration_is_another_cell(tiny, bench, changed):
+    made, _ = bench()
+    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, changed))
+    assert one.path != two.path
+    assert made.cell("one.yaml", tiny()["one.yaml"]).path == one.path
+
+
+def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
+    made, _ = bench()
+    elsewhere = {"data_dir": tmp_path / "raw", "prepared_dir": tmp_path / "other"}
+    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, elsewhere))
+    assert one.path == two.path
+
+
+def test_other_metrics_make_no_other_cell_and_only_test_it_again(tiny, bench, count):
+    made, worked = bench(count)
+    cells = [made.cell("one.yaml", tiny(metrics=metrics)["one.yaml"]) for metrics in ((), ["pr-auc"])]
+    assert cells[0].path == cells[1].path
+    for cell, names in zip(cells, ([], ["pr-auc"]), strict=True):
+        made.trained([cell])
+        ((measured, scores),) = made.tested([cell]).values()
+        assert [list(m.others) for m in measured.test.values()] == [names] * 4
+        assert scores
+    assert worked == [("one.yaml", 0)]
+    assert count.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("plugin", "same"), [("baselines", True), ("metrics", True), ("strategies", False), ("desan", False)]
+)
+def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
+    made, _ = bench()
+    job = tiny("desan:pd-darts-entropy")["desan:pd-darts-entropy"]
+    before, supplier = made.cell("search", job), Registry.supplier
+
+    def newer(self, kind, name):
+        row = supplier(self, kind, name)
+        return replace(row, version="9") if row.name == plugin else row
+
+    monkeypatch.setattr(Registry, "supplier", newer)
+    assert (made.cell("search", job).path == before.path) is same
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """Return a list of what happens when a bench waits; each is called once, in turn."""
+    planned = []
+    monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: planned.pop(0)()))
+    return planned
+
+
+def waiting(made):
+    """Return a bench that may wait, and a list of the models that it waits for."""
+    waited = []
+
+    def hear(event):
+        if isinstance(event, CellWaits):
+            waited.append(event.cell.model)
+            return True
+        return made.listener(event)
+
+    return replace(made, listener=hear), waited
+
+
+@pytest.fixture
+def held():
+    """Hold runs as another process would, until closed."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny, bench, naps, held, count):
+    made, worked = bench(count)
+    made, waited = waiting(made)
+    one, two = all_cells(made, tiny())
+    held.enter_context(pipeline.start(one.job, one.prepared, one.path))
+    naps += [lambda: None, lambda: None, held.close]
+    found = made.trained([one, two])
+    assert worked == [("two.yaml", 0), ("one.yaml", 0)], "the free one first, then what its holder left"
+    assert waited == ["one.yaml"], "said once"
+    assert not naps
+    assert found.keys() == {one, two}
+    assert list(found) == [one, two]
+    assert count.epochs == 6
+
+
+def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps, count, monkeypatch):
+    made, worked = bench(count)
+    made, waited = waiting(made)
+    other, others_work = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    working, ready = threading.Event(), threading.Event()
+    fit = pipeline.fit
+
+    def slow(*given, **how):
+        working.set()
+        ready.wait(10)
+        fit(*given, **how)
+
+    monkeypatch.setattr(pipeline, "fit", slow)
+    thread = threading.Thread(target=lambda: other.tested([cell]))
+    thread.start()
+    working.wait(10)
+    naps += [lambda: (ready.set(), thread.join())]
+    found, scores = made.tested([cell])[cell]
+    assert (others_work, worked, waited) == ([("one.yaml", 0)], [], ["one.yaml"])
+    again, same = other.tested([cell])[cell]
+    assert found == again
+    assert all(np.array_equal(scores[task], same[task]) for task in scores)
+    assert count.epochs == 0
+
+
+@pytest.mark.parametrize("stage", ["fit", "test"])
+def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench, monkeypatch, stage):
+    made, worked = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    if stage == "test":
+        made.trained([cell])
+    other, _ = bench()
+    working = Run.working
+
+    def late(run):
+        """Let the other do it all between looking and locking."""
+        monkeypatch.setattr(Run, "working", working)
+        other.tested([cell])
+        return working(run)
+
+    if stage == "fit":  # there is a run, and nobody has trained it
+        with pipeline.start(cell.job, cell.prepared, cell.path):
+            pass
+    monkeypatch.setattr(Run, "working", late)
+    worked.clear()
+    found, _ = made.tested([cell])[cell]
+    assert isinstance(found, Measured)
+    assert worked == []
+    log = (cell.path / "log.txt").read_text()
+    assert log.count("the search ended with an architecture") == 1
+
+
+def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, monkeypatch, naps):
+    made, worked = bench()
+    made, _ = waiting(made)
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    start = pipeline.start
+
+    def beaten(*given):
+        monkeypatch.setattr(pipeline, "start", start)
+        with start(*given):
+            pass
+        raise RunExistsError("exists already")
+
+    monkeypatch.setattr(pipeline, "start", beaten)
+    naps += [lambda: Run(cell.path).write(Status("running"))]
+    made.trained([cell])
+    assert worked == [("one.yaml", 0)]
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_and_not_waited_for(tiny, bench):
+    made, _ = bench()
+    made.folder.write_text("a file")
+    with pytest.raises(RunExistsError, match="cannot be written"):
+        made.trained(all_cells(made, tiny()))
+
+
+def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, count):
+    made, _ = bench(StopAfter(2))
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    with pytest.raises(KeyboardInterrupt):
+        made.trained([cell])
+    Run(cell.path).write(Status("running"))  # as it stays after a kill
+    made, worked = bench(count)
+    made.trained([cell])
+    assert worked == [("one.yaml", 0)]
+    assert count.epochs == 1
+
+
+def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
+    def diverge(*given, **how):
+        raise DivergedError("the loss became nan")
+
+    monkeypatch.setattr(pipeline, "fit", diverge)
+    made, worked = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    assert made.trained([cell]) == {cell: TrialResult("diverged", {}, error="the loss became nan")}
+    assert made.tested([cell]) == {cell: (Failed(0, 0, cell.path.name, "the loss became nan"), {})}
+    assert worked == [("one.yaml", 0)]
+
+
+def edit(name, change):
+    """Return a function that changes a JSON file of a run by hand."""
+
+    def edited(path, other):
+        value = json.loads((path / name).read_text())
+        change(value)
+        (path / name).write_text(json.dumps(value, indent=2) + "\n")
+
+    return edited
+
+
+def copied(name):
+    """Return a function that puts the file of another cell in place of a run's own."""
+    return lambda path, other: shutil.copy(other / name, path / name)
+
+
+def flipped(name):
+    """Return a function that changes one bit in the middle of a file."""
+
+    def flip(path, other):
+        content = bytearray((path / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (path / name).write_bytes(content)
+
+    return flip
+
+
+def another(path, other):
+    """Put another cell in place of a whole cell."""
+    shutil.rmtree(path)
+    shutil.copytree(other, path)
+
+
+def learning_rate(path, other):
+    file = path / "config.yaml"
+    file.write_text(file.read_text().replace("learning_rate: 0.002", "learning_rate: 0.02"))
+
+
+HURT = {
+    "the AUC is edited": edit("result.json", lambda result: result["test"]["click"].update(auc=0.99)),
+    "the validation AUC is edited": edit(
+        "result.json", lambda result: result["validation"]["click"].update(auc=0.99)
+    ),
+    "the size is edited": edit("result.json", lambda result: result.update(parameters=1)),
+    "it is said to have diverged": edit(
+        "status.json", lambda status: status.update(state="failed", exit_code=3, error="nan")
+    ),
+    "costs are edited": edit("costs.json", lambda costs: costs["seconds"].update(train=0.001)),
+    "a setting is edited": learning_rate,
+    "the architecture is edited": edit(
+        "architecture.json", lambda architecture: architecture["origin"].update(space="ple")
+    ),
+    "weights are of another cell": copied("weights.safetensors"),
+    "weights are damaged": flipped("weights.safetensors"),
+    "weights are gone": lambda path, other: (path / "weights.safetensors").unlink(),
+    "the result is of another cell": copied("result.json"),
+    "the result is nothing": lambda path, other: (path / "result.json").write_text("null"),
+    "the status is gone": lambda path, other: (path / "status.json").unlink(),
+    "the settings are gone": lambda path, other: (path / "config.yaml").unlink(),
+    "it is another cell": another,
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, prepared, tiny):
+    """Return a folder with two cells that are tested, and their results."""
+    folder = tmp_path_factory.mktemp("done")
+    executor = Serial(TrialRunner(load_registry(), prepared))
+    made = CellRunner(folder, {0: prepared}, executor, SILENT, lambda job, prepared, then: job)
+    both = all_cells(made, tiny())
+    made.trained(both)
+    return folder, [result for result, _ in made.tested(both).values()]
+
+
+@pytest.mark.parametrize("hurt", HURT.values(), ids=HURT)
+def test_a_cell_that_was_changed_is_not_believed(tiny, bench, done, hurt):
+    folder, _ = done
+    made, worked = bench()
+    shutil.copytree(folder, made.folder)
+    one, two = all_cells(made, tiny())
+    hurt(one.path, two.path)
+    found = made.trained([two, one])
+    assert [result.state for result in found.values()] == ["done", "failed"]
+    assert found[one].error.startswith(str(one.path))
+    assert found[one].error.endswith(f"; remove the folder {one.path}, and repeat the command")
+    assert worked == []
+
+
+def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
+    folder, expected = done
+    made, worked = bench()
+    shutil.copytree(folder, made.folder)
+    one, two = all_cells(made, tiny())
+    shutil.rmtree(one.path)
+    made.trained([one, two])
+    found = made.tested([one, two])
+    assert worked == [("one.yaml", 0)]
+    assert [found[cell][0].test for cell in (one, two)] == [result.test for result in expected]
+
+
+@pytest.mark.parametrize("hurt", ["copied", "flipped"])
+def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, hurt):
+    both = None
+    for _ in range(2):
+        made, _ = bench(StopAfter(2))
+        both = all_cells(made, tiny())
+        with pytest.raises(KeyboardInterrupt):
+            made.trained([cell for cell in both if not cell.path.exists()])
+    one, two = both
+    for name in CHECKPOINTS:
+        {"copied": copied, "flipped": flipped}[hurt](name)(one.path, two.path)
+    made, worked = bench()
+    found = made.trained([one, two])
+    assert found[one].state == "failed"
+    assert found[one].error.endswith(f"; remove the folder {one.path}, and repeat the command")
+    assert worked == [("two.yaml", 0)], "the others go on"
+
+
+def test_a_cell_goes_on_on_another_machine(tiny, bench, count, monkeypatch):
+    made, _ = bench(StopAfter(2))
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    with pytest.raises(KeyboardInterrupt):
+        made.trained([cell])
+    run = Run.open(cell.path)
+    run.write(replace(run.read(Environment), threads=99))
+    made, worked = bench(count)
+    made.trained([cell])
+    assert (worked, count.epochs) == ([("one.yaml", 0)], 1)
+    assert run.read(Environment).earlier[0].threads == 99, "it is written down"

@@ -1,0 +1,208 @@
+"""What follows from made-up cells, where tasks are of both kinds and labels are missing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from automtl_comparison.document import Comparison, Relative
+from automtl_comparison.measured import Failed
+from automtl_core.errors import ArtifactError
+from automtl_core.training.metric import MetricValue
+from automtl_core.training.metrics import METRICS
+
+AUC, LOG_LOSS = METRICS["binary"]
+RMSE, MAE, R2 = METRICS["regression"]
+
+
+def test_a_regression_has_errors_where_a_binary_task_has_its_auc(compared):
+    found = compared("click", "price", "buy")
+    assert found.metrics() == [AUC, LOG_LOSS, RMSE, MAE, R2]
+    model = found.to_json()["models"]["two.yaml"]
+    assert set(model["auc"]) == set(model["log_loss"]) == {"click", "buy", "mean"}
+    assert set(model["rmse"]) == set(model["mae"]) == set(model["r2"]) == {"price"}
+    assert model["rmse"]["price"]["mean"] == 19.25
+
+
+def test_there_is_no_mean_over_errors_nor_over_both_kinds(compared):
+    found = compared("click", "price", "age")
+    scores = found.scores("one.yaml", AUC)
+    assert scores["mean"] == scores["click"]
+    assert "mean" not in found.scores("one.yaml", RMSE)
+    only = compared("price")
+    assert only.metrics() == [RMSE, MAE, R2]
+    assert "auc" not in only.to_json()["models"]["one.yaml"]
+
+
+def test_tasks_that_say_nothing_are_not_in_the_mean(compared):
+    scores = compared("click", "buy").scores("one.yaml", AUC)
+    assert scores["buy"] != scores["click"]
+    assert scores["mean"] == scores["click"]
+
+
+def test_differences_are_positive_where_a_model_is_better(compared):
+    found = compared("click", "price").differences("one.yaml")
+    assert set(found) == {"two.yaml", "single-task"}
+    assert found["two.yaml"]["click"].mean == pytest.approx(0.015)
+    assert found["two.yaml"]["price"].mean == pytest.approx(1.25), "the RMSE falls"
+
+
+def test_differences_are_corrected_for_the_number_of_models(compared):
+    found = compared("click")
+    both = [by_task["click"] for by_task in found.differences("one.yaml").values()]
+    small, large = sorted(both, key=lambda difference: difference.p)
+    assert small.adjusted_p == pytest.approx(2 * small.p)
+    assert large.adjusted_p == pytest.approx(max(large.p, 2 * small.p))
+    alone = replace(found, models={name: found.models[name] for name in ("one.yaml", "two.yaml")})
+    difference = alone.differences("one.yaml")["two.yaml"]["click"]
+    assert difference.adjusted_p == difference.p < 1
+
+
+def test_transfer_of_a_regression_is_negative_where_its_rmse_is_higher_than_alone(compared):
+    found = compared("click", "price").to_json()["transfer"]
+    assert found["one.yaml"]["click"]["mean"] == pytest.approx(0.02)
+    assert found["one.yaml"]["price"]["mean"] == pytest.approx(-2.25)
+
+
+def test_without_single_task_nothing_is_said_of_transfer(compared):
+    found = compared("click")
+    assert replace(found, models={"one.yaml": found.models["one.yaml"]}).to_json()["transfer"] == {}
+
+
+def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
+    found = compared("click")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
+    broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    assert broken.seeds == [0, 1]
+    assert broken.scores("one.yaml", AUC)["click"] == {(0, 0): 0.70}
+    difference = broken.differences("two.yaml")["one.yaml"]["click"]
+    assert (difference.mean, difference.p) == (pytest.approx(-0.01), None)
+
+
+def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
+    costs = compared("click").models["one.yaml"].costs()
+    assert costs["parameters"].mean == 9
+    assert costs["train_seconds"].mean == 5.5
+    assert costs["rows_per_second"] is None
+
+
+def test_json_gives_the_same_comparison_back(compared):
+    found = compared("click", "price", "age")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
+    found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    text = json.dumps(found.to_json(), allow_nan=False)
+    assert Comparison.from_json(json.loads(text)) == found
+
+
+def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
+    found = compared("click")
+    edited = found.to_json()
+    edited["models"]["one.yaml"]["auc"]["click"]["mean"] = 0.99
+    edited["differences"] = {}
+    assert Comparison.from_json(edited).to_json() == found.to_json()
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"models": 3}, {"splits": {"0": {"tasks": {}}}}, {"noises": {"one.yaml": 3}}]
+)
+def test_what_is_no_comparison_is_refused(compared, broken):
+    whole = compared("click").to_json() if broken else {}
+    with pytest.raises(ArtifactError, match="no comparison"):
+        Comparison.from_json({**whole, **broken})
+
+
+def test_a_cost_is_told_relative_to_that_of_the_reference(compared):
+    found = compared("click")
+    assert found.relative("two.yaml") == Relative(0.5, 1.0)
+    assert replace(found, reference="two.yaml").relative("one.yaml").flops_per_row == 2.0
+    one = found.models["one.yaml"]
+    free = replace(one.cells[0], costs=replace(one.cells[0].costs, flops_per_row=None, train_seconds=0.0))
+    unknown = replace(found, models={**found.models, "one.yaml": replace(one, cells=[free])})
+    assert unknown.relative("two.yaml") == Relative(None, None)
+
+
+@pytest.mark.parametrize(("reference", "other"), [("one.yaml", "two.yaml"), ("two.yaml", "one.yaml")])
+def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compared, reference, other):
+    found = compared("click")
+    trees = replace(found.models["one.yaml"].cells[0].costs, flops_per_row=0, parameters=0)
+    cells = [replace(cell, costs=trees) for cell in found.models["one.yaml"].cells]
+    models = {**found.models, "one.yaml": replace(found.models["one.yaml"], cells=cells)}
+    told = replace(found, models=models, reference=reference)
+    assert told.relative(other).flops_per_row is None
+    assert told.relative(other).seconds == pytest.approx(1, abs=0.2), "time is known"
+    assert "cost" not in told.verdicts()[other]
+
+
+def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
+    assert compared("click").verdicts() == {
+        "two.yaml": "not distinguishable from one.yaml (+0.0150, p 0.39); half its FLOPs",
+        "single-task": "not distinguishable from one.yaml (-0.0200, p 0.39); equal FLOPs",
+    }
+    assert compared("click", reference="same").verdicts() == {
+        "shifted": "ahead of same (+0.0500, p < 0.001); equal FLOPs"
+    }
+    both = compared("click", "price", "age").verdicts()["two.yaml"]
+    assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p 0.39); price: ")
+    assert "age" not in both, "too few rows"
+
+
+def test_of_what_cannot_be_told_the_verdict_says_so(compared):
+    assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
+    found = replace(compared("click"), noises={})
+    assert found.verdicts()["two.yaml"].startswith("+0.0150 against one.yaml, without a significance test")
+    assert found.differences("one.yaml")["two.yaml"]["click"].p is None
+
+
+def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):
+    found = compared("click", "buy")
+    few = {**found.splits[0].tasks, "click": replace(found.splits[0].tasks["click"], positives=31)}
+    models = {
+        name: replace(model, cells=[*model.cells, *(replace(cell, split=1) for cell in model.cells[:places])])
+        for places, (name, model) in enumerate(found.models.items())
+    }
+    splits = {0: found.splits[0], 1: replace(found.splits[0], tasks=few)}
+    found = replace(found, splits=splits, models=models)
+    assert found.tasks["click"].positives == 31
+    assert set(found.scores("two.yaml", AUC)["click"]) == {(0, 0), (0, 1), (1, 0)}
+    assert found.differences("one.yaml")["two.yaml"]["click"].mean == pytest.approx(0.015)
+    assert found.differences("two.yaml")["single-task"]["click"].mean == pytest.approx(
+        (-0.02 - 0.05 - 0.02) / 3
+    )
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
+    found = compared("click", "buy")
+    telling = {task: replace(facts, counts=True) for task, facts in found.splits[0].tasks.items()}
+    for first, second, counts in ((telling, found.splits[0].tasks, False), (telling, telling, True)):
+        both = {0: replace(found.splits[0], tasks=first), 1: replace(found.splits[0], tasks=second)}
+        two = replace(found, splits=both, min_positives=5)
+        assert two.tasks["buy"].counts is counts
+        scores = two.scores("one.yaml", AUC)
+        assert (scores["mean"] != scores["click"]) is counts
+
+
+def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
+    outcome = compared("click", "price")
+    with_gauc = {
+        name: replace(model, cells=[
+            replace(cell, test={
+                **cell.test,
+                "click": replace(cell.test["click"], others={"gauc": MetricValue("GAUC", 1, 0.6, 80)}),
+            })
+            for cell in model.cells
+        ])
+        for name, model in outcome.models.items()
+    }  # fmt: skip
+    found = replace(outcome, models=with_gauc)
+    assert [m.key for m in found.of_tasks("binary")] == ["auc", "log_loss", "gauc"]
+    assert [m.key for m in found.of_tasks("regression")] == ["rmse", "mae", "r2"]
+    assert [m.key for m in found.metrics()][:3] == ["auc", "log_loss", "gauc"]
+    (measure,) = [m for m in found.metrics() if m.key == "gauc"]
+    assert {task: s.mean for task, s in found.summaries("one.yaml", measure).items()} == {
+        "click": pytest.approx(0.6), "mean": pytest.approx(0.6),
+    }  # fmt: skip
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert found.verdicts() == outcome.verdicts(), "models are compared by AUC and RMSE"

@@ -1,0 +1,211 @@
+"""A comparison for people: sections, and its files."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+from automtl_comparison.document import Comparison
+from automtl_comparison.measured import Failed
+from automtl_core.training.metric import ByUser, MetricValue
+from automtl_comparison.views import comma_separated, comparison, page, write
+from automtl_core.views.values import Text
+
+
+def titles(found):
+    return [section.title.partition(",")[0] for section in comparison(found) if section.title]
+
+
+def section(found, title):
+    return next(section for section in comparison(found) if section.title.startswith(title))
+
+
+def grid(found, title):
+    return section(found, title).blocks[0]
+
+
+def notes(found, title):
+    return [block.text for block in section(found, title).blocks if isinstance(block, Text)]
+
+
+def test_a_grid_for_each_metric_that_there_is(compared):
+    found = compared("click", "price", "buy")
+    assert titles(found)[:5] == ["test AUC", "test log loss", "test RMSE", "test MAE", "test R2"]
+    assert grid(found, "test RMSE").header == ["model", "price"]
+    assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
+    assert section(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
+
+
+def test_the_users_of_a_metric_by_user_are_named(compared):
+    found = compared("click")
+    users = ByUser(7, "with rows of both classes", 9, 10, 0.5, 0.1)
+    value = MetricValue("GAUC", 1, 0.4, 8, by_user=users)
+    cell = found.models["one.yaml"].cells[0]
+    cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
+    model = replace(found.models["one.yaml"], cells=[cell])
+    about, warning = notes(replace(found, models={"one.yaml": model}), "test AUC")
+    assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
+    assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
+
+
+def test_errors_have_no_mean(compared):
+    found = compared("price")
+    assert titles(found)[:3] == ["test RMSE", "test MAE", "test R2"]
+    assert not [column for title in titles(found) for column in grid(found, title).header if column == "mean"]
+
+
+def test_differences_have_their_interval_and_say_against_what(compared):
+    found = compared("click", "price")
+    assert "AUC against one.yaml" in titles(found)
+    rows = dict(grid(found, "reduction of RMSE against one.yaml").rows)
+    assert rows["two.yaml"].startswith("+1.25 [")
+    assert rows["single-task"].startswith("+2.25 [")
+    assert grid(found, "reduction of RMSE against single-task").rows[0][1].startswith("-2.25 [")
+
+
+def test_differences_that_are_more_than_chance_are_marked(compared):
+    two = grid(compared("click"), "AUC against one.yaml").rows[0][1]
+    assert two.startswith("+0.0150 [")
+    assert not two.endswith("!"), "two seeds say little"
+    shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][1]
+    assert shifted == "+0.0500 [+0.0480, +0.0520] p < 0.001 !"
+
+
+def test_transfer_is_not_shown_twice(compared):
+    assert titles(compared("click", reference="single-task")).count("AUC against single-task") == 1
+    assert titles(compared("click")).count("AUC against single-task") == 1
+
+
+def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
+    found = compared("click", "buy", "price", "age")
+    assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
+    assert grid(found, "test RMSE").header == ["model", "price", "age *"]
+    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "test AUC")
+    assert page(found).count("* age:") == 1
+
+
+def test_a_seed_that_diverged_is_told(compared):
+    found = compared("click")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
+    broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    assert "one.yaml, seed 1: the loss became nan" in page(broken)
+    (row,) = (row for row in csv.DictReader(io.StringIO(comma_separated(broken))) if row["error"])
+    assert {key: value for key, value in row.items() if value} == {
+        "model": "one.yaml", "split": "0", "seed": "1", "run": "one-s1", "error": "the loss became nan",
+    }  # fmt: skip
+    none = replace(found, models={"one.yaml": replace(one, cells=cells[1:])}, reference="one.yaml")
+    assert grid(none, "test AUC").rows == [["one.yaml", None, None]]
+
+
+def test_models_whose_epochs_ended_too_soon_are_told(compared):
+    found = compared("click")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], replace(one.cells[1], cut_short=True)]
+    cut = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    assert "one.yaml: validation scores still rose at the last epoch of 1 of 2 runs" in page(cut)
+    assert "still rose" not in page(found)
+
+
+def test_recipes_are_shown_where_there_was_tuning(compared):
+    found = compared("click")
+    assert not [title for title in titles(found) if title.startswith("hyperparameters")]
+    tuned = grid(replace(found, trials=3), "hyperparameters, best of 3 on validation data")
+    assert tuned.header == ["model", "training.learning_rate", "space.dropout"]
+    assert tuned.rows[0] == ["one.yaml", "0.002", None]
+
+
+def test_comma_separated_values_are_blank_where_a_task_lacks_them(compared):
+    rows = list(csv.DictReader(io.StringIO(comma_separated(compared("click", "price")))))
+    click, price = rows[:2]
+    keys = ("model", "seed", "task", "auc", "log_loss", "rmse", "mae", "r2", "positives", "rows", "run")
+    assert [click[key] for key in keys] == [
+        "one.yaml", "0", "click", "0.7", "0.5", "", "", "", "40", "80", "one.yaml-s0",
+    ]  # fmt: skip
+    assert [price[key] for key in keys] == [
+        "one.yaml", "0", "price", "", "", "20.0", "10.0", "0.25", "", "60", "one.yaml-s0",
+    ]  # fmt: skip
+    assert (click["parameters"], click["train_seconds"], click["rows_per_second"]) == ("9", "5.0", "")
+
+
+def test_markdown_holds_the_same_numbers_in_whole_tables(compared):
+    found = compared("click", "price")
+    text = page(found)
+    assert text.startswith("# Comparison on made-up\n\nRows: train 800, validation 100, test 100. Data 0000")
+    assert "| two.yaml | 19.25 ± 0.35355 |" in text
+    differences = text.split("## AUC against")[1].split("\n## ")[0]
+    assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {4}
+
+
+def test_names_cannot_break_out_of_a_table(compared):
+    found = compared("click")
+    evil = replace(found, models={"a|b\n<script>": found.models["one.yaml"]}, reference="a|b\n<script>")
+    assert "| a\\|b &lt;script> |" in page(evil)
+
+
+def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(compared):
+    found = compared("click")
+    assert titles(found)[-1] == "verdict against one.yaml"
+    verdicts = grid(found, "verdict")
+    assert verdicts.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
+    assert verdicts.align == "l", "words, not numbers"
+    assert "| two.yaml | not distinguishable from one.yaml (+0.0150" in page(found)
+    costs = grid(found, "costs")
+    assert costs.header[-2:] == ["flops / one.yaml", "seconds / one.yaml"]
+    assert [row[-2:] for row in costs.rows] == [["1.00", "1.00"], ["0.50", "1.00"], ["1.00", "1.00"]]
+    alone = replace(found, models={"one.yaml": found.models["one.yaml"]})
+    assert not [title for title in titles(alone) if title.startswith("verdict")]
+
+
+def test_it_is_told_what_an_interval_holds(compared):
+    found = compared("click")
+    (note,) = notes(found, "AUC against")
+    assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
+    one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
+    (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
+    assert "over test rows, grouped by user_id of one training of each model, and not over trainings" in note
+
+
+def test_p_values_of_one_training_each_are_said_to_be_over_rows(compared):
+    found = compared("click")
+    one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
+    single = replace(found, models=one)
+    for shown, said in ((single, True), (found, False)):
+        cells = [row[1] for row in grid(shown, "AUC against one.yaml").rows]
+        verdicts = list(shown.verdicts().values())
+        for text in [*cells, *verdicts]:
+            assert "p " in text
+            assert (" over rows" in text) is said
+
+
+def test_several_splits_are_told_apart(compared):
+    found = compared("click")
+    cells = {name: [*m.cells, Failed(3, 0, "x", "nan")] for name, m in found.models.items()}
+    found = replace(
+        found,
+        trials=2,
+        splits={0: found.splits[0], 3: replace(found.splits[0], fingerprint="3" * 64)},
+        models={
+            name: replace(
+                m, cells=cells[name], recipes={0: {"space.dropout": 0.1}, 3: {"space.dropout": 0.2}}
+            )
+            for name, m in found.models.items()
+        },
+    )
+    assert section(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
+    assert "one.yaml, seed 0, split 3: nan" in notes(found, "test AUC")
+    assert grid(found, "hyperparameters").rows[:2] == [
+        ["one.yaml, split 0", "0.1"],
+        ["one.yaml, split 3", "0.2"],
+    ]
+    assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in page(found)
+    assert "model,split,seed,task," in comma_separated(found)
+
+
+def test_the_files_hold_the_same_comparison(compared, tmp_path):
+    found = compared("click")
+    write(found, tmp_path / "out")
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert texts.keys() == {"compare.json", "compare.csv", "compare.md"}
+    assert Comparison.from_json(json.loads(texts["compare.json"])) == found
+    assert (texts["compare.csv"], texts["compare.md"]) == (comma_separated(found), page(found))

@@ -1,0 +1,275 @@
+"""What is planted is found: fields that give a label away, and labels that settle another one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.leaks import leaks
+from automtl_inspection.describe import describe
+from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, declared
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.training.measuring import auc
+
+ROWS = 4000
+
+
+class Table(Dataset):
+    """What a test plants in the columns that do no harm."""
+
+    version = 1
+    fields = (Sparse("user"), Sparse("city"), Dense("price"))
+    labels = (Label("click"), Label("buy"))
+
+    def __init__(self, **columns: Any) -> None:
+        super().__init__(DatasetSettings())
+        random = np.random.default_rng(0)
+        self.columns = {
+            "user": random.integers(0, 200, ROWS),
+            "city": random.choice(["a", "b", "c"], ROWS),
+            "price": random.normal(size=ROWS),
+            "click": random.random(ROWS) < 0.4,
+            "buy": random.random(ROWS) < 0.2,
+        } | columns
+
+    def content(self) -> str:
+        return pd.DataFrame(self.columns).to_csv()
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return pd.DataFrame(self.columns)
+
+    def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        bags = pd.DataFrame({"bag": pd.unique(pd.Series(self.columns[field]))})
+        return db.from_df(bags).project("bag, unnest(string_split(bag, '|')) AS value")
+
+
+def prepared(tmp_path: Path, dataset: Dataset) -> Prepared:
+    return prepare(dataset, "table", None, tmp_path)
+
+
+def clicks(seed: int = 1) -> Any:
+    return np.random.default_rng(seed).random(ROWS) < 0.4
+
+
+def suspects(found: Mapping[str, Sequence[SingleFieldScore]]) -> dict[str, list[tuple[str, str]]]:
+    return {task: [(one.name, one.by) for one in told if one.suspicious] for task, told in found.items()}
+
+
+def test_nothing_is_suspicious_where_nothing_tells(tmp_path: Path) -> None:
+    found = alone(prepared(tmp_path, Table()))
+    assert suspects(found) == {"click": [], "buy": []}
+    assert all(0.4 < predictor.score < 0.6 for predictors in found.values() for predictor in predictors)
+
+
+def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
+    user = np.random.default_rng(2).integers(0, 300, ROWS)
+    taste = np.random.default_rng(3).random(300)
+    made = prepared(tmp_path, Table(user=user, click=np.random.default_rng(4).random(ROWS) < taste[user]))
+    train, validation = made.part("train"), made.part("validation")
+    seen = (
+        pd.DataFrame({"id": train.ids[:, 0], "y": train.labels[:, 0]})
+        .groupby("id")["y"]
+        .agg(["sum", "count"])
+    )
+    mean = (seen["sum"] + train.labels[:, 0].mean()) / (seen["count"] + 1)
+    scores = pd.Series(validation.ids[:, 0]).map(mean).fillna(train.labels[:, 0].mean())
+    (best, *_) = alone(made)["click"]
+    assert best.name == "user"
+    assert best.score == pytest.approx(auc(validation.labels[:, 0], scores.to_numpy()))
+    assert best.score > 0.7
+
+
+@pytest.mark.parametrize("opposite", [False, True])
+def test_a_field_that_repeats_a_label_is_found(tmp_path: Path, opposite: bool) -> None:
+    click = clicks()
+    dataset = Table(click=click, city=np.where(click ^ opposite, "yes", "no"))
+    found = alone(prepared(tmp_path, dataset))
+    assert suspects(found) == {"click": [("city", "value")], "buy": []}
+    assert found["click"][0] == SingleFieldScore(
+        "city", "field", "value", suspicious=True, measure="AUC", score=1.0
+    )
+
+
+def test_a_field_that_is_filled_in_afterwards_is_found(tmp_path: Path) -> None:
+    click = clicks()
+    order = pd.Series([f"order{n}" for n in range(ROWS)]).where(click)
+    assert suspects(alone(prepared(tmp_path, Table(click=click, city=order))))["click"] == [
+        ("city", "presence")
+    ]
+
+
+@pytest.mark.parametrize(
+    "price",
+    [
+        lambda click, noise: click + 0.1 * noise,
+        lambda click, noise: np.where(click, 1, -1) * -3 + 0.5 * noise,
+        lambda click, noise: np.where(click, np.abs(noise) + 3, noise),
+        lambda click, noise: np.where(click, noise, np.nan),
+        lambda click, noise: np.where(click, np.sign(noise) * (np.abs(noise) + 4), noise),
+    ],
+    ids=["rises", "falls", "tail", "blank", "either side"],
+)
+def test_a_number_that_gives_a_label_away_is_found(tmp_path: Path, price: Callable[..., Any]) -> None:
+    click, noise = clicks(), np.random.default_rng(5).normal(size=ROWS)
+    found = suspects(alone(prepared(tmp_path, Table(click=click, price=price(click, noise)))))
+    assert found == {"click": [("price", "value")], "buy": []}
+
+
+def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_path: Path) -> None:
+    click, random = clicks(), np.random.default_rng(6)
+    others = random.choice(["a", "b", "a|b"], ROWS)
+    dataset = Table(click=click, city=np.where(click, np.char.add(others, "|bought"), others))
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
+    made = prepared(tmp_path, dataset)
+    assert made.schema.sparse[1].kind == "bag"
+    assert suspects(alone(made))["click"] == [("city", "value")]
+    assert describe(made).sparse["city"].values_a_row == pytest.approx(
+        np.mean([4 / 3 + c for c in click]), abs=0.05
+    )
+
+
+def test_empty_bags_give_a_label_away(tmp_path: Path) -> None:
+    click = clicks()
+    order = pd.Series([f"o{n}|o{n + 1}" for n in range(ROWS)]).where(click)
+    dataset = Table(click=click, city=order)
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
+    (found,) = suspects(alone(prepared(tmp_path, dataset)))["click"]
+    assert found[0] == "city"
+
+
+def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: Path) -> None:
+    click = clicks()
+    dataset = Table(click=click, buy=click)
+    made = describe(prepared(tmp_path / "undeclared", dataset))
+    assert suspects(made.alone) == {"click": [("buy", "value")], "buy": [("click", "value")]}
+    rules = {(rule.one, rule.other, rule.value, rule.declared) for rule in made.rules}
+    assert rules == {("click", "buy", 1, False), ("buy", "click", 1, False)}
+    dataset.labels = (Label("click"), Label("buy", after="click"))
+    made = describe(prepared(tmp_path / "declared", dataset))
+    assert suspects(made.alone) == {"click": [], "buy": []}
+    assert all(rule.declared for rule in made.rules)
+
+
+def test_a_label_that_is_given_another_one_is_no_leak(tmp_path: Path) -> None:
+    """It is missing where the other one is 0, which tells that one."""
+    click = clicks()
+    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
+    dataset = Table(click=click, buy=buy, pay=np.where(buy == 1, np.arange(ROWS) % 2, np.nan))
+    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
+    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
+
+
+def test_labels_that_imply_or_exclude_another_are_told(tmp_path: Path) -> None:
+    click = clicks()
+    few = np.random.default_rng(7).random(ROWS) < 0.3
+    made = prepared(tmp_path / "implies", Table(click=click, buy=click & few))
+    rows = int(made.part("train").labels[:, 1].sum())
+    assert describe(made).rules == (Rule("buy", "click", 1, rows, declared=False),)
+    made = prepared(tmp_path / "excludes", Table(click=click, buy=~click & few))
+    assert [(rule.one, rule.other, rule.value) for rule in describe(made).rules] == [
+        ("click", "buy", 0), ("buy", "click", 0)
+    ]  # fmt: skip
+
+
+def test_a_rule_that_chance_makes_is_not_told(tmp_path: Path) -> None:
+    buy = np.zeros(ROWS, dtype=bool)
+    click = clicks()
+    buy[np.flatnonzero(click)[:6]] = True
+    assert describe(prepared(tmp_path, Table(click=click, buy=buy))).rules == ()
+
+
+def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    minutes = random.normal(30, 10, ROWS)
+    dataset = Table(buy=minutes, price=minutes * 60, click=minutes > 30)
+    dataset.labels = (Label("click"), Label("buy", "regression"))
+    found = alone(prepared(tmp_path, dataset))
+    assert (found["buy"][0].name, found["buy"][0].measure) == ("price", "R2")
+    assert suspects(found)["buy"] == [("price", "value")]
+    assert set(suspects(found)["click"]) == {("buy", "value"), ("price", "value")}
+    click = next(predictor for predictor in found["buy"] if predictor.name == "click")
+    made = prepared(tmp_path, dataset).part("validation").labels
+    assert click.score == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
+
+
+def test_too_few_rows_say_nothing(tmp_path: Path) -> None:
+    click = np.zeros(ROWS, dtype=bool)
+    click[:40] = True
+    found = alone(prepared(tmp_path, Table(click=click, city=np.where(click, "yes", "no"))))
+    assert found["click"] == ()
+
+
+def test_missing_labels_are_left_out_and_tell_where_they_are_missing(tmp_path: Path) -> None:
+    click = clicks()
+    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
+    found = alone(prepared(tmp_path, Table(click=click, buy=buy)))
+    assert suspects(found) == {"click": [("buy", "value")], "buy": []}
+
+
+def test_many_passes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    once = alone(made)
+    monkeypatch.setattr(leaks, "CELLS", 10)
+    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 100)
+    (made.path / leaks.SCORES).unlink()
+    assert alone(made) == once
+
+
+def test_rows_are_read_once_and_scores_kept_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    both, fields = alone(made), alone(made, ["field"])
+    assert {one.kind for one in both["buy"]} == {"field", "label"}
+    assert {one.kind for one in fields["buy"]} == {"field"}
+    kept = (made.path / leaks.SCORES).read_text()
+
+    def tallies(*_: object) -> None:
+        raise AssertionError("the rows are read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leaks, "_tallies", tallies)
+        assert (alone(made), alone(made, ["field"])) == (both, fields)
+        patch.setattr("automtl_core.__version__", "another")
+        with pytest.raises(AssertionError, match="read again"):
+            alone(made)
+    (made.path / leaks.SCORES).write_text(kept.replace("0", "1", 1))
+    assert alone(made) == both, "a damaged file is replaced"
+    assert (made.path / leaks.SCORES).read_text() == kept
+
+
+def test_scores_that_cannot_be_kept_are_computed(tmp_path: Path) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    (made.path / leaks.SCORES).mkdir()
+    assert alone(made)["click"]
+
+
+def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path: Path) -> None:
+    made = prepared(tmp_path, Table(click=clicks()))
+    train, test = made.part("train"), made.part("test")
+    click, buy = leaks.predictions(made, "city", [0, 1])
+    for t, predicted in enumerate([click, buy]):
+        for city in np.unique(test.ids[:, 1]):
+            labels = train.labels[train.ids[:, 1] == city, t].astype(float)
+            expected = (labels.sum() + train.labels[:, t].astype(float).mean()) / (len(labels) + 1)
+            assert predicted[test.ids[:, 1] == city] == pytest.approx(expected)
+
+
+def test_tasks_before_and_after_are_declared_over_several_steps() -> None:
+    tasks = (
+        Task("view"),
+        Task("click", after="view"),
+        Task("buy", after="click"),
+        Task("hide", after="view"),
+    )
+    schema = Schema((SparseField("user", 3),), (DenseField("x"),), tasks)
+    assert declared(schema, "view", "buy")
+    assert declared(schema, "buy", "view")
+    assert not declared(schema, "hide", "click")

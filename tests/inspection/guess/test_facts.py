@@ -1,0 +1,172 @@
+import duckdb
+import pytest
+
+from automtl_inspection.guess.facts import Odd, facts_of
+
+
+@pytest.fixture
+def facts():
+    """Return what a column with these texts holds."""
+
+    def find(*texts):
+        with duckdb.connect() as db:
+            db.execute("CREATE TABLE head (c0 VARCHAR, line BIGINT)")
+            db.executemany("INSERT INTO head VALUES (?, ?)", [[text, n] for n, text in enumerate(texts, 2)])
+            return facts_of(db, ["price"])[0]
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [(("1", "-20"), "integer"), (("1", "2.5"), "number"), (("1", "x"), "text"), (("01", "2"), "number")],
+)
+def test_the_kind_is_what_all_values_can_be_read_as(facts, texts, kind):
+    assert facts(*texts).kind == kind
+
+
+def test_values_are_counted_without_blanks(facts):
+    found = facts("a", "b", "a", None, "7")
+    assert (found.name, found.rows, found.values, found.single, found.numbers) == ("price", 4, 3, 2, 1)
+    assert found.example == "a"
+    assert sorted(found.few) == ["7", "a", "b"]
+
+
+def test_numbers_have_ends_and_a_mean(facts):
+    found = facts("10", "9", "2")
+    assert (found.low, found.high, found.mean) == ("2", "10", 7.0)
+
+
+def test_texts_may_hold_several_values(facts):
+    parts = facts("a|b", "b|c|d", "a").parts["|"]
+    assert (parts.rows, parts.parts, parts.values) == (2, 6, 4)
+
+
+NUMBERS = [str(n) for n in range(100)]
+
+
+def test_the_kind_is_that_of_nearly_all_values(facts):
+    found = facts(*NUMBERS, "x12")
+    assert (found.kind, found.rows, found.values, found.high) == ("integer", 101, 100, "99")
+    assert found.odd == Odd(1, 102, "x12")
+    assert facts(*NUMBERS, "2.5").kind == "number"
+    assert facts(*NUMBERS, "inf").odd == Odd(1, 102, "inf")
+    dates = [f"2024-01-{n % 28 + 1:02}" for n in range(100)]
+    assert (facts(*dates, "soon").kind, facts(*dates, "soon").odd.value) == ("time", "soon")
+
+
+def test_several_odd_values_make_a_column_of_texts(facts):
+    found = facts(*NUMBERS, "a", "b")
+    assert (found.kind, found.odd.rows, found.values) == ("text", 2, 102)
+    assert facts("1", "2", "x").kind == "text"  # too few rows
+
+
+def test_blanks_among_numbers_and_texts(facts):
+    found = facts(*NUMBERS, "NaN", "NA", "-", "\\N")
+    assert (found.kind, found.rows, found.blanks) == ("integer", 100, ("-", "NA", "NaN", "\\N"))
+    texts = facts("a", "b", "NA", "null", "none")
+    assert (texts.values, texts.blanks) == (4, ("null",))
+    assert facts("no", "yes", "NA").bits == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("texts", "bits"),
+    [
+        (("0", "1"), ("0", "1")),
+        (("1", "-1"), ("-1", "1")),
+        (("0.0", "1.0"), ("0.0", "1.0")),
+        (("YES", "no"), ("no", "YES")),
+        (("True", "False"), ("False", "True")),
+        (("1", "2"), None),
+        (("a", "b"), None),
+        (("1",), None),
+    ],
+)
+def test_binary_columns(facts, texts, bits):
+    assert facts(*texts * 20).bits == bits
+
+
+def test_a_binary_column_but_for_a_value(facts):
+    found = facts(*["0", "1"] * 50, "2")
+    assert (found.kind, found.bits, found.odd, found.odd_bits) == (
+        "integer",
+        ("0", "1"),
+        None,
+        Odd(1, 102, "2"),
+    )
+    assert found.ones == 50
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (("1,234", "12,345,678", "950", "1,000.50"), "thousands separators"),
+        (("1 234", "950"), "thousands separators"),
+        (("0,5", "12,25", "3"), "decimal commas"),
+        (("1.234,5", "0,5"), "decimal commas"),
+        (("$5", "7.50 €", "12%"), "units"),
+        (("1.234", "12.000", "950", "1.234.567", "7"), "points as thousands separators"),
+        (("1.234", "2.345", "950", "12.500", "7"), "points as thousands separators"),
+        (("1.234", "0.345", "950", "12.500", "7"), ""),
+        (("1.234", "2.345", "12.500"), ""),
+        (("31.12.2024", "1.1.2024 10:30"), "another form"),
+        (("12/31/2024", "1/1/2024, 10:30 PM"), "another form"),
+        (("2024.12.31", "2024.01.31 10:30:00"), "another form"),
+        (("1,2,3", "4"), ""),
+        (("a", "1,5"), ""),
+    ],
+)
+def test_forms_of_numbers(facts, texts, form):
+    assert facts(*texts * 10).form == form
+
+
+@pytest.mark.parametrize("pair", [("nein", "ja"), ("Non", "Oui"), ("нет", "да"), ("否", "是"), ("N", "Y")])
+def test_yes_and_no_in_other_languages(facts, pair):
+    assert facts(*pair * 20).bits == pair
+
+
+def test_codes_with_leading_zeros(facts):
+    assert facts("007", "010", "12").padded == 2
+
+
+def test_a_label_that_is_never_1_without_another():
+    rows = [(n, n % 2, int(n % 6 == 1), int(n % 7 == 0)) for n in range(200)]
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE head (line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
+        db.executemany("INSERT INTO head VALUES (?, ?, ?, ?)", [list(map(str, row)) for row in rows])
+        known = facts_of(db, ["click", "buy", "other"])
+        assert [found.only_where for found in known] == [(), ("click",), ()]
+
+
+class Counting:
+    """A connection that counts its queries."""
+
+    def __init__(self, db):
+        self.db, self.queries = db, 0
+
+    def execute(self, *words):
+        self.queries += 1
+        return self.db.execute(*words)
+
+    def fetchnumpy(self):
+        return self.db.fetchnumpy()
+
+
+@pytest.mark.parametrize("columns", [20, 400])
+def test_the_number_of_queries_does_not_grow_with_the_columns(columns):
+    with duckdb.connect() as db:
+        rows = db.sql("FROM range(100) t(n)")
+        values = [f"CAST((n * {k + 3}) % 7 % 2 AS VARCHAR) AS c{k}" for k in range(columns)]
+        rows.project(", ".join([*values, "n AS line"])).create("head")
+        counting = Counting(db)
+        assert len(facts_of(counting, [f"x{k}" for k in range(columns)])) == columns
+    assert counting.queries == 3
+
+
+def test_how_a_column_tells_a_time(facts):
+    assert facts(*(f"{1_500_000_000_000 + n}" for n in range(30))).clock == "seconds"
+    assert facts(*(f"202401{n:02}" for n in range(1, 30))).clock == "calendar"
+    assert facts("2024-01-31", "2024-02-01").clock == "date"
+    assert facts(*NUMBERS).clock == ""
+    found = facts(*(f"{1_500_000_000 + n}" for n in range(30)), "15")
+    assert (found.clock, found.odd_clock, found.odd) == ("seconds", Odd(1, 32, "15"), None)

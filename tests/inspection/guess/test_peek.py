@@ -1,0 +1,242 @@
+"""What is seen of a table that nothing is known of."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from automtl_inspection.guess import peek as module
+from automtl_inspection.guess.facts import Facts, Parts
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_core.errors import DataError, InputMissingError, UsageError
+
+Peek = Callable[..., Glimpse]
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Peek:
+    """Look at a file of this text."""
+
+    def seen(text: str, name: str = "a.csv") -> Glimpse:
+        (tmp_path / name).write_bytes(text.encode())
+        return peek(str(tmp_path / name))
+
+    return seen
+
+
+def test_facts_of_each_kind_of_column(seen: Peek) -> None:
+    text = "n,x,t,w,b\n1,0.5,2024-01-31,a,\n-3,2e2,2024-02-01 10:00:00,b,\n1,.5,2024-01-31,a,\n,,,,\n"
+    found = seen(text)
+    assert (found.seen, found.rows, found.header, found.separator) == (4, 4, True, ",")
+    whole, number, time, words, blank = found.columns
+    assert whole == Facts("n", "integer", 3, 2, 1, 3, "1", ("-3", "1"), "-3", "1", mean=-1 / 3)
+    assert (number.kind, number.low, number.high) == ("number", ".5", "2e2")
+    assert number.mean == pytest.approx(67)
+    assert (time.kind, time.low, time.high) == ("time", "2024-01-31", "2024-02-01 10:00:00")
+    assert (words.kind, words.example, words.single) == ("text", "a", 1)
+    assert blank == Facts("b")
+
+
+@pytest.mark.parametrize("value", ["01", "+1", "1.5", "9223372036854775808", "1_000", " 1"])
+def test_what_is_no_integer(seen: Peek, value: str) -> None:
+    assert seen(f"n,m\n1,x\n{value},x\n").columns[0].kind != "integer"
+
+
+def test_many_values_are_not_listed_and_numbers_among_texts_are_counted(seen: Peek) -> None:
+    text = "n,m\n" + "".join(f"{n if n % 4 else 'x'},x\n" for n in range(40))
+    (facts, _) = seen(text).columns
+    assert (facts.kind, facts.numbers, facts.rows, facts.values, facts.few) == ("text", 30, 40, 31, ())
+
+
+def test_what_separators_take_texts_apart_to(seen: Peek) -> None:
+    text = "a,b,c\n" + 'x| y,1 2,"[3, 4)"\nx,2,"[4, 5)"\n||z,,u|v\n'
+    a, b, c = seen(text).columns
+    assert a.parts == {"|": Parts(rows=2, parts=4, values=3)}
+    assert b.parts == {" ": Parts(rows=1, parts=3, values=2)}
+    assert c.parts == {}  # brackets would be torn apart
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
+def test_the_separator_is_found_whatever_stands_in_quotes(seen: Peek, separator: str) -> None:
+    rows = [["name", "note", "n"], ['"a,b;c|d\te"', "1,5;2", "3"], ['"x\ny"', '""', "4"]]
+    quoted = [[f'"{value}"' if value[0] != '"' else value for value in row] for row in rows]
+    found = seen("\n".join(separator.join(row) for row in quoted) + "\n")
+    assert found.separator == separator
+    assert [facts.name for facts in found.columns] == ["name", "note", "n"]
+    assert found.seen == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("a,b\n1,2\n", True),
+        ("a,1\nx,2\ny,3\n", False),
+        ("7,8,click\nx,y,1\n", True),
+        ("a,b\nx,y\n", True),
+        ("a,a\nx,y\n", False),
+        ("2020,2021,name\n1,2,x\n", False),
+        (",n,m\n0,1,x\n", True),
+        ("1,x\n", False),
+        ("n,m\nNA,x\n1,x\n2,x\n", True),
+    ],
+)
+def test_whether_there_is_a_header(seen: Peek, text: str, header: bool) -> None:
+    found = seen(text)
+    assert found.header == header
+    assert found.seen == text.count("\n") - header
+    first = text.split("\n")[0].split(",")
+    names = first if header else [f"c{n + 1}" for n in range(len(first))]
+    assert [facts.name for facts in found.columns] == names
+
+
+def test_faulty_rows_are_passed_over(seen: Peek) -> None:
+    assert seen("a,b\n1,2\n3\n4,5,6\n7,8\n").columns[0].few == ("1", "7")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\r\n1,2\n7,8\r\n", "a,b\n\n1,2\r\n\n7,8\n", 'a,b\n1,2\nx,"open\n7,8\n', "a,b\n1,2\nx,y\rz\n7,8\n"],
+    ids=["mixed line ends", "blank lines", "open quote", "carriage return"],
+)
+def test_rows_are_those_that_are_prepared(seen: Peek, text: str) -> None:
+    found = seen(text)
+    assert (found.seen, found.rows) == (2, 2)
+    assert [facts.few for facts in found.columns] == [("1", "7"), ("2", "8")]
+
+
+def test_no_more_rows_are_looked_at_than_needed(seen: Peek, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "n,m\n" + "".join(f"{n:06},x\n" for n in range(5000))
+    monkeypatch.setattr(module, "ROWS", 1000)
+    found = seen(text)
+    assert found.seen == 1000
+    assert found.rows == pytest.approx(5000, rel=0.01)
+    monkeypatch.setattr(module, "BYTES", 800)
+    assert seen(text).seen < 110
+
+
+def test_rows_of_compressed_files_and_patterns_are_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "n,m\n" + "".join(f"{n * 7919 % 10007},x\n" for n in range(5000))
+    for name in ("c-1.csv.gz", "c-2.csv.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    monkeypatch.setattr(module, "ROWS", 1000)
+    found = peek(f"{tmp_path}/c-*.csv.gz")
+    assert (found.folder, found.pattern) == (tmp_path, "c-*.csv.gz")
+    assert found.rows == pytest.approx(10_000, rel=0.1)
+
+
+def test_parquet_is_seen_as_text_would_be(tmp_path: Path) -> None:
+    with duckdb.connect() as db:
+        db.sql(
+            "FROM (VALUES (1.0::DOUBLE, true, 1.5::DECIMAL(4, 2), [1], DATE '2024-01-31', 'a'::BLOB, "
+            "['a|b'], [[1]]), "
+            "(NULL, false, NULL, [2, 3], DATE '2024-02-01', 'b'::BLOB, ['a'], NULL), "
+            "('nan'::DOUBLE, NULL, 3, NULL, NULL, NULL, NULL, NULL)) "
+            "t(item, click, price, tags, day, raw, bars, deep)"
+        ).write_parquet(str(tmp_path / "a.parquet"))
+    found = peek(str(tmp_path / "a.parquet"))
+    assert (found.seen, found.rows, found.parquet) == (3, 3, True)
+    kinds = {facts.name: facts.kind for facts in found.columns}
+    assert kinds == {
+        "item": "integer",
+        "click": "integer",
+        "price": "number",
+        "tags": "list",
+        "day": "time",
+        "raw": "nested",
+        "bars": "nested",
+        "deep": "nested",
+    }
+    assert found.columns[3].parts == {"|": Parts(1, 3, 3)}
+    assert [facts.few for facts in found.columns[:3]] == [("1",), ("0", "1"), ("1.50", "3.00")]
+
+
+def test_a_name_with_signs_of_patterns_is_a_file_first(seen: Peek, tmp_path: Path) -> None:
+    found = seen("a,b\n1,x\n", name="a[1].csv")
+    assert [path.name for path in tmp_path.glob(found.pattern)] == ["a[1].csv"]
+
+
+@pytest.mark.parametrize("name", ["lost.csv", "lost-*.csv", "lost/a.csv"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputMissingError, match="no such file"):
+        peek(f"{tmp_path}/{name}")
+
+
+def test_folders_and_links_to_other_places(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a folder"):
+        peek(str(tmp_path))
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "inner/a.csv").symlink_to(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="links to a file outside of its folder"):
+        peek(f"{tmp_path}/inner/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"a,b\n", "holds no rows"),
+        (b"a\n1\n2\n", "no comma, tab, semicolon or bar separates"),
+        ("a,b\nü,1\n".encode("utf-32"), "not text in UTF-8"),
+        (b"PAR1" + b"\0" * 50, "not text in UTF-8"),
+    ],
+    ids=["empty", "header only", "one column", "UTF-32", "Parquet"],
+)
+def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        peek(f"{tmp_path}/a.csv")
+
+
+def test_what_is_no_parquet_file(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"a\.parquet: not a Parquet file"):
+        peek(f"{tmp_path}/a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        (b"GIF89a\x01\x00\x01\x00", "give a table as CSV, TSV or Parquet"),
+        (b'{"user": "u1", "city": "Paris"}\n', "write it as CSV or Parquet"),
+    ],
+)
+def test_what_is_no_delimited_text_has_its_remedy(tmp_path: Path, content: bytes, fix: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        peek(str(tmp_path / "a.csv"))
+    assert str(error.value.fix).startswith(fix)
+
+
+def test_a_header_that_names_a_column_twice_is_no_data(seen: Peek) -> None:
+    with pytest.raises(DataError, match=r'a.csv:1: the header names "user" twice'):
+        seen("user,item,user\n1,2,3\n4,5,6\n", name="a.csv")
+    assert not seen("1,2,1\n4,5,6\n").header
+    assert not seen("x,y,x\nz,y,x\n").header
+
+
+def test_a_column_that_is_blank_where_another_is_not_set_tells_so(seen: Peek) -> None:
+    found = seen("click,buy,late,vip\n1,1,1,0\n1,0,,1\n0,,,1\n0,,0,0\n")
+    assert [facts.blank_where for facts in found.columns] == ["", "click", "", ""]
+
+
+def test_faulty_rows_are_counted_and_the_first_is_named(seen: Peek, tmp_path: Path) -> None:
+    found = seen("a,b\n1,2\n3\n4,5,6\n7,8\n9,10\n")
+    assert found.faulty == 2
+    assert found.fault == f'{tmp_path}/a.csv:3: expected 2 columns, found 1: "3"'
+    assert found.columns[0].few == ("1", "7", "9")
+
+
+def test_a_file_of_faulty_rows_alone(seen: Peek) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:2: expected 2 columns, found 3.* same fault in 9 of 9 rows"):
+        seen("a,b\n" + "1,2,\n" * 9)
+
+
+def test_a_file_that_begins_with_a_comment(seen: Peek) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:1: a comment, not a header"):
+        seen("# exported today\na,b\n1,2\n")
+    assert [facts.name for facts in seen("#a,b\n1,2\n").columns] == ["#a", "b"]

@@ -1,0 +1,177 @@
+import json
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
+from automtl_core.data.leaks.leaks import Rule
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
+
+Given = Callable[..., Any]
+
+
+def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    prepared = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    found, train = describe(prepared), prepared.part("train")
+    assert found.rows == {"train": 80, "validation": 10, "test": 10}
+    assert found.sparse["user"].vocabulary == len(prepared.vocabulary("user"))
+    counts = np.unique(train.ids[:, 1], return_counts=True)[1]
+    assert found.sparse["city"] == SparseFacts(4, counts.max() / 80, None, 0.0, 0.0, 0.0)
+    price = train.dense[:, 0] * prepared.encoder.fields["price"].width
+    price += prepared.encoder.fields["price"].offset
+    facts = found.dense["price"].to_json()
+    assert facts.pop("codes") is None
+    assert facts == pytest.approx(
+        {
+            "missing": 0.0,
+            "mean": price.mean(),
+            "deviation": price.std(),
+            "low": price.min(),
+            "high": price.max(),
+        },
+        rel=1e-5,
+    )
+    clicks = train.labels[:, 0]
+    assert found.tasks["click"]["train"] == LabelFacts(80, pytest.approx(clicks.mean()), clicks.sum())
+    np.testing.assert_allclose(found.correlation, np.corrcoef(train.labels.T), atol=1e-6)
+
+
+def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
+    """Keys, and what is left out, are what others read."""
+    random = np.random.default_rng(0)
+    click, buy = random.integers(0, 2, 500), random.normal(size=500)
+    dataset = given(
+        {"user": random.integers(0, 9, 500), "city": "x", "price": 1.0, "click": click, "buy": buy}
+    )
+    dataset.labels = (Label("click"), Label("buy", "regression"))
+    found = describe(prepare(dataset, "given", None, tmp_path))
+    found = replace(found, rules=(Rule("click", "buy", 1, 9, declared=False),))
+    document = json.loads(json.dumps(found.to_json()))
+    assert list(document) == [
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
+            "history_warnings",
+    ]  # fmt: skip
+    assert list(document["sparse"]["user"]) == [
+        "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
+    ]  # fmt: skip
+    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high", "codes"]
+    assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
+    assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
+    assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
+    assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
+    assert list(document["duplicates"]["test"]) == ["features", "features_and_labels"]
+    assert Described.from_json(document, "here") == found
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
+def test_dense_numbers_are_those_before_scaling(given: Given, tmp_path: Path, scaling: str) -> None:
+    random = np.random.default_rng(0)
+    price = random.normal(-5, 20, 500)
+    labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
+    dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", scaling))
+    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
+    assert (found.low, found.high) == pytest.approx((price.min(), price.max()), rel=1e-3)
+    assert found.mean == pytest.approx(price.mean(), abs=2)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "log"])
+def test_missing_numbers_are_counted_and_left_out(given: Given, tmp_path: Path, scaling: str) -> None:
+    random = np.random.default_rng(0)
+    price = pd.Series(random.uniform(5, 9, 500)).where(random.random(500) > 0.3)
+    labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
+    dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", scaling))
+    prepared = prepare(dataset, "given", None, tmp_path)
+    found, train = describe(prepared).dense["price"], prepared.part("train")
+    blank = np.isnan(train.dense[:, 0])
+    assert found.missing == pytest.approx(blank.mean()) == pytest.approx(0.3, abs=0.05)
+    known = prepared.encoder.fields["price"].inverse(train.dense[~blank, 0])
+    assert [found.mean, found.deviation] == pytest.approx([known.mean(), known.std()])
+    assert [found.low, found.high] == pytest.approx([known.min(), known.max()])
+    assert found.low > 4.9, "0 is not taken for one"
+
+
+def test_a_number_that_stands_for_blanks_counts_as_one(given: Given, tmp_path: Path) -> None:
+    price = pd.Series(np.arange(100.0)).where(np.arange(100) % 2 == 0)
+    dataset = given(
+        {"user": range(100), "city": "x", "price": price, "click": [0, 1] * 50, "buy": [0, 1] * 50}
+    )
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", missing=-7.0))
+    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
+    assert (found.missing, found.low) == (0.0, pytest.approx(-7))
+
+
+def test_a_field_without_any_number_has_a_share_and_nothing_else(given: Given, tmp_path: Path) -> None:
+    labels = {name: [0, 1] * 50 for name in ("click", "buy")}
+    dataset = given({"user": range(100), "city": "x", "price": [float("nan")] * 100, **labels})
+    assert describe(prepare(dataset, "given", None, tmp_path)).dense["price"] == DenseFacts(
+        1.0, None, None, None, None
+    )
+
+
+def test_blank_and_unseen_values_are_counted_by_part(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = 1000
+    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
+    city = pd.Series(random.choice(["a", "b"], rows)).where(random.random(rows) > 0.3)
+    prepared = prepare(
+        given({"user": np.arange(rows), "city": city, "price": 1.0, **labels}), "given", None, tmp_path
+    )
+    found = describe(prepared).sparse
+    assert found["user"].unknown_train == 0.0
+    assert found["user"].unknown_validation == found["user"].unknown_test == 1.0
+    for part in ("train", "validation", "test"):
+        assert getattr(found["city"], f"unknown_{part}") == (prepared.part(part).ids[:, 1] == 0).mean() > 0.2
+
+
+def test_labels_correlate_over_the_rows_that_have_both(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    click = random.integers(0, 2, 2000).astype(float)
+    buy = np.where(random.random(2000) < 0.7, click, 1 - click)
+    buy[click == 0] = np.where(random.random((click == 0).sum()) < 0.5, np.nan, buy[click == 0])
+    prepared = prepare(
+        given({"user": random.integers(0, 9, 2000), "city": "x", "price": 1.0, "click": click, "buy": buy}),
+        "given",
+        None,
+        tmp_path,
+    )
+    labels = pd.DataFrame(prepared.part("train").labels)
+    assert labels[1].isna().sum() > 100
+    np.testing.assert_allclose(describe(prepared).correlation, labels.corr(), atol=1e-6)
+
+
+def test_a_constant_label_has_no_correlation(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    click, city = random.integers(0, 2, 500).astype(float), np.array(["x"] * 500)
+    buy = np.where(click == 1, 1.0, np.nan)  # constant where both are known
+    buy[:20] = 0.0
+    click[:20] = np.nan
+    dataset = given(
+        {"user": random.integers(0, 9, 500), "city": city, "price": 1.0, "click": click, "buy": buy}
+    )
+    assert describe(prepare(dataset, "given", None, tmp_path)).correlation == ((1.0, None), (None, 1.0))
+
+
+def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is a hash a training row: the arrays of this part have 96 bytes a row."""
+    rows, fields = 125_000, [f"f{n}" for n in range(20)]
+    random = np.random.default_rng(0)
+    columns = {name: random.integers(0, 20, rows) for name in fields}
+    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
+    dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
+    dataset.fields = (*map(Sparse, fields), Dense("x"), Dense("y"))
+    prepared = prepare(dataset, "given", None, tmp_path)
+    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 5000)
+    tracemalloc.start()
+    describe(prepared)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * 100_000 < peak < 40 * 100_000

@@ -1,0 +1,89 @@
+"""What datasets hold, and what is wrong with them."""
+
+from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts
+from automtl_inspection.duplicates import Duplicates
+from automtl_core.data.leaks.histories import HistoryFacts
+from automtl_core.data.leaks.leaks import Rule, SingleFieldScore
+from automtl_inspection.views import described, exported, prepared, sampled, validated
+from automtl_core.views.values import Matrix, Text
+
+ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}
+SPARSE = SparseFacts(5, 0.5, None, 0.0, 0.1, 0.2)
+CODES = DenseFacts(0.0, 1.0, 1.0, 0.0, 2.0, codes=9)
+DATA = Described(
+    rows={"train": 8},
+    sparse={"user": SPARSE},
+    dense={"price": CODES},
+    tasks={"click": {"train": LabelFacts(8, 0.5, 4)}, "like": {"train": LabelFacts(8, None)}},
+    correlation=((1.0, None), (None, 1.0)),
+    rules=(Rule("like", "click", 1, 8, declared=True),),
+    alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
+    duplicates={"train": Duplicates(0.0, 0.0)},
+    histories={"past": {"train": HistoryFacts(6, 3.5, 0.25, 0.1, {"item": 0.5}, 8.0, 1.0, 30.0)}},
+    history_warnings=("history past is odd",),
+)
+
+
+def texts(sections):
+    return [b.text for section in sections for b in section.blocks if isinstance(b, Text)]
+
+
+def test_prepared_data_in_facts():
+    section = prepared(ABOUT)
+    assert section.title == "prepared"
+    assert texts([section]) == ["warning: one", "warning: two"]
+
+
+def test_described_data_has_a_table_for_all_that_is_there():
+    sections = list(described({"prepared": ABOUT, "data": DATA}))
+    corners = [s.blocks[0].header[0] for s in sections[1:] if hasattr(s.blocks[0], "header")]
+    assert corners == [
+        "sparse field",
+        "dense field",
+        "task and part",
+        "share of rows also in train",
+        "history past",
+        "age of the newest event, history past",
+        "best single predictor of",
+    ]
+    assert "values a row" not in sections[1].blocks[0].header, "no field has several"
+    assert (
+        Matrix("correlation", ["click", "like"], {"click": (1.0, None), "like": (None, 1.0)})
+        in sections[7].blocks
+    )
+
+
+def test_described_data_says_what_may_be_wrong():
+    assert texts(described({"prepared": ABOUT, "data": DATA})) == [
+        "warning: one",
+        "warning: two",
+        "click is 1 in all 8 rows with like, as declared",
+        "warning: the presence of coupon alone predicts click (AUC 0.990): is it known only after the event?",
+        "warning: history past is odd",
+        "note: the labels neither rise nor fall with the 9 integers of price: "
+        "if they are codes, make it a categorical field",
+    ]
+
+
+def test_the_longer_side_of_rows_goes_down():
+    wide = sampled({"rows": [{"a": 1, "b": 2}]}).blocks[0]
+    assert (wide.header, wide.rows) == (["column", "row 1"], [["a", 1], ["b", 2]])
+    long = sampled({"rows": [{"a": 1}, {"a": 2}]}).blocks[0]
+    assert (long.header, long.rows) == (["a"], [[1], [2]])
+
+
+def test_faulty_rows_are_told_up_to_a_number():
+    file = {"file": "log.csv", "records": 30, "accepted": 5, "rejected": 25}
+    fault = {"file": "log.csv", "line": 7, "reason": "two columns", "text": "7,a"}
+    document = {"files": [file], "faults": [fault] * 25, "rejected": 25, "out": None}
+    counts, lines = validated(document)
+    assert counts.blocks[0].rows == [["log.csv", 30, 5, 25]]
+    assert lines.blocks[0].text == 'log.csv:7: two columns: "7,a"'
+    assert (len(lines.blocks), lines.blocks[-1].text) == (21, "and 5 more; --out FILE writes all of them")
+    assert texts(validated({**document, "out": "bad.csv"}))[-2:] == ["and 5 more", "written to bad.csv"]
+    assert texts(validated({"files": [file], "faults": [], "rejected": 0, "out": None})) == []
+
+
+def test_examples_that_were_written():
+    made = exported({"out": "t.csv", "rows": 1000, "dataset": "synthetic"})
+    assert [block.text for block in made.blocks] == ["t.csv: 1,000 rows of synthetic"]

@@ -1,0 +1,92 @@
+"""Pages: names cannot change them, long tables are folded, each section has a link."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from automtl_report.html import CARDS, FOLDED, SEARCHED, page
+from automtl_core.views.values import Bar, Bars, Drawing, Edge, Grid, Matrix, Node, Plot, Section, Text
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a\"b'c&<b>",
+    "x\u202egpj.exe",
+    "n" * 300,
+    "</svg><img src=x onerror=a()>",
+    "\x1b[2J",
+]
+
+
+class Tags(HTMLParser):
+    """All tags, attributes and texts of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, *one) for one in attrs]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def everything(names):
+    nodes = [Node(name, name, "input", 0, notes=(name,)) for name in names] + [Node("t", names[0], "task", 1)]
+    return [
+        Section(names[0], [Text(names[1]), Text(f"{names[2]}\n{names[3]}")]),
+        Section(names[4], [Grid(names[:2], [[name, 1.0] for name in names], "lr", folded=names[5])]),
+        Section("matrix", [Matrix(names[0], names, {name: [True] * len(names) for name in names})]),
+        Section("drawing", [Drawing(names[1], nodes, [Edge(name, "t", 0.5, (name,)) for name in names])]),
+        Section("charts", [Bars(names[0], names[1], [Bar(name, 1.0, 0.5, 1.5) for name in names])]),
+        Section("plot", [Plot(names[0], names[1], {name: (k + 1.0, 2.0) for k, name in enumerate(names)})]),
+    ]
+
+
+def test_names_cannot_change_a_page_and_stay_legible():
+    plain = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
+    hostile = Tags(page(HOSTILE[0], HOSTILE[1], everything(HOSTILE), "1"))
+    assert hostile.tags.count("script") == plain.tags.count("script") == 1
+    assert not {"img", "b"} & {*hostile.tags}
+    handlers = [one for one in hostile.attributes if one[1].startswith("on")]
+    assert not handlers
+    joined = "".join(hostile.texts)
+    assert "\u202e" not in joined
+    assert "\x1b" not in joined
+    assert "\\u202e" in joined
+    assert "<script>alert(1)</script>" in joined.replace("\u200b", "")
+
+
+def test_nothing_is_loaded_from_elsewhere():
+    found = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
+    assert not {"link", "iframe", "object", "img"} & {*found.tags}
+    assert all(not value.startswith("http") for _, name, value in found.attributes if name in ("src", "href"))
+
+
+def test_each_section_has_a_link_and_untitled_ones_join_the_one_before():
+    text = page(
+        "t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1"
+    )
+    found = Tags(text)
+    assert [a[2] for a in found.attributes if a[:2] == ("a", "href")] == ["#s1", "#s2"]
+    assert text.index(">a<") < text.index(">b<") < text.index(">Two</h2>")
+
+
+@pytest.mark.parametrize("rows", [SEARCHED - 1, SEARCHED, FOLDED + 1])
+def test_long_tables_can_be_searched_and_longer_ones_are_folded(rows):
+    text = page("t", "s", [Section("one", [Grid(["a"], [[k] for k in range(rows)])])], "1")
+    assert ('class="scroll tools"' in text) == (rows >= SEARCHED)
+    assert ("<details>" in text) == (rows > FOLDED)
+
+
+def test_many_charts_are_folded():
+    bars = [Bars(f"chart {k}", "m", [Bar("a", 1.0)]) for k in range(CARDS + 3)]
+    assert "3 more" in page("t", "s", [Section("one", bars)], "1")
+
+
+def test_numbers_in_a_matrix_have_a_shade_and_undefined_ones_a_dash():
+    text = page("t", "s", [Section("one", [Matrix("c", ["x", "y"], {"r": [0.5, None]})])], "1")
+    assert '--share:100%">0.50<' in text
+    assert "<td>-</td>" in text

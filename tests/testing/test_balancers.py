@@ -1,0 +1,89 @@
+"""What is wrong with a balancer is found, and said."""
+
+import pytest
+import torch
+from torch import nn
+
+from automtl_testing import check_balancer
+from automtl_core.training.balancer import Balancer, WeightedMean
+
+
+class ForgetsThePenalty(Balancer):
+    def backward(self, losses, penalty, inputs):
+        (losses.mean() + 0 * penalty).backward(inputs=inputs)
+
+
+class ForgetsSome(Balancer):
+    def backward(self, losses, penalty, inputs):
+        (losses.mean() + penalty).backward(inputs=inputs[:-1])
+
+
+class MovesAll(Balancer):
+    def backward(self, losses, penalty, inputs):
+        (losses.mean() + penalty).backward()
+
+
+class Divides(Balancer):
+    def backward(self, losses, penalty, inputs):
+        (losses.log().mean() + penalty).backward(inputs=inputs)
+
+
+class Densifies(WeightedMean):
+    def backward(self, losses, penalty, inputs):
+        super().backward(losses, penalty, inputs)
+        for parameter in inputs:
+            parameter.grad = parameter.grad.to_dense()
+
+
+class Steps(WeightedMean):
+    def backward(self, losses, penalty, inputs):
+        super().backward(losses, penalty, inputs)
+        with torch.no_grad():
+            inputs[1] -= 1
+
+
+class Two(Balancer):
+    def __init__(self, settings, tasks):
+        super().__init__(settings, tasks)
+        self.pair = nn.Parameter(torch.ones(3))
+
+    def backward(self, losses, penalty, inputs):
+        ((self.pair[: len(losses)] * losses).mean() + penalty).backward(inputs=inputs)
+
+
+class Counts(Balancer):
+    count = 0
+
+    def backward(self, losses, penalty, inputs):
+        self.count += 1
+        (losses.mean() / self.count + losses[0] + penalty).backward(inputs=inputs)
+
+
+class Draws(Balancer):
+    def backward(self, losses, penalty, inputs):
+        weight = torch.rand((), generator=self.generator)
+        (weight * losses.mean() + penalty).backward(inputs=inputs)
+
+    generator = torch.Generator()
+
+
+@pytest.mark.parametrize(
+    ("balancer", "promise"),
+    [
+        (ForgetsThePenalty, "the penalty must count in full"),
+        (ForgetsSome, "every parameter that a loss reaches needs a gradient"),
+        (MovesAll, "a parameter outside of `inputs` must have no gradient"),
+        (Divides, "gradients must be finite where no row has a label of click"),
+        (Densifies, "the gradient of a sparse embedding must be sparse"),
+        (Steps, "backward must not move parameters"),
+        (Counts, "training that is resumed must end the same"),
+        (Draws, "training must depend on its seed alone"),
+    ],
+)
+def test_a_broken_promise_is_named(balancer, promise):
+    with pytest.raises(AssertionError, match=promise):
+        check_balancer(balancer)
+
+
+def test_a_balancer_that_learns_passes():
+    check_balancer(Two)

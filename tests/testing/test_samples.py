@@ -1,0 +1,58 @@
+import numpy as np
+
+from automtl_core.registry.plugins import load_registry
+from automtl_testing import (
+    plain_schema,
+    sample_architectures,
+    sample_part,
+    sample_problem,
+    sample_schema,
+)
+from automtl_desan.space import DESAN, DESANSettings
+
+SIZES = DESANSettings(experts=2, layers=1, blocks=1, ops=("identity", "zero"))
+
+
+def test_the_usual_schema_has_a_regression_a_bag_and_an_order_and_the_plain_one_does_not():
+    usual, plain = sample_schema(), plain_schema()
+    assert [task.kind for task in usual.tasks] == ["binary", "regression", "binary"]
+    assert [field.name for field in usual.sparse if field.kind == "bag"] == ["tags"]
+    assert [task.after for task in plain.tasks] == [None, "click"]
+    assert {field.kind for field in plain.sparse} == {"single"}
+
+
+def test_rows_fit_the_schema_and_lack_some_labels():
+    schema = sample_schema(dense=2)
+    part = sample_part(schema, 500, seed=0)
+    assert part.ids.shape == (500, 4)
+    assert part.dense.shape == (500, 2)
+    for place, field in enumerate(schema.sparse):
+        assert part.ids[:, place].max() < field.size
+    bags = part.bags[2]
+    assert bags.starts[1] == 0, "bag 0 is empty"
+    assert bags.values.max() < schema.sparse[2].size
+    assert (np.isnan(part.labels).mean(axis=0) > 0.1).all()
+    assert (np.isnan(part.dense).mean(axis=0) > 0.05).all(), "half as many numbers"
+    assert (np.isnan(part.dense).mean(axis=0) < 0.15).all()
+    whole = sample_part(schema, 500, seed=0, missing=0.0)
+    assert not np.isnan(whole.labels).any()
+    assert not np.isnan(whole.dense).any()
+
+
+def test_rows_follow_from_their_seed():
+    one, again, other = (sample_part(plain_schema(), 50, seed).ids for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_training_and_validation_are_other_rows():
+    data = sample_problem(DESAN(plain_schema(), SIZES, load_registry().op)).data
+    assert not np.array_equal(data.train.ids, data.validation.ids)
+
+
+def test_architectures_begin_with_everything_open_and_everything_closed():
+    space = DESAN(plain_schema(), SIZES, load_registry().op)
+    first, second, *drawn = sample_architectures(space, 5)
+    assert first.decisions["task/click/experts"] == ("expert0", "expert1")
+    assert second.decisions["task/click/experts"] == ()
+    assert len({architecture.to_json() for architecture in drawn}) == 3

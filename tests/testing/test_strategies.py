@@ -1,0 +1,176 @@
+"""What is wrong with a search strategy is found, and said."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import SearchStrategy
+from automtl_core.settings.settings import Settings
+from automtl_testing import check_strategy, plain_schema, sample_problem
+from automtl_desan.space import DESAN, DESANSettings
+
+SIZES = DESANSettings(
+    embedding_dim=2, experts=1, layers=1, blocks=1, expert_width=4, ops=("identity", "mlp-16")
+)
+
+
+class Search(SearchStrategy):
+    """Two epochs of weights and logits together."""
+
+    planned = 2
+
+    def __init__(self, settings, problem):
+        super().__init__(settings, problem)
+        self.relaxed = RelaxedSearch(problem, Softmax())
+
+    @classmethod
+    def epochs(cls, settings, recipe):
+        return cls.planned
+
+    def search(self, listener):
+        relaxed = self.relaxed
+        while relaxed.epoch < 2 and relaxed.going_on:
+            epoch = relaxed.begin("search", listener)
+            for batch in epoch:
+                epoch.add(relaxed.step(self.look(batch)), batch)
+            relaxed.end(epoch, listener)
+            self.after_an_epoch()
+        return relaxed.result()
+
+    def look(self, batch):
+        return batch
+
+    def after_an_epoch(self):
+        """Go on."""
+
+    def state_dict(self):
+        return self.relaxed.state_dict()
+
+    def load_state_dict(self, state):
+        self.relaxed.load_state_dict(state)
+
+
+class Silent(Search):
+    def search(self, listener):
+        super().search(listener)
+
+
+class OneEpochPlanned(Search):
+    planned = 1
+
+
+class Random(Search):
+    def after_an_epoch(self):
+        torch.seed()
+        with torch.no_grad():
+            for weight in self.relaxed.weights:
+                weight += 1e-3 * torch.rand_like(weight)
+
+
+class Forgetful(Search):
+    def state_dict(self):
+        return super().state_dict() | {"optimiser": {}}
+
+
+class Deaf(Search):
+    def after_an_epoch(self):
+        self.relaxed.going_on = True
+
+
+class Seedless(Search):
+    def __init__(self, settings, problem):
+        super().__init__(settings, sample_problem(problem.space, rows=128, seed=0))
+
+
+class Told(Search):
+    """Tells what it is given."""
+
+    def __init__(self, settings, problem, evidence=(), front=()):
+        super().__init__(settings, problem)
+        self.told = {"evidence": evidence, "front": front}
+
+    def search(self, listener):
+        found = super().search(listener)
+        front = [
+            replace(p, decisions={**found.architecture.decisions, **p.decisions}) for p in self.told["front"]
+        ]
+        return replace(found, **self.told | {"front": front})
+
+
+class ForgetsItsEvidence(Search):
+    def search(self, listener):
+        block = Evidence("layer0/expert0/block0", "identity", "chosen", "required")
+        told = [] if self.relaxed.epoch else [block]  # of a search that went on
+        return replace(super().search(listener), evidence=told)
+
+
+@pytest.fixture
+def problem():
+    return sample_problem(DESAN(plain_schema(), SIZES, load_registry().op), rows=128)
+
+
+def test_a_good_strategy_passes(problem):
+    check_strategy(partial(Search, Settings()), problem)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "promise"),
+    [
+        (Silent, "search must return a SearchResult, got NoneType"),
+        (OneEpochPlanned, "planned are 1 epochs, reported 2"),
+        (Random, "must depend on the seed of its problem alone"),
+        (Forgetful, "resumed after epoch 1, a search must end the same"),
+        (Deaf, "after a listener returned False, the epoch must be the last one"),
+        (Seedless, "the seed must matter"),
+    ],
+)
+def test_a_broken_promise_is_named(problem, strategy, promise):
+    with pytest.raises(AssertionError, match=promise):
+        check_strategy(partial(strategy, Settings()), problem)
+
+
+GOOD = [
+    Evidence(
+        "layer0/expert0/block0", "identity", "chosen", "no significant effect", "mlp-16", 0.1, 0.2, 32, 32
+    ),
+    Evidence("layer0/expert0/single", "user", "closed", "no significant effect"),
+]
+CHEAP = Point("cheap", {}, 0.6, 0.1, None, 10, 20, trained=False)
+DEAR = Point("dear", {}, 0.5, 0.0, 0.7, 40, 20, trained=True, chosen=True)
+
+
+def test_evidence_and_a_front_that_fit_the_space_pass(problem):
+    check_strategy(partial(Told, Settings(), evidence=GOOD, front=[CHEAP, DEAR]), problem)
+
+
+@pytest.mark.parametrize(
+    ("told", "promise"),
+    [
+        ({"evidence": [replace(GOOD[0], choice="block7")]}, "block7: the space has no such choice"),
+        ({"evidence": [replace(GOOD[0], option="mlp-1")]}, "'mlp-1' is none of its options"),
+        ({"evidence": [replace(GOOD[0], against="mlp-1")]}, "'mlp-1' is none of its options"),
+        ({"evidence": [replace(GOOD[0], action="kept")]}, "a choose-one is chosen, got 'kept'"),
+        ({"evidence": [replace(GOOD[1], action="chosen")]}, "a choose-any is never chosen, got 'chosen'"),
+        ({"evidence": [replace(GOOD[0], error=torch.tensor(0.1))]}, "plain finite values"),
+        ({"evidence": [replace(GOOD[0], difference=float("nan"))]}, "plain finite values"),
+        ({"evidence": [replace(GOOD[0], verdict="lucky")]}, "plain finite values"),
+        ({"front": [replace(CHEAP, decisions={"more": "a"})]}, "point 'cheap' of the front does not fit"),
+        ({"front": [DEAR, CHEAP]}, r"by rising cost, got FLOPs \[40, 10\]"),
+        ({"front": [replace(CHEAP, chosen=True), DEAR]}, r"one point at most .* \['cheap', 'dear'\]"),
+        ({"front": [replace(DEAR, decisions={"layer0/expert0/single": ()})]}, "must be the architecture of"),
+    ],
+)  # fmt: skip
+def test_evidence_and_a_front_that_do_not_fit_are_named(problem, told, promise):
+    with pytest.raises(AssertionError, match=promise):
+        check_strategy(partial(Told, Settings(), **told), problem)
+
+
+def test_a_resumed_search_tells_the_same(problem):
+    with pytest.raises(AssertionError, match=r"resumed after epoch 1, .*: other evidence"):
+        check_strategy(partial(ForgetsItsEvidence, Settings()), problem)
