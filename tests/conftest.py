@@ -28,6 +28,9 @@ gc.set_threshold(20_000, 20, 20)
 # No power fails during a test, and every call takes milliseconds.
 os.fsync = lambda descriptor: None
 
+# A module and no conftest, so that torch is imported after the settings above.
+pytest_plugins = ["finished_runs", "made_rows"]
+
 fresh = itertools.count()
 
 

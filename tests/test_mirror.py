@@ -9,7 +9,20 @@ SOURCES = {
     "automtl_core": "core",
     **{
         f"plugins/automtl_{p}": p
-        for p in ("balancers", "baselines", "desan", "engines", "histories", "listeners", "strategies")
+        for p in (
+            "balancers",
+            "baselines",
+            "comparison",
+            "desan",
+            "engines",
+            "export",
+            "histories",
+            "inspection",
+            "listeners",
+            "report",
+            "strategies",
+            "testing",
+        )
     },
 }
 

@@ -12,6 +12,7 @@ from automtl.frames import data_layers
 from automtl.interface import Labels, interface
 from automtl.run import Run
 from automtl_comparison.spec import ComparisonSpec
+from automtl_comparison.views import write
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
@@ -21,7 +22,6 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
-from automtl_comparison.views import write
 from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.ensemble import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome

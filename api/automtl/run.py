@@ -18,9 +18,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
-from automtl_export.folder import export
 from automtl_core.registry.plugins import load_registry
-from automtl_report.write import write_report
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metric import Metric
@@ -33,6 +31,8 @@ from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.folder import export
+from automtl_report.write import write_report
 
 
 @dataclass(frozen=True)

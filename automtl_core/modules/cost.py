@@ -110,3 +110,14 @@ def _blank(schema: Schema, history: History, rows: int, device: torch.device) ->
 
 def _numbers(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
+
+
+def cost_in_words(ratio: float) -> str:
+    """Return the ratio of two costs in words, such as `half its FLOPs`, with a tolerance of 5 %."""
+    words = {1: "equal", 2: "half its", 3: "a third of its", 4: "a quarter of its", 5: "a fifth of its"}
+    for part, text in (words | {10: "a tenth of its", 0.5: "twice its"}).items():
+        if abs(ratio * part - 1) <= 0.05:
+            return f"{text} FLOPs"
+    return (
+        f"{100 * ratio:.2g} % of its FLOPs" if ratio < 1 else f"{ratio:,.{int(ratio < 10)}f} times its FLOPs"
+    )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from automtl_comparison.verdicts import cost_in_words
+from automtl_core.modules.cost import cost_in_words
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table

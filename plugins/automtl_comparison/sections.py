@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from automtl_comparison.document import ALONE, MEAN, Comparison
 from automtl_comparison.statistics import Difference
 from automtl_comparison.verdicts import SURE
-from automtl_core.training.metrics import METRICS
 from automtl_comparison.views import change, comparison, method, spread
+from automtl_core.training.metrics import METRICS
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text
 
 

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 
 from automtl_comparison.statistics import Difference
+from automtl_core.modules.cost import cost_in_words
 from automtl_core.training.metrics import Measure
 
 SURE = 0.05
 """A p value below this, corrected for the number of models, is significant."""
-NEAR = 0.05
-"""Two costs are equal, or a ratio is simple, if they differ by at most this share."""
-PARTS = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 10: "a tenth of"}
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:
@@ -50,17 +48,3 @@ def p_in_words(difference: Difference, digits: int = 3) -> str:
     p = difference.adjusted_p or 0.0
     number = f"p {p:.{digits}f}" if p >= 0.001 else "p < 0.001"
     return f"{number} over rows" if difference.cells == 1 else number
-
-
-def cost_in_words(ratio: float) -> str:
-    """Return the ratio of two costs in words, such as `half its FLOPs`."""
-    if abs(ratio - 1) <= NEAR:
-        return "equal FLOPs"
-    for part, words in PARTS.items():
-        if abs(ratio * part - 1) <= NEAR:
-            return f"{words} its FLOPs"
-    if ratio < 1:
-        return f"{100 * ratio:.2g} % of its FLOPs"
-    return (
-        "twice its FLOPs" if abs(ratio / 2 - 1) <= NEAR else f"{ratio:,.{int(ratio < 10)}f} times its FLOPs"
-    )

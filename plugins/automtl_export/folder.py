@@ -1,7 +1,7 @@
 """An exported run: a folder that predicts without automtl.
 
 <folder>/
-    model.onnx or another     the graph, see graph.py and the format
+    model.onnx or another     the graph, see `automtl_core.graph` and the format
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
     example.py                scores the examples in examples.json
@@ -31,10 +31,10 @@ from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
-from automtl_export.graph import graph
 from automtl_core.exporter import quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
+from automtl_core.graph import graph
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, NewRows

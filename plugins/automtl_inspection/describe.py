@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_inspection.codes import codes
-from automtl_inspection.duplicates import Duplicates, duplicates
 from automtl_core.data.leaks.histories import HistoryFacts, histories, history_warnings
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules
 from automtl_core.data.part import Part
@@ -23,6 +21,8 @@ from automtl_core.dataset.schema import SparseField
 from automtl_core.disk.value import Value
 from automtl_core.fields.dense import Moments
 from automtl_core.fields.encode import FieldEncoder
+from automtl_inspection.codes import codes
+from automtl_inspection.duplicates import Duplicates, duplicates
 
 CODED = 1 << 15
 """Number of rows for the detection of codes."""

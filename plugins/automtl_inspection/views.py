@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automtl_inspection.describe import DenseFacts, Described
 from automtl_core.data.leaks.histories import HistoryFacts
 from automtl_core.data.leaks.leaks import Rule, suspicions
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
+from automtl_inspection.describe import DenseFacts, Described
 
 PRINTED = 20
 """Number of faulty rows that are shown."""

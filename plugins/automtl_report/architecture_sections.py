@@ -4,11 +4,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
 from automtl_core.modules.sharing import WHOLE, group_and_word
-from automtl_report.record import RunRecord
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
 from automtl_core.views import baselines, drawing, encoding, evidence, sharing
 from automtl_core.views.metrics import metrics
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
+from automtl_report.record import RunRecord
 
 MMOE = "mmoe"
 

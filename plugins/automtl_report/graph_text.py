@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from automtl_core.errors import printable
-from automtl_report.svg import standalone
 from automtl_core.views.values import Drawing
+from automtl_report.svg import standalone
 
 
 def mermaid(drawings: Sequence[Drawing]) -> str:

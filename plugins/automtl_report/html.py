@@ -8,8 +8,6 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from automtl_core.errors import printable
-from automtl_report.charts import chart
-from automtl_report.svg import drawn
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import (
     Bars,
@@ -23,6 +21,8 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
+from automtl_report.charts import chart
+from automtl_report.svg import drawn
 
 FOLDED, SEARCHED, CARDS = 25, 12, 12
 """Number of rows from which a table is folded, from which it has a search field, and of charts that are shown

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from automtl_core.views.values import Section
 from automtl_report import architecture_sections, training_sections
 from automtl_report.record import RunRecord
-from automtl_core.views.values import Section
 
 RunSection = Callable[[RunRecord], Iterable[Section]]
 SECTIONS: Mapping[str, RunSection] = {

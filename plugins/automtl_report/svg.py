@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup, escape
 
 from automtl_core.errors import on_one_line
-from automtl_report.charts import colour
 from automtl_core.views.values import Drawing, Edge, Node
+from automtl_report.charts import colour
 
 BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
 """Width and height of a node, the gap between nodes of a column and between columns, and the margin."""

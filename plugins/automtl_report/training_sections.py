@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
-from automtl_report.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import FieldEffect
 from automtl_core.views import importance
@@ -21,6 +20,7 @@ from automtl_core.views.values import (
     Text,
     facts,
 )
+from automtl_report.record import RunRecord
 
 BARS = 20
 """Maximum number of fields of a chart, the strongest ones."""

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import automtl_core
 from automtl_comparison.document import Comparison
+from automtl_comparison.sections import of_comparison
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.disk.plain_file import read_json
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
-from automtl_comparison.sections import of_comparison
+from automtl_core.views.values import Section, Text
 from automtl_report.html import page
 from automtl_report.record import RunRecord, read_record
 from automtl_report.run_sections import SECTIONS
-from automtl_core.views.values import Section, Text
 
 FILE = "report.html"
 COMPARED = "compare.json"

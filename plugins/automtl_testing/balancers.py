@@ -13,7 +13,6 @@ from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.modules.features import Features
 from automtl_core.settings.settings import Settings
-from automtl_testing.samples import sample_part, sample_schema
 from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
@@ -22,6 +21,7 @@ from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import task_losses
 from automtl_core.training.recipe import Recipe
+from automtl_testing.samples import sample_part, sample_schema
 
 ROWS = 128
 

@@ -42,6 +42,8 @@ from automtl_core.run_dir.folders import raw_folder
 from automtl_core.search.engine import Engine
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.training.learner import Learner
+from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer
 from automtl_testing.commands import check_command
 from automtl_testing.datasets import check_dataset
@@ -56,8 +58,6 @@ from automtl_testing.sample_space import sample_space
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
-from automtl_core.training.learner import Learner
-from automtl_core.workflow.job import Job
 
 MEMBERS = (2, 16)
 """Numbers of the members of a family that are checked."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from automtl_core import seeds
-from automtl_export.graph import graph, inputs
 from automtl_core.exporter import Exporter, quiet
+from automtl_core.graph import graph, inputs
 from automtl_testing.sample_space import sample_space
 from automtl_testing.samples import sample_architectures, sample_part, sample_schema
 

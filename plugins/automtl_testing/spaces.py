@@ -12,9 +12,9 @@ from automtl_core.errors import ArtifactError, listing
 from automtl_core.modules.features import Features
 from automtl_core.modules.reuse import Reuse
 from automtl_core.space import SearchSpace
+from automtl_core.training.batches import take
 from automtl_testing.ops import TOLERANCE
 from automtl_testing.samples import sample_architectures, sample_part
-from automtl_core.training.batches import take
 
 
 def check_space(space: SearchSpace[Any], architectures: int = 6) -> None:

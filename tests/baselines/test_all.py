@@ -15,11 +15,11 @@ from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
-from automtl_testing.samples import plain_schema, sample_problem, sample_schema
-from automtl_testing.spaces import check_space
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_datasets.kuairand import KuaiRand
+from automtl_testing.samples import plain_schema, sample_problem, sample_schema
+from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 REGISTERED = list(automtl_register_search_spaces())

@@ -17,16 +17,16 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
-from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.folder import export
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
 

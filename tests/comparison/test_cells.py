@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stopping import StopAfter
 
 from automtl_comparison.cells import CellRunner, CellWaits
 from automtl_comparison.measured import Failed, Measured
@@ -21,8 +22,6 @@ from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline, run_trial
 from automtl_core.workflow.run_trial import TrialRunner
-
-from ..listeners import StopAfter
 
 
 def all_cells(bench, jobs):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from stopping import StopAfter
 
 from automtl_comparison import samples
 from automtl_comparison.cells import CellBegan
@@ -24,8 +25,6 @@ from automtl_core.errors import (
 )
 from automtl_core.training.metrics import METRICS
 from automtl_core.workflow import evaluation, pipeline
-
-from ..listeners import StopAfter
 
 NAN = np.nan
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from automtl_comparison.document import Comparison
 from automtl_comparison.measured import Failed
-from automtl_core.training.metric import ByUser, MetricValue
 from automtl_comparison.views import comma_separated, comparison, page, write
+from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.values import Text
 
 

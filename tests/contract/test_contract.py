@@ -16,6 +16,7 @@ from automtl_core.dataset.schema import Pretrained, Schema, SparseField
 from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
+from automtl_core.training.learner import Learner
 from automtl_testing.balancers import check_balancer
 from automtl_testing.datasets import check_dataset
 from automtl_testing.history_encoders import check_history_encoder
@@ -23,7 +24,6 @@ from automtl_testing.ops import check_op
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
-from automtl_core.training.learner import Learner
 
 from .counting import counted_once
 from .libraries import need

@@ -12,14 +12,14 @@ from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
-from automtl_export.formats import Onnx
-from automtl_export.graph import graph
 from automtl_core.fields.source import exported, source
+from automtl_core.graph import graph
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import Reading, predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
+from automtl_export.formats import Onnx
 
 from .test_encoder import content
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_export import folder as exported
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
+from automtl_export import folder as exported
 
 from .libraries import need
 

@@ -21,7 +21,6 @@ from automtl_core.run_dir.config import Common
 from automtl_core.settings.domain import domains
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
@@ -30,6 +29,7 @@ from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 from .counting import counted_once
 from .libraries import need

@@ -5,7 +5,6 @@ import pytest
 
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError
-from automtl_export.folder import export
 from automtl_core.modules.inputs import Inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
@@ -13,6 +12,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.loop import shuffled
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow
+from automtl_export.folder import export
 
 REGISTRY = load_registry()
 FOLDS = Encodings().folds

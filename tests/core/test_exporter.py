@@ -3,8 +3,8 @@
 import pytest
 
 from automtl_core.errors import PluginError
-from automtl_export.formats import Onnx, Torch
 from automtl_core.exporter import Exporter
+from automtl_export.formats import Onnx, Torch
 
 
 def test_the_source_of_load_is_a_function():

@@ -12,8 +12,6 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
-from automtl_testing import check_op, plain_schema
-from automtl_testing.samples import sample_part
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
@@ -21,6 +19,8 @@ from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
 from automtl_desan.nested import first_of_norm, normalise_first
 from automtl_desan.ops import Factorised, Sum
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import check_op, plain_schema
+from automtl_testing.samples import sample_part
 
 CLASSES = [MLP, LinearMLP, SiLUMLP, Factorised]
 BLOCK = "layer0/expert0/block0"

@@ -13,9 +13,9 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.registry.kinds import BALANCERS, HISTORY_ENCODERS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.problem import Problem
-from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import Fit
+from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 
 SIMULATED = "AUTOMTL_SIMULATED_DEVICE"
 """Environment variable of a process with the simulated device."""

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_testing.engines import check_engine
 from automtl_engines.ray import Ray, RaySettings
+from automtl_testing.engines import check_engine
 
 ALONE = RaySettings(address="127.0.0.1:1")
 

@@ -10,9 +10,9 @@ import pytest
 
 from automtl_core.errors import SetupError
 from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult
-from automtl_testing.engines import sample_trials
 from automtl_core.training.events import Event
 from automtl_engines.ray_task import Mailbox, package_versions, work
+from automtl_testing.engines import sample_trials
 
 
 class Handle:

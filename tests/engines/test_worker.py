@@ -10,8 +10,8 @@ from typing import Any
 
 from automtl_core.errors import AutoMTLError
 from automtl_core.search.trial import TrialResult
-from automtl_testing.engines import sample_trials
 from automtl_core.training.events import Event
+from automtl_testing.engines import sample_trials
 
 
 def results(connection: Any) -> list[object]:

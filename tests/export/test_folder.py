@@ -14,14 +14,14 @@ import torch
 from scipy.special import logit
 
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
-from automtl_export import folder as exported
-from automtl_export.folder import export
 from automtl_core.fields import source
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import predictions
+from automtl_export import folder as exported
+from automtl_export.folder import export
 
 CARD = "# found\n"
 ALONE = """

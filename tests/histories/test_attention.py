@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from automtl_testing import check_history_encoder
 from automtl_histories.attention import SelfAttention, TargetAttention
+from automtl_testing import check_history_encoder
 
 
 @pytest.mark.parametrize("encoder", [TargetAttention, SelfAttention])

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from automtl_testing import check_history_encoder
 from automtl_histories.pooling import Decay, Mean
+from automtl_testing import check_history_encoder
 
 EVENTS = torch.tensor([[[4.0, 8.0], [2.0, 0.0]], [[5.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
 KNOWN = torch.tensor([[True, True], [True, False], [False, False]])

@@ -1,7 +1,7 @@
 import torch
 
-from automtl_testing import check_history_encoder
 from automtl_histories.recurrent import GRU
+from automtl_testing import check_history_encoder
 
 
 def test_contract():

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
 from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
+from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
 
 Given = Callable[..., Any]
 

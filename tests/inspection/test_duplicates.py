@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_inspection.duplicates import Duplicates, duplicates
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bag, Dense, Sparse
+from automtl_inspection.duplicates import Duplicates, duplicates
 
 Given = Callable[..., Any]
 

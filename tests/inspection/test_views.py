@@ -1,11 +1,11 @@
 """What datasets hold, and what is wrong with them."""
 
-from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts
-from automtl_inspection.duplicates import Duplicates
 from automtl_core.data.leaks.histories import HistoryFacts
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore
-from automtl_inspection.views import described, exported, prepared, sampled, validated
 from automtl_core.views.values import Matrix, Text
+from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts
+from automtl_inspection.duplicates import Duplicates
+from automtl_inspection.views import described, exported, prepared, sampled, validated
 
 ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}
 SPARSE = SparseFacts(5, 0.5, None, 0.0, 0.1, 0.2)

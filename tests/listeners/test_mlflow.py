@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_listeners.mlflow import FILE, MLflow
+from automtl_testing import check_listener
 
 METRICS = {"click": BinaryMetrics(0.7, 0.6, 4, 10)}
 

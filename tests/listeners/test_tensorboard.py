@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from automtl_core.search.evidence import DecisionMade, Evidence
-from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing import check_listener
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
 

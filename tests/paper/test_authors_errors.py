@@ -21,7 +21,6 @@ from automtl_core.modules.inputs import EncodedFields
 from automtl_core.modules.relaxed import Gate
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.balancer import MEAN
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -34,6 +33,7 @@ from automtl_core.training.recipe import Recipe
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 
 REGISTRY = load_registry()
 

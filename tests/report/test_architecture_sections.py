@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from automtl_report.architecture_sections import architecture, expert_use, verdict
 from automtl_core.run_dir.facts import Behaviour
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.views.values import Bars, Grid, Text
+from automtl_report.architecture_sections import architecture, expert_use, verdict
 
 
 def blocks(sections, kind):

@@ -2,8 +2,8 @@
 
 import re
 
-from automtl_report.charts import COLOURS, chart, colour
 from automtl_core.views.values import Bar, Bars, Curves, Plot
+from automtl_report.charts import COLOURS, chart, colour
 
 
 def test_curves_have_a_point_for_each_value_and_a_line_for_the_mark():

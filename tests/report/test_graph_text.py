@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from automtl_report.graph_text import FORMATS, as_json, dot, mermaid
 from automtl_core.views.values import Drawing, Edge, Node
+from automtl_report.graph_text import FORMATS, as_json, dot, mermaid
 from tests.report.test_svg import DRAWING
 
 HOSTILE = Drawing(

@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from automtl_report.html import CARDS, FOLDED, SEARCHED, page
 from automtl_core.views.values import Bar, Bars, Drawing, Edge, Grid, Matrix, Node, Plot, Section, Text
+from automtl_report.html import CARDS, FOLDED, SEARCHED, page
 
 HOSTILE = [
     "<script>alert(1)</script>",

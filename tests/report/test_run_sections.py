@@ -1,7 +1,7 @@
 """The sections of a run: each is left out where the run has nothing to show."""
 
-from automtl_report.run_sections import SECTIONS
 from automtl_core.views.values import Bars, Curves, Drawing, Matrix
+from automtl_report.run_sections import SECTIONS
 
 
 def blocks(sections, kind):

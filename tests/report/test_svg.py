@@ -4,8 +4,8 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-from automtl_report.svg import LETTERS, WIDE, drawn, standalone
 from automtl_core.views.values import Drawing, Edge, Node
+from automtl_report.svg import LETTERS, WIDE, drawn, standalone
 
 DRAWING = Drawing(
     "net",

@@ -1,7 +1,7 @@
 """Learning curves and histories: each shows what the run recorded."""
 
-from automtl_report.training_sections import histories, learning
 from automtl_core.views.values import Bars, Curves
+from automtl_report.training_sections import histories, learning
 
 
 def blocks(sections, kind):

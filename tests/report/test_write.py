@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from automtl_comparison.views import write
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.plugins import load_registry
-from automtl_report.write import write_comparison, write_report
-from automtl_comparison.views import write
 from automtl_core.views.values import Section, Text
+from automtl_report.write import write_comparison, write_report
 from tests.report.browser import browser, seen
 
 LARGEST = 3_000_000

@@ -1,3 +1,5 @@
+"""Fixtures of small runs and of made-up comparisons, for tests of several packages."""
+
 import pytest
 
 from automtl_comparison.document import ALONE, MEAN, Comparison

@@ -7,10 +7,10 @@ from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.problem import Problem
-from automtl_testing.samples import plain_schema, sample_problem
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_problem
 
 SIZES = DESANSettings(
     embedding_dim=4, embedding_std=0.5, layers=1, experts=2, blocks=1, expert_width=8, tower_width=8,

@@ -1,9 +1,9 @@
 """DARTS on a problem of two tasks, small enough for tests."""
 
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
+from automtl_testing.samples import plain_schema, sample_problem
 
 
 def problem():

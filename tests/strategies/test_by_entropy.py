@@ -9,13 +9,13 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default
-from automtl_testing.samples import plain_schema, sample_problem
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
+from automtl_testing.samples import plain_schema, sample_problem
 
 OPS = ("identity", "mlp-16", "zero")
 

@@ -7,9 +7,9 @@ import torch
 
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import sample_problem, sample_schema
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import sample_problem, sample_schema
 
 REGISTRY = load_registry()
 SIZES = DESANSettings(

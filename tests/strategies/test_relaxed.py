@@ -9,9 +9,9 @@ import torch
 
 from automtl_core.choices import OneOf
 from automtl_core.registry.plugins import load_registry
-from automtl_testing import plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.relaxed import entropies, entropy, evidence_of, halves, mean_entropy
+from automtl_testing import plain_schema, sample_problem
 
 SIZES = DESANSettings(
     embedding_dim=2, experts=1, layers=1, blocks=2, expert_width=4, ops=("identity", "zero")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_testing import check_balancer
 from automtl_core.training.balancer import Balancer, WeightedMean
+from automtl_testing import check_balancer
 
 
 class ForgetsThePenalty(Balancer):

@@ -8,9 +8,9 @@ from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.search.engine import Engine
 from automtl_core.search.trial import Serial
 from automtl_core.settings.settings import Settings
-from automtl_testing import check_engine, engines
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
+from automtl_testing import check_engine, engines
 
 
 class Here(Engine[Settings]):

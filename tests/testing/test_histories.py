@@ -8,8 +8,8 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.history import History
-from automtl_testing.histories import check_histories
 from automtl_datasets.synthetic import Synthetic, SyntheticSettings
+from automtl_testing.histories import check_histories
 
 
 def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):

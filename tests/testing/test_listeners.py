@@ -2,9 +2,9 @@
 
 import pytest
 
-from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.run_listener import RunListener
+from automtl_testing import check_listener
 
 
 class Good(RunListener):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from automtl_testing import check_metric
 from automtl_core.training.metric import Counted, Metric
+from automtl_testing import check_metric
 
 
 def mean_of_positives(labels, predictions, users):

@@ -1,6 +1,7 @@
 import numpy as np
 
 from automtl_core.registry.plugins import load_registry
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import (
     plain_schema,
     sample_architectures,
@@ -8,7 +9,6 @@ from automtl_testing import (
     sample_problem,
     sample_schema,
 )
-from automtl_desan.space import DESAN, DESANSettings
 
 SIZES = DESANSettings(experts=2, layers=1, blocks=1, ops=("identity", "zero"))
 

@@ -12,8 +12,8 @@ from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
-from automtl_testing import check_strategy, plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import check_strategy, plain_schema, sample_problem
 
 SIZES = DESANSettings(
     embedding_dim=2, experts=1, layers=1, blocks=1, expert_width=4, ops=("identity", "mlp-16")

@@ -16,8 +16,8 @@ from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Importance
 from automtl_core.run_dir.run import Run
-from automtl_testing import check_field_kind
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing import check_field_kind
 
 from .hashed_pair import HashedPair
 

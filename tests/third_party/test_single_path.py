@@ -7,9 +7,9 @@ import torch
 from automtl_core.modules.relaxed import MixedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
-from automtl_testing import check_strategy, sample_problem, sample_schema
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import check_strategy, sample_problem, sample_schema
 
 from .single_path import Gumbel, SinglePath
 

@@ -11,8 +11,8 @@ from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Executor, TrialEnded
 from automtl_core.settings.settings import Settings
-from automtl_testing import check_engine
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing import check_engine
 
 DATA = {"dataset": {"name": "synthetic", "rows": 1000}}
 TRAINING = {"batch_size": 256, "epochs": 2, "min_positives": 1}

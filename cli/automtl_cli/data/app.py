@@ -62,8 +62,8 @@ def describe(
     a task alone (label leakage). The command prepares the dataset if necessary.
     """
     from automtl_cli.data.preparing import stages
-    from automtl_inspection.describe import describe
     from automtl_inspection import views as views
+    from automtl_inspection.describe import describe
 
     made = _prepared(dataset, rows, raw)
     with stages("describing data") as progress:

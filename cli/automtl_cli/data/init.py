@@ -10,6 +10,8 @@ import yaml
 
 from automtl_cli.new_file import check_path, write
 from automtl_cli.output import Json
+from automtl_core.errors import listing, on_one_line
+from automtl_core.views.values import Section, lines, next_commands, table
 from automtl_inspection.guess.guess import (
     Guess,
     as_label,
@@ -25,8 +27,6 @@ from automtl_inspection.guess.guess import (
 from automtl_inspection.guess.peek import Glimpse, peek
 from automtl_inspection.guess.rules import Role
 from automtl_inspection.guess.settings import split_by_time, uncertain
-from automtl_core.errors import listing, on_one_line
-from automtl_core.views.values import Section, lines, next_commands, table
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""

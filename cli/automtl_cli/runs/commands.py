@@ -126,10 +126,10 @@ def export(
     registry = load_registry()
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
-    from automtl_export.folder import export as write
     from automtl_core.run_dir.run import Run
     from automtl_core.views.card import card
     from automtl_core.views.values import lines
+    from automtl_export.folder import export as write
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
     result = write(opened, workflow().trained(opened), form, folder, card(opened), registry)
@@ -206,11 +206,11 @@ def show(
         return show_run(run, parts=parts)
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
-    from automtl_report.graph_text import FORMATS
     from automtl_core.run_dir.facts import Behaviour
     from automtl_core.run_dir.run import Run
     from automtl_core.views.drawing import networks
     from automtl_core.workflow.finding import finding
+    from automtl_report.graph_text import FORMATS
 
     if form not in FORMATS:
         near = did_you_mean(form, FORMATS)
@@ -248,8 +248,8 @@ def report(
     front, importance of fields, use of experts, calibration, costs, data and settings.
     """
     from automtl_core.registry.plugins import load_registry
-    from automtl_report.write import write_report
     from automtl_core.views.values import lines
+    from automtl_report.write import write_report
 
     file = write_report(path, load_registry(), out)
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))

@@ -8,8 +8,8 @@ from automtl_cli.bars import draws, live
 from automtl_cli.data import preparing
 from automtl_cli.output import say, until_output
 from automtl_cli.runs.live_view import LiveView, progress
-from automtl_core.choices import Decision
 from automtl_comparison.cells import CellBegan, CellWaits
+from automtl_core.choices import Decision
 from automtl_core.data.progress import Progress as Stages
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.training.events import (

@@ -154,11 +154,11 @@ def compare(
 
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
-    from automtl_core.distributed import first
-    from automtl_report.write import write_comparison
-    from automtl_core.run_dir.watched import CELLS
     from automtl_comparison.views import FILES, comparison, write
+    from automtl_core.distributed import first
+    from automtl_core.run_dir.watched import CELLS
     from automtl_core.views.values import lines
+    from automtl_report.write import write_comparison
 
     called = None if configuration.config is None else configuration.config.stem
     preset, workers = own.preset.layer, execution.workers or 1

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from automtl_core.dataset.history import source_of
+from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_inspection.guess.facts import LIST, Facts, Odd
 from automtl_inspection.guess.names import meaning
 from automtl_inspection.guess.peek import Glimpse
 from automtl_inspection.guess.rules import UNDECIDED, Role, acts, rule_of, separator_of
-from automtl_core.dataset.history import source_of
-from automtl_core.errors import UsageError, did_you_mean, listing
 
 SKEW = 20
 """Ratio of maximum to mean above which numbers are scaled by the logarithm."""

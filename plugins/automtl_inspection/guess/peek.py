@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_inspection.guess.facts import LIST, Facts, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import Lines, opened, rows
 from automtl_core.data.raw.find import listed_files
@@ -25,6 +24,7 @@ from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
 from automtl_core.errors import DataError, did_you_mean
+from automtl_inspection.guess.facts import LIST, Facts, facts_of
 
 ROWS = 100_000
 """Largest number of rows to read."""

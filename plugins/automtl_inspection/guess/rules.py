@@ -4,7 +4,16 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from automtl_inspection.guess.facts import DATES, POINTS, Facts
-from automtl_inspection.guess.names import ACTIONS, LABELS, OTHER_TIMES, TIMES, is_id, is_label, meaning, words
+from automtl_inspection.guess.names import (
+    ACTIONS,
+    LABELS,
+    OTHER_TIMES,
+    TIMES,
+    is_id,
+    is_label,
+    meaning,
+    words,
+)
 from automtl_inspection.guess.peek import Glimpse
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]

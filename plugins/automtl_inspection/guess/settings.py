@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from automtl_core.dataset.dataset import DatasetSettings
+from automtl_core.errors import UsageError, listing, on_one_line
 from automtl_inspection.guess.guess import (
     Guess,
     batch_size,
@@ -15,8 +17,6 @@ from automtl_inspection.guess.guess import (
     user,
 )
 from automtl_inspection.guess.peek import Glimpse
-from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.errors import UsageError, listing, on_one_line
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 SHOWN = 8

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.settings import settings as guessed_settings
 from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
+from automtl_inspection.guess.peek import peek
+from automtl_inspection.guess.settings import settings as guessed_settings
 
 Automtl = Callable[..., Any]
 SMALL = (

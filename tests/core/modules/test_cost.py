@@ -7,8 +7,8 @@ from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.registry.plugins import load_registry
-from automtl_testing import plain_schema, sample_architectures, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import plain_schema, sample_architectures, sample_schema
 
 
 class Net(nn.Module):

@@ -5,8 +5,8 @@ import pytest
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
-from automtl_testing import plain_schema
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import plain_schema
 
 SIZES = DESANSettings(embedding_dim=4, experts=1, layers=1, blocks=1, expert_width=8, ops=("mlp-16", "zero"))
 

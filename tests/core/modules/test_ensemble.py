@@ -8,10 +8,10 @@ from automtl_core.errors import ArtifactError
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.sharing import WHOLE, Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_architectures, sample_part
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16", "mlp-4"))
 

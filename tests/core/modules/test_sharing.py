@@ -12,10 +12,10 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.sharing import Sharing, group_and_word
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_part
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_part
 
 FIELDS = ("user", "item", "tab", "age")
 EXPERTS = ("expert0", "expert1")

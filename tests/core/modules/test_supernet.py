@@ -12,11 +12,11 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_testing import plain_schema, sample_part
 from automtl_core.training.batches import take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import plain_schema, sample_part
 
 SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=2, blocks=1, expert_width=8, tower_width=8,

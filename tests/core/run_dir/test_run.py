@@ -15,8 +15,8 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
-from automtl_testing.samples import sample_encoder, sample_schema
 from automtl_core.training.calibration import Platt
+from automtl_testing.samples import sample_encoder, sample_schema
 
 from ..workflow.lines import start
 

@@ -8,12 +8,12 @@ import torch
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import HeldOut, difference, shortfall
-from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.measuring import auc
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
+from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 

@@ -14,7 +14,6 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.settings.component import Component
-from automtl_testing import plain_schema, sample_problem
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
@@ -23,6 +22,7 @@ from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
 from automtl_strategies.one_shot import OneShot, OneShotSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
+from automtl_testing import plain_schema, sample_problem
 
 SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,

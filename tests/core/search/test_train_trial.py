@@ -13,11 +13,11 @@ from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
 from automtl_core.search.trial import TrialBegan
-from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
+from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 

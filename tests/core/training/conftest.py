@@ -4,8 +4,8 @@ import pytest
 
 from automtl_baselines.single_task import SingleTask, SingleTaskSettings
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
 

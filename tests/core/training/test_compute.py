@@ -10,7 +10,6 @@ from torch import nn
 from automtl_baselines.aitm import AITM, AITMSettings
 from automtl_core.distributed import rank
 from automtl_core.registry.plugins import load_registry
-from automtl_testing import plain_schema, sample_part
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN
 from automtl_core.training.batches import take
@@ -19,6 +18,7 @@ from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing import plain_schema, sample_part
 
 from ..job_of_processes import results_of
 

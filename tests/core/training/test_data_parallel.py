@@ -19,12 +19,12 @@ from automtl_core.search.held_out import HeldOut
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.settings.component import Component
-from automtl_testing import sample_part, sample_schema
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
+from automtl_testing import sample_part, sample_schema
 
 from ..job_of_processes import results_of
 

@@ -12,11 +12,11 @@ from automtl_core.data.part import Part
 from automtl_core.disk.file_tensor import is_in_file
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import LargeTable
-from automtl_testing.samples import sample_part, sample_schema
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.recipe import Recipe
+from automtl_testing.samples import sample_part, sample_schema
 
 from .fits import Watch, assert_resumes, make, run
 

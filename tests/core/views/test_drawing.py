@@ -4,10 +4,10 @@ from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_testing.samples import sample_schema
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.views.drawing import ALL, MOST, networks
 from automtl_core.workflow.finding import Finding
+from automtl_testing.samples import sample_schema
 
 SCHEMA = sample_schema()
 FIELDS = tuple(SCHEMA.fields())

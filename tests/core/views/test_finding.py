@@ -11,12 +11,12 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
-from automtl_testing.samples import sample_schema
 from automtl_core.training.baselines import Baseline
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.views.finding import decisions, short, whole
 from automtl_core.views.values import Text
 from automtl_core.workflow.finding import Finding, Price
+from automtl_testing.samples import sample_schema
 
 POINT = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
 EVIDENCE = (Evidence("op", "mlp-4", "chosen", "better"),)

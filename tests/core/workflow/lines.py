@@ -1,6 +1,7 @@
 """Small runs of the straight line, whole or stopped, and the bytes that they leave."""
 
 import pytest
+from stopping import StopAfter
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
@@ -12,8 +13,6 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.pipeline import search
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
-
-from ..listeners import StopAfter
 
 REGISTRY = load_registry()
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_export.folder import export
 from automtl_core.modules.by_task import ByTask
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
@@ -13,6 +12,7 @@ from automtl_core.training import fit
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.warm_start import read_warm_start
+from automtl_export.folder import export
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, stopped
 

@@ -12,10 +12,10 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.space import SearchSpace
-from automtl_testing import plain_schema
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
+from automtl_testing import plain_schema
 
 REGISTRY = load_registry()
 

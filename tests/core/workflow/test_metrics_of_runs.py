@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from stopping import StopAfter
 
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import UnknownNameError, UsageError
@@ -27,7 +28,6 @@ from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_metrics.by_user import gauc
 
-from ..listeners import StopAfter
 from .lines import start
 
 SHARE = Metric("share", lambda labels, predictions, users: labels.mean())

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from stopping import StopAfter
 
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import LISTENERS
@@ -14,7 +15,6 @@ from automtl_core.workflow import observed as module
 from automtl_core.workflow.observed import observed
 from automtl_core.workflow.workflow import Workflow
 
-from ..listeners import StopAfter
 from .lines import REGISTRY, contents
 
 LAYER = {

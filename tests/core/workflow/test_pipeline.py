@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from stopping import StopAfter
 from torch import nn
 
 from automtl_core.choices import Architecture, OneOf
@@ -18,7 +19,6 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import plan, search
 
-from ..listeners import StopAfter
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, start, stopped
 
 

@@ -9,12 +9,12 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit
 from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-4",))
 

@@ -9,10 +9,10 @@ from automtl_core.errors import UnknownNameError
 from automtl_core.registry.kinds import OPS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
-from automtl_testing import plain_schema
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.versions import environment, origin, versions
 from automtl_desan.ops import Zero
+from automtl_testing import plain_schema
 
 REGISTRY = load_registry()
 

@@ -4,8 +4,8 @@ import pytest
 
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.run_dir.facts import Search
-from automtl_testing.samples import plain_schema, sample_encoder
 from automtl_core.workflow.warm_start import read_warm_start, seen_test_rows
+from automtl_testing.samples import plain_schema, sample_encoder
 
 from .lines import REGISTRY, begin, go_on, make_job, stopped
 

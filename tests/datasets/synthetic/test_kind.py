@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
-from automtl_testing.datasets import check_dataset
 from automtl_core.training.measuring import auc
 from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
+from automtl_testing.datasets import check_dataset
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 
+from automtl_core.errors import DataError
 from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import peek
-from automtl_core.errors import DataError
 
 ROWS = 120
 Cell = Callable[[int], object]

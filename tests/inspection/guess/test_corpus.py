@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from automtl_core.errors import DataError
 from automtl_inspection.guess.guess import Guess, blanks, faults, guess
 from automtl_inspection.guess.peek import peek
-from automtl_core.errors import DataError
 
 from .corpus import FILES, File
 

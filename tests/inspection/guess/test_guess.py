@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from automtl_core.errors import UsageError
 from automtl_inspection.guess.facts import Facts, Odd, Parts
 from automtl_inspection.guess.guess import (
     Guess,
@@ -21,7 +22,6 @@ from automtl_inspection.guess.guess import (
 )
 from automtl_inspection.guess.peek import Glimpse
 from automtl_inspection.guess.rules import UNDECIDED
-from automtl_core.errors import UsageError
 
 SEEN = 1000
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from automtl_core.errors import DataError, InputMissingError, UsageError
 from automtl_inspection.guess import peek as module
 from automtl_inspection.guess.facts import Facts, Parts
 from automtl_inspection.guess.peek import Glimpse, peek
-from automtl_core.errors import DataError, InputMissingError, UsageError
 
 Peek = Callable[..., Glimpse]
 

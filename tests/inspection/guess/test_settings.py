@@ -2,9 +2,9 @@
 
 import pytest
 
+from automtl_core.errors import UsageError
 from automtl_inspection.guess.peek import peek
 from automtl_inspection.guess.settings import apart, remarks, settings, undecided
-from automtl_core.errors import UsageError
 
 HEADER = "user_id,shop,tags,price,ts,click,buy,grade"
 

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.leaks import leaks
-from automtl_inspection.describe import describe
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.training.measuring import auc
+from automtl_inspection.describe import describe
 
 ROWS = 4000
 

@@ -12,10 +12,10 @@ from automtl_core.search.study.parameters import (
     usable,
 )
 from automtl_core.settings.domain import Search
-from automtl_testing.sample_space import sample_space
-from automtl_testing.samples import plain_schema, sample_architectures, sample_schema
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
+from automtl_testing.sample_space import sample_space
+from automtl_testing.samples import plain_schema, sample_architectures, sample_schema
 
 optuna = pytest.importorskip("optuna")
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from automtl_testing import check_listener
 from automtl_core.training.events import EpochEnded, RunBegan
 from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing import check_listener
 
 from example_listener.listener import LearningCurves
 

@@ -1,7 +1,7 @@
 from functools import partial
 
-from automtl_testing import check_strategy, sample_problem, sample_space
 from automtl_core.training.events import EpochEnded, EventHandler
+from automtl_testing import check_strategy, sample_problem, sample_space
 
 from example_strategy.strategy import JointSearch, JointSearchSettings
 

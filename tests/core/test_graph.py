@@ -11,13 +11,13 @@ from automtl_core import seeds
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_export.formats import Onnx, Torch
-from automtl_export.graph import graph, inputs
+from automtl_core.graph import graph, inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.workflow.trained import predictions
+from automtl_export.formats import Onnx, Torch
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
 
 REGISTRY = load_registry()
 BINARY = ("esmm", "aitm")
