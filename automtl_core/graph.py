@@ -96,6 +96,6 @@ def graph(network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, 
 
     """
     given = inputs(some, schema)
-    values = {f"{field.name}:values" for field in schema.sparse if field.kind == "bag"}
-    sizes = {name: f"values{k}" if name in values else "batch" for k, name in enumerate(given)}
+    bags = [f"{field.name}:values" for field in schema.sparse if field.kind == "bag"]
+    sizes = {name: f"values{bags.index(name)}" if name in bags else "batch" for name in given}
     return Graph(Serving(network, schema, scaling).eval(), given, sizes)
