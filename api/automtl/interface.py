@@ -82,7 +82,7 @@ def _check(name: str, value: object) -> None:
 
     """
     types, words = _ARGUMENTS[name]
-    names = types != (list, tuple) or all(isinstance(item, str) for item in value)  # type: ignore[attr-defined]
+    names = not isinstance(value, list | tuple) or all(isinstance(item, str) for item in value)
     if not isinstance(value, types) or isinstance(value, bool) or not names:
         raise wrong(name, words, value)
     if isinstance(value, int) and value < _LEAST.get(name, value):
