@@ -14,10 +14,10 @@ from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_core.commands import Output, command
 from automtl_core.distributed import joined, muted, processes
-from automtl_core.errors import InputMissingError, UsageError, listing
+from automtl_core.errors import InputMissingError, PluginError, UsageError, listing
 from automtl_core.registry.kinds import COMMANDS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
+from automtl_core.registry.registry import DISABLE, Registry
 from automtl_core.training.process import set_up
 
 PARALLEL = ("search", "train", "compare")
@@ -59,6 +59,9 @@ class Commands(Mapping[str, Any]):
                     lines[words[depth]] = self.registry.line(COMMANDS, name) or f"Of plugin {row.name}."
                 elif words[:depth] == self.above and len(words) > depth + 1:
                     lines.setdefault(words[depth], f"Commands of plugin {row.name}.")
+        if not lines and not self.above:
+            fix = f"install automtl again, and do not name `commands` in {DISABLE}"
+            raise PluginError("no plugin with commands is installed", fix)
         return lines
 
     def __iter__(self) -> Iterator[str]:
