@@ -21,13 +21,14 @@ from automtl_core.errors import UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
+from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted, skippable
+from automtl_core.workflow.new_rows import Reading, check_log, measure, predicted, skippable
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -179,7 +180,7 @@ class Run:
         history: pd.DataFrame | Mapping[str, Any] | None,
         bad_rows: str,
         max_bad_rows: int | None,
-    ) -> Iterator[tuple[Reading | InMemory, list[Rejected]]]:
+    ) -> Iterator[tuple[Reading, list[Rejected]]]:
         """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
 
         A table that is neither a frame nor a mapping is written to a file first.
@@ -189,9 +190,15 @@ class Run:
         log = None if history is None else _table(history, "history")
         warned: list[str] = []
         rejected: list[Rejected] = []
-        how: dict[str, Any] = {"histories": histories, "most": most, "warn": warned.append}
+
+        def listen(event: Event) -> bool:
+            if isinstance(event, Warned):
+                warned.append(event.sentence)
+            return True
+
+        how: dict[str, Any] = {"histories": histories, "most": most, "listener": listen}
         if isinstance(examples, pd.DataFrame | Mapping):
-            yield InMemory(self._dataset, examples, log=log, **how), rejected
+            yield Reading(self._dataset, examples, log=log, **how), rejected
         else:
             with TemporaryDirectory(prefix=COPY) as folder:
                 path, events = Path(folder) / "frame.parquet", None
@@ -227,9 +234,7 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
-        least = self._folder.config().training.min_positives
-        record = finding(self.path, load_registry())
-        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), record, least))
+        search = outcome.search(SearchOutcome(self.path, finding(self.path, load_registry())))
         return markdown(f"Run {self.path}", search)
 
 

@@ -120,20 +120,16 @@ def finding(path: Path, registry: Registry, space: SearchSpace | None = None) ->
     run = Run.open(path)
     architecture = run.architecture()
     sharing, unasked = (space.sharing(architecture), None) if space else _sharing(architecture, registry)
-    search = run.read(Search) if run.has(Search) else Search()
-    data = run.read(Data)
-    encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
-    importance = run.read(Importance) if run.has(Importance) else None
-    result = run.read(Result) if run.has(Result) else None
+    encodings = run.get(EncodingSearch)
     return Finding(
         architecture,
         sharing,
         unasked,
-        search,
-        truth(data.truth, sharing),
-        encoding_search,
-        importance,
-        result,
+        run.get(Search) or Search(),
+        truth(run.read(Data).truth, sharing),
+        encodings.encoding_search if encodings else None,
+        run.get(Importance),
+        run.get(Result),
         run.config().training.min_positives,
     )
 

@@ -12,9 +12,6 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.finding import Finding
 
-GIVEN = "the network"
-"""Name of the network in a plan without a search."""
-
 
 @dataclass(frozen=True)
 class Plan(Value):
@@ -37,20 +34,28 @@ class Plan(Value):
     answers: Mapping[str, Mapping[str, Cost]]
     """Choice -> option -> its cost, see `SearchSpace.costs`."""
     points: Mapping[str, Cost]
-    """Landmark of the space -> cost of the whole network; without a search, `GIVEN` -> cost."""
+    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
 
 
 @dataclass(frozen=True)
-class SearchOutcome:
+class SearchOutcome(Value):
     """The result of a search."""
 
     run: Path
-    result: Result
     finding: Finding
-    min_positives: int
-    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     remarks: tuple[str, ...] = ()
     """Remarks on early ends, in words."""
+
+    @property
+    def result(self) -> Result:
+        """The metrics and the size of the network."""
+        assert self.finding.result is not None  # noqa: S101 - the search has ended
+        return self.finding.result
+
+    @property
+    def min_positives(self) -> int:
+        """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+        return self.finding.min_positives
 
     @property
     def architecture(self) -> Architecture:
@@ -58,13 +63,13 @@ class SearchOutcome:
         return self.finding.architecture
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return plain JSON values, those of the finding among them."""
+        values = super().to_json()
         return {
-            "run": str(self.run),
+            **values.pop("finding"),
+            **values,
             "result": self.result.to_json(),
-            **self.finding.to_json(),
             "min_positives": self.min_positives,
-            "remarks": list(self.remarks),
         }
 
 
@@ -85,7 +90,7 @@ class Predicted(Value):
 
 
 @dataclass(frozen=True)
-class Tested:
+class Tested(Value):
     """The test of a finished run's network on new examples."""
 
     run: Path
@@ -98,19 +103,11 @@ class Tested:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": {},
-            "rows": self.rows,
-            "rejected": len(self.skipped),
-            "skipped": list(self.skipped),
-            "min_positives": self.min_positives,
-        }
+        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Value):
     """The repeated test of a finished run's network."""
 
     run: Path
@@ -123,14 +120,3 @@ class Evaluation:
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     changed: tuple[str, ...]
     """Differences of data and environment to those of the run."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": self.reachable,
-            "repeats": self.repeats,
-            "min_positives": self.min_positives,
-            "changed": list(self.changed),
-        }

@@ -71,7 +71,7 @@ class Execution:
 
     def seconds(self) -> float | None:
         """Return the seconds of the time budget; raises as `seconds_of` does."""
-        from automtl_core.run_dir.duration import seconds_of
+        from automtl_core.run_dir.config import seconds_of
 
         return None if self.time_budget is None else seconds_of(self.time_budget)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automtl_comparison.cells import Cell, CellRunner, tests, without_results
+from automtl_comparison.cells import Cell, CellRunner, without_results
 from automtl_comparison.document import ALONE, MEAN, Comparison, Noises
 from automtl_comparison.folder import take
 from automtl_comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
@@ -18,7 +18,6 @@ from automtl_core.search.study.study import check_installed
 from automtl_core.training.measuring import task_metrics
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Workload
 
 Tested = Mapping[Cell, tuple[CellResult, Samples]]
 
@@ -50,10 +49,10 @@ def compare(
     _check(by_split, bench)
     data = bench.prepared
     take(bench.folder, jobs, data)
-    runs = [Workload.of(job, data[s]) for s, each in by_split.items() for job in each.values() for _ in seeds]
+    runs = len(data) * len(jobs) * len(seeds)
     for split, prepared in data.items():
         by_split[split] = {
-            name: bench.resolve_auto(job, prepared, runs[1:]) for name, job in by_split[split].items()
+            name: bench.resolve_auto(job, prepared, runs - 1) for name, job in by_split[split].items()
         }
     _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
     if trials > 1:
@@ -64,7 +63,7 @@ def compare(
         for seed in seeds
         for name, job in each.items()
     ]
-    trained = bench.trained(cells, then=[tests(cells)])
+    trained = bench.trained(cells)
     sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
     tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
     common = next(iter(jobs.values()))
@@ -101,19 +100,13 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
 
 
 def _tuned(
-    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: Sequence[Workload]
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: int
 ) -> dict[int, dict[str, Job]]:
-    """Return the jobs of each split with their best recipes."""
+    """Return the jobs of each split with their best recipes; `runs` follow."""
     best: dict[int, dict[str, Job]] = {}
     for split, jobs in by_split.items():
-        later = {other: each for other, each in by_split.items() if other not in (split, *best)}
-        to_try = [
-            Workload.of(job, bench.prepared[s]).trained()
-            for s, each in later.items()
-            for job in each.values()
-            for _ in range(trials)
-        ]
-        best[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
+        splits = len(by_split) - len(best) - 1
+        best[split] = tuned(jobs, trials, bench, later=splits * len(jobs) * trials + runs)
     return best
 
 

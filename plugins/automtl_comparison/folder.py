@@ -10,8 +10,7 @@ from automtl_core.disk.files import make_folder
 from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.errors import RunExistsError, StorageError
 from automtl_core.run_dir.config import split
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import without_places
+from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.workflow.job import Job
 
 FILE = "configuration.json"

@@ -16,7 +16,7 @@ def split_seeds(job: Job, count: int) -> list[int]:
         raise UsageError(
             f"--splits {count}: a comparison needs at least one split", "ask for 1 or more: --splits 3"
         )
-    settings, name = job.dataset_settings, job.config.dataset.name
+    settings, name = job.components["dataset"], job.config.dataset.name
     alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:
         raise UsageError(f"--splits {count}: dataset {name} has a fixed test part", alone)
@@ -30,7 +30,8 @@ def split_seeds(job: Job, count: int) -> list[int]:
 
 def split_of(job: Job) -> int:
     """Return the seed of a job's split."""
-    return job.dataset_settings.split_seed
+    seed: int = job.components["dataset"].split_seed
+    return seed
 
 
 def in_split(job: Job, split: int) -> Job:

@@ -65,7 +65,7 @@ def read_record(path: Path, registry: Registry) -> RunRecord:
         run.read(Result),
         run.read(Costs),
         run.read(Environment),
-        run.read(Behaviour) if run.has(Behaviour) else None,
+        run.get(Behaviour),
         [EpochEnded.from_json(line) for line in run.reports()],
     )
 

@@ -9,7 +9,6 @@ from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import (
     EpochEnded,
     Event,
-    LoopsAhead,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -72,7 +71,6 @@ def _follow(
     events: list[Event] = [
         RunBegan(run, tuple(reports)),
         PhaseBegan("training"),
-        LoopsAhead(()),
         *(StepEnded("train", 2, 4, done, done * 25) for done in range(1, 5)),
         StepEnded("ablation", 2, 1, 1, 0),
         DecisionMade(Evidence("layer0", "mlp-8", "chosen", "better", "zero", -0.01, 0.002)),

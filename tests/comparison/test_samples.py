@@ -11,6 +11,7 @@ from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow import pipeline
+from automtl_core.workflow.work import Work
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def tested(tiny, bench):
         cell = made.cell(called, tiny()[called])
         if not cell.path.exists():
             with pipeline.start(cell.job, cell.prepared, cell.path) as run:
-                pipeline.search(cell.job, run, cell.prepared, EventHandler())
+                pipeline.run(Work(cell.job, run, cell.prepared, EventHandler()))
         return cell.job, Run.open(cell.path), cell.prepared
 
     return make

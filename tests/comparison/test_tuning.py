@@ -142,13 +142,14 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
 
 
 def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
-    fit, trained = pipeline.fit, []
+    run, trained = pipeline.run, []
 
-    def watched(job, *rest, **how):
-        trained.append(recipe(job))
-        return fit(job, *rest, **how)
+    def watched(work, stages, **how):
+        if stages == pipeline.FIT:
+            trained.append(recipe(work.job))
+        return run(work, stages, **how)
 
-    monkeypatch.setattr(pipeline, "fit", watched)
+    monkeypatch.setattr(pipeline, "run", watched)
     made, worked = bench()
     job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
     made.tested([made.cell("one.yaml", job)])

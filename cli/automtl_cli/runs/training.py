@@ -48,7 +48,7 @@ def search(
     if run.resume is None:
         check(own.all())
     from automtl_cli.runs.flow import run_job  # which imports torch
-    from automtl_core.workflow.ensemble import ensemble_layer
+    from automtl_core.workflow.models import ensemble_layer
 
     return run_job(
         run,

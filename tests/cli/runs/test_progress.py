@@ -8,11 +8,13 @@ import pytest
 
 from automtl_cli.output import close_views
 from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING
 from automtl_core.training.events import (
     EpochEnded,
     Event,
     PhaseBegan,
     PhaseEnded,
+    Planned,
     ProgressMade,
     RunBegan,
     StepEnded,
@@ -20,17 +22,16 @@ from automtl_core.training.events import (
 )
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TRAINING, Workload
 
 METRICS = {"click": BinaryMetrics(0.7, 0.5, 40, 100)}
 EVENTS: list[Event] = [
     PhaseBegan("preparation"),
     ProgressMade("preparation", "encode", 0.5),
     PhaseEnded("preparation"),
-    PhaseBegan(ENCODING_SEARCH, Workload(0, 2, rows=100, encoding=100)),
+    PhaseBegan(ENCODING_SEARCH, (Planned(ENCODING_SEARCH), Planned(TRAINING, 2))),
     ProgressMade(ENCODING_SEARCH, "trial 1 of at most 2", 0.5),
     PhaseEnded(ENCODING_SEARCH),
-    PhaseBegan(TRAINING, Workload(0, 2, rows=100)),
+    PhaseBegan(TRAINING, (Planned(TRAINING, 2),)),
     RunBegan(Path("runs/mine")),
     Warned("a warning"),
     *(StepEnded("train", 1, 4, done, 25 * done) for done in (1, 2, 3, 4)),

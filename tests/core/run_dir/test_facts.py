@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status
+from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status, differences
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.importance import FieldEffect
@@ -88,3 +88,14 @@ def test_what_is_signed_and_of_another_shape_is_refused(run, change):
         ArtifactError, match=rf"result\.json: damaged, or of another version: {next(iter(change))}"
     ):
         run.read(Result)
+
+
+def test_each_changed_value_has_a_phrase_with_its_path():
+    then = {"seed": 0, "training": {"epochs": 3, "loss_weights": {}}, "gone": 1}
+    now = {"seed": 0, "training": {"epochs": 4, "loss_weights": {"click": 2.0}}}
+    assert differences(then, now, "data.") == [
+        "data.training.epochs was 3, is 4",
+        "data.training.loss_weights.click was not there, is 2.0",
+        "data.gone was 1, is not there",
+    ]
+    assert differences(then, then) == []

@@ -67,7 +67,7 @@ def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
     heard = Heard()
 
     def fail():
-        with phase(heard, "preparation") as progress:
+        with phase(heard, PhaseBegan("preparation")) as progress:
             progress("read", 0.5)
             raise KeyError
 
