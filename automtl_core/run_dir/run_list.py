@@ -141,4 +141,4 @@ def _summary(run: Run) -> Summary:
 
 
 def _mean_auc(metrics: Metrics, least: int) -> float | None:
-    return mean_over_tasks({task: getattr(m, "auc", None) for task, m in metrics.items()}, metrics, least)
+    return mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)

@@ -8,6 +8,7 @@ from pathlib import Path
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL
 from automtl_core.views import baselines, encoding, evidence, importance, sharing
 from automtl_core.views.metrics import metrics
@@ -16,7 +17,6 @@ from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
 
 COSTS = ["FLOPs per row", "parameters"]
-MEASURES = {"binary": "AUC", "regression": "R2"}
 NOTHING = Cost(0, 0, 0)
 
 
@@ -183,10 +183,12 @@ def _title(report: Finding, price: Price | None = None) -> str:
 
 
 def _measure(report: Finding) -> str:
-    """Return the measure of held-out rows: AUC, R2, or both."""
+    """Return the measures of held-out rows: AUC, R2, or both."""
     origin = report.architecture.origin
-    kinds = {task.kind for task in Schema.from_json(origin.schema).tasks} if origin else MEASURES
-    return " or ".join(name for kind, name in MEASURES.items() if kind in kinds)
+    kinds = (
+        [task.kind for task in Schema.from_json(origin.schema).tasks] if origin else ["binary", "regression"]
+    )
+    return " or ".join(kind.measure for kind in distinct(kinds))
 
 
 def _summary(report: Finding) -> Section:

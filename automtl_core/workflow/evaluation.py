@@ -19,13 +19,14 @@ from automtl_core.run_dir.facts import Behaviour, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
+from automtl_core.tasks.binary import auc, log_loss
 from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
 from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.guard import computing
 from automtl_core.training.importance import importance, sample
-from automtl_core.training.measuring import auc, log_loss, metrics_of
+from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
 from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
@@ -115,7 +116,7 @@ def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64]
     some = sample(prepared.part("validation"), 10_000, seed)
     use = expert_use(made.network, some, made.batch_size, made.compute) if len(some) else None
     labels = np.asarray(prepared.part("test").labels)
-    binary = [(t, task) for t, task in enumerate(made.tasks) if task.kind == "binary"]
+    binary = [(t, task) for t, task in enumerate(made.tasks) if task.type.probability]
     bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
     tested = [(t, task.name) for t, task in binary if bins[task.name]]
     scaled = [(t, name, made.scaling[name]) for t, name in tested if name in made.scaling]
@@ -191,7 +192,8 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         predicted: Output of the network for the R test rows, [R, T].
 
     """
-    tasks, labels = prepared.schema.tasks, np.asarray(prepared.part("test").labels)
+    tasks, part = prepared.schema.tasks, prepared.part("test")
+    labels = np.asarray(part.labels)
     best = alone(prepared, ["field"])
     fields = [best[task.name][0].name if best[task.name] else None for task in tasks]
     found: dict[int, Baseline | None] = {}
@@ -199,16 +201,17 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         places = [t for t, one in enumerate(fields) if one == field]
         singles = repeat(None, len(places)) if field is None else predictions(prepared, field, places)
         for t, single in zip(places, singles, strict=True):
-            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, single)
+            alone_logits = None if single is None else tasks[t].type.logits_of(single)
+            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, alone_logits, part.users)
     return corrected({task.name: one for t, task in enumerate(tasks) if (one := found[t])})
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
+    """Return the test AUC of the true probabilities of generated labels."""
     oracle, labels = prepared.oracle("test"), prepared.part("test").labels
     scores: dict[str, float | None] = {}
     for t, task in enumerate(prepared.schema.tasks):
         known = ~np.isnan(labels[:, t])
-        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
+        if oracle is not None and task.type.two_classes and np.isfinite(oracle[known, t]).all():
             scores[task.name] = auc(labels[known, t], oracle[known, t])
     return scores

@@ -33,7 +33,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.losses import task_losses
+from automtl_core.training.losses import check_groups, task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.run_listener import RunListener
@@ -268,6 +268,7 @@ class Job:
     def _check(self, space: SearchSpace) -> None:
         """Check the settings for a space, except for the network that it builds; raises as `checked` does."""
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
+        check_groups(space.schema.tasks, self.dataset().user)
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()

@@ -273,7 +273,7 @@ def _calibrated(
         place
         for place, task in enumerate(data.tasks)
         if job.config.calibrate
-        and task.kind == "binary"
+        and task.type.probability
         and validation[task.name].is_informative(recipe.min_positives)
     ]
     if not enough and not registered:  # no need for another pass

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import nn
 
 from automtl_core.data.drawn import drawn
@@ -132,19 +131,15 @@ def with_weights(network: nn.Module, state: State, where: Path) -> nn.Module:
 
 
 def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return predictions, [R, T] float64: probabilities of binary tasks, regressions in units of the label.
+    """Return predictions, [R, T] float64: probabilities of binary tasks, others in units of the label.
 
     Args:
         tasks: T tasks.
-        logits: Logits, and standardised regressions, [R, T].
+        logits: Output of a network, [R, T].
 
     """
     logits = logits.astype(np.float64)
-    columns = [
-        expit(logits[:, t]) if task.kind == "binary" else logits[:, t] * task.deviation + task.mean
-        for t, task in enumerate(tasks)
-    ]
-    return np.stack(columns, axis=1)
+    return np.stack([task.predictions(logits[:, t]) for t, task in enumerate(tasks)], axis=1)
 
 
 def unread_columns(

@@ -15,7 +15,7 @@ from automtl_comparison.statistics import Noise, noise
 from automtl_comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.search.study.study import check_installed
-from automtl_core.training.measuring import task_metrics
+from automtl_core.training.measuring import metrics_of
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 
@@ -89,14 +89,11 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
-    labels = prepared.part("test").labels
-    facts: dict[str, TaskFacts] = {}
-    for t, task in enumerate(prepared.schema.tasks):
-        m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
-        facts[task.name] = TaskFacts(
-            task.kind, getattr(m, "positives", None), m.rows, m.is_informative(least)
-        )
-    return facts
+    part, tasks = prepared.part("test"), prepared.schema.tasks
+    found = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users)
+    return {
+        task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in found.items()
+    }
 
 
 def _tuned(
@@ -128,7 +125,8 @@ def _model(name: str, tested: Tested) -> ModelResult:
 
 def _noises(found: Comparison, tested: Tested) -> Noises:
     """Return the contribution of test rows to the variance of each difference."""
-    counting = [task for task in found.of_kind("binary") if found.tasks[task].counts]
+    kind = found.kinds[0]
+    counting = [task for task in found.of_kind(kind) if kind.two_classes and found.tasks[task].counts]
     by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
     for cell, (_, scores) in tested.items():
         if scores:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from automtl_comparison.statistics import Summary, summary
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 
@@ -13,13 +12,14 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 class TaskFacts:
     """Facts about the labels of the test part."""
 
-    kind: TaskKind
+    kind: str
+    """Name of the kind of task."""
     positives: int | None
-    """Number of positive labels; None for a regression."""
+    """Number of positive labels; None where labels have no classes."""
     rows: int
     """Rows with a label."""
     counts: bool
-    """Whether there are enough rows, of either class for a binary task, for a reliable score."""
+    """Whether there are enough rows, of either class if there are classes, for a reliable score."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from automtl_comparison.document import ALONE, MEAN, Comparison
 from automtl_comparison.statistics import Difference
 from automtl_comparison.verdicts import SURE
 from automtl_comparison.views import change, comparison, method, spread
-from automtl_core.training.metrics import METRICS
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text
 
 
@@ -29,7 +28,7 @@ def of_comparison(result: Comparison) -> Iterator[Section]:
 
 def _verdict(result: Comparison) -> Iterator[Block]:
     """Yield a table of mean scores, differences and costs, and the verdicts."""
-    score, *_ = METRICS["binary"]
+    score = result.kinds[0].score
     against = result.differences(result.reference)
     alone = result.differences(ALONE) if ALONE in result.models else {}
     rows = []
@@ -45,7 +44,7 @@ def _verdict(result: Comparison) -> Iterator[Block]:
                 relative and f"{relative:.2f}",
             ]
         )
-    columns = ["model", "mean test AUC", f"against {result.reference}"]
+    columns = ["model", f"mean test {score.title}", f"against {result.reference}"]
     columns += [f"against {ALONE}"] if alone else []
     yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
     if len(result.models) > 1:
@@ -56,7 +55,7 @@ def _verdict(result: Comparison) -> Iterator[Block]:
 
 def _differences(result: Comparison, against: str) -> Iterator[Bars]:
     differences = result.differences(against) if against in result.models else {}
-    tasks = [*(task for kind in METRICS for task in result.of_kind(kind)), MEAN]
+    tasks = [*(task for kind in result.kinds for task in result.of_kind(kind)), MEAN]
     for task in tasks:
         bars = [
             Bar(name, one.mean, one.low, one.high, _significant(one))
@@ -69,14 +68,14 @@ def _differences(result: Comparison, against: str) -> Iterator[Bars]:
 
 
 def _cost(result: Comparison) -> list[Block]:
-    """Return a plot of the mean AUC against FLOPs, where at least two models have both."""
-    score, *_ = METRICS["binary"]
+    """Return a plot of the mean score against FLOPs, where at least two models have both."""
+    score = result.kinds[0].score
     points = {}
     for name, model in result.models.items():
         flops, mean = model.costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
             points[name] = (flops.mean, mean.mean)
-    return [Plot("FLOPs per row", "mean test AUC", points)] if len(points) > 1 else []
+    return [Plot("FLOPs per row", f"mean test {score.title}", points)] if len(points) > 1 else []
 
 
 def _significant(one: Difference) -> bool:

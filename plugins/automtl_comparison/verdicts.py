@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from automtl_comparison.statistics import Difference
 from automtl_core.modules.cost import cost_in_words
-from automtl_core.training.metrics import Measure
+from automtl_core.tasks.kind import Measure
 
 SURE = 0.05
 """A p value below this, corrected for the number of models, is significant."""

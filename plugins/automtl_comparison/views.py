@@ -10,9 +10,9 @@ from automtl_comparison.document import ALONE, MEAN, Comparison
 from automtl_comparison.measured import COSTS, Failed
 from automtl_comparison.statistics import Difference, Summary
 from automtl_comparison.verdicts import SURE, p_in_words
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.training.metrics import METRICS, Few, flat, too_few
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Section, lines, table
@@ -44,9 +44,7 @@ def comma_separated(result: Comparison) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    keys = [metric.key for metrics in METRICS.values() for metric in metrics]
-    registered = [metric.key for metric in result.metrics() if metric.key not in keys]
-    measured = [*keys, *registered, "positives", "rows"]
+    measured = [*(metric.key for metric in result.metrics()), "positives", "rows"]
     writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS, "error"])
     for name, model in result.models.items():
         for cell in model.cells:
@@ -86,7 +84,7 @@ def _data(result: Comparison) -> Iterator[str]:
 
 def _scores(result: Comparison) -> Iterator[Section]:
     notes = list(_notes(result))
-    for kind in METRICS:
+    for kind in result.kinds:
         for metric in result.of_tasks(kind):
             cells = {
                 name: {task: spread(summary, metric.form) for task, summary in by_task.items()}
@@ -100,14 +98,14 @@ def _scores(result: Comparison) -> Iterator[Section]:
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
     differences = result.differences(against)
-    for kind, (score, *_) in METRICS.items():
-        if differences and result.of_kind(kind):
-            cells = {
-                name: {task: change(difference, score.form) for task, difference in by_task.items()}
-                for name, by_task in differences.items()
-            }
-            measure = score.title if score.sign > 0 else f"reduction of {score.title}"
-            yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
+    for kind in result.kinds if differences else ():
+        score = kind.score
+        cells = {
+            name: {task: change(difference, score.form) for task, difference in by_task.items()}
+            for name, by_task in differences.items()
+        }
+        measure = score.title if score.sign > 0 else f"reduction of {score.title}"
+        yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
 
 
 def _by_task(
@@ -118,7 +116,7 @@ def _by_task(
     notes: Sequence[str],
 ) -> Section:
     """Return a table with a row for each model and a column for each task; a star marks too few rows."""
-    columns = [*result.of_kind(kind), *([MEAN] if kind == "binary" else [])]
+    columns = [*result.of_kind(kind), *([MEAN] if kind.two_classes else [])]
     stars = (name if name == MEAN or result.tasks[name].counts else f"{name} *" for name in columns)
     rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
     return table(["model", *stars], rows, "lr", title, notes)
@@ -132,7 +130,8 @@ def _over(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
-    yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
+    yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
     yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
     for name, model in result.models.items():
         for cell in model.cells:

@@ -150,14 +150,14 @@ def _source(name: str) -> str:
 
 
 def _gap(made: Trained, own: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the largest difference of predictions, for regressions in units of the label's deviation.
+    """Return the largest difference of predictions, in units of the label's deviation.
 
     Raises:
         ArtifactError: it is too large.
 
     """
     tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
-    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in tasks])
+    units = np.array([task.deviation for task in tasks])
     gap = float(np.abs((outputs - own) / units).max())
     if not gap <= CLOSE:
         raise ArtifactError(

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
 from automtl_core.modules.sharing import WHOLE, group_and_word
-from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
+from automtl_core.tasks.kinds import distinct
 from automtl_core.views import baselines, drawing, encoding, evidence, sharing
 from automtl_core.views.metrics import metrics
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
@@ -22,8 +22,14 @@ def verdict(record: RunRecord) -> Iterator[Section]:
             *baselines.nothing_learned(compared, bool(record.finding.search.front)),
             *baselines.suspected_leaks(compared),
         ]
-    bars = [bar for task, m in test.items() if (bar := _score(task, m)) is not None]
-    charts = [Bars("Test AUC", "AUC, 95 % interval", bars, ".4f", from_zero=False)] if bars else []
+    bars: dict[str, list[Bar]] = {}
+    for task, m in test.items():
+        if m.score is not None and m.interval is not None:
+            bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
+    charts = [
+        Bars(f"Test {title}", f"{title}, 95 % interval", of_title, ".4f", from_zero=False)
+        for title, of_title in bars.items()
+    ]
     charts += list(_flops(record))
     rows = [
         [task, one.measure, one.score, one.field, one.field_score, "yes" if one.beats_field else "no"]
@@ -108,10 +114,9 @@ def decisions(record: RunRecord) -> Iterator[Section]:
     over_time = (
         [Curves("Decisions over time", "epoch", "decisions made", {"decisions": line})] if several else []
     )
-    measure = "AUC or R2"
     yield Section(
         "evidence",
-        [*evidence.sentences(found, measure), *over_time, *evidence.decisions(found).blocks],
+        [*evidence.sentences(found, _measure(record)), *over_time, *evidence.decisions(found).blocks],
     )
 
 
@@ -128,14 +133,13 @@ def encodings(record: RunRecord) -> Iterator[Section]:
     """Yield the trials of the encoding search."""
     found = record.finding.encoding_search
     if found is not None and found.trials:
-        section = encoding.trials(found, "AUC or R2")
+        section = encoding.trials(found, _measure(record))
         yield Section("feature encodings", section.blocks)
 
 
-def _score(task: str, m: TaskMetrics) -> Bar | None:
-    if not isinstance(m, BinaryMetrics) or m.auc is None or m.interval is None:
-        return None
-    return Bar(task, m.auc, *m.interval)
+def _measure(record: RunRecord) -> str:
+    """Return the measures of held-out rows: AUC, R2, or both."""
+    return " or ".join(kind.measure for kind in distinct(task.kind for task in record.schema.tasks))
 
 
 def _flops(record: RunRecord) -> Iterator[Bars]:

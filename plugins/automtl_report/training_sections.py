@@ -38,7 +38,7 @@ def learning(record: RunRecord) -> Iterator[Section]:
     for epoch in record.epochs:
         for task, m in epoch.metrics.items():
             if m.score is not None:
-                titles[task] = m.measure.title
+                titles[task] = m.type.score.title
                 measured.setdefault(task, {}).setdefault(epoch.phase, []).append(
                     (float(epoch.epoch), m.score)
                 )

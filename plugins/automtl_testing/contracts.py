@@ -34,6 +34,7 @@ from automtl_core.registry.kinds import (
     REPORT_SECTIONS,
     SPACES,
     STRATEGIES,
+    TASK_KINDS,
     Kind,
 )
 from automtl_core.registry.registry import Registry
@@ -58,6 +59,7 @@ from automtl_testing.sample_space import sample_space
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
+from automtl_testing.tasks import check_task_kind
 
 MEMBERS = (2, 16)
 """Numbers of the members of a family that are checked."""
@@ -216,6 +218,11 @@ def _values(read: Read) -> list[Any]:
     return VALUES["number" if read.how == "number" else "text"]
 
 
+def _task_kind(subject: Subject) -> Tests:
+    kind = subject.object()
+    yield "loss and metrics", lambda _: check_task_kind(kind)
+
+
 def _balancer(subject: Subject) -> Tests:
     balancer, settings = subject.object(), subject.parsed()
     yield "gradients and training", lambda _: check_balancer(balancer, settings)
@@ -295,6 +302,7 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     STRATEGIES.plural: _strategy,
     DATASETS.plural: _dataset,
     FIELD_KINDS.plural: _field_kind,
+    TASK_KINDS.plural: _task_kind,
     BALANCERS.plural: _balancer,
     HISTORY_ENCODERS.plural: _history_encoder,
     METRICS.plural: _metric,

@@ -16,8 +16,9 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
-from automtl_core.training.metrics import BinaryMetrics, Metrics, RegressionMetrics
+from automtl_core.training.metrics import Metrics
 from automtl_core.training.run_listener import RunListener
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 SETTINGS = {
     "seed": 0,
@@ -25,10 +26,10 @@ SETTINGS = {
     "training": {"epochs": 2, "decay": None},
 }
 """Settings of all types that a configuration may have."""
-RARE = BinaryMetrics(None, None, 0, 5, "all 5 rows are negative")
+RARE = binary_metrics(None, None, 0, 5, "all 5 rows are negative")
 METRICS: Metrics = {
-    "click": BinaryMetrics(0.7, 0.6, 40, 100),
-    "price": RegressionMetrics(3.2, 2.1, 0.25, 100),
+    "click": binary_metrics(0.7, 0.6, 40, 100),
+    "price": regression_metrics(3.2, 2.1, 0.25, 100),
     "rare task": RARE,
 }
 """Metrics of all kinds of tasks, and of one whose metrics are undefined."""

@@ -23,7 +23,7 @@ from automtl_core.errors import (
     StorageError,
     UsageError,
 )
-from automtl_core.training.metrics import METRICS
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.workflow import pipeline
 
 NAN = np.nan
@@ -176,7 +176,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     assert again == found
     # differences are taken over the two seeds that both have
     scores = {
-        name: [cell.test["click"].auc for cell in model.tested if cell.seed != 1]
+        name: [cell.test["click"].values["auc"] for cell in model.tested if cell.seed != 1]
         for name, model in found.models.items()
     }
     expected = sum(scores["two.yaml"]) / 2 - sum(scores["one.yaml"]) / 2
@@ -261,7 +261,7 @@ def test_rare_tasks_are_marked_and_not_averaged(whole):
     counting = [task for task, facts in found.tasks.items() if facts.counts]
     assert counting == [task for task, facts in found.tasks.items() if facts.positives >= 30]
     assert 0 < len(counting) < 4
-    auc = METRICS["binary"][0]
+    auc = task_kind("binary").score
     for name in found.models:
         summaries = found.summaries(name, auc)
         mean = sum(summaries[task].mean for task in counting) / len(counting)

@@ -13,11 +13,14 @@ from automtl_comparison.measured import (
     Split,
     TaskFacts,
 )
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def cell(split, seed, flops, rate):
-    test = {"click": BinaryMetrics(0.7, 0.5, 40, 80), "price": RegressionMetrics(2.0, 1.0, None, 60, "equal")}
+    test = {
+        "click": binary_metrics(0.7, 0.5, 40, 80),
+        "price": regression_metrics(2.0, 1.0, None, 60, "equal"),
+    }
     return Measured(split, seed, f"mmoe-s{seed}", 3, test, CellCosts(9, 8, flops, 0.0, 5.0 + split, rate))
 
 

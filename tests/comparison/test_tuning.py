@@ -7,8 +7,8 @@ import pytest
 from automtl_comparison.compare import compare
 from automtl_comparison.tuning import recipe, tuned
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.workflow import pipeline
+from automtl_testing.samples import binary_metrics
 
 pytestmark = pytest.mark.needs_extra("study")
 
@@ -30,7 +30,7 @@ class Given:
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
-                metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)},
+                metrics={} if auc is None else {"click": binary_metrics(auc, 0.5, 500, 1000)},
                 error=None if auc is not None else "the loss became nan",
             )
             for cell, auc in scores.items()

@@ -4,9 +4,9 @@ import pytest
 
 from automtl_comparison.statistics import Difference
 from automtl_comparison.verdicts import verdict
-from automtl_core.training.metrics import METRICS
+from automtl_core.tasks.kinds import task_kind
 
-AUC, RMSE = METRICS["binary"][0], METRICS["regression"][0]
+AUC, RMSE = task_kind("binary").score, task_kind("regression").score
 
 
 def difference(mean, p):

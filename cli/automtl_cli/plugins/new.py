@@ -63,6 +63,7 @@ KINDS: Mapping[str, Kind] = {
         f"--set 'features.history=[matches, $object]' {SMALL}",
     ),
     "field": Kind(kinds.FIELD_KINDS, "HourOfDay", "automtl train --model mmoe --config data/visits.yaml"),
+    "task-kind": Kind(kinds.TASK_KINDS, "Median", "automtl train --model mmoe --config data/orders.yaml"),
     "metric": Kind(kinds.METRICS, "BRIER", f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
     "listener": Kind(
         kinds.LISTENERS, "LearningCurves", f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"

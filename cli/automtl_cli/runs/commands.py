@@ -169,7 +169,7 @@ def retrain(
 
     def score(number: int) -> float:
         metrics = outcomes[number].result.validation
-        values = {task: getattr(m, "auc", None) for task, m in metrics.items()}
+        values = {task: m.evidence for task, m in metrics.items()}
         return mean_over_tasks(values, metrics, outcomes[number].min_positives) or 0.0
 
     best = outcomes[max(range(len(outcomes)), key=score)].run

@@ -14,6 +14,7 @@ from automtl_core.choices import Decision
 from automtl_core.data.progress import Progress as Stages
 from automtl_core.run_dir.progress import PREPARATION, TEST, TRAINING, Command, reduced
 from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
     EpochEnded,
     Event,
@@ -24,7 +25,7 @@ from automtl_core.training.events import (
     RunBegan,
     Warned,
 )
-from automtl_core.training.metrics import Measure, monitored
+from automtl_core.training.metrics import monitored
 from automtl_core.views import encoding
 
 

@@ -12,7 +12,7 @@ from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.watched import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 DECISIONS = tuple(
     Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97)
@@ -30,7 +30,7 @@ def reports(tasks: int) -> list[EpochEnded]:
             phase,
             epoch,
             {f"task {k}": 0.5 for k in range(tasks)},
-            {f"task {k}": BinaryMetrics(0.6 + auc, 0.5, 40, 100) for k in range(tasks)},
+            {f"task {k}": binary_metrics(0.6 + auc, 0.5, 40, 100) for k in range(tasks)},
         )
         for phase, epoch, auc in [
             ("warm-up", 1, 0.3),
@@ -86,7 +86,7 @@ def test_a_terminal_without_these_characters_has_no_trend() -> None:
 
 def test_a_lower_error_is_the_better_one() -> None:
     history = [
-        EpochEnded("train", epoch, {"price": None}, {"price": RegressionMetrics(rmse, 1.0, 0.1, 10)})
+        EpochEnded("train", epoch, {"price": None}, {"price": regression_metrics(rmse, 1.0, 0.1, 10)})
         for epoch, rmse in [(1, 3.5), (2, 2.5), (3, 3.0)]
     ]
     lines = drawn(LiveView(lambda: ("", PROGRESS, history)))
@@ -105,7 +105,7 @@ def test_a_title_cannot_act_on_the_terminal() -> None:
 
 
 def test_runs_at_work_come_first_in_a_comparison_of_many() -> None:
-    done = {"click": BinaryMetrics(0.7, 0.5, 40, 100)}
+    done = {"click": binary_metrics(0.7, 0.5, 40, 100)}
     states = [
         *((f"done-{k}", Watched(None, Status("done"), None, (), done)) for k in range(30)),  # type: ignore[arg-type]
         ("waits", None),

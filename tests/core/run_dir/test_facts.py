@@ -10,10 +10,10 @@ from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, S
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.importance import FieldEffect
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-CLICK = BinaryMetrics(0.75, 0.5, 10, 100)
-PRICE = RegressionMetrics(1.5, 1.0, None, 100, "all 100 labels are equal")
+CLICK = binary_metrics(0.75, 0.5, 10, 100)
+PRICE = regression_metrics(1.5, 1.0, None, 100, "all 100 labels are equal")
 RESULT = Result(3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"weights": "x"}, {"click": CLICK})
 THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
 EVIDENCE = Evidence("op", "mlp-4", "chosen", "no significant effect", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.views import outcome
 from automtl_core.workflow import outcomes
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
-PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
-RARE = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
+CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
+PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)
+RARE = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
 def texts(section) -> list[str]:

@@ -15,8 +15,8 @@ from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.tasks.binary import auc
 from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.measuring import auc
 from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
@@ -67,7 +67,7 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
         assert list(metrics) == ["click", "like", "skip", "hide"]
         for t, m in enumerate(metrics.values()):
             assert list(m.others) == list(NAMES)
-            assert m.auc == auc(part.labels[:, t], logits[:, t]), (
+            assert m.values["auc"] == auc(part.labels[:, t], logits[:, t]), (
                 "the network of the metrics is that of the AUC"
             )
             expected = gauc(part.labels[:, t].astype(float), logits[:, t], prepared.users(name))
@@ -161,7 +161,7 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
         assert third.validation == first.validation == trained.validation
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]
-    assert second.test["click"].auc == first.test["click"].auc
+    assert second.test["click"].values["auc"] == first.test["click"].values["auc"]
 
 
 def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):

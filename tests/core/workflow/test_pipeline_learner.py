@@ -67,7 +67,7 @@ def test_a_model_that_learns_by_itself_is_trained_tested_and_evaluated_as_others
     assert (result.best_epoch, result.parameters, result.flops_per_row) == (1, 0, 0)
     assert costs.seconds["train"] > 0
     assert costs.rows_per_second > 0
-    assert sum(m.log_loss for m in result.test.values()) / 4 < 0.6, "better than no guess at all"
+    assert sum(m.values["log_loss"] for m in result.test.values()) / 4 < 0.6, "better than no guess at all"
     assert evaluate_run(job, run, prepared) == result.test
 
 
