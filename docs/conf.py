@@ -37,7 +37,7 @@ nitpicky = True
 OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", "pandas", "pathlib", "pd",
           "torch", "typing")  # fmt: skip
 INTERNAL = (
-    "comparison.document.Comparison", "data.store.Prepared", "dataset.fitted.FittedEncodings",
+    "comparison.document.Comparison", "data.store.Prepared", "dataset.encodings.FittedEncodings",
     "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
     "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.relaxed_search.Item",
     "search.trial.Trials", "search.warm_start.WarmStart", "settings.component.Component",

@@ -21,8 +21,10 @@ RunsDir = Annotated[Path, option("FOLDER", "Folder that holds all runs.", envvar
 File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--config")]
 _SET = "One setting, such as training.epochs=20; repeatable."
 Settings = Annotated[list[str] | None, option("A.B=VALUE", _SET, "--set", autocompletion=completion.settings)]
-_REMOTE = "Allow a --data-dir in an object store or on a web server, such as s3://BUCKET/FOLDER."
-AllowRemote = Annotated[bool, flag("--allow-remote", _REMOTE, envvar="AUTOMTL_ALLOW_REMOTE")]
+MemoryLimit = Annotated[
+    str | None,
+    option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."),
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,6 @@ class Configuration:
 class Execution:
     """The options that say how, where and how long trainings run."""
 
-    allow_remote: AllowRemote = False
     seed: int | None = option("N", "Random seed of the run [0].")
     precision: str | None = option(
         "fp32|bf16",
@@ -115,16 +116,6 @@ class Dataset:
     data_dir: DataDir = None
     config: File = None
     settings: Settings = None
-
-
-@dataclass(frozen=True)
-class RawFiles:
-    """How raw files are read."""
-
-    allow_remote: AllowRemote = False
-    memory_limit: str | None = option(
-        "SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."
-    )
 
 
 @dataclass(frozen=True)

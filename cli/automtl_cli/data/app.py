@@ -14,8 +14,6 @@ from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
 if TYPE_CHECKING:
-    from automtl_cli.configuration import Chosen
-    from automtl_core.data.progress import Progress
     from automtl_core.data.raw.load import Rejected
     from automtl_core.data.store import Prepared
 
@@ -43,18 +41,18 @@ def show(dataset: options.Dataset) -> Output:
 def prepare(
     dataset: options.Dataset,
     rows: options.BadRows,
-    raw: options.RawFiles,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_inspection import views as views
 
-    return Output(_about(_prepared(dataset, rows, raw)), views.prepared)
+    return Output(_about(_prepared(dataset, rows, memory_limit)), views.prepared)
 
 
 def describe(
     dataset: options.Dataset,
     rows: options.BadRows,
-    raw: options.RawFiles,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
@@ -65,7 +63,7 @@ def describe(
     from automtl_inspection import views as views
     from automtl_inspection.describe import describe
 
-    made = _prepared(dataset, rows, raw)
+    made = _prepared(dataset, rows, memory_limit)
     with stages("describing data") as progress:
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
@@ -75,7 +73,7 @@ def sample(
     count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
     *,
     rows: options.BadRows,
-    raw: options.RawFiles,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Show the first training rows as a model receives them.
 
@@ -85,7 +83,7 @@ def sample(
     from automtl_core.data.rows import sample
     from automtl_inspection import views as views
 
-    made = _prepared(dataset, rows, raw)
+    made = _prepared(dataset, rows, memory_limit)
     return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
 
 
@@ -93,7 +91,6 @@ def validate(
     dataset: options.Dataset,
     rows: options.BadRows,
     *,
-    allow_remote: options.AllowRemote = False,
     out: Path | None = option("FILE.csv", "Output file for all faulty rows."),
 ) -> Output:
     """Check every row of the raw files of a dataset.
@@ -108,9 +105,7 @@ def validate(
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset, rows)
-    with stages("checking data") as progress:
-        folder = _local(chosen, allow_remote, progress)
-    validation = Validation(chosen.dataset, chosen.name, folder)
+    validation = Validation(chosen.dataset, chosen.name, chosen.folder)
     faults: list[Json] = []
     if out is not None and out.exists():
         raise RunExistsError(f"{out}: exists already", "choose another file")
@@ -137,7 +132,7 @@ def export(
     dataset: options.Dataset,
     *,
     out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
-    raw: options.RawFiles,
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Write the examples of a dataset as one table.
 
@@ -151,10 +146,9 @@ def export(
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit = preparing.memory_limit(raw.memory_limit)
+    limit = preparing.memory_limit(memory_limit)
     with preparing.stages("exporting data") as progress:
-        folder = _local(chosen, raw.allow_remote, progress, limit)
-        rows = export(chosen.dataset, chosen.name, folder, out, progress, limit)
+        rows = export(chosen.dataset, chosen.name, chosen.folder, out, progress, limit)
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 
@@ -176,17 +170,16 @@ def init(
     return Output(init(files, out, labels, force), view)
 
 
-def _prepared(dataset: options.Dataset, rows: options.BadRows, raw: options.RawFiles) -> "Prepared":
+def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str | None) -> "Prepared":
     """Prepare a dataset, show progress, and print its warnings."""
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.prepare.prepare import prepare
 
     chosen = configuration.chosen(dataset, rows)
-    limit = preparing.memory_limit(raw.memory_limit)
+    limit = preparing.memory_limit(memory_limit)
     with preparing.stages("preparing data") as progress:
-        folder = _local(chosen, raw.allow_remote, progress, limit)
-        made = prepare(chosen.dataset, chosen.name, folder, chosen.prepared_dir, progress, limit)
+        made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
     preparing.warn(made)
     return made
 
@@ -202,17 +195,6 @@ def _about(made: "Prepared") -> Json:
         "tasks": [task.name for task in schema.tasks],
         **{key: manifest[key] for key in ("rejected", "warnings")},
     }
-
-
-def _local(
-    chosen: "Chosen", allow_remote: bool, progress: "Progress", limit: str | None = None
-) -> Path | None:
-    """Return the folder of the raw files, with copies of remote ones."""
-    from automtl_core.data.raw.remote import local_folder
-
-    return local_folder(
-        chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, allow_remote, progress, limit
-    )
 
 
 def _noted(rows: "Iterable[Rejected]", faults: list[Json]) -> "Iterator[Rejected]":

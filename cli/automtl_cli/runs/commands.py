@@ -33,9 +33,7 @@ def predict(
     ),
     history: History = None,
     bad_rows: options.BadRows,
-    memory_limit: str | None = option(
-        "SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."
-    ),
+    memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Predict new rows with the network of a run.
 
@@ -62,7 +60,6 @@ def evaluate(
     run: options.Run,
     *,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     files: Path | None = option(
         "FILE", "Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input"
     ),
@@ -94,7 +91,7 @@ def evaluate(
         raise UsageError(
             "--bad-rows, --max-bad-rows and --history belong to --input", "name the new rows by --input"
         )
-    result = workflow(allow_remote=allow_remote).evaluate(run, data_dir, names)
+    result = workflow().evaluate(run, data_dir, names)
     error = ArtifactError(
         f"{result.run}: the test metrics are not those that the run recorded",
         "; ".join(result.changed) or "use the raw files, versions and thread count of the run",
@@ -147,7 +144,6 @@ def retrain(
     *,
     seeds: int = option("N", "Number of trainings, each with its own seed.", min=1, default=1),
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     settings: options.Settings = None,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> Output:
@@ -165,7 +161,7 @@ def retrain(
     from automtl_core.views.runs import side_by_side
 
     above = layers(options.Configuration(data_dir=data_dir, settings=settings), {}).options()
-    outcomes = list(workflow(allow_remote=allow_remote).retrain(run, seeds, above, runs_dir))
+    outcomes = list(workflow().retrain(run, seeds, above, runs_dir))
 
     def score(number: int) -> float:
         metrics = outcomes[number].result.validation

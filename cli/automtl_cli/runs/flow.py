@@ -21,9 +21,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow, plain_name
 
 
-def workflow(
-    memory_limit: str | None = None, doing: str = "preparing data", allow_remote: bool = False
-) -> Workflow:
+def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error.
 
     Until the outcome is printed, standard error also takes what code of plugins prints.
@@ -31,13 +29,13 @@ def workflow(
     until_output(redirect_stdout(sys.stderr))
     limit = preparing.memory_limit(memory_limit)
     listener = Terminal(doing) if is_first() else SILENT
-    return Workflow(load_registry(), listener, memory_limit=limit, allow_remote=allow_remote)
+    return Workflow(load_registry(), listener, memory_limit=limit)
 
 
 @contextmanager
 def training(execution: options.Execution, layers: Layers) -> Iterator[Workflow]:
     """Yield the workflow whose trials run in the workers of options; raises as `executor_of` does."""
-    flow = workflow(allow_remote=execution.allow_remote)
+    flow = workflow()
     with executor_of(flow.registry, execution.workers, layers.engine) as executor:
         yield replace(flow, executor=executor)
 
