@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{Path(folder).name}/py.typed" for folder in folders()} <= names
-    assert {"automtl_desan/presets/paper.yaml", "automtl_export/example_onnx.txt"} <= names
+    assert {"automtl_desan/presets/paper.yaml", "automtl_export/example.txt"} <= names
     templates = ROOT / "cli" / "automtl_cli" / "plugins" / "templates"
     files = [path for path in templates.rglob("*") if path.is_file() and "cache" not in str(path)]
     assert {str(path.relative_to(ROOT / "cli")) for path in files} <= names

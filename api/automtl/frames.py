@@ -9,14 +9,13 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from automtl.arguments import Labels, label_names
+from automtl.interface import Labels, frames_folder, wrong
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
-from automtl_core.run_dir.folders import prepared_folder
 from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import Glimpse, peek
 from automtl_inspection.guess.settings import TableGuess
@@ -105,11 +104,6 @@ def _file(value: Any) -> Any:
     return written(value).name if isinstance(value, pd.DataFrame) else value
 
 
-def frames_folder() -> Path:
-    """Return the folder of the copies of data frames."""
-    return prepared_folder().absolute() / "frames"
-
-
 def written(frame: object) -> Path:
     """Write a table to a Parquet file that is named by its content, and return the path.
 
@@ -172,6 +166,24 @@ def _check_names(columns: Iterable[object]) -> None:
                 "give each column its own name; upper and lower case do not count",
             )
         named[key] = column
+
+
+def label_names(labels: object) -> Names:
+    """Return labels as names, or as a mapping to settings; a single name and None are allowed.
+
+    Raises:
+        UsageError: they are neither.
+
+    """
+    if labels is None or isinstance(labels, str):
+        return () if labels is None else (labels,)
+    if not isinstance(labels, Sequence | Mapping) or not all(isinstance(name, str) for name in labels):
+        raise wrong("labels", "a list of names of columns", labels)
+    for name, setting in labels.items() if isinstance(labels, Mapping) else ():
+        if setting is not None and not isinstance(setting, Mapping):
+            words = "a mapping of settings such as {'kind': 'regression'}"
+            raise wrong(f"labels[{name!r}]", words, setting)
+    return labels
 
 
 def _without_labels(layer: Layer, labels: Names) -> Layer:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automtl.arguments import Labels, check, check_names
 from automtl.compared import Compared
 from automtl.frames import data_layers
-from automtl.remedies import remedies
+from automtl.interface import Labels, interface
 from automtl.run import Run
 from automtl_comparison.spec import ComparisonSpec
 from automtl_comparison.views import write
@@ -31,7 +30,7 @@ Heard = Callable[[EpochEnded], object]
 """Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
 
 
-@remedies()
+@interface
 def search(
     data: object,
     labels: Labels = (),
@@ -78,8 +77,6 @@ def search(
         AutoMTLError: as on the command line; `.fix` is the remedy.
 
     """
-    check(space=space, strategy=strategy, ensemble=ensemble, preset=preset, name=name, runs_dir=runs_dir)
-    _check(settings, seed, time_budget, workers, engine)
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
@@ -89,7 +86,7 @@ def search(
         return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
-@remedies()
+@interface
 def train(
     data: object,
     labels: Labels = (),
@@ -110,14 +107,12 @@ def train(
     `model` is a model of `automtl train`. All other arguments are those of `search`. Workers run the trials
     of the encoding search.
     """
-    check(model=model, name=name, runs_dir=runs_dir)
-    _check(settings, seed, time_budget, workers, engine)
     layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
     with _workflow(progress, workers, engine, executor) as flow:
         return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
 
 
-@remedies()
+@interface
 def compare(
     data: object,
     labels: Labels = (),
@@ -140,9 +135,6 @@ def compare(
 
     `workers`, `engine` and `executor` are those of `search`.
     """
-    check_names("models", models)
-    check(seeds=seeds, splits=splits, tune=tune, reference=reference, out=out)
-    _check(settings, seed, time_budget, workers, engine)
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, None, None, seconds, workers or 1)
@@ -155,7 +147,7 @@ def compare(
     return Compared(result, path)
 
 
-@remedies()
+@interface
 def load(run: str | Path) -> Run:
     """Return a finished run by its folder.
 
@@ -165,7 +157,6 @@ def load(run: str | Path) -> Run:
         UsageError: `run` is not a path.
 
     """
-    check(run=run)
     Folder.open(Path(run)).read(Result)
     return Run(Path(run))
 
@@ -205,7 +196,6 @@ def _workflow(
         UsageError: both are given, or as `executor_of` does.
 
     """
-    check(progress=progress)
     flow = Workflow(load_registry(), Listening(progress), executor)
     if executor is not None:
         if (workers, engine) != (None, None):
@@ -214,11 +204,6 @@ def _workflow(
         return
     with executor_of(flow.registry, workers, engine) as made:
         yield replace(flow, executor=made)
-
-
-def _check(settings: object, seed: object, time_budget: object, workers: object, engine: object) -> None:
-    """Check the arguments that all functions have."""
-    check(settings=settings, seed=seed, time_budget=time_budget, workers=workers, engine=engine)
 
 
 def _run(seed: int | None, time_budget: str | float | None = None) -> Layer:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 
-from automtl.arguments import HELP, check, check_names
 from automtl.frames import write
-from automtl.remedies import PREFIX, remedies
+from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
@@ -33,7 +32,7 @@ from automtl_core.workflow.new_rows import Reading, check_log, measure, predicte
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
-from automtl_export.folder import Format, export
+from automtl_export.folder import export
 from automtl_report.write import write_report
 
 
@@ -85,7 +84,7 @@ class Run:
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
-    @remedies()
+    @interface
     def predict(
         self,
         examples: object,
@@ -114,18 +113,14 @@ class Run:
             DataError: the column of a field is missing, or there are (too many) rows with wrong values.
 
         """
-        made, dataset = self._trained, self._dataset
-        most = skippable(bad_rows, max_bad_rows)
-        heard: list[str] = []
-        with _reading(examples, dataset, made, history, most, heard) as reading:
-            values, rejected = predicted(made, reading)
-        _warn_of(rejected, heard)
-        names = [score.name for score in scores_of(made.tasks)]
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            values, rejected[:] = predicted(self._trained, reading)
+        names = [score.name for score in scores_of(self._trained.tasks)]
         index = getattr(examples, "index", None)
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
-    @remedies()
+    @interface
     def evaluate(
         self,
         examples: object = None,
@@ -145,34 +140,30 @@ class Run:
             max_bad_rows: As for `predict`.
 
         """
-        if metrics is not None:
-            check_names("metrics", metrics)
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
-        made, dataset = self._trained, self._dataset
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        most = skippable(bad_rows, max_bad_rows)
-        heard: list[str] = []
-        with _reading(examples, dataset, made, history, most, heard) as reading:
-            found, _, rejected = measure(made, reading, registered)
-        _warn_of(rejected, heard)
-        return _frame(found)
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            result, _, rejected[:] = measure(self._trained, reading, registered)
+        return _frame(result)
 
-    @remedies()
-    def export(self, folder: str | Path, form: Format = "onnx") -> Path:
+    @interface
+    def export(self, folder: str | Path, form: str = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
+        Args:
+            folder: Output folder.
+            form: Name of `automtl list exporters`.
+
         Raises:
+            UnknownNameError: no plugin supplies the format.
             RunExistsError: the folder exists already.
 
         """
-        check(folder=folder)
-        if form not in get_args(Format):
-            raise UsageError(f"form: expected {' or '.join(get_args(Format))}, given {form!r:.100}", HELP)
-        export(self._folder, self._trained, form, Path(folder), card(self._folder))
+        export(self._folder, self._trained, form, Path(folder), card(self._folder), self._flow.registry)
         return Path(folder)
 
-    @remedies()
+    @interface
     def report(self, file: str | Path | None = None) -> Path:
         """Write the report as one HTML file, and return its path; see `automtl report`.
 
@@ -180,8 +171,46 @@ class Run:
             file: Path of the file. None: `report.html` in the run directory.
 
         """
-        check(file=file)
         return write_report(self.path, load_registry(), None if file is None else Path(file))
+
+    @contextmanager
+    def _reading(
+        self,
+        examples: object,
+        history: pd.DataFrame | Mapping[str, Any] | None,
+        bad_rows: str,
+        max_bad_rows: int | None,
+    ) -> Iterator[tuple[Reading, list[Rejected]]]:
+        """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
+
+        A table that is neither a frame nor a mapping is written to a file first.
+        """
+        most, histories = skippable(bad_rows, max_bad_rows), self._trained.encoder.schema.histories
+        check_log(histories, history)
+        log = None if history is None else _table(history, "history")
+        warned: list[str] = []
+        rejected: list[Rejected] = []
+
+        def listen(event: Event) -> bool:
+            if isinstance(event, Warned):
+                warned.append(event.sentence)
+            return True
+
+        how: dict[str, Any] = {"histories": histories, "most": most, "listener": listen}
+        if isinstance(examples, pd.DataFrame | Mapping):
+            yield Reading(self._dataset, examples, log=log, **how), rejected
+        else:
+            with TemporaryDirectory(prefix=COPY) as folder:
+                path, events = Path(folder) / "frame.parquet", None
+                write(examples, path)
+                if log is not None:
+                    write(log, events := Path(folder) / "history.parquet")
+                yield Reading(self._dataset, path, Path(folder), log=events, **how), rejected
+        if rejected:
+            rows = "\n".join(map(str, rejected))
+            warned.append(f"skipped faulty rows: {len(rejected)}\n{rows}")
+        for sentence in warned:
+            warnings.warn(sentence, UserWarning, stacklevel=5)
 
     @property
     def _folder(self) -> Folder:
@@ -207,48 +236,6 @@ class Run:
         """Return the view in a notebook: the output of the command line after a search."""
         search = outcome.search(SearchOutcome(self.path, finding(self.path, load_registry())))
         return markdown(f"Run {self.path}", search)
-
-
-@contextmanager
-def _reading(
-    examples: object,
-    dataset: Dataset,
-    made: Trained,
-    history: pd.DataFrame | Mapping[str, Any] | None,
-    most: int | None,
-    heard: list[str],
-) -> Iterator[Reading]:
-    """Yield a reader of a table, which adds its warnings to `heard`.
-
-    A table that is neither a frame nor a mapping is written to a file first.
-    """
-
-    def hear(event: Event) -> bool:
-        if isinstance(event, Warned):
-            heard.append(event.sentence)
-        return True
-
-    histories = made.encoder.schema.histories
-    check_log(histories, history)
-    log = None if history is None else _table(history, "history")
-    if isinstance(examples, pd.DataFrame | Mapping):
-        yield Reading(dataset, examples, listener=hear, histories=histories, log=log, most=most)
-        return
-    with TemporaryDirectory(prefix=PREFIX) as folder:
-        path, events = Path(folder) / "frame.parquet", None
-        write(examples, path)
-        if log is not None:
-            write(log, events := Path(folder) / "history.parquet")
-        yield Reading(dataset, path, Path(folder), None, hear, histories, events, most)
-
-
-def _warn_of(rejected: Sequence[Rejected], heard: Sequence[str]) -> None:
-    """Warn about skipped rows, and pass on other warnings."""
-    for sentence in heard:
-        warnings.warn(sentence, UserWarning, stacklevel=4)
-    if rejected:
-        rows = "\n".join(map(str, rejected))
-        warnings.warn(f"skipped faulty rows: {len(rejected)}\n{rows}", UserWarning, stacklevel=4)
 
 
 def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ A plugin is a module with functions of these names, marked with `automtl_core.ho
 entry point of the group `automtl`. Names consist of lower-case letters, digits and dashes, and are unique
 over all plugins. In place of an object, a hook may return a reference `package.module:Name`, which is
 imported at first use, so that `automtl plugins` is fast. A preset may also be a file of the package,
-`package:folder/file.yaml`.
+`package:folder/file.yaml`. A `Reference` also states the line that lists show of the object.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    import typer
+
+    from automtl_core.commands import Output
     from automtl_core.dataset.dataset import Dataset
+    from automtl_core.exporter import Exporter
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory, OpFamily
@@ -31,6 +35,18 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("automtl")
 ReportSection = Callable[[Any], Iterable[Any]]
 """Function from a `report.record.RunRecord` to `views.values.Section`s."""
+
+
+class Reference(str):
+    """A reference `package.module:Name` with a line about its object, for lists that do not import it."""
+
+    line: str
+
+    def __new__(cls, reference: str, line: str) -> Reference:
+        """Return the reference with its line, the first one of the docstring of the object."""
+        self = super().__new__(cls, reference)
+        self.line = line
+        return self
 
 
 @hookspec
@@ -101,3 +117,13 @@ def automtl_register_engines() -> Mapping[str, type[Engine] | str]:  # type: ign
 @hookspec
 def automtl_register_presets() -> Mapping[str, Mapping[str, object] | str]:  # type: ignore[empty-body]
     """Return presets by name, which are parts of a configuration; `default` applies without another one."""
+
+
+@hookspec
+def automtl_register_exporters() -> Mapping[str, type[Exporter] | str]:  # type: ignore[empty-body]
+    """Return formats of exported networks by name."""
+
+
+@hookspec
+def automtl_register_commands() -> Mapping[str, Callable[..., Output | None] | typer.Typer | str]:  # type: ignore[empty-body]
+    """Return commands by their words, such as `doctor` or `data init`; a `Reference` for a fast `--help`."""

@@ -20,6 +20,7 @@ from automtl_core.registry import hookspecs
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
+    from automtl_core.exporter import Exporter
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
@@ -37,6 +38,7 @@ Fault = Callable[[str, object], str | None]
 """`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_WORDS = re.compile(r"[a-z0-9][a-z0-9-]*( [a-z0-9][a-z0-9-]*)*")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9-]*-\*")
 _OBJECT = re.compile(r"[\w.]+:[\w.]+")
 _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
@@ -85,6 +87,8 @@ class Kind(Generic[T]):
     """Whether a name may end in `-*`, for a family with one object for each whole number."""
     reserved: frozenset[str] = frozenset()
     """Names that are not allowed."""
+    words: bool = False
+    """Whether a name may be several words."""
 
     def check(self, name: object, value: object) -> None:
         """Check that an object, or a reference to it, can be registered under a name.
@@ -95,8 +99,10 @@ class Kind(Generic[T]):
         """
         what = f"{self.name} {name!r}"
         family = self.families and isinstance(name, str) and _FAMILY.fullmatch(name)
-        if not isinstance(name, str) or not (family or _NAME.fullmatch(name)):
+        form = _WORDS if self.words else _NAME
+        if not isinstance(name, str) or not (family or form.fullmatch(name)):
             ending = ", at the end `-*` for a family" if self.families else ""
+            ending = ", and is one or more words with a space between" if self.words else ending
             raise PluginError(f"{what}: a name consists of lower-case letters, digits and dashes{ending}")
         if name in self.reserved:
             raise PluginError(f"{what}: the name is reserved, choose another")
@@ -176,6 +182,24 @@ def _is_task_kind(name: str, value: object) -> str | None:
 def _is_listener(name: str, value: object) -> str | None:
     """Check that an object is a listener of runs."""
     return _subclass("automtl_core.training.run_listener:RunListener", value)
+
+
+def _is_exporter(name: str, value: object) -> str | None:
+    """Check that an object is a format of exports."""
+    return _subclass("automtl_core.exporter:Exporter", value)
+
+
+def _is_command(name: str, value: object) -> str | None:
+    """Check that an object is a function, or an app of typer, which can be called as well."""
+    if callable(value) and not isinstance(value, type):
+        return None
+    return f"expected a function or a typer.Typer, found {reprlib.repr(value)}"
+
+
+def _of_command(value: Any) -> str:
+    """Return the first line of the help of a command."""
+    text = getattr(getattr(value, "info", None), "help", None)
+    return text.partition("\n")[0] if isinstance(text, str) else _first_line(value)
 
 
 def _makes_ops(name: str, value: object) -> str | None:
@@ -330,6 +354,12 @@ ENGINES: Kind[type[Engine]] = Kind(
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
+EXPORTERS: Kind[type[Exporter]] = Kind(
+    "exporter", "exporters", hookspecs.automtl_register_exporters, _is_exporter
+)
+COMMANDS: Kind[Any] = Kind(
+    "command", "commands", hookspecs.automtl_register_commands, _is_command, _of_command, words=True
+)
 
 KINDS: Mapping[str, Kind[Any]] = {
     k.plural: k
@@ -348,6 +378,8 @@ KINDS: Mapping[str, Kind[Any]] = {
         LISTENERS,
         ENGINES,
         PRESETS,
+        EXPORTERS,
+        COMMANDS,
     )
 }
 """All kinds by their plural; a new kind is added here."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
 from automtl_core.registry.door import plugin_code
+from automtl_core.registry.hookspecs import Reference
 from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, TASK_KINDS, Kind, T, at
 from automtl_core.tasks.kinds import supply
 
@@ -134,6 +135,13 @@ class Registry:
         with plugin_code(), suppress(Exception):  # a class may define `__doc__` as it likes
             return kind.describe(found)
         return ""
+
+    def line(self, kind: Kind[Any], name: str) -> str | None:
+        """Return the line of a `Reference`, or the description of an object; None if it must be imported."""
+        value = self._entries[kind.plural][name][0]
+        if isinstance(value, Reference):
+            return value.line
+        return None if isinstance(value, str) else self.describe(kind, name)
 
     def adding(self, kind: Kind[T], name: str, value: T, plugin: str = "script") -> Registry:
         """Return a registry with one more object, after the checks of a plugin's object.

@@ -11,11 +11,7 @@ Complete = Callable[..., list[str]]
 
 def names(plural: str) -> Complete:
     """Return the completion of the registered names of a kind, such as `strategies`."""
-
-    def complete(incomplete: str) -> list[str]:
-        return _starting(incomplete, _registered(plural))
-
-    return complete
+    return lambda incomplete: _starting(incomplete, _registered(plural))
 
 
 def models(incomplete: str) -> list[str]:
@@ -29,8 +25,7 @@ def models(incomplete: str) -> list[str]:
 def runs(incomplete: str) -> list[str]:
     """Complete the folder of a run."""
     folder = Path(os.environ.get("AUTOMTL_RUNS", "runs"))
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return _starting(incomplete, (str(path) for path in found if (path / "config.yaml").is_file()))
+    return _starting(incomplete, sorted(str(path.parent) for path in folder.glob("*/config.yaml")))
 
 
 def settings(context: typer.Context, incomplete: str) -> list[str]:
@@ -40,37 +35,27 @@ def settings(context: typer.Context, incomplete: str) -> list[str]:
     from automtl_core.run_dir.config import default
 
     registry = load_registry()
-    below = default(registry)
-    found = [setting.name for setting in explained(registry, "run").settings]
-    found += [
-        f"{part}.{setting.name}"
-        for part in PARTS
-        if part != "run"
-        for setting in explained(registry, part).settings
-    ]
+    below, parts = default(registry), [explained(registry, part) for part in PARTS]
     for kind, (key, _) in NAMED.items():
-        name = context.params.get(kind) or below.get(key, {}).get("name")
-        if name:
-            found += [f"{key}.{setting.name}" for setting in explained(registry, kind, name).settings]
-    return [f"{name}=" for name in _starting(incomplete, dict.fromkeys(found))]
+        if name := context.params.get(kind) or below.get(key, {}).get("name"):
+            parts.append(explained(registry, kind, name))
+    keys = (".".join(filter(None, [part.key, each.name])) for part in parts for each in part.settings)
+    return [f"{key}=" for key in _starting(incomplete, dict.fromkeys(keys))]
 
 
 def components(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a component of the kind that stands before it."""
-    return _starting(incomplete, _registered(_plural(context.params.get("kind"))))
-
-
-def _plural(kind: object) -> str:
     from automtl_cli.settings import NAMED
 
-    return NAMED[str(kind)][1].plural if kind in NAMED else ""
+    kind = str(context.params.get("kind"))
+    return _starting(incomplete, _registered(NAMED[kind][1].plural) if kind in NAMED else ())
 
 
 def _registered(plural: str) -> tuple[str, ...]:
     from automtl_core.registry.kinds import KINDS
     from automtl_core.registry.plugins import load_registry
 
-    return load_registry().names(KINDS[plural]) if plural in KINDS else ()
+    return load_registry().names(KINDS[plural])
 
 
 def _starting(incomplete: str, known: Iterable[str]) -> list[str]:

@@ -7,28 +7,17 @@ from os.path import abspath
 from pathlib import Path
 from typing import Any
 
+from automtl_cli import options
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import UsageError, together
-from automtl_core.registry.kinds import DATASETS, PRESETS
+from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import (
-    Layer,
-    assignments,
-    default,
-    load_common,
-    load_config,
-    merge,
-    seconds_of,
-    split,
-)
+from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
 from automtl_core.workflow.components import parsed, unknown_names
 from automtl_core.workflow.model_names import check_model, parts, run_of
-
-WRITTEN = "prepared_dir"
-"""The setting of a folder to write to."""
 
 
 @dataclass(frozen=True)
@@ -42,44 +31,75 @@ class Chosen:
     prepared_dir: Path
 
 
+@dataclass(frozen=True)
+class Layers:
+    """Options as layers of a configuration."""
+
+    preset: Source
+    above: Sequence[Source]
+    """The file, the options and `--set`, in increasing precedence."""
+    engine: Layer | None
+    """Name and settings of the engine of workers, which are no part of a configuration; None without any."""
+
+    def all(self) -> list[Layer]:
+        """Return the layers in increasing precedence."""
+        return [self.preset.layer, *self.options()]
+
+    def options(self) -> list[Layer]:
+        """Return the layers above the preset."""
+        return [source.layer for source in self.above]
+
+
 def layers(
-    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
-) -> list[Layer]:
-    """Return options as layers of a configuration, in increasing precedence."""
-    return [source.layer for source in sources(preset_name, file, flags, settings)]
+    configuration: options.Configuration,
+    flags: Mapping[str, Any],
+    execution: options.Execution | None = None,
+) -> Layers:
+    """Return the layers of options.
 
-
-def sources(
-    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
-) -> list[Source]:
-    """Return the layers of options with their origins, in increasing precedence.
+    Args:
+        configuration: The options of the configuration.
+        flags: Values of other options by their keys in a configuration; None is left out.
+        execution: The options of trainings, which take the settings of an engine.
 
     Raises:
         UsageError: a file or an option is not as expected, or a file names a folder to write to outside of
             the working directory.
+        UnknownNameError: no plugin registers the preset or the engine.
 
     """
-    given, of_file = assignments(settings or ()), Source({}, named("")) if file is None else _of_file(file)
-    if WRITTEN not in given:
+    settings = assignments(configuration.settings or ())
+    engine: dict[str, Any] = {}
+    if execution is not None:
+        flags = {**execution.flags(), **flags}
+        engine = {"name": execution.engine, "address": execution.address}
+        engine = {key: value for key, value in engine.items() if value is not None}
+        if isinstance(settings.get(ENGINES.name), Mapping):
+            engine |= settings.pop(ENGINES.name)
+        if isinstance(name := engine.get("name"), str):
+            load_registry().supplier(ENGINES, name)
+    flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
+    preset, file = configuration.preset, configuration.config
+    of_file = Source({}, named("")) if file is None else _of_file(file)
+    if "prepared_dir" not in settings:
         _check_within(of_file)
-    return [
-        Source(preset(preset_name), named(f"preset {preset_name}")),
-        of_file,
-        Source(
-            {key: value for key, value in flags.items() if value is not None},
-            lambda path: f"--{path[0].replace('_', '-')}",
-        ),
-        Source(given, named("--set")),
-    ]
+    of_flags = Source(
+        {key: value for key, value in flags.items() if value is not None},
+        lambda path: f"--{path[0].replace('_', '-')}",
+    )
+    of_preset = load_registry().get(PRESETS, preset) if preset is not None else {}
+    above = [of_file, of_flags, Source(settings, named("--set"))]
+    return Layers(Source(of_preset, named(f"preset {preset}")), above, engine or None)
 
 
 def _check_within(source: Source) -> None:
     """Refuse a folder to write to outside of the working directory; a file may come from someone else."""
-    folder = source.layer.get(WRITTEN)
+    folder = source.layer.get("prepared_dir")
     if isinstance(folder, str) and not Path(abspath(folder)).is_relative_to(Path.cwd()):
         raise UsageError(
-            f"{source.origin((WRITTEN,))}: {WRITTEN}: {folder!r} is outside of the working directory",
-            f"name a folder in it, or give it yourself: --set {WRITTEN}={shlex.quote(folder)}",
+            f"{source.origin(('prepared_dir',))}: prepared_dir: {folder!r} is outside of the working "
+            "directory",
+            f"name a folder in it, or give it yourself: --set prepared_dir={shlex.quote(folder)}",
         )
 
 
@@ -87,21 +107,6 @@ def _of_file(file: Path) -> Source:
     """Return the layer of a file; the origin of a value is its line."""
     places = read_places(file)
     return Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
-
-
-def preset(name: str | None) -> Layer:
-    """Return the settings of a preset; empty without a name."""
-    return load_registry().get(PRESETS, name) if name is not None else {}
-
-
-def seconds(time_budget: str | None) -> float | None:
-    """Return the seconds of a time budget; None without one.
-
-    Raises:
-        UsageError: the text is not a duration.
-
-    """
-    return None if time_budget is None else seconds_of(time_budget)
 
 
 def check(layers: Sequence[Layer], *models: str) -> None:
@@ -132,14 +137,7 @@ def check(layers: Sequence[Layer], *models: str) -> None:
         raise together(faults)
 
 
-def chosen(
-    name: str,
-    data_dir: Path | None,
-    file: Path | None,
-    settings: Sequence[str] | None,
-    bad_rows: str | None = None,
-    max_bad_rows: int | None = None,
-) -> Chosen:
+def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chosen:
     """Return the dataset of the options, with its settings.
 
     Raises:
@@ -147,14 +145,15 @@ def chosen(
         UsageError: a setting does not exist or has a wrong value.
 
     """
-    rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}
-    flags = {"dataset": {key: value for key, value in rows.items() if value is not None}}
-    config, _ = load_common(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
+    rows = rows or options.BadRows()
+    treatment = {key: value for key, value in vars(rows).items() if value is not None}
+    table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
+    config, _ = load_common(*layers(table, {}).options(), {"dataset": treatment})
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
-    chosen = dataset_class.settings_class.parse(config.dataset.settings, "dataset", name)
-    if max_bad_rows is not None and chosen.bad_rows != "skip":
+    settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)
+    if rows.max_bad_rows is not None and settings.bad_rows != "skip":
         raise UsageError("--max-bad-rows has no effect without skip", "add --bad-rows skip, or leave it out")
-    dataset = dataset_class(chosen, registry.field_kind)
+    dataset = dataset_class(settings, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)

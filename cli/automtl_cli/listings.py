@@ -1,32 +1,68 @@
-"""Lists of installed plugins and of the names that they register."""
+"""The commands that list registered names and explain settings. They import slow modules themselves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from automtl_cli import completion
 from automtl_cli.output import Json
+from automtl_core.commands import Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import PluginRow, Registry
+from automtl_core.registry.registry import Registry
 from automtl_core.views.values import Section, table
 
 
-def plugins() -> Sequence[PluginRow]:
-    """Return one row for each installed plugin, including broken ones."""
-    return load_registry().rows
-
-
-def names(kind: str) -> dict[str, Json]:
-    """Return the registered names of a kind, with description and plugin.
-
-    Raises:
-        UsageError: the kind does not exist.
-
-    """
+def list_names(
+    kind: str = argument(
+        "KIND",
+        "Kind: ops, spaces, strategies, schedulers, datasets, balancers, metrics, listeners, engines, "
+        "presets, exporters, commands, ...",
+        default=...,
+    ),
+) -> Output:
+    """List the registered names of a kind, such as ops or metrics."""
     if kind not in KINDS:
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
-    registry, known = load_registry(), KINDS[kind]
-    return {name: entry(registry, known, name) for name in registry.names(known)}
+    return names(KINDS[kind])
+
+
+def explain_settings(
+    kind: str = argument(
+        "KIND",
+        "Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance, "
+        "engine or run.",
+        default=...,
+    ),
+    name: str | None = argument(
+        "NAME", "Name of the space, strategy, dataset or balancer.", autocompletion=completion.components
+    ),
+) -> Output:
+    """Explain settings: description, values, default, tuning range.
+
+    Without NAME, list the spaces, strategies, datasets or balancers.
+    """
+    from automtl_cli.settings import NAMED, PARTS, explained, view
+
+    registry = load_registry()
+    if kind not in (*PARTS, *NAMED):
+        known = [*NAMED, *PARTS]
+        owners = [part for part, (_, of) in NAMED.items() if kind in registry.names(of)]
+        if owners:
+            fix = f"run: automtl settings {owners[0]} {kind}"
+            raise UsageError(f"{kind!r} is the name of a {owners[0]}, not a part of a configuration", fix)
+        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
+    if kind in NAMED and name is None:
+        return names(NAMED[kind][1])
+    if kind in PARTS and name is not None:
+        raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
+    return Output(explained(registry, kind, name or ""), view)
+
+
+def names(kind: Kind[Any]) -> Output:
+    """Return the registered names of a kind, with description and plugin."""
+    registry = load_registry()
+    return Output({name: entry(registry, kind, name) for name in registry.names(kind)}, _view)
 
 
 def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
@@ -39,19 +75,6 @@ def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
     return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}
 
 
-def view_plugins(rows: Sequence[PluginRow]) -> Section:
-    """Return the rows of `automtl plugins`."""
-    cells = [(row.name, row.distribution, row.version, _provided(row)) for row in rows]
-    return table(["plugin", "from", "version", "provides"], cells)
-
-
-def view_names(described: Mapping[str, Json]) -> Section:
-    """Return a table of names, with description and plugin."""
+def _view(described: Mapping[str, Json]) -> Section:
     rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
     return table(["name", "description", "plugin"], rows)
-
-
-def _provided(row: PluginRow) -> str:
-    if row.problem:
-        return f"NOT LOADED: {row.problem}"
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in row.provides.items())

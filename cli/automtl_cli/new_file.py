@@ -1,66 +1,39 @@
-"""New files with settings, which replace no file but a configuration, and that only if asked."""
+"""New configuration files, which replace no file but a configuration, and that only if a user says so."""
 
 from pathlib import Path
 
+from automtl_core.disk.files import write_atomic
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import AutoMTLError, RunExistsError
 
-OTHER = "give another name: --out NAME.yaml"
-"""Remedy for a name that is taken."""
 
-
-def check_free(path: Path, or_else: str = "") -> None:
-    """Check that a file does not exist.
+def check_path(path: Path, force: bool | None = None) -> None:
+    """Check that a configuration may be written to a path.
 
     Args:
         path: The file.
-        or_else: Another remedy.
+        force: Whether an existing configuration is overwritten; None if the command cannot do so.
 
     Raises:
-        RunExistsError: it exists.
+        RunExistsError: the file exists and is not overwritten.
 
     """
-    if path.exists():
-        raise _exists(path, or_else)
-
-
-def check_configuration(path: Path) -> None:
-    """Check that a file is a configuration, which may be overwritten, or does not exist.
-
-    Raises:
-        RunExistsError: it is something else.
-
-    """
+    other = "give another name: --out NAME.yaml"
     if not path.exists():
         return
+    if not force:
+        force_too = ", or overwrite it: --force" if force is False else ""
+        raise RunExistsError(f"{path}: exists already", f"{other}{force_too}")
     try:
         held = read_yaml(path)
     except AutoMTLError:
         held = {}
     if path.is_symlink() or "dataset" not in held:
-        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {OTHER}")
+        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {other}")
 
 
-def create(path: Path, content: str) -> None:
-    """Write a new file, either completely or not at all.
-
-    Raises:
-        RunExistsError: it exists, or cannot be written.
-
-    """
-    try:
-        file = path.open("x", encoding="utf-8")
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise RunExistsError(f"{path}: cannot be written: {error.strerror}", "choose another --out") from None
-    try:
-        with file:
-            file.write(content)
-    except BaseException:
-        path.unlink()
-        raise
-
-
-def _exists(path: Path, or_else: str = "") -> RunExistsError:
-    return RunExistsError(f"{path}: exists already", f"{OTHER}{or_else}")
+def write(path: Path, content: str) -> None:
+    """Write a file, either completely or not at all; raises as `write_atomic`, or if it has no folder."""
+    if not path.absolute().parent.is_dir():
+        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
+    write_atomic(path, content.encode())

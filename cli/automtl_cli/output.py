@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from automtl_cli.terminal import rendered
 from automtl_core.errors import StorageError, on_one_line, printable
-from automtl_core.views.values import Section
+
+if TYPE_CHECKING:
+    from automtl_core.views.values import Section
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -31,14 +32,19 @@ def close_views() -> None:
     _views.close()
 
 
-def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: bool) -> None:
+def emit(outcome: T, view: "Callable[[T], Section | Iterable[Section]]", as_json: bool) -> None:
     """Print the outcome of a command as JSON, or as text for people; both have the same content."""
     close_views()
     if sys.stdout is None:  # closed by the process that started this one
         raise StorageError(
             "there is no standard output to write to", "do not close it: >/dev/null discards the output"
         )
-    sys.stdout.write(_as_json(outcome) if as_json else rendered(view(outcome)))
+    if as_json:
+        sys.stdout.write(json.dumps(outcome, indent=2, default=_value) + "\n")
+    else:
+        from automtl_cli.terminal import rendered  # which imports rich
+
+        sys.stdout.write(rendered(view(outcome)))
     sys.stdout.flush()
 
 
@@ -63,11 +69,6 @@ def lenient_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _as_json(outcome: object) -> str:
-    """Return JSON, with frozen values as mappings."""
-    return json.dumps(outcome, indent=2, default=_value) + "\n"
 
 
 def _value(value: Any) -> Any:

@@ -1,15 +1,11 @@
-"""The command that explains settings of a configuration and of plugins."""
+"""The settings of a configuration and of plugins, and their view."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from automtl_cli import listings
 from automtl_core.dataset.encodings import Encodings
-from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import ENGINES
-from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
 from automtl_core.search.encoding.settings import EncodingSearchSettings
@@ -37,28 +33,6 @@ class Explained:
     """Name of the component; empty if the part has no name."""
     description: str
     settings: Sequence[Setting]
-
-
-def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | Iterable[Section]]]:
-    """Return the settings of a kind and a name, and their view; without a name, all names of the kind.
-
-    Raises:
-        UsageError: the kind does not exist, or has no names.
-        UnknownNameError: no plugin registers the name.
-
-    """
-    if kind not in (*PARTS, *NAMED):
-        known, registry = [*NAMED, *PARTS], load_registry()
-        owners = [part for part, (_, of) in NAMED.items() if kind in registry.names(of)]
-        if owners:
-            fix = f"run: automtl settings {owners[0]} {kind}"
-            raise UsageError(f"{kind!r} is the name of a {owners[0]}, not a part of a configuration", fix)
-        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
-    if kind in NAMED and name is None:
-        return listings.names(NAMED[kind][1].plural), listings.view_names
-    if kind in PARTS and name is not None:
-        raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
-    return explained(load_registry(), kind, name or ""), view
 
 
 def explained(registry: Registry, kind: str, name: str = "") -> Explained:

@@ -1,7 +1,7 @@
 """An exported run: a folder that predicts without automtl.
 
 <folder>/
-    model.onnx or model.pt2   the graph, see graph.py
+    model.onnx or another     the graph, see `automtl_core.graph` and the format
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
     example.py                scores the examples in examples.json
@@ -14,36 +14,35 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from string import Template
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.export import ExportedProgram
 
 from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import ENCODER, Prepared
-from automtl_core.dataset.schema import Schema
 from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
+from automtl_core.exporter import quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
+from automtl_core.graph import graph
+from automtl_core.registry.kinds import EXPORTERS
+from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, NewRows
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import CPU
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import Trained
-from automtl_export import graph
 
-Format = Literal["onnx", "torch"]
 ROWS = 10_000
 """Largest number of rows for the comparison of graph and network."""
 TRACED = 32
@@ -69,7 +68,8 @@ class Exported(Value):
 
     run: str
     folder: str
-    format: Format
+    format: str
+    """Name of the exporter."""
     rows: int
     """Number of rows for the comparison of graph and network."""
     real: bool
@@ -78,51 +78,62 @@ class Exported(Value):
     """Largest difference of a prediction; for regressions in units of the label's deviation."""
 
 
-def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Exported:
+def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry: Registry) -> Exported:
     """Write a folder that predicts without automtl, and compare it with the network.
 
     Args:
         run: A finished run.
         made: The trained network of the run.
-        form: Format of the graph.
+        form: Name of an exporter.
         folder: Output folder, which must not exist.
         card: The model card of the run as Markdown.
+        registry: The installed plugins, of which one supplies the exporter.
 
     Raises:
+        UnknownNameError: no plugin supplies it.
         RunExistsError: the folder exists, or cannot be written.
         UsageError: a library of the format is not installed, or the run has no network.
-        PluginError: the network cannot be exported.
+        PluginError: the network cannot be exported, or the exporter cannot be used.
         ArtifactError: the predictions of the graph differ from the network's.
 
     """
+    exporter = registry.get(EXPORTERS, form)
     if isinstance(made.network, Learner):
         raise UsageError(
             f"{run.path}: {run.config().space.name} is not a network, and has no graph to export",
             f"predict by automtl predict {shlex.quote(str(run.path))}, or export the run of a network",
         )
-    if form == "onnx":
-        graph.check_onnx()
+    exporter.check()
     check_free_folder(folder)
     made = replace(made, network=made.network.cpu(), compute=CPU)  # graphs are traced and compared there
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)
-    traced = graph.program(
+    traced = graph(
         made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False), made.scaling
     )
     with publish_folder(folder) as draft:
         made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=_as_texts(run))
         code = source(made.encoder.fields.values())
         (draft / "encode.py").write_text(f"{SPDX}\n{code}", encoding="utf-8")
-        (draft / "example.py").write_text(f"{SPDX}\n{_source(f'example_{form}.txt')}", encoding="utf-8")
+        example = Template(_source("example.txt"))
+        text = example.substitute(libraries=exporter.libraries, load=exporter.source())
+        (draft / "example.py").write_text(f"{SPDX}\n{text}", encoding="utf-8")
         (draft / "LICENSE").write_text(_source("licence.txt"), encoding="utf-8")
         scores = [{"name": score.name, "meaning": score.meaning} for score in scores_of(schema.tasks)]
         (draft / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
         shown = {name: values[:SHOWN] for name, values in columns.items() if name not in made.unread}
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
-        outputs = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
-        gap = _gap(made, columns, outputs)
+        encoder = exported(draft / "encode.py", draft / ENCODER)  # the exported code
+        with quiet():
+            exporter.write(traced, draft)
+            outputs = np.asarray(exporter.load(draft)(encoder(columns)))
+        own = made.predict_scores(made.encoder.encode(columns, labelled=False))
+        if outputs.shape != own.shape:
+            shapes = f"{list(outputs.shape)}, expected {list(own.shape)}"
+            raise registry.broken(EXPORTERS, form, f"the written graph returns {shapes}")
+        gap = _gap(made, own, outputs)
         rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
         (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
@@ -134,50 +145,24 @@ def _as_texts(run: Run) -> Sequence[str] | None:
     return run.read(NewRows).recorded.texts if run.has(NewRows) else None
 
 
-Runs = Callable[[Mapping[str, Tensor]], np.ndarray]
-"""Function that returns the predictions of a written graph."""
-
-
-def _writers() -> Mapping[Format, Callable[[ExportedProgram, Schema, Path], Runs]]:
-    return {"onnx": _onnx, "torch": _torch}
-
-
-def _onnx(traced: ExportedProgram, schema: Schema, folder: Path) -> Runs:
-    graph.write_onnx(traced, schema, folder / "model.onnx")
-    return lambda given: graph.run_onnx(folder / "model.onnx", schema, list(given.values()))
-
-
-def _torch(traced: ExportedProgram, schema: Schema, folder: Path) -> Runs:
-    torch.export.save(traced, folder / "model.pt2")
-    network = torch.export.load(folder / "model.pt2").module()
-    return lambda given: np.asarray(network(*given.values()).detach())
-
-
 def _source(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the inputs of the graph, encoded by the exported code."""
-    encoder = exported(folder / "encode.py", folder / ENCODER)
-    return {name: torch.from_numpy(array) for name, array in encoder(columns).items()}
-
-
-def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> float:
+def _gap(made: Trained, own: np.ndarray, outputs: np.ndarray) -> float:
     """Return the largest difference of predictions, in units of the label's deviation.
 
     Raises:
         ArtifactError: it is too large.
 
     """
-    own = made.predict_scores(made.encoder.encode(columns, labelled=False))
     tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
     units = np.array([task.deviation for task in tasks])
     gap = float(np.abs((outputs - own) / units).max())
     if not gap <= CLOSE:
         raise ArtifactError(
             f"the exported graph differs from the network by {gap:.2g}",
-            "try the other --format, and report the difference",
+            "try another --format, and report the difference",
         )
     return gap
 

@@ -10,8 +10,10 @@ everything registered.
 """
 
 from automtl_testing.balancers import check_balancer
+from automtl_testing.commands import check_command
 from automtl_testing.datasets import check_dataset
 from automtl_testing.engines import check_engine, sample_trials
+from automtl_testing.exporters import check_exporter
 from automtl_testing.fields import check_field_kind
 from automtl_testing.history_encoders import check_history_encoder
 from automtl_testing.listeners import check_listener
@@ -32,8 +34,10 @@ from automtl_testing.tasks import check_task_kind
 
 __all__ = [
     "check_balancer",
+    "check_command",
     "check_dataset",
     "check_engine",
+    "check_exporter",
     "check_field_kind",
     "check_history_encoder",
     "check_listener",

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from automtl_core.data.fitting import fitted
 from automtl_core.data.raw.find import find
 from automtl_core.dataset.dataset import Dataset
@@ -13,13 +15,16 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.exporter import Exporter
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.modules.meta import meta
 from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import (
     BALANCERS,
+    COMMANDS,
     DATASETS,
     ENGINES,
+    EXPORTERS,
     FIELD_KINDS,
     HISTORY_ENCODERS,
     LISTENERS,
@@ -43,8 +48,10 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer
+from automtl_testing.commands import check_command
 from automtl_testing.datasets import check_dataset
 from automtl_testing.engines import check_engine
+from automtl_testing.exporters import check_exporter
 from automtl_testing.fields import check_field_kind
 from automtl_testing.history_encoders import check_history_encoder
 from automtl_testing.listeners import check_listener
@@ -277,6 +284,33 @@ def _preset(subject: Subject) -> Tests:
     yield "settings", lambda _: Job.load(registry, default(registry), preset)
 
 
+def _exporter(subject: Subject) -> Tests:
+    exporter = subject.object()
+    yield "predictions", partial(_check_exporter, exporter)
+
+
+def _check_exporter(exporter: type[Exporter], work_dir: Path) -> None:
+    try:
+        check_exporter(exporter, work_dir)
+    except UsageError as error:  # such as a library that is not installed
+        raise NotSupportedError(str(error)) from None
+
+
+def _command(subject: Subject) -> Tests:
+    function, name, registry = subject.object(), subject.name, subject.registry
+    yield "help", lambda _: check_command(function, name, registry.line(COMMANDS, name))
+    groups = [" ".join(name.split()[:count]) for count in range(1, len(name.split()))]
+    above = [group for group in groups if group in registry.names(COMMANDS)]
+    yield "groups", lambda _: _check_groups({group: registry.get(COMMANDS, group) for group in above})
+
+
+def _check_groups(groups: Mapping[str, object]) -> None:
+    for name, group in groups.items():
+        assert isinstance(group, typer.Typer), (
+            f"the command {name!r} is a function, and has no commands below it"
+        )
+
+
 TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     OPS.plural: _op,
     SPACES.plural: _space,
@@ -292,6 +326,8 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     REPORT_SECTIONS.plural: _report_section,
     ENGINES.plural: _engine,
     PRESETS.plural: _preset,
+    EXPORTERS.plural: _exporter,
+    COMMANDS.plural: _command,
 }
 """Tests by the plural of the kind."""
 CONFIGURABLE: Mapping[str, str] = {

@@ -278,7 +278,7 @@ def test_wrong_arguments_of_a_run_are_named(found):
         (lambda: run.report(5), "file: expected the path of a folder"),
         (lambda: run.evaluate(shop(), metrics=[5]), "metrics: expected a list of names"),
         (lambda: run.evaluate(metrics="auc"), "metrics: expected a list of names"),
-        (lambda: run.export("there", form="nope"), "form: expected onnx or torch, given 'nope'"),
+        (lambda: run.export("there", form="nope"), "no exporter is called 'nope'; known: onnx, torch"),
         (lambda: run.predict(None), r"^NoneType is not a readable table\n"),
     ):
         with pytest.raises(automtl.AutoMTLError, match=problem):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl.arguments import label_names
+from automtl.frames import label_names
 from automtl_core.errors import AutoMTLError, UsageError
 
 FRAME = pd.DataFrame({"user": np.arange(40) % 7, "click": np.arange(40) % 2})

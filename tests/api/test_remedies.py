@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl.remedies import in_python
+from automtl.interface import in_python
 
 
 @pytest.mark.parametrize(

@@ -260,4 +260,4 @@ def test_new_rows_are_scored(run):
 def test_it_is_not_exported(run, tmp_path):
     line, found, _ = run
     with pytest.raises(UsageError, match="boosting is not a network"):
-        export(found, line.trained(found), "torch", tmp_path / "out", "")
+        export(found, line.trained(found), "torch", tmp_path / "out", "", load_registry())

@@ -13,8 +13,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from automtl_cli import listings
 from automtl_cli.errors import Stop, report
+from automtl_cli.plugins import app
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
@@ -222,10 +222,10 @@ def test_a_run_in_use(automtl: Automtl) -> None:
 
 
 def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
-    def boom() -> None:
+    def boom(rows: object) -> None:
         raise RuntimeError("boom \x1b[31m")
 
-    monkeypatch.setattr(listings, "plugins", boom)
+    monkeypatch.setattr(app, "_view_plugins", boom)
     ended = automtl("plugins")
     check(ended, 1, "this is a bug of automtl")
     assert "Traceback" in ended.err

@@ -153,7 +153,7 @@ def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
     for about in described.values():
         assert about["description"]
         assert about["plugin"].endswith(f"(automtl {automtl_core.__version__})")
-    assert [line.split()[0] for line in automtl("list", kind).out.splitlines()] == ["name", *described]
+    assert [line.split("  ")[0] for line in automtl("list", kind).out.splitlines()] == ["name", *described]
 
 
 def test_what_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
@@ -171,6 +171,7 @@ def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
         "error: nothing is called 'opps' (did you mean 'ops'?)\n"
-        "  fix: known: balancers, datasets, engines, field-kinds, history-encoders, listeners, metrics, ops, "
-        "presets, report-sections, schedulers, spaces, strategies\n"
+        "  fix: known: balancers, commands, datasets, engines, exporters, field-kinds, history-encoders, "
+        "listeners, metrics, ops, presets, report-sections, schedulers, "
+        "spaces, strategies, task-kinds\n"
     )

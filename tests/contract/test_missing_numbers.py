@@ -4,7 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
 
 from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 from automtl_core import seeds
@@ -15,12 +14,13 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
 from automtl_core.fields.source import exported, source
+from automtl_core.graph import graph
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
-from automtl_export import graph
+from automtl_export.formats import Onnx
 
 from .test_encoder import content
 
@@ -112,12 +112,12 @@ def test_the_exported_graph_takes_missing_numbers_as_the_network(table, made, tm
     *_, prepared = table
     _, trained = made
     schema, some = prepared.schema, trained.encoder.encode(RAW)
-    traced = graph.program(trained.network, schema, Part(some.ids[:32], some.dense[:32], some.labels[:32]))
-    graph.write_onnx(traced, schema, tmp_path / "model.onnx")
+    few = Part(some.ids[:32], some.dense[:32], some.labels[:32])
+    Onnx.write(graph(trained.network, schema, few), tmp_path)
     (tmp_path / "encode.py").write_text(source(trained.encoder.fields.values()))
     for rows in (slice(None), slice(3, 4)):
         columns = {name: values[rows] for name, values in RAW.items()}
         given = exported(tmp_path / "encode.py", prepared.path / "encoder")(columns)
         assert np.isnan(given["dense"]).any()
-        found = graph.run_onnx(tmp_path / "model.onnx", schema, [*map(torch.from_numpy, given.values())])
+        found = Onnx.load(tmp_path)(given)
         assert found == pytest.approx(said(trained, columns), abs=2e-6)

@@ -85,6 +85,8 @@ def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, mo
     monkeypatch.setattr(exported, "ROWS", 50)
     config = path / "config.yaml"
     config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
-    told = exported.export(Run.open(path), line.trained(Run.open(path)), "torch", tmp_path / "out", "")
+    told = exported.export(
+        Run.open(path), line.trained(Run.open(path)), "torch", tmp_path / "out", "", load_registry()
+    )
     assert (told.rows, told.real) == (50, False)
     assert told.largest_difference < 1e-5

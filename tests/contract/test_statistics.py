@@ -73,7 +73,7 @@ def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
 @pytest.mark.needs_extra("onnx")
 def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
     made = line.trained(run)
-    assert export(run, made, "onnx", tmp_path / "out", "").largest_difference < 1e-5
+    assert export(run, made, "onnx", tmp_path / "out", "", load_registry()).largest_difference < 1e-5
 
 
 def test_training_rows_read_their_own_fold(line, folder):

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from automtl_cli.app import app
+from automtl_cli.app import program
 
 from .test_readme import SHOWN, commands
 from .test_tutorials import PROJECTS
@@ -59,7 +58,7 @@ def fault(command: str) -> str | None:
         name, *arguments = arguments[arguments.index("--no-python") + 1 :]
     if name != "automtl":
         return None if name in OTHER else f"{name} is no program that pages show"
-    parser, context = typer.main.get_command(app), None  # its own: a command keeps its first help option
+    parser, context = program(), None  # its own: a command keeps its first help option
     try:
         while below := getattr(parser, "commands", None):
             if parser.invoke_without_command and (not arguments or arguments[0].startswith("-")):

@@ -20,19 +20,20 @@ import pytest
 from automtl import load
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
+from automtl_cli.plugins.new import new
 
 from .test_readme import commands
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
 PROJECTS = {
-    "op": ("automtl_glu.py", "test_glu.py"),
+    "op": ("automtl_glu/op.py", "automtl_glu/__init__.py", "tests/test_op.py"),
     "space": ("automtl_bottoms.py", "test_bottoms.py"),
     "strategy": ("automtl_climbing.py", "test_climbing.py"),
     "dataset": ("automtl_movielens.py", "test_movielens.py"),
     "serving": ("app.py", "test_app.py"),
 }
-"""Tutorial -> its files, in the order in which its page shows them."""
+"""Tutorial -> its files, in the order in which its page shows them. `plugins new` writes those of the op."""
 ROWS = " --set dataset.rows=500 --set training.epochs=1 --set features=ids"
 RANDOM = " --set strategy.candidates=2 --set strategy.rung_epochs=1"
 QUICK = {
@@ -43,7 +44,7 @@ QUICK = {
     "serving": ROWS,
 }
 """Settings on top of those that a page shows, for searches and trainings."""
-PLUGINS = [name for name in PROJECTS if name != "serving"]
+PLUGINS = [name for name in PROJECTS if name not in ("op", "serving")]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
@@ -63,14 +64,16 @@ def lines(*files: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_page_shows_the_code_of_its_folder(name: str) -> None:
-    assert shown(name, "python") == lines(*(TUTORIALS / name / file for file in PROJECTS[name]))
+def test_a_page_shows_the_code_of_its_folder(name: str, tmp_path: Path) -> None:
+    folder = Path(new("automtl-glu", "op", tmp_path)["path"]) if name == "op" else TUTORIALS / name
+    assert shown(name, "python") == lines(*(folder / file for file in PROJECTS[name]))
     if name in PLUGINS:
         assert shown(name, "toml") == lines(TUTORIALS / name / "pyproject.toml")
 
 
 def test_a_folder_has_no_other_files() -> None:
-    for name, files in PROJECTS.items():
+    for name in (*PLUGINS, "serving"):
+        files = PROJECTS[name]
         known = {*files, *(["pyproject.toml"] if name in PLUGINS else []), "__pycache__"}
         assert {path.name for path in (TUTORIALS / name).iterdir()} <= known
 
@@ -115,7 +118,9 @@ def movies(folder: Path) -> None:
     films.to_csv(folder / "movies.csv", index=False)
 
 
-@pytest.mark.parametrize("name", [*PLUGINS, pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))])
+@pytest.mark.parametrize(
+    "name", ["op", *PLUGINS, pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
+)
 def test_all_commands_work(
     name: str, install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,10 +129,10 @@ def test_all_commands_work(
     done = []
     for command in commands(page(name).split("```bash")[0]):
         done.append(command.split()[0])
-        if command == "pip install -e .":
-            install(TUTORIALS / name)
+        if command.startswith("pip install -e "):
+            install(tmp_path / "automtl-glu" if name == "op" else TUTORIALS / name)
         elif command.startswith("python -m pytest "):
-            assert command.removeprefix("python -m pytest ") in PROJECTS[name]
+            assert command.removeprefix("python -m pytest ") in ("automtl-glu", *PROJECTS[name])
         else:
             trains = command.startswith(("automtl search", "automtl train")) and "--dry-run" not in command
             line = command + QUICK[name] if trains else command

@@ -15,6 +15,7 @@ from scipy.special import logit
 
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
 from automtl_core.fields import source
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
 from automtl_core.training.learner import Learner
@@ -41,7 +42,7 @@ def made(finished):
 @pytest.mark.needs_extra("onnx")
 def test_the_example_predicts_as_the_network_where_nothing_else_is_installed(made, tmp_path):
     run, trained = made
-    told = export(run, trained, "onnx", tmp_path / "out", CARD)
+    told = export(run, trained, "onnx", tmp_path / "out", CARD, load_registry())
     assert (told.rows, told.real) == (100, True)
     assert told.largest_difference < 1e-6
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -66,7 +67,7 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path, mo
     moved = Run.open(shutil.copytree(run.path, tmp_path / "moved"))
     config = (moved.path / "config.yaml").read_text()
     (moved.path / "config.yaml").write_text(config.replace("/prepared\n", "/gone\n"))
-    told = export(moved, trained, "torch", tmp_path / "out", CARD)
+    told = export(moved, trained, "torch", tmp_path / "out", CARD, load_registry())
     assert (told.rows, told.real) == (1000, False)
     assert told.largest_difference < 1e-6
     readme = (tmp_path / "out" / "README.md").read_text()
@@ -80,7 +81,7 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path, mo
 
 
 def test_the_code_in_it_may_be_used_without_conditions(made, tmp_path):
-    export(*made, "torch", tmp_path / "out", CARD)
+    export(*made, "torch", tmp_path / "out", CARD, load_registry())
     for code in ("encode.py", "example.py"):
         assert (tmp_path / "out" / code).read_text().startswith("# SPDX-License-Identifier: 0BSD\n")
     assert "for any purpose with or without fee" in (tmp_path / "out" / "LICENSE").read_text()
@@ -99,7 +100,9 @@ def test_columns_that_the_network_does_not_read_may_be_left_out(made, tmp_path):
 
     blind.register_forward_pre_hook(hide)
     unread = list(columns)
-    export(run, replace(trained, network=blind, unread=unread), "torch", tmp_path / "out", CARD)
+    export(
+        run, replace(trained, network=blind, unread=unread), "torch", tmp_path / "out", CARD, load_registry()
+    )
     examples = json.loads((tmp_path / "out" / "examples.json").read_text())
     assert not {*unread} & {*examples}
     encoder = source.exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
@@ -114,7 +117,7 @@ def test_calibration_and_products_are_in_the_graph(made, tmp_path):
     encoder = replace(trained.encoder, schema=replace(schema, tasks=tasks))
     scaling = {first.name: Platt(1.5, -0.5, 100, 1.0, 0.9)}
     one = replace(trained, encoder=encoder, scaling=scaling)
-    assert export(run, one, "torch", tmp_path / "out", CARD).largest_difference < 1e-6
+    assert export(run, one, "torch", tmp_path / "out", CARD, load_registry()).largest_difference < 1e-6
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     product = f"{first.name}_and_{second.name}"
     assert [score["name"] for score in scores][:3] == [
@@ -138,7 +141,7 @@ class Mean(Learner):
 def test_a_model_that_is_no_network_is_refused(made, tmp_path):
     run, trained = made
     with pytest.raises(UsageError, match="desan is not a network") as error:
-        export(run, replace(trained, network=Mean()), "torch", tmp_path / "out", CARD)
+        export(run, replace(trained, network=Mean()), "torch", tmp_path / "out", CARD, load_registry())
     assert f"automtl predict {run.path}" in error.value.fix
     assert not (tmp_path / "out").exists()
 
@@ -147,7 +150,7 @@ def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(RunExistsError, match="out: exists already"):
-        export(*made, "torch", tmp_path / "out", CARD)
+        export(*made, "torch", tmp_path / "out", CARD, load_registry())
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
 
 
@@ -157,5 +160,5 @@ def test_a_graph_that_says_something_else_is_refused(made, tmp_path, monkeypatch
         type(made[1]), "predict_scores", lambda made, part: np.zeros((len(part), len(made.tasks)))
     )
     with pytest.raises(ArtifactError, match="differs from the network by 0"):
-        export(*made, "torch", tmp_path / "out", CARD)
+        export(*made, "torch", tmp_path / "out", CARD, load_registry())
     assert not (tmp_path / "out").exists()

@@ -1,15 +1,17 @@
 """The commands that resolve a configuration without reading data, and that check a file."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from automtl_cli import configuration
+from automtl_cli import options
+from automtl_cli.configuration import Layers, layers
 from automtl_cli.output import Json
 from automtl_cli.settings import written
 from automtl_core.dataset.derive_schema import expected_schema
@@ -31,40 +33,39 @@ _QUOTED = re.compile("'([^']*)'")
 class Request:
     """The options that select a configuration."""
 
+    configuration: options.Configuration
     model: str | None = None
     """Model to train without a search; None for a search."""
-    preset: str | None = None
-    file: Path | None = None
-    flags: Mapping[str, Any] | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
     """Values of other options by their keys in a configuration."""
-    settings: Sequence[str] | None = None
-    """Texts of `--set`."""
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The layers of the options."""
+        return layers(self.configuration, self.flags)
 
     def job(self) -> Job:
         """Return the resolved job; raises as `search` and `train` do before they read data."""
         flow = Workflow(load_registry())
         if self.model is None:
-            return flow.job([source.layer for source in self._sources()])
-        if named_too := [key for key in ("space", "strategy") if (self.flags or {}).get(key) is not None]:
+            return flow.job(self.layers.all())
+        if named_too := [key for key in ("space", "strategy") if self.flags.get(key) is not None]:
             unused = " and ".join(f"--{key}" for key in named_too)
             raise UsageError(f"--model is trained without a search, and takes no {unused}", "leave it out")
-        layers = configuration.layers(None, self.file, self.flags or {}, self.settings)
-        return flow.model(self.model, layers, configuration.preset(self.preset))
+        return flow.model(self.model, self.layers.options(), self.layers.preset.layer)
 
     def sources(self) -> list[Source]:
         """Return all layers of the configuration with their origins, the strongest last."""
         registry = load_registry()
         lowest = Source(default(registry), named(f"preset {DEFAULT}"))
+        own = [self.layers.preset, *self.layers.above]
         if self.model is None:
-            return [lowest, *self._sources()]
+            return [lowest, *own]
         model, origin = layer(self.model, registry), named(f"--model {self.model}")
         chosen = {key: _name(model.get(key)) for key in ("space", "strategy")}
         below = [Source(common(self.model, registry), origin), Source(model, origin)]
         # Options cannot change the space and the strategy of a model, only their settings.
-        return [lowest, *below, *self._sources(), Source(chosen, origin)]
-
-    def _sources(self) -> list[Source]:
-        return configuration.sources(self.preset, self.file, self.flags or {}, self.settings)
+        return [lowest, *below, *own, Source(chosen, origin)]
 
 
 def resolved(request: Request, with_origins: bool) -> Json:
@@ -96,7 +97,7 @@ def checked(file: Path, model: str | None) -> Json:
     places = read_places(file)
     faults = {  # a mapping, since two checks may find one fault
         problem: {"line": _line(problem, places), "problem": problem, "remedy": error.fix}
-        for error in _errors(Request(model, file=file))
+        for error in _errors(Request(options.Configuration(config=file), model))
         for problem in str(error).splitlines()
     }
     return {"file": str(file), "valid": not faults, "faults": [*faults.values()]}
@@ -108,19 +109,6 @@ def view_checked(result: Json) -> Section:
         return lines(f"{result['file']}: valid")
     by_remedy = groupby(result["faults"], key=lambda fault: fault["remedy"])
     return lines(*(text for fix, faults in by_remedy for text in _with_remedy(result["file"], faults, fix)))
-
-
-def check_valid(result: Json) -> None:
-    """Check that a file has no faults.
-
-    Raises:
-        UsageError: it has some.
-
-    """
-    if count := len(result["faults"]):
-        raise UsageError(
-            f"{result['file']}: {count} fault{'s' * (count > 1)}", "see the remedy of each fault"
-        )
 
 
 def errors_of(job: Job) -> Iterator[UsageError]:

@@ -9,7 +9,8 @@ import yaml
 
 import automtl_core
 from automtl_cli.config.resolved import Request
-from automtl_cli.new_file import check_free, create
+from automtl_cli.new_file import check_path, write
+from automtl_cli.options import Configuration
 from automtl_cli.output import Json
 from automtl_cli.settings import NAMED, explained
 from automtl_core.dataset.encodings import WORDS
@@ -48,8 +49,8 @@ def init(path: Path) -> Json:
         RunExistsError: the file exists, or cannot be written.
 
     """
-    check_free(path)
-    create(path, content(path))
+    check_path(path)
+    write(path, content(path))
     name = shlex.quote(str(path))
     return {
         "path": str(path),
@@ -64,7 +65,7 @@ def view(result: Json) -> Section:
 
 def content(path: Path) -> str:
     """Return the text of a configuration file that is to be written to `path`."""
-    config = Request().job().config.model_dump(mode="json")
+    config = Request(Configuration()).job().config.model_dump(mode="json")
     name = on_one_line(shlex.quote(str(path)))  # a comment is one line
     return "\n".join(_lines(config, name)) + "\n"
 

@@ -1,180 +1,219 @@
-"""The commands of `automtl data`. As in `app`, they import slow modules themselves."""
+"""The commands of `automtl data`. They import slow modules themselves."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import emit
+from automtl_cli.output import Json
+from automtl_core.commands import Output, argument, flag, option
+from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
-data_app = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
+if TYPE_CHECKING:
+    from automtl_core.data.raw.load import Rejected
+    from automtl_core.data.store import Prepared
+
+LISTED = 1000
+"""Maximum number of faulty rows that are listed, and of characters of each; a file may list all."""
+
+data = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
 
 
-@data_app.command("list")
-def list_datasets(as_json: options.AsJson = False) -> None:
+def list_datasets() -> Output:
     """List the datasets and their tasks."""
     from automtl_cli.data import catalogue
 
-    emit(catalogue.datasets(), catalogue.view_datasets, as_json)
+    return Output(catalogue.datasets(), catalogue.view_datasets)
 
 
-@data_app.command()
-def show(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    as_json: options.AsJson = False,
-) -> None:
+def show(dataset: options.Dataset) -> Output:
     """Show a dataset: source, raw files, fields, tasks, settings."""
     from automtl_cli import configuration
     from automtl_cli.data import catalogue
 
-    chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(catalogue.dataset(chosen), catalogue.view_dataset, as_json)
+    return Output(catalogue.dataset(configuration.chosen(dataset)), catalogue.view_dataset)
 
 
-@data_app.command()
 def prepare(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
+    dataset: options.Dataset,
+    rows: options.BadRows,
     memory_limit: options.MemoryLimit = None,
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
-    from automtl_cli import configuration
-    from automtl_cli.data import actions as data
-    from automtl_inspection import views
+    from automtl_inspection import views as views
 
-    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
+    return Output(_about(_prepared(dataset, rows, memory_limit)), views.prepared)
 
 
-@data_app.command()
 def describe(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
+    dataset: options.Dataset,
+    rows: options.BadRows,
     memory_limit: options.MemoryLimit = None,
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 
     Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
     a task alone (label leakage). The command prepares the dataset if necessary.
     """
-    from automtl_cli import configuration
-    from automtl_cli.data import actions as data
-    from automtl_inspection import views
+    from automtl_cli.data.preparing import stages
+    from automtl_inspection import views as views
+    from automtl_inspection.describe import describe
 
-    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
+    made = _prepared(dataset, rows, memory_limit)
+    with stages("describing data") as progress:
+        return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
 
-@data_app.command()
 def sample(
-    name: options.Dataset,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Number of rows.")] = 5,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
+    dataset: options.Dataset,
+    count: int = option("N", "Number of rows.", "--rows", min=1, default=5),
+    *,
+    rows: options.BadRows,
     memory_limit: options.MemoryLimit = None,
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Show the first training rows as a model receives them.
 
     Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
     the dataset if necessary.
     """
-    from automtl_cli import configuration
-    from automtl_cli.data import actions as data
-    from automtl_inspection import views
+    from automtl_core.data.rows import sample
+    from automtl_inspection import views as views
 
-    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
+    made = _prepared(dataset, rows, memory_limit)
+    return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
 
 
-@data_app.command()
 def validate(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="Output file for all faulty rows.")
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
+    dataset: options.Dataset,
+    rows: options.BadRows,
+    *,
+    out: Path | None = option("FILE.csv", "Output file for all faulty rows."),
+) -> Output:
     """Check every row of the raw files of a dataset.
 
     The exit code is 65 if a row is faulty, or with --bad-rows skip if more than --max-bad-rows are.
     """
     from automtl_cli import configuration
-    from automtl_cli.data import actions as data
-    from automtl_inspection import views
+    from automtl_cli.data.preparing import stages
+    from automtl_core.data.prepare.prepare import write_rejected
+    from automtl_core.data.raw.validate import Validation
+    from automtl_core.disk.files import publish_file
+    from automtl_inspection import views as views
 
-    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    result = data.validated(chosen, out)
-    emit(result, views.validated, as_json)
-    data.check_valid(result)
+    chosen = configuration.chosen(dataset, rows)
+    validation = Validation(chosen.dataset, chosen.name, chosen.folder)
+    faults: list[Json] = []
+    if out is not None and out.exists():
+        raise RunExistsError(f"{out}: exists already", "choose another file")
+    with stages("checking data") as progress:
+        rejected = _noted(validation.rejected(progress), faults)
+        if out is None:
+            deque(rejected, maxlen=0)
+        else:
+            with publish_file(out) as draft:
+                write_rejected(draft, rejected)
+    files = [{**asdict(file), "records": file.records} for file in validation.files]
+    settings = chosen.dataset.settings
+    result = {
+        "files": files,
+        **{key: sum(file[key] for file in files) for key in ("records", "accepted", "rejected")},
+        "allowed": settings.max_bad_rows if settings.bad_rows == "skip" else 0,
+        "faults": faults,
+        "out": None if out is None else str(out),
+    }
+    return Output(result, views.validated, _invalid(result))
 
 
-@data_app.command()
 def export(
-    name: options.Dataset,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file, .csv or .parquet.")],
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
+    dataset: options.Dataset,
+    *,
+    out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
     memory_limit: options.MemoryLimit = None,
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Write the examples of a dataset as one table.
 
     The table can be searched like any other, and can be the --input of `predict` and `evaluate`.
     """
     from automtl_cli import configuration
-    from automtl_cli.data import actions as data
-    from automtl_inspection import views
+    from automtl_cli.data import preparing
+    from automtl_core.data.new_rows import check_output
+    from automtl_core.data.prepare.export import export
+    from automtl_inspection import views as views
 
-    chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(data.exported(chosen, out, memory_limit), views.exported, as_json)
+    chosen = configuration.chosen(dataset)
+    check_output(out)
+    limit = preparing.memory_limit(memory_limit)
+    with preparing.stages("exporting data") as progress:
+        rows = export(chosen.dataset, chosen.name, chosen.folder, out, progress, limit)
+    return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 
-@data_app.command()
 def init(
-    files: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE", help="Table: a CSV, TSV or Parquet file, or a file pattern in quotes."
-        ),
-    ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="NAME.yaml", help="Output file [the name of FILE].")
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Columns to predict, such as click,buy [a guess]."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing configuration.")] = False,
-    as_json: options.AsJson = False,
-) -> None:
+    files: str = argument(
+        "FILE", "Table: a CSV, TSV or Parquet file, or a file pattern in quotes.", default=...
+    ),
+    *,
+    out: Path | None = option("NAME.yaml", "Output file [the name of FILE]."),
+    labels: str | None = option("NAMES", "Columns to predict, such as click,buy [a guess]."),
+    force: bool = flag("--force", "Overwrite an existing configuration."),
+) -> Output:
     """Write settings for a table, with guesses of roles.
 
     The guess uses the first 100,000 rows. Check and correct it.
     """
-    from automtl_cli.data import init
+    from automtl_cli.data.init import init, view
 
-    emit(init.init(files, out, labels, force), init.view, as_json)
+    return Output(init(files, out, labels, force), view)
+
+
+def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str | None) -> "Prepared":
+    """Prepare a dataset, show progress, and print its warnings."""
+    from automtl_cli import configuration
+    from automtl_cli.data import preparing
+    from automtl_core.data.prepare.prepare import prepare
+
+    chosen = configuration.chosen(dataset, rows)
+    limit = preparing.memory_limit(memory_limit)
+    with preparing.stages("preparing data") as progress:
+        made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
+    preparing.warn(made)
+    return made
+
+
+def _about(made: "Prepared") -> Json:
+    """Return path, size and warnings of prepared data."""
+    manifest, schema = made.manifest, made.schema
+    return {
+        "path": str(made.path),
+        "reused": made.reused,
+        "rows": manifest["rows"],
+        "fields": len(schema.sparse) + len(schema.dense),
+        "tasks": [task.name for task in schema.tasks],
+        **{key: manifest[key] for key in ("rejected", "warnings")},
+    }
+
+
+def _noted(rows: "Iterable[Rejected]", faults: list[Json]) -> "Iterator[Rejected]":
+    """Pass on faulty rows, and add the first ones to `faults`."""
+    for row in rows:
+        if len(faults) < LISTED:
+            text = row.fault.text[:LISTED]
+            faults.append({"file": row.file, **row.fault._asdict(), "text": text})
+        yield row
+
+
+def _invalid(result: Json) -> AutoMTLError | None:
+    """Return the error of a validation with more faulty rows than allowed."""
+    if problems := [file["problem"] for file in result["files"] if file["problem"]]:
+        return DataError("\n".join(problems), "get sound copies of the files")
+    rejected, allowed = result["rejected"], result["allowed"]
+    if rejected <= allowed:
+        return None
+    return DataError(
+        f"faulty rows: {rejected:,} of {result['records']:,}, and {allowed:,} are allowed",
+        f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
+    )

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from automtl_cli import listings
 from automtl_cli.configuration import Chosen
+from automtl_cli.listings import entry
 from automtl_cli.output import Json
 from automtl_cli.settings import written
 from automtl_core.dataset.dataset import Dataset, RawFile, stated
@@ -66,16 +66,16 @@ def view_dataset(result: Json) -> Iterator[Section]:
 
 
 def _listed(registry: Registry, name: str) -> Json:
-    entry = listings.entry(registry, DATASETS, name)
+    about = entry(registry, DATASETS, name)
     try:
         result = registry.get(DATASETS, name)
     except PluginError:  # the description contains this error
-        return {**entry, "tasks": []}
+        return {**about, "tasks": []}
     labels = stated(result, "labels")
     if labels is None:  # they depend on settings
         with suppress(Exception):  # such as for settings without defaults
             labels = result(result.settings_class()).labels
-    return {**entry, "tasks": [label.name for label in labels or ()]}
+    return {**about, "tasks": [label.name for label in labels or ()]}
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:

@@ -9,9 +9,8 @@ from typing import Any
 
 import yaml
 
-from automtl_cli.new_file import check_configuration, check_free, create
+from automtl_cli.new_file import check_path, write
 from automtl_cli.output import Json
-from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
 from automtl_inspection.guess.guess import Guess, as_label, guess
@@ -64,10 +63,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    if force:
-        check_configuration(path)
-    else:
-        check_free(path, or_else=", or overwrite it: --force")
+    check_path(path, force)
     seen = peek(files)
     named = [name.strip() for name in (labels or "").split(",") if name.strip()]
     if labels in [facts.name for facts in seen.columns]:
@@ -79,10 +75,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     if not guessed.of("labels"):
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
-    if force:
-        write_atomic(path, content.encode())
-    else:
-        create(path, content)
+    write(path, content)
     columns = [
         {**asdict(each.facts), "name": each.name, "role": each.role, "about": about(each, seen)}
         for each in guessed.columns

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-GIB = 1 << 30
-
 
 @dataclass(frozen=True)
 class Check:

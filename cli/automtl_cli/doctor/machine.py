@@ -10,13 +10,11 @@ from pathlib import Path
 import torch
 
 import automtl_core
-from automtl_cli.doctor.check import GIB, Check, ok, problem, size, warning
+from automtl_cli.doctor.check import Check, ok, problem, size, warning
 from automtl_core.training.compute import Compute
 
-MEMORY = 1 * GIB
-"""Free memory below which a search of a small table may fail."""
-DISK = 1 * GIB
-"""Free disk below which preparation and checkpoints may fail."""
+LEAST = 1 << 30
+"""Bytes of free memory, and of free disk, below which a search of a small table may fail."""
 NVIDIA = Path("/proc/driver/nvidia/version")
 """A file of the driver of NVIDIA GPUs."""
 MEMINFO = Path("/proc/meminfo")
@@ -91,7 +89,7 @@ def memory() -> Check:
     free = free_memory()
     if free is None:
         return ok("memory", "not known on this system")
-    if free < MEMORY:
+    if free < LEAST:
         return warning(
             "memory",
             f"{size(free)} free",
@@ -133,7 +131,7 @@ def folder(name: str, path: Path, needed: int = 0) -> Check:
             free = shutil.disk_usage(there).free
     except OSError as error:
         return problem(what, f"{where}: not writable: {error.strerror}", f"choose another folder of {name}")
-    least = max(DISK, needed)
+    least = max(LEAST, needed)
     if free < least:
         remedy = f"free {size(least - free)} more, or choose a folder of {name} on another disk"
         return warning(what, f"{where}: {size(free)} of disk free", remedy)

@@ -14,66 +14,67 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import automtl_core
 from automtl_cli.output import Json
+from automtl_core.commands import Output, argument, option
 from automtl_core.disk.files import publish_folder
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import (
-    BALANCERS,
-    DATASETS,
-    FIELD_KINDS,
-    HISTORY_ENCODERS,
-    LISTENERS,
-    METRICS,
-    OPS,
-    SCHEDULERS,
-    SPACES,
-    STRATEGIES,
-    TASK_KINDS,
-)
-from automtl_core.registry.kinds import Kind as Registered
+from automtl_core.registry import kinds
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.views.values import Section, lines, next_commands, table
 
 PREFIX = "automtl-"
 """Prefix of names of distributions that names of objects lack."""
-NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-"""Names of distributions (PEP 508)."""
 SMALL = "--preset quick --set dataset.rows=20000"
 """Options for a search or a training of about a minute, on generated data."""
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of plugin that the command can write."""
 
-    registered: Registered[Any]
+    registered: kinds.Kind[Any]
+    example: str
+    """Name of the object in the module of the template."""
     use: str
     """Template of a command that uses the object."""
 
 
 KINDS: Mapping[str, Kind] = {
-    "op": Kind(OPS, f"automtl search --set 'space.ops=[identity, $object]' {SMALL}"),
-    "space": Kind(SPACES, f"automtl search --space $object --strategy darts {SMALL}"),
-    "strategy": Kind(STRATEGIES, f"automtl search --strategy $object {SMALL}"),
+    "op": Kind(kinds.OPS, "GatedLinear", f"automtl search --set 'space.ops=[identity, $object]' {SMALL}"),
+    "space": Kind(kinds.SPACES, "ChosenTowers", f"automtl search --space $object --strategy darts {SMALL}"),
+    "strategy": Kind(kinds.STRATEGIES, "JointSearch", f"automtl search --strategy $object {SMALL}"),
     "scheduler": Kind(
-        SCHEDULERS,
+        kinds.SCHEDULERS,
+        "Screening",
         f"automtl search --strategy random --set strategy.scheduler=$object {SMALL}",
     ),
-    "dataset": Kind(DATASETS, "automtl train --model mmoe --dataset $object --set training.batch_size=64"),
-    "balancer": Kind(BALANCERS, f"automtl train --model mmoe --set training.balancer=$object {SMALL}"),
+    "dataset": Kind(
+        kinds.DATASETS,
+        "Shop",
+        "automtl train --model mmoe --dataset $object --set training.batch_size=64",
+    ),
+    "balancer": Kind(
+        kinds.BALANCERS,
+        "HardestFirst",
+        f"automtl train --model mmoe --set training.balancer=$object {SMALL}",
+    ),
     "history-encoder": Kind(
-        HISTORY_ENCODERS,
+        kinds.HISTORY_ENCODERS,
+        "Largest",
         "automtl train --model mmoe --set dataset.kind=history --set dataset.split=time "
         f"--set 'features.history=[matches, $object]' {SMALL}",
     ),
-    "field": Kind(FIELD_KINDS, "automtl train --model mmoe --config data/visits.yaml"),
-    "task-kind": Kind(TASK_KINDS, "automtl train --model mmoe --config data/orders.yaml"),
-    "metric": Kind(METRICS, f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
-    "listener": Kind(LISTENERS, f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"),
+    "field": Kind(kinds.FIELD_KINDS, "HourOfDay", "automtl train --model mmoe --config data/visits.yaml"),
+    "task-kind": Kind(kinds.TASK_KINDS, "Median", "automtl train --model mmoe --config data/orders.yaml"),
+    "metric": Kind(kinds.METRICS, "BRIER", f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
+    "listener": Kind(
+        kinds.LISTENERS, "LearningCurves", f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"
+    ),
+    "exporter": Kind(kinds.EXPORTERS, "TorchScript", "automtl export runs/NAME --format $object"),
+    "command": Kind(kinds.COMMANDS, "scores", "automtl $object runs/NAME"),
 }
 """Kinds by the values of `--kind`."""
 
@@ -88,6 +89,18 @@ class Names:
     """Name of the package."""
     object: str
     """Name of the plugin and of its object."""
+
+
+def new_plugin(
+    name: str = argument(
+        "NAME", "Name of the project, such as automtl-swish; its object is called `swish`.", default=...
+    ),
+    *,
+    kind: str = option("|".join(KINDS), "Kind of the object that the plugin adds.", default=...),
+    out: Path = option("FOLDER", "Folder in which the folder NAME is created.", default=Path()),
+) -> Output:
+    """Write a plugin project with a working example, tests and a README."""
+    return Output(new(name, kind, out), _view)
 
 
 def new(name: str, kind: str, out: Path) -> Json:
@@ -107,48 +120,38 @@ def new(name: str, kind: str, out: Path) -> Json:
         raise UsageError(
             f"--kind {kind!r} does not exist{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}"
         )
-    names = checked(name, KINDS[kind].registered, load_registry())
+    names = _checked(name, KINDS[kind].registered, load_registry())
     path = out / name
-    contents = dict(files(kind, names))
+    use = Template(KINDS[kind].use).substitute(object=names.object)
+    contents = dict(_files(kind, names, use))
     with publish_folder(path) as draft:
         for place, text in contents.items():
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             (draft / place).write_text(text, encoding="utf-8")
-    commands = [
-        f"cd {shlex.quote(str(path))}",
-        "pip install -e '.[dev]'",
-        "pytest",
-        f"automtl plugins check {names.object}",
-    ]
+    test = ["pip install -e '.[dev]'", "pytest", f"automtl plugins check {names.object}"]
     return {
         "path": str(path),
         "module": names.module,
         "kind": kind,
         "object": names.object,
         "files": sorted(contents),
-        "next": [*commands, _use(kind, names)],
+        "next": [f"cd {shlex.quote(str(path))}", *test, use],
     }
 
 
-def view(written: Json) -> Iterator[Section]:
-    """Yield the files of a project and the next commands."""
+def _view(written: Json) -> Iterator[Section]:
     yield table(["written"], [[f"{written['path']}/{file}"] for file in written["files"]])
     yield lines(*next_commands(written["next"]))
 
 
-def checked(name: str, kind: Registered[Any], registry: Registry) -> Names:
+def _checked(name: str, kind: kinds.Kind[Any], registry: Registry) -> Names:
     """Return the names in a project.
-
-    Args:
-        name: Name of the distribution.
-        kind: Kind of the object.
-        registry: The installed plugins.
 
     Raises:
         UsageError: a name is not allowed, or in use.
 
     """
-    if not NAME.fullmatch(name):
+    if not re.fullmatch("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):  # PEP 508
         raise UsageError(
             f"{name!r} is not the name of a distribution",
             "use letters, digits and dashes, such as automtl-swish; begin and end with a letter or a digit",
@@ -183,47 +186,46 @@ def checked(name: str, kind: Registered[Any], registry: Registry) -> Names:
     return Names(name, module, own)
 
 
-def files(kind: str, names: Names) -> Iterator[tuple[str, str]]:
+def _files(kind: str, names: Names, use: str) -> Iterator[tuple[str, str]]:
     """Yield the path and the text of each file of a project."""
     templates = resources.files("automtl_cli.plugins") / "templates"
-    package = f"example_{kind.replace('-', '_')}"
-    words = {package: names.module, package.replace("_", "-"): names.object}
-    for template in sorted((templates / package).iterdir(), key=lambda each: each.name):
-        if template.name.endswith(".py"):
-            folder = "tests" if template.name.startswith("test_") else names.module
-            yield f"{folder}/{template.name}", _replaced(template.read_text(encoding="utf-8"), words)
-    yield f"{names.module}/py.typed", ""
-    yield from _data(templates / package / "data", "data", words)
+    registered, example, _ = KINDS[kind]
+    file = kind.replace("-", "_")
     values = {
         "project": names.project,
         "module": names.module,
         "object": names.object,
-        "kind": KINDS[kind].registered.name,
-        "plural": KINDS[kind].registered.plural,
-        "file": kind.replace("-", "_"),
-        "use": _use(kind, names),
+        "kind": registered.name,
+        "plural": registered.plural,
+        "hook": registered.hook.__name__,
+        "example": example,
+        "file": file,
+        "use": use,
         "version": automtl_core.__version__,
     }
-    for template in sorted((templates / "project").iterdir(), key=lambda each: each.name):
-        text = Template(template.read_text(encoding="utf-8")).substitute(values)
-        yield template.name.removesuffix(".txt"), text
+    words = {f"example_{file}": names.module, f"example-{kind}": names.object}
+    yield from _texts(templates / "project", "", values)
+    for path, text in _texts(templates / f"example_{file}", "", None):
+        folder = "" if "/" in path else "tests/" if path.startswith("test_") else f"{names.module}/"
+        yield f"{folder}{_replaced(path, words)}", _replaced(text, words)
 
 
-def _data(folder: Traversable, path: str, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the files in a folder of data, and in the folders in it."""
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else ():
-        place = f"{path}/{_replaced(entry.name, words)}"
-        if entry.is_dir():
-            yield from _data(entry, place, words)
-        else:
-            yield place, _replaced(entry.read_text(encoding="utf-8"), words)
+def _texts(folder: Traversable, path: str, values: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each file in a folder and below, with values in place of names."""
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        place = f"{path}{entry.name}"
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _texts(entry, f"{place}/", values)
+        elif entry.is_file() and not entry.name.endswith(".pyc"):
+            text = entry.read_text(encoding="utf-8")
+            if values is None:
+                yield place, text
+            else:
+                place = Template(place.removesuffix(".txt")).substitute(values)
+                yield place, Template(text).substitute(values)
 
 
 def _replaced(text: str, words: Mapping[str, str]) -> str:
     for word, name in words.items():
         text = text.replace(word, name)
     return text
-
-
-def _use(kind: str, names: Names) -> str:
-    return Template(KINDS[kind].use).substitute(object=names.object)

@@ -1,45 +1,40 @@
-"""The commands on one finished run. As in `app`, they import slow modules themselves."""
+"""The commands on one finished run. They import slow modules after a check of the run."""
 
-from collections.abc import Callable
-from functools import wraps
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Annotated
 
 from automtl_cli import options
-from automtl_cli.output import emit
+from automtl_core.commands import Output, argument, flag, option
+from automtl_core.errors import ArtifactError, UsageError, did_you_mean
+from automtl_core.run_dir.folders import check_run
+
+READING = "reading new rows"
+History = Annotated[
+    Path | None,
+    option(
+        "FILE",
+        "Events up to now, one a row, for a network that reads histories: a file, or a file pattern in "
+        "quotes. Without it, the input has a list column for each part of a history.",
+    ),
+]
 
 
-def of_run(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with a check of its run before slow modules are imported."""
-
-    @wraps(command)
-    def checked(run: Path, **options: Any) -> None:
-        from automtl_core.run_dir.folders import check_run
-
-        if not run.is_file():  # as `show` takes an architecture.json
-            check_run(run)
-        command(run, **options)
-
-    return checked
-
-
-@of_run
 def predict(
     run: options.Run,
-    files: options.Input,
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Output file, .csv or .parquet.")],
-    keep: Annotated[
-        str,
-        typer.Option(metavar="COLUMN,...", help="Columns of the input to copy to the output, such as an id."),
-    ] = "",
-    history: options.History = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
+    *,
+    files: Path = option(
+        "FILE", "New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input", default=...
+    ),
+    output: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
+    keep: str = option(
+        "COLUMN,...", "Columns of the input to copy to the output, such as an id.", default=""
+    ),
+    history: History = None,
+    bad_rows: options.BadRows,
     memory_limit: options.MemoryLimit = None,
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Predict new rows with the network of a run.
 
     The input has one column for each field that the network reads, as `automtl data sample` shows them.
@@ -51,105 +46,137 @@ def predict(
     regression. For a task that counts only if another label is 1, the column `buy_given_click` is the
     conditional probability, and `click_and_buy` that of both.
     """
-    from automtl_cli.runs import new_rows
+    check_run(run)
+    from automtl_cli.runs.flow import workflow
     from automtl_core.views.outcome import predicted
     from automtl_core.workflow.new_rows import skippable
 
-    most = skippable(bad_rows, max_bad_rows)
-    result = new_rows.predict(
-        run, files, output, [name for name in keep.split(",") if name], most, memory_limit, history
-    )
-    emit(result, predicted, as_json)
+    most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
+    flow = workflow(memory_limit, READING)
+    return Output(flow.predict(run, files, output, options.names(keep), most, history), predicted)
 
 
-@of_run
 def evaluate(
     run: options.Run,
+    *,
     data_dir: options.DataDir = None,
-    files: options.NewInput = None,
-    history: options.History = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`.",
-        ),
-    ] = None,
-    bad_rows: options.BadRows = None,
-    max_bad_rows: options.MaxBadRows = None,
-    as_json: options.AsJson = False,
-) -> None:
+    files: Path | None = option(
+        "FILE", "Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.", "--input"
+    ),
+    history: History = None,
+    metrics: str | None = option(
+        "NAME,...", "Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`."
+    ),
+    bad_rows: options.BadRows,
+) -> Output:
     """Recompute the test metrics of a run, or test it on new rows.
 
     The exit code is 65 if the metrics are not exactly the recorded ones. With --input, the network is tested
     on new labelled rows instead.
     """
-    from automtl_cli.runs import actions, new_rows
+    check_run(run)
+    from automtl_cli.runs.flow import workflow
     from automtl_core.views import outcome
     from automtl_core.workflow.new_rows import skippable
 
-    names = None if metrics is None else [name for name in metrics.split(",") if name]
+    names = None if metrics is None else options.names(metrics)
     if files is not None:
-        most = skippable(bad_rows, max_bad_rows)
-        tested = new_rows.measure(run, files, data_dir, most, names, history)
-        return emit(tested, outcome.tested, as_json)
-    new_rows.check_no_input(bad_rows, max_bad_rows, history)
-    result = actions.workflow().evaluate(run, data_dir, names)
-    emit(result, outcome.evaluation, as_json)
-    actions.check_repeated(result)
+        most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
+        if data_dir is not None:
+            raise UsageError(
+                "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
+            )
+        return Output(workflow(doing=READING).measure(run, files, most, names, history), outcome.tested)
+    if (bad_rows.bad_rows, bad_rows.max_bad_rows, history) != (None, None, None):
+        raise UsageError(
+            "--bad-rows, --max-bad-rows and --history belong to --input", "name the new rows by --input"
+        )
+    result = workflow().evaluate(run, data_dir, names)
+    error = ArtifactError(
+        f"{result.run}: the test metrics are not those that the run recorded",
+        "; ".join(result.changed) or "use the raw files, versions and thread count of the run",
+    )
+    return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
-@of_run
 def export(
     run: options.Run,
-    form: Annotated[
-        str, typer.Option("--format", metavar="onnx|torch", help="Format of the network.")
-    ] = "onnx",
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Output folder [exports/RUN-FORMAT].")
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
+    *,
+    form: str = option(
+        "NAME",
+        "Format of the network: onnx, torch, or another of `automtl list exporters`.",
+        "--format",
+        default="onnx",
+    ),
+    out: Path | None = option("FOLDER", "Output folder [exports/RUN-FORMAT]."),
+) -> Output:
     """Export the network of a run, to serve without automtl.
 
     The folder holds the network, its encoder and vocabularies, an example and a model card. The command
     checks the exported network against the original one on test rows, or on random rows without prepared
     data.
     """
-    from automtl_cli.runs import exporting
+    check_run(run)
+    from automtl_core.registry.kinds import EXPORTERS
+    from automtl_core.registry.plugins import load_registry
 
-    emit(exporting.export(run, form, out), exporting.view, as_json)
+    registry = load_registry()
+    registry.supplier(EXPORTERS, form)
+    from automtl_cli.runs.flow import workflow
+    from automtl_core.run_dir.run import Run
+    from automtl_core.views.card import card
+    from automtl_core.views.values import lines
+    from automtl_export.folder import export as write
+
+    opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
+    result = write(opened, workflow().trained(opened), form, folder, card(opened), registry)
+    rows = f"{result.rows:,} {'test' if result.real else 'random'} rows"
+    text = lines(
+        f"{result.folder}: model, encoder, example.py, README.md",
+        f"largest difference to the network: {result.largest_difference:.1g} on {rows}",
+        f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
+    )
+    return Output(result, lambda _: text)
 
 
-@of_run
 def retrain(
     run: options.Run,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of trainings, each with its own seed.")
-    ] = 1,
+    *,
+    seeds: int = option("N", "Number of trainings, each with its own seed.", min=1, default=1),
     data_dir: options.DataDir = None,
     settings: options.Settings = None,
     runs_dir: options.RunsDir = Path("runs"),
-    as_json: options.AsJson = False,
-) -> None:
+) -> Output:
     """Train the architecture of a run again, also on newer data.
 
     Dataset and training settings are those of the run, unless --data-dir or --set change them. Vocabularies
     are built from the new data. Each training is a separate run.
     """
-    from automtl_cli import configuration
-    from automtl_cli.runs import retraining
+    check_run(run)
+    from automtl_cli.configuration import layers
+    from automtl_cli.runs.flow import workflow
+    from automtl_cli.runs.listed import compared
+    from automtl_core.run_dir.run_list import summary
+    from automtl_core.training.metrics import mean_over_tasks
+    from automtl_core.views.runs import side_by_side
 
-    layers = configuration.layers(None, None, {"data_dir": data_dir}, settings)
-    retraining.retrain(run, seeds, layers, runs_dir, as_json)
+    above = layers(options.Configuration(data_dir=data_dir, settings=settings), {}).options()
+    outcomes = list(workflow().retrain(run, seeds, above, runs_dir))
+
+    def score(number: int) -> float:
+        metrics = outcomes[number].result.validation
+        values = {task: m.evidence for task, m in metrics.items()}
+        return mean_over_tasks(values, metrics, outcomes[number].min_positives) or 0.0
+
+    best = outcomes[max(range(len(outcomes)), key=score)].run
+    runs = [summary(outcome.run) for outcome in outcomes]
+    note = f"best on validation rows: {best}"
+    return Output({**compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note))
 
 
 def watch(
-    run: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison such as comparisons/NAME."),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
+    run: Path = argument("RUN", "Folder of a run, or of a comparison such as comparisons/NAME.", default=...),
+    as_json: bool = flag("--json", "Print one JSON document per line."),
 ) -> None:
     """Follow a run or a comparison of another process until it ends.
 
@@ -161,43 +188,69 @@ def watch(
     watching.watch(run, as_json)
 
 
-@of_run
 def show(
     run: options.Run,
-    evidence: options.Evidence = False,
-    fields: options.Fields = False,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format", metavar="svg|mermaid|dot|json", help="Print a drawing of the network instead."
-        ),
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
+    *,
+    parts: options.Parts,
+    form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
+) -> Output | None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
     """
-    from automtl_cli.runs import actions, reporting
+    if form is None:
+        return show_run(run, parts=parts)
+    _check_run_or_file(run)
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.run_dir.facts import Behaviour
+    from automtl_core.run_dir.run import Run
+    from automtl_core.views.drawing import networks
+    from automtl_core.workflow.finding import finding
+    from automtl_report.graph_text import FORMATS
 
-    if form is not None:
-        return reporting.draw(run, form)
-    actions.show(run, evidence, fields, as_json)
+    if form not in FORMATS:
+        near = did_you_mean(form, FORMATS)
+        raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
+    folder = Run(run)
+    use = folder.read(Behaviour).expert_use if run.is_dir() and folder.has(Behaviour) else None
+    sys.stdout.write(FORMATS[form](list(networks(finding(run, load_registry()), use))))
+    return None
+
+
+def show_run(run: options.Run, *, parts: options.Parts) -> Output:
+    """Show the architecture of a run, as `automtl show` does."""
+    _check_run_or_file(run)
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.views.finding import whole
+    from automtl_core.workflow.finding import finding, price
+
+    registry = load_registry()
+    result = finding(run, registry)
+    cost, document = price(result.architecture, registry), result.to_json()
+    document["cost"] = cost and cost.to_json()
+    test = result.result and result.result.test
+    document["test"] = test and {task: m.to_json() for task, m in test.items()}
+    document = {**document.pop("architecture"), **document, "path": str(run)}
+    return Output(document, lambda _: whole(result, cost, run, parts.evidence, parts.fields))
 
 
 def report(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison.")],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="HTML file to write [report.html in the folder]."),
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
+    path: Path = argument("RUN", "Folder of a run, or of a comparison.", default=...),
+    out: Path | None = option("FILE", "HTML file to write [report.html in the folder]."),
+) -> Output:
     """Write a report of a run or of a comparison, as one HTML file.
 
     The file needs no network and no other file: drawing of the network, evidence, learning curves, Pareto
     front, importance of fields, use of experts, calibration, costs, data and settings.
     """
-    from automtl_cli.runs import reporting
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.views.values import lines
+    from automtl_report.write import write_report
 
-    reporting.report(path, out, as_json)
+    file = write_report(path, load_registry(), out)
+    return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
+
+
+def _check_run_or_file(run: Path) -> None:
+    if not run.is_file():  # such as an architecture.json
+        check_run(run)

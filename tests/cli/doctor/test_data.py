@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from automtl_cli.config.resolved import Request
+from automtl_cli.doctor.app import data, raw_size
 from automtl_cli.doctor.check import Check
-from automtl_cli.doctor.data import data, raw_size
+from automtl_cli.options import Configuration
 
 ROWS = "user,click\n" + "".join(f"u{n % 9},{n % 2}\n" for n in range(2000))
 
@@ -16,7 +17,7 @@ ROWS = "user,click\n" + "".join(f"u{n % 9},{n % 2}\n" for n in range(2000))
 def checked(folder: Path, *settings: str, file: str = "log.csv") -> Check:
     """Return the check of a table in a folder."""
     table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
-    job = Request(flags={"data_dir": folder}, settings=[table, *settings]).job()
+    job = Request(Configuration(data_dir=folder, settings=[table, *settings])).job()
     (check,) = data(job)
     return check
 
@@ -59,6 +60,6 @@ def test_the_first_rows_of_parquet_are_checked(tmp_path: Path) -> None:
 
 
 def test_a_dataset_without_files(tmp_path: Path) -> None:
-    job = Request(settings=["dataset=synthetic"]).job()
+    job = Request(Configuration(settings=["dataset=synthetic"])).job()
     assert [check.result for check in data(job)] == ["needs no files"]
     assert raw_size(job) == 0

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from automtl_cli.doctor import machine
-from automtl_cli.doctor.check import GIB, size
+from automtl_cli.doctor.check import size
 from automtl_core.training import compute
 from automtl_core.training.compute import CPU, Compute
 
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from automtl_cli.runs.workers import chosen
 from automtl_core.run_dir.run import Run
 
 Automtl = Callable[..., Any]
@@ -18,13 +17,6 @@ COMPARE = [
     "--set", "training.batch_size=128", "--set", "training.min_positives=1", "--set", "features=ids",
     "--seeds", "1",
 ]  # fmt: skip
-
-
-def test_settings_of_an_engine_are_no_settings_of_the_run() -> None:
-    workers, rest = chosen(2, "ray", "auto", ["seed=3", "engine.gpus=0.5", " engine.cpus = 2"])
-    assert rest == ["seed=3"]
-    assert (workers.number, workers.engine) == (2, {"name": "ray", "address": "auto", "gpus": 0.5, "cpus": 2})
-    assert chosen(None, None, None, None)[0].engine is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from automtl_core.fields.buckets import Buckets
 from automtl_core.fields.dense import Scale
 from automtl_core.fields.source import exported, source
 from automtl_core.fields.sparse import Hashed
-from automtl_export.graph import inputs
+from automtl_core.graph import inputs
 
 SCHEMA = Schema(
     (SparseField("user", 8), SparseField("age", 4), SparseField("tags/all", 6, "bag")),
@@ -45,8 +45,8 @@ def encoded(encoder, folder, columns):
 def test_values_are_taken_as_a_run_takes_them(tmp_path):
     found = encoded(ENCODER, tmp_path, COLUMNS)
     expected = inputs(ENCODER.encode(COLUMNS), ENCODER.schema)
-    assert list(found) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
-    for array, tensor in zip(found.values(), expected, strict=True):
+    assert list(found) == list(expected) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
+    for array, tensor in zip(found.values(), expected.values(), strict=True):
         np.testing.assert_array_equal(array, tensor.numpy())
     assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
 

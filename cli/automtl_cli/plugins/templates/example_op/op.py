@@ -1,5 +1,8 @@
 """A gated linear unit. Letter: B rows."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,3 +24,9 @@ class GatedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in_dim] -> [B, out_dim]
         return F.glu(self.linear(self.dropout(x)), dim=1)
+
+    def narrow(self, columns: Sequence[int]) -> "GatedLinear":
+        """Return the op on `x[:, columns]` with the weights of these columns."""
+        small = deepcopy(self)
+        small.linear.weight = nn.Parameter(self.linear.weight.detach()[:, list(columns)])
+        return small

@@ -1,0 +1,13 @@
+"""A plugin of automtl with the command `example-command`."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+from automtl_core.registry.hookspecs import Reference
+
+
+@hookimpl
+def automtl_register_commands() -> Mapping[str, str]:
+    """Return a reference by words, with the line that `automtl --help` shows without an import."""
+    line = "Show the test score of each task of a run."
+    return {"example-command": Reference("example_command.command:scores", line)}

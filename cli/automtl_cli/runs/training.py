@@ -1,0 +1,185 @@
+"""The commands that search, train and compare. They import slow modules after the checks of their options."""
+
+from pathlib import Path
+
+from automtl_cli import completion, options
+from automtl_core.commands import Output, option
+from automtl_core.errors import CellsFailedError, UsageError
+
+
+def search(
+    *,
+    searched: options.Searched,
+    ensemble: int | None = option(
+        "K", "Maximum number of networks of an ensemble; the same as --set strategy.ensemble=K [1].", min=1
+    ),
+    configuration: options.Configuration,
+    retrain: str | None = option(
+        "inherit|scratch",
+        "Initial weights of the final training: those of the search, or new ones [by strategy].",
+    ),
+    execution: options.Execution,
+    start: Path | None = option(
+        "RUN",
+        "Warm start: run whose decisions and weights the search begins with.",
+        "--from",
+        autocompletion=completion.runs,
+    ),
+    run: options.NewRun,
+) -> Output:
+    """Search for an architecture, train it, and score the test rows.
+
+    Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
+    If a file has `name:` under `space:`, the settings beside it apply only to a search of that space. Without
+    `name:` they apply to the space of this search. The same holds for strategies, datasets and balancers.
+
+    With --workers, the encoding search and the final comparison of candidates run in parallel. The training
+    of a supernet is one process.
+    """
+    from automtl_cli.configuration import check, layers
+
+    flags = {
+        **vars(searched),
+        "warm_start": start and start.absolute(),
+        "time_budget": execution.seconds(),
+        "retrain": retrain,
+    }
+    own = layers(configuration, flags, execution)
+    if run.resume is None:
+        check(own.all())
+    from automtl_cli.runs.flow import run_job  # which imports torch
+    from automtl_core.workflow.models import ensemble_layer
+
+    return run_job(
+        run,
+        execution,
+        own,
+        ensemble is not None,
+        lambda flow: flow.job([*own.all(), ensemble_layer(ensemble, own.all(), flow.registry)]),
+    )
+
+
+def train(
+    *,
+    model: str | None = option(
+        "MODEL",
+        "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
+        autocompletion=completion.models,
+    ),
+    pick: int | None = option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
+    prefer: str | None = option(
+        "accuracy|balanced|cost",
+        "Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
+    ),
+    max_flops: int | None = option(
+        "N", "Point of the Pareto front: the best one within a limit of N FLOPs per row."
+    ),
+    max_ms: float | None = option(
+        "MS",
+        "Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
+        min=0,
+    ),
+    configuration: options.Configuration,
+    execution: options.Execution,
+    run: options.NewRun,
+) -> Output:
+    """Train one model without a search, and score the test rows.
+
+    MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
+    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
+    its training settings. With --workers, the encoding search runs in parallel.
+    """
+    from automtl_cli.configuration import check, layers
+
+    flags = {"time_budget": execution.seconds()}
+    own = layers(configuration, flags, execution)
+    if model is not None:
+        check(own.all(), model)
+    flops = None if max_flops is None else f"{max_flops}flops"
+    time = None if max_ms is None else f"{max_ms:.10g}ms"
+    points = [str(point) for point in (pick, prefer, flops, time) if point is not None]
+    if run.resume is None and model is None:
+        raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
+    if run.resume is None and len(points) > 1:
+        raise UsageError("--pick, --prefer, --max-flops and --max-ms each choose a point", "use one of them")
+    from automtl_cli.runs.flow import run_job  # which imports torch
+
+    return run_job(
+        run,
+        execution,
+        own,
+        bool(model is not None or points),
+        lambda flow: flow.model("@".join([model or "", *points]), own.options(), own.preset.layer),
+    )
+
+
+def compare(
+    *,
+    models: str = option(
+        "MODEL,...",
+        "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
+        "MODEL+BALANCER adds a balancer.",
+        autocompletion=completion.models,
+        default=...,
+    ),
+    configuration: options.Configuration,
+    seeds: int = option("N", "Number of seeds: trainings of each model on each split.", min=1, default=3),
+    execution: options.Execution,
+    splits: int = option("N", "Number of random splits of the data.", min=1, default=1),
+    tune: int = option(
+        "N", "Tuning: number of hyperparameter trials of each model, on validation rows.", min=0, default=0
+    ),
+    reference: str | None = option("MODEL", "Baseline of all differences [the first model]."),
+    out: Path | None = option(
+        "FOLDER",
+        "Folder of trainings and tables [comparisons/NAME, with the name of the configuration file or "
+        "else of the dataset].",
+    ),
+) -> Output:
+    """Compare models on the same rows, with confidence intervals.
+
+    The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
+    comparison and reuses every training. The folder of a comparison with other settings or data is refused.
+    With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
+    command share the work, too.
+    """
+    from automtl_cli.configuration import check, layers
+
+    own = layers(configuration, {}, execution)
+    names = options.names(models)
+    time = execution.seconds()
+    if names:
+        check(own.all(), *names)
+    import shlex
+
+    from automtl_cli.runs.flow import training  # which imports torch
+    from automtl_comparison.spec import ComparisonSpec
+    from automtl_comparison.views import FILES, comparison, write
+    from automtl_core.distributed import first
+    from automtl_core.run_dir.watched import CELLS
+    from automtl_core.views.values import lines
+    from automtl_report.write import write_comparison
+
+    called = None if configuration.config is None else configuration.config.stem
+    preset, workers = own.preset.layer, execution.workers or 1
+    spec = ComparisonSpec(names, seeds, splits, tune, reference, out, called, preset, time, workers)
+    with training(execution, own) as flow:
+        try:
+            result, folder = spec.compared(flow, own.options())
+        except KeyboardInterrupt as error:
+            error.add_note("run the same command again: it continues the comparison")
+            raise
+    write(result, folder)
+    report = first(lambda: write_comparison(result, folder))
+    runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
+    files = lines(
+        f"written to {folder}: {', '.join(FILES)}",
+        f"report: {report}",
+        f"the run of each training: {runs}",
+    )
+    failure = CellsFailedError(
+        "\n".join(["trainings without a result:", *result.failed]),
+        "do what each message says, and repeat the command: it tries these again and keeps the others",
+    )
+    document = {**result.to_json(), "out": str(folder)}
+    return Output(document, lambda _: [*comparison(result), files], failure if result.failed else None)

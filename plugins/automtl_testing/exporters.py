@@ -1,0 +1,46 @@
+"""Contract of formats of exports."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+
+from automtl_core import seeds
+from automtl_core.exporter import Exporter, quiet
+from automtl_core.graph import graph, inputs
+from automtl_testing.sample_space import sample_space
+from automtl_testing.samples import sample_architectures, sample_part, sample_schema
+
+
+def check_exporter(exporter: type[Exporter], work_dir: Path) -> None:
+    """Check that a format predicts as the network for any number of rows, and that its code stands alone.
+
+    Args:
+        exporter: The format.
+        work_dir: An empty folder.
+
+    Raises:
+        UsageError: a library is not installed.
+
+    """
+    exporter.check()
+    space, schema = sample_space(), sample_schema()
+    seeds.seed_torch(0, "exporter")
+    network = space.network(next(iter(sample_architectures(space, 1, 0)))).eval()
+    made = graph(network, schema, sample_part(schema, 32, seed=0))
+    with quiet():
+        exporter.write(made, work_dir)
+    assert any(work_dir.iterdir()), "`write` writes no file into the folder"
+    code = work_dir / "load.py"
+    code.write_text(f"from __future__ import annotations\n\n{exporter.source()}\n", encoding="utf-8")
+    with quiet():  # the source alone, as in an exported folder
+        predict = runpy.run_path(str(code))["load"](work_dir)
+    for rows in (1, 2, 50):
+        given = inputs(sample_part(schema, rows, seed=1), schema)
+        expected = made.network(*given.values()).detach().numpy()
+        found = np.asarray(predict({name: value.numpy() for name, value in given.items()}))
+        assert found.shape == expected.shape, (
+            f"{rows} rows have predictions {found.shape}, not {expected.shape}"
+        )
+        gap = float(np.abs(found - expected).max())
+        assert gap <= 1e-5, f"the predictions of {rows} rows differ from the network's by {gap:.2g}"

@@ -1,0 +1,34 @@
+"""A trained run, and commands of the program in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+from automtl_core.registry.plugins import load_registry
+from automtl_core.workflow.workflow import Workflow
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of one epoch."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = {"dataset": {"name": "synthetic", "rows": 1000}, "prepared_dir": folder / "prepared"}
+    layer = {**data, "training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
+    flow = Workflow(load_registry())
+    return flow.search(flow.model("mmoe", [layer]), folder, "mmoe").run
+
+
+@pytest.fixture
+def automtl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in an empty folder; return the exit code, the output and the messages."""
+    monkeypatch.chdir(tmp_path)
+
+    def automtl(*arguments: object) -> tuple[int, str, str]:
+        return run(list(map(str, arguments)), Stop()), *capsys.readouterr()
+
+    return automtl
