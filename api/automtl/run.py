@@ -24,12 +24,11 @@ from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
-from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
-from automtl_core.workflow.finding import finding
+from automtl_core.views.run import outcome
 from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted, skippable
-from automtl_core.workflow.outcomes import SearchOutcome
+from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import Format, export
@@ -77,7 +76,7 @@ class Run:
 
         One row per part, one column per field or part; True if the row reads the column.
         """
-        reads = finding(self.path, load_registry()).sharing
+        reads = self._record.sharing
         parts = [*reads.sees, *(part for part in reads.reads if part not in reads.sees)]
         read = {part: {*reads.sees.get(part, ()), *reads.reads.get(part, ())} for part in parts}
         columns = [*reads.fields, *(part for part in parts if any(part in each for each in read.values()))]
@@ -168,7 +167,7 @@ class Run:
         check(folder=folder)
         if form not in get_args(Format):
             raise UsageError(f"form: expected {' or '.join(get_args(Format))}, given {form!r:.100}", HELP)
-        export(self._folder, self._trained, form, Path(folder), card(self._folder))
+        export(self._folder, self._trained, form, Path(folder), card(self._record))
         return Path(folder)
 
     @remedies()
@@ -185,6 +184,10 @@ class Run:
     @property
     def _folder(self) -> Folder:
         return Folder.open(self.path)
+
+    @property
+    def _record(self) -> RunRecord:
+        return read_record(self.path, load_registry())
 
     @cached_property
     def _trained(self) -> Trained:
@@ -204,10 +207,7 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
-        least = self._folder.config().training.min_positives
-        record = finding(self.path, load_registry())
-        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), record, least))
-        return markdown(f"Run {self.path}", search)
+        return markdown(f"Run {self.path}", outcome(self._record))
 
 
 @contextmanager

@@ -1,16 +1,11 @@
 """Results of the workflow, as values that can be printed as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from automtl_core.choices import Architecture
 from automtl_core.disk.value import Value
 from automtl_core.modules.cost import Cost
-from automtl_core.run_dir.facts import Result
 from automtl_core.training.metrics import Metrics
-from automtl_core.workflow.finding import Finding
 
 GIVEN = "the network"
 """Name of the network in a plan without a search."""
@@ -41,34 +36,6 @@ class Plan(Value):
 
 
 @dataclass(frozen=True)
-class SearchOutcome:
-    """The result of a search."""
-
-    run: Path
-    result: Result
-    finding: Finding
-    min_positives: int
-    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-    remarks: tuple[str, ...] = ()
-    """Remarks on early ends, in words."""
-
-    @property
-    def architecture(self) -> Architecture:
-        """The architecture of the run."""
-        return self.finding.architecture
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "result": self.result.to_json(),
-            **self.finding.to_json(),
-            "min_positives": self.min_positives,
-            "remarks": list(self.remarks),
-        }
-
-
-@dataclass(frozen=True)
 class Predicted(Value):
     """Predictions of new examples, in a file."""
 
@@ -85,37 +52,29 @@ class Predicted(Value):
 
 
 @dataclass(frozen=True)
-class Tested:
+class Tested(Value):
     """The test of a finished run's network on new examples."""
 
-    run: Path
+    run: str
     test: Metrics
     rows: int
+    rejected: int
+    """Number of skipped faulty rows."""
     skipped: tuple[str, ...]
     """Places and faults of the skipped rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": {},
-            "rows": self.rows,
-            "rejected": len(self.skipped),
-            "skipped": list(self.skipped),
-            "min_positives": self.min_positives,
-        }
+    reachable: Mapping[str, float | None] = field(default_factory=dict)
+    """None is known for new examples."""
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Value):
     """The repeated test of a finished run's network."""
 
-    run: Path
+    run: str
     test: Metrics
-    reachable: dict[str, float | None]
+    reachable: Mapping[str, float | None]
     """Test AUC of the true probabilities of generated labels, by task."""
     repeats: bool
     """Whether the metrics equal those that the run recorded."""
@@ -123,14 +82,3 @@ class Evaluation:
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     changed: tuple[str, ...]
     """Differences of data and environment to those of the run."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "run": str(self.run),
-            "test": {task: m.to_json() for task, m in self.test.items()},
-            "reachable": self.reachable,
-            "repeats": self.repeats,
-            "min_positives": self.min_positives,
-            "changed": list(self.changed),
-        }

@@ -44,15 +44,14 @@ from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
-from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
-from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
 from automtl_core.workflow.observed import observed
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
+from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload
+from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained, of_finished
@@ -138,7 +137,7 @@ class Workflow:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> SearchOutcome:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> RunRecord:
         """Search, train and test in a new run directory.
 
         Args:
@@ -165,9 +164,7 @@ class Workflow:
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
         return self._search(job, held, prepared, space)
 
-    def retrain(
-        self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path
-    ) -> Iterator[SearchOutcome]:
+    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[RunRecord]:
         """Train the architecture of a run again with its recipe, with each seed in a new run.
 
         Args:
@@ -187,7 +184,7 @@ class Workflow:
             held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared, space=space))
             yield self._search(one, held, prepared, space, then=jobs[place:])
 
-    def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
+    def resume(self, path: Path, anyway: bool = False) -> RunRecord:
         """Resume an interrupted run.
 
         Args:
@@ -226,7 +223,7 @@ class Workflow:
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)
         return Evaluation(
-            run=path,
+            run=str(path),
             test=test,
             reachable=evaluation.reachable(prepared),
             repeats=agree(test, recorded),
@@ -287,7 +284,8 @@ class Workflow:
             registered = self.metrics(run, metrics)
             reading = self._reading(made, dataset, files, prepared_folder(), progress, history, most)
             test, rows, rejected = measure(made, reading, registered)
-        return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
+        skipped = tuple(map(str, rejected))
+        return Tested(str(path), test, rows, len(skipped), skipped, run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.
@@ -368,7 +366,7 @@ class Workflow:
         space: SearchSpace | None,
         anyway: bool = False,
         then: Sequence[Job] = (),
-    ) -> SearchOutcome:
+    ) -> RunRecord:
         work = Workload.of(job, prepared, [Workload.of(one, prepared) for one in then])
         with (
             held as run,
@@ -378,28 +376,14 @@ class Workflow:
         ):
             space = space or job.checked(prepared)  # here, so that the run records an error
             trials = self.trials(prepared, known=(job, space))
-            result = pipeline.search(job, run, prepared, listener, anyway, trials, space)
-        remarks = tuple(_remarks(job, run, result))
-        record = finding(run.path, self.registry, pipeline.as_chosen(run, space))
-        return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
+            pipeline.search(job, run, prepared, listener, anyway, trials, space)
+        return read_record(run.path, self.registry, pipeline.as_chosen(run, space))
 
 
 def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
     """Return names of metrics; without any, those that the test of a run computed."""
     recorded = run.read(Result).metrics
     return recorded if metrics is None else tuple(metrics)
-
-
-def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
-    """Yield remarks on the end of a run."""
-    if run.has(Budget):
-        yield from (f"time budget: {sentence}" for sentence in run.read(Budget).sentences())
-    if result.cut_short:
-        epochs = job.config.training.epochs
-        yield (
-            f"validation scores still improved in the last of {epochs} epochs: "
-            f"more epochs may be better, such as --set training.epochs={2 * epochs}"
-        )
 
 
 def plain_name(name: str) -> str:

@@ -120,19 +120,19 @@ def search(
     if resume is None:
         configuration.check(layers)
     from automtl_cli.runs import actions  # which imports torch
-    from automtl_core.views import outcome
+    from automtl_core.views.run import outcome
     from automtl_core.workflow.ensemble import ensemble_layer
 
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run
         with side_by_side.workflow(allow_remote) as flow:
-            return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
+            return emit(actions.resume(flow, resume, anyway, given), outcome, as_json)
     actions.check_not_resumed(anyway)
     with side_by_side.workflow(allow_remote) as flow:
         job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
         if dry_run:
             return actions.plan(flow, job, name, as_json)
-        emit(flow.search(job, runs_dir, name), outcome.search, as_json)
+        emit(flow.search(job, runs_dir, name), outcome, as_json)
 
 
 @app.command()
@@ -208,21 +208,21 @@ def train(
     if model is not None:
         configuration.check([below, *layers], model)
     from automtl_cli.runs import actions  # which imports torch
-    from automtl_core.views import outcome
+    from automtl_core.views.run import outcome
 
     if resume is not None:
         given = (
             any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
         )
         with side_by_side.workflow(allow_remote) as flow:
-            return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
+            return emit(actions.resume(flow, resume, anyway, given), outcome, as_json)
     actions.check_not_resumed(anyway)
     named = actions.check_named(model, pick, prefer, max_flops, max_ms)
     with side_by_side.workflow(allow_remote) as flow:
         job = flow.model(named, layers, below)
         if dry_run:
             return actions.plan(flow, job, name, as_json)
-        emit(flow.search(job, runs_dir, name), outcome.search, as_json)
+        emit(flow.search(job, runs_dir, name), outcome, as_json)
 
 
 @app.command()

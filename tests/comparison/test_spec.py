@@ -102,7 +102,7 @@ def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):
     line, prepared = Workflow(load_registry()), {"prepared_dir": tmp_path / "prepared"}
     inputs = {"statistics": "folds", "crosses": [["engage_left", "engage_right"]], "wide": True}
     small = {**SMALL, **prepared, "features": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
-    run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").run
+    run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").path
     found, out, _ = compared(ComparisonSpec(["mmoe", str(run)], seeds=1, out=tmp_path / "out"), tmp_path)
     configs = [Run.open(out / "cells" / cell.run).config() for m in found.models.values() for cell in m.cells]
     assert [config.features for config in configs] == [Run.open(run).config().features] * 2

@@ -92,6 +92,6 @@ def test_no_document_is_read_or_written_while_denormal_numbers_are_zeros(
     settings = {"candidates": 2, "rung_epochs": 1} if strategy == "random" else SEARCH["strategy"]
     flow = Workflow(REGISTRY)
     layers = [common, {"space": SEARCH["space"], "strategy": {**settings, "name": strategy}}]
-    path = flow.search(flow.job(layers), tmp_path).run
+    path = flow.search(flow.job(layers), tmp_path).path
     flow.evaluate(path)
     assert changed == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+import automtl
 from automtl_comparison.document import ALONE, MEAN, Comparison
 from automtl_comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
 from automtl_comparison.statistics import Noise
@@ -10,6 +11,7 @@ from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.record import read_record
 from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
@@ -60,7 +62,34 @@ def finished(tmp_path_factory):
         "prepared_dir": folder / "prepared",
     }
     job = line.job([layer])
-    return line, Run.open(line.search(job, folder, "found").run)
+    return line, Run.open(line.search(job, folder, "found").path)
+
+
+RECORDED = {
+    "dataset": {"kind": "history", "rows": 3000},
+    "features": {
+        "history": ["matches", "last-1"], "statistics": "none", "crosses": [], "wide": True,
+        "numbers": "standard",
+    },
+    "space": {"layers": 1, "experts": 2, "blocks": 1, "ops": ["identity", "mlp-8"], "embedding_dim": 4},
+    "strategy": {"candidates": 2, "rung_epochs": 1},
+    "training": {"epochs": 2, "batch_size": 256, "embedding_decay": 0.01, "min_positives": 20},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """The folder of a small run with histories and importance; tests that change it copy it first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("recorded"))
+        found = automtl.search("synthetic", strategy="random", settings=RECORDED, name="small")
+        return found.path.absolute()
+
+
+@pytest.fixture(scope="session")
+def small_record(recorded):
+    """The record of the small run."""
+    return read_record(recorded, REGISTRY)
 
 
 FACTS = {

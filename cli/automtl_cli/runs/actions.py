@@ -11,11 +11,10 @@ from automtl_core.distributed import is_first
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import SILENT
-from automtl_core.views import finding, outcome
-from automtl_core.workflow.finding import finding as read
-from automtl_core.workflow.finding import price
+from automtl_core.views import outcome, run
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.outcomes import Evaluation, SearchOutcome
+from automtl_core.workflow.outcomes import Evaluation
+from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.workflow import Workflow, plain_name
 
 
@@ -32,7 +31,7 @@ def workflow(
     return Workflow(load_registry(), listener, memory_limit=limit, allow_remote=allow_remote)
 
 
-def resume(flow: Workflow, path: Path, anyway: bool, other_options: bool) -> SearchOutcome:
+def resume(flow: Workflow, path: Path, anyway: bool, other_options: bool) -> RunRecord:
     """Continue an interrupted run, and return its outcome.
 
     Raises:
@@ -82,15 +81,24 @@ def check_named(
 
 
 def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> None:
-    """Print the architecture of a run or of a file `architecture.json`; raises as `finding` does."""
-    registry = load_registry()
-    result = read(path, registry)
-    cost, document = price(result.architecture, registry), result.to_json()
-    document["cost"] = cost and cost.to_json()
-    test = result.result and result.result.test
-    document["test"] = test and {task: m.to_json() for task, m in test.items()}
-    document = {**document.pop("architecture"), **document, "path": str(path)}
-    emit(document, lambda _: finding.whole(result, cost, path, all_evidence, all_fields), as_json)
+    """Print the architecture of a run or of a file `architecture.json`; raises as `read_record` does."""
+    record = read_record(path, load_registry())
+    price, values = record.price, record.to_json()
+    result = values["result"] or {"test": None}
+    names = (
+        "sharing",
+        "unasked",
+        "evidence",
+        "front",
+        "overrides",
+        "truth",
+        "looked",
+        "importance",
+        "optimism",
+    )
+    document = {**values["architecture"], **{name: values[name] for name in names}}
+    document |= {"cost": price and price.to_json(), "test": result["test"], "path": str(path)}
+    emit(document, lambda _: run.show(record, all_evidence, all_fields), as_json)
 
 
 def plan(flow: Workflow, job: Job, name: str | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.run_dir.run import Run
 from automtl_core.views.card import card
 from automtl_core.views.values import Section, lines
+from automtl_core.workflow.record import read_record
 from automtl_export.folder import Exported, Format
 from automtl_export.folder import export as write
 
@@ -24,8 +25,9 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
         near = did_you_mean(form, get_args(Format))
         raise UsageError(f"--format {form!r} is not a format{near}", "use onnx or torch")
     folder = out or Path("exports") / f"{path.resolve().name}-{form}"
-    run = Run.open(path)
-    return write(run, actions.workflow().trained(run), cast(Format, form), folder, card(run))
+    run, flow = Run.open(path), actions.workflow()
+    text = card(read_record(path, flow.registry))
+    return write(run, flow.trained(run), cast(Format, form), folder, text)
 
 
 def view(result: Exported) -> Section:

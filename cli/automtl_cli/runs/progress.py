@@ -24,7 +24,7 @@ from automtl_core.training.events import (
     Warned,
 )
 from automtl_core.training.metrics import Measure, monitored
-from automtl_core.views import encoding
+from automtl_core.views.search import encoding
 from automtl_core.workflow.monitor import Monitor
 from automtl_core.workflow.progress_estimate import TRAINING, Workload
 
@@ -74,7 +74,7 @@ class Terminal:
             case Noted(sentence):
                 say(sentence)
             case EncodingsChosen(result):
-                say(encoding.sentence(result))
+                say(encoding(result))
             case CellBegan(cell, which):
                 self._of_trials[which] = f"{which}: {cell}"
                 say(self._of_trials[which])

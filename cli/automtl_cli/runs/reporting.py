@@ -6,11 +6,9 @@ from pathlib import Path
 from automtl_cli.output import emit
 from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Behaviour
-from automtl_core.run_dir.run import Run
 from automtl_core.views.drawing import networks
 from automtl_core.views.values import lines
-from automtl_core.workflow.finding import finding
+from automtl_core.workflow.record import read_record
 from automtl_report.graph_text import FORMATS
 from automtl_report.write import write_report
 
@@ -33,6 +31,4 @@ def draw(path: Path, form: str) -> None:
         raise UsageError(
             f"--format {form!r} is not a format{did_you_mean(form, FORMATS)}", f"use one of {known}"
         )
-    run = Run(path)
-    use = run.read(Behaviour).expert_use if path.is_dir() and run.has(Behaviour) else None
-    sys.stdout.write(FORMATS[form](list(networks(finding(path, load_registry()), use))))
+    sys.stdout.write(FORMATS[form](list(networks(read_record(path, load_registry())))))

@@ -8,21 +8,21 @@ from automtl_cli.runs import actions, run_list
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.run_list import summary
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.views.runs import side_by_side
+from automtl_core.views.outcome import side_by_side
 
 
 def retrain(
     run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool, allow_remote: bool
 ) -> None:
     """Retrain, and print the runs and the best one on validation rows."""
-    outcomes = list(actions.workflow(allow_remote=allow_remote).retrain(run, seeds, layers, runs_dir))
+    records = list(actions.workflow(allow_remote=allow_remote).retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
-        metrics = outcomes[number].result.validation
+        metrics = records[number].result.validation
         values = {task: getattr(m, "auc", None) for task, m in metrics.items()}
-        return mean_over_tasks(values, metrics, outcomes[number].min_positives) or 0.0
+        return mean_over_tasks(values, metrics, records[number].min_positives) or 0.0
 
-    best = outcomes[max(range(len(outcomes)), key=score)].run
-    runs = [summary(each.run) for each in outcomes]
+    best = records[max(range(len(records)), key=score)].path
+    runs = [summary(each.path) for each in records]
     note = f"best on validation rows: {best}"
     emit({**run_list.compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note), as_json)

@@ -10,7 +10,7 @@ from automtl_core.errors import UsageError
 from automtl_core.run_dir import run_list
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.run_list import Summary
-from automtl_core.views import runs as views
+from automtl_core.views import outcome as views
 from automtl_core.views.values import lines
 
 

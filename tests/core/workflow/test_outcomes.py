@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import BinaryMetrics
@@ -18,7 +17,7 @@ def test_a_plan_survives_json():
 
 def test_an_evaluation_is_plain_json():
     found = Evaluation(
-        Path("runs/one"), {"click": BinaryMetrics(0.7, 0.6, 10, 4)}, {"click": None}, True, 30, ("torch",)
+        "runs/one", {"click": BinaryMetrics(0.7, 0.6, 10, 4)}, {"click": None}, True, 30, ("torch",)
     )
     told = json.loads(json.dumps(found.to_json()))
     assert told["run"] == "runs/one"
