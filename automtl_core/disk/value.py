@@ -52,7 +52,7 @@ def _plain(value: Any) -> Any:
     """Return a value as plain JSON; objects with `to_json` are converted by it."""
     match value:
         case Mapping():
-            return {key: _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
     return value.to_json() if hasattr(value, "to_json") else value

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import automtl_core
 from automtl_comparison.document import Comparison
-from automtl_comparison.sections import of_comparison
+from automtl_comparison.views import report as of_comparison
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.disk.plain_file import read_json
-from automtl_core.errors import ArtifactError, one_line
+from automtl_core.errors import ArtifactError
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
@@ -63,11 +63,10 @@ def read_comparison(folder: Path) -> Comparison:
 
     """
     file = folder / COMPARED
-    content = read_json(file, AGAIN)
     try:
-        return Comparison.from_json(content)
-    except (ValueError, ArtifactError) as error:
-        raise ArtifactError(f"{file}: {one_line(error)}", AGAIN) from None
+        return Comparison.from_json(read_json(file, AGAIN), file)
+    except ArtifactError as error:
+        raise ArtifactError(str(error), AGAIN) from None
 
 
 def write_comparison(result: Comparison, folder: Path, out: Path | None = None) -> Path:

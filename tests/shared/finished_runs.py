@@ -3,8 +3,7 @@
 import pytest
 
 import automtl
-from automtl_comparison.document import ALONE, MEAN, Comparison
-from automtl_comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
+from automtl_comparison.document import ALONE, MEAN, Comparison, Measured, ModelResult, Split, TaskFacts
 from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
@@ -121,7 +120,7 @@ def compared():
     def cell(tasks, model, seed):
         test = {task: metrics(task, model, seed) for task in tasks}
         return Measured(
-            0, seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None)
+            0, seed, f"{model}-s{seed}", 1, test, 9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None, False
         )
 
     def make(*tasks, reference="one.yaml"):
@@ -140,7 +139,7 @@ def compared():
                     "mmoe",
                     "given",
                     {0: {"training.learning_rate": 0.002, "space.dropout": None}},
-                    [cell(tasks, model, seed) for seed in (0, 1)],
+                    tuple(cell(tasks, model, seed) for seed in (0, 1)),
                 )
                 for model in models
             },
