@@ -133,18 +133,6 @@ Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
 
 
 @dataclass(frozen=True)
-class Relative(Value):
-    """Mean costs of a model, divided by those of the reference; None where unknown.
-
-    FLOPs count matrix products, so they are unknown for a model without any, such as boosted trees.
-    """
-
-    flops_per_row: float | None
-    seconds: float | None
-    """Search and training together."""
-
-
-@dataclass(frozen=True)
 class Comparison(Value):
     """The compared models with their results."""
 
@@ -167,7 +155,18 @@ class Comparison(Value):
     def tasks(self) -> dict[str, TaskFacts]:
         """Facts by task, with the fewest rows of any split; a task counts if it counts in all splits."""
         by_split = [split.tasks for split in self.splits.values()]
-        return {task: _fewest([tasks[task] for tasks in by_split]) for task in by_split[0]}
+        facts = {task: [tasks[task] for tasks in by_split] for task in by_split[0]}
+        return {
+            task: TaskFacts(
+                kind=of_splits[0].kind,
+                positives=min(
+                    (one.positives for one in of_splits if one.positives is not None), default=None
+                ),
+                rows=min(one.rows for one in of_splits),
+                counts=all(one.counts for one in of_splits),
+            )
+            for task, of_splits in facts.items()
+        }
 
     @property
     def failed(self) -> list[str]:
@@ -243,12 +242,19 @@ class Comparison(Value):
             for task, by_place in self.scores(model, score).items()
         }
 
-    def relative(self, model: str) -> Relative:
-        """Return the costs of a model, divided by those of the reference."""
-        own, base = (self.models[name].mean_costs() for name in (model, self.reference))
-        flops = [_mean(costs, "flops_per_row") for costs in (own, base)]
-        seconds = [_mean(costs, "search_seconds", "train_seconds") for costs in (own, base)]
-        return Relative(_ratio(*flops), _ratio(*seconds))
+    def relative(self, model: str) -> dict[str, float | None]:
+        """Return the mean costs of a model, divided by those of the reference; None where unknown.
+
+        They are `flops_per_row`, and the `seconds` of search and training together. FLOPs count matrix
+        products, so they are unknown for a model without any, such as boosted trees.
+        """
+        costs = {"flops_per_row": ("flops_per_row",), "seconds": ("search_seconds", "train_seconds")}
+        sums: dict[str, list[float]] = {}  # cost -> own and base
+        for means in (self.models[name].mean_costs() for name in (model, self.reference)):
+            for cost, keys in costs.items():
+                known = [mean.mean for key in keys if (mean := means[key]) is not None]
+                sums.setdefault(cost, []).append(sum(known) if len(known) == len(keys) else 0.0)
+        return {cost: own / base if own and base else None for cost, (own, base) in sums.items()}
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean of binary tasks, and by each regression."""
@@ -260,7 +266,7 @@ class Comparison(Value):
                 for column in self.judged(kind)
                 if column in by_task
             }
-            stored[name] = verdict(self.reference, deciding, self.relative(name).flops_per_row)
+            stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
         return stored
 
     def judged(self, kind: TaskKind) -> list[str]:
@@ -276,7 +282,7 @@ class Comparison(Value):
             for metric in self.metrics():
                 means = self.summaries(name, metric)
                 model[metric.key] = {task: s.to_json() for task, s in means.items()}
-            model["relative_costs"] = self.relative(name).to_json()
+            model["relative_costs"] = self.relative(name)
         changes = {"differences": self.reference, "transfer": ALONE}
         values |= {
             key: {
@@ -288,33 +294,12 @@ class Comparison(Value):
         return {**values, "seeds": self.seeds, "verdicts": self.verdicts()}
 
 
-def _fewest(facts: list[TaskFacts]) -> TaskFacts:
-    positives = [each.positives for each in facts if each.positives is not None]
-    return TaskFacts(
-        kind=facts[0].kind,
-        positives=min(positives) if positives else None,
-        rows=min(each.rows for each in facts),
-        counts=all(each.counts for each in facts),
-    )
-
-
 def _paired(
     scores: Mapping[Place, float], base: Mapping[Place, float], rows: Noise | None
 ) -> Difference | None:
-    common = sorted(scores.keys() & base.keys())
-    return (
-        paired([scores[cell] for cell in common], [base[cell] for cell in common], rows) if common else None
-    )
-
-
-def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
-    """Return the sum of the means of some costs; None where one is unknown."""
-    means = [stored.mean for key in keys if (stored := costs[key]) is not None]
-    return sum(means) if len(means) == len(keys) else None
-
-
-def _ratio(cost: float | None, base: float | None) -> float | None:
-    return cost / base if cost and base else None
+    if not (common := sorted(scores.keys() & base.keys())):
+        return None
+    return paired([scores[cell] for cell in common], [base[cell] for cell in common], rows)
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:

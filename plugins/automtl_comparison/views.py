@@ -40,23 +40,20 @@ def comma_separated(result: Comparison) -> str:
 
     A cell without results has one row, with its error.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     keys = [metric.key for metrics in METRICS.values() for metric in metrics]
     registered = [metric.key for metric in result.metrics() if metric.key not in keys]
     measured = [*keys, *registered, "positives", "rows"]
-    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS, "error"])
+    columns = ["model", "split", "seed", "task", *measured, "run", *COSTS, "error"]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for name, model in result.models.items():
         for cell in model.cells:
-            if isinstance(cell, Failed):
-                blanks = [None] * len(measured)
-                row = [name, cell.split, cell.seed, None, *blanks, cell.run, *[None] * len(COSTS), cell.error]
-                writer.writerow(row)
-                continue
-            costs = [getattr(cell, key) for key in COSTS]
-            for task, m in cell.test.items():
-                values = [flat(m).get(key) for key in measured]
-                writer.writerow([name, *cell.place, task, *values, cell.run, *costs, None])
+            about = {"model": name, **vars(cell)}
+            tests = (
+                [{}] if isinstance(cell, Failed) else [{"task": t, **flat(m)} for t, m in cell.test.items()]
+            )
+            writer.writerows({**about, **test} for test in tests)
     return out.getvalue()
 
 
@@ -99,17 +96,10 @@ def _verdict(result: Comparison) -> Iterator[Block]:
     alone = result.differences(ALONE) if ALONE in result.models else {}
     rows = []
     for name in result.models:
-        mean = result.summaries(name, score).get(MEAN)
-        relative = result.relative(name).flops_per_row
+        mean, relative = result.summaries(name, score).get(MEAN), result.relative(name)["flops_per_row"]
         gains = [of_model.get(name, {}).get(MEAN) for of_model in (against, *([alone] if alone else []))]
-        rows.append(
-            [
-                name,
-                mean and spread(mean, score.form),
-                *(gain and change(gain, score.form) for gain in gains),
-                relative and f"{relative:.2f}",
-            ]
-        )
+        changes = [gain and change(gain, score.form) for gain in gains]
+        rows.append([name, mean and spread(mean, score.form), *changes, relative and f"{relative:.2f}"])
     columns = ["model", "mean test AUC", f"against {result.reference}"]
     columns += [f"against {ALONE}"] if alone else []
     yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
@@ -224,9 +214,8 @@ def method(result: Comparison) -> str:
 def _costs(result: Comparison) -> Section:
     rows = []
     for name, model in result.models.items():
-        relative = result.relative(name)
         means = [cost and spread(cost, ",.0f") for cost in model.mean_costs().values()]
-        times = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
+        times = [ratio and f"{ratio:.2f}" for ratio in result.relative(name).values()]
         rows.append([name, *means, *times])
     header = [
         "model",

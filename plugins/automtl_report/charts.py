@@ -1,9 +1,9 @@
 """Charts as SVG, drawn by Vega-Lite.
 
-The specifications are in `charts.json`, where `$name` stands for a value of a chart. The SVG is made when the
-report is written, so that the page needs no script and no network for it, prints as it is shown, and takes its
-colours from the style sheet of the page. Each mark has a title, which a browser shows on hover, and a screen
-reader reads.
+The specifications are in `charts.json`, where `$name` stands for a value of a chart. The SVG is made when
+the report is written, so that the page needs no script and no network for it, prints as it is shown, and
+takes its colours from the style sheet of the page. Each mark has a title, which a browser shows on hover,
+and a screen reader reads.
 """
 
 import json
