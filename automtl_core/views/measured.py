@@ -15,10 +15,6 @@ from automtl_core.views.sharing import natural
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_core.workflow.record import RunRecord
 
-LEAK = 0.99
-"""AUC, or R2, of a network above which a field is suspected to contain the label."""
-NAMED = 5
-"""Number of strongest fields that a sentence names."""
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
     "p: after Holm's correction for all fields and tasks; "
@@ -27,8 +23,6 @@ EFFECTS = (
     "An interval below 0: the task is predicted better with the permuted field. "
     "A field has no effect also where the network reads the same information from another field"
 )
-BARS, LINES = 20, 8
-"""Maximum numbers of fields of a chart, the strongest ones, and of its lines."""
 
 
 def trivial(record: RunRecord) -> list[Block]:
@@ -77,7 +71,7 @@ def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterat
 def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
     """Yield a warning for each task that is predicted suspiciously well."""
     for task, one in baselines.items():
-        if one.score > LEAK:
+        if one.score > 0.99:
             field = (
                 f"; the best single field is `{one.field}`, with {one.field_score:.4f}" if one.field else ""
             )
@@ -144,7 +138,7 @@ def learning(record: RunRecord) -> Iterator[Section]:
     blocks: list[Block] = [Text("The dashed line is the epoch whose weights are kept.")]
     for task, lines in scores.items():
         blocks.append(Curves(task, "epoch", f"validation {titles[task]}", lines, best))
-    if 0 < len(losses) <= LINES:
+    if 0 < len(losses) <= 8:
         blocks.append(Curves("Training loss", "epoch", "loss", losses))
     yield Section("learning curves", blocks)
 
@@ -172,7 +166,7 @@ def strongest(record: RunRecord) -> list[Block]:
     if not largest:
         return [Text(f"No field has a significant effect on any task ({rows})")]
     named = [f"{field} {drop:.4f} ({score} of {t})" for drop, t, score, field in sorted(largest)[::-1]]
-    notes = [f"Strongest fields (drop of the score by {rows}): {', '.join(named[:NAMED])}"]
+    notes = [f"Strongest fields (drop of the score by {rows}): {', '.join(named[:5])}"]
     without = [
         field
         for field, effects in importance.effects.items()
@@ -211,7 +205,7 @@ def fields(record: RunRecord) -> Iterator[Section]:
     charts: list[Block] = []
     for task in tasks:
         of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
-        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:BARS]:
+        if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
     drops = {
         name: [of[task].drop if task in of else None for task in tasks]

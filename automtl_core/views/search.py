@@ -40,8 +40,6 @@ LEGEND = (
 )
 STABLE = 0.95
 """Share of resamples from which a decision counts as stable."""
-NAMED = 3
-"""Number of choices that a sentence names."""
 ENCODINGS: Mapping[str, Any] = {
     "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
                    "earlier": "target statistics of earlier rows"},
@@ -79,8 +77,8 @@ def evidence(record: RunRecord) -> list[Block]:
         )
     if chance := [one.choice for one in decided if one.verdict == "at chance"]:
         names = list(dict.fromkeys(chance))
-        more = ", ..." if len(names) > NAMED else ""
-        notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:NAMED])}{more}")
+        more = ", ..." if len(names) > 3 else ""
+        notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:3])}{more}")
     return list(map(Text, notes))
 
 

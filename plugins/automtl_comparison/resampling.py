@@ -34,8 +34,6 @@ Score = Callable[[Counts], Floats]
 """Counts -> the score of each resample, [b]; NaN where it is undefined."""
 
 FILE = "resampled.safetensors"
-VERSION = 1
-"""Increased when the scores of an unchanged cell would change."""
 
 BLOCK = 200_000
 """Rows times resamples that are held in memory at a time."""
@@ -57,7 +55,8 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
     """
     fingerprint = prepared.manifest["fingerprint"]
     test = run.read(Result).test or {}
-    origin = {"version": VERSION, "data": fingerprint, "test": {task: m.score for task, m in test.items()}}
+    # The version is increased when the scores of an unchanged cell would change.
+    origin = {"version": 1, "data": fingerprint, "test": {task: m.score for task, m in test.items()}}
     try:
         state = load_state(run.path / FILE)
     except ArtifactError:

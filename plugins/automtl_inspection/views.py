@@ -14,9 +14,6 @@ from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
 from automtl_inspection.describe import DenseFacts, Described
 
-PRINTED = 20
-"""Number of faulty rows that are shown."""
-
 
 def prepared(about: Mapping[str, Any]) -> Section:
     """Return the folder of prepared data, its size, and warnings."""
@@ -60,7 +57,7 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
     """Yield the counts of each raw file, and the first faulty rows."""
     keys, out = ["file", "records", "accepted", "rejected"], document["out"]
     yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
-    faults = document["faults"][:PRINTED]
+    faults = document["faults"][:20]
     texts = [f"{f['file']}:{f['line']}: {f['reason']}: {shown(f['text'])}" for f in faults]
     if more := document["rejected"] - len(faults):
         texts.append(f"and {more:,} more" + ("" if out else "; --out FILE writes all of them"))

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FILE = Path("mlflow") / "run.json"
-TRACKING_URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
-"""Environment variables of MLflow."""
-ARTIFACTS = ("architecture", "config", "result", "search", "importance")
-"""Names of the files of a run directory that are logged at the end, as far as they are there."""
 
 
 class MLflow(Recorder):
@@ -38,7 +34,7 @@ class MLflow(Recorder):
     @classmethod
     def check(cls) -> None:
         """Check that MLflow is installed."""
-        database = () if os.environ.get(TRACKING_URI) else ("sqlalchemy", "alembic")
+        database = () if os.environ.get("MLFLOW_TRACKING_URI") else ("sqlalchemy", "alembic")
         for module in ("mlflow.tracking", *database):
             check_installed(module, "mlflow")
 
@@ -54,7 +50,7 @@ class MLflow(Recorder):
         """Log the test metrics and the files of the result."""
         self.record(of_test(metrics))
         for path in sorted(self.run.iterdir()):
-            if path.stem in ARTIFACTS:
+            if path.stem in ("architecture", "config", "result", "search", "importance"):
                 self._client.log_artifact(self._id, str(path))
 
     def close(self, error: BaseException | None) -> None:
@@ -70,12 +66,14 @@ class MLflow(Recorder):
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # other lines would stand in the live view
-        client = MlflowClient(os.environ.get(TRACKING_URI) or f"sqlite:///{Path('mlflow.db').absolute()}")
+        client = MlflowClient(
+            os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+        )
         with suppress(OSError, ValueError, KeyError, TypeError, MlflowException):
             earlier = str(json.loads((self.run / FILE).read_text(encoding="utf-8"))["run_id"])
             client.update_run(earlier, "RUNNING")
             return client, earlier
-        name = os.environ.get(EXPERIMENT) or "automtl"
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "automtl"
         experiment = client.get_experiment_by_name(name)
         place = client.create_experiment(name) if experiment is None else experiment.experiment_id
         tags = {"automtl.run": str(self.run)}

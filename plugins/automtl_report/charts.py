@@ -20,8 +20,6 @@ from automtl_core.errors import printable
 from automtl_core.views.plain import WIDE
 from automtl_core.views.values import Bar, Bars, Curves, Plot
 
-POINTS = 40
-"""Maximum number of visible points of a line."""
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
 SVG = "http://www.w3.org/2000/svg"
@@ -86,7 +84,7 @@ def _curves(block: Curves) -> dict[str, Any]:
         "reference": {"field": "line", "equal": labels.get(block.reference, "")},
         "colour": {"field": "line", "type": "nominal", "scale": scale, **legend},
         # Many points would cover the line, but can still be hovered over.
-        "opacity": int(all(len(line) <= POINTS for line in block.lines.values())),
+        "opacity": int(all(len(line) <= 40 for line in block.lines.values())),
     }
 
 
@@ -143,19 +141,15 @@ def _accessible(drawn: str, title: str) -> Markup:
     root.set("role", "img")
     root.set("aria-label", printable(title))
     for element in root.iter():
-        for key in GEOMETRY.intersection(element.keys()):
-            element.set(key, _DIGITS.sub(_rounded, element.attrib[key]))
+        for key in {"d", "transform", "x", "y", "x2", "y2", "width", "height"}.intersection(element.keys()):
+            # Coordinates have more digits than a screen shows.
+            number = r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])"
+            element.set(key, re.sub(number, _rounded, element.attrib[key]))
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - XML
 
 
 def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
-
-
-GEOMETRY = {"d", "transform", "x", "y", "x2", "y2", "width", "height"}
-"""Attributes with coordinates."""
-_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])")
-"""Coordinates with more digits than a screen shows."""
 
 
 def _titled(label: str) -> ElementTree.Element:

@@ -50,13 +50,14 @@ from automtl_testing.strategies import check_strategy
 
 MEMBERS = (2, 16)
 """Numbers of the members of a family that are checked."""
-ENCODED = plain().with_answers(statistics="folds", numbers="bins", bins=3, history=("matches", "last-2"))
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "categorical fields": lambda: plain_schema(dense=0),
     "regression and multi-valued fields": lambda: sample_schema(dense=2),
     "numbers alone": lambda: sample_schema(dense=3, regression=False, multi=False, single=False),
     "multi-valued fields alone": lambda: sample_schema(dense=0, regression=False, single=False),
-    "encodings and histories": lambda: sample_schema(dense=2, histories=True).encoded(ENCODED),
+    "encodings and histories": lambda: sample_schema(dense=2, histories=True).encoded(
+        plain().with_answers(statistics="folds", numbers="bins", bins=3, history=("matches", "last-2"))
+    ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
 VALUES: Mapping[str, list[Any]] = {
