@@ -91,12 +91,14 @@ def outcome(record: RunRecord) -> Iterator[Section]:
 
 
 def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
-    """Yield the sections of a report, those of plugins last.
-
-    A section of a plugin that fails is replaced by a note, so that the others are shown.
-    """
+    """Yield the sections of a report, those of plugins last."""
     for section in SECTIONS.values():
         yield from section(record)
+    yield from of_plugins(record, registry)
+
+
+def of_plugins(record: RunRecord, registry: Registry) -> Iterator[Section]:
+    """Yield the sections of plugins; one that fails is replaced by a note, so that the others are shown."""
     for name in registry.names(REPORT_SECTIONS):
         try:
             yield from list(registry.get(REPORT_SECTIONS, name)(record))

@@ -16,7 +16,6 @@ from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir import facts
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Data, EncodingSearch, Fact, Importance, Result, Search
 from automtl_core.run_dir.run import Run
@@ -27,11 +26,6 @@ from automtl_core.training.optimism import Optimism, optimism
 from automtl_core.workflow.budget import Budget
 
 F = TypeVar("F", bound=Fact)
-RECORDED: tuple[type[Fact], ...] = (
-    Data, Search, EncodingSearch, Result, Importance, Budget, facts.Behaviour, facts.Calibration,
-    facts.Costs, facts.Environment,
-)  # fmt: skip
-"""The facts of a run that are shown."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +61,26 @@ class RunRecord:
     """None where it is not available; sharing is then derived from the decisions alone."""
     unasked: str | None = None
     """Reason why the search space is not available."""
-    facts: Mapping[type[Fact], Fact] = field(default_factory=dict)
-    """The recorded facts by type; none for a file."""
+    facts: dict[type[Fact], Fact | None] = field(default_factory=dict)
+    """Facts that were read before, see `get`."""
     min_positives: int = 1
     """Rows of either class that a task needs to count in the mean over tasks."""
 
     def get(self, kind: type[F]) -> F | None:
-        """Return a fact, such as `Behaviour`; None where it was not recorded."""
-        return self.facts.get(kind)  # type: ignore[return-value]
-
-    def read(self, kind: type[F]) -> F:
-        """Return a fact.
+        """Return a fact, such as `Behaviour`; None where it was not recorded.
 
         Raises:
-            ArtifactError: it was not recorded.
+            ArtifactError: its file is damaged.
 
         """
-        if (fact := self.get(kind)) is None:
-            raise ArtifactError(f"{self.path}: {kind.file}.json: not there", "give a finished run")
-        return fact
+        if kind not in self.facts:
+            run = Run(self.path)
+            self.facts[kind] = run.read(kind) if run.has(kind) else None
+        return self.facts[kind]  # type: ignore[return-value]
+
+    def read(self, kind: type[F]) -> F:
+        """Return a fact; raises as `Run.read` does where it was not recorded."""
+        return self.get(kind) or Run(self.path).read(kind)
 
     def tested(self) -> Metrics:
         """Return the test metrics; raises as `Run.tested` does."""
@@ -226,9 +221,8 @@ def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None =
                 "give the folder of a run whose search has ended; `automtl runs list` shows all",
             ) from None
     run = Run.open(path)
-    recorded = {kind: run.read(kind) for kind in RECORDED if run.has(kind)}
     least = run.config().training.min_positives
-    record = RunRecord(path, run.architecture(), Sharing({}, {}, ()), space, None, recorded, least)
+    record = RunRecord(path, run.architecture(), Sharing({}, {}, ()), space, min_positives=least)
     return _with_sharing(record, registry)
 
 

@@ -82,7 +82,7 @@ def check_named(
 
 def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> None:
     """Print the architecture of a run or of a file `architecture.json`; raises as `read_record` does."""
-    record = read_record(path, load_registry())
+    record = read_record(path, registry := load_registry())
     price, values = record.price, record.to_json()
     result = values["result"] or {"test": None}
     names = (
@@ -98,7 +98,8 @@ def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> Non
     )
     document = {**values["architecture"], **{name: values[name] for name in names}}
     document |= {"cost": price and price.to_json(), "test": result["test"], "path": str(path)}
-    emit(document, lambda _: run.show(record, all_evidence, all_fields), as_json)
+    plugins = run.of_plugins(record, registry) if values["result"] else ()
+    emit(document, lambda _: [*run.show(record, all_evidence, all_fields), *plugins], as_json)
 
 
 def plan(flow: Workflow, job: Job, name: str | None, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Behaviour, Calibration, Search
+from automtl_core.run_dir.facts import Behaviour, Search
 from automtl_core.search.evidence import Evidence
 from automtl_core.workflow.record import Price, Truth, read_record, truth
 from automtl_core.workflow.versions import origin
@@ -149,5 +149,5 @@ def test_a_finished_run_has_all_facts(small_record):
     assert small_record.landmarks["mmoe"] > 0
     epochs = [epoch.epoch for epoch in small_record.epochs]
     assert epochs == list(range(1, len(epochs) + 1))
-    with pytest.raises(ArtifactError, match=r"calibration\.json: not there"):
-        replace(small_record, facts={}).read(Calibration)
+    unknown = replace(small_record, path=small_record.path.with_name("gone"), facts={})
+    assert unknown.get(Behaviour) is None
