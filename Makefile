@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check faults audit bench docs release-check version
+.PHONY: demo test check faults audit bench docs size release-check version
 
 # Networks are small here: several threads would take longer than one.
 DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -47,6 +47,10 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/embedding.py --ids 0.1,1 --repeats 5 --out ""
 	$(BIN)/python benchmarks/scaling.py --times 1,4 --repeats 3 --out ""
 	$(BIN)/python benchmarks/end_to_end.py --out ""
+
+# Prints lines, settings and constants of the product, and its rooms by floor.
+size:
+	$(PYTHON) scripts/size.py --rooms
 
 # Writes both references and builds the site, docs/_build/html/index.html. Every warning is an error.
 docs: .venv/dev

@@ -1,10 +1,12 @@
 """Write docs/settings.md, the reference of all settings, from the classes that declare them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from automtl_cli.settings import NAMED, PARTS, Explained, explained, row
 from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Setting
 
 PAGE = Path(__file__).parent / "settings.md"
 HEAD = """# Settings
@@ -39,10 +41,36 @@ def _sections() -> Iterator[str]:
     for part in PARTS:
         yield _section(f"## {TITLES[part]}", explained(registry, part))
     for _, kind in NAMED.values():
-        yield f"\n## {kind.plural.capitalize()}\n"
-        for name in registry.names(kind):
-            if registry.supplier(kind, name).distribution == "automtl":
-                yield _section(f"### {name}", explained(registry, kind.name, name))
+        yield f"\n## {kind.plural.capitalize()}\n\nA setting that several of them have comes first, once.\n"
+        names = [n for n in registry.names(kind) if registry.supplier(kind, n).distribution == "automtl"]
+        shared, own = _shared({name: explained(registry, kind.name, name) for name in names})
+        for several, settings in shared.items():
+            of_all = "all" if len(several) == len(names) else ", ".join(several)
+            about = replace(own[several[0]], description=f"Settings that several {kind.plural} have.")
+            yield _section(f"### {kind.plural.capitalize()}: {of_all}", replace(about, settings=settings))
+        for name in names:
+            yield _section(f"### {name}", own[name])
+
+
+def _shared(
+    all_of_them: Mapping[str, Explained],
+) -> tuple[dict[tuple[str, ...], list[Setting]], dict[str, Explained]]:
+    """Return the settings that several names have, by these names, and those of one name alone."""
+    owners: dict[str, list[str]] = {}
+    for name, part in all_of_them.items():
+        for setting in part.settings:
+            owners.setdefault(repr(setting), []).append(name)
+    shared: dict[tuple[str, ...], list[Setting]] = {}
+    for name, part in all_of_them.items():
+        for setting in part.settings:
+            several = tuple(owners[repr(setting)])
+            if len(several) > 1 and several[0] == name:
+                shared.setdefault(several, []).append(setting)
+    own = {
+        name: replace(part, settings=[s for s in part.settings if len(owners[repr(s)]) == 1])
+        for name, part in all_of_them.items()
+    }
+    return shared, own
 
 
 def _section(title: str, found: Explained) -> str:
