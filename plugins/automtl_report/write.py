@@ -17,30 +17,6 @@ from automtl_core.views.values import Section
 from automtl_core.workflow.record import read_record
 from automtl_report.html import page
 
-FILE = "report.html"
-COMPARED = "compare.json"
-
-AGAIN = "run the comparison again"
-"""Remedy for a damaged comparison."""
-
-
-def write_run(path: Path, registry: Registry, out: Path | None = None) -> Path:
-    """Write the report of a run, and return its path.
-
-    Raises:
-        InputMissingError: there is no run at `path`.
-        ArtifactError: it is not finished, or a file is damaged.
-
-    """
-    Run.open(path).tested()
-    record = read_record(path, registry)
-    config, data = record.config, record.read(Data)
-    how = f"searched by {config.strategy.name}" if config.strategy else "trained without a search"
-    counts = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
-    title = f"{path.resolve().name}: {config.space.name} on {data.dataset}"
-    subtitle = f"{how}, seed {config.seed}; rows: {counts}"
-    return _write(title, subtitle, report(record, registry), out or path / FILE)
-
 
 def write_report(path: Path, registry: Registry, out: Path | None = None) -> Path:
     """Write the report of a run or of a comparison, and return its path.
@@ -50,29 +26,32 @@ def write_report(path: Path, registry: Registry, out: Path | None = None) -> Pat
         ArtifactError: it is not finished, or a file is damaged.
 
     """
-    if not (path / COMPARED).exists():
-        return write_run(path, registry, out)
-    return write_comparison(read_comparison(path), path, out)
+    if (path / "compare.json").exists():
+        return write_comparison(_comparison(path / "compare.json"), path, out)
+    Run.open(path).tested()
+    record = read_record(path, registry)
+    config, data = record.config, record.read(Data)
+    how = f"searched by {config.strategy.name}" if config.strategy else "trained without a search"
+    counts = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
+    title = f"{path.resolve().name}: {config.space.name} on {data.dataset}"
+    subtitle = f"{how}, seed {config.seed}; rows: {counts}"
+    return _write(title, subtitle, report(record, registry), out or path / "report.html")
 
 
-def read_comparison(folder: Path) -> Comparison:
-    """Return the comparison in a folder.
-
-    Raises:
-        ArtifactError: its file is damaged, or of another version.
-
-    """
-    file = folder / COMPARED
+def _comparison(file: Path) -> Comparison:
+    again = "run the comparison again"
     try:
-        return Comparison.from_json(read_json(file, AGAIN), file)
+        return Comparison.from_json(read_json(file, again), file)
     except ArtifactError as error:
-        raise ArtifactError(str(error), AGAIN) from None
+        raise ArtifactError(str(error), again) from None
 
 
 def write_comparison(result: Comparison, folder: Path, out: Path | None = None) -> Path:
     """Write the report of a comparison, and return its path."""
     models = ", ".join(result.models)
-    return _write(f"Comparison on {result.dataset}", models, of_comparison(result), out or folder / FILE)
+    return _write(
+        f"Comparison on {result.dataset}", models, of_comparison(result), out or folder / "report.html"
+    )
 
 
 def _write(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:
