@@ -8,11 +8,10 @@ import traceback
 import pytest
 import torch
 import yaml
+from finished_runs import REGISTRY, SEARCH
 
 from automtl_core.denormals import exact, flushed, flushes
 from automtl_core.workflow.workflow import Workflow
-
-from .conftest import REGISTRY, SEARCH
 
 LARGE = 1_000_000
 """Number of products for which torch uses all threads."""
