@@ -20,10 +20,10 @@ from typing import Any
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import assignments
+from automtl_core.run_dir.progress import TRAINING
 from automtl_core.training.events import EpochEnded, Event, EventHandler, PhaseBegan, PhaseEnded, StepEnded
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.training.process import set_up
-from automtl_core.workflow.progress_estimate import TRAINING
 from automtl_core.workflow.workflow import Workflow
 from timing import RESULTS, report
 

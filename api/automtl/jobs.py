@@ -17,14 +17,13 @@ from automtl_comparison.views import write
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer
-from automtl_core.run_dir.duration import seconds_of
+from automtl_core.run_dir.config import Layer, seconds_of
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.workflow.engines import executor_of
-from automtl_core.workflow.ensemble import ensemble_layer
+from automtl_core.workflow.models import ensemble_layer
 from automtl_core.workflow.record import RunRecord
 from automtl_core.workflow.workflow import Workflow
 

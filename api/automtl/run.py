@@ -22,12 +22,13 @@ from automtl_core.errors import UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
+from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.views.run import outcome
-from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted, skippable
+from automtl_core.workflow.new_rows import Reading, check_log, measure, predicted, skippable
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -218,24 +219,29 @@ def _reading(
     history: pd.DataFrame | Mapping[str, Any] | None,
     most: int | None,
     heard: list[str],
-) -> Iterator[Reading | InMemory]:
+) -> Iterator[Reading]:
     """Yield a reader of a table, which adds its warnings to `heard`.
 
     A table that is neither a frame nor a mapping is written to a file first.
     """
-    warn = heard.append
+
+    def hear(event: Event) -> bool:
+        if isinstance(event, Warned):
+            heard.append(event.sentence)
+        return True
+
     histories = made.encoder.schema.histories
     check_log(histories, history)
     log = None if history is None else _table(history, "history")
     if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples, histories=histories, log=log, most=most, warn=warn)
+        yield Reading(dataset, examples, listener=hear, histories=histories, log=log, most=most)
         return
     with TemporaryDirectory(prefix=PREFIX) as folder:
         path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
         if log is not None:
             write(log, events := Path(folder) / "history.parquet")
-        yield Reading(dataset, path, Path(folder), histories=histories, log=events, most=most, warn=warn)
+        yield Reading(dataset, path, Path(folder), None, hear, histories, events, most)
 
 
 def _warn_of(rejected: Sequence[Rejected], heard: Sequence[str]) -> None:

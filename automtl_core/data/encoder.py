@@ -261,15 +261,15 @@ def _labels(task: Task, column: Column) -> NDArray[np.float32]:
     """Return encoded labels, [R]."""
     try:
         found = numbers(column)
-        stored = found.astype(np.float32)
-        wrong = ~np.isin(stored, (0, 1)) & ~np.isnan(stored)
-        if task.kind == "binary" and wrong.any():
-            row = int(wrong.argmax())
-            raise WrongValueError(row, float(found[row]), "is not a label", "allowed are 0, 1 and None")
+        wrong = task.type.wrong(found)
+        if wrong.any():
+            row, fix = int(wrong.argmax()), f"allowed are {task.type.allowed}, and None"
+            raise WrongValueError(row, float(found[row]), "is not a label", fix)
     except WrongValueError as wrong_value:
         wrong_value.column = task.name
         raise
-    return stored if task.kind == "binary" else ((found - task.mean) / task.deviation).astype(np.float32)
+    stored: NDArray[np.float32] = ((found - task.mean) / task.deviation).astype(np.float32)
+    return stored
 
 
 def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
@@ -324,4 +324,4 @@ def _events(
 def _label(value: float, task: Task) -> Value:
     if np.isnan(value):
         return None
-    return int(value) if task.kind == "binary" else value * task.deviation + task.mean
+    return int(value) if task.type.whole else value * task.deviation + task.mean

@@ -138,12 +138,9 @@ class _Field:
         p += weight * prior  # in place, since a copy has several times the memory of the vocabulary
         seen += weight
         p /= seen
-        if task.kind == "regression":
-            p -= prior
-            return p
-        p /= np.subtract(1, p, out=seen)
-        np.log(p, out=p)
-        p -= np.log(prior / (1 - prior))
+        del seen
+        p = task.type.logits_of(p)
+        p -= task.type.logits_of(np.array([prior]))
         return p
 
 

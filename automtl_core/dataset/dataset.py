@@ -55,6 +55,7 @@ __all__ = [
     "declaration_faults",
     "dense_fields",
     "histories_of",
+    "label_column",
     "learned",
     "names_of",
     "reading",
@@ -115,6 +116,22 @@ TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), C
 BIT = Column("integer", ("0", "1"))
 FLAG = Column("number", ("0", "1", "0.0", "1.0"))
 """A 0 or 1 as data frames write it: with blanks, integers become floats."""
+
+
+def label_column(label: Label, flag: Column = FLAG) -> Column:
+    """Return the raw column of a label that is a number, with the form of the values of its kind.
+
+    Args:
+        label: The label.
+        flag: Column of labels 0 and 1.
+
+    """
+    kind = label.type
+    if kind.two_classes:
+        return flag
+    sign = "" if kind.low >= 0 else "-?"
+    form = rf"{sign}[0-9]+([.]0*)?" if kind.whole else "[^-].*" if kind.low >= 0 else ""
+    return Column("number", matching=form)
 
 
 @dataclass(frozen=True)
@@ -312,7 +329,7 @@ class Dataset(ABC):
         """
         columns = {column: column_of(read) for column, read in reads_of(self.fields).items()}
         if labelled:
-            columns |= {label.name: BIT if label.kind == "binary" else NUMBER for label in learned(self)}
+            columns |= {label.name: label_column(label, BIT) for label in learned(self)}
         return RawFile(path, columns, others=True)
 
     def event_file(self, path: str, history: History) -> RawFile:

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from reprlib import repr as short
-from typing import Any, get_args
+from typing import Any
 
 from automtl_core.dataset.history import History, faults_of_histories
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.value import Value
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.field import FieldKind, one_of
 from automtl_core.fields.sparse import Sparse
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.tasks.kinds import kind_names, task_kind
 
 TAKEN_AS = {"code": "a category", "text": "a category", "number": "a number", "bag": "a bag"}
 """Description of a column for each way of reading it."""
@@ -23,8 +24,8 @@ class Label(Value):
 
     name: str
     """Name of the column of `rows`, and of the task."""
-    kind: TaskKind = "binary"
-    """Whether it is 0 or 1, or a number."""
+    kind: str = "binary"
+    """Name of the kind of task."""
     after: str | None = None
     """The label of the action that precedes this one, such as click for purchase."""
     given: str | None = None
@@ -40,6 +41,11 @@ class Label(Value):
     def source(self) -> str:
         """The column in files."""
         return self.column or self.name
+
+    @property
+    def type(self) -> TaskKind:
+        """The kind of task: its loss, metrics and labels."""
+        return task_kind(self.kind)
 
 
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:
@@ -126,15 +132,20 @@ def _columns(
 
 
 def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
-    yield from (f"{label.name!r}: {fault}" for fault in one_of("kind", label.kind, get_args(TaskKind)))
+    yield from (f"{label.name!r}: {fault}" for fault in one_of("kind", label.kind, kind_names()))
     for relation, other in (("after", label.after), ("given", label.given)):
         if other is not None and other not in known:
             near = did_you_mean(str(other), known)
             yield f"label {label.name!r}: {relation} names {other!r}, which is not a label{near}"
     if label.name in before(label, known):
         yield f"label {label.name!r}: `after` and `given` form a cycle"
-    if label.given is not None and label.given in known and known[label.given].kind != "binary":
-        yield f"label {label.name!r}: given names {label.given!r}, which is not binary"
+    if label.given is not None and label.given in known and not is_event(known[label.given].kind):
+        yield f"label {label.name!r}: given names {label.given!r}, which is not a label of 0 and 1"
+
+
+def is_event(kind: str) -> bool:
+    """Return whether labels of a kind are 0 and 1; False where no kind has the name."""
+    return kind in kind_names() and task_kind(kind).two_classes
 
 
 def before(label: Label, known: Mapping[str, Label]) -> set[str]:

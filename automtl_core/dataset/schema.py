@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.dataset.history import ALL_EVENTS, LATEST, History
-from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
+from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.tasks.kinds import task_kind
 
 FieldForm = Literal["single", "bag"]
 """Whether a row holds one value of a sparse field, or any number of distinct values."""
-TaskKind = Literal["binary", "regression"]
 MOST_PAIRS = 262_139
 """Largest number of ids of a cross; further pairs share ids. It is prime, so that pairs spread evenly."""
 
@@ -67,15 +71,24 @@ class Task:
     name: str
     after: str | None = None
     """The task of the action that precedes this one, such as click for purchase."""
-    kind: TaskKind = "binary"
-    """Type of the label: 0 or 1, with a predicted probability, or a real number, predicted directly."""
+    kind: str = "binary"
+    """Name of the kind of task, see `type`."""
     mean: float = 0.0
-    """Mean of a regression label in the training part. Stored labels and predictions of networks are
-    (label - mean) / deviation."""
+    """Mean of a standardised label in the training part; 0 for other kinds. Stored labels and outputs of
+    networks are (label - mean) / deviation."""
     deviation: float = 1.0
-    """Standard deviation of a regression label in the training part."""
+    """Standard deviation of a standardised label in the training part; 1 for other kinds."""
     given: str | None = None
     """The task whose label must be 1 for this one to count."""
+
+    @property
+    def type(self) -> TaskKind:
+        """The kind of task: its loss, metrics and labels."""
+        return task_kind(self.kind)
+
+    def predictions(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions in units of the label for logits of any shape."""
+        return self.type.predictions(logits * self.deviation + self.mean)
 
 
 @dataclass(frozen=True)
@@ -98,11 +111,15 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
-        fields = [(f"field {field.name!r}", str(field.kind), get_args(FieldForm)) for field in self.sparse]
-        tasks = [(f"task {task.name!r}", str(task.kind), get_args(TaskKind)) for task in self.tasks]
-        for what, given, allowed in (*fields, *tasks):
-            if given not in allowed:
-                raise ArtifactError(f"{what} is of kind {given!r}", f"allowed are {listing(allowed)}")
+        for sparse in self.sparse:
+            if sparse.kind not in (allowed := get_args(FieldForm)):
+                what = f"field {sparse.name!r} is of kind {sparse.kind!r}"
+                raise ArtifactError(what, f"allowed are {listing(allowed)}")
+        for task in self.tasks:
+            try:
+                task_kind(task.kind)
+            except UnknownNameError as error:
+                raise ArtifactError(f"task {task.name!r}: {error}", error.fix) from None
         if not names or not self.tasks:
             raise ArtifactError("a schema needs at least one field and one task")
         self.funnel()

@@ -32,15 +32,14 @@ def scores_of(tasks: Sequence[Task]) -> list[Score]:
     names, places = {task.name for task in tasks}, {task.name: place for place, task in enumerate(tasks)}
     found: list[Score] = []
     for place, task in enumerate(tasks):
-        binary = task.kind == "binary"
-        what = f"probability that {task.name} is 1" if binary else f"expected value of {task.name}"
+        what = task.type.meaning.format(task.name)
         before = _before(tasks, places, task)
         if not before:
             found.append(Score(task.name, what, (place,)))
             continue
         meaning = f"{what}, in rows where {task.given} is 1"
         found.append(Score(_free(f"{task.name}_given_{task.given}", names), meaning, (place,)))
-        if binary:
+        if all(other.type.probability for other in (task, *(tasks[place] for place in before))):
             events = [*(tasks[one].name for one in before), task.name]
             every = "all" if events[2:] else "both"
             meaning = f"probability that {', '.join(events[:-1])} and {events[-1]} are {every} 1"

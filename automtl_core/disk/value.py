@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,10 +50,12 @@ def reader(kind: Any) -> TypeAdapter[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as plain JSON; objects with `to_json` are converted by it."""
+    """Return a value as plain JSON, a path as text; objects with `to_json` are converted by it."""
     match value:
         case Mapping():
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
+        case Path():
+            return str(value)
     return value.to_json() if hasattr(value, "to_json") else value

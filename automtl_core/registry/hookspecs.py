@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from automtl_core.search.engine import Engine
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
+    from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
     from automtl_core.training.metric import Metric, MetricFamily
     from automtl_core.training.run_listener import RunListener
@@ -69,6 +70,11 @@ def automtl_register_history_encoders() -> Mapping[str, HistoryEncoderFactory | 
 @hookspec
 def automtl_register_field_kinds() -> Mapping[str, type[FieldKind] | str]:  # type: ignore[empty-body]
     """Return kinds of fields by name."""
+
+
+@hookspec
+def automtl_register_task_kinds() -> Mapping[str, type[TaskKind] | str]:  # type: ignore[empty-body]
+    """Return kinds of tasks by name."""
 
 
 @hookspec

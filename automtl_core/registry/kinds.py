@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from automtl_core.search.engine import Engine
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
+    from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
     from automtl_core.training.metric import Metric
     from automtl_core.training.run_listener import RunListener
@@ -161,6 +162,16 @@ def _is_field_kind(name: str, value: object) -> str | None:
     return next((fault for fault in faults if fault), None)
 
 
+def _is_task_kind(name: str, value: object) -> str | None:
+    """Check that an object is a kind of task with its measures."""
+    if fault := _subclass("automtl_core.tasks.kind:TaskKind", value):
+        return fault
+    measures = getattr(value, "measures", ())
+    if getattr(value, "evidence", None) not in [one.key for one in measures]:
+        return f"{value}.evidence must be the key of one of its `measures`"
+    return None if isinstance(getattr(value, "meaning", None), str) else f"{value}.meaning is missing"
+
+
 def _is_listener(name: str, value: object) -> str | None:
     """Check that an object is a listener of runs."""
     return _subclass("automtl_core.training.run_listener:RunListener", value)
@@ -213,8 +224,8 @@ def _metric_fault(value: Any) -> str | None:
     """Check that an object is a metric, with a function of three arguments."""
     if not isinstance(value, pkgutil.resolve_name("automtl_core.training.metric:Metric")):
         return f"expected an automtl_core.training.metric:Metric, found {reprlib.repr(value)}"
-    if value.kind not in ("binary", "regression"):
-        return f"its kind is {reprlib.repr(value.kind)}: allowed are binary, regression"
+    if not isinstance(value.kind, str):
+        return f"its kind is {reprlib.repr(value.kind)}: expected the name of a kind of task"
     fault = _called_with(value.compute, ["labels", "predictions", "users"], "function")
     return fault and f"compute: {fault}"
 
@@ -276,6 +287,13 @@ BALANCERS: Kind[type[Balancer]] = Kind(
 FIELD_KINDS: Kind[type[FieldKind]] = Kind(
     "field kind", "field-kinds", hookspecs.automtl_register_field_kinds, _is_field_kind
 )
+TASK_KINDS: Kind[type[TaskKind]] = Kind(
+    "task kind",
+    "task-kinds",
+    hookspecs.automtl_register_task_kinds,
+    _is_task_kind,
+    reserved=frozenset([*_ATTRIBUTES.split(), "bags", "deviation", "kinds", "mean", "network", "scores"]),
+)
 HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
     "history encoder",
     "history-encoders",
@@ -314,6 +332,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         STRATEGIES,
         DATASETS,
         FIELD_KINDS,
+        TASK_KINDS,
         BALANCERS,
         METRICS,
         HISTORY_ENCODERS,

@@ -7,11 +7,13 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
 from automtl_core.registry.door import plugin_code
-from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, Kind, T, at
+from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, TASK_KINDS, Kind, T, at
+from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:
     from automtl_core.fields.encode import FieldEncoder, Kinds
@@ -57,6 +59,7 @@ class Registry:
             for plural in KINDS
         }
         self._held: dict[tuple[str, str], Any] = {}
+        supply({name: partial(self.get, TASK_KINDS, name) for name in self._entries[TASK_KINDS.plural]})
 
     def names(self, kind: Kind[Any]) -> tuple[str, ...]:
         """Return the registered names, sorted; a family is one name that ends in `-*`."""

@@ -4,6 +4,7 @@ Precedence: flags and `--set`, then the file, then the preset, then the preset `
 strategy or dataset follow its name, see `merge`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -225,3 +226,24 @@ def check_named(layer: Layer, kind: Kind[Any]) -> None:
             f"no {kind.name} is named",
             f"give --{kind.name} NAME, or `{kind.name}: NAME` in a file; see `automtl list {kind.plural}`",
         )
+
+
+def seconds_of(text: str | float) -> float:
+    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`, or of a number of seconds.
+
+    Raises:
+        UsageError: it is not a duration.
+
+    """
+    if isinstance(text, int | float):
+        if not 0 < text < float("inf"):
+            raise UsageError(f"a time limit of {text} seconds", "give a positive number, or one such as 30m")
+        return float(text)
+    number = r"(\d+(?:\.\d+)?)"
+    match = re.fullmatch(rf"(?=.*\d)(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text.strip())
+    if not match:
+        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
+    total = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
+    if not total:
+        raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
+    return total

@@ -1,6 +1,6 @@
 """Facts: records of a run as signed JSON, one typed value per file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,12 +17,6 @@ from automtl_core.training.calibration import Bin, Platt
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
-
-WHERE = ("data_dir", "prepared_dir", "device")
-"""Settings of file locations and of the device."""
-NO_WEIGHTS = ("metrics", "listeners")
-"""Settings that no weight depends on: a test with other metrics changes no other value of a run, and a
-listener none at all."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ class Identity(Fact):
     file = "identity"
 
     settings: dict[str, Any]
-    """The resolved configuration without `WHERE` and `NO_WEIGHTS`."""
+    """The resolved configuration, see `without_places`."""
     data: str
     """Fingerprint of the prepared data."""
 
@@ -86,8 +80,12 @@ class Identity(Fact):
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration without the settings that an identity leaves out."""
-    return {key: value for key, value in config.items() if key not in (*WHERE, *NO_WEIGHTS)}
+    """Return a configuration without the settings that no weight depends on.
+
+    These are places of files, the device, metrics of the test, and listeners.
+    """
+    left_out = ("data_dir", "prepared_dir", "device", "metrics", "listeners")
+    return {key: value for key, value in config.items() if key not in left_out}
 
 
 @dataclass(frozen=True)
@@ -238,3 +236,21 @@ class Importance(Fact):
     """Number of test rows on which fields were permuted."""
     effects: Mapping[str, Mapping[str, FieldEffect]]
     """Field -> task -> effect."""
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a phrase for each changed value, with its path."""
+    return list(_phrases(then, now, prefix))
+
+
+def _phrases(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key in [*then, *(key for key in now if key not in then)]:
+        old, new = then.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _phrases(old, new, f"{prefix}{key}.")
+        elif old != new:
+            yield f"{prefix}{key} was {_shown(old)}, is {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    return "not there" if value is None else f"{value}"

@@ -9,9 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from automtl_core.errors import ArtifactError
-from automtl_core.fields.encode import Kinds
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import Data, Environment, Identity, NewRows
+from automtl_core.run_dir.facts import Data, Environment, Identity, differences
 from automtl_core.run_dir.run import Run, resuming
 
 
@@ -27,22 +25,6 @@ def check_data(run: Run, now: Mapping[str, Any]) -> None:
         data_differences(run.read(Data), now),
         "restore it, or start a new run",
     )
-
-
-def check_predicts(run: Run, kinds: Kinds) -> None:
-    """Check that new rows can be encoded once the run is done.
-
-    Args:
-        run: A run that begins or continues.
-        kinds: The known encoders of fields.
-
-    Raises:
-        ArtifactError: its encoder, or its format of new rows, is damaged.
-
-    """
-    run.encoder(kinds)
-    if run.has(NewRows):
-        run.read(NewRows)
 
 
 def check_environment(run: Run, now: Environment, anyway: bool) -> None:

@@ -10,9 +10,6 @@ from filelock import FileLock, Timeout
 from automtl_core.disk.files import LOCK, remove_drafts, remove_stale
 from automtl_core.errors import ArtifactError, RunInUseError
 
-MOMENT = 0.2
-"""Seconds to wait for a lock, which `is_locked` of another process holds for less than a millisecond."""
-
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
@@ -24,7 +21,8 @@ def locked(folder: Path) -> Iterator[None]:
     """
     lock = _lock(folder)
     try:
-        lock.acquire(timeout=MOMENT, poll_interval=MOMENT / 20)
+        # `is_locked` of another process holds it for less than a millisecond.
+        lock.acquire(timeout=0.2, poll_interval=0.01)
     except Timeout:
         raise in_use(folder) from None
     try:

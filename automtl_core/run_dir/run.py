@@ -30,7 +30,7 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,8 +57,16 @@ from automtl_core.errors import (
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.facts import (
+    Decided,
+    Fact,
+    Identity,
+    Result,
+    Search,
+    Status,
+    differences,
+    without_places,
+)
 from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
@@ -141,45 +149,24 @@ class Run:
 
     @contextmanager
     def _recorded(self) -> Iterator["Run"]:
-        with self._logged():
+        with _logged(self.path / "log.txt") if is_first() else nullcontext():
             try:
                 self.write(Status("running"))
                 yield self
                 self.write(Status("done"))
-            except AutoMTLError as error:
-                log.error("failed: %s", error)
-                self._write_end(Status("failed", str(error), error.exit_code))
-                raise
             except BaseException as error:
-                log.exception("stopped")
-                interrupted = isinstance(error, KeyboardInterrupt)
-                why = "interrupted by a signal, such as Ctrl-C" if interrupted else one_line(error)
-                self._write_end(Status("stopped", why))
+                if isinstance(error, AutoMTLError):
+                    log.error("failed: %s", error)
+                    status = Status("failed", str(error), error.exit_code)
+                else:
+                    log.exception("stopped")
+                    by_signal = isinstance(error, KeyboardInterrupt)
+                    why = "interrupted by a signal, such as Ctrl-C" if by_signal else one_line(error)
+                    status = Status("stopped", why)
+                if is_first():  # the other processes of a job may not have the error
+                    with alone(), suppress(StorageError):  # the first error is the one to report
+                        self.write(status)
                 raise
-
-    def _write_end(self, status: Status) -> None:
-        """Write the state after an error, which the other processes of a job may not have."""
-        if is_first():
-            with alone(), suppress(StorageError):  # the first error is the one to report
-                self.write(status)
-
-    @contextmanager
-    def _logged(self) -> Iterator[None]:
-        """Write the log of the first process to the run."""
-        if not is_first():
-            yield
-            return
-        break_hard_links(self.path / "log.txt")
-        handler = _Log(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.setLevel(logging.INFO)
-        log.addHandler(handler)
-        try:
-            yield
-        finally:
-            log.removeHandler(handler)
-            with suppress(OSError):
-                handler.close()
 
     def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
         """Return the encoder of new examples.
@@ -221,9 +208,7 @@ class Run:
             ArtifactError: it does not exist yet, or was changed.
 
         """
-        path = self.path / f"{kind.file}.json"
-        if not path.exists():
-            raise ArtifactError(f"{path}: not there", self.way_on())
+        path = self._there(f"{kind.file}.json")
         if path.name in SUMMED:
             self._check(path.name)
         document = read_signed(path, FORMAT, "restore it from a copy, or begin another run")
@@ -243,6 +228,10 @@ class Run:
         if path.name in SUMMED:
             self._check(path.name)
         return False
+
+    def get(self, kind: type[F]) -> F | None:
+        """Return a fact of the run; None if it has none. Raises as `has` and `read`."""
+        return self.read(kind) if self.has(kind) else None
 
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
@@ -342,9 +331,7 @@ class Run:
             ArtifactError: it does not exist yet, or is damaged.
 
         """
-        path = self.path / "architecture.json"
-        if not path.exists():
-            raise ArtifactError(f"{path}: not there: the search has not ended", self.way_on())
+        path = self._there("architecture.json", ": the search has not ended")
         self._check(path.name)
         if self.has(Decided) and sha256(path) != self.read(Decided).digest:
             raise ArtifactError(f"{path}: changed since the search ended", "restore it from a copy")
@@ -361,9 +348,7 @@ class Run:
             ArtifactError: they do not exist yet, or are damaged.
 
         """
-        path = self.path / "weights.safetensors"
-        if not path.exists():
-            raise ArtifactError(f"{path}: not there: the training has not ended", self.way_on())
+        path = self._there("weights.safetensors", ": the training has not ended")
         state = load_state(path)
         self._check(path.name)
         return state
@@ -396,6 +381,13 @@ class Run:
         sums = {name: sha256(self.path / name) for name in SUMMED}
         return {name: digest for name, digest in sums.items() if digest is not None}
 
+    def _there(self, name: str, why: str = "") -> Path:
+        """Return the path of a file; an error with the reason if it does not exist."""
+        path = self.path / name
+        if not path.exists():
+            raise ArtifactError(f"{path}: not there{why}", self.way_on())
+        return path
+
     def _check(self, name: str) -> None:
         """Check that a file equals the one recorded in the result, if there is a result."""
         if not self.has(Result):
@@ -407,6 +399,22 @@ class Run:
                 f"{self.path / name}: its SHA-256 differs from the one in {self.path / 'result.json'}",
                 "restore it from a copy",
             )
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Write the log to a file."""
+    break_hard_links(path)
+    handler = _Log(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()
 
 
 class _Log(logging.FileHandler):
@@ -431,23 +439,18 @@ def check_free(path: Path) -> None:
 def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextManager[Run]]) -> Iterator[Run]:
     """Create the run `stem-1`, or the first of `stem-2`, ... that does not exist."""
     with ExitStack() as held:
-        yield next(
-            run
-            for number in itertools.count(1)
-            if (run := _new(runs_dir / f"{stem}-{number}", make, held)) is not None
-        )
-
-
-def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: ExitStack) -> Run | None:
-    """Return the new run at `path`; None if it exists."""
-    if os.path.lexists(path):
-        return None
-    try:
-        return held.enter_context(make(path))
-    except RunExistsError:
-        if not os.path.lexists(path):
-            raise  # the folder is not writable
-        return None
+        for number in itertools.count(1):
+            path = runs_dir / f"{stem}-{number}"
+            try:
+                if os.path.lexists(path):
+                    continue
+                run = held.enter_context(make(path))
+            except RunExistsError:
+                if not os.path.lexists(path):
+                    raise  # the folder is not writable
+                continue
+            yield run
+            return
 
 
 def resuming(path: Path, processes: int | None = None) -> str:

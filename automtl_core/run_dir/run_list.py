@@ -12,8 +12,6 @@ from automtl_core.run_dir.lock import in_use, is_locked, locked
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 
-DAMAGED = "damaged"
-
 
 @dataclass(frozen=True)
 class Summary(Value):
@@ -71,7 +69,7 @@ def _listed(path: Path) -> Summary:
 
 
 def _damaged(path: Path, error: AutoMTLError) -> Summary:
-    return Summary(str(path), DAMAGED, note=str(error))
+    return Summary(str(path), "damaged", note=str(error))
 
 
 def remove(path: Path) -> None:
@@ -143,4 +141,4 @@ def _summary(run: Run) -> Summary:
 
 
 def _mean_auc(metrics: Metrics, least: int) -> float | None:
-    return mean_over_tasks({task: getattr(m, "auc", None) for task, m in metrics.items()}, metrics, least)
+    return mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)

@@ -12,8 +12,8 @@ from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.disk.plain_file import SIZE_LIMIT, read_plain
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Result, Search, Status
+from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.snapshot import FILE, Snapshot
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 
@@ -27,8 +27,8 @@ class Watched:
 
     path: Path
     status: Status
-    snapshot: Snapshot | None
-    """Progress; None before the first one, and after the end."""
+    progress: Progress | None
+    """None before the first one, and after the end."""
     reports: tuple[EpochEnded, ...]
     """The epochs so far."""
     test: Metrics | None
@@ -53,12 +53,12 @@ class Watched:
 
         """
         status = run.status()  # first, so that the files of a run that is done are complete
-        snapshot = Snapshot.read(run.path)
-        if snapshot is None and run.has(Search):
-            snapshot = Snapshot(decisions=run.read(Search).evidence)
+        progress = Progress.read(run.path)
+        if progress is None and run.has(Search):
+            progress = Progress(decisions=run.read(Search).evidence)
         reports = tuple(map(EpochEnded.from_json, run.reports()))
         test = run.read(Result).test if run.has(Result) else None
-        return cls(run.path, status, snapshot, reports, test)
+        return cls(run.path, status, progress, reports, test)
 
     @property
     def ended(self) -> bool:
@@ -105,7 +105,7 @@ def idle_seconds(folder: Path) -> float:
     files = [folder / CELLS_FILE, *folder.glob(f"{CELLS}/*/status.json"), *folder.glob(f"{CELLS}/*/{FILE}")]
     times = [0.0]
     for file in files:
-        with suppress(FileNotFoundError):  # a snapshot may be removed meanwhile
+        with suppress(FileNotFoundError):  # a file of progress may be removed meanwhile
             times.append(file.stat().st_mtime)
     return time.time() - max(times)
 

@@ -30,13 +30,8 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
-from automtl_core.training.measuring import freedom_of, loss_by_row, metrics_of
-from automtl_core.training.metrics import (
-    BinaryMetrics,
-    Metrics,
-    TaskMetrics,
-    mean_over_tasks,
-)
+from automtl_core.training.measuring import metrics_of
+from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
@@ -73,7 +68,7 @@ class Scored(NamedTuple):
     losses: Losses
     metrics: Metrics
     score: float | None
-    """Mean AUC of the binary tasks with enough rows; None where there is none."""
+    """Mean AUC of the tasks of two classes with enough rows; None where there is none."""
 
 
 class HeldOut:
@@ -98,15 +93,16 @@ class HeldOut:
         self._learned = list(islice(learned, NORM_BATCHES))
         self._reuse = Reuse()
         self._labels = np.asarray(part.labels[places])
+        self._users = None if part.users is None else part.users[places]
 
     def __len__(self) -> int:
         return len(self._labels)
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom of a difference of losses, those of the largest task; see `freedom_of`."""
-        tasks = self.problem.data.tasks
-        return max(freedom_of(task, self._labels[:, t]) for t, task in enumerate(tasks))
+        """Degrees of freedom of a difference of losses, those of the largest task."""
+        columns = zip(self.problem.data.tasks, self._labels.T, strict=True)
+        return max(max(task.type.effective_rows(y[~np.isnan(y)]) - 1, 0) for task, y in columns)
 
     def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
         """Return the score of a supernet with decisions; batch statistics are those of this path.
@@ -133,7 +129,7 @@ class HeldOut:
 
     def scored(self, predictions: NDArray[np.float64]) -> Scored:
         """Return the score of predictions [R, T]."""
-        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
+        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions), self._users)
         losses = self._losses(np.nan_to_num(predictions), metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf
         areas = {task: m.score for task, m in metrics.items()}
@@ -148,7 +144,8 @@ class HeldOut:
                 continue
             known = ~np.isnan(self._labels[:, t])
             labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
-            by_row = loss_by_row(task, labels, outputs)
+            groups = None if self._users is None else self._users[known]
+            by_row = task.type.losses_by_row(labels, outputs, groups)
             precision = _precision(scores)
             losses += precision * short
             losses[known] += precision * (by_row - short) / known.mean()
@@ -157,7 +154,7 @@ class HeldOut:
 
 
 def shortfall(metrics: Metrics) -> float:
-    """Return the loss of ranking: the mean over tasks of 1 - AUC, or 1 - R2 for a regression.
+    """Return the loss of ranking: the mean over tasks of 1 - AUC, or of 1 - `TaskKind.evidence`.
 
     Tasks are weighted by the precision of their score, so that a task with few positive rows has some
     influence, but does not dominate.
@@ -175,15 +172,14 @@ def shortfall(metrics: Metrics) -> float:
 
 
 def _shortfall(found: TaskMetrics) -> float | None:
-    score = found.auc if isinstance(found, BinaryMetrics) else found.r2
-    return None if score is None else 1 - score
+    return None if found.evidence is None else 1 - found.evidence
 
 
 def _precision(found: TaskMetrics) -> float:
     """Return 1 / standard error of the AUC of a random classifier, up to a factor common to all tasks.
 
-    A regression counts as a binary task with as many rows, half of them positive.
+    A task without classes counts as a binary task with as many rows, half of them positive.
     """
     rows = found.rows
-    positives = found.positives if isinstance(found, BinaryMetrics) else rows / 2
+    positives = rows / 2 if found.positives is None else found.positives
     return float((positives * (rows - positives) / rows) ** 0.5)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core import seeds
 from automtl_core.choices import Decision
@@ -26,7 +26,7 @@ from automtl_core.search.strategy import SearchResult
 from automtl_core.training.balancer import MEAN, balancer_group, balancer_of
 from automtl_core.training.batches import Batch, Rows, steps
 from automtl_core.training.events import EpochEnded, Listener
-from automtl_core.training.loop import Pass, evaluate, shuffled, step
+from automtl_core.training.loop import Pass, StepLosses, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
@@ -103,8 +103,8 @@ class RelaxedSearch:
         problem = self.problem
         return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.compute, rows)
 
-    def step(self, batch: Batch, moving: Sequence[nn.Parameter] | None = None) -> Tensor:
-        """Take an optimiser step for all parameters, or those in `moving`; return the loss of each task, [T].
+    def step(self, batch: Batch, moving: Sequence[nn.Parameter] | None = None) -> StepLosses:
+        """Take an optimiser step for all parameters, or those in `moving`; return the loss of each task.
 
         The balancer computes the gradients of the weights, and of logits that move together with weights.
         Logits that move alone have the gradient of the weighted mean, since the state of a balancer describes

@@ -7,7 +7,6 @@ corrected by Holm for the number of tasks. Letters: R rows, T tasks.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +14,21 @@ from scipy.special import ndtr
 
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
-from automtl_core.training.measuring import loss_by_row
+from automtl_core.tasks.kind import Floats, Groups
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 
-Floats = NDArray[np.float64]
 LEAST = 10
-"""Least number of test rows of either class, or of all rows of a regression."""
+"""Least number of test rows of either class, or of all rows where labels have no classes."""
 
 
 @dataclass(frozen=True)
 class Baseline(Value):
     """One task of a network against a constant and against the best single field."""
 
-    measure: Literal["AUC", "R2"]
+    measure: str
+    """Title of the measure of the kind of task, see `TaskKind.evidence`."""
     score: float
-    """Test AUC, or R2 of a regression."""
+    """Its value on test rows."""
     error: float
     """Standard error of the score."""
     p_constant: float
@@ -37,7 +36,7 @@ class Baseline(Value):
     field: str | None
     """The field that predicts the task best alone, chosen on validation rows; None where no field can."""
     field_score: float | None
-    """Its test AUC, or R2."""
+    """Its score on test rows."""
     p_field: float | None
     """P value of being no better than this field."""
 
@@ -53,7 +52,12 @@ class Baseline(Value):
 
 
 def baseline(
-    task: Task, labels: NDArray[np.float32], predicted: Floats, field: str | None, single: Floats | None
+    task: Task,
+    labels: NDArray[np.float32],
+    predicted: Floats,
+    field: str | None,
+    single: Floats | None,
+    users: Groups = None,
 ) -> Baseline | None:
     """Return the comparison of one task; None if there are too few rows with the label.
 
@@ -62,20 +66,24 @@ def baseline(
         labels: [R], NaN where missing.
         predicted: Output of the network, [R].
         field: The field that predicts the task best alone.
-        single: Its predictions, [R].
+        single: Its predictions as logits, [R].
+        users: Number of the user of each row, [R].
 
     """
     known = ~np.isnan(labels)
     truth, predicted = labels[known].astype(np.float64), predicted[known]
-    if not _enough(task, truth):
+    kind = task.type
+    if kind.effective_rows(truth) < LEAST:
         return None
-    loss = loss_by_row(task, truth, predicted)
-    alone = None if single is None else loss_by_row(task, truth, single[known])
+    groups = None if users is None else users[known]
+    loss = kind.losses_by_row(truth, predicted, groups)
+    alone = single if single is None else kind.losses_by_row(truth, single[known], groups)
+    constant = np.full(len(truth), kind.constant(truth))
     return Baseline(
-        measure="AUC" if task.kind == "binary" else "R2",
+        measure=kind.measure,
         score=1 - float(loss.mean()),
         error=_error(loss),
-        p_constant=_p_value(loss_by_row(task, truth, np.zeros(len(truth))) - loss),
+        p_constant=_p_value(kind.losses_by_row(truth, constant, groups) - loss),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
         p_field=None if alone is None else _p_value(alone - loss),
@@ -90,12 +98,6 @@ def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
         task: replace(one, p_constant=constant[task], p_field=field.get(task))
         for task, one in baselines.items()
     }
-
-
-def _enough(task: Task, labels: Floats) -> bool:
-    if task.kind == "regression":
-        return len(labels) >= LEAST and bool(np.ptp(labels) > 0)
-    return bool(min(labels.sum(), len(labels) - labels.sum()) >= LEAST)
 
 
 def _error(by_row: Floats) -> float:

@@ -32,6 +32,8 @@ class Batch(NamedTuple):
 
     features: Features
     labels: Tensor  # [B, T] float32, NaN where an example lacks the label
+    groups: Callable[[], Tensor | None] = lambda: None
+    """Returns the number of the user of each example, 0 for none, [B] int32; None without a user field."""
 
 
 def whole(rows: Rows) -> Rows:
@@ -139,7 +141,9 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
         None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
         tuple(_past(history.padded(rows), device) for history in part.histories),
     )
-    return Batch(features, _on(device, part.labels[rows]))
+    users = part.users
+    groups = (lambda: None) if users is None else lambda: _on(device, users[rows])
+    return Batch(features, _on(device, part.labels[rows]), groups)
 
 
 def _past(padded: Padded, device: torch.device) -> Past:

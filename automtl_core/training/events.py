@@ -47,12 +47,30 @@ class RunBegan(Event):
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A stage of a run that is still to come, with its largest amount of work."""
+
+    stage: str
+    """Name of the stage, such as `search`."""
+    epochs: int | None = 1
+    """Maximum number of epochs; None where it is unknown, 1 for a stage that reports its share alone."""
+    rows: float = 1.0
+    """Rows of an epoch; a row that is only predicted counts less, since no gradients are computed."""
+    patience: int | None = None
+    """Epochs without a better score that end the stage; None without early stopping."""
+
+
+@dataclass(frozen=True)
 class PhaseBegan(Event):
     """A phase of the command begins: preparation, encoding search, or training with its search."""
 
     phase: str
-    work: object = None
-    """For a training: the remaining work of the command, see `workflow.progress_estimate.Workload`."""
+    stages: tuple[Planned, ...] = ()
+    """For a run: the stages that are left, in their order."""
+    seconds: float | None = None
+    """Seconds for all stages, under a time budget."""
+    later: int = 0
+    """Number of runs of the command after this one."""
 
 
 @dataclass(frozen=True)
@@ -129,38 +147,6 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True)
-class Loop:
-    """Epochs of one phase that are still to come."""
-
-    phase: str
-    """Name of the phase, as in `StepEnded`; empty for any phase of a search."""
-    epochs: int | None
-    """Maximum number of epochs, or of steps without training; None where it is unknown."""
-    rows: float = 0.0
-    """Rows of one epoch; a row that is only predicted counts `PREDICTION`."""
-    patience: int | None = None
-    """Epochs without a better score that end the loop; None for a fixed number of epochs."""
-    trains: bool = True
-    """Whether its epochs are passes over training rows."""
-
-
-PREDICTION = 1 / 3
-"""Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
-
-
-@dataclass(frozen=True)
-class LoopsAhead(Event):
-    """The rest of a search is known better: it replaces all earlier estimates of its remaining epochs.
-
-    A strategy may send it at any time, and need not: without it, the remaining time of a command is estimated
-    by `SearchStrategy.epochs`.
-    """
-
-    loops: tuple[Loop, ...]
-    """The remaining loops of the search in their order, from now on."""
-
-
-@dataclass(frozen=True)
 class Warned(Event):
     """A warning for the user, in one sentence."""
 
@@ -204,17 +190,17 @@ SILENT: Listener = EventHandler()
 
 
 @contextmanager
-def phase(listener: Listener, name: str, work: object = None) -> Iterator[Progress]:
+def phase(listener: Listener, begin: PhaseBegan) -> Iterator[Progress]:
     """Send the begin and the end of a phase; yield the function by which data code reports progress."""
 
     def progress(stage: str, share: float) -> None:
-        listener(ProgressMade(name, stage, share))
+        listener(ProgressMade(begin.phase, stage, share))
 
-    listener(PhaseBegan(name, work))
+    listener(begin)
     try:
         yield progress
     finally:
-        listener(PhaseEnded(name))
+        listener(PhaseEnded(begin.phase))
 
 
 class Resumable(Protocol):

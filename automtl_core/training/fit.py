@@ -199,8 +199,8 @@ class Fit:
         )
         self.trained.train()
         for batch in epoch:
-            by_task = step(self.trained, batch, losses, self.balancer, self.optimiser, self.compute)
-            epoch.add(by_task, batch)
+            done = step(self.trained, batch, losses, self.balancer, self.optimiser, self.compute)
+            epoch.add(done, batch)
             self.average.update()
         if not epoch.rows:
             raise UsageError(

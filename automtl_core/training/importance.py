@@ -27,10 +27,9 @@ from automtl_core.data.sampling import some_rows
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings
-from automtl_core.training.measuring import freedom_of, loss_by_row
+from automtl_core.tasks.kind import Floats
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 
-Floats = NDArray[np.float64]
 Predict = Callable[[Part], Floats]
 """Returns the output of a network for R rows, [R, T]."""
 Verdict = Literal["matters", "no effect", "unclear"]
@@ -43,7 +42,7 @@ MARGIN = 0.002
 """Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the
 test AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
 LEAST = 100
-"""Least number of rows of the rarer class, or of all rows of a regression, for `no effect`. An effect of rare
+"""Least number of rows of the rarer class, or of all rows without classes, for `no effect`. An effect of rare
 values does not widen the interval if no row has them: with 100 rows, values of 3 % of all rows are missed
 with a probability of 5 %."""
 COVERAGE = 0.975
@@ -66,7 +65,8 @@ class FieldEffect(Value):
     All numbers are None where the score is undefined, such as with rows of one class only.
     """
 
-    measure: Literal["AUC", "R2"]
+    measure: str
+    """Title of the score, see `TaskKind.evidence`."""
     drop: float | None = None
     """Score minus the score with the permuted field; negative if the permutation improves the score."""
     low: float | None = None
@@ -113,12 +113,12 @@ def importance(
         progress: Receives the finished share.
 
     """
-    intact = _losses(schema.tasks, part.labels, predict(part))
+    intact = _losses(schema.tasks, part, predict(part))
     found: dict[str, dict[str, FieldEffect]] = {}
     for done, field in enumerate(fields):
         progress("permute fields", done / len(fields))
         partners = _partners(len(part), seeds.generator(seed, "importance", field))
-        losses = _losses(schema.tasks, part.labels, predict(permuted(part, schema, field, partners)))
+        losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)))
         found[field] = {
             task.name: _effect(task, part.labels[:, t], losses[t] - intact[t], partners)
             for t, task in enumerate(schema.tasks)
@@ -172,14 +172,15 @@ def _partners(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
     return partners
 
 
-def _losses(tasks: Sequence[Task], labels: NDArray[np.float32], predicted: NDArray[Any]) -> list[Floats]:
+def _losses(tasks: Sequence[Task], part: Part, predicted: NDArray[Any]) -> list[Floats]:
     """Return for each task the contribution of each row to 1 - score, [R]; NaN where a row does not count."""
     losses = []
     for t, task in enumerate(tasks):
-        by_row, known = np.full(len(labels), np.nan), ~np.isnan(labels[:, t])
-        if freedom_of(task, labels[:, t]):
-            of_labels, of_predictions = (of[known, t].astype(np.float64) for of in (labels, predicted))
-            by_row[known] = loss_by_row(task, of_labels, of_predictions)
+        by_row, known = np.full(len(part), np.nan), ~np.isnan(part.labels[:, t])
+        if task.type.effective_rows(part.labels[known, t]) > 1:
+            of_labels, of_logits = (of[known, t].astype(np.float64) for of in (part.labels, predicted))
+            groups = None if part.users is None else part.users[known]
+            by_row[known] = task.type.losses_by_row(of_labels, of_logits, groups)
         losses.append(by_row)
     return losses
 
@@ -196,9 +197,9 @@ def _effect(
         partners: The other row of the pair of each row, [R].
 
     """
-    measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
-    freedom = freedom_of(task, labels)
-    if not freedom:
+    measure = task.type.measure
+    freedom = task.type.effective_rows(labels[~np.isnan(labels)]) - 1
+    if freedom < 1:
         return FieldEffect(measure)
     known = ~np.isnan(by_row)
     count, drop = int(np.count_nonzero(known)), float(by_row[known].mean())

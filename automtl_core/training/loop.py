@@ -33,6 +33,15 @@ LOOK = 100
 Item = TypeVar("Item")
 
 
+class StepLosses(NamedTuple):
+    """The losses of tasks in a step, without their weights, for reports."""
+
+    by_task: Tensor
+    """Mean loss of each task on the batch, [T]."""
+    terms: Tensor
+    """Number of the terms of each task's loss in this process, [T]."""
+
+
 class Objective(NamedTuple):
     """The objective of a step, in parts."""
 
@@ -42,6 +51,8 @@ class Objective(NamedTuple):
     """Penalty of the network, a scalar."""
     by_task: Tensor
     """Loss of each task without its weight, for reports, [T]."""
+    terms: Tensor
+    """Number of the terms of each task's loss in this process, [T]."""
 
     @property
     def loss(self) -> Tensor:
@@ -57,15 +68,18 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
 
     """
     logits = compute.logits(network, batch)
-    sums, known = losses.sums(logits, batch.labels)
-    penalty = network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(())
+    sums, terms = losses.sums(logits, batch)
+    numbers, penalty = (
+        terms,
+        network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(()),
+    )
     if compute.processes > 1:  # a penalty is a mean over rows
-        rows = known.new_full((1,), len(logits))
-        whole = total(torch.cat([sums, known, rows, rows * penalty]))
-        sums, known, count, weighted = torch.split(whole, [len(sums), len(known), 1, 1])
+        rows = terms.new_full((1,), len(logits))
+        whole = total(torch.cat([sums, terms, rows, rows * penalty]))
+        sums, numbers, count, weighted = torch.split(whole, [len(sums), len(terms), 1, 1])
         penalty = (weighted / count).squeeze(0)
-    by_task = sums / known.clamp(min=1)
-    parts = Objective(by_task * losses.weights, penalty, by_task.detach())
+    by_task = sums / numbers.clamp(min=1)
+    parts = Objective(by_task * losses.weights, penalty, by_task.detach(), terms)
     if compute.looks_are_free:
         check_finite(parts.loss)
     return parts
@@ -93,8 +107,8 @@ def step(
     optimiser: Optimiser,
     compute: Compute,
     moving: Sequence[nn.Parameter] | None = None,
-) -> Tensor:
-    """Take one training step on a batch, and return the loss of each task, [T].
+) -> StepLosses:
+    """Take one training step on a batch, and return the loss of each task.
 
     Args:
         network: In training mode.
@@ -116,7 +130,7 @@ def step(
             optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
         with torch.no_grad():
             balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
-    return parts.by_task
+    return StepLosses(parts.by_task, parts.terms)
 
 
 class Pass(Generic[Item]):
@@ -159,7 +173,7 @@ class Pass(Generic[Item]):
         """Whether the listener lets the loop continue."""
         self.rows = 0
         self._total = torch.zeros_like(losses.weights)
-        self._known = torch.zeros_like(losses.weights, dtype=torch.long)
+        self._terms = torch.zeros_like(losses.weights, dtype=torch.long)
 
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):
@@ -172,16 +186,15 @@ class Pass(Generic[Item]):
         check_finite(self._total)
         self.after()
 
-    def add(self, by_task: Tensor, batch: Batch) -> None:
-        """Add the losses [T] of a step to the means."""
-        labelled = (~batch.labels.isnan()).sum(0)
-        self._total += by_task * labelled
-        self._known += labelled
+    def add(self, step: StepLosses, batch: Batch) -> None:
+        """Add the losses of a step to the means."""
+        self._total += step.by_task * step.terms
+        self._terms += step.terms
         self.rows += len(batch.labels) * distributed.processes()
 
     def losses(self, tasks: Sequence[Task]) -> dict[str, float | None]:
-        """Return the mean loss of each task over the rows with its label; None where no row has one."""
-        sums = zip(tasks, total(self._total).tolist(), total(self._known).tolist(), strict=True)
+        """Return the mean of the terms of each task's loss; None where there is no term."""
+        sums = zip(tasks, total(self._total).tolist(), total(self._terms).tolist(), strict=True)
         return {task.name: loss / count if count else None for task, loss, count in sums}
 
 
@@ -204,8 +217,7 @@ def shuffled(
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
     """Return the network's output for all rows in stored order, [R, T], in single precision or its own.
 
-    Logits of binary tasks, and standardised values of regressions. Of several processes, each computes a part
-    of the rows, and all return the whole.
+    Of several processes, each computes a part of the rows, and all return the whole.
 
     The network is left in evaluation mode.
     """

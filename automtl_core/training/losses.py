@@ -1,14 +1,17 @@
 """The losses of tasks, with their weights. Letters: B batch, T tasks."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.tasks.kinds import distinct, task_kind
+from automtl_core.training.batches import Batch
 from automtl_core.training.recipe import Recipe
 
 
@@ -17,26 +20,49 @@ class TaskLosses(NamedTuple):
 
     weights: Tensor
     """Weight of each task's loss in the mean over tasks, [T]."""
-    real: Tensor | None = None
-    """Mask of the tasks that are regressions, [T] bool; None where there are none."""
+    kinds: Sequence[tuple[TaskKind, Tensor | None]] = ((task_kind("binary"), None),)
+    """Each kind of the tasks, with the mask of its tasks, [T] bool; None for all."""
 
-    def of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of each task over the rows with its label, [B, T] twice -> [T].
+    def sums(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the sum of the terms of each task's loss, and the number of terms, [T] each.
 
-        Binary cross-entropy on logits, or for a regression the squared error to the standardised label.
-        A task without a label in the batch has loss 0, and no gradient.
+        The mean loss of a task is their ratio, see `TaskKind.loss`. A task without a label in the batch has
+        loss 0, and no gradient.
+
+        Args:
+            logits: Output of the network for the batch, [B, T].
+            batch: B examples.
+
         """
-        sums, known = self.sums(logits, labels)
-        return sums / known.clamp(min=1)
+        known = ~batch.labels.isnan()
+        labels = torch.where(known, batch.labels, 0.0).to(logits.dtype)  # first, as NaN times 0 is NaN
+        parts = []
+        for kind, mine in self.kinds:
+            own = (logits, labels, known)
+            if mine is not None:  # the loss of the other tasks as this kind may not be finite
+                own = (torch.where(mine, logits, 0.0), torch.where(mine, labels, 0.0), known & mine)
+            parts.append(kind.loss(*own, batch.groups() if kind.grouped else None))
+        return reduce(torch.add, [sums for sums, _ in parts]), reduce(torch.add, [n for _, n in parts])
 
-    def sums(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sum of the losses of each task, and the number of rows with its label, [T] each."""
-        known = ~labels.isnan()
-        labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss, as NaN times 0 is NaN
-        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        if self.real is not None:
-            losses = torch.where(self.real, (logits - labels).square(), losses)
-        return (losses * known).sum(0), known.sum(0)
+
+def check_groups(tasks: Sequence[Task], user: str | None) -> None:
+    """Check that the data has the user field that losses of groups need.
+
+    Args:
+        tasks: Tasks of the data.
+        user: Its user field.
+
+    Raises:
+        UsageError: a task needs a user field, and there is none.
+
+    """
+    for task in tasks:
+        if task.type.grouped and user is None:
+            raise UsageError(
+                f"the loss of {task.name!r}, a task of kind {task.kind}, compares the rows of a user, and "
+                "the dataset has no user field",
+                "for your own table, name the field: --set dataset.user=FIELD; otherwise use another kind",
+            )
 
 
 def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:
@@ -54,8 +80,9 @@ def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> 
                     f"training.{setting} names {name!r}, which is not a task{did_you_mean(name, names)}",
                     fix=f"the tasks are: {listing(names)}",
                 )
-    real = [task.kind == "regression" for task in tasks]
+    kinds = distinct(task.kind for task in tasks)
+    masks = [torch.tensor([task.kind == kind.name for task in tasks], device=device) for kind in kinds]
     return TaskLosses(
         torch.tensor([recipe.loss_weights.get(name, 1.0) for name in names], device=device),
-        torch.tensor(real, device=device) if any(real) else None,
+        tuple(zip(kinds, masks if len(kinds) > 1 else [None], strict=True)),
     )

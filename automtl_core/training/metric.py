@@ -12,13 +12,11 @@ from numbers import Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from automtl_core.dataset.schema import Task, TaskKind
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, one_line, printable
 from automtl_core.process_state import kept_state
-
-Array = NDArray[Any]
+from automtl_core.tasks.kind import Array
 
 NO_LABEL = "no row has a label"
 
@@ -66,7 +64,7 @@ class Metric:
     `compute` is called with three arrays, which it cannot modify. The result must depend on them alone, and
     not on the order of rows.
 
-    - labels: [R] float64, zeros and ones; of a regression, numbers in units of the label.
+    - labels: [R] float64, in units of the label: of binary tasks zeros and ones.
     - predictions: [R] float64, finite logits; of a regression, numbers in units of the label.
     - users: [R] integers, equal for rows of the same user, 0 where the user is unknown; None without a user
       field. A metric that `needs_users` is called for data with a user field, on the rows with a known user.
@@ -76,14 +74,18 @@ class Metric:
     """Name in tables."""
     compute: Compute
     higher_is_better: bool = True
-    kind: TaskKind = "binary"
-    """Kind of the tasks that have the metric."""
+    kind: str = "binary"
+    """Name of the kind of the tasks that have the metric."""
     needs_users: bool = False
     """Whether it is computed from rows with a known user alone."""
     undefined: str = "it is undefined for these rows"
     """Reason for an undefined value, in words."""
     supplier: str = ""
     """Name of the metric and its plugin, for messages; the registry sets it."""
+
+    def applies_to(self, task: Task) -> bool:
+        """Return whether a task has the metric."""
+        return self.kind in (task.kind, *task.type.takes_metrics_of)
 
 
 MetricFamily = Callable[[int], Metric]
@@ -124,8 +126,8 @@ def metric_value(
     Args:
         metric: The metric.
         task: A task of its kind.
-        labels: [R], of a regression standardised.
-        predictions: Logits, of a regression standardised, [R].
+        labels: Stored labels, [R].
+        predictions: Output of a network, [R].
         users: Numbers above 0, 0 for no user, [R]; None for data without a user field, which is not allowed
             for a metric that needs users.
 
@@ -168,7 +170,7 @@ def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], user
                 f"training.monitor_metric: {name} is computed by user, and the dataset has no user field",
                 "choose another metric; for your own table, name the field: --set dataset.user=FIELD",
             )
-        if all(task.kind != metric.kind for task in tasks):
+        if not any(map(metric.applies_to, tasks)):
             raise UsageError(
                 f"training.monitor_metric: {name} is for tasks of kind {metric.kind}, and there is none",
                 "choose another metric of `automtl list metrics`",
@@ -181,8 +183,8 @@ def _arguments(
     """Return the arguments of `compute`, as copies that it cannot modify."""
     rows = users > 0 if metric.needs_users and users is not None else np.ones(len(labels), dtype=bool)
     labels, predictions = labels[rows].astype(np.float64), predictions[rows].astype(np.float64)
-    if task.kind == "regression":
-        labels, predictions = (task.mean + task.deviation * each for each in (labels, predictions))
+    if task.type.standardised:
+        labels, predictions = (task.mean + task.deviation * column for column in (labels, predictions))
     users = None if users is None else users[rows]
     for array in (labels, predictions, users):
         if array is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from automtl_core.disk.value import Value
 from automtl_core.training.baselines import Baseline
-from automtl_core.training.metrics import BinaryMetrics, Metrics
+from automtl_core.training.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,12 @@ def optimism(
     differences, variances = list[float](), list[float]()
     for task, one in validation.items():
         other, compared = test.get(task), baselines.get(task)
-        if not isinstance(one, BinaryMetrics) or not isinstance(other, BinaryMetrics) or compared is None:
+        if other is None or compared is None or not one.type.probability:
             continue
         counts = one.is_informative(least) and other.is_informative(least)
-        if counts and one.auc is not None and other.auc is not None:
-            differences.append(one.auc - other.auc)
+        if counts and one.evidence is not None and other.evidence is not None:
+            differences.append(one.evidence - other.evidence)
             # The error of an AUC falls with the root of the number of rows of the rarer class.
-            variances.append(compared.error**2 * (1 + _rarer(other) / _rarer(one)))
+            variances.append(compared.error**2 * (1 + other.effective_rows / one.effective_rows))
     count = len(differences)
     return Optimism(sum(differences) / count, sum(variances) ** 0.5 / count, count) if count else None
-
-
-def _rarer(metrics: BinaryMetrics) -> int:
-    return min(metrics.positives, metrics.rows - metrics.positives)

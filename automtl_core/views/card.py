@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from automtl_core.dataset.schema import Task
 from automtl_core.dataset.scores import scores_of
 from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
-from automtl_core.training.metrics import FORMS, BinaryMetrics, Few, TaskMetrics, too_few
+from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.measured import strongest
 from automtl_core.views.metrics import by_user
@@ -58,28 +58,25 @@ def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -
     ]
     yield Grid(["task", "predicted", "test", "rows"], rows)
     yield Text("In brackets: 95 % confidence interval over other test rows.")
-    few = {
-        name: Few.of(test[name])._replace(interval=None) for name in unreliable
-    }  # the table has the intervals
-    yield from map(Text, (*too_few(few), *by_user(test, least)))
+    few = {name: test[name] for name in unreliable}
+    yield from map(Text, (*too_few(few, intervals=False), *by_user(test, least)))
 
 
 def _meaning(task: Task) -> str:
-    if task.kind == "regression":
-        return f"number; mean {task.mean:.4g}, deviation {task.deviation:.4g} in training rows"
-    return f"probability of 1, where {task.given} is 1" if task.given else "probability of 1"
+    meaning = task.type.meaning.format(task.name)
+    if task.type.standardised:
+        meaning += f"; mean {task.mean:.4g}, deviation {task.deviation:.4g} in training rows"
+    return f"{meaning}, where {task.given} is 1" if task.given else meaning
 
 
 def _measured(m: TaskMetrics) -> str:
-    known = [(each.title, each.value) for each in m.others.values() if each.value is not None]
-    others = "".join(f", {title} {value:{FORMS[m.kind]}}" for title, value in known)
-    if not isinstance(m, BinaryMetrics):
-        return f"RMSE {m.rmse:.5g}{others}" if m.rmse is not None else f"undefined: {m.reason}"
-    if m.interval is None:
+    if m.score is None:
         return f"undefined: {m.reason}"
-    low, high = m.interval
-    score = f"AUC {m.auc:.4f} ({low:.4f} to {high:.4f}), log loss {m.log_loss:.4f}{others}"
-    return f"{score}, {m.positives:,} positives"
+    known = {metric: value for metric in measures(m.type, [m]) if (value := flat(m)[metric.key]) is not None}
+    interval = " ({:{form}} to {:{form}})".format(*m.interval, form=m.type.score.form) if m.interval else ""
+    found = [f"{one.title} {value:{one.form}}" for one, value in known.items()]
+    found[0] += interval
+    return ", ".join([*found, *([f"{m.positives:,} positives"] if m.positives is not None else [])])
 
 
 def _data(data: Data) -> Iterator[str]:
@@ -99,10 +96,10 @@ def _calibration(record: RunRecord, test: Mapping[str, TaskMetrics]) -> Iterator
         numbers = f"sigmoid({one.slope:.4g} * logit {one.offset:+.4g})"
         yield f"- {task}: {numbers}, fitted to {one.rows:,} validation rows (Platt scaling)"
         m = test[task]
-        if task in without and isinstance(m, BinaryMetrics) and m.log_loss is not None:
+        if task in without and m.loss is not None:
             before = f"without the calibration {without[task]:.4f}"
-            yield f"- {task}: log loss on test rows {m.log_loss:.4f}, {before}"
-    if others := [task for task, m in test.items() if isinstance(m, BinaryMetrics) and task not in scaling]:
+            yield f"- {task}: log loss on test rows {m.loss:.4f}, {before}"
+    if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
         yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 

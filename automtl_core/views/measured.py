@@ -8,7 +8,6 @@ from automtl_core.run_dir.facts import Behaviour, Importance, Result
 from automtl_core.training.baselines import LEAST, Baseline
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import MARGIN, FieldEffect
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.metrics import metrics
 from automtl_core.views.sharing import natural
@@ -99,16 +98,16 @@ def verdict(record: RunRecord) -> Iterator[Section]:
             " (the model mmoe of automtl compare has other sizes)"
         )
     blocks = [*trivial(record), Text(f"{cost}; {result.parameters:,} parameters")]
-    bars = [
-        Bar(task, m.auc, *m.interval)
-        for task, m in (result.test or {}).items()
-        if isinstance(m, BinaryMetrics) and m.auc is not None and m.interval is not None
-    ]
-    blocks += [Bars("Test AUC", "AUC, 95 % interval", bars, ".4f", from_zero=False)] if bars else []
+    bars: dict[str, list[Bar]] = {}
+    for task, m in (result.test or {}).items():
+        if m.score is not None and m.interval is not None:
+            bars.setdefault(m.type.score.title, []).append(Bar(task, m.score, *m.interval))
+    for title, scores in bars.items():
+        blocks.append(Bars(f"Test {title}", f"{title}, 95 % interval", scores, ".4f", from_zero=False))
     if record.landmarks:
         known = [Bar(name, float(flops), strong=False) for name, flops in record.landmarks.items()]
-        bars = [Bar("this network", float(result.flops_per_row)), *known]
-        blocks.append(Bars("Cost, beside known architectures of the space", "FLOPs per row", bars, ",.0f"))
+        flops = [Bar("this network", float(result.flops_per_row)), *known]
+        blocks.append(Bars("Cost, beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
     blocks += tested(record)
     rows = [
         [task, one.measure, one.score, one.field, one.field_score, one.beats_field]
@@ -129,7 +128,7 @@ def learning(record: RunRecord) -> Iterator[Section]:
         place = float(epoch.epoch)
         for task, m in epoch.metrics.items():
             if m.score is not None:
-                titles[task] = m.measure.title
+                titles[task] = m.type.score.title
                 scores.setdefault(task, {}).setdefault(epoch.phase, []).append((place, m.score))
         for task, loss in epoch.losses.items():
             if loss is not None:

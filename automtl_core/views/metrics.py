@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from automtl_core.tasks.kind import Measure
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import (
-    METRICS,
-    BinaryMetrics,
-    Few,
-    Measure,
     Metrics,
-    RegressionMetrics,
     TaskMetrics,
     flat,
     mean_over_tasks,
@@ -19,8 +16,6 @@ from automtl_core.training.metrics import (
 )
 from automtl_core.views.values import Block, Grid, Text
 
-TITLES = {"auc": "test AUC", "rmse": "test RMSE"}
-"""Metric -> its column title, if that is not the title of the metric."""
 REACHABLE = Measure("reachable", "optimal AUC", "z.4f", 1)
 """The AUC of the true probabilities of generated labels."""
 COUNTS = ("positives", "rows")
@@ -45,9 +40,15 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     """
     best = {task: {"reachable": value} for task, value in reachable.items()}
     values = {task: {**flat(m), **best.get(task, {})} for task, m in test.items()}
-    averaged, others = _averaged(test, bool(reachable)), _not_averaged(test)
-    columns = [*averaged, *others]
-    counts = [key for key in COUNTS if any(key in each for each in values.values())]
+    columns: dict[Measure, bool] = {}
+    """Column -> whether it has a mean over tasks."""
+    scores = set()
+    for kind in distinct(m.kind for m in test.values()):
+        score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
+        generated = [REACHABLE] if reachable and kind.two_classes else []
+        columns |= dict.fromkeys([score, *generated, *others], kind.two_classes)
+        scores.add(score)
+    counts = [key for key in COUNTS if any(key in of_task for of_task in values.values())]
     rows: list[list[object]] = [
         [
             task if m.is_informative(least) else f"{task} *",
@@ -56,17 +57,17 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         ]
         for task, m in test.items()
     ]
-    if averaged:
-        by_key = {
-            column.key: {task: each.get(column.key) for task, each in values.items()} for column in averaged
-        }
-        means = [mean_over_tasks(by_key[column.key], test, least) for column in averaged]
-        rows.append(["mean", *means, *[""] * (len(others) + len(counts))])
-    titles = [TITLES.get(column.key, column.title) for column in columns]
+    if any(columns.values()):
+        means: list[object] = []
+        for column, has_mean in columns.items():
+            of_column = {task: m for task, m in test.items() if column.key in values[task]}
+            by_task = {task: values[task][column.key] for task in of_column}
+            means.append(mean_over_tasks(by_task, of_column, least) if has_mean else "")
+        rows.append(["mean", *means, *[""] * len(counts)])
+    titles = [f"test {one.title}" if one in scores else one.title for one in columns]
     yield Grid(["task", *titles, *counts], rows, "lr")
-    yield from map(
-        Text, too_few({task: Few.of(m) for task, m in test.items() if not m.is_informative(least)})
-    )
+    few = {task: m for task, m in test.items() if not m.is_informative(least)}
+    yield from map(Text, too_few(few))
     undefined: dict[str, list[str]] = {}  # reason -> tasks
     for task, m in test.items():
         for reason, lacking in _undefined(m).items():
@@ -151,20 +152,6 @@ def _range(values: Sequence[float], form: str) -> str:
     return " to ".join(dict.fromkeys(f"{value:{form}}" for value in (min(values), max(values))))
 
 
-def _averaged(test: Metrics, generated: bool) -> list[Measure]:
-    """Return the metrics of binary tasks, which have a mean over tasks."""
-    binary = [m for m in test.values() if isinstance(m, BinaryMetrics)]
-    if not binary:
-        return []
-    score, *others = measures("binary", binary)
-    return [score, *([REACHABLE] if generated else []), *others]
-
-
-def _not_averaged(test: Metrics) -> list[Measure]:
-    regressions = [m for m in test.values() if isinstance(m, RegressionMetrics)]
-    return measures("regression", regressions) if regressions else []
-
-
 def _cell(values: Mapping[str, object], column: Measure) -> object:
     """Return a metric as text; nothing for a task of another kind, None where the metric is undefined."""
     value = values.get(column.key, "")
@@ -173,7 +160,7 @@ def _cell(values: Mapping[str, object], column: Measure) -> object:
 
 def _undefined(m: TaskMetrics) -> dict[str, list[str]]:
     """Return the titles of undefined metrics by their reason."""
-    reasons = [(each.title, m.reason) for each in METRICS[m.kind] if getattr(m, each.key) is None]
+    reasons = [(one.title, m.reason) for one in m.type.measures if m.values[one.key] is None]
     reasons += [(each.title, each.reason) for each in m.others.values() if each.value is None]
     found: dict[str, list[str]] = {}
     for title, reason in reasons:

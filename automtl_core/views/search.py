@@ -11,6 +11,7 @@ from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_core.views.values import Block, Curves, Grid, Plot, Section, Text
 from automtl_core.workflow.record import RunRecord
@@ -48,13 +49,12 @@ ENCODINGS: Mapping[str, Any] = {
     "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
 }  # fmt: skip
 """Setting -> value -> the words for both."""
-MEASURES = {"binary": "AUC", "regression": "R2"}
 
 
 def measure(record: RunRecord) -> str:
-    """Return the measure of held-out rows: AUC, R2, or both."""
-    kinds = {task.kind for task in record.schema.tasks} if record.schema else MEASURES
-    return " or ".join(name for kind, name in MEASURES.items() if kind in kinds)
+    """Return the measures of held-out rows: AUC, R2, or both."""
+    kinds = [task.kind for task in record.schema.tasks] if record.schema else ["binary", "regression"]
+    return " or ".join(kind.measure for kind in distinct(kinds))
 
 
 def evidence(record: RunRecord) -> list[Block]:

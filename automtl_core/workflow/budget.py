@@ -1,4 +1,8 @@
-"""The time budget of a run: limits so that search, training and test end in time.
+"""The limits of a run: a time budget in which search, training and test end, and a sample of rows.
+
+On a large table, trainings of several architectures on all rows would take as long as several runs. Which of
+them is better shows on a part of the rows. The trials of a search then read a sample of the training and
+validation rows, and only the network of its result is trained on all rows.
 
 A strategy that also trains the network gets all training rows and the share `WHOLE` of the time, if
 `LEARNING` epochs fit into it. In all other cases training has priority: the search gets the time that remains
@@ -11,24 +15,25 @@ depend on the machine.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import ceil
 
 from automtl_core import seeds
+from automtl_core.data.sampling import some_rows
 from automtl_core.distributed import agreed
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.training.batches import steps
-from automtl_core.training.events import PREDICTION, SILENT, EpochEnded, Event, Listener, StepEnded, Warned
+from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.training.loop import shuffled
 
 ALL = 0.93
 """Largest share of the time for search and training; the rest is for the test."""
-IMPORTANCE = 0.05
+IMPORTANCE_SHARE = 0.05
 """Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
 ENCODINGS = 0.25
 """Largest share of the time for the encoding search, which gains more than an architecture does."""
@@ -40,12 +45,16 @@ TRAINING, LEARNING = 12, 70
 """Number of epochs that the training, and the search on its rows, should have time for."""
 LEAST = 20
 """Least number of batches for the search, and for the training."""
+PREDICTION = 1 / 3
+"""Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
 PASSES = 4
 """Predictions of the validation rows that no limit shortens, as at the end of an epoch."""
 OVERHEAD = 1.0
 """Seconds of a run that do not depend on its rows, such as for files."""
 TRAIN = "train"
 """Phase of the training of the derived network."""
+TRIAL_ROWS, VALIDATION_ROWS = 1_000_000, 200_000
+"""Least number of rows of the trials of a search, where they read a sample: for training, for validation."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,7 @@ def planned(
     step = _step_seconds(problem)
     rows = PASSES * len(problem.data.validation) + tested + min(NORM_ROWS, total)
     fixed = OVERHEAD + PREDICTION * rows * step / size
-    if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE)) > seconds:
+    if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE_SHARE)) > seconds:
         more = ceil((least - seconds) / (1 - ENCODINGS))
         listener(
             Warned(
@@ -171,7 +180,7 @@ def planned(
                 f"but have {seconds:.0f} s; raise it by {more} s or more"
             )
         )
-    end = min(ALL, max(1 - IMPORTANCE - fixed / seconds, SEARCH[0]))
+    end = min(ALL, max(1 - IMPORTANCE_SHARE - fixed / seconds, SEARCH[0]))
     if trains and LEARNING * steps(total, size) * step <= WHOLE * seconds:
         return Budget(seconds, min(WHOLE, end), total, total, train=end)
     training = TRAINING * steps(total, size) * step / seconds
@@ -191,3 +200,27 @@ def _step_seconds(problem: Problem) -> float:
             relaxed.step(batch, relaxed.weights)
         took.append(time.monotonic() - start)
     return min(took, default=1.0)
+
+
+def trial_rows(rows: int) -> int | None:
+    """Return the number of training rows for the trials of a search on this number; None for all.
+
+    Below ten times `TRIAL_ROWS` a sample saves little; above, trials read a twentieth of the rows.
+    """
+    return max(TRIAL_ROWS, rows // 20) if rows > 10 * TRIAL_ROWS else None
+
+
+def with_rows(problem: Problem, count: int) -> Problem:
+    """Return the problem with a random sample of training rows, and of as large a share of validation rows.
+
+    Small samples would not show the differences between networks, so there are `VALIDATION_ROWS` at least.
+    """
+    train, validation = problem.data.train, problem.data.validation
+    if count >= len(train):
+        return problem
+    rows = some_rows(len(train), count, seeds.generator(problem.seed, "budget"))
+    least = max(VALIDATION_ROWS, len(validation) * count // len(train))
+    if least < len(validation):
+        random = seeds.generator(problem.seed, "budget of validation")
+        validation = validation.some(some_rows(len(validation), least, random))
+    return replace(problem, data=replace(problem.data, train=train.some(rows), validation=validation))

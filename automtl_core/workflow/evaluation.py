@@ -1,7 +1,7 @@
 """The test of the network of a run: metrics, permutation importance and trivial baselines on test rows."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
@@ -10,82 +10,113 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core import distributed
+from automtl_core.choices import Architecture
 from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema
 from automtl_core.distributed import agreed
-from automtl_core.run_dir.facts import Behaviour, Result
+from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
+from automtl_core.tasks.binary import auc, log_loss
 from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
-from automtl_core.training.events import Listener
+from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.guard import computing
-from automtl_core.training.importance import sample
-from automtl_core.training.measuring import auc, log_loss, metrics_of
+from automtl_core.training.importance import importance, sample
+from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
-from automtl_core.workflow.importance import fields_read, run_importance
+from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
-
-OBSERVED = 10_000
-"""Maximum number of validation rows on which the use of experts is measured."""
+from automtl_core.workflow.work import Work
 
 
-def test(job: Job, run: Run, prepared: Prepared, listener: Listener, space: SearchSpace | None) -> Result:
-    """Test the network of `fit`, add its metrics to the result, and return the result.
+def test(work: Work) -> None:
+    """Test the trained network of a run, and add its metrics to the result.
 
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Registered metrics that the training did not add to those of the validation take a pass over its rows.
     The result is recorded only if new rows are read as the prepared ones, see `check_skew`.
 
-    Args:
-        job: The job of the run.
-        run: The run, with its network.
-        prepared: The data of the run.
-        listener: Receives progress.
-        space: The space of the network for the data; None to make it.
-
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
         PluginError: new rows are read otherwise.
 
     """
+    job, run, prepared = work.job, work.run, work.prepared
     result, registered = run.read(Result), job.metrics()
     with computing():
-        space = space or _space(job, run, prepared)
+        space = work.space_of_network() or _space(job, run, prepared)
         made, part = _trained(job, run, prepared, space), prepared.part("test")
         validation = _validation(job, made, prepared, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
         fields = fields_read(space, run.architecture(), prepared.schema)
-        if found := run_importance(job, run, prepared, made, fields, seconds_per_row, listener):
-            run.write(found)
+        if effects := run_importance(work, made, fields, seconds_per_row):
+            run.write(effects)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))
     encoders = job.registry.field_encoders()
     distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
-    result = replace(
-        result,
-        validation=validation,
-        test=_measured(job, prepared, "test", predicted, registered),
-        reachable=reachable(prepared),
-        baselines=_baselines(prepared, predicted),
-        metrics=job.config.metrics,
+    run.write(
+        replace(
+            result,
+            validation=validation,
+            test=_measured(job, prepared, "test", predicted, registered),
+            reachable=reachable(prepared),
+            baselines=_baselines(prepared, predicted),
+            metrics=job.config.metrics,
+        )
     )
-    run.write(result)
-    return result
+
+
+def run_importance(
+    work: Work, made: Trained, fields: Sequence[str], seconds_per_row: float
+) -> Importance | None:
+    """Return the permutation importance of a run's network; None where it is turned off or has no time.
+
+    Args:
+        work: The run.
+        made: Its network.
+        fields: The fields and histories that it reads, see `fields_read`.
+        seconds_per_row: Duration of one prediction, which limits the rows under a time budget.
+
+    """
+    run, schema, seed = work.run, work.prepared.schema, work.job.config.seed
+    rows = work.job.config.importance.rows
+    if budget := run.get(Budget):
+        affordable = IMPORTANCE_SHARE * budget.seconds / (seconds_per_row * (len(fields) + 1))
+        rows = min(rows, int(affordable))
+    some = sample(work.prepared.part("test"), rows, seed)
+    if not len(some):
+        return None
+    large = replace(made, batch_size=4 * made.batch_size)  # a prediction keeps no activations for gradients
+    with phase(work.listener, PhaseBegan(IMPORTANCE)) as progress:
+        return Importance(len(some), importance(large.predict_logits, some, schema, fields, seed, progress))
+
+
+def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) -> list[str]:
+    """Return the fields of data that a network reads, alone or in a feature cross, and the histories."""
+    unread = space.sharing(architecture).unread()
+    read = {name.partition(":")[0] for name in space.schema.history_inputs() if name not in unread}
+    return [
+        *(field for field in schema.fields() if field not in unread),
+        *(history.name for history in schema.histories if history.name in read),
+    ]
 
 
 def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64], seed: int) -> Behaviour:
     """Return the behaviour of a network with these outputs [R, T] for the test rows."""
-    some = sample(prepared.part("validation"), OBSERVED, seed)
+    some = sample(prepared.part("validation"), 10_000, seed)
     use = expert_use(made.network, some, made.batch_size, made.compute) if len(some) else None
     labels = np.asarray(prepared.part("test").labels)
-    binary = [(t, task) for t, task in enumerate(made.tasks) if task.kind == "binary"]
+    binary = [(t, task) for t, task in enumerate(made.tasks) if task.type.probability]
     bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
     tested = [(t, task.name) for t, task in binary if bins[task.name]]
     scaled = [(t, name, made.scaling[name]) for t, name in tested if name in made.scaling]
@@ -161,7 +192,8 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         predicted: Output of the network for the R test rows, [R, T].
 
     """
-    tasks, labels = prepared.schema.tasks, np.asarray(prepared.part("test").labels)
+    tasks, part = prepared.schema.tasks, prepared.part("test")
+    labels = np.asarray(part.labels)
     best = alone(prepared, ["field"])
     fields = [best[task.name][0].name if best[task.name] else None for task in tasks]
     found: dict[int, Baseline | None] = {}
@@ -169,16 +201,17 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         places = [t for t, one in enumerate(fields) if one == field]
         singles = repeat(None, len(places)) if field is None else predictions(prepared, field, places)
         for t, single in zip(places, singles, strict=True):
-            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, single)
+            alone_logits = None if single is None else tasks[t].type.logits_of(single)
+            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, alone_logits, part.users)
     return corrected({task.name: one for t, task in enumerate(tasks) if (one := found[t])})
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
+    """Return the test AUC of the true probabilities of generated labels."""
     oracle, labels = prepared.oracle("test"), prepared.part("test").labels
     scores: dict[str, float | None] = {}
     for t, task in enumerate(prepared.schema.tasks):
         known = ~np.isnan(labels[:, t])
-        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
+        if oracle is not None and task.type.two_classes and np.isfinite(oracle[known, t]).all():
             scores[task.name] = auc(labels[known, t], oracle[known, t])
     return scores

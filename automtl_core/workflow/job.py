@@ -15,7 +15,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, DatasetSettings
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
@@ -23,7 +23,7 @@ from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
+from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.problem import Problem
@@ -33,15 +33,11 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.losses import task_losses
+from automtl_core.training.losses import check_groups, task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.run_listener import RunListener
-from automtl_core.workflow.components import dataset_errors, parsed, written
-
-EMBEDDING_DECAY = "training.embedding_decay"
-SEARCH_ROWS = 1_000_000
-"""Maximum number of training rows that a search with held-out rows reads; trainings from scratch read all."""
+from automtl_core.workflow.components import parsed, written
 
 
 @dataclass(frozen=True)
@@ -51,10 +47,8 @@ class Job:
     config: RunConfig
     """The configuration, with all settings written out."""
     registry: Registry
-    space_settings: Settings
-    strategy_settings: Settings | None
-    """None without a search."""
-    dataset_settings: DatasetSettings
+    components: Mapping[str, Any]
+    """The settings of each component by its key, such as `space` or `training.balancer`."""
     encoding_search: EncodingSearchResult | None = None
     """Record of the encoding search; None without one, see `workflow.resolve_auto`."""
     encoding_seconds: float = 0.0
@@ -71,7 +65,6 @@ class Job:
         """
         layer = merge(*layers)
         settings, faults = parsed(layer, registry)
-        faults += dataset_errors(layer, settings, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
@@ -81,9 +74,17 @@ class Job:
         return job
 
     @classmethod
-    def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
-        """Validate every component's settings and write their defaults out; raises as `load` does."""
-        return cls._of(config, registry, *parsed(config.model_dump(), registry))
+    def resolve(cls, config: RunConfig, registry: Registry, keys: Collection[str] = COMPONENTS) -> "Job":
+        """Validate the settings of components and write their defaults out; raises as `load` does.
+
+        Args:
+            config: The configuration.
+            registry: Registry of the components.
+            keys: Keys of the components that the job needs: `space` for predictions. The others, and metrics
+                and listeners, may be missing, and are not available in the job.
+
+        """
+        return cls._of(config, registry, *parsed(config.model_dump(), registry, keys))
 
     @classmethod
     def _of(
@@ -91,24 +92,13 @@ class Job:
     ) -> "Job":
         if faults:
             raise together(faults)
-        return cls(written(config, found), registry, found["space"], found.get("strategy"), found["dataset"])
-
-    @classmethod
-    def scoring(cls, config: RunConfig, registry: Registry) -> "Job":
-        """Return the job that predicts with the network of a run, and needs no plugin but those of it.
-
-        Dataset, strategy, balancer, metrics and listeners may be missing, and are not available here.
-        """
-        settings, faults = parsed(config.model_dump(), registry, ["space"])
-        if faults:
-            raise together(faults)
-        return cls(written(config, settings), registry, settings["space"], None, DatasetSettings())
+        return cls(written(config, found), registry, found)
 
     @property
     def settings(self) -> dict[str, Settings]:
         """The settings of space, strategy and recipe, by their keys in a configuration."""
-        components = {"space": self.space_settings, "strategy": self.strategy_settings}
-        return {**{k: s for k, s in components.items() if s is not None}, "training": self.config.training}
+        components = {key: self.components[key] for key in ("space", "strategy") if key in self.components}
+        return {**components, "training": self.config.training}
 
     @property
     def ignores(self) -> frozenset[str]:
@@ -122,7 +112,9 @@ class Job:
     def searches_decay(self) -> bool:
         """Return whether the decay of embeddings is `auto`, and has an effect."""
         space = self.registry.get(SPACES, self.config.space.name)
-        return self.config.training.embedding_decay == "auto" and EMBEDDING_DECAY not in space.ignores
+        return (
+            self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in space.ignores
+        )
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""
@@ -136,7 +128,7 @@ class Job:
     def dataset(self) -> Dataset:
         """Return the dataset adapter with its settings."""
         dataset_class = self.registry.get(DATASETS, self.config.dataset.name)
-        return dataset_class(self.dataset_settings, self.registry.field_kind)
+        return dataset_class(self.components["dataset"], self.registry.field_kind)
 
     def prepare(
         self,
@@ -185,7 +177,7 @@ class Job:
             )
         space = space_class(
             schema.encoded(encodings),
-            self.space_settings,
+            self.components["space"],
             self.registry.op,
             self.registry.history_encoder,
         )
@@ -229,7 +221,7 @@ class Job:
         """
         space = space or self.space(prepared)
         self._check(space)
-        if self.strategy_settings is None:
+        if self.config.strategy is None:
             self.fixed_architecture(space)
         folds, fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
@@ -247,13 +239,13 @@ class Job:
             problem: The problem with all rows.
 
         """
-        if self.strategy_settings is None:
+        if self.config.strategy is None:
             return problem
         strategy_class, settings = self._searching()
         if not (share := strategy_class.held_out_share(settings)):
             return problem
         random = seeds.generator(self.config.seed, "decisions")
-        rows = held_out_rows(prepared, SEARCH_ROWS, share, random)
+        rows = held_out_rows(prepared, 1_000_000, share, random)  # trainings from scratch read all rows
         divided = self.problem(prepared, rows, problem.space)
         data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
         return replace(divided, data=data)
@@ -276,19 +268,20 @@ class Job:
     def _check(self, space: SearchSpace) -> None:
         """Check the settings for a space, except for the network that it builds; raises as `checked` does."""
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
+        check_groups(space.schema.tasks, self.dataset().user)
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
         self.listeners()
-        if self.strategy_settings is not None:
+        if self.config.strategy is not None:
             self._searching()[0].check()
         name, choices = self.config.space.name, space.choices()
-        if self.strategy_settings is None and choices and not self.config.decisions:
+        if self.config.strategy is None and choices and not self.config.decisions:
             raise UsageError(
                 f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
                 f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run",
             )
-        if self.strategy_settings is not None and not choices:
+        if self.config.strategy is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
 
     def fixed_architecture(self, space: SearchSpace) -> Architecture:
@@ -309,24 +302,18 @@ class Job:
 
     def search_epochs(self) -> int | None:
         """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""
-        if self.strategy_settings is None:
+        if self.config.strategy is None:
             return 0
         strategy_class, settings = self._searching()
         return strategy_class.epochs(settings, self.config.training)
 
-    def training_epochs(self) -> int:
-        """Return the maximum number of epochs of the training, with all members of an ensemble."""
-        if self.strategy_settings is None:
-            return self.config.training.epochs * (len(Architecture(self.config.decisions).members) or 1)
-        return 0 if self.trains() else self.config.training.epochs
-
     def trains(self) -> bool | None:
         """Return whether the search also trains the network of its result; None without a strategy."""
-        return None if self.strategy_settings is None else self._searching()[0].trains
+        return None if self.config.strategy is None else self._searching()[0].trains
 
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""
-        if self.strategy_settings is None:
+        if self.config.strategy is None:
             return "scratch"
         return self.config.retrain or self._searching()[0].retrain
 
@@ -369,9 +356,9 @@ class Job:
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""
-        if self.config.strategy is None or self.strategy_settings is None:
+        if self.config.strategy is None:
             raise UsageError("no strategy is named", "name one by --strategy")
-        return self.registry.get(STRATEGIES, self.config.strategy.name), self.strategy_settings
+        return self.registry.get(STRATEGIES, self.config.strategy.name), self.components["strategy"]
 
     def compute(self) -> Compute:
         """Return device and precision.

@@ -14,7 +14,7 @@ Values of `space` and `strategy` in files and flags apply to every model with su
 contain the name of a space or strategy, they apply only to the models that use it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.latency import latency
-from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
     COMPONENTS,
@@ -32,6 +32,7 @@ from automtl_core.run_dir.config import (
     Layer,
     RunConfig,
     check_named,
+    default,
     load_common,
     merge,
     split,
@@ -40,10 +41,9 @@ from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
+from automtl_core.settings.component import Component
 from automtl_core.workflow.job import Job, check_read
 from automtl_core.workflow.model_names import check_model, is_file, parts, run_of
-
-Setting = tuple[str, ...]
 
 
 def models(
@@ -76,15 +76,12 @@ def models(
         if name in model_layers:
             raise UsageError(f"two models are called {name!r}", "name each model once")
         model_layers[name] = layer(given, registry)
-    flat = _flat(settings)
-    for path in flat:
-        _check_known(path, flat, model_layers, registry)
-    jobs = {
-        name: _job(
-            common, merge(model, *(_taken(each, model, registry) for each in (_flat(loose), flat))), registry
-        )
-        for name, model in model_layers.items()
-    }
+    _check_known(settings, model_layers, registry)
+    jobs = {}
+    for name, chosen in model_layers.items():
+        taken = [_taken(values, chosen, registry) for values in (loose, settings)]
+        config = RunConfig.parse(merge(common.model_dump(), merge(chosen, *taken)))
+        jobs[name] = Job.resolve(config, registry)
     check_read(layers, jobs.values())
     return jobs
 
@@ -183,67 +180,77 @@ def _checked(name: str, found: Layer) -> Layer:
     return found
 
 
-def _job(common: Common, model: Layer, registry: Registry) -> Job:
-    return Job.resolve(RunConfig.parse(merge(common.model_dump(), model)), registry)
-
-
-def _flat(settings: Layer) -> dict[Setting, Any]:
-    """Return settings by their paths: `(space, experts)`, `(retrain,)`."""
-    flat: dict[Setting, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and key in COMPONENTS:
-            flat.update({(key, below): entry for below, entry in value.items()})
-        elif value is not None:
-            flat[key,] = value
-    return flat
-
-
-def _taken(flat: Mapping[Setting, Any], model: Layer, registry: Registry) -> Layer:
+def _taken(settings: Layer, model: Layer, registry: Registry) -> Layer:
     """Return the settings that a model has."""
-    layers = []
-    for path, value in flat.items():
-        if _has(model, path, flat, registry):
-            layers.append({path[0]: {path[1]: value}} if path[1:] else {path[0]: value})
+    layers: list[Layer] = []
+    for key, value in settings.items():
+        known = _known(model, key, value, registry)
+        if isinstance(value, Mapping) and key in COMPONENTS:
+            layers += [{key: {name: entry}} for name, entry in value.items() if name in known]
+        elif key in known:
+            layers.append({key: value})
     return merge(*layers)
 
 
-def _has(model: Layer, path: Setting, flat: Mapping[Setting, Any], registry: Registry) -> bool:
-    """Return whether a model has a setting, and the space or strategy that the setting belongs to."""
-    key = path[0]
+def _known(model: Layer, key: str, value: object, registry: Registry) -> Collection[str]:
+    """Return the names of settings that a model has in the place of a value.
+
+    These are settings of its space or strategy, unless the value names another one, or the key itself.
+    """
     if key not in COMPONENTS:  # `retrain` needs a search, `decisions` replace one
-        return (key == "decisions") == (model.get("strategy") is None)
-    name = _name(model, key)
-    meant = name is not None and flat.get((key, "name"), name) == name
-    return meant and path[1:] != () and path[1] in {"name", *_known(model, key, registry)}
+        return {key} if (key == "decisions") == (model.get("strategy") is None) else ()
+    name = model[key]["name"] if model.get(key) else None
+    if name is None or not isinstance(value, Mapping) or value.get("name", name) != name:
+        return ()
+    return {"name", *registry.get(COMPONENTS[key], name).settings_class.model_fields}
 
 
-def _name(model: Layer, key: str) -> str | None:
-    return model[key]["name"] if model.get(key) else None
-
-
-def _known(model: Layer, key: str, registry: Registry) -> Iterable[str]:
-    """Return the names of settings of a model's space or strategy; empty if it has none."""
-    name = _name(model, key)
-    return registry.get(COMPONENTS[key], name).settings_class.model_fields if name else ()
-
-
-def _check_known(
-    path: Setting, flat: Mapping[Setting, Any], found: Mapping[str, Layer], registry: Registry
-) -> None:
-    """Check that a model has a setting.
+def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registry) -> None:
+    """Check that some model has each setting.
 
     Raises:
         UsageError: no model has it; the message lists their settings.
 
     """
-    if any(_has(model, path, flat, registry) for model in found.values()):
-        return
-    known = {name: set(_known(model, path[0], registry)) if path[1:] else () for name, model in found.items()}
-    hint = did_you_mean(path[-1], {key for keys in known.values() for key in keys})
-    there = "; ".join(f"{name} takes for {path[0]}: {listing(keys)}" for name, keys in known.items())
-    given = flat.get((path[0], "name"))
-    of = f" of the {path[0]} {given!r}" if given else ""
-    raise UsageError(
-        f"{'.'.join(path)}{of} is not a setting of {listing(found)}{hint}",
-        f"leave it out, or correct it; {there}",
-    )
+    for key, value in settings.items():
+        is_part = isinstance(value, Mapping) and key in COMPONENTS
+        parts: Mapping[str, Any] = value if is_part else {} if value is None else {key: value}
+        known = {name for model in models.values() for name in _known(model, key, value, registry)}
+        if not (unknown := [name for name in parts if name not in known]):
+            continue
+        name = unknown[0]
+        own = {m: {*_known(model, key, {}, registry)} - {"name", key} for m, model in models.items()}
+        hint = did_you_mean(name, {setting for names in own.values() for setting in names})
+        there = "; ".join(f"{model} takes for {key}: {listing(names)}" for model, names in own.items())
+        of = f" of the {key} {parts['name']!r}" if is_part and "name" in parts else ""
+        raise UsageError(
+            f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}",
+            f"leave it out, or correct it; {there}",
+        )
+
+
+def ensemble_layer(members: int | None, layers: Sequence[Layer], registry: Registry) -> Layer:
+    """Return the maximum number of members as a configuration layer; empty for None.
+
+    Args:
+        members: Maximum number of networks of the ensemble.
+        layers: Configuration layers below, which name the strategy.
+        registry: Registry of strategies.
+
+    Raises:
+        UsageError: the strategy trains no ensemble.
+
+    """
+    if members is None:
+        return {}
+    name = Component.model_validate(merge(default(registry), *layers)["strategy"]).name
+    if not _trains_ensembles(name, registry):
+        able = [other for other in registry.names(STRATEGIES) if _trains_ensembles(other, registry)]
+        raise UsageError(
+            f"the strategy {name!r} trains no ensemble", f"use one of {listing(able)}, or leave out ensemble"
+        )
+    return {"strategy": {"ensemble": members}}
+
+
+def _trains_ensembles(strategy: str, registry: Registry) -> bool:
+    return "ensemble" in registry.get(STRATEGIES, strategy).settings_class.model_fields

@@ -1,6 +1,6 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,93 +9,67 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column
+from automtl_core.data.encoder import Column, Encoder
 from automtl_core.data.frames import Examples, FrameRows, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
+from automtl_core.fields.sparse import Vocabulary
+from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.training.events import SILENT, Listener, Noted, ProgressMade, Warned
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.unseen import Unseen
 
-Say = Callable[[str], object]
-"""Receiver of sentences for the user."""
-
-
-def unheard(sentence: str) -> None:
-    """Ignore a sentence."""
-
-
-TREATMENTS = ("fail", "skip")
-"""Treatments of faulty rows."""
-SEVERAL = 20
-"""Number of rows from which it is strange that none has an event; fewer may be those of new users."""
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """New examples in files, with the options to read them."""
+    """New examples in files or in memory, with the options to read them."""
 
     dataset: Dataset
     """Dataset of the examples."""
-    files: Path
-    """A file, or a pattern of several."""
-    work_in: Path
-    """Folder for data that does not fit in memory."""
+    examples: Path | Examples
+    """A file, or a pattern of several; or the examples themselves."""
+    work_in: Path = Path()
+    """Folder for data of files that does not fit in memory."""
     memory_limit: str | None = None
-    progress: Progress = field(default=silent, compare=False)
+    listener: Listener = field(default=SILENT, compare=False)
+    """Receives progress, warnings, and sentences about the events that rows have."""
     histories: tuple[History, ...] = ()
     """Histories of the examples, as lists in their rows or in `log`."""
-    log: Path | None = None
-    """A file, or a pattern of several, with the events up to now."""
+    log: Path | pd.DataFrame | None = field(default=None, compare=False)
+    """The events up to now: a file or a pattern of several, or a table."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Say = field(default=unheard, compare=False)
-    """Receiver of warnings, each one sentence."""
-    note: Say = field(default=unheard, compare=False)
-    """Receiver of sentences about the events that rows have."""
 
     def rows(
         self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
-    ) -> AbstractContextManager[NewRows]:
-        """Return the rows as a context manager; raises as `new_rows`."""
-        how = (labelled, keep, self.memory_limit, self.progress, self.histories, self.log, self.most)
-        return new_rows(self.dataset, self.files, self.work_in, *how, unread)
+    ) -> AbstractContextManager[NewRows | FrameRows]:
+        """Return the rows as a context manager; raises as `new_rows` and `frame_rows`."""
+        file = self.log if isinstance(self.log, Path) else None
+        if isinstance(self.examples, Path):
+            how = (labelled, keep, self.memory_limit, self.progress, self.histories, file, self.most)
+            return new_rows(self.dataset, self.examples, self.work_in, *how, unread)
+        table = None if isinstance(self.log, Path) else self.log
+        read = (labelled, self.histories, table, self.most, unread)
+        return nullcontext(frame_rows(self.dataset, self.examples, *read))
 
+    def progress(self, stage: str, share: float) -> None:
+        """Report the share of a stage."""
+        self.listener(ProgressMade(PREPARATION, stage, share))
 
-@dataclass(frozen=True)
-class InMemory:
-    """New examples in memory."""
-
-    dataset: Dataset
-    """Dataset of the examples."""
-    examples: Examples
-    progress: Progress = field(default=silent, compare=False)
-    histories: tuple[History, ...] = ()
-    """Histories of the examples, as lists in their columns or in `log`."""
-    log: pd.DataFrame | None = None
-    """The events up to now."""
-    most: int | None = None
-    """Largest number of faulty rows to skip; None if a faulty row is an error."""
-    warn: Say = field(default=unheard, compare=False)
-    """Receiver of warnings, each one sentence."""
-    note: Say = field(default=unheard, compare=False)
-    """Receiver of sentences about the events that rows have."""
-
-    def rows(self, labelled: bool, unread: Collection[str]) -> AbstractContextManager[FrameRows]:
-        """Return the rows as a context manager; raises as `frame_rows`."""
-        how = (labelled, self.histories, self.log, self.most, unread)
-        return nullcontext(frame_rows(self.dataset, self.examples, *how))
+    def say(self, sentence: str, is_warning: bool = True) -> None:
+        """Send a sentence for the user."""
+        self.listener(Warned(sentence) if is_warning else Noted(sentence))
 
 
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
@@ -109,8 +83,8 @@ def skippable(bad_rows: str | None, most: int | None) -> int | None:
         UsageError: the treatment does not exist, or a number is given for another one than `skip`.
 
     """
-    if bad_rows not in (None, *TREATMENTS):
-        near = did_you_mean(bad_rows, TREATMENTS)
+    if bad_rows not in (None, "fail", "skip"):
+        near = did_you_mean(bad_rows, ("fail", "skip"))
         raise UsageError(f"{bad_rows!r} is not a treatment of faulty rows{near}", "use fail or skip")
     if bad_rows == "skip":
         return MOST_BAD_ROWS if most is None else most
@@ -147,13 +121,15 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with reading.rows(False, made.unread, keep) as rows, rows.output(output, names, keep) as out:
-        for part in _encoded(made, rows, reading):
-            out.add(made.predict_scores(part))
+    with reading.rows(False, made.unread, keep) as rows:
+        assert isinstance(rows, NewRows)  # noqa: S101 - of files
+        with rows.output(output, names, keep) as out:
+            for part in _encoded(made, rows, reading):
+                out.add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
-def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
+def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
     with reading.rows(False, made.unread) as rows:
         found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
@@ -162,7 +138,7 @@ def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, S
 
 
 def measure(
-    made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
+    made: Trained, reading: Reading, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
@@ -185,13 +161,13 @@ def measure(
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemory) -> Iterator[Part]:
+def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers = len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
-        strange = len(rows) >= SEVERAL and not len(events.ages)
-        (reading.warn if strange else reading.note)(events.sentence())
+        # Fewer rows without an event may be those of new users.
+        reading.say(events.sentence(), len(rows) >= 20 and not len(events.ages))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
         if rows.labelled and user is not None:
@@ -201,10 +177,61 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading | InMemo
         done += len(chunk)
         reading.progress("predict", done / total)
     for sentence in unseen.sentences():
-        reading.warn(sentence)
+        reading.say(sentence)
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
     known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
     return np.fromiter(known, np.int32, len(column))
+
+
+@dataclass
+class _Field:
+    """A field without any known value so far."""
+
+    column: str
+    place: int
+    """Number of its column of ids."""
+    vocabulary: Vocabulary
+    count: int = 0
+    """Number of values."""
+    first: str = ""
+
+
+class Unseen:
+    """Watches new rows for fields with a vocabulary, none of whose values is known: most often a fault.
+
+    A number "28" is "28.0" in a file that pandas wrote from a column with blanks, and an id may have lost its
+    zeros. All values of the field are unseen then, and predictions ignore the field.
+
+    Args:
+        encoder: Encoder of the rows.
+        unread: Columns that the network does not read.
+
+    """
+
+    def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
+        self._fields: list[_Field] = []
+        for place, one in enumerate(encoder.schema.sparse):
+            values = encoder.fields[one.name]
+            [column, *more] = values.reads(one.name)
+            if isinstance(values, Vocabulary) and not more and column not in unread:
+                self._fields.append(_Field(column, place, values))
+
+    def add(self, columns: pd.DataFrame, part: Part) -> None:
+        """Look at rows, raw and encoded."""
+        self._fields = [one for one in self._fields if not part.ids[:, one.place].any()]
+        for one in self._fields:
+            values = [value for value in texts(columns[one.column]) if value]
+            one.count += len(values)
+            one.first = one.first or next(iter(values), "")
+
+    def sentences(self) -> Iterator[str]:
+        """Yield a warning for each such field with so many values that it is no chance."""
+        for one in self._fields:
+            if one.count >= 100 and one.vocabulary.values:
+                yield (
+                    f"{one.column}: none of the {one.count:,} values occurs in the training rows; they may "
+                    f"be written otherwise: {one.first!r} here, {one.vocabulary.values[0]!r} there"
+                )

@@ -2,84 +2,70 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from automtl_core.data.store import Prepared
 from automtl_core.distributed import is_first, shared_listener
 from automtl_core.errors import one_line
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import LISTENERS
-from automtl_core.run_dir import snapshot
 from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.progress import FILE, TEST, Command, reduced
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EpochEnded, Event, Listener, PhaseBegan, RunBegan, Warned
+from automtl_core.training.events import EpochEnded, Event, Listener, PhaseBegan, RunBegan, Warned, phase
 from automtl_core.training.run_listener import RunListener
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.monitor import Monitor
-from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
+from automtl_core.workflow.work import Work
 
 SECONDS = 1.0
-"""Least time between two snapshots."""
+"""Least time between two writes of the progress."""
 
 
 @contextmanager
-def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iterator[Listener]:
-    """Yield a listener that passes events on to another one, to the listeners of a job, and to a file.
+def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
+    """Yield a listener that passes events on to that of a run, to the listeners of its job, and to a file.
 
     Of a data-parallel job, these are called in the first process.
 
     Args:
-        job: The job of the run, which names its listeners.
-        run: The run, locked by this process.
-        prepared: Its data.
-        listener: Receives all events, and decides whether loops continue.
+        work: The run.
+        begin: The begin of the run, with its stages, which is sent first.
 
     """
+    job, run, listener = work.job, work.run, work.listener
     if not is_first():
         yield shared_listener(listener)
         return
-    work = Workload.of(job, prepared)
-    trained = run.has(Result)
-    begin = PhaseBegan(TESTING, Workload(0, 0, tested=work.tested)) if trained else PhaseBegan(TRAINING, work)
     observers = [_Guarded(name, job, run, listener) for name in job.config.listeners]
-    stream, error = _Stream(run, observers, listener, begin), None
+    state, written, error = Command(), float("-inf"), None
+
+    def pass_on(event: Event) -> bool:
+        nonlocal state, written
+        state = reduced(state, event, time.time())
+        if event is not begin:
+            for observer in observers:
+                observer.call(lambda o: o.receive(event))
+        if time.monotonic() - written >= SECONDS:
+            written = time.monotonic()
+            state.shown.progress.write(run.path)
+        return listener(event)
+
     try:
-        if not trained:
-            stream(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
-        yield shared_listener(stream)
-        snapshot.remove(run.path)
-        result = run.read(Result) if run.has(Result) else None
+        with phase(pass_on, begin):
+            if begin.phase != TEST:
+                pass_on(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
+            yield shared_listener(pass_on)
+        with suppress(OSError):
+            (run.path / FILE).unlink(missing_ok=True)
+        result = run.get(Result)
         if result is not None and (test := result.test) is not None:
-            for one in observers:
-                one.call(lambda o: o.tested(test))
+            for observer in observers:
+                observer.call(lambda o: o.tested(test))
     except BaseException as raised:
         error = raised
         raise
     finally:
-        for one in observers:
-            one.call(lambda o: o.close(error))
-
-
-class _Stream:
-    """Listener that passes events on, and writes a snapshot from time to time."""
-
-    def __init__(self, run: Run, observers: list["_Guarded"], listener: Listener, begin: PhaseBegan) -> None:
-        self._run = run
-        self._observers = observers
-        self._listener = listener
-        self._monitor = Monitor()
-        self._monitor(begin)
-        self._written = float("-inf")
-
-    def __call__(self, event: Event) -> bool:
-        """Pass an event on; return the result of the main listener."""
-        self._monitor(event)
-        for observer in self._observers:
-            observer.call(lambda o: o.receive(event))
-        if time.monotonic() - self._written >= SECONDS:
-            self._written = time.monotonic()
-            self._monitor.snapshot().write(self._run.path)
-        return self._listener(event)
+        for observer in observers:
+            observer.call(lambda o: o.close(error))
 
 
 class _Guarded:

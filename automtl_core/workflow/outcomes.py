@@ -1,14 +1,13 @@
 """Results of the workflow, as values that can be printed as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from automtl_core.disk.value import Value
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import Metrics
-
-GIVEN = "the network"
-"""Name of the network in a plan without a search."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Plan(Value):
     answers: Mapping[str, Mapping[str, Cost]]
     """Choice -> option -> its cost, see `SearchSpace.costs`."""
     points: Mapping[str, Cost]
-    """Landmark of the space -> cost of the whole network; without a search, `GIVEN` -> cost."""
+    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +54,26 @@ class Predicted(Value):
 class Tested(Value):
     """The test of a finished run's network on new examples."""
 
-    run: str
+    run: Path
     test: Metrics
     rows: int
-    rejected: int
-    """Number of skipped faulty rows."""
     skipped: tuple[str, ...]
     """Places and faults of the skipped rows."""
     min_positives: int
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-    reachable: Mapping[str, float | None] = field(default_factory=dict)
-    """None is known for new examples."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
 @dataclass(frozen=True)
 class Evaluation(Value):
     """The repeated test of a finished run's network."""
 
-    run: str
+    run: Path
     test: Metrics
-    reachable: Mapping[str, float | None]
+    reachable: dict[str, float | None]
     """Test AUC of the true probabilities of generated labels, by task."""
     repeats: bool
     """Whether the metrics equal those that the run recorded."""

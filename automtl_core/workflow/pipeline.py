@@ -1,12 +1,16 @@
-"""The pipeline of a run: prepared data -> search -> network -> training -> test."""
+"""The pipeline of a run: a list of stages, search -> training -> test, each of which records a fact."""
 
 import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from torch import nn
+
+from automtl_core import seeds
+from automtl_core.choices import Architecture
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
@@ -14,37 +18,53 @@ from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, NewRows, Result, Search
-from automtl_core.run_dir.identity import check_data, check_environment, check_predicts
+from automtl_core.run_dir.facts import (
+    Calibration,
+    Costs,
+    Data,
+    EncodingSearch,
+    Fact,
+    Identity,
+    NewRows,
+    Result,
+    Search,
+)
+from automtl_core.run_dir.identity import check_data, check_environment
+from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
-from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
+from automtl_core.search.trial import Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener
+from automtl_core.training.calibration import calibrated, platt
+from automtl_core.training.ensemble_fit import EnsembleFit
+from automtl_core.training.events import PhaseBegan, Planned
+from automtl_core.training.fit import Fit
 from automtl_core.training.guard import computing, guarded
+from automtl_core.training.learner import Learner, LearnerFit
+from automtl_core.training.loop import evaluate, predict
+from automtl_core.training.measuring import metrics_of
+from automtl_core.training.metrics import Metrics, with_others, without_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import Budget, Clock, planned
-from automtl_core.workflow.calibration import calibration_and_metrics
-from automtl_core.workflow.evaluation import test
+from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.outcomes import GIVEN, Plan
+from automtl_core.workflow.observed import observed
+from automtl_core.workflow.outcomes import Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space
-from automtl_core.workflow.sample import training_epochs, trial_rows, with_rows
 from automtl_core.workflow.trainer import Trainer
-from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_core.workflow.tunable import changed, tunable
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
+from automtl_core.workflow.work import Stage, Work
 
-ENCODING_SEARCH = "encoding_search"
-"""Key of the seconds of the encoding search, among the costs of a run."""
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
@@ -53,29 +73,25 @@ log = logging.getLogger("automtl")
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return the plan of a search; raises as `start` does."""
     with guarded():
-        return _plan(job, prepared)
-
-
-def _plan(job: Job, prepared: Prepared) -> Plan:
-    space = job.checked(prepared)
-    points = {GIVEN: job.fixed_architecture(space)} if job.config.strategy is None else space.landmarks()
-    supernet = space.outline
-    rows = {name: len(prepared.part(name)) for name in PARTS}
-    parameters = sum(p.numel() for p in supernet.parameters())
-    return Plan(
-        rows=rows,
-        fields=len(prepared.schema.sparse) + len(prepared.schema.dense),
-        tasks=tuple(task.name for task in prepared.schema.tasks),
-        choices=len(supernet.choices()),
-        supernet_parameters=parameters,
-        supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
-        most_search_epochs=job.search_epochs(),
-        most_training_epochs=training_epochs(job, rows["train"]),
-        steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
-        device=str(job.compute().device),
-        answers=space.costs(),
-        points={name: space.cost(point) for name, point in points.items()},
-    )
+        space = job.checked(prepared)
+        alone = {"the network": job.fixed_architecture(space)} if job.config.strategy is None else None
+        rows = {name: len(prepared.part(name)) for name in PARTS}
+        parameters = sum(p.numel() for p in space.outline.parameters())
+        most = {stage.name: stage.ahead(job, prepared).epochs for stage in STAGES}
+        return Plan(
+            rows=rows,
+            fields=len(prepared.schema.sparse) + len(prepared.schema.dense),
+            tasks=tuple(task.name for task in prepared.schema.tasks),
+            choices=len(space.outline.choices()),
+            supernet_parameters=parameters,
+            supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
+            most_search_epochs=most[SEARCH],
+            most_training_epochs=most[TRAINING] or 0,
+            steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
+            device=str(job.compute().device),
+            answers=space.costs(),
+            points={name: space.cost(point) for name, point in (alone or space.landmarks()).items()},
+        )
 
 
 def check(job: Job, prepared: Prepared) -> SearchSpace:
@@ -114,111 +130,163 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
         Identity.of(job.config, prepared),
         environment(job, space),
         Data.of(prepared),
-        Costs({ENCODING_SEARCH: job.encoding_seconds}, None),
+        Costs({"encoding_search": job.encoding_seconds}, None),
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
-    facts += [NewRows(one)] if (one := RowFormat.of(job.dataset())) else []
+    facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
     encoder = prepared.encoder.of_histories(space.schema.histories)
-    with Run.create(path, job.config, facts, encoder) as run:
-        yield run
+    with Run.create(path, job.config, facts, encoder) as made:
+        yield made
 
 
-def search(
-    job: Job,
-    run: Run,
-    prepared: Prepared,
-    listener: Listener,
-    anyway: bool = False,
-    executor: Executor | None = None,
-    space: SearchSpace | None = None,
-) -> Result:
-    """Search, train the network, and test it once; arguments and errors as for `fit` and `test`."""
-    fit(job, run, prepared, listener, anyway, executor, space)
-    return test(job, run, prepared, listener, as_chosen(run, space))
+@computing()
+def _check(work: Work) -> None:
+    """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
+    check_data(work.run, work.prepared.manifest)
+    check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
+    work.run.encoder(work.job.registry.field_encoders())
+    work.run.get(NewRows)
+    if work.run.has(Result):  # a process was killed between training and test
+        remove_folder(work.run.path / TRIALS)
 
 
-def as_chosen(run: Run, space: SearchSpace | None) -> SearchSpace | None:
-    """Return the space at the start of a run if it is that of the network, else None."""
-    return space if run.config() == run.initial_config() else None
+@computing()
+def _search(work: Work) -> None:
+    """Decide the architecture, and hand on the network, with weights from the search or new ones."""
+    job, made, recorder = work.job, work.run, work.recorder
+    problem = job.search_problem(work.prepared, work.problem)
+    problem = replace(problem, warm_start=_warm_start(job, work.prepared))
+    if job.config.time_budget is not None and not made.has(Budget):
+        made.write(_budget(work, problem, job.config.time_budget))
+    budget, sample = _start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
+    if budget is not None and work.clock is not None:
+        problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
+        sample = budget.trial_rows or sample
+    problem = replace(problem, trials=_trials(work, sample), tunable=tunable(job, made, work.prepared))
+    result = _result(job, problem, recorder)
+    if job.config.strategy is not None:
+        overrides = _checked(job, result.overrides)
+        made.write(Search(tuple(result.evidence), tuple(result.front), overrides))
+    _take_over(work)
+    architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
+    made.write_architecture(architecture)
+    log.info("the search ended with an architecture")
+    again = job.trains() and trial_rows(work.prepared.manifest["rows"]["train"])
+    if (budget is not None and budget.trial_rows) or again:  # train again, on all rows
+        result = replace(result, network=None, trained=False)
+    if result.network is not None and (result.trained or job.retrain() == "inherit"):
+        work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
+    else:
+        work.network = untrained(work.problem, architecture)
 
 
-def fit(
-    job: Job,
-    run: Run,
-    prepared: Prepared,
-    listener: Listener,
-    anyway: bool = False,
-    executor: Executor | None = None,
-    space: SearchSpace | None = None,
-) -> Result:
-    """Search and train, and record the network and its validation metrics; the test part is not read.
+def _budget(work: Work, problem: Problem, seconds: float) -> Budget:
+    """Return the limits of a run under a time budget."""
+    trains, total = work.job.trains(), len(problem.data.train)
+    if trains is None:
+        return Budget(seconds, 0, total, total)
+    return agreed(planned(problem, seconds, trains, len(work.prepared.part("test")), work.recorder.listener))
 
-    Args:
-        job: The job of the run.
-        run: The run, locked by this process.
-        prepared: The data of the run.
-        listener: Receives progress, and may end the search or the training.
-        anyway: Whether to continue in another environment than that of the start.
-        executor: Runs the trials of the search; None for this process.
-        space: The space of the run for the data, which is checked; None to make and check it here.
 
-    Raises:
-        DivergedError: a loss is not finite.
-        OutOfMemoryError: the machine has too little memory for the settings.
-        ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
+def _start_clock(work: Work) -> Budget | None:
+    """Let the clock of a time budget listen, which counts the seconds of earlier processes too."""
+    budget, recorder = work.run.get(Budget), work.recorder
+    if work.clock is None and budget is not None:
+        left = budget.seconds - sum(recorder.seconds.values())
+        work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start)
+        recorder.listener = work.clock
+    return budget
 
-    """
-    start = time.monotonic()
-    with computing():
-        job = job.of(run.initial_config())
-        space = space or job.checked(prepared)
-        problem = job.problem(prepared, space=space)
-        check_data(run, prepared.manifest)
-        check_environment(run, environment(job, problem.space), anyway)
-        check_predicts(run, job.registry.field_encoders())
-        if run.has(Result):  # a process was killed between training and test
-            remove_folder(run.path / TRIALS)
-            return run.read(Result)
-        recorder = Recorder(run, listener)
-        searched = problem
-        if recorder.stage != "train":
-            searched = replace(job.search_problem(prepared, problem), warm_start=_warm_start(job, prepared))
-        searched, clock = _timed(job, run, prepared, searched, recorder, start)
-        executor = executor or Serial(Trainer(job.registry, prepared, known=(job, space)))
-        trials = _trials(job, run, prepared, executor)
-        searched = replace(searched, trials=trials, tunable=tunable(job, run, prepared))
-        model, problem = _found(job, run, prepared, problem, searched, recorder)
-        network = model.network
-        if model.trained:
-            best_epoch, validation = model.epochs, validated(network, problem)
-            cut_short = problem.recipe.cut_short(best_epoch)
-        else:
-            return_memory()
-            loop = trainer(model, problem, clock)
-            recorder.follow("train", loop)
-            validation = loop.run(recorder)
-            network, best_epoch, cut_short = loop.network, loop.best_epoch, loop.cut_short
-        if clock is not None:
-            run.write(replace(run.read(Budget), ended=clock.ended))
-        run.save_weights(network.state_dict())
-        scaling, validation = calibration_and_metrics(
-            network, problem, validation, job.validation_metrics(), job.config.calibrate
-        )
-        if job.config.calibrate:
-            run.write(scaling)
-        run.write(_costs(run, recorder, prepared))
-        result = Result(
+
+@computing()
+def _train(work: Work) -> None:
+    """Train the network, calibrate it on validation rows, and record it; the test part is not read."""
+    made, recorder = work.run, work.recorder
+    _start_clock(work)
+    if work.network is None:  # an earlier process did the search
+        _take_over(work)
+        work.network = untrained(work.problem, made.architecture())
+    network, problem = work.network, work.problem
+    if work.trained:
+        best_epoch, cut_short = work.epochs, problem.recipe.cut_short(work.epochs)
+        rows, size = problem.data.validation, problem.recipe.batch_size
+        measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
+    else:
+        return_memory()
+        loop = trainer(work)
+        recorder.follow("train", loop)
+        measured = loop.run(recorder)
+        network, best_epoch, cut_short = loop.network, loop.best_epoch, loop.cut_short
+    if work.clock is not None:
+        made.write(replace(made.read(Budget), ended=work.clock.ended))
+    made.save_weights(network.state_dict())
+    scaling, validation = _calibrated(work.job, network, problem, measured)
+    if work.job.config.calibrate:
+        made.write(scaling)
+    made.write(_costs(work))
+    size_of = cost_of(network, blank_features(problem.space.schema, problem.compute.device))
+    made.write(
+        Result(
             best_epoch=best_epoch,
             cut_short=cut_short,
-            **cost_of(network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
+            **size_of.to_json(),
             validation=validation,
-            files=run.sums(),
-            metrics=job.config.metrics,
+            files=made.sums(),
+            metrics=work.job.config.metrics,
             copies=copies_of(network),
         )
-        run.write(result)
-        remove_folder(run.path / TRIALS)
-    return result
+    )
+    remove_folder(made.path / TRIALS)
+
+
+def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
+    """Return a network with new weights, and an ensemble with those of the seed of each member."""
+    if members := architecture.members:
+        problems = [replace(problem, seed=seeds.of_member(problem.seed, k)) for k in range(len(members))]
+        return Ensemble([untrained(*pair) for pair in zip(problems, members.values(), strict=True)])
+    seeds.seed_torch(problem.seed, "network")
+    return problem.space.network(architecture)
+
+
+def trainer(work: Work) -> Fit | EnsembleFit | LearnerFit:
+    """Return the trainer of the network of a run, which may be an ensemble or a `Learner`."""
+    problem, network = work.problem, work.network
+    how = (problem.data, problem.recipe, problem.seed, problem.compute)
+    lasts = () if work.clock is None else (work.clock.lasts,)
+    if isinstance(network, Ensemble):
+        return EnsembleFit(network, *how, *lasts)
+    if isinstance(network, Learner):
+        return LearnerFit(network, *how, *lasts)
+    assert network is not None  # noqa: S101 - of the search, or new
+    return Fit(network, *how, work.epochs)
+
+
+def _calibrated(
+    job: Job, network: nn.Module, problem: Problem, validation: Metrics
+) -> tuple[Calibration, Metrics]:
+    """Return the scaling of all binary tasks with enough validation rows of both classes, and all metrics.
+
+    The validation rows have also stopped the training; two numbers add little to this choice.
+    """
+    data, recipe, registered = problem.data, problem.recipe, job.validation_metrics()
+    enough = [
+        place
+        for place, task in enumerate(data.tasks)
+        if job.config.calibrate
+        and task.type.probability
+        and validation[task.name].is_informative(recipe.min_positives)
+    ]
+    if not enough and not registered:  # no need for another pass
+        return Calibration(), without_others(validation)
+    labels = np.asarray(data.validation.labels)
+    logits = predict(network, data.validation, recipe.batch_size, problem.compute)
+    scalings = {data.tasks[place].name: platt(labels[:, place], logits[:, place]) for place in enough}
+    scaling = Calibration({name: fitted for name, fitted in scalings.items() if fitted is not None})
+    if not registered:
+        return scaling, without_others(validation)
+    logits = calibrated(scaling.scaling, data.tasks, logits)
+    measured = metrics_of(data.tasks, labels, logits, data.validation.users, registered)
+    return scaling, with_others(validation, measured)
 
 
 def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
@@ -228,84 +296,26 @@ def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
 
 
-def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
+def _trials(work: Work, rows: int | None) -> Trials:
     """Return the runner of a search's trials; each trial has a folder in that of the run."""
-    rows = _in_budget(run) or trial_rows(len(prepared.part("train")))
-    template = TrialSpec(
-        job.having(listeners=()).to_json(),
-        str(prepared.path),
-        str(run.path.absolute() / TRIALS),
-        train_rows=rows,
-    )
-    return Trials(template, executor, run.path)
+    job, data = work.job, work.prepared
+    folder = str(work.run.path.absolute() / TRIALS)
+    template = TrialSpec(job.having(listeners=()).to_json(), str(data.path), folder, train_rows=rows)
+    known = (job, work.checked_space())
+    return Trials(template, work.executor or Serial(Trainer(job.registry, data, known=known)), work.run.path)
 
 
-def _in_budget(run: Run) -> int | None:
-    """Return the number of training rows of trials under a time budget; None for all, or without one."""
-    return run.read(Budget).trial_rows if run.has(Budget) else None
-
-
-def _timed(
-    job: Job, run: Run, prepared: Prepared, problem: Problem, recorder: Recorder, start: float
-) -> tuple[Problem, Clock | None]:
-    """Return the problem of the search and, under a time budget, the clock that ends loops.
-
-    Seconds count from `start`, by `time.monotonic`.
-    """
-    seconds = job.config.time_budget
-    if seconds is None:
-        return problem, None
-    if not run.has(Budget):
-        total = len(problem.data.train)
-        trains, tested = job.trains(), len(prepared.part("test"))
-        run.write(
-            Budget(seconds, 0, total, total)
-            if trains is None
-            else agreed(planned(problem, seconds, trains, tested, recorder.listener))
-        )
-    budget = run.read(Budget)
-    left = seconds - sum(recorder.seconds.values())
-    clock = Clock(recorder.listener, left, budget.search, budget.train, start)
-    recorder.listener = clock
-    return replace(with_rows(problem, budget.rows), spent=clock.spent), clock
-
-
-def _found(
-    job: Job, run: Run, prepared: Prepared, problem: Problem, searched: Problem, recorder: Recorder
-) -> tuple[Derived, Problem]:
-    """Return the derived network, with weights from the search or new ones.
-
-    Also return the problem of its training, with the settings that the search chose.
-    """
-    if recorder.stage == "train":
-        problem = _overridden(job, run, prepared, problem)
-        return Derived(untrained(problem, run.architecture())), problem
-    result = _searched(job, searched, recorder)
-    if job.config.strategy is not None:
-        run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
-    problem = _overridden(job, run, prepared, problem)
-    on_sample = bool(job.trains() and trial_rows(len(prepared.part("train"))))
-    if _in_budget(run) or on_sample:  # train again, on all rows
-        result = replace(result, network=None, trained=False)
-    architecture = replace(result.architecture, origin=origin(job.of(run.config()), problem.space))
-    run.write_architecture(architecture)
-    log.info("the search ended with an architecture")
-    if result.network is not None and (result.trained or job.retrain() == "inherit"):
-        return Derived(result.network, result.epochs, result.trained), problem
-    return Derived(untrained(problem, architecture)), problem
-
-
-def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
-    """Return the problem with the settings that the search chose, if there are any.
+def _take_over(work: Work) -> None:
+    """Take over the settings that the search chose, if there are any.
 
     The encoder of the run then has the histories that the chosen encodings read.
     """
-    config = run.config()
-    if config == run.initial_config():
-        return problem
-    found = job.of(config).problem(prepared)
-    prepared.encoder.of_histories(found.space.schema.histories).save(run.path / ENCODER)
-    return found
+    config = work.run.config()
+    if config == work.run.initial_config():
+        return
+    work.problem = work.job.of(config).problem(work.prepared)
+    histories = work.problem.space.schema.histories
+    work.prepared.encoder.of_histories(histories).save(work.run.path / ENCODER)
 
 
 def _checked(job: Job, overrides: Layer) -> Layer:
@@ -325,7 +335,7 @@ def _checked(job: Job, overrides: Layer) -> Layer:
     return overrides
 
 
-def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
+def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
         return SearchResult(job.fixed_architecture(problem.space))
@@ -339,10 +349,73 @@ def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
 
 
-def _costs(run: Run, recorder: Recorder, prepared: Prepared) -> Costs:
-    before = run.read(Costs).seconds if run.has(Costs) else {}
-    seconds = {ENCODING_SEARCH: before.get(ENCODING_SEARCH, 0.0)}
-    seconds |= {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
-    epochs = sum(report["phase"] == "train" for report in recorder.reports)
-    rows = epochs * len(prepared.part("train"))
+def _costs(work: Work) -> Costs:
+    before = work.run.read(Costs).seconds if work.run.has(Costs) else {}
+    seconds = {"encoding_search": before.get("encoding_search", 0.0)}
+    seconds |= {stage: work.recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
+    epochs = sum(report["phase"] == "train" for report in work.recorder.reports)
+    rows = epochs * len(work.prepared.part("train"))
     return Costs(seconds, rows / seconds["train"] if epochs else None)
+
+
+def _training_ahead(job: Job, prepared: Prepared) -> Planned:
+    """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
+    rows, recipe = prepared.manifest["rows"]["train"], job.config.training
+    members = len(Architecture(job.config.decisions).members) or 1
+    epochs = 0 if job.trains() and not trial_rows(rows) else recipe.epochs * members
+    return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
+
+
+def _test_ahead(job: Job, prepared: Prepared) -> Planned:
+    """Return the work of the test, and of the permutation importance of all fields."""
+    rows = prepared.manifest["rows"]["test"]
+    permuted = min(job.config.importance.rows, rows) * len(prepared.schema.fields())
+    return Planned(TEST, rows=(rows + permuted) * PREDICTION)
+
+
+FIT: tuple[Stage, ...] = (
+    Stage("check", _check, lambda work: False, lambda job, prepared: Planned("check", 0)),
+    Stage(
+        SEARCH,
+        do=_search,
+        done=lambda work: work.run.has(Result) or work.recorder.stage == "train",
+        ahead=lambda job, prepared: Planned(SEARCH, job.search_epochs(), prepared.manifest["rows"]["train"]),
+    ),
+    Stage(TRAINING, _train, lambda work: work.run.has(Result), _training_ahead),
+)
+"""The stages of a run before the test part is read."""
+TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run), _test_ahead),)
+STAGES = (*FIT, *TESTED)
+
+
+def to_come(job: Job, prepared: Prepared, stages: Sequence[Stage] = STAGES) -> tuple[Planned, ...]:
+    """Return the work of stages, without those that have nothing to do."""
+    parts = [stage.ahead(job, prepared) for stage in stages]
+    return tuple(part for part in parts if part.epochs != 0)
+
+
+def encodings_to_come(job: Job, prepared: Prepared) -> tuple[Planned, ...]:
+    """Return the work of the encoding search and of all stages after it."""
+    rows = min(prepared.manifest["rows"]["train"], job.config.encoding_search.rows)
+    # It takes as long as 15 epochs of a training on its rows: measured on generated data.
+    return Planned(ENCODING_SEARCH, rows=15 * rows), *to_come(job, prepared)
+
+
+def run(work: Work, stages: Sequence[Stage] = STAGES) -> Result:
+    """Do the stages of a run that are not done, in their order, and return the result.
+
+    Raises:
+        DivergedError: a loss is not finite.
+        OutOfMemoryError: the machine has too little memory for the settings.
+        ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
+        PluginError: new rows are read otherwise than the prepared ones.
+
+    """
+    trained = work.run.has(Result)  # by a process that was killed before the test
+    ahead = to_come(work.job, work.prepared, TESTED if trained else stages)
+    name, seconds = TEST if trained else TRAINING, work.job.config.time_budget
+    with observed(work, PhaseBegan(name, ahead, seconds, work.later)) as work.listener:
+        for stage in stages:
+            if not stage.done(work):
+                stage.do(work)
+    return work.run.read(Result)

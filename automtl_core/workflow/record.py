@@ -74,8 +74,7 @@ class RunRecord:
 
         """
         if kind not in self.facts:
-            run = Run(self.path)
-            self.facts[kind] = run.read(kind) if run.has(kind) else None
+            self.facts[kind] = Run(self.path).get(kind)
         return self.facts[kind]  # type: ignore[return-value]
 
     def read(self, kind: type[F]) -> F:

@@ -42,14 +42,11 @@ from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
-NOTHING = Architecture({}).to_json()
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "retrain", "calibrate", "importance", "metrics", "listeners",
 })  # fmt: skip
 """Settings that results for a folder of prepared data do not depend on."""
-
-Heard = Callable[[EncodingSearchResult], None]
 
 
 def resolve_auto(
@@ -57,7 +54,7 @@ def resolve_auto(
     prepared: Prepared,
     executor: Executor,
     progress: Progress = silent,
-    on_result: Heard = lambda encoding_search: None,
+    on_result: Callable[[EncodingSearchResult], object] = lambda encoding_search: None,
 ) -> Job:
     """Return the job with values for its settings `auto`, and the record of the encoding search.
 
@@ -77,21 +74,27 @@ def resolve_auto(
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
         config = _with(config, PLAIN)
-    elif config.features.auto and space.asks_inputs(job.space_settings):
+    elif config.features.auto and space.asks_inputs(job.components["space"]):
         config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
-    encoding_search = _looked(job, config, prepared, executor, progress, on_result)
+    result = _result(job, config, prepared, executor, progress, on_result)
     seconds = job.encoding_seconds + time.monotonic() - start
-    features = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
-    decay = {name: answer for name, answer in encoding_search.answers.items() if name == DECAY}
-    answers = {
-        "features": config.features.with_answers(**features),
-        "training": config.training.model_copy(update=decay),
-    }
-    config = config.model_copy(update=answers)
-    return replace(job, config=config, encoding_search=encoding_search, encoding_seconds=seconds)
+    config = _answered(config, result.answers)
+    return replace(job, config=config, encoding_search=result, encoding_seconds=seconds)
+
+
+def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig:
+    """Return the configuration with values of searched settings, and others of the recipe."""
+    features = {name: answer for name, answer in answers.items() if name != DECAY}
+    decay = {name: answer for name, answer in answers.items() if name == DECAY}
+    return config.model_copy(
+        update={
+            "features": config.features.with_answers(**features),
+            "training": config.training.model_copy(update={**training, **decay}),
+        }
+    )
 
 
 def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
@@ -137,14 +140,18 @@ def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
     return [cross.pair for cross in pairs]
 
 
-def _looked(
-    job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, on_result: Heard
+def _result(
+    job: Job,
+    config: RunConfig,
+    prepared: Prepared,
+    executor: Executor,
+    progress: Progress,
+    on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     plain = Recipe()
     simple = {"balancer": plain.balancer, "checkpoints": plain.checkpoints}
-    recipe = config.training.model_copy(update=simple)
-    config = config.model_copy(update={"training": recipe})
+    config = config.model_copy(update={"training": config.training.model_copy(update=simple)})
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
@@ -157,12 +164,12 @@ def _looked(
     with _kept(prepared.path / name) as folder:
         train = partial(_train, replace(job, config=config), prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search)
-        encoding_search = search_encodings(rows, config.features, config.training, train, progress)
-    on_result(encoding_search)
+        result = search_encodings(rows, config.features, config.training, train, progress)
+    on_result(result)
     if seconds is None:  # else another run might have time for more
         with suppress(StorageError):  # such as in a read-only folder
-            write_signed(path, FORMAT, {"looked": encoding_search.to_json()})
-    return encoding_search
+            write_signed(path, FORMAT, {"looked": result.to_json()})
+    return result
 
 
 def _train(
@@ -188,9 +195,13 @@ def _train(
         DivergedError: a training diverged.
 
     """
-    specs = [_spec(job, prepared, folder, each, seed) for each, seed in answers]
-    results = dict(executor.run(specs, lambda spec, event: _in_time(end)))
-    if not _in_time(end):
+
+    def in_time() -> bool:
+        return end is None or agreed(time.monotonic() < end)
+
+    specs = [_spec(job, prepared, folder, values, seed) for values, seed in answers]
+    results = dict(executor.run(specs, lambda spec, event: in_time()))
+    if not in_time():
         raise OutOfTimeError
     for result in results.values():
         if result.error:
@@ -198,41 +209,23 @@ def _train(
     return [results[spec] for spec in specs]
 
 
-def _in_time(end: float | None) -> bool:
-    return end is None or agreed(time.monotonic() < end)
-
-
 def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
-    config = job.config
-    features = config.features.with_answers(
-        **{name: answer for name, answer in answers.items() if name != DECAY}
-    )
-    training = config.training.model_copy(
-        update={
-            "epochs": min(config.encoding_search.epochs, config.training.epochs),
-            "patience": config.encoding_search.patience,
-            **{name: answer for name, answer in answers.items() if name == DECAY},
-        }
-    )
-    small = Job.resolve(
-        config.model_copy(
-            update={
-                "space": config.encoding_search.model,
-                "strategy": None,
-                "decisions": {},
-                "warm_start": None,
-                "features": features,
-                "training": training,
-                "seed": seeds.derive(seed, "trials"),
-                "time_budget": None,
-                "metrics": (),
-                "listeners": (),
-            }
-        ),
-        job.registry,
-    )
-    rows = config.encoding_search.rows
-    spec = TrialSpec(small.to_json(), str(prepared.path), architecture=NOTHING, held_out=True, loss_rows=rows)
+    settings = job.config.encoding_search
+    epochs = min(settings.epochs, job.config.training.epochs)
+    small: dict[str, Any] = {
+        "space": settings.model,
+        "strategy": None,
+        "decisions": {},
+        "warm_start": None,
+        "seed": seeds.derive(seed, "trials"),
+        "time_budget": None,
+        "metrics": (),
+        "listeners": (),
+    }
+    config = _answered(job.config, answers, epochs=epochs, patience=settings.patience)
+    text = Job.resolve(config.model_copy(update=small), job.registry).to_json()
+    nothing, rows = Architecture({}).to_json(), settings.rows
+    spec = TrialSpec(text, str(prepared.path), architecture=nothing, held_out=True, loss_rows=rows)
     return replace(spec, folder=str(folder / spec.name))
 
 

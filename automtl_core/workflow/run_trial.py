@@ -43,10 +43,11 @@ from automtl_core.search.trial import (
 )
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener
-from automtl_core.workflow import evaluation, pipeline
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.observed import observed
 from automtl_core.workflow.trainer import Trainer
+from automtl_core.workflow.work import Work
 
 PAUSE = 0.5
 """Seconds between attempts to run trials that other processes hold."""
@@ -139,11 +140,9 @@ class TrialRunner:
             return TrialResult("held", {})
         if spec.test:
             job, prepared = self._job(spec)
-            if not evaluation.is_tested(job, run):
+            if not is_tested(job, run):
                 with run.working():
-                    if not evaluation.is_tested(job, run):  # else another process tested it in the meantime
-                        with observed(job, run, prepared, listener) as observer:
-                            evaluation.test(job, run, prepared, observer, None)
+                    pipeline.run(Work(job, run, prepared, listener), pipeline.TESTED)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
@@ -157,8 +156,9 @@ class TrialRunner:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
-                    with observed(job, run, prepared, listener) as observer:
-                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer), space)
+                    executor = Serial(self._trainer)
+                    work = Work(job, run, prepared, listener, space, executor, anyway=True)
+                    pipeline.run(work, pipeline.FIT)
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable

@@ -26,7 +26,6 @@ from automtl_core.errors import PluginError, printable
 from automtl_core.fields.source import exported, source
 
 Row = tuple[Any, ...]
-FIX = "report it with the files of the sample; until then, the predictions of this run for new rows are wrong"
 
 
 def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
@@ -181,5 +180,6 @@ def _equal(events: Row, other: Row) -> int:
 
 def _differs(rows: Path, place: int, what: str) -> PluginError:
     return PluginError(
-        f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}", FIX
+        f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}",
+        "report it with the files of the sample; until then, predictions of this run for new rows are wrong",
     )

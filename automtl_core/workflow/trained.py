@@ -4,18 +4,18 @@ Letters: R rows, T tasks, S scores.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import nn
 
+from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.disk.state import State
@@ -31,7 +31,6 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.guard import computing
 from automtl_core.training.loop import predict
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.unread import unread_columns
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Trained:
 
         """
         config = of_finished(run)
-        job, encoder = Job.scoring(config, registry), run.encoder(registry.field_encoders())
+        job, encoder = Job.resolve(config, registry, ["space"]), run.encoder(registry.field_encoders())
         space, compute = job.space(encoder), job.compute()
         network, fields = restored(space, run, compute), space.sharing(run.architecture()).unread()
         unread = unread_columns(network, encoder, fields, compute) if fields else ()
@@ -132,16 +131,53 @@ def with_weights(network: nn.Module, state: State, where: Path) -> nn.Module:
 
 
 def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return predictions, [R, T] float64: probabilities of binary tasks, regressions in units of the label.
+    """Return predictions, [R, T] float64: probabilities of binary tasks, others in units of the label.
 
     Args:
         tasks: T tasks.
-        logits: Logits, and standardised regressions, [R, T].
+        logits: Output of a network, [R, T].
 
     """
     logits = logits.astype(np.float64)
-    columns = [
-        expit(logits[:, t]) if task.kind == "binary" else logits[:, t] * task.deviation + task.mean
-        for t, task in enumerate(tasks)
-    ]
-    return np.stack(columns, axis=1)
+    return np.stack([task.predictions(logits[:, t]) for t, task in enumerate(tasks)], axis=1)
+
+
+def unread_columns(
+    network: nn.Module, encoder: Encoder, closed: Collection[str], compute: Compute
+) -> list[str]:
+    """Return the columns that fields alone read which the network does not.
+
+    Spaces derive the closed fields from the names of decisions. A network that reads one of them all the
+    same, against its names, reads all columns here.
+
+    Args:
+        network: The trained network.
+        encoder: Its encoder.
+        closed: Names of the fields that the network does not read, see `Sharing.unread`.
+        compute: Device and precision.
+
+    """
+    schema = encoder.schema
+    shared = {name for history in schema.histories for name in history.shared}
+    fields = [name for name in schema.fields() if name in closed and name not in shared]
+    rows = drawn(schema, 64)
+    full, blank = (predict(network, part, 64, compute) for part in (rows, _without(rows, schema, fields)))
+    if not fields or not np.array_equal(full, blank):
+        return []
+    read = {c for name in schema.fields() if name not in fields for c in encoder.fields[name].reads(name)}
+    columns = dict.fromkeys(c for name in fields for c in encoder.fields[name].reads(name))
+    return [column for column in columns if column not in read | shared]
+
+
+def _without(rows: Part, schema: Schema, fields: Collection[str]) -> Part:
+    """Return rows with blanks in some fields."""
+    ids, dense, bags = rows.ids.copy(), rows.dense.copy(), dict(rows.bags)
+    for place, sparse in enumerate(schema.sparse):
+        if sparse.name in fields and sparse.kind == "bag":
+            bags[place] = Bags(np.zeros(len(rows) + 2, np.int64), np.zeros(0, np.int32))
+        elif sparse.name in fields:
+            ids[:, place] = 0
+    for place, number in enumerate(schema.dense):
+        if number.name in fields:
+            dense[:, place] = np.nan
+    return replace(rows, ids=ids, dense=dense, bags=bags)

@@ -15,8 +15,8 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener
 from automtl_core.training.guard import computing
 from automtl_core.training.process import return_memory
+from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.sample import with_rows
 
 
 class Trainer:

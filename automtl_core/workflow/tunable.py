@@ -17,9 +17,8 @@ from automtl_core.search.encoding.domains import encoding_domains
 from automtl_core.search.problem import Overrides, Problem, Tunable
 from automtl_core.search.trial import CONFIG
 from automtl_core.settings.domain import Search, domains
-from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.budget import Budget, trial_rows, with_rows
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.sample import trial_rows, with_rows
 
 
 def domains_of(job: Job) -> dict[str, Search]:

@@ -22,6 +22,7 @@ from automtl_core.registry.kinds import (
     OPS,
     SPACES,
     STRATEGIES,
+    TASK_KINDS,
     Kind,
 )
 from automtl_core.registry.registry import Registry
@@ -68,6 +69,8 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
     c = job.config
     parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *_field_kinds(job)]
     parts.append((BALANCERS, c.training.balancer.name))
+    kinds = [task.type for task in space.schema.tasks]
+    parts += [(TASK_KINDS, one.name) for one in kinds if not one.__module__.startswith("automtl_core.")]
     if c.training.monitor_metric is not None:
         parts.append((METRICS, c.training.monitor_metric))
     if c.strategy is not None:

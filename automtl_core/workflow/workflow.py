@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from automtl_core.data.prepare.prepare import Accept, anything
-from automtl_core.data.progress import Progress
 from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
@@ -35,11 +34,12 @@ from automtl_core.run_dir.identity import (
     environment_differences,
 )
 from automtl_core.run_dir.lock import in_use
+from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
-from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
+from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import SILENT, Listener, Noted, Warned, phase
+from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
 from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
@@ -48,15 +48,14 @@ from automtl_core.workflow.data_warnings import preparation_warnings, training_w
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
-from automtl_core.workflow.observed import observed
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.warm_start import seen_test_rows
+from automtl_core.workflow.work import Work
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Workflow:
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
         """Prepare the job's data, and send its warnings; see `data.prepare`."""
-        with phase(self.listener, PREPARATION) as progress:
+        with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
             config, limit = job.config, self.memory_limit
             where = (config.dataset.name, config.data_dir, config.prepared_dir)
             folder = local_folder(job.dataset(), *where, self.allow_remote, progress, limit)
@@ -114,24 +113,23 @@ class Workflow:
         for sentence in preparation_warnings(prepared):
             self._warn(sentence)
         for sentence in prepared.manifest["joined"]:
-            self._note(sentence)
+            self.listener(Noted(sentence))
         return prepared
 
-    def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
+    def resolve_auto(self, job: Job, prepared: Prepared, later: int = 0) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`.
 
-        Work that follows after the job is `then`, for the estimate of the remaining time.
+        The command has `later` runs after that of the job, for the remaining time.
         """
-        work = Workload.of(job, prepared, then)
-        with phase(self.listener, ENCODING_SEARCH, work) as progress, _repeatable():
-            return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
+        stages = pipeline.encodings_to_come(job, prepared)
+        begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
+        with phase(self.listener, begin) as progress, _repeatable():
+            said = (progress, lambda result: self.listener(EncodingsChosen(result)))
+            return resolve_auto(job, prepared, self.trials(prepared), *said)
 
     def trials(self, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None) -> Executor:
         """Return the executor of trials on prepared data; arguments as in `TrialRunner`."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared, known=known))
-
-    def _encodings_chosen(self, found: EncodingSearchResult) -> None:
-        self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:
         """Return the plan of a search."""
@@ -146,23 +144,7 @@ class Workflow:
             name: Name of the run; None for the dataset's name with a number.
 
         """
-        start = time.monotonic()
-        if name is not None:
-            check_free(runs_dir / plain_name(name))
-        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
-            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
-        prepared = self.prepare(job)
-        pipeline.check(job, prepared)
-        start_from = job.config.warm_start
-        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
-        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
-            self._warn(sentence)
-        job = self.resolve_auto(job, prepared)
-        job = job.in_time(agreed(time.monotonic() - start))
-        space = job.checked(prepared)
-        make = partial(pipeline.start, job, prepared, space=space)
-        held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
-        return self._search(job, held, prepared, space)
+        return next(self._runs(NewRuns(job, runs_dir, name)))
 
     def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[RunRecord]:
         """Train the architecture of a run again with its recipe, with each seed in a new run.
@@ -174,15 +156,32 @@ class Workflow:
             runs_dir: Folder of all runs.
 
         """
-        job = self.model(str(path), layers)
-        prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
-        pipeline.check(job, prepared)
-        job = self.resolve_auto(job, prepared)
-        space = job.checked(prepared)
-        jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
-        for place, one in enumerate(jobs, start=1):
-            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared, space=space))
-            yield self._search(one, held, prepared, space, then=jobs[place:])
+        job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
+        return self._runs(NewRuns(job, runs_dir, stem=stem, seeds=seeds))
+
+    def _runs(self, new: "NewRuns") -> Iterator[RunRecord]:
+        """Make runs of a job, which share data, checks and settings `auto`, and do their stages."""
+        start, job = time.monotonic(), new.job
+        if new.name is not None:
+            check_free(new.runs_dir / plain_name(new.name))
+        with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
+            job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
+        prepared = self.prepare(job)
+        space = pipeline.check(job, prepared)
+        start_from = job.config.warm_start
+        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
+        for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
+            self._warn(sentence)
+        job = self.resolve_auto(job, prepared, new.seeds - 1)
+        if space.schema.encodings != job.encodings():
+            space = job.checked(prepared)
+        job = job.in_time(agreed(time.monotonic() - start))
+        for number in range(new.seeds):
+            one = job.having(seed=job.config.seed + number)
+            make = partial(pipeline.start, one, prepared, space=space)
+            stem = new.stem or job.config.dataset.name
+            held = numbered(new.runs_dir, stem, make) if new.name is None else make(new.runs_dir / new.name)
+            yield self._done(one, held, prepared, space, later=new.seeds - 1 - number)
 
     def resume(self, path: Path, anyway: bool = False) -> RunRecord:
         """Resume an interrupted run.
@@ -200,7 +199,7 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             self._warn_of_precision(job := self._job_of(run.initial_config()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
-            return self._search(job, run.working(), prepared, None, anyway)
+            return self._done(job, run.working(), prepared, None, anyway)
 
     def evaluate(
         self, path: Path, data_dir: Path | None = None, metrics: Sequence[str] | None = None
@@ -223,7 +222,7 @@ class Workflow:
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)
         return Evaluation(
-            run=str(path),
+            run=path,
             test=test,
             reachable=evaluation.reachable(prepared),
             repeats=agree(test, recorded),
@@ -254,10 +253,8 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, dataset = self.trained(run), self.new_examples(run)
-        with guarded(), phase(self.listener, PREPARATION) as progress:
-            place = output.absolute().parent
-            reading = self._reading(made, dataset, files, place, progress, history, most)
+        made, reading = self._reading(run, files, output.absolute().parent, history, most)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
             run=str(path),
@@ -279,13 +276,10 @@ class Workflow:
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        made, dataset = self.trained(run), self.new_examples(run)
-        with guarded(), phase(self.listener, PREPARATION) as progress:
-            registered = self.metrics(run, metrics)
-            reading = self._reading(made, dataset, files, prepared_folder(), progress, history, most)
-            test, rows, rejected = measure(made, reading, registered)
-        skipped = tuple(map(str, rejected))
-        return Tested(str(path), test, rows, len(skipped), skipped, run.config().training.min_positives)
+        made, reading = self._reading(run, files, prepared_folder(), history, most)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            test, rows, rejected = measure(made, reading, self.metrics(run, metrics))
+        return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.
@@ -310,9 +304,8 @@ class Workflow:
 
         """
         config = run.config()
-        recorded = run.read(NewRows).recorded if run.has(NewRows) else None
-        if recorded is not None and config.dataset.name not in self.registry.names(DATASETS):
-            return RecordedDataset(recorded)
+        if (rows := run.get(NewRows)) and config.dataset.name not in self.registry.names(DATASETS):
+            return RecordedDataset(rows.recorded)
         with self.registry.expecting(run.read(Environment).plugins):
             dataset_class = self.registry.get(DATASETS, config.dataset.name)
             given = config.dataset.settings
@@ -320,26 +313,17 @@ class Workflow:
             return dataset_class(settings, self.registry.field_kind)
 
     def _reading(
-        self,
-        made: Trained,
-        dataset: Dataset,
-        files: Path,
-        work_in: Path,
-        progress: Progress,
-        history: Path | None,
-        most: int | None,
-    ) -> Reading:
-        """Return the reader of new examples; arguments as in `predict` and `Reading`."""
+        self, run: Run, files: Path, work_in: Path, history: Path | None, most: int | None
+    ) -> tuple[Trained, Reading]:
+        """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
+        made = self.trained(run)
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        how = (self.memory_limit, progress, histories, history, most, self._warn, self._note)
-        return Reading(dataset, files, work_in, *how)
+        how = (self.memory_limit, self.listener, histories, history, most)
+        return made, Reading(self.new_examples(run), files, work_in, *how)
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))
-
-    def _note(self, sentence: str) -> None:
-        self.listener(Noted(sentence))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""
@@ -358,26 +342,33 @@ class Workflow:
         """Prepare the data of a run, unless it is in the folder that the run used, which is read-only."""
         return self.prepare(job, run.config().prepared_dir, accept)
 
-    def _search(
+    def _done(
         self,
         job: Job,
         held: AbstractContextManager[Run],
         prepared: Prepared,
         space: SearchSpace | None,
         anyway: bool = False,
-        then: Sequence[Job] = (),
+        later: int = 0,
     ) -> RunRecord:
-        work = Workload.of(job, prepared, [Workload.of(one, prepared) for one in then])
-        with (
-            held as run,
-            _resumable(run),
-            phase(self.listener, TRAINING, work),
-            observed(job, run, prepared, self.listener) as listener,
-        ):
-            space = space or job.checked(prepared)  # here, so that the run records an error
-            trials = self.trials(prepared, known=(job, space))
-            pipeline.search(job, run, prepared, listener, anyway, trials, space)
-        return read_record(run.path, self.registry, pipeline.as_chosen(run, space))
+        with held as run, _resumable(run):
+            work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
+            work.executor = self.trials(prepared, known=(job, work.checked_space()))
+            pipeline.run(work)
+        return read_record(run.path, self.registry, work.space_of_network())
+
+
+@dataclass(frozen=True)
+class NewRuns:
+    """Runs to make: a job with each of some seeds, and their folder."""
+
+    job: Job
+    runs_dir: Path
+    name: str | None = None
+    """Name of the only run; None to number the runs."""
+    stem: str = ""
+    """Begin of the names of numbered runs; empty for the name of the dataset."""
+    seeds: int = 1
 
 
 def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:

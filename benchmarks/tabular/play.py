@@ -28,7 +28,8 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training import fit
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.events import EventHandler
-from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
+from automtl_core.training.metrics import TaskMetrics
+from automtl_testing.samples import binary_metrics
 from tabular.slice import Slice, key
 from tabular.table import Record, Training
 
@@ -103,7 +104,7 @@ class Played(nn.Module):
         for t, task in enumerate(tasks):
             curves = self.training_of.validation[task.name] if self.training_of else BLIND
             auc, loss = (curves[m][min(epoch, len(curves[m]) - 1)] for m in ("auc", "log_loss"))
-            found[task.name] = BinaryMetrics(auc, loss, int(part.labels[:, t].sum()), len(part))
+            found[task.name] = binary_metrics(auc, loss, int(part.labels[:, t].sum()), len(part))
         return found
 
 

@@ -121,7 +121,7 @@ def search(
         configuration.check(layers)
     from automtl_cli.runs import actions  # which imports torch
     from automtl_core.views.run import outcome
-    from automtl_core.workflow.ensemble import ensemble_layer
+    from automtl_core.workflow.models import ensemble_layer
 
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run

@@ -7,9 +7,6 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-PER_SECOND = 4
-"""Refreshes of a live view."""
-
 
 def bar() -> Progress:
     """Return a progress bar with percentage and remaining time, for a terminal."""
@@ -29,7 +26,7 @@ def live(view: RenderableType) -> Live:
         view,
         console=console(),
         transient=True,
-        refresh_per_second=PER_SECOND,
+        refresh_per_second=4,
         redirect_stdout=False,
         vertical_overflow="crop",
     )

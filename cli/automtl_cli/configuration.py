@@ -12,11 +12,19 @@ from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
-from automtl_core.run_dir.duration import seconds_of
+from automtl_core.run_dir.config import (
+    Layer,
+    assignments,
+    default,
+    load_common,
+    load_config,
+    merge,
+    seconds_of,
+    split,
+)
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
-from automtl_core.workflow.components import dataset_errors, parsed, unknown_names
+from automtl_core.workflow.components import parsed, unknown_names
 from automtl_core.workflow.model_names import check_model, parts, run_of
 
 WRITTEN = "prepared_dir"
@@ -119,8 +127,7 @@ def check(layers: Sequence[Layer], *models: str) -> None:
             (load_common if models else load_config)(layer)
         except UsageError as error:
             faults.insert(0, error)
-        settings, found = parsed(layer, registry, [DATASETS.name])
-        faults += [*found, *dataset_errors(layer, settings, registry)]
+        faults += parsed(layer, registry, [DATASETS.name])[1]
     if faults:
         raise together(faults)
 

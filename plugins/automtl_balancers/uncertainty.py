@@ -26,7 +26,7 @@ class Uncertainty(Balancer):
     def __init__(self, settings: Settings, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
         self.log_variances = nn.Parameter(torch.zeros(len(tasks)))  # log sigma^2, as the paper learns it
-        factors = torch.tensor([0.5 if task.kind == "regression" else 1.0 for task in tasks])
+        factors = torch.tensor([task.type.variance_factor for task in tasks])
         self.register_buffer("factors", factors, persistent=False)
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:

@@ -122,7 +122,7 @@ class BoostedTrees(Learner):
             grown: dict[int, GrownTrees] = {}
             for number, width in enumerate(widths, start=t * len(widths)):
                 grown[width] = self.grower.grow(
-                    task.kind,
+                    task.type,
                     train.first(width),
                     validation.first(width),
                     range(numbers, width),
@@ -203,11 +203,18 @@ class Boosting(SearchSpace[BoostingSettings]):
         """Return the model before any trees are grown. It has no choices.
 
         Raises:
-            UsageError: LightGBM is not installed, or there is no field that trees can read.
+            UsageError: LightGBM is not installed, there is no field that trees can read, or LightGBM has no
+                objective for a kind of task.
 
         """
         check_installed()
         s, schema = self.settings, self._read()
+        for task in schema.tasks:
+            if task.type.boosting is None:
+                raise UsageError(
+                    f"boosting has no objective for {task.name!r}, a task of kind {task.kind}",
+                    "leave it out by dataset.tasks, or use another model, such as mmoe",
+                )
         inputs = Inputs(schema, 0, 1.0)
         sizes = [field.size for field in schema.sparse if field.kind == "single"]
         if not sizes and not inputs.width:

@@ -14,15 +14,16 @@ def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
         model: Name of the model, for errors.
 
     Raises:
-        UsageError: no task comes after another one, or a task of the funnel is a regression.
+        UsageError: no task comes after another one, or the prediction of a task is no probability.
 
     """
     columns = {task.name: t for t, task in enumerate(schema.tasks)}
     steps = [(columns[task.name], columns[task.after]) for task in schema.funnel() if task.after]
     for t in itertools.chain(*steps):
-        if schema.tasks[t].kind == "regression":
+        if not schema.tasks[t].type.probability:
             raise UsageError(
-                f"{model} needs a funnel of binary tasks, and {schema.tasks[t].name!r} is a regression",
+                f"{model} needs a funnel of binary tasks, and {schema.tasks[t].name!r} is of kind "
+                f"{schema.tasks[t].kind}",
                 fix="leave it out by dataset.tasks, take `after` out of dataset.labels where the dataset is "
                 "`table`, or use another model, such as mmoe",
             )

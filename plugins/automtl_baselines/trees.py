@@ -17,17 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import UsageError, one_line
+from automtl_core.tasks.kind import TaskKind
 
 if TYPE_CHECKING:
     from lightgbm import Booster
-
-OBJECTIVES: Mapping[TaskKind, tuple[str, str]] = {
-    "binary": ("binary", "auc"),
-    "regression": ("regression", "l2"),
-}
-"""Kind of task -> loss, and metric of early stopping, as LightGBM names them."""
 
 
 def check_installed() -> None:
@@ -72,7 +66,7 @@ class GrownTrees(NamedTuple):
     rounds: int
     """Number of kept trees."""
     score: float
-    """AUC (or R2 of a regression) on validation rows; minus infinity if all validation labels are equal."""
+    """Score on validation rows, see `_score`; minus infinity if all validation labels are equal."""
 
 
 class Trees(nn.Module):
@@ -165,7 +159,7 @@ class Grower:
         kept, best = 0, -np.inf
         for done in range(1, rounds + 1):
             booster.update()
-            score = _score(booster, kind, validation) if judged else done
+            score = _score(booster, validation) if judged else done
             if score > best:
                 kept, best = done, score
             if done - kept >= self.patience or not going_on(done / rounds):
@@ -175,10 +169,9 @@ class Grower:
 
 def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
     """Return the fixed parameters. With the same number of threads, equal seeds give equal bytes."""
-    objective, metric = OBJECTIVES[kind]
     return {
-        "objective": objective,
-        "metric": metric,
+        "objective": kind.boosting,
+        "metric": kind.boosting_metric or kind.boosting,
         "bagging_freq": 1,
         "seed": seed % 2**31,
         "deterministic": True,
@@ -188,7 +181,7 @@ def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
     }
 
 
-def _score(booster: "Booster", kind: TaskKind, validation: Rows) -> float:
-    """Return the AUC of a binary task, or R2 of a regression."""
-    value = float(booster.eval_valid()[0][2])
-    return value if kind == "binary" else 1 - value / float(np.var(validation.labels))
+def _score(booster: "Booster", validation: Rows) -> float:
+    """Return the AUC, or 1 - the error divided by the variance of the labels: R2 for a squared error."""
+    value, higher_is_better = booster.eval_valid()[0][2:4]
+    return float(value if higher_is_better else 1 - value / float(np.var(validation.labels)))

@@ -8,7 +8,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automtl_comparison.document import CellResult, Failed, Measured
@@ -23,9 +23,8 @@ from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.watched import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
-from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan, PhaseEnded
+from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
 from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder, failed
 from automtl_core.workflow.versions import versions
 
@@ -85,8 +84,8 @@ class CellRunner:
     executor: Executor
     listener: Listener
     """Receives the events of all trainings."""
-    resolve_auto: Callable[[Job, Prepared, Sequence[Workload]], Job]
-    """Resolves the settings `auto` of a job on prepared data; the last argument is the work after that."""
+    resolve_auto: Callable[[Job, Prepared, int], Job]
+    """Resolves the settings `auto` of a job on prepared data; it also receives the number of later runs."""
 
     def cell(self, model: str, job: Job) -> Cell:
         """Return a cell; its folder name contains a digest of everything that its result depends on."""
@@ -101,9 +100,7 @@ class CellRunner:
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"
         return Cell(model, job, prepared, self.folder / CELLS / name)
 
-    def trained(
-        self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
-    ) -> dict[Cell, TrialResult]:
+    def trained(self, cells: Sequence[Cell], called: str = "cell", later: int = 0) -> dict[Cell, TrialResult]:
         """Train the cells that are not trained yet, and return the results of all cells.
 
         An interrupted cell continues from its last epoch. A cell that diverged is not trained again. A cell
@@ -112,12 +109,12 @@ class CellRunner:
         Args:
             cells: Cells to train.
             called: Word for a cell in progress reports.
-            then: Work that follows, for the estimate of the remaining time.
+            later: Number of runs after these, for the remaining time.
 
         """
         write_cells(self.folder, [cell.path.name for cell in cells])
         faults = {cell: fault for cell in cells if (fault := _fault(cell)) is not None}
-        results = faults | self._run([cell for cell in cells if cell not in faults], False, called, then)
+        results = faults | self._run([cell for cell in cells if cell not in faults], False, called, later)
         return {cell: results[cell] for cell in cells}
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
@@ -128,38 +125,34 @@ class CellRunner:
         return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
 
     def _run(
-        self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
+        self, cells: Sequence[Cell], test: bool, called: str = "cell", later: int = 0
     ) -> dict[Cell, TrialResult]:
         by_spec = {cell.spec(test): cell for cell in cells}
         which = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
-        later, current = list(cells), None
+        waiting = {
+            cell for cell in cells if test or not (cell.path.exists() and Run.open(cell.path).has(Result))
+        }
+        current = None
 
         def on_event(spec: TrialSpec, event: Event) -> bool:
             nonlocal current
             cell = by_spec[spec]
-            if cell in later and isinstance(event, TrialBegan | TrialEnded):
-                later.remove(cell)
-            if cell is not current and not isinstance(event, TrialWaits):
+            if isinstance(event, TrialWaits):
+                return self.listener(CellWaits(cell))
+            if cell is not current:
                 current = cell
                 self.listener(OfTrial(which[cell]))
             match event:
                 case TrialBegan():
-                    self.listener(CellBegan(cell, which[cell]))
-                    return self.listener(PhaseBegan(TRAINING, _work(cell, later, then)))
-                case TrialEnded() if test:
-                    return self.listener(PhaseBegan(TESTING, tests(later)))
+                    return self.listener(CellBegan(cell, which[cell]))
+                case PhaseBegan(stages=(_, *_)):
+                    waiting.discard(cell)
+                    event = replace(event, later=len(waiting) + later)
                 case TrialEnded():
-                    return self.listener(PhaseEnded(TRAINING))
-                case TrialWaits():
-                    return self.listener(CellWaits(cell))
+                    waiting.discard(cell)
             return self.listener(event)
 
-        if test:
-            self.listener(PhaseBegan(TESTING, tests(cells)))
-        try:
-            results = dict(Folder(self.executor).run(list(by_spec), on_event))
-        finally:
-            self.listener(PhaseEnded(TESTING if test else TRAINING))
+        results = dict(Folder(self.executor).run(list(by_spec), on_event))
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
@@ -179,18 +172,6 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
 def without_results(cell: Cell, result: TrialResult) -> Failed:
     """Return the outcome of a cell that diverged or failed."""
     return Failed(cell.split, cell.seed, cell.path.name, result.error or "", result.state == "diverged")
-
-
-def _work(cell: Cell, later: Sequence[Cell], then: Sequence[Workload]) -> Workload:
-    """Return the work of a cell, of the later cells without a result, and of everything after the cells."""
-    left = [c for c in later if not (c.path.exists() and Run.open(c.path).has(Result))]
-    cells = [Workload.of(c.job, c.prepared).trained() for c in left]
-    return Workload.of(cell.job, cell.prepared, [*cells, *then]).trained()
-
-
-def tests(cells: Sequence[Cell]) -> Workload:
-    """Return the work of the tests of cells, for the estimate of the remaining time."""
-    return Workload(0, 0, tested=sum(Workload.of(cell.job, cell.prepared).tested for cell in cells))
 
 
 def _fault(cell: Cell) -> TrialResult | None:
@@ -234,7 +215,8 @@ def _measured(cell: Cell, run: Run) -> Measured:
 
 def split_of(job: Job) -> int:
     """Return the seed of a job's split."""
-    return job.dataset_settings.split_seed
+    seed: int = job.components["dataset"].split_seed
+    return seed
 
 
 def in_split(job: Job, split: int) -> Job:

@@ -10,14 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.value import Value
 from automtl_core.modules.cost import cost_in_words
-from automtl_core.training.metrics import METRICS, Measure, Metrics, flat, mean_over_tasks, measures
+from automtl_core.tasks.kind import Measure, TaskKind
+from automtl_core.tasks.kinds import distinct
+from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
 
 MEAN = "mean"
-"""Column of the mean over binary tasks with enough positives; errors in the units of different labels have
-no mean."""
+"""Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
+have no mean."""
 ALONE = "single-task"
 """The model that negative transfer is measured against."""
 
@@ -29,13 +30,14 @@ SURE = 0.05
 class TaskFacts(Value):
     """Facts about the labels of the test part."""
 
-    kind: TaskKind
+    kind: str
+    """Name of the kind of task."""
     positives: int | None
-    """Number of positive labels; None for a regression."""
+    """Number of positive labels; None where labels have no classes."""
     rows: int
     """Rows with a label."""
     counts: bool
-    """Whether there are enough rows, of either class for a binary task, for a reliable score."""
+    """Whether there are enough rows, of either class if there are classes, for a reliable score."""
 
 
 @dataclass(frozen=True)
@@ -183,26 +185,33 @@ class Comparison(Value):
         """Seeds of the runs."""
         return sorted({cell.seed for model in self.models.values() for cell in model.cells})
 
+    @property
+    def kinds(self) -> list[TaskKind]:
+        """The kinds of the tasks, first those whose scores have a mean over tasks."""
+        return distinct(facts.kind for facts in self.tasks.values())
+
     def metrics(self) -> list[Measure]:
         """Return the metrics of all tasks in the comparison."""
-        return [metric for kind in METRICS for metric in self.of_tasks(kind)]
+        return list(dict.fromkeys(metric for kind in self.kinds for metric in self.of_tasks(kind)))
 
     def of_tasks(self, kind: TaskKind) -> list[Measure]:
-        """Return the metrics of the tasks of a kind, also registered ones; empty without such a task."""
+        """Return the metrics of the tasks of a kind, also registered ones."""
         tasks = self.of_kind(kind)
         cells = (cell for model in self.models.values() for cell in model.tested)
-        return measures(kind, [cell.test[task] for cell in cells for task in tasks]) if tasks else []
+        return measures(kind, [cell.test[task] for cell in cells for task in tasks])
 
     def of_kind(self, kind: TaskKind) -> list[str]:
         """Return the tasks of a kind."""
-        return [task for task, facts in self.tasks.items() if facts.kind == kind]
+        return [task for task, facts in self.tasks.items() if facts.kind == kind.name]
 
     def scores(self, model: str, metric: Measure) -> Scores:
         """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
         stored: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
             values = {task: flat(m).get(metric.key) for task, m in cell.test.items()}
-            counting = {task: m for task, m in cell.test.items() if self.tasks[task].counts}
+            counting = {
+                task: m for task, m in cell.test.items() if self.tasks[task].counts and metric.key in flat(m)
+            }
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
@@ -236,11 +245,11 @@ class Comparison(Value):
 
     def _gains(self, model: str) -> Scores:
         """Return the score of each task, signed so that higher is better."""
-        return {
-            task: {place: score.sign * value for place, value in by_place.items()}
-            for score, *_ in METRICS.values()
-            for task, by_place in self.scores(model, score).items()
-        }
+        gains: dict[str, dict[Place, float]] = {}
+        for kind in self.kinds:  # the mean is that of the first kind
+            for task, by_place in self.scores(model, kind.score).items():
+                gains.setdefault(task, {at: kind.score.sign * value for at, value in by_place.items()})
+        return gains
 
     def relative(self, model: str) -> dict[str, float | None]:
         """Return the mean costs of a model, divided by those of the reference; None where unknown.
@@ -257,12 +266,12 @@ class Comparison(Value):
         return {cost: own / base if own and base else None for cost, (own, base) in sums.items()}
 
     def verdicts(self) -> dict[str, str]:
-        """Return the verdict on each other model: by the mean of binary tasks, and by each regression."""
+        """Return the verdict on each other model: by the mean over tasks, and by each task outside of it."""
         stored = {}
         for name, by_task in self.differences(self.reference).items():
             deciding = {
-                column: (metric, by_task[column])
-                for kind, (metric, *_) in METRICS.items()
+                column: (kind.score, by_task[column])
+                for kind in self.kinds
                 for column in self.judged(kind)
                 if column in by_task
             }
@@ -271,7 +280,9 @@ class Comparison(Value):
 
     def judged(self, kind: TaskKind) -> list[str]:
         """Return the columns that verdicts are based on."""
-        return [MEAN] if kind == "binary" else [t for t in self.of_kind(kind) if self.tasks[t].counts]
+        if kind.two_classes and kind is self.kinds[0]:
+            return [MEAN]
+        return [task for task in self.of_kind(kind) if self.tasks[task].counts]
 
     def to_json(self) -> dict[str, Any]:
         """Return the measured values and everything computed from them, as in `compare.json`."""

@@ -10,7 +10,7 @@ number of rows. A file that is missing, damaged or of another run is computed ag
 Letters: R rows, B resamples, T tasks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,12 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
+from automtl_core.tasks.kind import Floats
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 """Number of times that each row is drawn, [b, R]."""
-Score = Callable[[Counts], Floats]
-"""Counts -> the score of each resample, [b]; NaN where it is undefined."""
 
 FILE = "resampled.safetensors"
 
@@ -84,13 +82,18 @@ def resampled(
 
     Args:
         tasks: T tasks.
-        labels: [R, T], NaN where a row lacks the label; regression labels standardised.
-        predictions: Predictions of the labels, [R, T]; for binary tasks any score that ranks rows.
+        labels: Stored labels, [R, T], NaN where a row lacks the label.
+        predictions: Output of a network, [R, T].
         units: Number of the user of each row, [R]; users are drawn whole. A row with 0 is drawn by itself.
         seed: Seed of the draws.
 
     """
-    scores = [_score(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)]
+    known = [np.flatnonzero(~np.isnan(column)) for column in labels.T]
+    scores = [
+        task.type.resampled(labels[rows, t], predictions[rows, t].astype(np.float64), units[rows])
+        for t, (task, rows) in enumerate(zip(tasks, known, strict=True))
+    ]
+    scales = [task.deviation if task.type.score.in_units else 1.0 for task in tasks]
     unit, size = _numbered(units)
     count = resamples(len(units))
     values = np.empty((count, len(tasks)))
@@ -99,7 +102,7 @@ def resampled(
         numbers = range(start, min(start + step, count))
         counts = np.stack([_drawn(size, seed, number)[unit] for number in numbers])
         for t, score in enumerate(scores):
-            values[numbers, t] = score(counts)
+            values[numbers, t] = scales[t] * score(counts[:, known[t]])
     return values
 
 
@@ -116,39 +119,3 @@ def _drawn(size: int, seed: int, number: int) -> Counts:
     """Return the number of times that each of `size` units is drawn."""
     drawn = seeds.generator(seed, "resample", number).integers(size, size=size)
     return np.bincount(drawn, minlength=size).astype(np.int32)
-
-
-def _score(task: Task, labels: NDArray[Any], predictions: NDArray[Any]) -> Score:
-    known = np.flatnonzero(~np.isnan(labels))
-    predicted = predictions[known].astype(np.float64)
-    if task.kind == "regression":
-        return _rmse(known, (predicted - labels[known]) * task.deviation)
-    return _area(known, labels[known], predicted)
-
-
-def _area(known: NDArray[np.intp], labels: NDArray[Any], predictions: NDArray[Any]) -> Score:
-    """Return the function from counts to AUC; rows are sorted once, here."""
-    positive = labels > 0
-    above, below = predictions[positive], predictions[~positive]
-    order = np.argsort(below)
-    negatives, positives = known[~positive][order], known[positive]
-    lower, upper = (np.searchsorted(below[order], above, side) for side in ("left", "right"))
-
-    def score(counts: Counts) -> Floats:
-        before = np.zeros((len(counts), len(negatives) + 1), dtype=np.int32)
-        np.cumsum(counts[:, negatives], axis=1, out=before[:, 1:])
-        mine = counts[:, positives].astype(np.float64)
-        won = np.einsum("bp,bp->b", mine, before[:, lower] + before[:, upper]) / 2  # ties count half
-        with np.errstate(invalid="ignore"):
-            return np.asarray(won / (mine.sum(axis=1) * before[:, -1]))
-
-    return score
-
-
-def _rmse(known: NDArray[np.intp], errors: NDArray[Any]) -> Score:
-    def score(counts: Counts) -> Floats:
-        drawn = counts[:, known]
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.sqrt(drawn @ errors**2 / drawn.sum(axis=1)))
-
-    return score

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from automtl_comparison.cells import Cell, CellRunner, in_split, tests, without_results
+from automtl_comparison.cells import Cell, CellRunner, in_split, without_results
 from automtl_comparison.document import (
     ALONE,
     MEAN,
@@ -35,16 +35,14 @@ from automtl_core.errors import RunExistsError, StorageError, UsageError, did_yo
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.config import split as divided
-from automtl_core.run_dir.differences import differences
-from automtl_core.run_dir.facts import without_places
+from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.search.study.study import check_installed
 from automtl_core.training.events import Warned
-from automtl_core.training.measuring import task_metrics
+from automtl_core.training.measuring import metrics_of
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.data_warnings import training_warnings
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
-from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.workflow import Workflow
 
 Tested = Mapping[Cell, tuple[CellResult, Samples]]
@@ -150,7 +148,7 @@ def split_seeds(job: Job, count: int) -> list[int]:
         raise UsageError(
             f"--splits {count}: a comparison needs at least one split", "ask for 1 or more: --splits 3"
         )
-    settings, name = job.dataset_settings, job.config.dataset.name
+    settings, name = job.components["dataset"], job.config.dataset.name
     alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:
         raise UsageError(f"--splits {count}: dataset {name} has a fixed test part", alone)
@@ -189,10 +187,10 @@ def compare(
     _check(by_split, bench)
     data = bench.prepared
     take(bench.folder, jobs, data)
-    runs = [Workload.of(job, data[s]) for s, each in by_split.items() for job in each.values() for _ in seeds]
+    runs = len(data) * len(jobs) * len(seeds)
     for split, prepared in data.items():
         by_split[split] = {
-            name: bench.resolve_auto(job, prepared, runs[1:]) for name, job in by_split[split].items()
+            name: bench.resolve_auto(job, prepared, runs - 1) for name, job in by_split[split].items()
         }
     _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
     if trials > 1:
@@ -203,7 +201,7 @@ def compare(
         for seed in seeds
         for name, job in each.items()
     ]
-    trained = bench.trained(cells, then=[tests(cells)])
+    trained = bench.trained(cells)
     sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
     tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
     common = next(iter(jobs.values()))
@@ -229,30 +227,21 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
-    labels = prepared.part("test").labels
-    facts: dict[str, TaskFacts] = {}
-    for t, task in enumerate(prepared.schema.tasks):
-        m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
-        facts[task.name] = TaskFacts(
-            task.kind, getattr(m, "positives", None), m.rows, m.is_informative(least)
-        )
-    return facts
+    part, tasks = prepared.part("test"), prepared.schema.tasks
+    found = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users)
+    return {
+        task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in found.items()
+    }
 
 
 def _tuned(
-    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: Sequence[Workload]
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: int
 ) -> dict[int, dict[str, Job]]:
-    """Return the jobs of each split with their best recipes."""
+    """Return the jobs of each split with their best recipes; `runs` follow."""
     best: dict[int, dict[str, Job]] = {}
     for split, jobs in by_split.items():
-        later = {other: each for other, each in by_split.items() if other not in (split, *best)}
-        to_try = [
-            Workload.of(job, bench.prepared[s]).trained()
-            for s, each in later.items()
-            for job in each.values()
-            for _ in range(trials)
-        ]
-        best[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
+        splits = len(by_split) - len(best) - 1
+        best[split] = tuned(jobs, trials, bench, later=splits * len(jobs) * trials + runs)
     return best
 
 
@@ -274,7 +263,8 @@ def _model(name: str, tested: Tested) -> ModelResult:
 
 def _noises(found: Comparison, tested: Tested) -> Noises:
     """Return the contribution of test rows to the variance of each difference."""
-    counting = [task for task in found.of_kind("binary") if found.tasks[task].counts]
+    kind = found.kinds[0]
+    counting = [task for task in found.of_kind(kind) if kind.two_classes and found.tasks[task].counts]
     by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
     for cell, (_, scores) in tested.items():
         if scores:

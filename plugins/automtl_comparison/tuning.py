@@ -10,7 +10,6 @@ from automtl_core.search.study.study import Study, quiet
 from automtl_core.search.trial import TrialResult
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.tunable import changed, domains_of, values_of
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ def batches(trials: int) -> list[int]:
     return [min(BATCH, trials - first) for first in range(0, trials, BATCH)]
 
 
-def tuned(
-    jobs: Mapping[str, Job], trials: int, bench: CellRunner, then: Sequence[Workload] = ()
-) -> dict[str, Job]:
+def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 0) -> dict[str, Job]:
     """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
 
     The best has the highest mean over tasks of the relative change of the validation score against trial 0
@@ -37,7 +34,7 @@ def tuned(
         jobs: The models by name.
         trials: Number of settings that each model may try.
         bench: The folder of the cells.
-        then: Work that follows, for the estimate of the remaining time.
+        later: Number of runs after these, for the remaining time.
 
     Raises:
         DivergedError: training fails with all settings.
@@ -51,14 +48,8 @@ def tuned(
             asked = {
                 name: [bench.cell(name, job) for job in tuning.ask(count)] for name, tuning in models.items()
             }
-            left = [
-                Workload.of(cell.job, cell.prepared).trained()
-                for cells in asked.values()
-                for cell in cells[:1]
-                for _ in range(still)
-            ]
             cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
-            results = bench.trained(list(cells.values()), "trial", [*left, *then])
+            results = bench.trained(list(cells.values()), "trial", still * len(models) + later)
             for name, tuning in models.items():
                 tuning.score([results[cells[cell.path]] for cell in asked[name]])
     return {name: tuning.best(name) for name, tuning in models.items()}

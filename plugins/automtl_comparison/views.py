@@ -8,9 +8,9 @@ from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
 from automtl_comparison.statistics import Difference, Summary
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.training.metrics import METRICS, Few, flat, too_few
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
@@ -40,9 +40,7 @@ def comma_separated(result: Comparison) -> str:
 
     A cell without results has one row, with its error.
     """
-    keys = [metric.key for metrics in METRICS.values() for metric in metrics]
-    registered = [metric.key for metric in result.metrics() if metric.key not in keys]
-    measured = [*keys, *registered, "positives", "rows"]
+    measured = [*(metric.key for metric in result.metrics()), "positives", "rows"]
     columns = ["model", "split", "seed", "task", *measured, "run", *COSTS, "error"]
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
@@ -91,7 +89,7 @@ def report(result: Comparison) -> Iterator[Section]:
 
 def _verdict(result: Comparison) -> Iterator[Block]:
     """Yield a table of mean scores, differences and costs, and the verdicts."""
-    score, *_ = METRICS["binary"]
+    score = result.kinds[0].score
     against = result.differences(result.reference)
     alone = result.differences(ALONE) if ALONE in result.models else {}
     rows = []
@@ -100,7 +98,7 @@ def _verdict(result: Comparison) -> Iterator[Block]:
         gains = [of_model.get(name, {}).get(MEAN) for of_model in (against, *([alone] if alone else []))]
         changes = [gain and change(gain, score.form) for gain in gains]
         rows.append([name, mean and spread(mean, score.form), *changes, relative and f"{relative:.2f}"])
-    columns = ["model", "mean test AUC", f"against {result.reference}"]
+    columns = ["model", f"mean test {score.title}", f"against {result.reference}"]
     columns += [f"against {ALONE}"] if alone else []
     yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
     if len(result.models) > 1:
@@ -111,7 +109,7 @@ def _verdict(result: Comparison) -> Iterator[Block]:
 
 def _gains(result: Comparison, against: str) -> Iterator[Bars]:
     differences = result.differences(against) if against in result.models else {}
-    tasks = [*(task for kind in METRICS for task in result.of_kind(kind)), MEAN]
+    tasks = [*(task for kind in result.kinds for task in result.of_kind(kind)), MEAN]
     for task in tasks:
         bars = [
             Bar(name, one.mean, one.low, one.high, one.adjusted_p is not None and one.adjusted_p < SURE)
@@ -124,14 +122,14 @@ def _gains(result: Comparison, against: str) -> Iterator[Bars]:
 
 
 def _cost(result: Comparison) -> list[Block]:
-    """Return a plot of the mean AUC against FLOPs, where at least two models have both."""
-    score, *_ = METRICS["binary"]
+    """Return a plot of the mean score against FLOPs, where at least two models have both."""
+    score = result.kinds[0].score
     points = {}
     for name, model in result.models.items():
         flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
         if flops is not None and flops.mean > 0 and mean is not None:
             points[name] = (flops.mean, mean.mean)
-    return [Plot("FLOPs per row", "mean test AUC", points)] if len(points) > 1 else []
+    return [Plot("FLOPs per row", f"mean test {score.title}", points)] if len(points) > 1 else []
 
 
 def _data(result: Comparison) -> Iterator[str]:
@@ -143,7 +141,7 @@ def _data(result: Comparison) -> Iterator[str]:
 
 def _scores(result: Comparison) -> Iterator[Section]:
     notes = list(_notes(result))
-    for kind in METRICS:
+    for kind in result.kinds:
         for metric in result.of_tasks(kind):
             cells = {
                 name: {task: spread(summary, metric.form) for task, summary in by_task.items()}
@@ -157,14 +155,14 @@ def _scores(result: Comparison) -> Iterator[Section]:
 
 def _differences(result: Comparison, against: str) -> Iterator[Section]:
     differences = result.differences(against)
-    for kind, (score, *_) in METRICS.items():
-        if differences and result.of_kind(kind):
-            cells = {
-                name: {task: change(difference, score.form) for task, difference in by_task.items()}
-                for name, by_task in differences.items()
-            }
-            measure = score.title if score.sign > 0 else f"reduction of {score.title}"
-            yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
+    for kind in result.kinds if differences else ():
+        score = kind.score
+        cells = {
+            name: {task: change(difference, score.form) for task, difference in by_task.items()}
+            for name, by_task in differences.items()
+        }
+        measure = score.title if score.sign > 0 else f"reduction of {score.title}"
+        yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
 
 
 def _by_task(
@@ -175,7 +173,7 @@ def _by_task(
     notes: Sequence[str],
 ) -> Section:
     """Return a table with a row for each model and a column for each task; a star marks too few rows."""
-    columns = [*result.of_kind(kind), *([MEAN] if kind == "binary" else [])]
+    columns = [*result.of_kind(kind), *([MEAN] if kind.two_classes else [])]
     stars = (name if name == MEAN or result.tasks[name].counts else f"{name} *" for name in columns)
     rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
     return table(["model", *stars], rows, "lr", title, notes)
@@ -189,7 +187,8 @@ def _over(result: Comparison) -> str:
 
 def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, on users, and on runs that failed or were cut short."""
-    yield from too_few({n: Few(t.positives, t.rows) for n, t in result.tasks.items() if not t.counts})
+    few = {name: facts for name, facts in result.tasks.items() if not facts.counts}
+    yield from too_few({n: TaskMetrics(t.kind, {}, t.rows, t.positives) for n, t in few.items()})
     yield from by_user(next((model.tested[0].test for model in result.models.values() if model.tested), {}))
     for name, model in result.models.items():
         for cell in model.cells:

@@ -1,4 +1,4 @@
-"""The datasets and kinds of fields that come with automtl."""
+"""The datasets, and the kinds of fields and tasks, that come with automtl."""
 
 from automtl_core import hookimpl
 
@@ -26,6 +26,15 @@ def automtl_register_field_kinds() -> dict[str, str]:
         "time-part": "automtl_core.fields.time_parts:TimePart",
         "dense": "automtl_core.fields.dense:Dense",
         "sparse": "automtl_core.fields.sparse:Sparse",
+    }
+
+
+@hookimpl
+def automtl_register_task_kinds() -> dict[str, str]:
+    """Register the kinds of tasks."""
+    return {
+        "binary": "automtl_core.tasks.binary:Binary",
+        "regression": "automtl_core.tasks.regression:Regression",
     }
 
 

@@ -32,6 +32,7 @@ from automtl_core.dataset.dataset import (
     columns_of_lists,
     declaration_faults,
     histories_of,
+    label_column,
     reads_of,
 )
 from automtl_core.dataset.history import source_of
@@ -245,8 +246,8 @@ class Table(Dataset):
         used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
         for label in self.labels:
-            binary = TEXT if label.positive else replace(FLAG, remedy=POSITIVE.format(label.name))
-            used[label.source] = NUMBER if label.kind == "regression" else binary
+            flag = replace(FLAG, remedy=POSITIVE.format(label.name))
+            used[label.source] = TEXT if label.positive else label_column(label, flag)
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of_lists(self._lists()).items() if name not in used}

@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
-from automtl_core.dataset.fields import before
+from automtl_core.dataset.fields import before, is_event
 from automtl_core.dataset.history import source_of
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
+from automtl_core.tasks.kinds import kind_names
 
 
 def _text(value: object) -> object:
@@ -101,8 +101,9 @@ class NumberColumn(Settings):
 class LabelColumn(Settings):
     """Settings of a label. A blank is a missing label: the row does not count for the task."""
 
-    kind: TaskKind = "binary"
-    """Kind of task. binary: labels are 0 and 1. regression: labels are numbers."""
+    kind: str = "binary"
+    """Kind of task, see `automtl list task-kinds`. binary: labels are 0 and 1. regression: labels are
+    numbers."""
     positive: tuple[Text, ...] = ()
     """Texts that mean 1, such as ["yes"]; all other texts mean 0. Without this setting, labels must be 0 or
     1."""
@@ -251,7 +252,7 @@ class TableSettings(DatasetSettings):
         if lists := self.history_lists():
             return tuple(name for name in lists if name not in self.sparse and name != AGE)
         named = () if self.history is None else self.history.outcomes
-        return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
+        return named or tuple(name for name, label in self.labels.items() if is_event(label.kind))
 
     def texts_of_outcomes(self) -> set[str]:
         """Return the columns of rows whose texts tell what was done."""
@@ -281,7 +282,7 @@ class TableSettings(DatasetSettings):
         for column, text in sources:
             if text is not None and (column, None) in sources:
                 yield f"history.outcomes names {column!r} beside {f'{column}={text}'!r}; name texts only"
-        binary = [name for name, label in self.labels.items() if label.kind == "binary"]
+        binary = [name for name, label in self.labels.items() if is_event(label.kind)]
         for name in () if self.history.files else self.history_outcomes():
             if name not in binary and source_of(name)[1] is None:
                 hint = did_you_mean(name, binary)
@@ -365,8 +366,11 @@ class TableSettings(DatasetSettings):
         for name, label in self.labels.items():
             key = f"labels.{name}"
             texts, column = known[name].positive, known[name].source
-            if texts and label.kind == "regression":
-                yield f"{key} names texts of a binary label, but its kind is regression; take one out"
+            if label.kind not in kind_names():
+                near, kinds = did_you_mean(label.kind, kind_names()), listing(kind_names())
+                yield f"{key}.kind: no kind of task is called {label.kind!r}{near}; use one of {kinds}"
+            elif texts and not is_event(label.kind):
+                yield f"{key} names texts of a label of 0 and 1, but its kind is {label.kind}; take one out"
             if label.positive and texts != label.positive:
                 yield f"{key}.positive: the name of the label says {texts[0]!r} already; take it out"
             reads = {
@@ -381,8 +385,8 @@ class TableSettings(DatasetSettings):
                 if other is not None and (other not in self.labels or other == name):
                     hint = did_you_mean(other, self.labels)
                     yield f"{key}.{relation} names {other!r}, which is no other label{hint}; name another one"
-            if label.given in self.labels and self.labels[label.given].kind == "regression":
-                yield f"{key}.given names {label.given!r}, which is a regression; name a binary label"
+            if label.given in self.labels and not is_event(self.labels[label.given].kind):
+                yield f"{key}.given names {label.given!r}, which is not a label of 0 and 1; name one that is"
             if name not in (label.after, label.given) and name in before(known[name], known):
                 yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
 

@@ -164,7 +164,7 @@ def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> float:
-    """Return the largest difference of predictions, for regressions in units of the label's deviation.
+    """Return the largest difference of predictions, in units of the label's deviation.
 
     Raises:
         ArtifactError: it is too large.
@@ -172,7 +172,7 @@ def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> floa
     """
     own = made.predict_scores(made.encoder.encode(columns, labelled=False))
     tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
-    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in tasks])
+    units = np.array([task.deviation for task in tasks])
     gap = float(np.abs((outputs - own) / units).max())
     if not gap <= CLOSE:
         raise ArtifactError(

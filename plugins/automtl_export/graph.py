@@ -2,9 +2,9 @@
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
-length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S], float64 if a task is a
-regression, since single precision cannot hold a small deviation beside a large mean; otherwise float32.
-Letters: B examples, M dense fields, V values of bags, T tasks, S scores.
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, S], float64 if a task has
+standardised labels, since single precision cannot hold a small deviation beside a large mean; otherwise
+float32. Letters: B examples, M dense fields, V values of bags, T tasks, S scores.
 """
 
 import logging
@@ -28,6 +28,8 @@ from automtl_core.errors import PluginError, UsageError
 from automtl_core.libraries import library, own_cache
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
+from automtl_core.tasks.kind import TaskKind
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.batches import take
 from automtl_core.training.calibration import Platt
 
@@ -55,18 +57,18 @@ class Serving(nn.Module):
         self.network = network
         self.bags = 2 * sum(field.kind == "bag" for field in schema.sparse)
         tasks = schema.tasks
-        self.binary: Tensor
         self.mean: Tensor
         self.deviation: Tensor
-        self.register_buffer("binary", torch.tensor([task.kind == "binary" for task in tasks]))
-        # A calibration of a binary task, and the unit of a regression.
+        self.kinds = distinct(task.kind for task in tasks)
+        for kind in self.kinds:
+            self.register_buffer(_mask(kind), torch.tensor([task.kind == kind.name for task in tasks]))
+        # A calibration, or the unit of the label.
         pairs = [scaling.get(task.name) for task in tasks]
         offsets = [one.offset if one else task.mean for one, task in zip(pairs, tasks, strict=True)]
         slopes = [one.slope if one else task.deviation for one, task in zip(pairs, tasks, strict=True)]
-        double = any(task.kind == "regression" for task in tasks)
-        kind = torch.float64 if double else torch.float32
-        self.register_buffer("mean", torch.tensor(offsets, dtype=kind))
-        self.register_buffer("deviation", torch.tensor(slopes, dtype=kind))
+        dtype = torch.float64 if any(task.type.standardised for task in tasks) else torch.float32
+        self.register_buffer("mean", torch.tensor(offsets, dtype=dtype))
+        self.register_buffer("deviation", torch.tensor(slopes, dtype=dtype))
         self.scores = [score.tasks for score in scores_of(tasks)]
 
     def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
@@ -76,11 +78,19 @@ class Serving(nn.Module):
         histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
         logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
         scaled = logits.to(self.mean.dtype) * self.deviation + self.mean
-        found = torch.where(self.binary, scaled.sigmoid(), scaled)
+        found: Tensor = scaled
+        for kind in self.kinds:
+            if (predicted := kind.link(scaled)) is not scaled:
+                found = torch.where(self.get_buffer(_mask(kind)), predicted, found)
         if len(self.scores) == found.shape[1]:
             return found
         # Not `prod`, for which ONNX has no operator that all runtimes share.
         return torch.stack([reduce(torch.mul, [found[:, t] for t in tasks]) for tasks in self.scores], dim=1)
+
+
+def _mask(kind: TaskKind) -> str:
+    """Return the name of the buffer with the mask of the tasks of a kind."""
+    return kind.name.replace("-", "_")
 
 
 def input_names(schema: Schema) -> list[str]:

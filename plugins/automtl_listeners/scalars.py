@@ -93,13 +93,10 @@ def of_test(metrics: Metrics) -> dict[str, float]:
 
 def of_task(start: str, metrics: TaskMetrics) -> Iterator[tuple[str, float]]:
     """Yield the names and values of the metrics of a task that are defined."""
-    measured = metrics.to_json()
-    for key in ("auc", "log_loss", "rmse", "mae", "r2"):
-        if (value := measured.get(key)) is not None:
-            yield f"{start}/{key}", float(value)
-    for name, other in metrics.others.items():
-        if other.value is not None:
-            yield f"{start}/{name}", other.value
+    others = {name: other.value for name, other in metrics.others.items()}
+    for name, value in {**metrics.values, **others}.items():
+        if value is not None:
+            yield f"{start}/{name}", float(value)
 
 
 def in_words(evidence: Evidence) -> str:

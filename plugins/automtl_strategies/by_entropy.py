@@ -21,7 +21,7 @@ from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import Batch
-from automtl_core.training.events import Listener, Loop, LoopsAhead
+from automtl_core.training.events import Listener
 from automtl_core.training.loop import Pass
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
@@ -68,9 +68,6 @@ class ByEntropy(SearchStrategy[EntropySettings]):
     def search(self, listener: Listener) -> SearchResult:
         """Run steps 1 to 3; the trainer does step 4."""
         relaxed, last = self.relaxed, self.last_epoch
-        rows, warm_up = len(self.problem.data.train), max(self.settings.warmup_epochs - relaxed.epoch, 0)
-        rest = last - relaxed.epoch - warm_up
-        listener(LoopsAhead((Loop("warm-up", warm_up, rows), Loop("search", rest, rows))))
         while relaxed.epoch < last and relaxed.going_on:
             searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
             epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)

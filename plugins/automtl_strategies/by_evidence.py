@@ -19,8 +19,7 @@ from automtl_core.search.evidence import DecisionMade, Evidence, judged
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener, Loop, LoopsAhead, StepEnded
+from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
@@ -85,7 +84,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         """Train until the held-out loss stops improving, and rank the landmarks."""
         if self.decisions:
             return
-        self.paths.train("warm-up", listener, self._loops_ahead())
+        self.paths.train("warm-up", listener)
         known = probes(self.problem)
         loss = {name: float(self.paths.score(a).losses.mean()) for name, a in known.items()}
         best_first = sorted(known, key=lambda name: (name != START, loss[name]))
@@ -102,7 +101,6 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             paths.restore_best()
             if self.problem.spent() > HURRY:
                 self.round = rounds - 1
-            listener(LoopsAhead(self._loops_ahead()))
             self._decide_some(rounds - self.round, listener)
             self.round += 1
             if self.round < rounds:
@@ -145,18 +143,6 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
                 for evidence in ablation.evidence:
                     listener(DecisionMade(evidence))
                 self.comparisons += ablation.comparisons
-
-    def _loops_ahead(self) -> tuple[Loop, ...]:
-        """Return the loops after the warm-up, from the current round on."""
-        s, recipe, rows = self.settings, self.problem.recipe, self.problem.trial_rows
-        candidates, options = (
-            sum(len(choice.options) for choice in self.choices.values() if isinstance(choice, OneOf) == one)
-            for one in (True, False)
-        )
-        ablation = self.paths.scoring("ablation", candidates)
-        rounds = [ablation, self.paths.loop("search", 1)] * (s.rounds - self.round - 1)
-        last = s.rungs(1 + s.landmarks, recipe, steps(rows, recipe.batch_size))
-        return (*rounds, self.paths.scoring("ablation", options), *last.loops(rows, recipe))
 
     def _begin_last_round(self) -> None:
         searched = Architecture(self.decisions)

@@ -34,7 +34,7 @@ from automtl_core.search.strategy import Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import Listener, Loop, LoopsAhead
+from automtl_core.training.events import Listener
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.recipe import Recipe
@@ -89,8 +89,6 @@ class DARTS(SearchStrategy[DARTSSettings]):
     def search(self, listener: Listener) -> SearchResult:
         """Alternate the two steps, and discretise at the end."""
         relaxed, last = self.relaxed, self.settings.epochs
-        rows = len(self.problem.data.train)
-        listener(LoopsAhead((Loop("search", last - relaxed.epoch, rows),)))
         while relaxed.epoch < last and relaxed.going_on:
             epoch = relaxed.begin_pairs("search", listener, self.rows, self.held_out)
             for place, (batch, other) in enumerate(epoch):

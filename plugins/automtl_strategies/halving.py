@@ -18,7 +18,7 @@ For an ensemble of K networks the best K are trained to the end, and the favouri
 times, each time with another seed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pydantic import Field
@@ -33,7 +33,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener, Loop, LoopsAhead
+from automtl_core.training.events import Listener
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 
@@ -81,24 +81,6 @@ class Rungs(NamedTuple):
             most += self.kept(rung) * (self.epochs(rung) - before)
             before, rung = self.epochs(rung), rung + 1
         return most
-
-    def loops(self, rows: int, recipe: Recipe, names: Sequence[str] = (), rung: int = 0) -> Iterator[Loop]:
-        """Yield the loops from a rung on, for the estimate of the remaining time.
-
-        Args:
-            rows: Number of training rows.
-            recipe: The training settings.
-            names: Names of the architectures, those that go on first; empty where they are unknown.
-            rung: The rung.
-
-        """
-        names = names or [f"candidate {place + 1}" for place in range(self.entrants)]
-        patience = recipe.patience_for(max(steps(rows, recipe.batch_size), 1))
-        before = self.epochs(rung - 1) if rung else 0
-        while before < self.whole:
-            for name in names[: self.kept(rung)]:
-                yield Loop(name, self.epochs(rung) - before, rows, patience)
-            before, rung = self.epochs(rung), rung + 1
 
 
 class HalvingSettings(HeldOutSettings):
@@ -228,9 +210,6 @@ class Halving:
 
     def _train(self, trials: Trials, listener: Listener) -> None:
         """Run the remaining trials of this rung."""
-        rows, recipe = self.problem.trial_rows, self.problem.recipe
-        loops = tuple(self.rungs.loops(rows, recipe, self.alive, self.rung))
-        self.going_on = listener(LoopsAhead(loops)) and self.going_on
         specs = {self._spec(trials, name): name for name in self.waiting}
         stream = InOrder(self, listener)
         for spec, result in trials.executor.run(list(specs), lambda spec, event: stream(specs[spec], event)):

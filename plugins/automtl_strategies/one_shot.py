@@ -21,7 +21,6 @@ from automtl_core.search.evidence import DecisionMade, Evidence, judged
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
@@ -60,12 +59,9 @@ class OneShot(SearchStrategy[OneShotSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the four steps."""
-        paths, round_, s = self.paths, self.last_round, self.settings
+        paths, round_ = self.paths, self.last_round
         if not round_.has_begun:
-            recipe, rows = self.problem.recipe, self.problem.trial_rows
-            last = s.rungs(s.finalists + 1 + s.landmarks, recipe, steps(rows, recipe.batch_size))
-            evolution = paths.scoring("evolution", s.rounds, 2 * s.mutations)
-            paths.train("supernet", listener, [evolution, *last.loops(rows, recipe)])
+            paths.train("supernet", listener)
             self._decide(listener)
         if not paths.relaxed.going_on:  # the best by the weights of the supernet
             return round_.favourite()

@@ -13,7 +13,7 @@ Both stages are short, with a higher learning rate and smaller batches than a tr
 second stage the learning rate falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from math import cos, pi
 
@@ -31,7 +31,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import steps
-from automtl_core.training.events import PREDICTION, Listener, Loop, LoopsAhead
+from automtl_core.training.events import Listener
 
 START = "start"
 """Name of the architecture of a warm start, among probes."""
@@ -130,7 +130,7 @@ class Paths:
         better = self.widened or self.epoch - self.best_epoch < s.patience
         return self.relaxed.going_on and few and better and (in_time or self.epoch == self.first_epoch)
 
-    def train(self, phase: str, listener: Listener, after: Sequence[Loop] = ()) -> None:
+    def train(self, phase: str, listener: Listener) -> None:
         """Train the first stage until the held-out loss stops improving, and all of the second one.
 
         The first stage leaves its best weights, the second one its last weights.
@@ -138,26 +138,14 @@ class Paths:
         Args:
             phase: Name in reports.
             listener: Receives each step and epoch.
-            after: Loops that follow, for the estimate of the remaining time.
 
         """
-        left = self.stage_epochs - (self.epoch - self.first_epoch)
-        stages = [self.loop(phase, left), *([] if self.widened else [self.loop(phase, self.stage_epochs)])]
-        listener(LoopsAhead((*stages, *after)))
         while self.learning:
             self.step_epoch(phase, listener)
         self.restore_best()
         if self.relaxed.going_on and not self.widened:
             self._widen()
-            self.train(phase, listener, after)
-
-    def loop(self, phase: str, epochs: int) -> Loop:
-        """Return a loop of supernet training, for the estimate of the remaining time."""
-        return Loop(phase, epochs, self.epoch_steps * self.relaxed.problem.recipe.batch_size)
-
-    def scoring(self, phase: str, steps: int, scored: int = 1) -> Loop:
-        """Return a loop that scores architectures in each step, for the estimate of the remaining time."""
-        return Loop(phase, steps, scored * PREDICTION * len(self.held_out), trains=False)
+            self.train(phase, listener)
 
     def _widen(self) -> None:
         """Begin the second stage: draw any candidate from now on."""

@@ -49,7 +49,7 @@ from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener, Loop, LoopsAhead
+from automtl_core.training.events import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.paths import START, probes
@@ -313,19 +313,10 @@ class StudySearch(SearchStrategy[StudySettings]):
         for name, spec in specs.items():
             first.setdefault(spec, name)
         self.waiting = [n for n, spec in specs.items() if first[spec] == n and n not in self.results]
-        self.going_on = listener(LoopsAhead(tuple(self._loops()))) and self.going_on
         stream, left = InOrder(self, listener), [specs[name] for name in self.waiting]
         for spec, result in trials.executor.run(left, lambda spec, event: stream(first[spec], event)):
             stream.end(first[spec], result)
         return {n: self.results[first[spec]] for n, spec in specs.items() if first[spec] in self.results}
-
-    def _loops(self) -> list[Loop]:
-        """Return the trainings that are still to come, for the estimate of the remaining time."""
-        rows, recipe, seeds = len(self.problem.data.train), self.problem.recipe, self.settings.seeds
-        patience = recipe.patience_for(max(steps(rows, recipe.batch_size), 1))
-        later = range(len(self.tried), self.settings.trials or TRIALS)
-        names = [*self.waiting, *(f"trial {number}" for number in later for _ in range(seeds))]
-        return [Loop(name, recipe.epochs - self.reported.get(name, 0), rows, patience) for name in names]
 
     def _spec(self, trials: Trials, one: Tried, member: int, stage: Stage) -> TrialSpec:
         return trials.spec(one.architecture, stage.epochs, member=member, overrides=one.overrides)

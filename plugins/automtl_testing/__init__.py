@@ -26,6 +26,7 @@ from automtl_testing.samples import (
 )
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
+from automtl_testing.tasks import check_task_kind
 
 __all__ = [
     "check_balancer",
@@ -38,6 +39,7 @@ __all__ = [
     "check_op",
     "check_space",
     "check_strategy",
+    "check_task_kind",
     "plain_schema",
     "sample_architectures",
     "sample_part",

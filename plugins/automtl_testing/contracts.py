@@ -29,6 +29,7 @@ from automtl_core.registry.kinds import (
     REPORT_SECTIONS,
     SPACES,
     STRATEGIES,
+    TASK_KINDS,
     Kind,
 )
 from automtl_core.registry.registry import Registry
@@ -47,6 +48,7 @@ from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
+from automtl_testing.tasks import check_task_kind
 
 MEMBERS = (2, 16)
 """Numbers of the members of a family that are checked."""
@@ -207,6 +209,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     STRATEGIES.plural: {"search": _check_strategy},
     DATASETS.plural: {"preparation": _check_dataset},
     FIELD_KINDS.plural: {"encoding": _check_field},
+    TASK_KINDS.plural: {"loss and metrics": lambda one, *_: check_task_kind(one.object())},
     BALANCERS.plural: {
         "gradients and training": lambda one, settings, _: check_balancer(one.object(), settings)
     },

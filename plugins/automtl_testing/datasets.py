@@ -85,7 +85,7 @@ def _check_labels(prepared: Prepared, name: str) -> None:
         known = column[~np.isnan(column)]
         counts = prepared.manifest["labels"][name][task.name]
         assert counts["rows"] == len(known), f"{task.name}: the manifest must count the {name} labels"
-        if task.kind == "binary":
+        if task.type.two_classes:
             assert np.isin(known, (0, 1)).all(), f"{task.name}: {name} labels must be 0, 1 or missing"
             assert counts["positives"] == known.sum(), f"{task.name}: the manifest must count the positives"
         else:

@@ -9,7 +9,6 @@ from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import (
     EpochEnded,
     Event,
-    LoopsAhead,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -17,8 +16,9 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
-from automtl_core.training.metrics import BinaryMetrics, Metrics, RegressionMetrics
+from automtl_core.training.metrics import Metrics
 from automtl_core.training.run_listener import RunListener
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 SETTINGS = {
     "seed": 0,
@@ -26,10 +26,10 @@ SETTINGS = {
     "training": {"epochs": 2, "decay": None},
 }
 """Settings of all types that a configuration may have."""
-RARE = BinaryMetrics(None, None, 0, 5, "all 5 rows are negative")
+RARE = binary_metrics(None, None, 0, 5, "all 5 rows are negative")
 METRICS: Metrics = {
-    "click": BinaryMetrics(0.7, 0.6, 40, 100),
-    "price": RegressionMetrics(3.2, 2.1, 0.25, 100),
+    "click": binary_metrics(0.7, 0.6, 40, 100),
+    "price": regression_metrics(3.2, 2.1, 0.25, 100),
     "rare task": RARE,
 }
 """Metrics of all kinds of tasks, and of one whose metrics are undefined."""
@@ -72,7 +72,6 @@ def _follow(
     events: list[Event] = [
         RunBegan(run, tuple(reports)),
         PhaseBegan("training"),
-        LoopsAhead(()),
         *(StepEnded("train", 2, 4, done, done * 25) for done in range(1, 5)),
         StepEnded("ablation", 2, 1, 1, 0),
         DecisionMade(Evidence("layer0", "mlp-8", "chosen", "better", "zero", -0.01, 0.002)),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.dataset.schema import Task
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import Metric, MetricValue, metric_value
 
 ROWS = 400
@@ -23,7 +24,8 @@ def check_metric(metric: Metric) -> None:
         AssertionError: a requirement is violated.
 
     """
-    for what, rows in _cases(metric.kind == "binary"):
+    two_classes = task_kind(metric.kind).two_classes
+    for what, rows in _cases(two_classes):
         first = _value(metric, rows, what)
         assert first == _value(metric, rows, what), f"equal rows must have equal values: {what}"
         for change, changed in _same(*rows):
@@ -32,7 +34,7 @@ def check_metric(metric: Metric) -> None:
             )
         if not metric.needs_users:
             _value(metric, (*rows[:2], None), f"{what}, without a user field")
-    (labels, predictions, users), *_ = (rows for _, rows in _cases(metric.kind == "binary"))
+    (labels, predictions, users), *_ = (rows for _, rows in _cases(two_classes))
     right = predictions.std() * (labels - labels.mean()) / labels.std()
     best, worst = (_value(metric, (labels, side, users), "correct predictions") for side in (right, -right))
     assert best.value is not None, "a metric must be defined for correct predictions of both classes"
@@ -42,11 +44,11 @@ def check_metric(metric: Metric) -> None:
     )
 
 
-def _cases(binary: bool) -> Iterator[tuple[str, Rows]]:
+def _cases(two_classes: bool) -> Iterator[tuple[str, Rows]]:
     """Yield rows, with their description."""
     draw = np.random.default_rng(0)
     users = draw.integers(0, 25, ROWS).astype(np.int32)  # 0 for an unknown user
-    labels = draw.integers(0, 2, ROWS).astype(np.float64) if binary else draw.standard_normal(ROWS)
+    labels = draw.integers(0, 2, ROWS).astype(np.float64) if two_classes else draw.standard_normal(ROWS)
     predictions = labels + draw.standard_normal(ROWS)
     yield "random rows", (labels, predictions, users)
     yield "equal predictions", (labels, np.round(predictions), users)

@@ -27,7 +27,9 @@ from automtl_core.ops import OpFactory
 from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
+from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.fit import TrainingData
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 
 DIM, WIDTH = 4, 8
@@ -82,11 +84,37 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     dense[draw.random(dense.shape) < missing / 2] = np.nan
     odd = ids[:, -1:] % 2 if schema.sparse else dense[:, -1:] > 0
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
-    real = [task.kind == "regression" for task in schema.tasks]
+    real = [not task.type.two_classes for task in schema.tasks]
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
+    for column, task in zip(labels.T, schema.tasks, strict=True):
+        if not task.type.two_classes:
+            column[:] = labels_of(task.type, column)
     labels[draw.random(labels.shape) < missing] = np.nan
     histories = tuple(_history(schema, history, ids, draw) for history in schema.histories)
     return Part(ids, dense, labels, bags, histories=histories)
+
+
+def labels_of(kind: TaskKind, numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return stored labels of a kind that rise with numbers of about deviation 1, [R]."""
+    if kind.standardised:
+        return numbers
+    allowed = (2 * numbers + 2 * (not kind.two_classes)).clip(kind.low, kind.high)
+    return np.ceil(allowed) if kind.whole else allowed
+
+
+Value = float | None
+
+
+def binary_metrics(
+    auc: Value, log_loss: Value, positives: int, rows: int, *rest: Any, **more: Any
+) -> TaskMetrics:
+    """Return the metrics of a binary task, with a reason and registered ones in `others` where there are."""
+    return TaskMetrics("binary", {"auc": auc, "log_loss": log_loss}, rows, positives, *rest, **more)
+
+
+def regression_metrics(rmse: Value, mae: Value, r2: Value, rows: int, *rest: Any, **more: Any) -> TaskMetrics:
+    """Return the metrics of a regression; see `binary_metrics`."""
+    return TaskMetrics("regression", {"rmse": rmse, "mae": mae, "r2": r2}, rows, None, *rest, **more)
 
 
 def sample_encoder(schema: Schema) -> Encoder:

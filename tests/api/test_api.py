@@ -238,7 +238,7 @@ def test_settings_of_what_an_argument_names_are_kept(here, monkeypatch):
     monkeypatch.setattr("automtl.jobs._done", lambda line, found: found)
     monkeypatch.setattr("automtl.jobs.Workflow.search", lambda line, job, *others: jobs.append(job))
     automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidates": 2}})
-    assert jobs[0].strategy_settings.candidates == 2
+    assert jobs[0].components["strategy"].candidates == 2
     with pytest.raises(automtl.AutoMTLError, match=r"strategy\.candidatez is not a setting"):
         automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidatez": 2}})
     other = {"strategy": {"name": "darts", "epochs": 2}}

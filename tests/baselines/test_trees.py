@@ -8,6 +8,7 @@ import torch
 
 from automtl_baselines.trees import Grower, Rows, Trees, check_installed
 from automtl_core.errors import UsageError
+from automtl_core.tasks.kinds import task_kind
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
 
@@ -29,7 +30,7 @@ def rows(seed, count=600):
 
 def grow(grower=GROWER, kind="binary", train=None, validation=None, going_on=lambda share: True, seed=0):
     train, validation = rows(1) if train is None else train, rows(2) if validation is None else validation
-    return grower.grow(kind, train, validation, [2], seed, going_on)
+    return grower.grow(task_kind(kind), train, validation, [2], seed, going_on)
 
 
 def logits_of(text, columns):
@@ -117,7 +118,7 @@ def test_a_state_of_any_length_is_taken_over():
 def test_columns_behind_those_that_trees_read_are_left_out():
     drawn = rows(1)
     numbers = [Rows(each.columns[:, :2], each.labels) for each in (drawn, rows(2))]
-    text = GROWER.grow("binary", *numbers, [], 0, lambda share: True).text
+    text = GROWER.grow(task_kind("binary"), *numbers, [], 0, lambda share: True).text
     assert (logits_of(text, drawn.columns) == logits_of(text, drawn.columns[:, :2])).all()
 
 

@@ -1,7 +1,6 @@
 """What a command takes by phase."""
 
-from automtl_core.workflow.importance import PHASE as IMPORTANCE
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION
+from automtl_core.run_dir.progress import ENCODING_SEARCH, IMPORTANCE, PREPARATION
 from end_to_end import measured, rows_of
 
 

@@ -123,14 +123,14 @@ def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps
     other, others_work = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     working, ready = threading.Event(), threading.Event()
-    fit = pipeline.fit
+    run = pipeline.run
 
-    def slow(*given, **how):
+    def slow(work, stages, **how):
         working.set()
         ready.wait(10)
-        fit(*given, **how)
+        run(work, stages, **how)
 
-    monkeypatch.setattr(pipeline, "fit", slow)
+    monkeypatch.setattr(pipeline, "run", slow)
     thread = threading.Thread(target=lambda: other.tested([cell]))
     thread.start()
     working.wait(10)
@@ -211,7 +211,7 @@ def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
     def diverge(*given, **how):
         raise DivergedError("the loss became nan")
 
-    monkeypatch.setattr(pipeline, "fit", diverge)
+    monkeypatch.setattr(pipeline, "run", diverge)
     made, worked = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     assert made.trained([cell]) == {cell: TrialResult("diverged", {}, error="the loss became nan")}

@@ -12,11 +12,11 @@ from automtl_comparison.document import (
 )
 from automtl_comparison.statistics import Difference
 from automtl_core.errors import ArtifactError
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
-from automtl_core.training.metrics import METRICS
 
-AUC, LOG_LOSS = METRICS["binary"]
-RMSE, MAE, R2 = METRICS["regression"]
+AUC, LOG_LOSS = task_kind("binary").measures
+RMSE, MAE, R2 = task_kind("regression").measures
 
 
 def test_a_regression_has_errors_where_a_binary_task_has_its_auc(compared):
@@ -200,8 +200,8 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
         for name, model in outcome.models.items()
     }  # fmt: skip
     found = replace(outcome, models=with_gauc)
-    assert [m.key for m in found.of_tasks("binary")] == ["auc", "log_loss", "gauc"]
-    assert [m.key for m in found.of_tasks("regression")] == ["rmse", "mae", "r2"]
+    assert [m.key for m in found.of_tasks(task_kind("binary"))] == ["auc", "log_loss", "gauc"]
+    assert [m.key for m in found.of_tasks(task_kind("regression"))] == ["rmse", "mae", "r2"]
     assert [m.key for m in found.metrics()][:3] == ["auc", "log_loss", "gauc"]
     (measure,) = [m for m in found.metrics() if m.key == "gauc"]
     assert {task: s.mean for task, s in found.summaries("one.yaml", measure).items()} == {

@@ -13,6 +13,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
 from automtl_core.training.measuring import task_metrics
 from automtl_core.workflow import pipeline
+from automtl_core.workflow.work import Work
 
 CLICK = Task("click")
 PRICE = Task("price", kind="regression", deviation=3.0)
@@ -122,7 +123,7 @@ def tested(tiny, bench):
         cell = made.cell(called, tiny()[called])
         if not cell.path.exists():
             with pipeline.start(cell.job, cell.prepared, cell.path) as run:
-                pipeline.search(cell.job, run, cell.prepared, EventHandler())
+                pipeline.run(Work(cell.job, run, cell.prepared, EventHandler()))
         return cell.job, Run.open(cell.path), cell.prepared
 
     return make

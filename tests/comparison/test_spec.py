@@ -25,9 +25,9 @@ from automtl_core.errors import (
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance
 from automtl_core.run_dir.run import Run
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.events import Warned
-from automtl_core.training.metrics import METRICS
-from automtl_core.workflow import evaluation, pipeline
+from automtl_core.workflow import pipeline
 from automtl_core.workflow.workflow import Workflow
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
@@ -245,28 +245,28 @@ def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
 
 def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch):
     events = []
-    for module, name in ((pipeline, "fit"), (evaluation, "test")):
-        function = getattr(module, name)
+    run = pipeline.run
 
-        def watched(*given, name=name, function=function, **how):
-            events.append(name)
-            return function(*given, **how)
+    def watched(work, stages, **how):
+        events.append("test" if stages == pipeline.TESTED else "fit")
+        return run(work, stages, **how)
 
-        monkeypatch.setattr(module, name, watched)
+    monkeypatch.setattr(pipeline, "run", watched)
     made, _ = bench()
     compare(tiny(), [0], 2, "one.yaml", made)
     assert events == ["fit"] * events.count("fit") + ["test"] * 2
 
 
 def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, monkeypatch):
-    fit = pipeline.fit
+    run = pipeline.run
 
-    def diverge(job, *rest, **how):
-        if job.config.space.settings["expert_layers"] == [12] and job.config.seed == 1:
+    def diverge(work, *rest, **how):
+        config = work.job.config
+        if config.space.settings["expert_layers"] == [12] and config.seed == 1:
             raise DivergedError("the loss became nan")
-        fit(job, *rest, **how)
+        run(work, *rest, **how)
 
-    monkeypatch.setattr(pipeline, "fit", diverge)
+    monkeypatch.setattr(pipeline, "run", diverge)
     made, _ = bench()
     found = compare(tiny(), [0, 1, 2], 0, "one.yaml", made)
     assert [isinstance(cell, Failed) for cell in found.models["two.yaml"].cells] == [False, True, False]
@@ -278,7 +278,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     assert again == found
     # differences are taken over the two seeds that both have
     scores = {
-        name: [cell.test["click"].auc for cell in model.tested if cell.seed != 1]
+        name: [cell.test["click"].values["auc"] for cell in model.tested if cell.seed != 1]
         for name, model in found.models.items()
     }
     expected = sum(scores["two.yaml"]) / 2 - sum(scores["one.yaml"]) / 2
@@ -286,14 +286,15 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
 
 
 def test_a_cell_that_fails_leaves_its_error_and_the_others_go_on(tiny, bench, monkeypatch):
-    fit = pipeline.fit
+    run = pipeline.run
 
-    def fail(job, *rest, **how):
-        if job.config.space.settings["expert_layers"] == [8] and job.config.seed == 0:
+    def fail(work, *rest, **how):
+        config = work.job.config
+        if config.space.settings["expert_layers"] == [8] and config.seed == 0:
             raise OutOfMemoryError("out of memory: 9 TiB", "lower training.batch_size")
-        fit(job, *rest, **how)
+        run(work, *rest, **how)
 
-    monkeypatch.setattr(pipeline, "fit", fail)
+    monkeypatch.setattr(pipeline, "run", fail)
     made, _ = bench()
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
     assert found.failed == ["one.yaml, seed 0, split 0: out of memory: 9 TiB; lower training.batch_size"]
@@ -329,7 +330,7 @@ def test_an_error_of_the_disk_ends_a_comparison(tiny, bench, monkeypatch):
     def full(*given, **how):
         raise StorageError("the disk is full", "free some space")
 
-    monkeypatch.setattr(pipeline, "fit", full)
+    monkeypatch.setattr(pipeline, "run", full)
     made, _ = bench()
     with pytest.raises(StorageError):
         compare(tiny(), [0, 1], 0, "one.yaml", made)
@@ -362,7 +363,7 @@ def test_rare_tasks_are_marked_and_not_averaged(whole):
     counting = [task for task, facts in found.tasks.items() if facts.counts]
     assert counting == [task for task, facts in found.tasks.items() if facts.positives >= 30]
     assert 0 < len(counting) < 4
-    auc = METRICS["binary"][0]
+    auc = task_kind("binary").score
     for name in found.models:
         summaries = found.summaries(name, auc)
         mean = sum(summaries[task].mean for task in counting) / len(counting)

@@ -7,8 +7,8 @@ import pytest
 from automtl_comparison.spec import compare
 from automtl_comparison.tuning import recipe, tuned
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.workflow import pipeline
+from automtl_testing.samples import binary_metrics
 
 pytestmark = pytest.mark.needs_extra("study")
 
@@ -30,7 +30,7 @@ class Given:
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
-                metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)},
+                metrics={} if auc is None else {"click": binary_metrics(auc, 0.5, 500, 1000)},
                 error=None if auc is not None else "the loss became nan",
             )
             for cell, auc in scores.items()
@@ -142,13 +142,14 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
 
 
 def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
-    fit, trained = pipeline.fit, []
+    run, trained = pipeline.run, []
 
-    def watched(job, *rest, **how):
-        trained.append(recipe(job))
-        return fit(job, *rest, **how)
+    def watched(work, stages, **how):
+        if stages == pipeline.FIT:
+            trained.append(recipe(work.job))
+        return run(work, stages, **how)
 
-    monkeypatch.setattr(pipeline, "fit", watched)
+    monkeypatch.setattr(pipeline, "run", watched)
     made, worked = bench()
     job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
     made.tested([made.cell("one.yaml", job)])

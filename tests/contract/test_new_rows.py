@@ -20,7 +20,7 @@ from automtl_core.dataset.scores import products, scores_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.measuring import metrics_of
-from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted, write_predictions
+from automtl_core.workflow.new_rows import Reading, measure, predicted, write_predictions
 from automtl_core.workflow.trained import Trained, predictions
 
 from .test_encoder import NAMES, content, raw_examples
@@ -103,14 +103,14 @@ def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     (part,) = map(prepared.encoder.encode, frame_rows(dataset, frame, labelled=True).chunks(10_000))
-    scores, _ = predicted(trained, InMemory(dataset, frame))
+    scores, _ = predicted(trained, Reading(dataset, frame))
     for ending in (".csv", ".parquet"):
         path = written(columns, prepared.schema, work / f"new{ending}")
         with new_rows(dataset, path, work, labelled=True) as rows:
             (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
         assert rows_of(read) == rows_of(part)
         np.testing.assert_allclose(predicted(trained, Reading(dataset, path, work))[0], scores, atol=1e-6)
-        assert measure(trained, Reading(dataset, path, work)) == measure(trained, InMemory(dataset, columns))
+        assert measure(trained, Reading(dataset, path, work)) == measure(trained, Reading(dataset, columns))
     pd.testing.assert_frame_equal(frame, before)
 
 

@@ -46,7 +46,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"dense": {"a": {"scalling": "log"}}},
         r"dataset\.dense\.a\.scalling is not a setting \(did you mean 'scaling'",
     ),
-    "unknown kind": ({"labels": {"a": {"kind": "ordinal"}}}, r"dataset\.labels\.a\.kind: .*given 'ordinal'"),
+    "unknown kind": (
+        {"labels": {"a": {"kind": "ordinal"}}},
+        r"dataset\.labels\.a\.kind: no kind of task is called 'ordinal'; use one of binary",
+    ),
     "unknown type": ({"sparse": {"user": "int"}}, r"dataset\.sparse\.user: expected text or integer"),
     "unknown part": ({"files": {"valid": "a.csv"}}, r"dataset\.files: .*validation.*given 'valid'"),
     "no file": ({"files": []}, r"dataset\.files\.all: .*at least one"),
@@ -108,11 +111,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "given a regression": (
         {"labels": {"a": {"given": "b"}, "b": {"kind": "regression"}}},
-        r"dataset\.labels\.a\.given names 'b', which is a regression",
+        r"dataset\.labels\.a\.given names 'b', which is not a label of 0 and 1",
     ),
     "positive numbers": (
         {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
-        r"dataset\.labels\.a names texts of a binary label",
+        r"dataset\.labels\.a names texts of a label of 0 and 1",
     ),
     "scaled buckets": (
         {"dense": {"a": {"scaling": "log", "buckets": 3}}},

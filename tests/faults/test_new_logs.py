@@ -16,6 +16,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.events import Event, Warned
 from automtl_core.workflow.new_rows import Reading, _encoded
 from automtl_datasets.table import Table
 
@@ -48,8 +49,14 @@ class Files:
         """Return the new rows, encoded, and the warnings about their histories."""
         warnings: list[str] = []
         histories = self.prepared.schema.histories
+
+        def hear(event: Event) -> bool:
+            if isinstance(event, Warned):
+                warnings.append(event.sentence)
+            return True
+
         reading = Reading(
-            self.dataset, case.rows, case.folder, histories=histories, log=case.log, warn=warnings.append
+            self.dataset, case.rows, case.folder, listener=hear, histories=histories, log=case.log
         )
         made: Any = SimpleNamespace(encoder=self.prepared.encoder, unread=(), batch_size=1 << 20)
         with reading.rows(False, ()) as rows:

@@ -7,11 +7,11 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.training.events import EpochEnded, RunBegan
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_listeners.mlflow import FILE, MLflow
 from automtl_testing import check_listener
+from automtl_testing.samples import binary_metrics
 
-METRICS = {"click": BinaryMetrics(0.7, 0.6, 4, 10)}
+METRICS = {"click": binary_metrics(0.7, 0.6, 4, 10)}
 
 
 def report(epoch: int) -> EpochEnded:

@@ -6,8 +6,8 @@ from automtl_core.errors import UsageError
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_listeners.scalars import Speed, check_installed, flat, in_words, of_epoch
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def test_the_speed_is_that_of_the_epoch_after_its_first_step():
@@ -26,8 +26,8 @@ def test_the_speed_is_that_of_the_epoch_after_its_first_step():
 def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
     others = {"gauc": MetricValue("GAUC", 1, 0.6, 90), "ndcg-5": MetricValue("NDCG", 1, None, 0)}
     metrics = {
-        "click": BinaryMetrics(0.7, 0.5, 4, 10, others=others),
-        "price": RegressionMetrics(3.0, 2.0, 0.1, 10),
+        "click": binary_metrics(0.7, 0.5, 4, 10, others=others),
+        "price": regression_metrics(3.0, 2.0, 0.1, 10),
     }
     report = EpochEnded("warm-up", 3, {"click": 0.4, "price": None}, metrics, entropy=0.2)
     assert dict(of_epoch(report)) == {

@@ -7,8 +7,8 @@ import pytest
 
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import EpochEnded, RunBegan
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_testing import check_listener
+from automtl_testing.samples import binary_metrics
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
 
@@ -16,7 +16,7 @@ from automtl_listeners.tensorboard import FOLDER, TensorBoard
 
 
 def report(epoch: int, auc: float) -> EpochEnded:
-    return EpochEnded("train", epoch, {"click": 0.5}, {"click": BinaryMetrics(auc, 0.6, 4, 10)})
+    return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
 
 
 def read(run: Path) -> Any:
@@ -41,7 +41,7 @@ def test_epochs_that_another_process_trains_again_replace_the_earlier_ones(tmp_p
     second.receive(RunBegan(tmp_path, (report(1, 0.1), report(2, 0.2))))
     second.receive(DecisionMade(Evidence("layer", "mlp-8", "chosen", "better")))
     second.receive(report(3, 0.9))
-    second.tested({"click": BinaryMetrics(0.8, 0.5, 4, 10)})
+    second.tested({"click": binary_metrics(0.8, 0.5, 4, 10)})
     second.close(None)
     events = read(tmp_path)
     values = [(one.step, round(one.value, 4)) for one in events.Scalars("train/click/auc")]

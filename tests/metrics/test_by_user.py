@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automtl_core.training.measuring import auc
+from automtl_core.tasks.binary import auc
 from automtl_metrics import by_user
 from automtl_metrics.by_user import gauc, ndcg, ndcg_at
 

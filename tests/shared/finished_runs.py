@@ -8,10 +8,10 @@ from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.record import read_record
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 REGISTRY = load_registry()
 SEARCH = {
@@ -109,8 +109,8 @@ def metrics(task, model, seed):
     rows = FACTS[task].rows
     if FACTS[task].kind == "binary":
         auc = {**AREAS, **SHIFTED}[model][seed]
-        return BinaryMetrics(auc - 0.1 * (task == "buy"), 0.5, FACTS[task].positives, rows)
-    return RegressionMetrics(ERRORS[model][seed], ERRORS[model][seed] / 2, 0.25, rows)
+        return binary_metrics(auc - 0.1 * (task == "buy"), 0.5, FACTS[task].positives, rows)
+    return regression_metrics(ERRORS[model][seed], ERRORS[model][seed] / 2, 0.25, rows)
 
 
 @pytest.fixture

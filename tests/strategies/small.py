@@ -8,9 +8,8 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.problem import Problem
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing.samples import plain_schema, sample_problem
+from automtl_testing.samples import binary_metrics, plain_schema, sample_problem
 
 SIZES = DESANSettings(
     embedding_dim=4, embedding_std=0.5, layers=1, experts=2, blocks=1, expert_width=8, tower_width=8,
@@ -62,6 +61,6 @@ def script(monkeypatch, aucs: Iterable[float]) -> None:
     values = iter(aucs)
 
     def evaluate(*_):
-        return dict.fromkeys(("click", "like"), BinaryMetrics(next(values), 0.5, 100, 400))
+        return dict.fromkeys(("click", "like"), binary_metrics(next(values), 0.5, 100, 400))
 
     monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)

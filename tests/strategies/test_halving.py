@@ -63,8 +63,8 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
     name, result, trained = run(halving)
     assert trained == [1, 2, 3, 4, 2, 4, 4, 4]
     assert (name, result.best_epoch, result.epochs) == ("entrant 4", 3, 4)
-    assert halving.metrics()["entrant 4"]["click"].auc == 0.66
-    assert halving.metrics()["entrant 3"]["click"].auc == 0.55
+    assert halving.metrics()["entrant 4"]["click"].values["auc"] == 0.66
+    assert halving.metrics()["entrant 3"]["click"].values["auc"] == 0.55
 
 
 def on_sample(halving, folder):

@@ -11,8 +11,8 @@ from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
 from automtl_core.training.loop import evaluate
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
 
@@ -70,7 +70,7 @@ def test_what_was_trained_stands_among_what_was_scored_by_rising_cost():
         assert point.flops_per_row == costs[point.name].flops_per_row
         assert point.parameters == costs[point.name].parameters
         assert point.loss == pytest.approx(shortfall(metrics))
-        assert point.score == pytest.approx(sum(m.auc for m in metrics.values()) / 2)
+        assert point.score == pytest.approx(sum(m.values["auc"] for m in metrics.values()) / 2)
         assert point.error is None
 
 
@@ -146,7 +146,7 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
     names = [name for name in round_.halving.entrants if ", seed " not in name]
     networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
     rows = noise * np.random.default_rng(0).standard_normal(1000)
-    metrics = {"click": BinaryMetrics(0.7, 0.5, 100, 400), "like": BinaryMetrics(0.7, 0.5, 100, 400)}
+    metrics = {"click": binary_metrics(0.7, 0.5, 100, 400), "like": binary_metrics(0.7, 0.5, 100, 400)}
     monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
     monkeypatch.setattr(
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)

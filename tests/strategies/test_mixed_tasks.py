@@ -57,7 +57,7 @@ def test_a_task_of_which_every_label_is_missing_is_reported_as_unknown(name, set
     for report in reports.reports:
         assert report.losses["like"] is None
         assert (report.metrics["like"].score, report.metrics["like"].reason) == (None, "no row has a label")
-        assert report.metrics["price"].r2 is not None
+        assert report.metrics["price"].values["r2"] is not None
         assert report.losses["price"] > 0
     assert all(torch.isfinite(weight).all() for weight in found.network.state_dict().values())
 
@@ -69,7 +69,7 @@ def test_random_search_takes_the_lowest_rmse():
     search = make("random", {"candidates": 4, "rung_epochs": 2})(given)
     reports = Reports()
     found = search.search(reports)
-    rmse = [report.metrics["price"].rmse for report in reports.reports]
+    rmse = [report.metrics["price"].values["rmse"] for report in reports.reports]
     best = rmse.index(min(rmse))
     assert found.architecture == search.architectures[best // 2]
     assert found.epochs == best % 2 + 1

@@ -16,8 +16,8 @@ from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import Search
 from automtl_core.training.events import SILENT
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_strategies.study import StudySearch, StudySettings
+from automtl_testing.samples import binary_metrics
 
 from .small import problem
 
@@ -36,7 +36,7 @@ class Scores:
         for spec in reversed(specs):
             self.ran.append(spec)
             auc = self.auc(spec)
-            metrics = {} if auc is None else {"click": BinaryMetrics(auc, 0.5, 100, 400)}
+            metrics = {} if auc is None else {"click": binary_metrics(auc, 0.5, 100, 400)}
             state = "diverged" if auc is None else "paused" if spec.max_epochs else "done"
             yield spec, TrialResult(state, metrics, 1, 1, error=None if auc is not None else "not finite")
 

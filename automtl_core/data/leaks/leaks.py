@@ -20,7 +20,7 @@ from automtl_core.data.leaks.predictors import Codes, Kind, Predictor, predictor
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.schema import Schema, Task, TaskKind
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.disk.value import Value
 from automtl_core.distributed import first
@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
-SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
-"""Least AUC, or R2, of a predictor that is suspected to be a leak."""
+SUSPICIOUS = {"AUC": 0.95, "R2": 0.9}
+"""Least score of a predictor that is suspected to be a leak."""
 DOUBTS: dict[Kind, str] = {
     "event": "does a row read its own event? Compare the unit, the zone and the meaning of the times of rows "
     "and events; dataset.history_delay leaves out the latest events",
@@ -199,7 +199,7 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rul
 
     """
     found = []
-    binary = [t for t, task in enumerate(schema.tasks) if task.kind == "binary"]
+    binary = [t for t, task in enumerate(schema.tasks) if task.type.two_classes]
     for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
         rate = ones[j, i] / rows[i, j]
         for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
@@ -258,10 +258,10 @@ def _of_task(tally: Tally, task: int) -> Tally:
 
 def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[By, float | None]:
     expected = _expected_by(predictor, seen)
-    scores: dict[By, float | None] = {"value": _score(task.kind, expected, judged)}
+    scores: dict[By, float | None] = {"value": _score(task, expected, judged)}
     if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
         filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
-        scores["presence"] = _score(task.kind, _expected(filled), filled)
+        scores["presence"] = _score(task, _expected(filled), filled)
     return scores
 
 
@@ -295,11 +295,11 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
     return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
 
 
-def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
+def _score(task: Task, expected: Floats, judged: Tally) -> float | None:
     """Return AUC or R2 of the prediction for each code; None where there are too few rows."""
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
-    if kind == "regression":
+    if not task.type.two_classes:
         spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
         left = judged.squares - 2 * expected @ total + expected**2 @ rows
         return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
@@ -318,8 +318,8 @@ def _scored(
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])
-        suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
-        measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
+        measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
+        suspicious = known[by] >= SUSPICIOUS[measure] and not fine
         yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 

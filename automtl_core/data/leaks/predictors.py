@@ -52,10 +52,10 @@ def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
         yield number(dense.name, "field", column("dense", place), train)
     for place, task in enumerate(schema.tasks):
         labels = column("labels", place)
-        if task.kind == "regression":
-            yield number(task.name, "label", labels, train)
-        else:
+        if task.type.two_classes:
             yield Predictor(task.name, "label", 3, _bits(labels))
+        else:
+            yield number(task.name, "label", labels, train)
 
 
 def column(array: Literal["ids", "dense", "labels"], place: int) -> Column:

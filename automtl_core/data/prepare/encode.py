@@ -112,7 +112,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     source = Examples(db, dataset, sizes_of(parts)[TRAIN])
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
     learners = {field.name: field.learner(source) for field in fields}
-    labels = {task.name: Scaled(Dense(task.name)) for task in learned(dataset) if task.kind == "regression"}
+    labels = {task.name: Scaled(Dense(task.name)) for task in learned(dataset) if task.type.standardised}
     all_of_them = [*learners.values(), *labels.values()]
     for chunk, places in chunks(db, dataset, parts):
         train = places == TRAIN

@@ -1,6 +1,7 @@
 """Examples: the rows of a dataset as one checked, sorted table of numbers."""
 
 from collections.abc import Iterator
+from math import inf
 
 import duckdb
 import pandas as pd
@@ -20,6 +21,7 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import OWN
+from automtl_core.tasks.kind import TaskKind
 
 HOW = ("code", "text", "bag", "number")
 JOINED = 50
@@ -79,7 +81,7 @@ def _create_unsorted(
     renamed = {**texts, **history_columns(dataset), **_owners(dataset), **list_columns(dataset)}
     columns = {column: quoted(column) for column in _columns(dataset) if column not in renamed}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
-    columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
+    columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.type.two_classes}
     for column, read in _reads(dataset):
         if read.missing is not None:
             columns[column] = f"coalesce({columns[column]}, {float(read.missing)!r})"
@@ -182,8 +184,9 @@ def coded(dataset: Dataset) -> list[str]:
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
-def _binary(dataset: Dataset, column: str) -> bool:
-    return any(task.name == column and task.kind == "binary" for task in learned(dataset))
+def _labels(dataset: Dataset) -> dict[str, TaskKind]:
+    """Return the kinds of the learned labels by their columns."""
+    return {label.name: label.type for label in learned(dataset)}
 
 
 def number_columns(dataset: Dataset) -> list[str]:
@@ -210,8 +213,9 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
         field: f"t{joined.index(field)}.code" if field in joined else _unsorted(field) for field in fields
     }
     chosen = [f"{sql} AS {quoted(field)}" for field, sql in code.items()]
+    flags = {column for column, kind in _labels(dataset).items() if kind.two_classes}
     others = {
-        column: f"CAST({_unsorted(column)} AS TINYINT)" if _binary(dataset, column) else _unsorted(column)
+        column: f"CAST({_unsorted(column)} AS TINYINT)" if column in flags else _unsorted(column)
         for column in _columns(dataset)
         if column not in fields
     }
@@ -294,9 +298,10 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if wrong:
             value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()
             held = printable(repr(value[0][0]))
-            if _binary(dataset, column):
+            if kind := _labels(dataset).get(column):
                 raise DataError(
-                    f"dataset {name}: label {column} holds {held}, allowed are 0 and 1", "repair the raw file"
+                    f"dataset {name}: label {column} holds {held}, allowed are {kind.allowed}",
+                    "repair the raw file, and use null for an unknown label",
                 )
             if column == dataset.part:
                 raise DataError(
@@ -315,9 +320,14 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
 def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Yield each column to check, with the SQL condition of a wrong value."""
+    kinds = _labels(dataset)
     for column in number_columns(dataset):
-        wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
-        yield column, wrong.format(quoted(column))
+        kind, at = kinds.get(column), quoted(column)
+        wrong = [f"NOT isfinite({at})"]
+        if kind is not None:
+            wrong += [f"{at} <> floor({at})"] * kind.whole
+            wrong += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
+        yield column, " OR ".join(wrong)
     for column in history_columns(dataset):
         at = quoted(column)
         outcome = column.startswith(outcome_column(""))

@@ -202,7 +202,7 @@ def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float
     def entry(place: int, t: int, task: Task) -> dict[str, float | int | None]:
         rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
         mean = total / rows * task.deviation + task.mean if rows else None
-        return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.kind == "binary" else {})}
+        return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.type.two_classes else {})}
 
     return {
         part: {task.name: entry(place, t, task) for t, task in enumerate(schema.tasks)}
@@ -217,7 +217,7 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
     for t, task in enumerate(learned(dataset)):
         if rows[t] == 0:
             faults[task.name] = "is missing in all training rows"
-        elif task.kind == "binary" and total[t] in (0, rows[t]):
+        elif task.type.two_classes and total[t] in (0, rows[t]):
             faults[task.name] = (
                 f"is {int(total[t] > 0)} in all training rows{_never(dataset, task.name, total[t])}"
             )

@@ -3,9 +3,10 @@
 First, an additive model of single fields is fitted for each task, one field after another, as logits f. The
 candidate pair then adds a step of Newton's method for each of its cells, computed on the rows to learn from,
 
-    s_c = sum (y - p) / (sum p (1 - p) + a pi (1 - pi))        p = sigmoid(f)
+    s_c = sum (y - p) / (sum v + a v(pi))        p = sigmoid(f), v = p (1 - p)
 
-where a is the smoothing and pi the mean label. The gain of the pair is the reduction of the loss on held-out
+where a is the smoothing and pi the mean label; other kinds of tasks have other p and v, see
+`TaskKind.expected`. The gain of the pair is the reduction of the loss on held-out
 rows by these steps, to second order. The pair with the largest gain is selected, its steps are added to f,
 and so on. (Selection of pairs on the residual of an additive model: Lou, Caruana, Gehrke and Hooker,
 "Accurate Intelligible Models with Pairwise Interactions", KDD 2013.)
@@ -19,7 +20,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import Encodings, Pair
@@ -75,18 +75,16 @@ class _Sum:
 
     def __init__(self, rows: Rows, encodings: Encodings) -> None:
         tasks = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
-        self.binary = np.array([rows.schema.tasks[t].kind == "binary" for t in tasks])
+        self.kinds = [rows.schema.tasks[t].type for t in tasks]
         labels = np.concatenate([part.labels for part in (rows.learn, rows.look)])[:, tasks]
         self.held = np.arange(len(labels)) >= len(rows.learn)
         self.known = ~np.isnan(labels)
         self.labels = np.where(self.known, labels, 0.0).astype(np.float64)
         learned = self.known & ~self.held[:, None]
         prior = (self.labels * learned).sum(0) / learned.sum(0)
-        self.weight = encodings.smoothing * np.where(self.binary, prior * (1 - prior), 1.0)
-        start = prior.copy()
-        share = prior[self.binary]
-        start[self.binary] = np.log(share / (1 - share))
-        self.f = np.tile(start, (len(labels), 1))
+        start = [kind.logits_of(prior[t : t + 1].copy()) for t, kind in enumerate(self.kinds)]
+        self.f = np.tile(np.concatenate(start), (len(labels), 1))
+        self.weight = encodings.smoothing * self._expected(self.f[:1])[1][0]
         self._look()
 
     def worth(self, column: Column) -> CrossGain:
@@ -107,9 +105,15 @@ class _Sum:
 
     def _look(self) -> None:
         """Compute slope and curvature of the loss of each row."""
-        p = expit(self.f)
-        self.slope = np.where(self.known, self.labels - np.where(self.binary, p, self.f), 0.0)
-        self.curve = np.where(self.known, np.where(self.binary, p * (1 - p), 1.0), 0.0)
+        means, variances = self._expected(self.f)
+        self.slope = np.where(self.known, self.labels - means, 0.0)
+        self.curve = np.where(self.known, variances, 0.0)
+
+    def _expected(self, f: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of the labels by their logits, [R, T] each."""
+        pairs = [kind.expected(f[:, t]) for t, kind in enumerate(self.kinds)]
+        means, variances = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
+        return means, variances
 
     def _step(self, column: Column, t: int) -> tuple[Floats, Floats, Floats]:
         """Return the step of each cell, and the sums of slope and curvature over held-out rows, [V]."""

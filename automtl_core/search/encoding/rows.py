@@ -50,8 +50,8 @@ class Rows:
     @property
     def telling(self) -> tuple[Task, ...]:
         """The tasks with enough held-out rows of either class."""
-        labels, least = self.look.labels, self.settings.min_positives
-        return tuple(task for t, task in enumerate(self.schema.tasks) if _tells(task, labels[:, t], least))
+        columns, least = zip(self.schema.tasks, self.look.labels.T, strict=True), self.settings.min_positives
+        return tuple(task for task, y in columns if task.type.effective_rows(y[~np.isnan(y)]) >= least)
 
 
 def divided(prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS) -> Rows:
@@ -108,11 +108,3 @@ def _in_memory(part: Part) -> Part:
         users=None if part.users is None else np.asarray(part.users),
         histories=part.histories,
     )
-
-
-def _tells(task: Task, labels: NDArray[np.float32], least: int) -> bool:
-    known = labels[~np.isnan(labels)]
-    if task.kind == "regression":
-        return len(known) >= least and bool(known.std() > 0)
-    positives = int(known.sum())
-    return min(positives, len(known) - positives) >= least

@@ -22,7 +22,7 @@ from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
 from automtl_core.training.events import Event
-from automtl_core.training.metrics import BinaryMetrics, Metrics, TaskMetrics
+from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
@@ -54,7 +54,7 @@ class EncodingTrial(Value):
 
     answers: Answers
     score: float
-    """Mean over tasks of AUC, or of R2 for regressions, on held-out training rows."""
+    """Mean over tasks of AUC, or of `TaskKind.evidence`, on held-out training rows."""
     trainings: int
     """Number of trainings that the score is averaged over."""
 
@@ -123,11 +123,11 @@ def _decay(steps: int) -> float:
 
 def _clear(metrics: TaskMetrics) -> bool:
     """Return whether a task is predicted beyond any doubt."""
-    if not isinstance(metrics, BinaryMetrics):
-        return metrics.r2 is not None and metrics.r2 > CLEAR_R2
-    if metrics.auc is None or metrics.interval is None:
+    if metrics.evidence is None:
         return False
-    return metrics.auc - CHANCE > CLEAR_INTERVALS * (metrics.auc - metrics.interval[0])
+    if metrics.interval is None:
+        return metrics.positives is None and metrics.evidence > CLEAR_R2
+    return metrics.evidence - CHANCE > CLEAR_INTERVALS * (metrics.evidence - metrics.interval[0])
 
 
 class _Trials:
@@ -242,5 +242,5 @@ class _Trials:
 
     def _mean(self, metrics: Metrics) -> float:
         """Return the mean score over the tasks with enough held-out rows."""
-        scores = [metrics[task.name] for task in self.rows.telling]
-        return float(np.mean([getattr(m, "r2", m.score) for m in scores]))
+        scores = [metrics[task.name].evidence for task in self.rows.telling]
+        return float(np.mean([np.nan if one is None else one for one in scores]))

@@ -49,7 +49,7 @@ def raw_size(job: Job) -> int:
 
 def _faulty(name: str, job: Job, faults: list[str]) -> Check:
     result = "; ".join(faults)
-    if job.dataset_settings.bad_rows == "skip":
+    if job.components["dataset"].bad_rows == "skip":
         return warning(name, f"faulty rows, which are left out: {result}", None)
     remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
     return problem(name, f"faulty rows: {result}", remedy)

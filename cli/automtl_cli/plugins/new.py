@@ -30,6 +30,7 @@ from automtl_core.registry.kinds import (
     OPS,
     SPACES,
     STRATEGIES,
+    TASK_KINDS,
 )
 from automtl_core.registry.kinds import Kind as Registered
 from automtl_core.registry.plugins import load_registry
@@ -65,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
         f"--set 'features.history=[matches, $object]' {SMALL}",
     ),
     "field": Kind(FIELD_KINDS, "automtl train --model mmoe --config data/visits.yaml"),
+    "task-kind": Kind(TASK_KINDS, "automtl train --model mmoe --config data/orders.yaml"),
     "metric": Kind(METRICS, f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
     "listener": Kind(LISTENERS, f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"),
 }

@@ -2,70 +2,58 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from automtl_core.errors import printable
-from automtl_core.run_dir.snapshot import Snapshot
+from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.watched import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import monitored
 from automtl_core.views.plain import duration
 
-LEVELS = "▁▂▃▄▅▆▇█"
-"""Characters of a trend, from the lowest value to the highest one."""
-TREND = 16
-"""Number of epochs of a trend."""
 NARROW = 72
 """Width below which columns are left out."""
-LEAST_DECISIONS = 4
-"""Lines for decisions that tasks leave free, with the two lines above them."""
+
+
+Shown = tuple[str, Progress | None, Sequence[EpochEnded]]
+"""Title of a run, its progress (None where there is none), and its epochs so far."""
 
 
 class LiveView:
-    """Draws the latest state at each refresh, within the size of the terminal.
+    """Draws the latest state of a run at each refresh, within the size of the terminal.
 
     Args:
-        title: Function that returns the title.
-        snapshot: Function that returns the progress; None where there is none.
-        reports: Function that returns the epochs so far.
+        state: Function that returns the state.
 
     """
 
-    def __init__(
-        self,
-        title: Callable[[], str],
-        snapshot: Callable[[], Snapshot | None],
-        reports: Callable[[], Sequence[EpochEnded]],
-    ) -> None:
-        self._title = title
-        self._snapshot = snapshot
-        self._reports = reports
+    def __init__(self, state: Callable[[], Shown]) -> None:
+        self._state = state
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the parts of the view, which fit into the terminal."""
-        yield from self._parts(options.max_width, console.size.height - 1, options.ascii_only)
-
-    def _parts(self, width: int, height: int, plain: bool) -> Iterator[RenderableType]:
-        snapshot, reports = self._snapshot(), list(self._reports())
-        yield _line(self._title(), "bold")
-        if snapshot is None:
+        width, height = options.max_width, console.size.height - 1
+        title, state, reports = self._state()
+        yield _line(title, "bold")
+        if state is None:
             return
-        yield from head(snapshot)
-        yield from _bars(snapshot, width)
+        yield from _stages(state)
+        yield from _bars(state, width)
         left = height - 4
         if reports:
-            tasks, after = list(reports[-1].losses), LEAST_DECISIONS if snapshot.decisions else 0
+            # Tasks leave some lines free for decisions.
+            tasks, after = list(reports[-1].losses), 4 if state.decisions else 0
             shown = tasks[: max(left - 2 - after, 1)]
             yield _line("")
-            yield _scores(reports, shown, width, plain)
+            yield _scores(reports, shown, width, options.ascii_only)
             left -= 2 + len(shown)
-        if snapshot.decisions and left > 2:
+        if state.decisions and left > 2:
             yield _line("")
-            yield _decisions(snapshot.decisions[::-1][: left - 2], width)
+            yield _decisions(state.decisions[::-1][: left - 2], width)
 
 
 class CellsView:
@@ -115,58 +103,52 @@ def _cell(name: str, state: Watched | None) -> list[str]:
     if state is None:
         return [name, "waiting", "", "", "", ""]
     last = state.reports[-1] if state.reports else None
-    if (snapshot := state.snapshot) is None or not state.running:
+    if (now := state.progress) is None or not state.running:
         return [name, state.in_words, last.phase if last else "", str(last.epoch) if last else "", "", ""]
-    left = "" if snapshot.left is None else duration(snapshot.left)
-    epoch = str(snapshot.epoch) if snapshot.epoch else ""
-    return [name, "running", snapshot.phase, epoch, f"{snapshot.share:.0%}", left]
+    left = "" if now.left is None else duration(now.left)
+    return [name, "running", now.phase, str(now.epoch or ""), f"{now.share:.0%}", left]
 
 
-def progress(snapshot: Snapshot | None) -> str:
+def progress(state: Progress | None) -> str:
     """Return the progress of the whole work, for the begin of a line; empty where it is unknown."""
-    if snapshot is None or snapshot.most is None:
+    done, most, unit = (0.0, None, "") if state is None else state.reached
+    if state is None or most is None:
         return ""
-    left = "" if snapshot.left is None else f", {duration(snapshot.left)} left"
-    return f"{snapshot.done:.0f} of at most {snapshot.most:.0f} {snapshot.unit}{left} | "
+    left = "" if state.left is None else f", {duration(state.left)} left"
+    return f"{done:.0f} of at most {most:.0f} {unit}{left} | "
 
 
-def head(snapshot: Snapshot) -> Iterator[Text]:
-    """Yield the parts of the work, the current one in bold."""
+def _stages(state: Progress) -> Iterator[Text]:
+    """Yield the stages of the run, the current one in bold."""
     line = Text(no_wrap=True, overflow="ellipsis")
-    past = snapshot.part in snapshot.parts
-    for place, part in enumerate(snapshot.parts):
-        line.append(" > " if place else "", "dim")
-        past = past and part != snapshot.part
-        style = "bold reverse" if part == snapshot.part else "dim" if past else ""
-        line.append(f"[{part}]" if part == snapshot.part else part, style)
+    for stage in state.stages:
+        line.append(" > " if line else "", "dim")
+        if stage.name == state.stage:
+            line.append(f"[{stage.name}]", "bold reverse")
+        else:
+            line.append(stage.name, "" if state.is_ahead(stage) else "dim")
     if line:
         yield line
 
 
-def _bars(snapshot: Snapshot, width: int) -> Iterator[Table]:
+def _bars(state: Progress, width: int) -> Iterator[Table]:
     """Yield the bar of the epoch or phase, and that of the whole work."""
-    name = f"{snapshot.phase}, epoch {snapshot.epoch}" if snapshot.epoch else snapshot.stage or snapshot.phase
-    rate = "" if snapshot.rows_per_second is None else f"{snapshot.rows_per_second:,.0f} rows/s"
+    name = f"{state.phase}, epoch {state.epoch}" if state.epoch else state.detail or state.phase
+    rate = "" if state.rows_per_second is None else f"{state.rows_per_second:,.0f} rows/s"
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", width=width // 3)  # fixed, so that bars keep theirs
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True, width=len("100%"))
     table.add_column(no_wrap=True, overflow="ellipsis", width=len("about 10 h 59 min left"))
-    table.add_row(_text(name), _bar(snapshot.share), _percent(snapshot.share), _text(rate))
     whole, rest = None, "remaining time unknown"
-    if snapshot.left is not None:
-        whole = snapshot.seconds / max(snapshot.seconds + snapshot.left, 1e-9)
-        rest = f"{duration(snapshot.left)} left"
-    table.add_row(_text("in total"), _bar(whole or 0.0), _percent(whole), _text(rest))
+    if state.left is not None:
+        whole = state.seconds / max(state.seconds + state.left, 1e-9)
+        rest = f"{duration(state.left)} left"
+    for text, share, note in ((name, state.share, rate), ("in total", whole, rest)):
+        finished = min(share or 0.0, 1.0)
+        percent = "" if share is None else f"{finished:.0%}"
+        table.add_row(_text(text), ProgressBar(total=1.0, completed=finished), _text(percent), _text(note))
     yield table
-
-
-def _bar(share: float) -> ProgressBar:
-    return ProgressBar(total=1.0, completed=min(share, 1.0))
-
-
-def _percent(share: float | None) -> Text:
-    return _text("" if share is None else f"{min(share, 1.0):.0%}")
 
 
 def _scores(reports: Sequence[EpochEnded], tasks: Sequence[str], width: int, plain: bool) -> Table:
@@ -193,7 +175,7 @@ def _scores(reports: Sequence[EpochEnded], tasks: Sequence[str], width: int, pla
             "-" if best is None else f"{best[1]:{measure.form}}",
             "-" if best is None else str(best[0]),
         ]
-        trend = [_text(sparkline([score for _, score in known][-TREND:]), "cyan")] if trends else []
+        trend = [_text(sparkline([score for _, score in known][-16:]), "cyan")] if trends else []
         table.add_row(*map(_text, cells), *trend)
     return table
 
@@ -204,7 +186,7 @@ def sparkline(values: Sequence[float]) -> str:
         return ""
     low, high = min(values), max(values)
     span = high - low or 1.0
-    return "".join(LEVELS[round((value - low) / span * (len(LEVELS) - 1))] for value in values)
+    return "".join("▁▂▃▄▅▆▇█"[round((value - low) / span * 7)] for value in values)
 
 
 def _decisions(decisions: Sequence[Evidence], width: int) -> Table:

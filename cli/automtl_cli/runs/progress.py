@@ -1,5 +1,6 @@
 """Events on standard error: a live view on a terminal, else a line for each stage and epoch; warnings."""
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from statistics import fmean
@@ -7,31 +8,25 @@ from statistics import fmean
 from automtl_cli.bars import draws, live
 from automtl_cli.data import preparing
 from automtl_cli.output import say, until_output
-from automtl_cli.runs.live_view import LiveView, progress
+from automtl_cli.runs.live_view import LiveView, Shown, progress
 from automtl_comparison.cells import CellBegan, CellWaits
 from automtl_core.choices import Decision
 from automtl_core.data.progress import Progress as Stages
+from automtl_core.run_dir.progress import PREPARATION, TEST, TRAINING, Command, reduced
 from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
     EpochEnded,
     Event,
     Noted,
-    OfTrial,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
     RunBegan,
     Warned,
 )
-from automtl_core.training.metrics import Measure, monitored
+from automtl_core.training.metrics import monitored
 from automtl_core.views.search import encoding
-from automtl_core.workflow.monitor import Monitor
-from automtl_core.workflow.progress_estimate import TRAINING, Workload
-
-SHOWN = 3
-"""Maximum number of decisions that the line of an epoch names."""
-MOST_TASKS = 6
-"""Maximum number of tasks whose values the line of an epoch has."""
 
 
 class Terminal:
@@ -43,32 +38,29 @@ class Terminal:
     """
 
     def __init__(self, preparation: str = "preparing data") -> None:
-        self._titles = {"preparation": preparation}
+        self._titles = {PREPARATION: preparation}
         self._open = ExitStack()
         self._stages: Stages | None = None
-        self._monitor = Monitor()
+        self._state = Command()
         self._title = "automtl"
-        self._trial = ""
         self._of_trials: dict[str, str] = {}  # name of a trial -> title
         self._is_live = False
 
     def __call__(self, event: Event) -> bool:
         """Show an event."""
-        self._monitor(event)
+        self._state = state = reduced(self._state, event, time.time())
         match event:
-            case PhaseBegan(name, work):
-                self._begin(name, work)
+            case PhaseBegan():
+                self._begin(event)
             case ProgressMade() if self._stages is not None:
                 self._stages(event.stage, event.share)
             case PhaseEnded():
                 self._close()
             case EpochEnded() if not self._is_live:
-                which = f"{self._trial} | " if len(self._monitor.trials) > 1 else ""
-                say(f"{progress(self._monitor.snapshot())}{which}{epoch_line(event)}")
-            case RunBegan(run) if not self._trial:
+                which = f"{state.current} | " if len(state.trials) > 1 else ""
+                say(f"{progress(state.shown.progress)}{which}{epoch_line(event)}")
+            case RunBegan(run) if not state.current:
                 self._title = str(run)
-            case OfTrial(trial):
-                self._trial = trial
             case Warned(sentence):
                 say(f"warning: {sentence}")
             case Noted(sentence):
@@ -82,23 +74,23 @@ class Terminal:
                 say(f"waiting for another process that trains {cell}")
         return True
 
-    def _begin(self, phase: str, work: object) -> None:
-        """Open the live view with the first work; without it, name the stages of the phase."""
+    def _begin(self, event: PhaseBegan) -> None:
+        """Open the live view with the first stages of a run; without it, name the parts of the phase."""
         self._close()
-        if isinstance(work, Workload) and draws() and not self._is_live:
+        if event.stages and draws() and not self._is_live:
             self._is_live = True
-            view = LiveView(self._heading, self._monitor.snapshot, lambda: self._monitor.reports)
-            until_output(live(view))
-        if not self._is_live and phase != TRAINING:
-            self._stages = self._open.enter_context(preparing.stages(self._titles.get(phase, phase)))
+            until_output(live(LiveView(self._shown)))
+        if not self._is_live and event.phase not in (TRAINING, TEST):
+            title = self._titles.get(event.phase, event.phase)
+            self._stages = self._open.enter_context(preparing.stages(title))
 
-    def _heading(self) -> str:
-        """Return the title of the live view: of several trials at once that of the shown one."""
-        trials = self._monitor.trials
-        if not trials:
-            return self._title
-        others = f", and {len(trials) - 1} more at the same time" if len(trials) > 1 else ""
-        return f"{self._of_trials.get(trials[0], trials[0])}{others}"
+    def _shown(self) -> Shown:
+        """Return the state of the run in the live view: of several at once the one that began first."""
+        state, title = self._state, self._title
+        if state.trials:
+            others = f", and {len(state.trials) - 1} more at the same time" if len(state.trials) > 1 else ""
+            title = f"{self._of_trials.get(state.trials[0], state.trials[0])}{others}"
+        return title, state.shown.progress, state.shown.reports
 
     def _close(self) -> None:
         self._open.close()
@@ -128,7 +120,7 @@ def epoch_line(report: EpochEnded) -> str:
 
 def _values(title: str, form: str, values: Mapping[str, float | None]) -> str:
     """Return a value of each task; of many tasks their mean, and the lowest and the highest value."""
-    if len(values) <= MOST_TASKS:
+    if len(values) <= 6:
         each = (f"{task} {'-' if value is None else f'{value:{form}}'}" for task, value in values.items())
         return f"{title} {' '.join(each)}"
     known = {task: float(value) for task, value in values.items() if value is not None}
@@ -143,4 +135,4 @@ def _values(title: str, form: str, values: Mapping[str, float | None]) -> str:
 
 def _decisions(fixed: Mapping[str, Decision]) -> str:
     named = [f"{label}={d if isinstance(d, str) else '+'.join(d) or 'none'}" for label, d in fixed.items()]
-    return ", ".join(named[:SHOWN]) + (", ..." if len(named) > SHOWN else "")
+    return ", ".join(named[:3]) + (", ..." if len(named) > 3 else "")

@@ -19,7 +19,7 @@ def retrain(
 
     def score(number: int) -> float:
         metrics = records[number].result.validation
-        values = {task: getattr(m, "auc", None) for task, m in metrics.items()}
+        values = {task: m.evidence for task, m in metrics.items()}
         return mean_over_tasks(values, metrics, records[number].min_positives) or 0.0
 
     best = records[max(range(len(records)), key=score)].path

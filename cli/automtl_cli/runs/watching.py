@@ -51,7 +51,7 @@ def watch(path: Path, as_json: bool) -> None:
 
 def _watch_run(run: Run, as_json: bool) -> None:
     state, news = Watched.of(run), News()
-    view = LiveView(lambda: str(run.path), lambda: state.snapshot, lambda: state.reports)
+    view = LiveView(lambda: (str(run.path), state.progress, state.reports))
     shown = _show(view, state.running, as_json)
     while True:
         for document, line in news.of(state):
@@ -155,21 +155,21 @@ class News:
 
     def of(self, state: Watched) -> Iterator[tuple[Json, str]]:
         """Yield the new epochs, decisions and progress of a run, each as JSON and as a line."""
-        snapshot = state.snapshot
+        now = state.progress
         for report in state.reports[self.epochs :]:
-            known = snapshot if state.running and report is state.reports[-1] else None
+            known = now if state.running and report is state.reports[-1] else None
             yield {"event": "epoch", **report.to_json()}, f"{progress(known)}{epoch_line(report)}"
         self.epochs = len(state.reports)
-        if snapshot is None:
+        if now is None:
             return
-        made = [one.to_json() for one in snapshot.decisions]
+        made = [one.to_json() for one in now.decisions]
         for one in made:
             if one not in self.decisions:
                 yield {"event": "decision", **one}, ""
         self.decisions = made or self.decisions
-        if snapshot.time > self.time:
-            self.time = snapshot.time
-            values = snapshot.to_json()
+        if now.time > self.time:
+            self.time = now.time
+            values = now.to_json()
             yield {"event": "progress", **{k: v for k, v in values.items() if k != "decisions"}}, ""
 
 

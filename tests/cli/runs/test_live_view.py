@@ -8,20 +8,20 @@ from rich.console import Console, RenderableType
 
 from automtl_cli.runs.live_view import CellsView, LiveView, progress, sparkline
 from automtl_core.run_dir.facts import Status
-from automtl_core.run_dir.snapshot import Snapshot
+from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.watched import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 DECISIONS = tuple(
     Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97)
     for k in range(20)
 )
-SNAPSHOT = Snapshot(
-    ("encoding search", "search", "test"), "search", "warm-up", "", 3, 0.25, 21340.0, 12.0, 106.0, "epochs",
-    30.0, 90.0, DECISIONS,
-)  # fmt: skip
+STAGES = tuple(map(StageProgress, ("encoding search", "search", "test")))
+PROGRESS = Progress(
+    STAGES, "search", "warm-up", "", 3, 0.25, 21340.0, 1000.0, None, 90.0, DECISIONS, time=1030.0
+)
 
 
 def reports(tasks: int) -> list[EpochEnded]:
@@ -30,7 +30,7 @@ def reports(tasks: int) -> list[EpochEnded]:
             phase,
             epoch,
             {f"task {k}": 0.5 for k in range(tasks)},
-            {f"task {k}": BinaryMetrics(0.6 + auc, 0.5, 40, 100) for k in range(tasks)},
+            {f"task {k}": binary_metrics(0.6 + auc, 0.5, 40, 100) for k in range(tasks)},
         )
         for phase, epoch, auc in [
             ("warm-up", 1, 0.3),
@@ -50,8 +50,8 @@ def drawn(view: RenderableType, width: int = 80, height: int = 24, encoding: str
     return stream.read().splitlines()
 
 
-def view(tasks: int = 4, snapshot: Snapshot | None = SNAPSHOT) -> LiveView:
-    return LiveView(lambda: "runs/mine", lambda: snapshot, lambda: reports(tasks))
+def view(tasks: int = 4, state: Progress | None = PROGRESS) -> LiveView:
+    return LiveView(lambda: ("runs/mine", state, reports(tasks)))
 
 
 def test_it_shows_parts_bars_scores_and_decisions() -> None:
@@ -79,17 +79,17 @@ def test_it_fits_into_the_terminal(width: int, height: int, tasks: int) -> None:
 
 
 def test_a_terminal_without_these_characters_has_no_trend() -> None:
-    lines = drawn(view(snapshot=Snapshot(SNAPSHOT.parts, "search", "warm-up")), encoding="ascii")
+    lines = drawn(view(state=Progress(STAGES, "search", "warm-up")), encoding="ascii")
     assert "trend" not in " ".join(lines)
     assert "remaining time unknown"[:10] in lines[3]
 
 
 def test_a_lower_error_is_the_better_one() -> None:
     history = [
-        EpochEnded("train", epoch, {"price": None}, {"price": RegressionMetrics(rmse, 1.0, 0.1, 10)})
+        EpochEnded("train", epoch, {"price": None}, {"price": regression_metrics(rmse, 1.0, 0.1, 10)})
         for epoch, rmse in [(1, 3.5), (2, 2.5), (3, 3.0)]
     ]
-    lines = drawn(LiveView(lambda: "", lambda: SNAPSHOT, lambda: history))
+    lines = drawn(LiveView(lambda: ("", PROGRESS, history)))
     assert lines[6].split()[:6] == ["price", "-", "RMSE", "3", "2.5", "2"]
 
 
@@ -101,15 +101,15 @@ def test_a_trend_is_drawn_between_its_ends(values: Sequence[float], line: str) -
 
 
 def test_a_title_cannot_act_on_the_terminal() -> None:
-    assert drawn(LiveView(lambda: "a\x1b[2Jb", lambda: None, list))[0] == "a\\x1b[2Jb"
+    assert drawn(LiveView(lambda: ("a\x1b[2Jb", None, [])))[0] == "a\\x1b[2Jb"
 
 
 def test_runs_at_work_come_first_in_a_comparison_of_many() -> None:
-    done = {"click": BinaryMetrics(0.7, 0.5, 40, 100)}
+    done = {"click": binary_metrics(0.7, 0.5, 40, 100)}
     states = [
         *((f"done-{k}", Watched(None, Status("done"), None, (), done)) for k in range(30)),  # type: ignore[arg-type]
         ("waits", None),
-        ("works", Watched(None, Status("running"), SNAPSHOT, tuple(reports(1)), None)),  # type: ignore[arg-type]
+        ("works", Watched(None, Status("running"), PROGRESS, tuple(reports(1)), None)),  # type: ignore[arg-type]
     ]
     lines = drawn(CellsView("comparisons/c", lambda: states))
     assert lines[0] == "comparisons/c: 30 of 32 runs have ended"
@@ -120,13 +120,13 @@ def test_runs_at_work_come_first_in_a_comparison_of_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "text"),
+    ("state", "text"),
     [
         (None, ""),
-        (Snapshot(), ""),
-        (Snapshot(done=2.4, most=10), "2 of at most 10 epochs | "),
-        (Snapshot(done=2, most=60, unit="s", left=4000), "2 of at most 60 s, about 1 h 7 min left | "),
+        (Progress(), ""),
+        (Progress((StageProgress("training", 10, done=2.4),), "training"), "2 of at most 10 epochs | "),
+        (Progress(began=9, time=11, end=69, left=4000), "2 of at most 60 s, about 1 h 7 min left | "),
     ],
 )
-def test_a_line_begins_with_the_progress_of_the_whole(snapshot: Snapshot | None, text: str) -> None:
-    assert progress(snapshot) == text
+def test_a_line_begins_with_the_progress_of_the_whole(state: Progress | None, text: str) -> None:
+    assert progress(state) == text

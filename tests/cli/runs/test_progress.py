@@ -8,29 +8,30 @@ import pytest
 
 from automtl_cli.output import close_views
 from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING
 from automtl_core.training.events import (
     EpochEnded,
     Event,
     PhaseBegan,
     PhaseEnded,
+    Planned,
     ProgressMade,
     RunBegan,
     StepEnded,
     Warned,
 )
 from automtl_core.training.metric import MetricValue
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TRAINING, Workload
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-METRICS = {"click": BinaryMetrics(0.7, 0.5, 40, 100)}
+METRICS = {"click": binary_metrics(0.7, 0.5, 40, 100)}
 EVENTS: list[Event] = [
     PhaseBegan("preparation"),
     ProgressMade("preparation", "encode", 0.5),
     PhaseEnded("preparation"),
-    PhaseBegan(ENCODING_SEARCH, Workload(0, 2, rows=100, encoding=100)),
+    PhaseBegan(ENCODING_SEARCH, (Planned(ENCODING_SEARCH), Planned(TRAINING, 2))),
     ProgressMade(ENCODING_SEARCH, "trial 1 of at most 2", 0.5),
     PhaseEnded(ENCODING_SEARCH),
-    PhaseBegan(TRAINING, Workload(0, 2, rows=100)),
+    PhaseBegan(TRAINING, (Planned(TRAINING, 2),)),
     RunBegan(Path("runs/mine")),
     Warned("a warning"),
     *(StepEnded("train", 1, 4, done, 25 * done) for done in (1, 2, 3, 4)),
@@ -97,17 +98,17 @@ def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(
 def test_an_epoch_shows_the_metric_that_stops_the_training() -> None:
     gauc = {"gauc": MetricValue("GAUC", 1, 0.6123456, 90)}
     metrics = {
-        "click": BinaryMetrics(0.7, 0.5, 40, 100, others=gauc),
-        "like": BinaryMetrics(0.6, 0.5, 40, 100),
+        "click": binary_metrics(0.7, 0.5, 40, 100, others=gauc),
+        "like": binary_metrics(0.6, 0.5, 40, 100),
     }
     line = epoch_line(EpochEnded("train", 2, {"click": 0.5, "like": 0.25}, metrics))
     assert line == "train 2: GAUC click 0.6123 | AUC like 0.6000 | loss click 0.5000 like 0.2500"
 
 
 def test_an_epoch_in_a_line() -> None:
-    rare = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
-    price = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
-    metrics = {"click": BinaryMetrics(0.71, 0.5, 1200, 4000), "price": price, "hide": rare}
+    rare = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
+    price = regression_metrics(3.20001, 2.1, 0.25, 3000)
+    metrics = {"click": binary_metrics(0.71, 0.5, 1200, 4000), "price": price, "hide": rare}
     report = EpochEnded("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
     assert epoch_line(report) == (
         "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
@@ -116,7 +117,7 @@ def test_an_epoch_in_a_line() -> None:
 
 
 def test_an_epoch_of_many_tasks_is_a_short_line() -> None:
-    metrics = {f"label{k}": BinaryMetrics(k / 40 if k else None, 0.5, 40, 100) for k in range(30)}
+    metrics = {f"label{k}": binary_metrics(k / 40 if k else None, 0.5, 40, 100) for k in range(30)}
     line = epoch_line(EpochEnded("train", 1, dict.fromkeys(metrics, 0.5), metrics))
     assert line == (
         "train 1: AUC mean of 29 0.3750, lowest label1 0.0250, highest label29 0.7250 | "

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,16 @@ import pytest
 from automtl_cli.runs import watching
 from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.lock import locked
+from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.snapshot import Snapshot
 from automtl_core.run_dir.watched import write_cells
 from automtl_core.search.evidence import Evidence
 
 from ..conftest import Automtl
 
-SNAPSHOT = Snapshot(phase="train", epoch=1, done=3, most=8, left=40, time=1.0)
+PROGRESS = Progress(
+    (StageProgress("training", 8, done=3),), "training", phase="train", epoch=1, left=40, time=1.0
+)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_events_are_lines_of_json(automtl: Automtl, run: Run) -> None:
 def test_it_waits_for_the_end_and_shows_progress_before(automtl: Automtl, run: Run) -> None:
     decision = Evidence("layer", "mlp-4", "chosen", "better")
     run.write(Status("running"))
-    Snapshot(**{**SNAPSHOT.__dict__, "decisions": (decision,)}).write(run.path)
+    replace(PROGRESS, decisions=(decision,)).write(run.path)
 
     def end() -> None:
         (run.path / "progress.json").unlink()
@@ -86,7 +89,7 @@ def test_it_waits_for_the_end_and_shows_progress_before(automtl: Automtl, run: R
 
 def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl: Automtl, run: Run) -> None:
     run.write(Status("running"))
-    SNAPSHOT.write(run.path)
+    PROGRESS.write(run.path)
     with later(run, lambda: run.write(Status("done"))):
         ended = automtl("watch", str(run.path))
     assert ended.err.splitlines()[-1].startswith("3 of at most 8 epochs, about 40 s left | train 8: ")

@@ -53,7 +53,7 @@ def test_what_fits_together_has_no_fault() -> None:
         ),
         (
             {"labels": (Label("a", "regression"), Label("b", given="a"))},
-            "given names 'a', which is not binary",
+            "given names 'a', which is not a label of 0 and 1",
         ),
         ({"labels": (Label("a", "regresion"),)}, "'a': kind is 'regresion' (did you mean 'regression'?)"),
         (

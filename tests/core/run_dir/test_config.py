@@ -17,6 +17,7 @@ from automtl_core.run_dir.config import (
     load_common,
     load_config,
     merge,
+    seconds_of,
 )
 
 REGISTRY = load_registry()
@@ -186,3 +187,17 @@ def test_missing_and_undecodable_files(tmp_path):
     (tmp_path / "f.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="not UTF-8"):
         read_yaml(tmp_path / "f.yaml")
+
+
+def test_times_are_read():
+    assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
+        90,
+        90,
+        1800,
+        5400,
+        5400,
+        125,
+    ]
+    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
+        with pytest.raises(UsageError, match="--time-budget"):
+            seconds_of(wrong)

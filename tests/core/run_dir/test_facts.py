@@ -6,14 +6,14 @@ import pytest
 
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status
+from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status, differences
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.importance import FieldEffect
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-CLICK = BinaryMetrics(0.75, 0.5, 10, 100)
-PRICE = RegressionMetrics(1.5, 1.0, None, 100, "all 100 labels are equal")
+CLICK = binary_metrics(0.75, 0.5, 10, 100)
+PRICE = regression_metrics(1.5, 1.0, None, 100, "all 100 labels are equal")
 RESULT = Result(3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"weights": "x"}, {"click": CLICK})
 THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
 EVIDENCE = Evidence("op", "mlp-4", "chosen", "no significant effect", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
@@ -88,3 +88,14 @@ def test_what_is_signed_and_of_another_shape_is_refused(run, change):
         ArtifactError, match=rf"result\.json: damaged, or of another version: {next(iter(change))}"
     ):
         run.read(Result)
+
+
+def test_each_changed_value_has_a_phrase_with_its_path():
+    then = {"seed": 0, "training": {"epochs": 3, "loss_weights": {}}, "gone": 1}
+    now = {"seed": 0, "training": {"epochs": 4, "loss_weights": {"click": 2.0}}}
+    assert differences(then, now, "data.") == [
+        "data.training.epochs was 3, is 4",
+        "data.training.loss_weights.click was not there, is 2.0",
+        "data.gone was 1, is not there",
+    ]
+    assert differences(then, then) == []

@@ -12,9 +12,8 @@ from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
-from automtl_core.workflow.pipeline import search
 
-from ..workflow.lines import start
+from ..workflow.lines import search, start
 
 
 class Stop(EventHandler):
@@ -38,7 +37,7 @@ def stopped(small, tmp_path):
 
 def go_on(job, run, prepared, anyway=False):
     with run.working():
-        return search(job, run, prepared, EventHandler(), anyway)
+        return search(job, run, prepared, EventHandler(), anyway=anyway)
 
 
 def change(run, **settings):

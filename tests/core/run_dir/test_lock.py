@@ -7,7 +7,7 @@ import time
 import pytest
 
 from automtl_core.errors import ArtifactError, RunInUseError
-from automtl_core.run_dir.lock import MOMENT, _lock, is_locked, locked, no_links
+from automtl_core.run_dir.lock import _lock, is_locked, locked, no_links
 
 
 def test_a_folder_is_held_by_one_and_may_be_moved_meanwhile(tmp_path):
@@ -30,7 +30,7 @@ def test_a_look_at_a_lock_does_not_keep_a_process_from_it(tmp_path):
     def look():
         with _lock(tmp_path):
             looked.set()
-            time.sleep(MOMENT / 4)
+            time.sleep(0.05)
 
     looking = threading.Thread(target=look)
     looking.start()

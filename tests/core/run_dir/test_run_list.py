@@ -47,9 +47,9 @@ def test_a_finished_run_tells_model_score_and_costs(folder):
     told, result = summary(folder / "good"), Run.open(folder / "good").read(Result)
     assert (told.model, told.dataset, told.seed) == ("desan:pd-darts-entropy", "synthetic", 0)
     assert told.flops_per_row == result.flops_per_row
-    assert told.scores == {task: m.auc for task, m in result.test.items()}
+    assert told.scores == {task: m.values["auc"] for task, m in result.test.items()}
     assert told.score == mean_over_tasks(told.scores, result.test, 1)
-    validation = {task: m.auc for task, m in result.validation.items()}
+    validation = {task: m.values["auc"] for task, m in result.validation.items()}
     assert told.validation == mean_over_tasks(validation, result.validation, 1) != told.score
     assert told.seconds > 0
 

@@ -9,8 +9,8 @@ import pytest
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Search, Status
 from automtl_core.run_dir.lock import locked
+from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.snapshot import Snapshot
 from automtl_core.run_dir.watched import CELLS, Watched, cells, idle_seconds, is_comparison, write_cells
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
@@ -34,11 +34,11 @@ def made(path, status=RUNNING):
 
 
 def test_a_run_at_work_has_its_progress_and_epochs(run):
-    Snapshot(phase="train", epoch=2).write(run.path)
+    Progress(phase="train", epoch=2).write(run.path)
     with locked(run.path):
         state = Watched.of(run)
     assert state.running
-    assert state.snapshot == Snapshot(phase="train", epoch=2)
+    assert state.progress == Progress(phase="train", epoch=2)
     assert state.reports == (REPORT,)
     assert (state.in_words, state.ended) == ("running", False)
 
@@ -54,8 +54,8 @@ def test_after_the_end_the_decisions_are_those_of_the_record(run):
     run.write(Search(evidence))
     run.write(Status("done"))
     state = Watched.of(run)
-    assert state.snapshot is not None
-    assert state.snapshot.decisions == evidence
+    assert state.progress is not None
+    assert state.progress.decisions == evidence
     assert (state.in_words, state.done) == ("trained", False)
 
 
@@ -90,5 +90,5 @@ def test_a_comparison_is_idle_since_its_last_written_state(tmp_path):
     for path in (tmp_path / "cells.json", tmp_path / CELLS / "a" / "status.json"):
         os.utime(path, (time.time() - 100, time.time() - 100))
     assert 99 < idle_seconds(tmp_path) < 200
-    Snapshot().write(tmp_path / CELLS / "a")
+    Progress().write(tmp_path / CELLS / "a")
     assert idle_seconds(tmp_path) < 50

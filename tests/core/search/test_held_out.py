@@ -8,12 +8,17 @@ import torch
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import HeldOut, difference, shortfall
+from automtl_core.tasks.binary import auc
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.measuring import auc
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
-from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_testing.samples import (
+    binary_metrics,
+    regression_metrics,
+    sample_architectures,
+    sample_problem,
+    sample_schema,
+)
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
 
@@ -89,7 +94,7 @@ def test_a_task_without_a_label_counts_nothing(both):
     p.data.validation.labels[:, 0] = 1.0  # no task but the regression tells anything
     architecture = next(sample_architectures(p.space, 1))
     scored = HeldOut(p, 10_000).score(supernet, architecture.decisions)
-    assert scored.losses.mean() == pytest.approx(1 - scored.metrics[p.data.tasks[1].name].r2)
+    assert scored.losses.mean() == pytest.approx(1 - scored.metrics[p.data.tasks[1].name].values["r2"])
 
 
 def test_rows_for_which_nothing_finite_is_predicted_are_lost(both):
@@ -141,13 +146,13 @@ def test_difference_is_of_rows():
 
 
 def test_shortfall_by_hand():
-    click, rare = BinaryMetrics(0.75, 0.5, 50, 100), BinaryMetrics(0.95, 0.1, 4, 100)
+    click, rare = binary_metrics(0.75, 0.5, 50, 100), binary_metrics(0.95, 0.1, 4, 100)
     assert shortfall({"click": click}) == pytest.approx(0.25)
-    assert shortfall({"price": RegressionMetrics(1.0, 1.0, 0.75, 100)}) == pytest.approx(0.25)
+    assert shortfall({"price": regression_metrics(1.0, 1.0, 0.75, 100)}) == pytest.approx(0.25)
     weights = 25**0.5, (4 * 96 / 100) ** 0.5
     assert shortfall({"click": click, "rare": rare}) == pytest.approx(
         (weights[0] * 0.25 + weights[1] * 0.05) / sum(weights)
     )
-    both = {"click": click, "price": RegressionMetrics(1.0, 1.0, 0.55, 100)}
+    both = {"click": click, "price": regression_metrics(1.0, 1.0, 0.55, 100)}
     assert shortfall(both) == pytest.approx(0.35)
-    assert shortfall({"click": BinaryMetrics(None, None, 0, 0)}) == 0
+    assert shortfall({"click": binary_metrics(None, None, 0, 0)}) == 0

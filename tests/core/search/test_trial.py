@@ -11,7 +11,7 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.trial import Serial, TrialResult, Trials, TrialSpec
 from automtl_core.training.events import Warned
-from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing.samples import binary_metrics
 
 SPEC = TrialSpec(
     json.dumps({"seed": 0, "data_dir": "raw"}), "prepared/x", "trials", Architecture({}).to_json()
@@ -60,7 +60,7 @@ def test_other_places_continue_the_same_trial(change):
 
 def test_a_result_survives_a_checkpoint(tmp_path):
     result = TrialResult(
-        "paused", {"click": BinaryMetrics(0.7, 0.6, 10, 40)}, 2, 3, 1.5, np.array([0.5, 0.25])
+        "paused", {"click": binary_metrics(0.7, 0.6, 10, 40)}, 2, 3, 1.5, np.array([0.5, 0.25])
     )
     save_state(tmp_path / "state", {"result": result.to_state(), "none": TrialResult("held", {}).to_state()})
     state = load_state(tmp_path / "state")

@@ -6,7 +6,7 @@ import torch
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing.samples import binary_metrics
 
 
 def make(problem, first_epoch=0, **recipe):
@@ -41,7 +41,7 @@ def script(monkeypatch, aucs, positives=(100, 100)):
 
     def evaluate(*_):
         pair = zip(("click", "like"), next(values), positives, strict=True)
-        return {task: BinaryMetrics(auc, 0.5, count, 400) for task, auc, count in pair}
+        return {task: binary_metrics(auc, 0.5, count, 400) for task, auc, count in pair}
 
     monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
 

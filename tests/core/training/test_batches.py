@@ -39,11 +39,11 @@ def test_steps_counts_the_batches() -> None:
 
 
 def test_a_batch_has_the_types_of_the_model() -> None:
-    features, labels = take(PART, np.array([1]), CPU)
+    features, labels, groups = take(PART, np.array([1]), CPU)
     tensors = features.ids, features.dense, labels
     assert [tensor.dtype for tensor in tensors] == [torch.int64, torch.float32, torch.float32]
     assert [tensor.shape for tensor in tensors] == [(1, 2), (1, 1), (1, 3)]
-    assert (features.bags, features.folds) == ((), None)
+    assert (features.bags, features.folds, groups()) == ((), None, None)
 
 
 def test_bags_come_with_their_values() -> None:

@@ -7,6 +7,7 @@ from scipy.special import logit
 from scipy.stats import binomtest
 
 from automtl_core.dataset.schema import Task
+from automtl_core.tasks.binary import log_loss
 from automtl_core.training.calibration import (
     BINS,
     Bin,
@@ -15,7 +16,6 @@ from automtl_core.training.calibration import (
     calibration_error,
     platt,
 )
-from automtl_core.training.measuring import log_loss
 
 
 def test_groups_have_exact_means_of_known_labels():
@@ -72,8 +72,8 @@ def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
     labels, logits = wrong_logits(500)
     labels[::9] = np.nan
     whole = platt(labels, logits)
-    for module in ("calibration", "measuring"):
-        monkeypatch.setattr(f"automtl_core.training.{module}.CHUNK", 32)
+    for module in ("training.calibration", "tasks.binary"):
+        monkeypatch.setattr(f"automtl_core.{module}.CHUNK", 32)
     assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-12)
 
 

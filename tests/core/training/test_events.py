@@ -13,10 +13,10 @@ from automtl_core.training.events import (
     Warned,
     phase,
 )
-from automtl_core.training.metrics import BinaryMetrics
+from automtl_testing.samples import binary_metrics
 
 REPORT = EpochEnded(
-    "search", 3, {"click": 0.5, "buy": None}, {"click": BinaryMetrics(0.7, 0.6, 10, 4)},
+    "search", 3, {"click": 0.5, "buy": None}, {"click": binary_metrics(0.7, 0.6, 10, 4)},
     fixed={"op": "zero", "fields": ("a", "b")},
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
     heard = Heard()
 
     def fail():
-        with phase(heard, "preparation") as progress:
+        with phase(heard, PhaseBegan("preparation")) as progress:
             progress("read", 0.5)
             raise KeyError
 

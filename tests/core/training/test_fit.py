@@ -85,13 +85,13 @@ def test_a_regression_is_learned_beside_tasks_of_which_labels_are_missing(mixed)
     assert [m.rows for m in metrics.values()] == known.tolist()
     assert all(500 < count < 800 for count in known)
     # of a variance of 1, 0.64 can be predicted; chances of 0.2 and 0.8 allow an AUC of 0.8
-    assert metrics["price"].r2 > 0.4
+    assert metrics["price"].values["r2"] > 0.4
     deviation = mixed.data.tasks[1].deviation
     labels = mixed.data.validation.labels[:, 1]
-    assert metrics["price"].rmse == pytest.approx(
-        deviation * np.nanstd(labels) * (1 - metrics["price"].r2) ** 0.5, rel=1e-6
+    assert metrics["price"].values["rmse"] == pytest.approx(
+        deviation * np.nanstd(labels) * (1 - metrics["price"].values["r2"]) ** 0.5, rel=1e-6
     )
-    assert min(metrics[task].auc for task in ("click", "like")) > 0.7
+    assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
     first, last = watch.reports[0].losses, watch.reports[-1].losses
     assert all(last[task] < first[task] for task in ("click", "price", "like"))
 

@@ -18,7 +18,7 @@ def test_a_task_with_another_best_epoch_has_weights_of_its_own(problem, monkeypa
     assert len(watch.reports) == 5, "patience counts from the last epoch at which any task got better"
     assert isinstance(fit.network, ByTask)
     assert fit.network.places == (1, 2)
-    assert (fit.best_epoch, fit.best["click"].auc, fit.best["like"].auc) == (3, 0.8, 0.72)
+    assert (fit.best_epoch, fit.best["click"].values["auc"], fit.best["like"].values["auc"]) == (3, 0.8, 0.72)
     for place, epoch in enumerate((2, 1, 3)):
         for task in (0, 1):
             kept = weights(fit.network.networks[place].tasks[task])
@@ -38,7 +38,7 @@ def test_a_gain_that_the_choice_of_an_epoch_may_explain_needs_no_weights(problem
     fit = make(problem, checkpoints="task", epochs=3, patience=3)
     run(fit)
     assert fit.network is fit.trained
-    assert fit.best["like"].auc == 0.7
+    assert fit.best["like"].values["auc"] == 0.7
 
 
 def test_a_rare_task_keeps_the_weights_of_all_tasks(problem, monkeypatch):
@@ -46,7 +46,7 @@ def test_a_rare_task_keeps_the_weights_of_all_tasks(problem, monkeypatch):
     fit = make(problem, checkpoints="task", epochs=3, patience=3, min_positives=50)
     run(fit)
     assert fit.network is fit.trained
-    assert (fit.best_epoch, fit.best["like"].auc) == (2, 0.5)
+    assert (fit.best_epoch, fit.best["like"].values["auc"]) == (2, 0.5)
 
 
 @pytest.mark.parametrize("stop", [1, 3])

@@ -19,7 +19,7 @@ def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
     fit = make(separate, patience=2)
     watch = run(fit)
     assert [(kept.prefix, kept.epoch) for kept in fit.common] == [("tasks.0.", 1), ("tasks.1.", 3)]
-    assert (fit.best["click"].auc, fit.best["like"].auc) == (0.8, 0.7)
+    assert (fit.best["click"].values["auc"], fit.best["like"].values["auc"]) == (0.8, 0.7)
     for task, epoch in enumerate((1, 3)):
         assert torch.equal(weights(fit.network.tasks[task]), watch.weights[epoch - 1][task])
         assert not torch.equal(watch.weights[0][task], watch.weights[2][task])

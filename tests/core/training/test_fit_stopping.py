@@ -5,7 +5,7 @@ import torch
 
 from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 from .fits import make, run, script
 
@@ -17,9 +17,9 @@ def script_rmse(monkeypatch, values, rows=400):
     def evaluate(*_):
         area, rmse = next(values)
         return {
-            "click": BinaryMetrics(area, 0.5, 100, 400),
-            "price": RegressionMetrics(rmse, 1.0, 0.5, rows),
-            "like": BinaryMetrics(None, 0.5, 0, 400),
+            "click": binary_metrics(area, 0.5, 100, 400),
+            "price": regression_metrics(rmse, 1.0, 0.5, rows),
+            "like": binary_metrics(None, 0.5, 0, 400),
         }
 
     monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
@@ -59,7 +59,7 @@ def test_a_lower_rmse_is_a_better_epoch(mixed, monkeypatch):
     script_rmse(monkeypatch, [(0.6, 3.0), (0.6, 2.0), (0.6, 2.5), (0.6, 2.1), (0.6, 1.0)])
     fit = make(mixed, patience=2)
     assert len(run(fit).reports) == 4
-    assert (fit.best_epoch, fit.best["price"].rmse) == (2, 2.0)
+    assert (fit.best_epoch, fit.best["price"].values["rmse"]) == (2, 2.0)
 
 
 def test_auc_and_rmse_are_weighed_against_each_other(mixed, monkeypatch):

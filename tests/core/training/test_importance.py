@@ -11,10 +11,10 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.inputs import Inputs
+from automtl_core.tasks.binary import auc
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.importance import LEAST, MARGIN, importance, permuted, sample
-from automtl_core.training.measuring import auc
 from automtl_testing.samples import sample_part, sample_schema
 
 BINARY, REAL = Task("click"), Task("price", kind="regression")

@@ -64,7 +64,7 @@ def test_a_lesson_is_one_epoch_with_validation_metrics(lesson, problem):
     assert (report.phase, report.epoch, taught.best_epoch) == ("train", 1, 1)
     assert report.losses == {"click": None, "like": None}
     assert report.metrics == metrics
-    assert {task: m.auc for task, m in metrics.items()} == {"click": 0.5, "like": 0.5}, (
+    assert {task: m.values["auc"] for task, m in metrics.items()} == {"click": 0.5, "like": 0.5}, (
         "constants order nothing"
     )
 

@@ -53,7 +53,7 @@ def test_a_penalty_is_added_once_and_to_no_task():
     loss, losses = found.loss, found.by_task
     assert loss.item() == pytest.approx(plain.item() + 2.5)
     assert torch.equal(losses, plain_losses)
-    assert torch.equal(losses, ONES.of(Plain()(BATCH.features), BATCH.labels))
+    assert torch.equal(losses, torch.div(*ONES.sums(Plain()(BATCH.features), BATCH)))
 
 
 def test_loss_weights_leave_the_penalty_as_it_is():

@@ -1,5 +1,7 @@
 """The losses of tasks, and what each counts. Letters: B batch, T tasks."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,9 +10,13 @@ from hypothesis import strategies as st
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
+from automtl_core.tasks.kinds import supply
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
-from automtl_core.training.losses import TaskLosses, task_losses
+from automtl_core.training.losses import TaskLosses, check_groups, task_losses
 from automtl_core.training.recipe import Recipe
+
+from ...third_party.pairwise import Pairwise
 
 NAN = float("nan")
 TASKS = [Task("click"), Task("price", kind="regression"), Task("like")]
@@ -27,6 +33,12 @@ def random_batch(rows, seed, dtype=torch.float64):
     return logits, labels
 
 
+def mean_of(losses, logits, labels):
+    """Return the mean loss of each task, [T]."""
+    sums, numbers = losses.sums(logits, Batch(None, labels))
+    return sums / numbers.clamp(min=1)
+
+
 def gradient(losses, logits):
     return torch.autograd.grad(losses.sum(), logits)[0]
 
@@ -36,7 +48,7 @@ def test_complete_binary_labels_have_the_mean_cross_entropy_and_its_gradient(dty
     logits, labels = random_batch(50, 0, dtype)
     labels = (labels > 0).float()
     usual = F.binary_cross_entropy_with_logits(logits, labels.to(dtype), reduction="none").mean(0)
-    found = TaskLosses(torch.ones(3)).of(logits, labels)
+    found = mean_of(TaskLosses(torch.ones(3)), logits, labels)
     assert torch.equal(found, usual)
     assert torch.equal(gradient(found, logits), gradient(usual, logits))
 
@@ -44,7 +56,7 @@ def test_complete_binary_labels_have_the_mean_cross_entropy_and_its_gradient(dty
 @given(st.integers(1, 40), st.integers(0, 1000))
 def test_the_loss_of_a_task_is_that_of_the_rows_that_have_its_label(rows, seed):
     logits, labels = random_batch(rows, seed)
-    losses = MIXED.of(logits, labels)
+    losses = mean_of(MIXED, logits, labels)
     found = gradient(losses, logits)
     for t, task in enumerate(TASKS):
         known = ~labels[:, t].isnan()
@@ -63,7 +75,7 @@ def test_the_gradient_of_a_regression_in_closed_form():
     # 2 (prediction - label) / 2 rows that have it
     logits = torch.tensor([[0.0, 3.0, 0.0], [0.0, -1.0, 0.0], [0.0, 9.0, 0.0]], requires_grad=True)
     labels = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.5, 0.0], [0.0, NAN, 0.0]])
-    losses = MIXED.of(logits, labels)
+    losses = mean_of(MIXED, logits, labels)
     assert losses[1].item() == pytest.approx((4 + 2.25) / 2)
     assert gradient(losses[1], logits)[:, 1].tolist() == [2.0, -1.5, 0.0]
 
@@ -71,15 +83,36 @@ def test_the_gradient_of_a_regression_in_closed_form():
 def test_labels_far_from_0_and_1_leave_the_gradients_of_other_tasks_alone():
     logits = torch.tensor([[0.0, 0.0, 1e4], [0.0, -1e30, -1e4]], requires_grad=True)
     labels = torch.tensor([[1.0, 1e6, 1.0], [0.0, -1e6, 0.0]])
-    found = gradient(MIXED.of(logits, labels)[[0, 2]], logits)
+    found = gradient(mean_of(MIXED, logits, labels)[[0, 2]], logits)
     assert found.flatten().tolist() == [-0.25, 0, 0, 0.25, 0, 0]
 
 
 def test_losses_are_weighted_by_name():
     found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU.device)
     assert found.weights.tolist() == [1, 3, 1]
-    assert found.real.tolist() == [False, True, False]
-    assert task_losses(Recipe(), [Task("a")], CPU.device).real is None
+    masks = {kind.name: mask.tolist() for kind, mask in found.kinds}
+    assert masks == {"binary": [True, False, True], "regression": [False, True, False]}
+    ((kind, mask),) = task_losses(Recipe(), [Task("a")], CPU.device).kinds
+    assert (kind.name, mask) == ("binary", None)
+
+
+def test_only_a_kind_that_compares_rows_gets_their_users():
+    supply({"pairwise": lambda: Pairwise})
+    losses = task_losses(Recipe(), [Task("a"), Task("b", kind="pairwise")], CPU.device)
+    labels = torch.tensor([[1.0, 1.0], [0.0, 0.0], [NAN, 0.0], [1.0, NAN]])
+    batch = Batch(None, labels, lambda: torch.tensor([1, 1, 2, 1]))
+    sums, numbers = losses.sums(torch.zeros(4, 2), batch)
+    assert numbers.tolist() == [3, 1], "rows with the label, and pairs of a user"
+    assert sums.tolist() == pytest.approx([3 * math.log(2), math.log(2)])
+
+
+def test_a_loss_of_groups_needs_a_user_field():
+    supply({"pairwise": lambda: Pairwise})
+    check_groups([Task("a"), Task("b", kind="pairwise")], "uid")
+    with pytest.raises(
+        UsageError, match="the loss of 'b', a task of kind pairwise, compares the rows of a user"
+    ):
+        check_groups([Task("a"), Task("b", kind="pairwise")], None)
 
 
 def test_a_task_that_is_weighed_and_not_there_is_named():

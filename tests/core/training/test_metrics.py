@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.tasks.binary import auc
+from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import (
-    BinaryMetrics,
-    Few,
-    RegressionMetrics,
     agree,
     flat,
     mean_over_tasks,
@@ -23,6 +21,7 @@ from automtl_core.training.metrics import (
     too_few,
     with_others,
 )
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 NAN = np.nan
 CLICK, LIKE = Task("click"), Task("like")
@@ -39,26 +38,26 @@ def test_metrics_survive_json():
 
 def test_metrics_of_earlier_runs_can_be_read():
     written = {"auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None}
-    assert metrics_from_json({"a": written}) == {"a": BinaryMetrics(0.6, 0.5, 60, 120)}
-    assert BinaryMetrics(0.6, 0.5, 60, 120).to_json() == written
+    assert metrics_from_json({"a": written}) == {"a": binary_metrics(0.6, 0.5, 60, 120)}
+    assert binary_metrics(0.6, 0.5, 60, 120).to_json() == {"kind": "binary", **written}
 
 
 def test_undefined_tasks_do_not_count_and_log_loss_decides_where_all_are_undefined():
     good, worse, undefined = (
-        BinaryMetrics(0.6, 0.5, 60, 120),
-        BinaryMetrics(0.5, 0.5, 60, 120),
-        BinaryMetrics(None, 0.4, 0, 120),
+        binary_metrics(0.6, 0.5, 60, 120),
+        binary_metrics(0.5, 0.5, 60, 120),
+        binary_metrics(None, 0.4, 0, 120),
     )
     assert relative_change({"a": good, "b": undefined}, {"a": worse, "b": undefined}, 50) == pytest.approx(
         0.2
     )
-    better = BinaryMetrics(None, 0.3, 0, 120)
+    better = binary_metrics(None, 0.3, 0, 120)
     assert relative_change({"b": better}, {"b": undefined}, 50) == pytest.approx(0.25)
 
 
 def test_only_the_monitored_tasks_count():
-    now = {"a": BinaryMetrics(0.6, 0.5, 60, 120), "rare": BinaryMetrics(0.9, 0.5, 3, 120)}
-    best = {"a": BinaryMetrics(0.5, 0.5, 60, 120), "rare": BinaryMetrics(0.6, 0.5, 3, 120)}
+    now = {"a": binary_metrics(0.6, 0.5, 60, 120), "rare": binary_metrics(0.9, 0.5, 3, 120)}
+    best = {"a": binary_metrics(0.5, 0.5, 60, 120), "rare": binary_metrics(0.6, 0.5, 3, 120)}
     assert relative_change(now, best, 50) == pytest.approx(0.2)
     assert relative_change(now, best, 50, ["rare"]) == pytest.approx(0.5)
     assert relative_change(now, best, 50, ["a", "rare"]) == pytest.approx(0.35)
@@ -66,7 +65,7 @@ def test_only_the_monitored_tasks_count():
 
 
 def price(rmse, rows=200):
-    return RegressionMetrics(rmse, 1.0, 0.5, rows)
+    return regression_metrics(rmse, 1.0, 0.5, rows)
 
 
 def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
@@ -74,7 +73,7 @@ def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
     assert relative_change({"p": price(8.0)}, {"p": price(6.0)}, 100) == pytest.approx(-1 / 3)
     # AUC + 10 %, RMSE - 20 %
     now, best = (
-        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse)}
+        {"c": binary_metrics(area, 0.5, 100, 200), "p": price(rmse)}
         for area, rmse in ((0.66, 4.0), (0.6, 5.0))
     )
     assert relative_change(now, best, 100) == pytest.approx(0.15)
@@ -82,7 +81,7 @@ def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
 
 def test_a_regression_with_few_rows_does_not_count():
     now, best = (
-        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse, 99)}
+        {"c": binary_metrics(area, 0.5, 100, 200), "p": price(rmse, 99)}
         for area, rmse in ((0.66, 9.0), (0.6, 5.0))
     )
     assert relative_change(now, best, 100) == pytest.approx(0.1)
@@ -94,8 +93,8 @@ def test_a_regression_with_few_rows_does_not_count():
 
 def test_what_cannot_be_measured_never_changes():
     nothing = {
-        "c": BinaryMetrics(None, None, 0, 0, "why"),
-        "p": RegressionMetrics(None, None, None, 0, "why"),
+        "c": binary_metrics(None, None, 0, 0, "why"),
+        "p": regression_metrics(None, None, None, 0, "why"),
     }
     assert relative_change(nothing, nothing, 1) == 0
 
@@ -103,17 +102,17 @@ def test_what_cannot_be_measured_never_changes():
 def test_a_score_of_zero_divides_nothing():
     assert relative_change({"p": price(0.0)}, {"p": price(0.0)}, 1) == 0
     assert relative_change({"p": price(0.5)}, {"p": price(0.0)}, 1) == -0.5
-    blind, seeing = ({"c": BinaryMetrics(area, 0.5, 9, 20)} for area in (0.0, 0.5))
+    blind, seeing = ({"c": binary_metrics(area, 0.5, 9, 20)} for area in (0.0, 0.5))
     assert relative_change(seeing, blind, 1) == 0.5
 
 
 def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
     metrics = {
-        "click": BinaryMetrics(0.8, 0.5, 500, 1000),
-        "like": BinaryMetrics(0.6, 0.3, 100, 1000),
-        "buy": BinaryMetrics(0.1, 0.1, 99, 1000),
-        "stay": BinaryMetrics(0.1, 0.1, 901, 1000),
-        "price": RegressionMetrics(9.0, 3.0, 0.5, 1000),
+        "click": binary_metrics(0.8, 0.5, 500, 1000),
+        "like": binary_metrics(0.6, 0.3, 100, 1000),
+        "buy": binary_metrics(0.1, 0.1, 99, 1000),
+        "stay": binary_metrics(0.1, 0.1, 901, 1000),
+        "price": regression_metrics(9.0, 3.0, 0.5, 1000),
     }
     scores = {task: m.score for task, m in metrics.items()}
     assert mean_over_tasks(scores, metrics, 100) == pytest.approx(0.7)
@@ -123,7 +122,7 @@ def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
 
 
 def test_there_is_no_mean_over_other_tasks_where_one_that_counts_has_no_value():
-    metrics = {"a": BinaryMetrics(0.8, 0.5, 500, 1000), "b": BinaryMetrics(0.6, 0.5, 500, 1000)}
+    metrics = {"a": binary_metrics(0.8, 0.5, 500, 1000), "b": binary_metrics(0.6, 0.5, 500, 1000)}
     assert mean_over_tasks({"a": 0.9}, metrics, 100) is None
 
 
@@ -134,25 +133,25 @@ def test_the_interval_holds_what_other_rows_give():
         labels = (random.random(400) < 0.2).astype(float)
         return auc(labels, random.normal(size=400) + labels)
 
-    low, high = BinaryMetrics(0.7602, 0.5, 80, 400).interval  # of two normal distributions that are 1 apart
+    low, high = binary_metrics(0.7602, 0.5, 80, 400).interval  # of two normal distributions that are 1 apart
     inside = [low < drawn() < high for _ in range(400)]
     assert 0.92 < np.mean(inside) < 0.98
-    assert BinaryMetrics(1.0, 0.5, 5, 10).interval == (1.0, 1.0)
-    assert BinaryMetrics(None, None, 0, 10).interval is None
+    assert binary_metrics(1.0, 0.5, 5, 10).interval == (1.0, 1.0)
+    assert binary_metrics(None, None, 0, 10).interval is None
 
 
 def test_the_note_on_a_task_says_how_few_there_are():
-    rare, sure = Few(18, 5000), Few(18, 5000, (0.8, 1.0))
-    said = list(too_few({"buy": rare, "like": sure, "age": Few(None, 9)}))
+    rare, sure = binary_metrics(None, None, 18, 5000), binary_metrics(0.9, 0.1, 18, 5000)
+    said = list(too_few({"buy": rare, "like": sure, "age": price(2.0, 9)}))
     assert said[0] == (
         "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
-    assert "reliable (95 % interval of the AUC 0.8000 to 1.0000); not" in said[1]
+    assert "reliable (95 % interval of the AUC 0.8046 to 0.9954); not" in said[1]
     assert said[2] == "* age: 9 test rows have the label, too few to be reliable"
 
 
 def test_many_tasks_with_too_few_rows_have_one_note():
-    assert list(too_few({f"label{k}": Few(k, 500) for k in range(20)})) == [
+    assert list(too_few({f"label{k}": binary_metrics(None, None, k, 500) for k in range(20)})) == [
         "* 20 tasks: 0 to 19 test rows are positive, too few of one class to be reliable; not in the mean"
     ]
 
@@ -160,7 +159,7 @@ def test_many_tasks_with_too_few_rows_have_one_note():
 def others(**values):
     """Return a binary task with an AUC of 0.6 and registered metrics."""
     found = {name: MetricValue(name.upper(), 1, value, 100) for name, value in values.items()}
-    return BinaryMetrics(0.6, 0.5, 60, 120, others=found)
+    return binary_metrics(0.6, 0.5, 60, 120, others=found)
 
 
 def test_registered_metrics_survive_json_and_stand_beside_the_others():
@@ -176,7 +175,7 @@ def test_the_users_of_a_metric_survive_json():
     users = ByUser(3, "with a positive row", 9, 20, 0.5, 0.1)
     value = MetricValue("GAUC", 1, 0.7, 12, by_user=users)
     found = {
-        "a": BinaryMetrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
+        "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
     }
     read = metrics_from_json(json.loads(json.dumps({task: m.to_json() for task, m in found.items()})))
     assert read["a"].others["gauc"].by_user == users
@@ -186,7 +185,7 @@ def test_the_users_of_a_metric_survive_json():
 def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
     value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
     found = {
-        "a": BinaryMetrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
+        "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
     }
     marked = of_buckets(found)
     assert marked["a"].others["gauc"].by_user.buckets
@@ -196,8 +195,8 @@ def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
 
 def test_tables_have_the_registered_metrics_with_a_value():
     found = [others(gauc=None, ndcg=None), others(gauc=0.7, ndcg=None)]
-    assert [measure.key for measure in measures("binary", found)] == ["auc", "log_loss", "gauc"]
-    assert [measure.key for measure in measures("regression", [price(1.0)])] == ["rmse", "mae", "r2"]
+    assert [measure.key for measure in measures(CLICK.type, found)] == ["auc", "log_loss", "gauc"]
+    assert [measure.key for measure in measures(PRICE.type, [price(1.0)])] == ["rmse", "mae", "r2"]
 
 
 def test_metrics_agree_as_far_as_both_have_them():
@@ -205,29 +204,29 @@ def test_metrics_agree_as_far_as_both_have_them():
     assert agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.7, ndcg=0.4)})
     assert not agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.71)})
     assert not agree({"a": others()}, {"b": others()})
-    assert not agree({"a": others()}, {"a": BinaryMetrics(0.61, 0.5, 60, 120)})
+    assert not agree({"a": others()}, {"a": binary_metrics(0.61, 0.5, 60, 120)})
 
 
 def test_registered_metrics_of_a_later_measurement_replace_those_of_a_training():
-    later = {"a": BinaryMetrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
+    later = {"a": binary_metrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
     assert with_others({"a": others(gauc=0.7)}, later) == {"a": others(ndcg=0.4)}
 
 
 def test_a_monitored_metric_takes_the_place_of_the_score():
     now, best = (
         {"a": others(gauc=0.6)},
-        {"a": BinaryMetrics(0.3, 0.5, 60, 120, others=others(gauc=0.5).others)},
+        {"a": binary_metrics(0.3, 0.5, 60, 120, others=others(gauc=0.5).others)},
     )
     assert relative_change(now, best, 1) == pytest.approx(1.0)
     assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
     assert relative_change(now, best, 1, monitor_metric="ndcg") == pytest.approx(1.0), "it is not there"
     assert (monitored(now["a"])[0].title, monitored(now["a"])[1]) == ("GAUC", 0.6)
-    assert monitored(price(3.0)) == (RegressionMetrics.measure, 3.0)
+    assert monitored(price(3.0)) == (PRICE.type.score, 3.0)
 
 
 def test_a_monitored_metric_that_falls_is_better_if_lower_is_better():
     now, best = (
-        {"a": BinaryMetrics(0.6, 0.5, 60, 120, others={"error": MetricValue("error", -1, value, 120)})}
+        {"a": binary_metrics(0.6, 0.5, 60, 120, others={"error": MetricValue("error", -1, value, 120)})}
         for value in (0.1, 0.2)
     )
     assert relative_change(now, best, 1, monitor_metric="error") == pytest.approx(0.5)

@@ -3,12 +3,12 @@
 import pytest
 
 from automtl_core.training.baselines import Baseline
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.training.optimism import optimism
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def binary(auc, positives=200, rows=1000):
-    return BinaryMetrics(auc, 0.5, positives, rows)
+    return binary_metrics(auc, 0.5, positives, rows)
 
 
 def compared(error):
@@ -28,7 +28,7 @@ def test_it_is_the_mean_over_tasks_with_the_error_of_both_parts():
 
 
 def test_tasks_without_a_reliable_score_in_both_parts_do_not_count():
-    real = RegressionMetrics(1.0, 1.0, 0.5, 100)
+    real = regression_metrics(1.0, 1.0, 0.5, 100)
     found = optimism(
         {"click": binary(0.72), "rare": binary(0.9, positives=9), "time": real, "none": binary(None)},
         {"click": binary(0.70), "rare": binary(0.6), "time": real, "none": binary(0.5)},

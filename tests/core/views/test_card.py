@@ -29,7 +29,7 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
     sections = ("Tasks", "Scores", "Calibration", "Inputs", "Data", "Origin", "Costs", "Limits")
     assert headings == [f"## {h}" for h in sections]
     assert "| click | probability that click is 1 |" in text
-    assert f"| probability of 1 | AUC {result.test['click'].auc:.4f} (" in text
+    assert f"| probability that click is 1 | AUC {result.test['click'].score:.4f} (" in text
     assert "| user_id | one value, vocabulary of " in text
     assert "- space `desan`, searched by `random`, seed 0; best epoch " in text
     assert f"| FLOPs per row | {result.flops_per_row:,} |" in text
@@ -49,7 +49,7 @@ def test_it_describes_the_calibration(finished, tmp_path):
     run.write(replace(run.read(Result), files=run.sums()))
     run.write(replace(run.read(Behaviour), log_loss_without_scaling={"click": 0.75}))
     text = carded(run)
-    loss = run.read(Result).test["click"].log_loss
+    loss = run.read(Result).test["click"].values["log_loss"]
     assert "- click: sigmoid(1.5 * logit -0.25), fitted to 300 validation rows (Platt scaling)" in text
     assert f"- click: log loss on test rows {loss:.4f}, without the calibration 0.7500" in text
     assert "- not calibrated after the training: like, skip, hide; see the log loss" in text

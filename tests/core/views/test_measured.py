@@ -126,7 +126,7 @@ def test_the_verdict_has_intervals_and_the_cost_beside_mmoe(small_record):
     (section,) = verdict(small_record)
     auc = next(block for block in section.blocks if isinstance(block, Bars) and block.title == "Test AUC")
     for bar in auc.bars:
-        assert bar.low < bar.value == small_record.result.test[bar.label].auc < bar.high
+        assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high
     texts = [block.text for block in section.blocks if isinstance(block, Text)]
     ratio = small_record.result.flops_per_row / small_record.landmarks["mmoe"]
     assert any(f"{ratio:.2f} times the {small_record.landmarks['mmoe']:,} of MMoE" in text for text in texts)

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
-PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
-RARE = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
+CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
+PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)
+RARE = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
 def shown(
@@ -28,7 +29,7 @@ def shown(
 
 
 def test_binary_tasks_alone_have_the_columns_they_always_had() -> None:
-    like = BinaryMetrics(0.61, 0.25, 10, 4000)
+    like = binary_metrics(0.61, 0.25, 10, 4000)
     assert shown({"click": CLICK, "like": like}, {"click": 0.75, "like": 0.65}) == [
         "task test AUC optimal AUC log loss positives rows",
         "click 0.7100 0.7500 0.5000 1,200 4,000",
@@ -52,12 +53,12 @@ def test_errors_have_columns_of_their_own_and_no_mean() -> None:
     [(0.000123456, "0.00012346"), (3.2, "3.2"), (54321.98, "54322"), (12345678.0, "1.2346e+07")],
 )
 def test_errors_large_or_small_can_be_read(value: float, text: str) -> None:
-    assert shown({"price": RegressionMetrics(value, value, 0.5, 10)})[1].split()[1] == text
+    assert shown({"price": regression_metrics(value, value, 0.5, 10)})[1].split()[1] == text
 
 
 def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> None:
-    rare = BinaryMetrics(0.91, 0.02, 18, 4000)
-    few = RegressionMetrics(3.0, 2.0, 0.5, 60)
+    rare = binary_metrics(0.91, 0.02, 18, 4000)
+    few = regression_metrics(3.0, 2.0, 0.5, 60)
     assert shown({"click": CLICK, "buy": rare, "price": few}, {"click": 0.75, "buy": 0.95}, least=100) == [
         "task test AUC optimal AUC log loss test RMSE MAE R2 positives rows",
         "click 0.7100 0.7500 0.5000 1,200 4,000",
@@ -71,8 +72,8 @@ def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> 
 
 
 def test_what_is_undefined_is_explained() -> None:
-    constant = RegressionMetrics(1.0, 1.0, None, 9, "all 9 labels are equal")
-    nothing = RegressionMetrics(None, None, None, 0, "no row has a label")
+    constant = regression_metrics(1.0, 1.0, None, 9, "all 9 labels are equal")
+    nothing = regression_metrics(None, None, None, 0, "no row has a label")
     assert shown({"click": CLICK, "hide": RARE, "price": constant, "age": nothing})[2:] == [
         "hide * - 0.0100 0 50",
         "price 1 1 - 9",

@@ -4,15 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from automtl_core.run_dir.run_list import Summary
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.views import outcome
 from automtl_core.views.outcome import compared, listed
 from automtl_core.views.plain import cell
 from automtl_core.workflow import outcomes
+from automtl_testing.samples import binary_metrics, regression_metrics
 
-CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
-PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
-RARE = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
+CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
+PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)
+RARE = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
 def texts(section) -> list[str]:
@@ -20,13 +20,13 @@ def texts(section) -> list[str]:
 
 
 def test_an_evaluation_says_whether_it_repeats() -> None:
-    found = outcomes.Evaluation("runs/a", {"click": CLICK}, {}, True, 1, ())
+    found = outcomes.Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
     assert texts(outcome.evaluation(found)) == ["The metrics are exactly those that the run recorded"]
     assert texts(outcome.evaluation(replace(found, repeats=False))) == []
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
-    found = outcomes.Tested("runs/a", {"click": CLICK}, 4000, 2, ("line 3", "line 9"), 1)
+    found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
     assert texts(outcome.tested(found)) == [
         "4,000 rows; 2 faulty rows skipped",
         "skipped: line 3",

@@ -13,11 +13,10 @@ from automtl_core.run_dir.facts import EncodingSearch, Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.baselines import Baseline
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.views.run import SECTIONS, decisions, outcome, report, show
 from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Section, Text
 from automtl_core.workflow.record import RunRecord
-from automtl_testing.samples import sample_schema
+from automtl_testing.samples import binary_metrics, sample_schema
 from tests.shared.records import NO_SHARING, blocks, record
 
 POINT = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
@@ -123,11 +122,11 @@ def test_equal_members_of_an_ensemble_are_shown_once():
 
 
 def test_it_says_how_much_the_validation_score_flatters():
-    binary = BinaryMetrics(0.72, 0.5, 200, 1000)
+    binary = binary_metrics(0.72, 0.5, 200, 1000)
     result = replace(
         RESULT,
         validation={"click": binary},
-        test={"click": replace(binary, auc=0.70)},
+        test={"click": replace(binary, values={**binary.values, "auc": 0.70})},
         baselines={"click": Baseline("AUC", 0.7, 0.01, 0.0, None, None, None)},
     )
     one = made(result)

@@ -10,9 +10,10 @@ from automtl_core.search.trial import Serial
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import search
+from automtl_core.workflow.pipeline import FIT, STAGES
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
+from automtl_core.workflow.work import Work
 
 REGISTRY = load_registry()
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
@@ -36,6 +37,16 @@ def start(job, prepared, path):
     """Make a run of a job, after the encoding search."""
     trials = Serial(TrialRunner(job.registry, prepared))
     return pipeline.start(resolve_auto(job, prepared, trials), prepared, path)
+
+
+def search(job, run, prepared, listener, stages=STAGES, anyway=False):
+    """Do the stages of a run of a job, whose settings `auto` have values in the run."""
+    work = Work(job.of(run.initial_config()), run, prepared, listener, anyway=anyway)
+    return pipeline.run(work, stages)
+
+
+def fit(job, run, prepared, listener):
+    return search(job, run, prepared, listener, FIT)
 
 
 def begin(job, path, listener=None):

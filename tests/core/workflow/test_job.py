@@ -47,9 +47,9 @@ def test_a_wrong_name_and_a_wrong_setting_are_told_together():
 
 def test_settings_are_parsed_once_and_written_out(small):
     job = small(space={"name": "desan", "experts": 3})
-    assert job.space_settings.experts == job.config.space.settings["experts"] == 3
+    assert job.components["space"].experts == job.config.space.settings["experts"] == 3
     assert job.config.dataset.settings["split"] == job.dataset().settings.split == "random"
-    assert job.dataset().settings is job.dataset_settings
+    assert job.dataset().settings is job.components["dataset"]
     assert job.having(seed=5).config.seed == 5
     assert job.config.seed == 0
 

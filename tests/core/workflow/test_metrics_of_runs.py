@@ -15,20 +15,19 @@ from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.tasks.binary import auc
 from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.measuring import auc
 from automtl_core.training.metric import Metric
-from automtl_core.workflow import evaluation
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.new_rows import InMemory, measure
-from automtl_core.workflow.pipeline import fit, search
+from automtl_core.workflow.new_rows import Reading, measure
+from automtl_core.workflow.pipeline import TESTED
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_metrics.by_user import gauc
 
-from .lines import start
+from .lines import fit, search, start
 
 SHARE = Metric("share", lambda labels, predictions, users: labels.mean())
 BROKEN = Metric("broken", lambda labels, predictions, users: 1 // 0)
@@ -68,7 +67,7 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
         assert list(metrics) == ["click", "like", "skip", "hide"]
         for t, m in enumerate(metrics.values()):
             assert list(m.others) == list(NAMES)
-            assert m.auc == auc(part.labels[:, t], logits[:, t]), (
+            assert m.values["auc"] == auc(part.labels[:, t], logits[:, t]), (
                 "the network of the metrics is that of the AUC"
             )
             expected = gauc(part.labels[:, t].astype(float), logits[:, t], prepared.users(name))
@@ -153,19 +152,16 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
         trained = fit(job, run, prepared, EventHandler())
         assert not is_tested(job, run)
         assert list(trained.validation["click"].others) == ["gauc"]
-        first = evaluation.test(job, run, prepared, SILENT, None)
+        first = search(job, run, prepared, SILENT, TESTED)
         assert is_tested(job, run)
         other = job.having(metrics=("pr-auc", "share"))
         assert not is_tested(other, run)
-        second = evaluation.test(other, run, prepared, SILENT, None)
-        assert (
-            evaluation.test(job, run, prepared, SILENT, None).validation
-            == first.validation
-            == trained.validation
-        )
+        second = search(other, run, prepared, SILENT, TESTED)
+        third = search(job, run, prepared, SILENT, TESTED)
+        assert third.validation == first.validation == trained.validation
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]
-    assert second.test["click"].auc == first.test["click"].auc
+    assert second.test["click"].values["auc"] == first.test["click"].values["auc"]
 
 
 def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):
@@ -220,7 +216,7 @@ def test_users_of_new_rows_are_told_apart_by_their_values_in_or_outside_of_the_v
     frame = pd.DataFrame(columns).assign(user_id=[f"new user {k % 4}" for k in range(rows)])
     frame["click"] = draw.integers(0, 2, rows)
     frame.loc[:9, "user_id"] = None
-    test, count, _ = measure(made, InMemory(job.dataset(), frame), {"gauc": REGISTRY.get(METRICS, "gauc")})
+    test, count, _ = measure(made, Reading(job.dataset(), frame), {"gauc": REGISTRY.get(METRICS, "gauc")})
     part = made.encoder.encode(frame)
     assert set(part.ids[:, [f.name for f in made.encoder.schema.sparse].index("user_id")]) == {0}
     known = frame.user_id.notna().to_numpy()

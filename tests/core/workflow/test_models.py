@@ -9,12 +9,11 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
-from automtl_core.workflow.models import layer, models
+from automtl_core.workflow.models import ensemble_layer, layer, models
 from automtl_core.workflow.versions import origin
+from automtl_core.workflow.workflow import Workflow
 
-from .lines import start
-
-REGISTRY = load_registry()
+from .lines import REGISTRY, start
 
 
 @pytest.fixture
@@ -41,17 +40,17 @@ def test_a_preset():
 
 def test_settings_go_to_the_model_that_is_named(resolve):
     mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
-    assert mmoe.space_settings.experts == mmoe.config.space.settings["experts"] == 2
+    assert mmoe.components["space"].experts == mmoe.config.space.settings["experts"] == 2
     bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
-    assert bottom.space_settings.expert_layers == (8, 4)
+    assert bottom.components["space"].expert_layers == (8, 4)
     darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
-    assert darts.strategy_settings.epochs == darts.config.strategy.settings["epochs"] == 1
+    assert darts.components["strategy"].epochs == darts.config.strategy.settings["epochs"] == 1
 
 
 def test_a_setting_goes_to_every_model_that_has_it(resolve):
     jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
-    assert jobs["mmoe"].space_settings.experts == jobs["desan:darts"].space_settings.experts == 2
-    assert {job.space_settings.embedding_dim for job in jobs.values()} == {5}
+    assert jobs["mmoe"].components["space"].experts == jobs["desan:darts"].components["space"].experts == 2
+    assert {job.components["space"].embedding_dim for job in jobs.values()} == {5}
     searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
     assert searches["desan:darts"].config.retrain == "scratch"
     assert searches["mmoe"].config.retrain is None
@@ -59,8 +58,8 @@ def test_a_setting_goes_to_every_model_that_has_it(resolve):
 
 def test_settings_of_a_named_space_go_to_its_models(resolve):
     jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
-    assert jobs["mmoe"].space_settings.experts == 4
-    assert jobs["desan:darts"].space_settings.experts == 2
+    assert jobs["mmoe"].components["space"].experts == 4
+    assert jobs["desan:darts"].components["space"].experts == 2
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,7 @@ def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
     (tmp_path / "plain.yaml").write_text("space: mmoe\nstrategy: null\n")
     found = resolve("mmoe", str(tmp_path / "wide.yaml"), str(tmp_path / "plain.yaml"))
     assert list(found) == ["mmoe", "wide.yaml", "plain.yaml"]
-    assert found["wide.yaml"].space_settings.experts == 9
+    assert found["wide.yaml"].components["space"].experts == 9
     assert found["plain.yaml"].config == found["mmoe"].config
 
 
@@ -120,7 +119,7 @@ def test_models_may_differ_in_their_balancers(resolve, tmp_path):
         "mine.yaml": "cagrad", "mine.yaml+upgrad": "upgrad",
     }  # fmt: skip
     assert found["mine.yaml"].config.training.balancer.settings == {"c": 0.3}
-    assert found["desan:darts+mgda"].strategy_settings is not None
+    assert "strategy" in found["desan:darts+mgda"].components
     rest = [job.config.training.model_copy(update={"balancer": None}) for job in found.values()]
     assert rest == rest[:1] * 5, "the rest of the recipe is that of all"
 
@@ -276,7 +275,31 @@ def test_of_a_preset_each_model_takes_what_it_knows():
     assert {
         name: (job.config.training.epochs, job.config.training.patience) for name, job in found.items()
     } == dict.fromkeys(found, (7, 2))
-    assert found["desan:random"].space_settings.layers == found["desan:pd-darts"].space_settings.layers == 2
-    assert found["desan:pd-darts"].strategy_settings.rounds == 2
+    assert [found[name].components["space"].layers for name in ("desan:random", "desan:pd-darts")] == [2, 2]
+    assert found["desan:pd-darts"].components["strategy"].rounds == 2
     stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
-    assert stronger["desan:pd-darts"].space_settings.layers == 1
+    assert stronger["desan:pd-darts"].components["space"].layers == 1
+
+
+def test_it_is_the_strongest_layer():
+    layers = [{"strategy": {"name": "random", "ensemble": 2}}]
+    job = Workflow(REGISTRY).job([*layers, ensemble_layer(3, layers, REGISTRY)])
+    assert (job.config.strategy.name, job.components["strategy"].ensemble) == ("random", 3)
+    assert ensemble_layer(None, layers, REGISTRY) == {}
+
+
+def test_the_default_strategy_trains_ensembles():
+    job = Workflow(REGISTRY).job([ensemble_layer(2, [], REGISTRY)])
+    assert job.components["strategy"].ensemble == 2
+
+
+@pytest.mark.parametrize("name", ["darts", "pd-darts-entropy"])
+def test_of_others_those_that_do_are_named(name):
+    with pytest.raises(UsageError, match=f"'{name}' trains no ensemble") as error:
+        ensemble_layer(2, [{"strategy": name}], REGISTRY)
+    assert error.value.fix.startswith("use one of one-shot, pd-darts, random")
+
+
+def test_an_unknown_strategy_is_named():
+    with pytest.raises(UnknownNameError, match="did you mean 'random'"):
+        ensemble_layer(2, [{"strategy": "randon"}], REGISTRY)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.errors import DivergedError, UsageError
+from automtl_core.training.events import ProgressMade
 from automtl_core.workflow.new_rows import Reading, measure, skippable, write_predictions
 from automtl_core.workflow.trained import Trained
 
@@ -31,10 +32,10 @@ def test_progress_ends_with_all(given, monkeypatch):
     trained, dataset, part, folder = given
     monkeypatch.setattr("automtl_core.workflow.new_rows.CHUNK", 100)  # less than a batch
     told = []
-    reading = Reading(dataset, folder / "new.csv", folder, progress=lambda *how: told.append(how))
+    reading = Reading(dataset, folder / "new.csv", folder, listener=lambda event: told.append(event) or True)
     assert write_predictions(trained, reading, folder / "out.csv") == (len(part), [])
-    assert [stage for stage, _ in told] == ["check", "read", "predict"]
-    assert told[-1] == ("predict", 1.0)
+    assert [event.stage for event in told if isinstance(event, ProgressMade)] == ["check", "read", "predict"]
+    assert told[-1] == ProgressMade("preparation", "predict", 1.0)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from stopping import StopAfter
 
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import LISTENERS
+from automtl_core.run_dir.progress import FILE, TEST, Progress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.snapshot import FILE, Snapshot
-from automtl_core.training.events import EpochEnded, RunBegan, Warned
+from automtl_core.training.events import EpochEnded, PhaseBegan, RunBegan, Warned
 from automtl_core.training.run_listener import RunListener
 from automtl_core.workflow import observed as module
 from automtl_core.workflow.observed import observed
+from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 
 from .lines import REGISTRY, contents
@@ -112,9 +113,9 @@ def test_an_interrupted_run_leaves_its_progress_and_continues_with_its_epochs(
     layers = [LAYER, {"prepared_dir": tmp_path / "prepared", "listeners": ["notes"]}]
     with pytest.raises(KeyboardInterrupt):
         flow.search(flow.model("mmoe", layers), tmp_path, "run")
-    snapshot = Snapshot.read(tmp_path / "run")
-    assert snapshot is not None
-    assert (snapshot.phase, snapshot.epoch) == ("train", 1)
+    progress = Progress.read(tmp_path / "run")
+    assert progress is not None
+    assert (progress.phase, progress.epoch) == ("train", 1)
     kind, error = SEEN[-1]
     assert (kind, type(error)) == ("close", KeyboardInterrupt)
     SEEN.clear()
@@ -128,5 +129,6 @@ def test_the_answer_is_that_of_the_main_listener(registry, tmp_path):
     run = trained(registry, tmp_path, "run")
     flow = Workflow(registry)
     job = flow.model("mmoe", [LAYER, {"prepared_dir": tmp_path / "prepared"}])
-    with observed(job, run, job.prepare(), lambda event: False) as stream:
+    work = Work(job, run, job.prepare(), lambda event: False)
+    with observed(work, PhaseBegan(TEST)) as stream:
         assert stream(Warned("x")) is False

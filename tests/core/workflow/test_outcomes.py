@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 from automtl_core.modules.cost import Cost
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.workflow.outcomes import Evaluation, Plan
+from automtl_testing.samples import binary_metrics
 
 COST = Cost(10, 4, 8)
 PLAN = Plan(
@@ -17,7 +18,7 @@ def test_a_plan_survives_json():
 
 def test_an_evaluation_is_plain_json():
     found = Evaluation(
-        "runs/one", {"click": BinaryMetrics(0.7, 0.6, 10, 4)}, {"click": None}, True, 30, ("torch",)
+        Path("runs/one"), {"click": binary_metrics(0.7, 0.6, 10, 4)}, {"click": None}, True, 30, ("torch",)
     )
     told = json.loads(json.dumps(found.to_json()))
     assert told["run"] == "runs/one"

@@ -17,9 +17,9 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import plan, search
+from automtl_core.workflow.pipeline import plan
 
-from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, start, stopped
+from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, search, start, stopped
 
 
 def test_a_run_directory_holds_everything(whole):

@@ -64,7 +64,7 @@ def whole(tmp_path_factory):
 def test_the_training_has_the_settings_that_were_found(whole, tmp_path):
     assert [report["phase"] for report in whole.reports()] == ["search", "train", "train"]
     job = Workflow(REGISTRY).model(str(whole.path), [{"prepared_dir": tmp_path}])
-    assert (job.config.training.learning_rate, job.space_settings.dropout) == (0.007, 0.3)
+    assert (job.config.training.learning_rate, job.components["space"].dropout) == (0.007, 0.3)
     again = begin(job, tmp_path / "again")
     weights = [(run.path / "weights.safetensors").read_bytes() for run in (again, whole)]
     assert weights[0] == weights[1]

@@ -17,13 +17,13 @@ from automtl_core.run_dir.facts import Costs, EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.trial import Serial, TrialResult
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
+from automtl_testing.samples import binary_metrics
 
 from .lines import start
 
@@ -187,7 +187,7 @@ def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
         def run(self, wanted, on_event):
             specs.extend(wanted)
             yield from (
-                (spec, TrialResult("done", {"click": BinaryMetrics(0.5, 0.5, 9, 9)})) for spec in wanted
+                (spec, TrialResult("done", {"click": binary_metrics(0.5, 0.5, 9, 9)})) for spec in wanted
             )
 
     rows = {"min_rows": 1, "min_positives": 1, **settings}

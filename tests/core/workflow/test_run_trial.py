@@ -66,11 +66,11 @@ def test_a_run_keeps_how_its_encodings_were_chosen(spec, runner):
 def test_one_that_diverged_does_so_again_without_training(spec, runner, monkeypatch):
     calls = []
 
-    def diverge(*given):
+    def diverge(*given, **how):
         calls.append(1)
         raise DivergedError("the loss became nan")
 
-    monkeypatch.setattr(pipeline, "fit", diverge)
+    monkeypatch.setattr(pipeline, "run", diverge)
     for _ in range(2):
         assert runner(spec, SILENT) == TrialResult("diverged", {}, error="the loss became nan")
     assert len(calls) == 1

@@ -13,8 +13,8 @@ from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialSpec
 from automtl_core.training.events import SILENT
 from automtl_core.workflow import trainer as module
+from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.sample import with_rows
 from automtl_core.workflow.trainer import Trainer
 
 from .lines import REGISTRY

@@ -90,7 +90,7 @@ def test_domains_and_values_are_of_the_same_settings(tmp_path):
     job = make_job(tmp_path)
     assert domains_of(job).keys() <= values_of(job).keys()
     again = changed(job, {"space": {"dropout": 0.25}})
-    assert (again.space_settings.dropout, again.config.seed) == (0.25, job.config.seed)
+    assert (again.components["space"].dropout, again.config.seed) == (0.25, job.config.seed)
 
 
 def test_the_network_reads_the_encodings_that_the_search_chose(whole):

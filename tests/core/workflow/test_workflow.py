@@ -131,7 +131,7 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
     assert counts["trial"] >= 1
     assert counts["space"] <= 3
     assert counts["supernet"] <= 4
-    assert counts["schema"] <= 10
+    assert counts["schema"] <= 5
     assert counts["check"] == counts["resolve_auto"] == 1
 
 

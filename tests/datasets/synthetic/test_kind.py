@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
-from automtl_core.training.measuring import auc
+from automtl_core.tasks.binary import auc
 from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
 from automtl_testing.datasets import check_dataset
 

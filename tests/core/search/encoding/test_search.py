@@ -20,8 +20,8 @@ from automtl_core.search.trial import TrialResult
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
+from automtl_testing.samples import binary_metrics
 
 from .data import planted
 
@@ -36,7 +36,7 @@ class Scored:
 
     def __call__(self, answers):
         self.trained += [(dict(each), seed) for each, seed in answers]
-        metrics = [{"t0": BinaryMetrics(self.worth(each), 0.5, 500, 1000)} for each, _ in answers]
+        metrics = [{"t0": binary_metrics(self.worth(each), 0.5, 500, 1000)} for each, _ in answers]
         losses = [None if self.losses is None else self.losses(each) for each, _ in answers]
         return [TrialResult("done", m, losses=by_row) for m, by_row in zip(metrics, losses, strict=True)]
 

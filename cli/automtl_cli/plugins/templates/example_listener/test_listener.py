@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from automtl_core.training.events import EpochEnded, RunBegan
-from automtl_core.training.metrics import BinaryMetrics
 from automtl_testing import check_listener
+from automtl_testing.samples import binary_metrics
 
 from example_listener.listener import LearningCurves
 
@@ -13,7 +13,7 @@ def test_contract() -> None:
 
 def test_a_run_that_continues_has_each_epoch_once(tmp_path: Path) -> None:
     first, second, again = (
-        EpochEnded("train", epoch, {"click": 0.5}, {"click": BinaryMetrics(auc, 0.6, 40, 100)})
+        EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 40, 100)})
         for epoch, auc in ((1, 0.7), (2, 0.71), (2, 0.72))
     )
     for earlier, later in (((), [first, second]), ((first,), [again])):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from automtl_core.search.train_trial import train_trial
-from automtl_core.workflow import sample as module
+from automtl_core.workflow import budget as module
 from automtl_core.workflow import trainer
-from automtl_core.workflow.progress_estimate import Workload
-from automtl_core.workflow.sample import trial_rows, with_rows
+from automtl_core.workflow.budget import trial_rows, with_rows
+from automtl_core.workflow.pipeline import to_come
 
 from .lines import begin, contents, go_on, make_job, stopped
 
@@ -47,8 +47,7 @@ def test_validation_rows_are_as_large_a_share_but_not_too_few(tmp_path, monkeypa
 
 
 def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LARGE", 500)
-    monkeypatch.setattr(module, "TRIAL_ROWS", 300)
+    monkeypatch.setattr(module, "TRIAL_ROWS", 79)
     read = []
 
     def watched(problem, spec, listener):
@@ -59,10 +58,10 @@ def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
     job = make_job(tmp_path, EVIDENCE)
     run = begin(job, tmp_path / "run")
     phases = [report["phase"] for report in run.reports()]
-    assert {*read} == {(300, 300)}
+    assert {*read} == {(79, 79)}
     assert phases[-1] == "train"
     assert phases.count("train") == 3
-    assert Workload.of(job, job.prepare()).training == 3
+    assert {stage.stage: stage.epochs for stage in to_come(job, job.prepare())}["training"] == 3
     again = stopped(job, tmp_path / "again", len(phases) - 1)
     go_on(job, again)
     assert contents(again) == contents(run)
@@ -72,4 +71,4 @@ def test_the_trials_of_other_tables_read_all_rows(tmp_path):
     job = make_job(tmp_path, EVIDENCE)
     run = begin(job, tmp_path / "run")
     assert "train" not in [report["phase"] for report in run.reports()]
-    assert Workload.of(job, job.prepare()).training == 0
+    assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}

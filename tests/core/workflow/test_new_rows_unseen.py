@@ -8,7 +8,7 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.fields.sparse import Hashed, Vocabulary
-from automtl_core.workflow.unseen import LEAST, Unseen
+from automtl_core.workflow.new_rows import Unseen
 
 
 @pytest.fixture
@@ -29,19 +29,19 @@ def warnings(encoder, *users, unread=()):
 
 
 def test_values_that_are_written_otherwise_are_named(encoder):
-    assert warnings(encoder, ["", None, "1"], ["2"] * (LEAST - 1)) == [
-        f"user: none of the {LEAST} values occurs in the training rows; they may be written otherwise: "
+    assert warnings(encoder, ["", None, "1"], ["2"] * 99) == [
+        "user: none of the 100 values occurs in the training rows; they may be written otherwise: "
         "'1' here, '1.0' there"
     ]
 
 
 def test_one_known_value_is_enough(encoder):
-    assert warnings(encoder, ["1"] * LEAST, ["1.0"], ["1"] * LEAST) == []
+    assert warnings(encoder, ["1"] * 100, ["1.0"], ["1"] * 100) == []
 
 
 def test_few_new_values_and_blanks_are_no_sign(encoder):
-    assert warnings(encoder, ["1"] * (LEAST - 1), [None] * LEAST) == []
+    assert warnings(encoder, ["1"] * 99, [None] * 100) == []
 
 
 def test_a_column_that_the_network_does_not_read_may_have_any_values(encoder):
-    assert warnings(encoder, ["1"] * LEAST, unread=["user"]) == []
+    assert warnings(encoder, ["1"] * 100, unread=["user"]) == []

@@ -8,12 +8,13 @@ from automtl_core.choices import OneOf
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Importance, Result
+from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
 from automtl_core.workflow import evaluation
 from automtl_core.workflow.budget import Budget
-from automtl_core.workflow.importance import PHASE, run_importance
 from automtl_core.workflow.record import read_record
+from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 
 from .lines import REGISTRY, begin, contents, go_on, make_job
@@ -109,9 +110,8 @@ def test_a_time_budget_limits_the_rows(job, whole):
     fields = len(names)
 
     def rows(seconds, seconds_per_row=0.001):
-        found = run_importance(
-            job, Limited(whole.path, seconds), prepared, made, names, seconds_per_row, SILENT
-        )
+        work = Work(job, Limited(whole.path, seconds), prepared, SILENT)
+        found = evaluation.run_importance(work, made, names, seconds_per_row)
         return found and found.rows
 
     assert rows(1e6) == 100
@@ -143,7 +143,7 @@ def test_progress_is_reported(tmp_path):
             return True
 
     begin(make_job(tmp_path, {"training": {"epochs": 1}}), tmp_path / "run", Watch())
-    assert phases == [PHASE]
+    assert phases == [TRAINING, IMPORTANCE]
 
 
 @pytest.mark.parametrize("kind", CROSSES)

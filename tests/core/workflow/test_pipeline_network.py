@@ -12,7 +12,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit
-from automtl_core.workflow.training import Derived, trainer, untrained, validated
+from automtl_core.workflow.pipeline import trainer, untrained
+from automtl_core.workflow.work import Work
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 
@@ -22,6 +23,12 @@ SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, o
 @pytest.fixture(scope="module")
 def problem():
     return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
+
+
+def work(problem, network, epochs=0):
+    made = Work(None, None, None, SILENT, network=network, epochs=epochs)
+    made.problem = problem
+    return made
 
 
 def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem):
@@ -37,9 +44,7 @@ def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem)
 def test_the_trainer_is_that_of_the_network(problem):
     (one,) = sample_architectures(problem.space, 1)
     alone, ensemble = untrained(problem, one), untrained(problem, Architecture.ensemble([one, one]))
-    assert isinstance(trainer(Derived(ensemble), problem, None), EnsembleFit)
-    fit = trainer(Derived(alone, epochs=2), problem, None)
+    assert isinstance(trainer(work(problem, ensemble)), EnsembleFit)
+    fit = trainer(work(problem, alone, epochs=2))
     assert isinstance(fit, Fit)
     assert fit.first_epoch == 2
-    metrics = fit.run(SILENT)
-    assert validated(alone, problem) == metrics

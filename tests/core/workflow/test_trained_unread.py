@@ -9,7 +9,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.dense import Scale
 from automtl_core.fields.sparse import Hashed
 from automtl_core.training.compute import CPU
-from automtl_core.workflow.unread import unread_columns
+from automtl_core.workflow.trained import unread_columns
 
 
 class Reads(nn.Module):

@@ -27,9 +27,11 @@ def test_the_log_loss_falls_on_validation_rows_and_each_auc_stays(runs):
     assert all(one.after <= one.before for one in scaling.values())
     assert not without.has(Calibration)
     test, other = with_it.read(Result).test, without.read(Result).test
-    assert {task: m.auc for task, m in test.items()} == {task: m.auc for task, m in other.items()}
+    assert {task: m.values["auc"] for task, m in test.items()} == {
+        task: m.values["auc"] for task, m in other.items()
+    }
     raw = with_it.read(Behaviour).log_loss_without_scaling
-    assert raw == pytest.approx({task: other[task].log_loss for task in scaling})
+    assert raw == pytest.approx({task: other[task].values["log_loss"] for task in scaling})
 
 
 def test_weights_do_not_depend_on_it(runs):

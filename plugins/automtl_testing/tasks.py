@@ -1,0 +1,124 @@
+"""The contract of kinds of tasks. Letters: R rows, T tasks."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from automtl_core.tasks.kind import TaskKind
+from automtl_testing.samples import labels_of
+
+ROWS, USERS = 240, 20
+NAME = "checked"
+STEPS = 300
+TOLERANCE = 1e-6
+
+Array = NDArray[Any]
+
+
+def check_task_kind(made: type[TaskKind]) -> None:
+    """Check that loss, link and metrics of a kind of task fit together.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+    kind, draw = made(NAME), np.random.default_rng(0)
+    column = labels_of(kind, draw.standard_normal(ROWS))
+    column[::9] = np.nan
+    users, known = draw.integers(1, USERS, ROWS).astype(np.int32), ~np.isnan(column)
+    assert not kind.wrong(column).any(), "labels in the range of the kind, and missing ones, must be allowed"
+    _check_loss(kind, column, users)
+    labels, groups = column[known], users[known]
+    logits = draw.standard_normal(len(labels))
+    _check_link(kind, logits)
+    for what, rows in {"random": slice(None), "few": slice(1), "equal": labels == labels[0]}.items():
+        _check_metrics(kind, labels[rows], logits[rows], groups[rows], f"{what} rows")
+    _check_evidence(kind, labels, logits, groups)
+    _check_training(kind, labels, groups)
+
+
+def _tensors(labels: Array, users: Array) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    column = torch.from_numpy(labels.astype(np.float64))[:, None]
+    return column.nan_to_num(), ~column.isnan(), torch.from_numpy(users)
+
+
+def _check_loss(kind: TaskKind, labels: Array, users: Array) -> None:
+    """Check that terms add up over batches, in any order of rows, and that a missing label has none."""
+    logits = torch.randn(len(labels), 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    y, known, groups = _tensors(labels, users)
+
+    def of(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return kind.loss(logits[rows], y[rows], known[rows], groups[rows] if kind.grouped else None)
+
+    everything = torch.arange(len(labels))
+    sums, numbers = of(everything)
+    assert sums.shape == numbers.shape == (1,), "`loss` must return a sum and a number for each task"
+    assert bool(sums.isfinite().all() and (numbers > 0).all()), "a loss must be finite, over some terms"
+    (gradient,) = torch.autograd.grad(sums.sum(), logits, retain_graph=True)
+    assert bool(gradient.isfinite().all()), "a gradient must be finite"
+    assert not gradient[~known].any(), "a row without the label must have no gradient"
+    first = groups < USERS // 2
+    halves = [of(everything[mine]) for mine in (first, ~first)]
+    for whole, *parts in zip((sums, numbers), *halves, strict=True):
+        added = parts[0] + parts[1]
+        assert torch.allclose(whole.double(), added.double()), (
+            "the terms of a batch must be those of its users together: processes train on different rows"
+        )
+    turned = of(everything.flip(0))
+    assert torch.allclose(sums, turned[0]), "a loss must not depend on the order of rows"
+    none = kind.loss(logits, y, torch.zeros_like(known), groups if kind.grouped else None)
+    assert not torch.cat(none).any(), "a task without labels must have no term"
+
+
+def _check_link(kind: TaskKind, logits: Array) -> None:
+    made = kind.link(torch.from_numpy(logits)).numpy()
+    assert np.allclose(kind.predictions(logits.copy()), made, rtol=TOLERANCE), (
+        "`predictions` must equal `link`"
+    )
+    mean, variance = kind.expected(logits.copy())
+    assert (variance > 0).all(), "`expected` must return positive variances"
+    with np.errstate(all="ignore"):
+        inverse = kind.logits_of(mean.copy())
+    assert np.allclose(inverse, logits), "`logits_of` must be the inverse of `expected`"
+
+
+def _check_metrics(kind: TaskKind, labels: Array, logits: Array, groups: Array, what: str) -> None:
+    values, reason = kind.metrics(labels, logits, groups)
+    assert list(values) == [one.key for one in kind.measures], f"`metrics` must return all measures: {what}"
+    known = [value for value in values.values() if value is not None]
+    assert np.isfinite(known).all(), f"a metric must be finite, or None: {what}"
+    assert reason or len(known) == len(values), f"an undefined metric needs a reason: {what}"
+
+
+def _check_evidence(kind: TaskKind, labels: Array, logits: Array, groups: Array) -> None:
+    values = kind.metrics(labels, logits, groups).values
+    evidence, score = values[kind.evidence], values[kind.score.key]
+    assert evidence is not None, "the evidence must be defined for labels that differ"
+    by_row = kind.losses_by_row(labels, logits, groups)
+    assert by_row.shape == labels.shape, "`losses_by_row` must return a number for each row"
+    assert np.isclose(by_row.mean(), 1 - evidence), "the mean of `losses_by_row` must be 1 - evidence"
+    once = kind.resampled(labels, logits, groups)(np.ones((1, len(labels)), np.int32))
+    assert score is not None, "the score must be defined for labels that differ"
+    assert np.isclose(once[0], score), "`resampled` must return the score where each row is drawn once"
+
+
+def _check_training(kind: TaskKind, labels: Array, groups: Array) -> None:
+    """Check that lower losses mean better scores."""
+    y, known, users = _tensors(labels, groups)
+    logits = torch.full_like(y, kind.constant(labels), requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.05)
+    before = kind.metrics(labels, logits.detach()[:, 0].numpy().copy(), groups).values
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        sums, numbers = kind.loss(logits, y, known, users if kind.grouped else None)
+        (sums / numbers).sum().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    after = kind.metrics(labels, logits.detach()[:, 0].numpy(), groups).values
+    for one in (one for one in kind.measures if one.key in (kind.score.key, kind.evidence)):
+        low, high = before[one.key], after[one.key]
+        assert low is not None, f"{one.title} must be defined for a constant prediction"
+        assert high is not None, f"{one.title} must be defined for correct predictions"
+        assert one.sign * (high - low) > 0, f"{one.title} must improve when the loss is minimised"

@@ -1,0 +1,239 @@
+"""The progress of a command and its remaining time follow from its events; the file is read as written."""
+
+from dataclasses import replace
+
+import pytest
+
+from automtl_core.run_dir.progress import (
+    ENCODING_SEARCH,
+    FILE,
+    IMPORTANCE,
+    SEARCH,
+    TEST,
+    TRAINING,
+    Command,
+    Progress,
+    StageProgress,
+    reduced,
+)
+from automtl_core.search.evidence import DecisionMade, Evidence
+from automtl_core.search.trial import TrialEnded, TrialResult
+from automtl_core.training.events import (
+    EpochEnded,
+    OfTrial,
+    PhaseBegan,
+    PhaseEnded,
+    Planned,
+    ProgressMade,
+    RunBegan,
+    StepEnded,
+)
+
+PROGRESS = Progress(
+    (StageProgress(SEARCH, 4, 100.0, None, 2.5, 2, 0, (5.0, 0.5), 9.0), StageProgress(TEST)),
+    SEARCH,
+    "warm-up",
+    "",
+    3,
+    0.5,
+    1234.5,
+    0.0,
+    None,
+    60.0,
+    (Evidence("layer", "mlp-8", "chosen", "better"),),
+    1e9,
+    (1.0, 2),
+)
+TEN = Planned(TRAINING, 10, 100.0)
+
+
+class Events:
+    """Sends the events of a command whose clock is set by hand."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.state = Command()
+
+    def send(self, *events):
+        for event in events:
+            self.state = reduced(self.state, event, self.now)
+        return self
+
+    def epoch(self, phase, number, seconds=10.0, change=None):
+        """Train an epoch of four steps."""
+        for done in range(1, 5):
+            self.now += seconds / 4
+            self.send(StepEnded(phase, number, 4, done, 25 * done))
+        return self.send(EpochEnded(phase, number, {}, {}, change))
+
+    @property
+    def left(self):
+        return self.state.shown.progress.left
+
+    @property
+    def progress(self):
+        return self.state.shown.progress
+
+
+@pytest.fixture
+def events():
+    return Events()
+
+
+def test_it_is_read_as_written(tmp_path):
+    PROGRESS.write(tmp_path)
+    assert Progress.read(tmp_path) == PROGRESS
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": "three"}'])
+def test_a_damaged_file_is_none(tmp_path, content):
+    (tmp_path / FILE).write_text(content)
+    assert Progress.read(tmp_path) is None
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
+    PROGRESS.write(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+
+
+def test_the_remaining_time_is_that_of_the_share_that_is_left(events):
+    events.send(PhaseBegan(TRAINING, (TEN,)))
+    assert events.left is None
+    events.now += 500  # for preparations
+    events.epoch("train", 1)
+    assert events.left == pytest.approx(90)
+    assert events.progress.reached == (1, 10, "epochs")
+    events.epoch("train", 2, seconds=21.25)
+    assert events.left == pytest.approx((7.5 + 21.25) / 1.75 * 8)
+
+
+def test_a_training_that_continues_has_its_earlier_epochs_behind_it(events, tmp_path):
+    """Epochs are numbered on from those of a search, which are no epochs of the training."""
+    phases = ["search", "search", *["train"] * 7]
+    reports = tuple(EpochEnded(phase, epoch, {}, {}) for epoch, phase in enumerate(phases, start=1))
+    events.send(PhaseBegan(TRAINING, (Planned(SEARCH, 5), TEN)), RunBegan(tmp_path, reports))
+    events.epoch("train", 10)
+    assert events.progress.reached == (10, 12, "epochs")
+    assert events.left == pytest.approx(20)
+
+
+def test_a_training_with_early_stopping_is_expected_to_end_three_times_its_patience(events):
+    events.send(PhaseBegan(TRAINING, (Planned(TRAINING, 100, 100.0, patience=4),))).epoch("train", 1)
+    assert events.left == pytest.approx(110)
+    for number in range(2, 14):
+        events.epoch("train", number, change=0.1)
+    assert events.left == pytest.approx(40), "at least its patience"
+    events.epoch("train", 14, change=-0.1)
+    assert events.left == pytest.approx(30)
+
+
+def test_later_stages_are_as_fast_by_row(events):
+    stages = (Planned(SEARCH, 4, 100.0), Planned(TRAINING, 2, 200.0), Planned(TEST, 1, 50.0))
+    events.send(PhaseBegan(TRAINING, stages)).epoch("warm-up", 1)
+    assert events.left == pytest.approx(30 + 40 + 5)
+    assert events.progress.reached == (1, 6, "epochs")
+    events.send(StepEnded("ablation", 1, 4, 1, 0))
+    assert (events.progress.stage, events.progress.phase) == (SEARCH, "ablation")
+    assert events.progress.reached == (1, 6, "epochs"), "a step without rows finishes no epoch"
+    events.epoch("train", 1)
+    assert events.progress.stage == TRAINING
+    assert events.progress.reached == (2, 3, "epochs"), "the search took one epoch of four"
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.5))
+    assert (events.progress.stage, events.progress.detail) == (TEST, "permute fields")
+    events.now += 4
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.75))
+    assert events.left == pytest.approx(4)
+    events.send(PhaseEnded(TRAINING))
+    assert events.left == 0
+
+
+def test_the_encoding_search_tells_the_speed_of_all_that_follows(events):
+    events.send(PhaseBegan(ENCODING_SEARCH, (Planned(ENCODING_SEARCH, rows=1000.0), TEN)))
+    events.send(ProgressMade(ENCODING_SEARCH, "trial 1 of at most 4", 0.0))
+    events.now += 30
+    events.send(ProgressMade(ENCODING_SEARCH, "trial 2 of at most 4", 0.25))
+    assert events.left == pytest.approx(90 + 10 * 12)
+    events.send(PhaseEnded(ENCODING_SEARCH), PhaseBegan(TRAINING, (TEN,)))
+    assert [stage.name for stage in events.progress.stages] == [ENCODING_SEARCH, TRAINING]
+    assert events.left == pytest.approx(10 * 12)
+
+
+def test_a_search_of_unknown_length_has_no_remaining_time(events):
+    events.send(PhaseBegan(TRAINING, (Planned(SEARCH, None, 100.0), TEN))).epoch("search", 1)
+    assert (events.progress.reached, events.left) == ((1, None, "epochs"), None)
+    events.epoch("train", 1)
+    assert (events.progress.reached, events.left) == ((2, 11, "epochs"), pytest.approx(90))
+
+
+def test_a_time_budget_counts_in_seconds_and_limits_the_remaining_time(events):
+    events.send(PhaseBegan(TRAINING, (Planned(SEARCH, None, 100.0),), seconds=60))
+    events.now += 15
+    events.send(StepEnded("search", 1, 4, 1, 25))
+    assert (events.progress.reached, events.left) == ((15, 60, "s"), 45)
+
+
+def test_the_share_of_a_command_is_that_of_its_runs(events):
+    """Two of four runs are at work at once."""
+    for trial, later in (("a", 3), ("b", 2)):
+        events.send(OfTrial(trial), PhaseBegan(TRAINING, (replace(TEN, epochs=4),), later=later))
+    for done in range(1, 5):
+        events.now += 2.5
+        for trial in ("a", "b"):
+            events.send(OfTrial(trial), StepEnded("train", 1, 4, done, 25 * done))
+    assert events.state.trials == ("a", "b")
+    assert events.left == pytest.approx(10 * (2 + 1.5) / 0.5, rel=0.01)
+    events.send(OfTrial("a"), PhaseEnded(TRAINING), TrialEnded(TrialResult("done", {})))
+    events.send(OfTrial("c"), PhaseBegan(TRAINING, (TEN,), later=1))
+    assert events.state.trials == ("b", "c")
+    assert events.state.ended == 1
+
+
+def test_the_tests_of_a_command_are_not_as_slow_as_its_trainings(events):
+    events.send(OfTrial("a"), PhaseBegan(TRAINING, (TEN,), later=1)).epoch("train", 1, seconds=1000.0)
+    events.send(PhaseEnded(TRAINING), OfTrial("a"), PhaseBegan(TEST, (Planned(TEST),), later=1))
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.0))
+    events.now += 2
+    events.send(ProgressMade(IMPORTANCE, "permute fields", 0.5))
+    assert events.left == pytest.approx(6, rel=0.01)
+
+
+def test_a_trial_whose_result_was_there_is_not_at_work(events):
+    events.send(OfTrial("a"), TrialEnded(TrialResult("done", {})))
+    events.send(OfTrial("b"), PhaseBegan(TRAINING, (TEN,))).epoch("train", 1)
+    assert events.state.trials == ("b",)
+    assert events.left == pytest.approx(90)
+
+
+def test_the_speed_is_measured_after_the_first_step_of_an_epoch(events):
+    events.send(PhaseBegan(TRAINING, (TEN,)))
+    for done in (1, 2, 3):
+        events.now += 5.0
+        events.send(StepEnded("train", 1, 4, done, 25 * done))
+    assert events.progress.rows_per_second == 5.0
+    events.send(StepEnded("train", 2, 4, 1, 25))
+    assert events.progress.rows_per_second is None
+
+
+def test_epochs_of_earlier_processes_belong_to_the_run_and_another_run_begins_without(events, tmp_path):
+    reports = tuple(EpochEnded("train", epoch, {}, {}) for epoch in (1, 2))
+    events.send(PhaseBegan(TRAINING, (TEN,)), RunBegan(tmp_path, reports[:1]), reports[1])
+    assert events.state.shown.reports == reports
+    events.send(PhaseBegan(TRAINING, (TEN,)))
+    assert events.state.shown.reports == ()
+
+
+def test_the_latest_decisions_are_kept(events):
+    for number in range(25):
+        events.send(DecisionMade(Evidence(f"choice {number}", "a", "chosen", "better")))
+    decisions = events.progress.decisions
+    assert [decisions[0].choice, decisions[-1].choice] == ["choice 5", "choice 24"]
+
+
+def test_the_state_before_an_event_stays(events):
+    before = events.send(PhaseBegan(TRAINING, (TEN,))).state
+    events.epoch("train", 1)
+    assert before.shown.progress.epoch == 0
+    assert reduced(before, StepEnded("train", 1, 4, 1, 25), 1.0) == reduced(
+        before, StepEnded("train", 1, 4, 1, 25), 1.0
+    )
