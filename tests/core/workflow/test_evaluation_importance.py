@@ -48,7 +48,7 @@ def test_a_run_has_the_effects_of_the_fields_that_its_network_reads(whole):
     assert found.rows == whole.read(Data).rows["test"] == 100
     assert list(found.effects) == [name for name in names if name not in report.sharing.closed()]
     assert all(list(by_task) == list(whole.read(Result).test) for by_task in found.effects.values())
-    assert report.importance == found
+    assert report.get(Importance) == found
     assert report.to_json()["importance"] == found.to_json()
 
 
