@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.dataset.fitted import FittedEncodings
+from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared

@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="synthetic")
     parser.add_argument("--data-dir")
     parser.add_argument("--space", default="desan")
-    parser.add_argument("--strategies", default="one-shot,pd-darts")
+    parser.add_argument("--strategies", default="pd-darts")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

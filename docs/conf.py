@@ -37,11 +37,11 @@ nitpicky = True
 OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", "pandas", "pathlib", "pd",
           "torch", "typing")  # fmt: skip
 INTERNAL = (
-    "comparison.document.Comparison", "data.store.Prepared", "dataset.fitted.FittedEncodings",
+    "comparison.document.Comparison", "data.store.Prepared", "dataset.encodings.FittedEncodings",
     "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
-    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.relaxed_search.Item",
-    "search.trial.Trials", "search.warm_start.WarmStart", "settings.component.Component",
-    "settings.settings.S", "training.compute.Network", "training.loop.Pass",
+    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.parameters.Suggests",
+    "search.relaxed_search.Item", "search.trial.Trials", "search.warm_start.WarmStart",
+    "settings.component.Component", "settings.settings.S", "training.compute.Network", "training.loop.Pass",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [

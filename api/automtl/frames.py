@@ -17,8 +17,9 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.folders import prepared_folder
+from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import Glimpse, peek
-from automtl_inspection.guess.settings import apart, remarks, settings, undecided
+from automtl_inspection.guess.settings import TableGuess
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Labels as `label_names` returns them."""
@@ -70,19 +71,21 @@ def _check_dataset(data: object, user_settings: Layer) -> None:
 
 def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer]:
     """Return the layers of a table, and warn about unused columns that may be labels or fields."""
-    layer, given = settings(seen, labels), user_settings.get("dataset")
+    given = user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
-    layer["dataset"] = apart(layer["dataset"], of_dataset)
-    for remark in remarks(seen, labels, layer["dataset"], of_dataset):
+    guessed = TableGuess(seen, guess(seen, labels)).apart(of_dataset)
+    if not guessed.of("labels") and not of_dataset.get("labels"):
+        raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")
+    for remark in guessed.remarks(of_dataset):
         warnings.warn(remark, UserWarning, stacklevel=5)
-    if names := undecided(seen, labels, of_dataset):
+    if names := [each.name for each in guessed.candidates]:
         warnings.warn(
             f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
             f"known beforehand, use settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
             UserWarning,
             stacklevel=5,
         )
-    return [layer, user_settings]
+    return [guessed.layer(), user_settings]
 
 
 def _with_files(layer: Layer) -> Layer:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from automtl_core import seeds
 from automtl_core.data import statistics
 from automtl_core.data.part import Part
-from automtl_core.dataset.fitted import FittedEncodings
+from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
 from automtl_core.fields.buckets import edges

@@ -37,11 +37,8 @@ def sample(prepared: Prepared, count: int) -> list[dict[str, Value]]:
     Numbers are rounded, since they are stored in single precision.
     """
     columns = prepared.encoder.decode(prepared.part("train").some(slice(count)))
-    return [
-        {name: _rounded(value) for name, value in zip(columns, row, strict=True)}
-        for row in zip(*columns.values(), strict=True)
-    ]
-
-
-def _rounded(value: Value) -> Value:
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    rounded = {
+        name: [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+        for name, values in columns.items()
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*rounded.values(), strict=True)]

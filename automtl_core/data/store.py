@@ -39,7 +39,7 @@ from numpy.typing import DTypeLike, NDArray
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Events, Histories, Part
-from automtl_core.dataset.fitted import FittedEncodings
+from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, StorageError

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import duckdb
 import pandas as pd
 from pydantic import Field
+from typing_extensions import TypeVar
 
 from automtl_core.dataset.fields import Label, faults_of, names_of
 from automtl_core.dataset.history import History, source_of
@@ -24,7 +25,7 @@ from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
 from automtl_core.fields.vectors import Vectors
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Configured, Settings
 
 __all__ = [
     "BIT",
@@ -65,7 +66,6 @@ __all__ = [
     "time_column_of",
 ]
 
-REQUIRED = ("fields", "labels")
 MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""
 KindOf = Callable[[str], type[FieldKind]]
@@ -201,11 +201,14 @@ class DatasetSettings(Settings):
         return self.min_count if isinstance(self.min_count, int) else self.min_count.get(field, 1)
 
 
-class Dataset(ABC):
-    """A multi-task dataset. Subclasses define the class attributes below and `rows`.
+D = TypeVar("D", bound=DatasetSettings, default=DatasetSettings, covariant=True)
+
+
+class Dataset(ABC, Configured[D]):
+    """A multi-task dataset; `class Mine(Dataset[MySettings])` defines the attributes below and `rows`.
 
     Args:
-        settings: An instance of the class's `settings_class`.
+        settings: An instance of its settings class.
         kind_of: Function that returns the kind of field of a name, for datasets whose settings name kinds.
 
     """
@@ -220,7 +223,7 @@ class Dataset(ABC):
     preparation: ClassVar[str] = ""
     """Description of the preparation in a few lines; that of the paper if there is a paper."""
 
-    def __init__(self, settings: DatasetSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
+    def __init__(self, settings: D, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Store the settings.
 
         Raises:
@@ -388,10 +391,17 @@ class Dataset(ABC):
         """
         if not labelled:
             return rows
-        known = {one.name: one for one in self.labels if one.source in rows}
-        numbers = {name: _label(rows[one.source], one) for name, one in known.items()}
-        given = {name: numbers[one.given] for name, one in known.items() if one.given in known}
-        return rows.assign(**{n: v.where(given[n] == 1) if n in given else v for n, v in numbers.items()})
+        numbers: dict[str, pd.Series[Any]] = {}
+        for label in (label for label in self.labels if label.source in rows):
+            column = rows[label.source]
+            if label.positive:
+                numbers[label.name] = column.isin(label.positive).astype(float).where(column.notna())
+            else:
+                numbers[label.name] = column.astype(float)
+        given = {label.name: label.given for label in self.labels if label.given in numbers}
+        return rows.assign(
+            **{n: v.where(numbers[given[n]] == 1) if n in given else v for n, v in numbers.items()}
+        )
 
     def content(self) -> Any:
         """Return data that rows depend on in addition to raw files and settings, as JSON; None for none.
@@ -412,31 +422,21 @@ class Dataset(ABC):
         return {}
 
 
-def _label(column: "pd.Series[Any]", label: Label) -> "pd.Series[Any]":
-    """Return a label as numbers, NaN where it is missing."""
-    if not label.positive:
-        return column.astype(float)
-    return column.isin(label.positive).astype(float).where(column.notna())
-
-
 def histories_of(dataset: Dataset) -> tuple[History, ...]:
     """Return the histories of the rows under the settings of a dataset."""
     settings = dataset.settings
     if not settings.history_length:
         return ()
-    return tuple(
-        replace(
-            history, length=settings.history_length, delay=settings.history_delay, lists=_with_ages(history)
-        )
-        for history in dataset.histories
-        if history.lists or settings.split != "random"
-    )
-
-
-def _with_ages(history: History) -> dict[str, str]:
-    """Return the lists of a history with the reserved key of ages in place of `age`, if that is no field."""
-    own = {*history.shared, *history.outcomes}
-    return {AGE if key == "age" and key not in own else key: name for key, name in history.lists.items()}
+    found = []
+    for history in dataset.histories:
+        if history.lists or settings.split != "random":
+            own = {*history.shared, *history.outcomes}  # else `age` is the key of ages
+            lists = {
+                AGE if key == "age" and key not in own else key: name for key, name in history.lists.items()
+            }
+            length, delay = settings.history_length, settings.history_delay
+            found.append(replace(history, length=length, delay=delay, lists=lists))
+    return tuple(found)
 
 
 def time_column_of(dataset: Dataset, history: History) -> str:
@@ -459,10 +459,12 @@ def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
     The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
-    declared = {name: stated(dataset, name) for name in (*REQUIRED, "user", "time", "part", "histories")}
+    declared = {
+        name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part", "histories")
+    }
     faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
     if dataset is own:
-        faults += [f"`{name}` is empty" for name in REQUIRED if declared[name] in ((), [])]
+        faults += [f"`{name}` is empty" for name in ("fields", "labels") if declared[name] in ((), [])]
     return [*faults, *faults_of(declared, holds_bags=own.values is not Dataset.values)]
 
 

@@ -1,11 +1,13 @@
 """Feature encodings: the same for all models, or the result of the encoding search.
 
-Letters: d embedding, T tasks.
+Letters: K folds, V ids of all fields, C statistics of an id, M dense fields, Q edges of a field.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from automtl_core.settings.settings import Settings
@@ -108,3 +110,14 @@ def in_full(raw: Any) -> Any:
 def plain() -> Encodings:
     """Return the encodings that every network supports."""
     return Encodings.model_validate(PLAIN)
+
+
+class FittedEncodings(NamedTuple):
+    """Statistics and bin edges that were computed on training rows; None for an encoding without them."""
+
+    sparse: NDArray[np.float32] | None = None  # [K + 1, V, C]
+    """Target statistics of the ids of sparse fields. Table k leaves out fold k; the last one has all rows."""
+    crosses: NDArray[np.float32] | None = None  # [K + 1, V, C]
+    """Target statistics of the ids of feature crosses, in the same way."""
+    edges: NDArray[np.float32] | None = None  # [M, Q]
+    """Bin edges of dense fields, in rising order."""

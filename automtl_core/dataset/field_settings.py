@@ -28,17 +28,12 @@ def field_from_settings(
 
     """
     types = get_type_hints(kind, include_extras=True)
-    takes: dict[str, Any] = {
-        field.name: (types[field.name], ... if _required(field) else None)
-        for field in dataclasses.fields(kind)
-        if field.name != "name"
-    }
+    takes: dict[str, Any] = {}
+    for field in dataclasses.fields(kind)[1:]:  # the first one is the name
+        required = field.default is field.default_factory is dataclasses.MISSING
+        takes[field.name] = (types[field.name], ... if required else None)
     try:
         parsed = create_model(kind.__name__, __base__=Settings, **takes).parse(dict(values), where)
     except UsageError as error:
         raise UsageError(str(error), f"the field kind {kind_name} takes: {listing(takes)}") from None
     return kind(name, **{key: getattr(parsed, key) for key in values})
-
-
-def _required(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING

@@ -38,6 +38,14 @@ class EventFormat(Value):
     separators: Mapping[str, str]
     """As in `RowFormat`."""
 
+    @classmethod
+    def of(cls, dataset: Dataset, history: History) -> Self:
+        """Return the format of the events of a history."""
+        files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
+        separators = {ending: file.separator for ending, file in files.items()}
+        file = files[".csv"]
+        return cls(file.columns, file.header, file.others, separators)
+
 
 @dataclass(frozen=True)
 class RowFormat(Value):
@@ -87,7 +95,9 @@ class RowFormat(Value):
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
             events={
-                one.name: _format_of_events(dataset, one) for one in histories_of(dataset) if not one.lists
+                history.name: EventFormat.of(dataset, history)
+                for history in histories_of(dataset)
+                if not history.lists
             },
             labels=tuple(dataset.labels),
             user=dataset.user,
@@ -106,35 +116,18 @@ class RecordedDataset(Dataset):
 
     version = 0
 
+    fields: Sequence[FieldKind] = ()
+    labels: Sequence[Label] = ()
+    user: str | None = None
+    time: str | None = None
+    time_column: str | None = None
+
     def __init__(self, recorded: RowFormat) -> None:
-        self.recorded, self.settings = recorded, DatasetSettings()
-
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """A field for each column that the fields of the dataset read."""
-        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in self.recorded.bags.items()}
-        kinds |= {name: Dense(name) for name in self.recorded.numbers}
-        return [kinds.get(name) or Sparse(name) for name in self.recorded.columns]
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The recorded labels."""
-        return self.recorded.labels
-
-    @property
-    def user(self) -> str | None:
-        """The recorded user field."""
-        return self.recorded.user
-
-    @property
-    def time(self) -> str | None:
-        """The recorded time."""
-        return self.recorded.time
-
-    @property
-    def time_column(self) -> str | None:
-        """The recorded time column."""
-        return self.recorded.time_column
+        self.recorded, self.settings, self.labels = recorded, DatasetSettings(), recorded.labels
+        self.user, self.time, self.time_column = recorded.user, recorded.time, recorded.time_column
+        kinds: dict[str, FieldKind] = {name: Bag(name, sign) for name, sign in recorded.bags.items()}
+        kinds |= {name: Dense(name) for name in recorded.numbers}
+        self.fields = [kinds.get(name) or Sparse(name) for name in recorded.columns]
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
@@ -158,10 +151,3 @@ class RecordedDataset(Dataset):
 
 def _separator(separators: Mapping[str, str], path: str) -> str:
     return separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
-
-
-def _format_of_events(dataset: Dataset, history: History) -> EventFormat:
-    files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
-    one = files[".csv"]
-    separators = {ending: file.separator for ending, file in files.items()}
-    return EventFormat(one.columns, one.header, one.others, separators)

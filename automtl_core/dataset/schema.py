@@ -216,7 +216,7 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers."""
         return {
-            "sparse": [_without_none(field) for field in self.sparse],
+            "sparse": [{k: v for k, v in asdict(f).items() if v is not None} for f in self.sparse],
             "dense": [asdict(field) for field in self.dense],
             "tasks": [asdict(task) for task in self.tasks],
             "encodings": self.encodings.model_dump(mode="json"),
@@ -255,10 +255,6 @@ def is_encoder(part: str) -> bool:
 def last_of(part: str) -> int:
     """Return K for `last-K`, 0 for other parts."""
     return int(part.removeprefix(LAST)) if part.startswith(LAST) and part[len(LAST) :].isdigit() else 0
-
-
-def _without_none(field: SparseField) -> dict[str, Any]:
-    return {key: value for key, value in asdict(field).items() if value is not None}
 
 
 def _sparse_field(value: Mapping[str, Any]) -> SparseField:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from automtl_core.dataset.fitted import FittedEncodings
+from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.embedding import FieldEmbedding

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory, OpFamily
     from automtl_core.search.engine import Engine
+    from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
@@ -45,6 +46,11 @@ def automtl_register_search_spaces() -> Mapping[str, type[SearchSpace] | str]:  
 @hookspec
 def automtl_register_strategies() -> Mapping[str, type[SearchStrategy] | str]:  # type: ignore[empty-body]
     """Return search strategies by name."""
+
+
+@hookspec
+def automtl_register_schedulers() -> Mapping[str, type[Scheduler] | str]:  # type: ignore[empty-body]
+    """Return schedulers, which decide how candidates of a search are trained, by name."""
 
 
 @hookspec

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
     from automtl_core.search.engine import Engine
+    from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
@@ -277,6 +278,12 @@ STRATEGIES: Kind[type[SearchStrategy]] = Kind(
     hookspecs.automtl_register_strategies,
     _extends("automtl_core.search.strategy:SearchStrategy"),
 )
+SCHEDULERS: Kind[type[Scheduler]] = Kind(
+    "scheduler",
+    "schedulers",
+    hookspecs.automtl_register_schedulers,
+    _extends("automtl_core.search.scheduler:Scheduler"),
+)
 DATASETS: Kind[type[Dataset]] = Kind("dataset", "datasets", hookspecs.automtl_register_datasets, _is_dataset)
 BALANCERS: Kind[type[Balancer]] = Kind(
     "balancer",
@@ -330,6 +337,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         OPS,
         SPACES,
         STRATEGIES,
+        SCHEDULERS,
         DATASETS,
         FIELD_KINDS,
         TASK_KINDS,

@@ -4,19 +4,29 @@ Those of data are in environment variables, or else below the working directory.
 """
 
 import os
+import re
 from pathlib import Path
 
-from automtl_core.data.raw.remote import url_of
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import InputMissingError
+from automtl_core.errors import InputMissingError, UsageError
 
 
 def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:
-    """Return the absolute folder of the raw files of a dataset, or a remote one; None without files."""
+    """Return the absolute folder of the raw files of a dataset; None without files.
+
+    Raises:
+        UsageError: it is an address.
+
+    """
     folder = chosen or default_raw_folder(name)
     if not dataset.files():
         return None
-    return folder if url_of(folder) else folder.absolute()
+    if address := re.match("(s3|gs|gcs|r2|https?):/", str(folder)):  # a path holds one slash
+        raise UsageError(
+            f"{address[1]}://{str(folder)[address.end() :]}: is an address, not a folder of this machine",
+            "copy the files, or mount the store as a folder, and name the folder",
+        )
+    return folder.absolute()
 
 
 def default_raw_folder(name: str) -> Path:

@@ -130,7 +130,7 @@ class Point(Value):
     """An architecture that a search scored: a point of loss against cost."""
 
     name: str
-    """Name of a landmark, such as `mmoe`, or origin of the architecture, such as `evolution 3.7`."""
+    """Name of a landmark, such as `mmoe`, or origin of the architecture, such as `candidate 3`."""
     decisions: Mapping[str, Decision]
     loss: float
     """Loss of ranking on held-out rows: the mean over tasks of 1 - AUC, or 1 - R2 for a regression, weighted

@@ -55,6 +55,15 @@ class Difference(NamedTuple):
     error: float
     """Standard error of the mean."""
 
+    @property
+    def z(self) -> float:
+        """The mean in standard errors."""
+        return self.mean / self.error if self.error else 0.0
+
+    def is_below_zero(self, errors: float) -> bool:
+        """Return whether the mean is below 0 by a number of standard errors."""
+        return self.mean < 0 and -self.mean > errors * self.error
+
 
 def difference(one: Losses, other: Losses) -> Difference:
     """Return the mean of the loss of `one` minus that of `other`, on the same rows."""

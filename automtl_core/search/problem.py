@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from automtl_core.search.trial import Trials
+from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.trial import Overrides, Trials
 from automtl_core.search.warm_start import WarmStart
+from automtl_core.settings.component import Component
 from automtl_core.settings.domain import Search
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
@@ -16,10 +18,6 @@ from automtl_core.training.recipe import Recipe
 def nothing() -> float:
     """Return 0, the spent share of the time without a time budget."""
     return 0.0
-
-
-Overrides = Mapping[str, Mapping[str, Any]]
-"""Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,16 @@ class Problem:
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
     tunable: Tunable | None = None
     """Settings that the search may choose; None outside of a run."""
+    schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
+    """Makes a scheduler by its registered name; None outside of a run."""
+
+    def scheduler(
+        self, chosen: Component | None, default: Callable[[Proposals], Scheduler[Any]], proposals: Proposals
+    ) -> Scheduler[Any]:
+        """Return the scheduler that a setting of a strategy names, or the default one."""
+        if chosen is None or self.schedulers is None:
+            return default(proposals)
+        return self.schedulers(chosen, proposals)
 
     @property
     def samples(self) -> bool:

@@ -10,7 +10,8 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.problem import Overrides, Problem
+from automtl_core.search.problem import Problem
+from automtl_core.search.trial import Overrides
 from automtl_core.settings.settings import Configured, S
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe

@@ -1,16 +1,16 @@
 """Trials: each training of a model is a value, which can be compared, hashed and pickled.
 
-A loop that needs trainings (successive halving, a comparison, tuning, the encoding search) makes a
-`TrialSpec` for each, and passes them to an `Executor`, which may run them here, in other processes or on
-other machines. Results depend on the specs alone, not on the executor.
+A loop that needs trainings (a scheduler, a comparison, the encoding search) makes a `TrialSpec` for each, and
+submits them to an `Executor`, which may run them here, in other processes or on other machines. Results
+depend on the specs alone, not on the executor.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -26,8 +26,41 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 
 PLACES = ("data_dir", "prepared_dir")
 """Settings that are file locations; the result of a trial does not depend on them."""
+WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
+"""Fields of a `TrialSpec` that the weights of a trial do not depend on."""
 CONFIG = ("the configuration of a trial", "start the search again")
 """Name and remedy of `TrialSpec.config` in messages."""
+
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that a search may train: an architecture, and values of settings."""
+
+    name: str
+    """Unique name in reports, such as `mmoe` or `trial 3`."""
+    architecture: Architecture = field(default_factory=lambda: Architecture({}))
+    overrides: Overrides = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A request for a trial: a candidate is trained up to an epoch, from its checkpoint if there is one."""
+
+    candidate: Candidate
+    epochs: int | None = None
+    """Epoch after which it pauses; None for a full training."""
+    member: int = 0
+    """See `TrialSpec.member`."""
+    loss_rows: int = 0
+    """See `TrialSpec.loss_rows`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the training in reports; trainings of one network share it."""
+        return f"{self.candidate.name}, seed {self.member + 1}" if self.member else self.candidate.name
 
 
 @dataclass(frozen=True)
@@ -61,9 +94,10 @@ class TrialSpec:
 
     @property
     def name(self) -> str:
-        """Digest of all that the weights depend on; specs that differ in `max_epochs` alone share it."""
+        """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
         config = {k: v for k, v in parse_json(self.config or "{}", *CONFIG).items() if k not in PLACES}
-        parts = (config, Path(self.data).name, self.architecture, self.member, self.held_out, self.train_rows)
+        values = {**asdict(self), "config": config, "data": Path(self.data).name}
+        parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
 
 
@@ -130,8 +164,16 @@ class Executor(Protocol):
     needs the spec alone. The events of a trial come in their order; those of several trials may be mixed.
     """
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the result of each spec, in any order; fewer results where `on_event` returned False."""
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield the result of each spec as it comes, until the queue is empty and no trial runs.
+
+        Args:
+            queue: The submitted specs. Trials are taken from the left; the caller may submit more between two
+                results.
+            on_event: Receives the events. After it returned False, the trials that run end in order, and no
+                other ones are taken.
+
+        """
         ...
 
 
@@ -146,7 +188,7 @@ class Serial:
     def __init__(self, run_trial: RunTrial) -> None:
         self.run_trial = run_trial
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield the results in the order of the specs."""
         going_on = True
 
@@ -155,10 +197,9 @@ class Serial:
             going_on = on_event(spec, event) and going_on
             return going_on
 
-        for spec in specs:
+        while queue and going_on:
+            spec = queue.popleft()
             yield spec, self.run_trial(spec, partial(listener, spec))
-            if not going_on:
-                return
 
 
 @dataclass(frozen=True)
@@ -171,24 +212,17 @@ class Trials:
     run: Path | None = None
     """Run directory, for a file that a strategy keeps after the search; None outside of a run."""
 
-    def spec(
-        self,
-        architecture: Architecture,
-        max_epochs: int | None = None,
-        loss_rows: int = 0,
-        member: int = 0,
-        overrides: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-    ) -> TrialSpec:
-        """Return the spec of an architecture, with other values of some settings; see `TrialSpec`."""
-        text = Architecture(architecture.decisions).to_json()
+    def spec(self, training: Training) -> TrialSpec:
+        """Return the spec of a training; the settings of its candidate replace those of the template."""
+        overrides = training.candidate.overrides
         config = parse_json(self.template.config or "{}", *CONFIG)
         config |= {part: {**config.get(part, {}), **values} for part, values in overrides.items()}
         spec = replace(
             self.template,
             config=canonical(config).decode() if overrides else self.template.config,
-            architecture=text,
-            max_epochs=max_epochs,
-            loss_rows=loss_rows,
-            member=member,
+            architecture=Architecture(training.candidate.architecture.decisions).to_json(),
+            max_epochs=training.epochs,
+            loss_rows=training.loss_rows,
+            member=training.member,
         )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from automtl_core.errors import did_you_mean, listing
-from automtl_core.settings.words import NUMBERS, bare, inside, options, words
+from automtl_core.settings.words import bare, inside, options, words
 
 SHOWN = 60
 """Number of characters of a value that a message shows."""
@@ -67,17 +67,18 @@ def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]
 def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[BaseModel]) -> str:
     """Return the known settings in place of unknown ones, and the commands that explain them."""
     unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
-    takes = [f"{_level(at)} takes: {listing(_fields(at.above))}" for at in unknown]
-    pages = (
-        [f"{where.rpartition('.')[2]} {name}".strip()] if where else [_page(fault["loc"]) for fault in faults]
-    )
+    levels = [(at.key.rpartition(".")[0] or "a configuration", _fields(at.above)) for at in unknown]
+    takes = [f"{level} takes: {listing(names)}" for level, names in levels]
+    pages = [str(fault["loc"][0]) if len(fault["loc"]) > 1 else "run" for fault in faults]
+    pages = [f"{where.rpartition('.')[2]} {name}".strip()] if where else pages
     commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
     return "; ".join([*dict.fromkeys(takes), f"see the allowed values: {commands}"])
 
 
 def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
     """Yield an error for each boolean in place of a number, since pydantic would convert it to 1 or 0."""
-    if isinstance(values, bool) and _counts(find(model, "", path)):
+    types = {bare(option)[0] for option in options(find(model, "", path).annotation)}
+    if isinstance(values, bool) and types & {int, float} and bool not in types:
         yield {"type": "int_type", "loc": path, "msg": "", "input": values}
     inner = values.items() if isinstance(values, Mapping) else ()
     for step, value in enumerate(values) if isinstance(values, list | tuple) else inner:
@@ -107,7 +108,10 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
         return f"{key}: {_own_words(fault)}"
     if kind == "missing":
         return f"{key} is missing: it takes {words(at.annotation, at.limits)}"
-    return f"{key}: expected {_expected(at, given)}, given {shown(given)}{_hint(at.annotation, given)}"
+    expected = words(at.annotation, at.limits)
+    if isinstance(given, float) and not math.isfinite(given):
+        expected = expected.replace("a number", "a finite number")
+    return f"{key}: expected {expected}, given {shown(given)}{_hint(at.annotation, given)}"
 
 
 def _own_words(fault: ErrorDetails) -> str:
@@ -119,26 +123,15 @@ def _own_words(fault: ErrorDetails) -> str:
     return message if isinstance(fault["input"], Mapping) else f"{message}, given {shown(fault['input'])}"
 
 
-def _expected(at: Place, given: object) -> str:
-    expected = words(at.annotation, at.limits)
-    endless = isinstance(given, float) and not math.isfinite(given)
-    return expected.replace("a number", "a finite number") if endless else expected
-
-
 def _hint(annotation: Any, given: object) -> str:
     """Return the nearest allowed value of a literal, or the list with a single item as it is written."""
-    if not isinstance(given, list | Mapping) and _of_items_like(annotation, given):
+    held = [bare(option)[0] for option in options(annotation)]
+    items = [bare(inside(one))[0] for one in held if get_origin(one) in (tuple, list, Sequence)]
+    if not isinstance(given, list | Mapping) and type(given) in items:
         return f" (a list is written as [{given}])"
     named = [str(each) for option in options(annotation) if get_origin(option) is Literal
              for each in get_args(option)]  # fmt: skip
     return did_you_mean(given, named) if isinstance(given, str) else ""
-
-
-def _of_items_like(annotation: Any, given: object) -> bool:
-    """Return whether an annotation allows a list of values of the type of this one."""
-    held = [bare(option)[0] for option in options(annotation)]
-    items = [bare(inside(one))[0] for one in held if get_origin(one) in (tuple, list, Sequence)]
-    return type(given) in items
 
 
 def _below(at: Place, step: int | str) -> Place | None:
@@ -156,20 +149,5 @@ def _below(at: Place, step: int | str) -> Place | None:
     return None if held is None else Place(key, held, (), holder)
 
 
-def _counts(at: Place) -> bool:
-    """Return whether numbers, but not booleans, are allowed at a place."""
-    types = {bare(option)[0] for option in options(at.annotation)}
-    return bool(types & NUMBERS) and bool not in types
-
-
 def _fields(model: Any) -> Sequence[str]:
     return list(getattr(model, "model_fields", ()))
-
-
-def _level(at: Place) -> str:
-    return at.key.rpartition(".")[0] or "a configuration"
-
-
-def _page(path: Path) -> str:
-    """Return the topic of `automtl settings` for a part of the configuration."""
-    return str(path[0]) if len(path) > 1 else "run"

@@ -48,13 +48,14 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings, default=Settings)
+C = TypeVar("C", bound=Settings, default=Settings, covariant=True)
 
 
-class Configured(Generic[S]):
+class Configured(Generic[C]):
     """A class with settings; `class Mine(Base[MySettings])` declares the settings class."""
 
     settings_class: ClassVar[type[Settings]] = Settings
-    settings: S
+    settings: C
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

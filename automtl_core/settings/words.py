@@ -18,8 +18,6 @@ NOUNS: Mapping[Any, tuple[str, str]] = {
 }
 """Type -> singular and plural."""
 UNIONS = (Union, UnionType)
-NUMBERS = frozenset({int, float})
-SETTINGS = ("a mapping of settings", "mappings of settings")
 
 
 class Takes(str):
@@ -34,11 +32,17 @@ def words(annotation: Any, limits: Sequence[Any] = (), many: bool = False) -> st
     if parts := [limit for limit in limits if isinstance(limit, Takes)]:
         return parts[0]
     if get_origin(annotation) in (Literal, *UNIONS):
-        return _either(list(_choices(annotation, limits, many)))
+        *others, last = _choices(annotation, limits, many)
+        return f"{', '.join(others)} or {last}" if others else last
     if (value := inside(annotation)) is not None:
-        return _collection(annotation, value, limits, many)
+        least = _limit(limits, "min_length")
+        ending = f", at least {'one' if least == 1 else least}" if least else ""
+        held = words(value, many=True) + ending
+        if get_origin(annotation) in (dict, Mapping):
+            return f"{('a mapping', 'mappings')[many]} of names to {held}"
+        return f"{('a list', 'lists')[many]} of {held}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return SETTINGS[many]
+        return ("a mapping of settings", "mappings of settings")[many]
     name = str(getattr(annotation, "__name__", annotation))
     return _limited(NOUNS.get(annotation, (f"a {name}", f"values of {name}"))[many], limits)
 
@@ -76,20 +80,6 @@ def _choices(annotation: Any, limits: Sequence[Any], many: bool) -> Iterator[str
             yield from map(str, get_args(option))
         else:
             yield words(option, () if option is NoneType else limits, many)
-
-
-def _either(choices: Sequence[str]) -> str:
-    """Return `a, b or c`."""
-    *others, last = choices
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def _collection(annotation: Any, value: Any, limits: Sequence[Any], many: bool) -> str:
-    least = _limit(limits, "min_length")
-    ending = f", at least {'one' if least == 1 else least}" if least else ""
-    if get_origin(annotation) in (dict, Mapping):
-        return f"{('a mapping', 'mappings')[many]} of names to {words(value, many=True)}{ending}"
-    return f"{('a list', 'lists')[many]} of {words(value, many=True)}{ending}"
 
 
 def _limited(noun: str, limits: Sequence[Any]) -> str:

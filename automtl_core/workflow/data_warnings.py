@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.data.leaks.histories import history_warnings
-from automtl_core.data.leaks.leaks import alone, suspicions
+from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.training.recipe import Recipe
 
@@ -20,8 +19,7 @@ def preparation_warnings(prepared: Prepared) -> Iterator[str]:
 def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
     """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
     yield from rare_tasks(prepared, recipe)
-    yield from suspicions(alone(prepared))
-    yield from history_warnings(prepared)
+    yield from warnings(prepared, alone(prepared))
 
 
 def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

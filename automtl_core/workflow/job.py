@@ -21,13 +21,23 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
-from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, METRICS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    LISTENERS,
+    METRICS,
+    SCHEDULERS,
+    SPACES,
+    STRATEGIES,
+)
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.problem import Problem
+from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Retrain, SearchStrategy
+from automtl_core.settings.component import Component
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer, balancer_of
@@ -229,7 +239,8 @@ class Job:
         )
         train, validation = (part.as_read(space.schema) for part in (train, validation))
         data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
-        return Problem(space.with_fitted(fitted), data, self.recipe(), self.config.seed, self.compute())
+        how = (self.recipe(), self.config.seed, self.compute())
+        return Problem(space.with_fitted(fitted), data, *how, schedulers=self.scheduler)
 
     def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
         """Return the problem of the search, whose training rows lack those that the strategy holds out.
@@ -274,7 +285,10 @@ class Job:
         self.metrics()
         self.listeners()
         if self.config.strategy is not None:
-            self._searching()[0].check()
+            strategy_class, settings = self._searching()
+            strategy_class.check()
+            if (chosen := getattr(settings, "scheduler", None)) is not None:
+                self._scheduler(chosen)
         name, choices = self.config.space.name, space.choices()
         if self.config.strategy is None and choices and not self.config.decisions:
             raise UsageError(
@@ -299,6 +313,23 @@ class Job:
         """Return the search strategy of the job for a problem; the job must have one."""
         strategy_class, settings = self._searching()
         return strategy_class(settings, problem)
+
+    def scheduler(self, chosen: Component, proposals: Proposals) -> Scheduler[Any]:
+        """Return a scheduler by its name and settings.
+
+        Raises:
+            UnknownNameError: no plugin registers it.
+            UsageError: a setting is wrong, or a library is missing.
+
+        """
+        scheduler_class, settings = self._scheduler(chosen)
+        return scheduler_class(settings, proposals)
+
+    def _scheduler(self, chosen: Component) -> tuple[type[Scheduler[Any]], Settings]:
+        scheduler_class = self.registry.get(SCHEDULERS, chosen.name)
+        scheduler_class.check(f"the scheduler {chosen.name}")
+        settings = scheduler_class.settings_class.parse(chosen.settings, "strategy.scheduler", chosen.name)
+        return scheduler_class, settings
 
     def search_epochs(self) -> int | None:
         """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""

@@ -6,6 +6,7 @@ Results are kept in the folder of prepared data, as `answers-<digest>.json`, and
 import hashlib
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -200,7 +201,7 @@ def _train(
         return end is None or agreed(time.monotonic() < end)
 
     specs = [_spec(job, prepared, folder, values, seed) for values, seed in answers]
-    results = dict(executor.run(specs, lambda spec, event: in_time()))
+    results = dict(executor.run(deque(specs), lambda spec, event: in_time()))
     if not in_time():
         raise OutOfTimeError
     for result in results.values():

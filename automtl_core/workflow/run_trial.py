@@ -6,7 +6,8 @@ installed plugins, opens the prepared data, and keeps checkpoint and result in t
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,7 @@ from automtl_core.search.trial import (
     TrialWaits,
 )
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import Listener
+from automtl_core.training.events import Event, Listener
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
@@ -184,23 +185,26 @@ class Folder:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield the results; wait for trials that other processes hold."""
-        left, announced = list(specs), False
-        while left:
-            held = []
-            count = 0
-            for spec, result in self.executor.run(left, on_event):
-                count += 1
+        going_on, announced = True, False
+
+        def listener(spec: TrialSpec, event: Event) -> bool:
+            nonlocal going_on
+            going_on = on_event(spec, event) and going_on
+            return going_on
+
+        while queue and going_on:
+            held, others = list[TrialSpec](), False
+            for spec, result in self.executor.run(queue, listener):
                 if result.state == "held":
                     held.append(spec)
                 else:
+                    others = True
                     yield spec, result
-            if count < len(left):  # a listener ended the trials
-                return
-            if held == left:
+            if held and not others:
                 if not announced:
-                    on_event(left[0], TrialWaits())
+                    on_event(held[0], TrialWaits())
                     announced = True
                 time.sleep(PAUSE)
-            left = held
+            queue.extend(held)

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from automtl_core.data.prepare.prepare import Accept, anything
-from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.derive_schema import expected_schema
@@ -72,8 +71,6 @@ class Workflow:
     """Runs all trials; None for this process."""
     memory_limit: str | None = None
     """Memory limit of the database that prepares data, such as `512MiB`."""
-    allow_remote: bool = False
-    """Whether raw files may be read from the network; see `data.raw.remote`."""
 
     def job(self, layers: Sequence[Layer]) -> Job:
         """Return the job of some configuration layers, the strongest last."""
@@ -106,10 +103,7 @@ class Workflow:
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
         """Prepare the job's data, and send its warnings; see `data.prepare`."""
         with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
-            config, limit = job.config, self.memory_limit
-            where = (config.dataset.name, config.data_dir, config.prepared_dir)
-            folder = local_folder(job.dataset(), *where, self.allow_remote, progress, limit)
-            prepared = job.having(data_dir=folder).prepare(progress, limit, elsewhere, accept)
+            prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
         for sentence in preparation_warnings(prepared):
             self._warn(sentence)
         for sentence in prepared.manifest["joined"]:

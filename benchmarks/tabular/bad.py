@@ -4,6 +4,7 @@ from automtl_core import seeds
 from automtl_core.choices import draw
 from automtl_core.disk.state import State
 from automtl_core.search.problem import Problem
+from automtl_core.search.scheduler import TrialLoop
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
@@ -46,15 +47,15 @@ class Backwards(RandomSearch):
     """Random search with a wrong sign: keeps the worse."""
 
     def search(self, listener: Listener) -> SearchResult:
-        """Search with scores turned round."""
-        drawn = {str(number): architecture for number, architecture in enumerate(self.architectures)}
-        (worst,) = _Upside(self.problem, drawn, self.settings).run(listener)
-        return SearchResult(drawn[worst])
+        """Search with the ranking turned round."""
+        proposals = self.last_round.loop.scheduler.proposals
+        self.last_round.loop = TrialLoop(_Upside(self.settings, proposals))
+        return SearchResult(self.last_round.run(listener).architecture)
 
 
 class _Upside(Halving):
-    def score(self, name: str) -> float:
-        return -super().score(name)
+    def _ranked(self) -> list[str]:
+        return super()._ranked()[::-1]
 
 
 class WorstInherited(_Stateless, SearchStrategy[PathSettings]):

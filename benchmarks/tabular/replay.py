@@ -1,6 +1,6 @@
 """Replays strategies on the table: what they found, what it cost, and how supernets rank.
 
-    cd benchmarks; OMP_NUM_THREADS=1 python -m tabular.replay --strategies one-shot,my_module:MyStrategy
+    cd benchmarks; OMP_NUM_THREADS=1 python -m tabular.replay --strategies pd-darts,my_module:MyStrategy
 
 Prints tables in Markdown, and writes all figures as JSON where `--json` says. README.md tells what they mean.
 """
@@ -39,7 +39,7 @@ BAD: Mapping[str, type[SearchStrategy[Any]]] = {
     "backwards": bad.Backwards,
     "worst-inherited": bad.WorstInherited,
 }
-LISTED = ("one-shot", "pd-darts", PAPER, "darts", "random", *BAD)
+LISTED = ("pd-darts", PAPER, "darts", "random", *BAD)
 CANDIDATES = (1, 2, 4, 8, 16, 32)
 """Of random searches, for regret against cost."""
 RANDOM_SEEDS = 40

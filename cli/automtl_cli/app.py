@@ -60,7 +60,6 @@ def search(
     ensemble: options.Ensemble = None,
     dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -125,10 +124,10 @@ def search(
 
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run
-        with side_by_side.workflow(allow_remote) as flow:
+        with side_by_side.workflow() as flow:
             return emit(actions.resume(flow, resume, anyway, given), outcome, as_json)
     actions.check_not_resumed(anyway)
-    with side_by_side.workflow(allow_remote) as flow:
+    with side_by_side.workflow() as flow:
         job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
         if dry_run:
             return actions.plan(flow, job, name, as_json)
@@ -173,7 +172,6 @@ def train(
     ] = None,
     dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -214,11 +212,11 @@ def train(
         given = (
             any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
         )
-        with side_by_side.workflow(allow_remote) as flow:
+        with side_by_side.workflow() as flow:
             return emit(actions.resume(flow, resume, anyway, given), outcome, as_json)
     actions.check_not_resumed(anyway)
     named = actions.check_named(model, pick, prefer, max_flops, max_ms)
-    with side_by_side.workflow(allow_remote) as flow:
+    with side_by_side.workflow() as flow:
         job = flow.model(named, layers, below)
         if dry_run:
             return actions.plan(flow, job, name, as_json)
@@ -238,7 +236,6 @@ def compare(
     ],
     dataset: options.DatasetName = None,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -297,7 +294,7 @@ def compare(
     from automtl_comparison.spec import ComparisonSpec
 
     wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, called, below, seconds, workers or 1)
-    with side_by_side.workflow(allow_remote) as flow:
+    with side_by_side.workflow() as flow:
         comparison.compare(flow, wanted, layers, as_json)
 
 
@@ -320,8 +317,8 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners, engines or "
-            "presets.",
+            help="Kind: ops, spaces, strategies, schedulers, datasets, balancers, metrics, listeners, "
+            "engines or presets.",
         ),
     ],
     as_json: options.AsJson = False,

@@ -92,14 +92,6 @@ MemoryLimit = Annotated[
         metavar="SIZE", help="Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."
     ),
 ]
-AllowRemote = Annotated[
-    bool,
-    typer.Option(
-        "--allow-remote",
-        envvar="AUTOMTL_ALLOW_REMOTE",
-        help="Allow a --data-dir in an object store or on a web server, such as s3://BUCKET/FOLDER.",
-    ),
-]
 BadRows = Annotated[
     str | None,
     typer.Option(metavar="fail|skip", help="Treatment of faulty rows: an error, or leave them out [fail]."),

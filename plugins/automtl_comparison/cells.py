@@ -7,6 +7,7 @@ Several processes may fill the same cells, also on several machines that share a
 import hashlib
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -152,7 +153,7 @@ class CellRunner:
                     waiting.discard(cell)
             return self.listener(event)
 
-        results = dict(Folder(self.executor).run(list(by_spec), on_event))
+        results = dict(Folder(self.executor).run(deque(by_spec), on_event))
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 

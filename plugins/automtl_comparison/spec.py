@@ -27,16 +27,16 @@ from automtl_comparison.document import (
 )
 from automtl_comparison.resampling import Samples
 from automtl_comparison.statistics import Noise, noise
-from automtl_comparison.tuning import batches, recipe, tuned
+from automtl_comparison.tuning import SCHEDULER, batches, recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import make_folder
 from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.config import split as divided
 from automtl_core.run_dir.facts import differences, without_places
-from automtl_core.search.study.study import check_installed
 from automtl_core.training.events import Warned
 from automtl_core.training.measuring import metrics_of
 from automtl_core.workflow import pipeline
@@ -182,7 +182,7 @@ def compare(
 
     """
     if trials > 1:
-        check_installed("tuning")
+        next(iter(jobs.values())).registry.get(SCHEDULERS, SCHEDULER).check("tuning")
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     data = bench.prepared

@@ -1,20 +1,19 @@
 """Hyperparameter tuning on validation data, by a study of each model over the domains of its settings."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from automtl_comparison.cells import CellRunner
 from automtl_core.errors import DivergedError
-from automtl_core.search.study.parameters import parameters_of_settings, suggested_settings, usable
-from automtl_core.search.study.study import Study, quiet
-from automtl_core.search.trial import TrialResult
-from automtl_core.training.metrics import Metrics
+from automtl_core.registry.kinds import SCHEDULERS
+from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
+from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.trial import Candidate
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.tunable import changed, domains_of, values_of
 
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
+SCHEDULER = "optuna"
+"""Name of the scheduler that chooses the trials."""
 BATCH = 4
 """Number of trials of a model that are chosen at once, and may run side by side."""
 
@@ -40,19 +39,26 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
         DivergedError: training fails with all settings.
 
     """
-    models = {name: Tuning(job) for name, job in jobs.items()}
-    with quiet():
-        still = trials
-        for count in batches(trials):
-            still -= count
-            asked = {
-                name: [bench.cell(name, job) for job in tuning.ask(count)] for name, tuning in models.items()
-            }
-            cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
-            results = bench.trained(list(cells.values()), "trial", still * len(models) + later)
-            for name, tuning in models.items():
-                tuning.score([results[cells[cell.path]] for cell in asked[name]])
-    return {name: tuning.best(name) for name, tuning in models.items()}
+    schedulers = {name: _scheduler(job, trials) for name, job in jobs.items()}
+    errors: dict[str, dict[str, None]] = {name: {} for name in jobs}
+    left = trials
+    for count in batches(trials):
+        left -= count
+        trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
+        cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in trainings]
+        once = {cell.path: cell for cell in cells}
+        results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
+        for (name, training), cell in zip(trainings, cells, strict=True):
+            result = results[once[cell.path]]
+            errors[name] |= {str(result.error): None} if result.error else {}
+            schedulers[name].tell(training, result)
+    best: dict[str, Job] = {}
+    for name, scheduler in schedulers.items():
+        if not (ranked := scheduler.ranked()):
+            what = f"{name}: training fails with all settings: {'; '.join(errors[name])}"
+            raise DivergedError(what, "lower training.learning_rate")
+        best[name] = changed(jobs[name], ranked[0].candidate.overrides)
+    return best
 
 
 def recipe(job: Job) -> dict[str, Any]:
@@ -61,50 +67,23 @@ def recipe(job: Job) -> dict[str, Any]:
     return {name: values[name] for name in domains_of(job)}
 
 
-class Tuning:
-    """The study of one model. Its answers follow from the seed of the job and from what it is told.
+def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
+    """Return the scheduler of a model, which follows from the seed of the job and from the results."""
+    scheduler_class = job.registry.get(SCHEDULERS, SCHEDULER)
+    values = recipe(job)
+    domains = usable(domains_of(job), values)
 
-    Args:
-        job: The model with its own settings.
+    def suggest(trial: Suggests, name: str) -> Candidate:
+        return Candidate(name, overrides=suggested_settings(trial, domains, values))
 
-    """
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.values = recipe(job)
-        self.domains = usable(domains_of(job), self.values)
-        own = parameters_of_settings(self.values, self.domains)
-        self.study = Study(job.config.seed, "tpe", [own])
-        self.asked: list[tuple[Trial, Job]] = []  # without a value yet
-        self.tried: list[tuple[Job, TrialResult]] = []
-
-    def ask(self, count: int) -> list[Job]:
-        """Return the next jobs to try."""
-        self.asked = []
-        for _ in range(count):
-            trial = self.study.ask()
-            overrides = suggested_settings(trial, self.domains, self.values)
-            self.asked.append((trial, changed(self.job, overrides)))
-        return [job for _, job in self.asked]
-
-    def score(self, results: Sequence[TrialResult]) -> None:
-        """Tell the results of the jobs of `ask`, which have no metrics where training failed."""
-        self.tried += [(job, each) for (_, job), each in zip(self.asked, results, strict=True)]
-        for (trial, _), each in zip(self.asked, results, strict=True):
-            if each.metrics:
-                self.study.complete(trial, [self._score(each.metrics)])
-            else:
-                self.study.leave(trial)
-
-    def best(self, name: str) -> Job:
-        """Return the best job; raises as `tuned` does."""
-        finished = [(job, each.metrics) for job, each in self.tried if each.metrics]
-        if not finished:
-            errors = dict.fromkeys(str(each.error) for _, each in self.tried)
-            what = f"{name}: training fails with all settings: {'; '.join(errors)}"
-            raise DivergedError(what, "lower training.learning_rate")
-        return max(finished, key=lambda pair: self._score(pair[1]))[0]
-
-    def _score(self, metrics: Metrics) -> float:
-        first = next(each.metrics for _, each in self.tried if each.metrics)
-        return self.job.config.training.change(metrics, first)
+    settings = {"trials": trials, "batch": BATCH, "pruner": "none"}
+    return scheduler_class(
+        scheduler_class.settings_class.parse(settings, SCHEDULERS.name, SCHEDULER),
+        Proposals(
+            [Candidate("own settings")],
+            job.config.training,
+            seed=job.config.seed,
+            suggest=suggest,
+            parameters=[parameters_of_settings(values, domains)],
+        ),
+    )

@@ -85,15 +85,13 @@ class AliCCPSettings(DatasetSettings):
     paper."""
 
 
-class AliCCP(Dataset):
+class AliCCP(Dataset[AliCCPSettings]):
     """Clicks and purchases of a shop: one row for each recommendation that was shown to a user.
 
     Features are optional: a field that a row lacks is unknown. If a field occurs several times, its numeric
     value is the largest one; with `multi_valued: last` it is the last one, with common features last.
     """
 
-    settings_class = AliCCPSettings
-    settings: AliCCPSettings
     version = 1
     source = "https://tianchi.aliyun.com/dataset/408 (sample_train.tar.gz, sample_test.tar.gz)"
     licence = "for research, see the terms there"

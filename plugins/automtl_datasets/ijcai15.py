@@ -73,7 +73,7 @@ class IJCAI15Settings(DatasetSettings):
     """Minimum number of purchases of a user and of an item. Users and items with fewer are dropped."""
 
 
-class IJCAI15(Dataset):
+class IJCAI15(Dataset[IJCAI15Settings]):
     """Purchases and favourites at Tmall: one row for each user, item, category, seller and brand.
 
     A label is 1 if the action happened at least once. Log rows with a blank value (often the brand) are
@@ -81,8 +81,6 @@ class IJCAI15(Dataset):
     unknown. Blanks, and users that are not in the table of users, are unknown too.
     """
 
-    settings_class = IJCAI15Settings
-    settings: IJCAI15Settings
     version = 2
     source = "https://tianchi.aliyun.com/dataset/42 (data_format1.zip)"
     licence = "for research, see the terms there"

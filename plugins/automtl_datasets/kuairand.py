@@ -66,7 +66,7 @@ class KuaiRandSettings(DatasetSettings):
     blank becomes the value `unknown`."""
 
 
-class KuaiRand(Dataset):
+class KuaiRand(Dataset[KuaiRandSettings]):
     """Seven kinds of feedback on short videos: one row for each video shown to a user.
 
     Histories hold the earlier rows of the user with their feedback. Only a blank in a field drops a row, not
@@ -74,8 +74,6 @@ class KuaiRand(Dataset):
     which is treated like any other value.
     """
 
-    settings_class = KuaiRandSettings
-    settings: KuaiRandSettings
     version = 3
     source = "https://kuairand.com (KuaiRand-Pure.tar.gz)"
     licence = "CC BY-SA 4.0"

@@ -30,15 +30,13 @@ class QBVideoSettings(DatasetSettings):
     """Minimum number of clicks of a user and of an item. Users and items with fewer are dropped."""
 
 
-class QBVideo(Dataset):
+class QBVideo(Dataset[QBVideoSettings]):
     """Clicks, follows, likes and shares of videos: one row for each video shown to a user.
 
     `watching_times` counts how often the user watched the video, so it is known only after the click. It is a
     field because it is one in the paper. Because of this count, an exact duplicate is not a second view.
     """
 
-    settings_class = QBVideoSettings
-    settings: QBVideoSettings
     version = 1
     source = (
         "https://static.qblv.qq.com/qblv/h5/algo-frontend/tenrec_dataset.html (QB-video.csv of Tenrec.zip)"

@@ -45,21 +45,14 @@ from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import TableSettings, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
-POSITIVE = (
-    "name the values that mean 1: dataset.labels.{0}.positive: ['{{value}}'] if {{value}} is one of them; or "
-    "predict a number: dataset.labels.{0}.kind: regression"
-)
-"""Remedy for a label with other values."""
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 """Names of added columns. They differ from `part` and from the time column, which a table may have
 already."""
 
 
-class Table(Dataset):
+class Table(Dataset[TableSettings]):
     """Your own CSV, TSV or Parquet files, plain, .gz or .zst; see `automtl data init`."""
 
-    settings_class = TableSettings
-    settings: TableSettings
     version = 3
     preparation = (
         "Rows are not changed. A blank label is missing. A blank number is missing too, unless `missing` "
@@ -156,15 +149,14 @@ class Table(Dataset):
 
         Files without a header must have all columns in their order, even those that are not read.
         """
-        chosen = self.settings
+        reads, roles = reads_of(self.fields), self._roles()
+        unread = {*roles["time"], *roles["history"], *roles["labels"]} - {*reads}
+        unread -= {*roles["labels"]} if labelled else set()
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
-        labels = {*chosen.label_columns().values()}
-        read = {*reads_of(self.fields), *(labels if labelled else ())}
-        idle = {chosen.time, *labels, *chosen.texts_of_outcomes()} - read
-        if chosen.columns:
-            return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
-        optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
-        used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
+        if self.settings.columns:
+            return self._file(path, {n: UNUSED if n in unread else c for n, c in columns.items()})
+        optional = {name for name, read in reads.items() if read.missing is not None}
+        used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in unread}
         return replace(self._file(path, used), named_by={})
 
     def event_file(self, path: str, history: History) -> RawFile:
@@ -187,14 +179,16 @@ class Table(Dataset):
             columns = {name: column for name, column in columns.items() if name in used}
         return replace(self._file(path, columns), named_by={})
 
-    def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
+    def _file(self, pattern: str, columns: Mapping[str, Column], named_by: str = "") -> RawFile:
+        """Return the layout of a file of rows; if one setting names all columns, that of another file."""
         chosen = self.settings
+        header = bool(named_by) or not chosen.columns
         return RawFile(
             pattern,
-            columns,
-            header=not chosen.columns,
-            others=not chosen.columns,
-            named_by=self._settings_of_columns(),
+            {name: replace(column, blanks=chosen.blanks) for name, column in columns.items()},
+            header=header,
+            others=header,
+            named_by=dict.fromkeys(columns, named_by) if named_by else self._settings_of_columns(),
             separator=chosen.separator or separator_of(pattern),
             encoding=chosen.encoding or "",
         )
@@ -218,57 +212,48 @@ class Table(Dataset):
     def _log(self, pattern: str) -> RawFile:
         """Return the layout of a file of events."""
         chosen = self.settings
-        kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
         names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
-        columns = {name: kinds[name] for name in names}
+        columns = {name: INTEGER if chosen.sparse[name] == "integer" else TEXT for name in names}
         columns |= {chosen.time or "": replace(TIME_COLUMN, required=True)}
         for column, text in map(source_of, chosen.history_outcomes()):
             columns.setdefault(column, FLAG if text is None else TEXT)
-        columns = self._with_blanks(columns)
-        named_by = dict.fromkeys(columns, "dataset.history")
-        return RawFile(
-            pattern,
-            columns,
-            others=True,
-            named_by=named_by,
-            separator=chosen.separator or separator_of(pattern),
-            encoding=chosen.encoding or "",
-        )
+        return self._file(pattern, columns, "dataset.history")
+
+    def _roles(self) -> dict[str, dict[str, Column]]:
+        """Return the columns of the rows by the setting that names them; the first setting decides."""
+        chosen = self.settings
+        text, number = "take it as text: dataset.sparse.{}: text", "take it as categories: name it in "
+        number += "dataset.sparse in place of dataset.dense"
+        return {
+            "sparse": {
+                name: replace(INTEGER, remedy=text.format(name)) if kind == "integer" else TEXT
+                for name, kind in chosen.sparse.items()
+            },
+            "multi": {name: Column(separator=sign) for name, sign in chosen.multi.items()},
+            "dense": dict.fromkeys(chosen.dense, replace(NUMBER, remedy=number)),
+            "labels": {label.source: _column_of(label) for label in self.labels},
+            "fields": {name: column_of(read) for name, read in reads_of(self._of_kinds).items()},
+            "vectors": dict.fromkeys(chosen.vectors, TEXT),
+            "history.lists": columns_of_lists(self._lists()),
+            "history": dict.fromkeys(sorted(chosen.texts_of_outcomes()), TEXT),
+            "time": {chosen.time: TEXT} if chosen.time else {},
+        }
 
     def _columns(self) -> dict[str, Column]:
-        """Return the used columns; all columns if files have no header."""
-        chosen = self.settings
-        used = {chosen.time: TEXT} if chosen.time else {}
-        for name, kind in chosen.sparse.items():
-            remedy = f"take it as text: dataset.sparse.{name}: text"
-            used[name] = replace(INTEGER, remedy=remedy) if kind == "integer" else TEXT
-        remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
-        used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
-        used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
-        for label in self.labels:
-            flag = replace(FLAG, remedy=POSITIVE.format(label.name))
-            used[label.source] = TEXT if label.positive else label_column(label, flag)
-        used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
-        used |= {name: TEXT for name in chosen.vectors if name not in used}
-        used |= {name: column for name, column in columns_of_lists(self._lists()).items() if name not in used}
-        used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
-        used |= {name: TIME_COLUMN for name in self._times() if used[name] == TEXT}
-        used |= {name: replace(used[name], required=True) for name in self._ordering()}
-        return self._with_blanks({name: used.get(name, UNUSED) for name in chosen.columns or used})
-
-    def _times(self) -> set[str]:
-        """Return the columns that are read as times."""
+        """Return the used columns, the time first; all columns if files have no header."""
+        roles = self._roles()
+        used = {name: column for role in reversed(roles) for name, column in roles[role].items()}
         parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
-        return self._ordering() | {name for field in parts for name in field.reads()}
+        times = self._ordering() | {name for field in parts for name in field.reads()}
+        used |= {name: TIME_COLUMN for name in times if used[name] == TEXT}
+        used |= {name: replace(used[name], required=True) for name in self._ordering()}
+        names = dict.fromkeys([*roles["time"], *(name for columns in roles.values() for name in columns)])
+        return {name: used.get(name, UNUSED) for name in self.settings.columns or names}
 
     def _ordering(self) -> set[str]:
         """Return the time column, if rows are ordered by it."""
         ordered = self.settings.split == "time" or bool(histories_of(self))
         return {self.settings.time} if self.settings.time and ordered else set()
-
-    def _with_blanks(self, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """Return columns with the blanks of the settings."""
-        return {name: replace(column, blanks=self.settings.blanks) for name, column in columns.items()}
 
     def content(self) -> None:
         """Return None, because the rows depend on nothing but the files.
@@ -284,18 +269,11 @@ class Table(Dataset):
             )
 
     def _settings_of_columns(self) -> dict[str, str]:
-        chosen = self.settings
-        settings = {chosen.time: "dataset.time"} if chosen.time else {}
-        settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
-        settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
-        settings |= dict.fromkeys(columns_of_lists(self._lists()), "dataset.history.lists")
-        for name, column in chosen.label_columns().items():
-            way = (
-                f" (or set its column: dataset.labels: {{{name!r}: {{column: ...}}}})" if "=" in name else ""
-            )
-            settings[column] = f"dataset.labels{way}"
-        roles = ("sparse", "dense", "multi")
-        return settings | {name: f"dataset.{role}" for role in roles for name in getattr(chosen, role)}
+        """Return the setting that names each column."""
+        roles, way = self._roles(), " (or set its column: dataset.labels: {{{!r}: {{column: ...}}}})"
+        settings = {name: f"dataset.{role}" for role in reversed(roles) for name in roles[role]}
+        texts = {c: name for name, c in self.settings.label_columns().items() if "=" in name}
+        return settings | {column: f"dataset.labels{way.format(name)}" for column, name in texts.items()}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
@@ -360,3 +338,11 @@ class Table(Dataset):
             f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"
             for table, part, _ in self._tables()
         )
+
+
+def _column_of(label: Label) -> Column:
+    remedy = (
+        f"name the values that mean 1: dataset.labels.{label.name}.positive: ['{{value}}'] if {{value}} is "
+        f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
+    )
+    return TEXT if label.positive else label_column(label, replace(FLAG, remedy=remedy))

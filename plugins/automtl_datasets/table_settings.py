@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -49,10 +50,6 @@ def _by_part(value: object) -> object:
     return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 def _as_file(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
@@ -74,14 +71,13 @@ def _encoding(value: str) -> str:
 
 Text = Annotated[str, BeforeValidator(_text)]
 NAMES = "a list of names, or a mapping of names to "
-FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
-VECTORS = "a mapping of columns to files"
+TEXTS = "a text or a list of texts"
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
-_texts = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+_texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=str | list[str])
 _files = BeforeValidator(_by_part, json_schema_input_type=str | list[str] | dict[Part, str | list[str]])
 
 
@@ -119,7 +115,7 @@ class LabelColumn(Settings):
 class HistoryColumns(Settings):
     """The history of a row: earlier events of its user."""
 
-    files: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
+    files: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
     """File names or patterns of a log of events, with the columns of the user, the time, and those below.
     Without this setting, the events are the rows of the table."""
     fields: tuple[Text, ...] = ()
@@ -166,7 +162,11 @@ class FieldOfKind(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; columns without a role are not read."""
 
-    files: Annotated[dict[Part, Patterns], _files, Takes(FILES)] = Field(default_factory=dict)
+    files: Annotated[
+        dict[Part, Patterns],
+        _files,
+        Takes("a text, a list of texts, or a mapping of parts to lists of texts"),
+    ] = Field(default_factory=dict)
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: tuple[Text, ...] = ()
@@ -176,7 +176,7 @@ class TableSettings(DatasetSettings):
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     """Encoding of rows that are not UTF-8, such as cp1252, that of Western Europe in Windows. null: such rows
     are faults. UTF-16 with a byte order mark is read without this setting."""
-    blanks: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
+    blanks: Annotated[tuple[Text, ...], _texts, Takes(TEXTS)] = ()
     """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(
         default_factory=dict
@@ -193,7 +193,9 @@ class TableSettings(DatasetSettings):
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
-    vectors: Annotated[dict[str, VectorFile], _vector_files, Takes(VECTORS)] = Field(default_factory=dict)
+    vectors: Annotated[dict[str, VectorFile], _vector_files, Takes("a mapping of columns to files")] = Field(
+        default_factory=dict
+    )
     """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
     `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
     training row has is known by its vector."""
@@ -353,9 +355,8 @@ class TableSettings(DatasetSettings):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
-        names: dict[str, str] = {}
-        for name in self.labels:
-            if (same := names.setdefault(name.lower(), name)) != name:
+        for same, name in combinations(self.labels, 2):
+            if same.lower() == name.lower():
                 yield f"labels names {name!r} and {same!r}, different only in case; rename one"
         for name, times in Counter(self.columns).items():
             if times > 1:

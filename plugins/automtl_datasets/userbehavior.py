@@ -78,14 +78,12 @@ class UserBehaviorSettings(DatasetSettings):
     for each action; the tasks are whether it is a buy, an addition to the cart or a favourite."""
 
 
-class UserBehavior(Dataset):
+class UserBehavior(Dataset[UserBehaviorSettings]):
     """Clicks, buys, carts and favourites at Taobao: one row for each user, item and category.
 
     A label is 1 if the action happened at least once. Histories hold the earlier actions of the user.
     """
 
-    settings_class = UserBehaviorSettings
-    settings: UserBehaviorSettings
     version = 3
     source = "https://tianchi.aliyun.com/dataset/649 (UserBehavior.csv.zip)"
     licence = "for research, see the terms there"

@@ -79,7 +79,7 @@ class Pool:
         self._workers: list[Supervised] = []
         self._number = 0
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come.
 
         Raises:
@@ -88,9 +88,9 @@ class Pool:
             WorkerError: several workers crashed during such a trial.
 
         """
-        waiting, deaths, going_on = deque(specs), Counter[TrialSpec](), True
+        deaths, going_on = Counter[TrialSpec](), True
         try:
-            while busy := self._busy(waiting if going_on else deque()):
+            while busy := self._busy(queue if going_on else deque()):
                 for worker in ready(busy):
                     spec, message = worker.receive()
                     match message:
@@ -108,7 +108,7 @@ class Pool:
                             self._workers.remove(worker)
                             deaths[spec] += 1
                             if deaths[spec] < self._attempts:
-                                waiting.appendleft(spec)
+                                queue.appendleft(spec)
                                 continue
                             from automtl_core.workflow.run_trial import failed
 
@@ -125,14 +125,11 @@ class Pool:
         """End all workers."""
         self._close(self._workers)
 
-    def _busy(self, waiting: deque[TrialSpec]) -> "list[Supervised]":
+    def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
-        while waiting:
-            worker = self._free()
-            if worker is None:
-                break
+        while queue and (worker := self._free()) is not None:
             self._number += 1
-            worker.begin(self._number, waiting.popleft())
+            worker.begin(self._number, queue.popleft())
         return [worker for worker in self._workers if worker.spec is not None]
 
     def _free(self) -> "Supervised | None":

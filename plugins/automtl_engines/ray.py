@@ -5,9 +5,10 @@ The nodes need the same packages, and the folders of runs and of prepared data o
 
 import logging
 import os
+import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,7 +109,7 @@ class Tasks:
         here = affinity(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox: Any = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here)
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come.
 
         Raises:
@@ -116,17 +117,17 @@ class Tasks:
             WorkerError: the processes or machines of a trial failed again and again.
 
         """
-        if not specs:
+        if not queue:
             return
         if missing := self._missing():
-            on_event(specs[0], Warned(missing))
+            on_event(queue[0], Warned(missing))
         mailbox, going_on = self._mailbox.remote(), True
-        waiting, running = deque(enumerate(specs)), dict[Any, TrialSpec]()
+        specs, running = list[TrialSpec](), dict[Any, TrialSpec]()
         try:
-            while running or (waiting and going_on):
-                while waiting and going_on and len(running) < (self._workers or len(specs)):
-                    number, spec = waiting.popleft()
-                    running[self._begin(number, spec, mailbox)] = spec
+            while running or (queue and going_on):
+                while queue and going_on and len(running) < (self._workers or sys.maxsize):
+                    specs.append(queue.popleft())
+                    running[self._begin(len(specs) - 1, specs[-1], mailbox)] = specs[-1]
                 done, _ = self._ray.wait(list(running), timeout=POLL)
                 for number, event in self._ray.get(mailbox.take.remote()):
                     again = on_event(specs[number], event)

@@ -4,30 +4,24 @@ Letters: R rows, T tasks. Arrays are read in chunks; memory holds a number for e
 hash for each row of the training part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.leaks.histories import HistoryFacts, histories, history_warnings
-from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules
-from automtl_core.data.part import Part
+from automtl_core.data.leaks.histories import HistoryFacts, histories
+from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
 from automtl_core.disk.value import Value
 from automtl_core.fields.dense import Moments
-from automtl_core.fields.encode import FieldEncoder
 from automtl_inspection.codes import codes
 from automtl_inspection.duplicates import Duplicates, duplicates
 
-CODED = 1 << 15
-"""Number of rows for the detection of codes."""
-
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -98,109 +92,95 @@ class Described(Value):
     duplicates: Mapping[str, Duplicates]
     histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
-    history_warnings: tuple[str, ...]
-    """Warnings about histories, see `histories.history_warnings`."""
+    warnings: tuple[str, ...]
+    """Suspected leaks, and histories whose events do not fit the rows."""
+
+
+CHECKS: Mapping[str, Callable[[Prepared], Any]] = {
+    "rows": lambda prepared: {name: len(prepared.part(name)) for name in PARTS},
+    "sparse": lambda prepared: {
+        field.name: _sparse(field, prepared, place) for place, field in enumerate(prepared.schema.sparse)
+    },
+    "dense": lambda prepared: {
+        field.name: _dense(prepared, field.name, place) for place, field in enumerate(prepared.schema.dense)
+    },
+    "tasks": lambda prepared: {
+        task.name: {part: LabelFacts(**prepared.manifest["labels"][part][task.name]) for part in PARTS}
+        for task in prepared.schema.tasks
+    },
+    "correlation": lambda prepared: _correlation(_pairs(prepared)),
+    "rules": lambda prepared: rules(prepared.schema, *_pairs(prepared)[:3]),
+    "alone": alone,
+    "duplicates": duplicates,
+    "histories": histories,
+}
+"""Field of `Described` -> the function that computes it."""
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     """Return the statistics of prepared data."""
-    parts = {name: prepared.part(name) for name in PARTS}
-    progress("fields and labels", 0.0)
-    sparse, dense, pairs = _sparse_fields(prepared, parts), _dense_fields(prepared), _pairs(parts["train"])
-    progress("leaks", 0.3)
-    scores = alone(prepared)
-    progress("duplicates", 0.7)
-    return Described(
-        rows={name: len(part) for name, part in parts.items()},
-        sparse=sparse,
-        dense=dense,
-        tasks=_tasks(prepared),
-        correlation=_correlation(pairs),
-        rules=rules(prepared.schema, pairs.one, pairs.product, pairs.rows),
-        alone=scores,
-        duplicates=duplicates(prepared),
-        histories=histories(prepared),
-        history_warnings=tuple(history_warnings(prepared)),
-    )
+    found = {}
+    for place, (name, check) in enumerate(CHECKS.items()):
+        progress("leaks" if name == "alone" else name, place / len(CHECKS))
+        found[name] = check(prepared)
+    return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
 
 
-def _sparse_fields(prepared: Prepared, parts: Mapping[str, Part]) -> dict[str, SparseFacts]:
-    return {field.name: _sparse(field, parts, place) for place, field in enumerate(prepared.schema.sparse)}
-
-
-def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
-    train, encoders = prepared.part("train"), prepared.encoder.fields
-    names = [field.name for field in prepared.schema.dense]
-    return {name: _dense(train, place, encoders[name]) for place, name in enumerate(names)}
-
-
-def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
-    """Return the label counts of the manifest."""
-    counted, tasks = prepared.manifest["labels"], [task.name for task in prepared.schema.tasks]
-    return {task: {part: LabelFacts(**counted[part][task]) for part in PARTS} for task in tasks}
-
-
-def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
-    bags = parts["train"].bags.get(place)
+def _sparse(field: SparseField, prepared: Prepared, place: int) -> SparseFacts:
+    bags = prepared.part("train").bags.get(place)
     size = field.size if bags is None else len(bags.starts) - 1
-    counts = {name: _counts(part, place, size) for name, part in parts.items()}
+    counts = {name: np.zeros(size, np.int64) for name in PARTS}  # rows with each id, or with each bag
+    for name, count in counts.items():
+        for chunk in chunks(prepared.part(name)):
+            count += np.bincount(chunk.ids[:, place], minlength=size)
     of_values, lengths = counts["train"], np.minimum(np.arange(size), 1)
     if bags is not None:
         of_values, lengths = np.zeros(field.size, dtype=np.int64), np.diff(bags.starts)
         for owners, values in held(bags):
             np.add.at(of_values, values, counts["train"][owners])
     rows = counts["train"].sum()
-    unknown = {name: float(seen[lengths == 0].sum() / seen.sum()) for name, seen in counts.items()}
+    unknown = {f"unknown_{name}": float(n[lengths == 0].sum() / n.sum()) for name, n in counts.items()}
     return SparseFacts(
         vocabulary=field.size - 1,
         top=float(of_values[1:].max(initial=0) / rows),
         values_a_row=None if bags is None else float(lengths @ counts["train"] / rows),
-        unknown_train=unknown["train"],
-        unknown_validation=unknown["validation"],
-        unknown_test=unknown["test"],
+        **unknown,
     )
 
 
-def _counts(part: Part, place: int, size: int) -> Ints:
-    """Return the number of rows with each id, or with each bag, of a field."""
-    counts = np.zeros(size, dtype=np.int64)
-    for chunk in chunks(part):
-        counts += np.bincount(chunk.ids[:, place], minlength=size)
-    return counts
-
-
-def _dense(train: Part, place: int, encoder: FieldEncoder) -> DenseFacts:
-    seen = Moments()
+def _dense(prepared: Prepared, name: str, place: int) -> DenseFacts:
+    train, encoder, seen = prepared.part("train"), prepared.encoder.fields[name], Moments()
     for chunk in chunks(train):
         numbers = encoder.inverse(chunk.dense[:, place])
         seen.add(numbers[~np.isnan(numbers)])
-    some = train.some(slice(CODED))
     missing = 1 - seen.count / len(train)
     facts = DenseFacts(missing, seen.mean, seen.deviation, seen.low, seen.high)
     if not seen.count:
         return replace(facts, mean=None, deviation=None, low=None, high=None)
+    some = train.some(slice(1 << 15))
     return replace(facts, codes=codes(encoder.inverse(some.dense[:, place]), some.labels))
 
 
 class _Pairs(NamedTuple):
     """Sums over the rows that have both of two labels, [T, T]; the first label is the row of the matrix."""
 
-    rows: Floats
     one: Floats
     """Sum of the first label."""
-    square: Floats
-    """Sum of its square."""
     product: Floats
+    rows: Floats
+    square: Floats
+    """Sum of the square of the first label."""
 
 
-def _pairs(part: Part) -> _Pairs:
-    tasks = part.labels.shape[1]
+def _pairs(prepared: Prepared) -> _Pairs:
+    """Return the sums over the training rows."""
+    tasks = len(prepared.schema.tasks)
     sums = _Pairs(*(np.zeros((tasks, tasks)) for _ in _Pairs._fields))
-    for chunk in chunks(part):
+    for chunk in chunks(prepared.part("train")):
         labels = np.asarray(chunk.labels, dtype=np.float64)
         known = (~np.isnan(labels)).astype(np.float64)
         labels = np.nan_to_num(labels)
-        products = (known.T @ known, labels.T @ known, (labels**2).T @ known, labels.T @ labels)
+        products = (labels.T @ known, labels.T @ labels, known.T @ known, (labels**2).T @ known)
         for total, product in zip(sums, products, strict=True):
             total += product
     return sums

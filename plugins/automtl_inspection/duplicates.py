@@ -10,15 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.value import Value
 
 Hashes = NDArray[np.uint64]
-
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number with well-mixed bits, so that the order of columns matters."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,8 @@ def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
 
 def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
     train = np.sort(_hashes(prepared.part("train"), labels))
-    found = {"train": _repeated(train)}
+    same = train[1:] == train[:-1]
+    found = {"train": float((np.append(same, False) | np.append(False, same)).mean())}
     for name in PARTS[1:]:
         other = np.sort(_hashes(prepared.part(name), labels))  # sorted queries are faster
         places = np.searchsorted(train, other)
@@ -46,15 +44,13 @@ def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
     return found
 
 
-def _repeated(ordered: Hashes) -> float:
-    """Return the share of hashes that equal a neighbour."""
-    same = ordered[1:] == ordered[:-1]
-    return float((np.append(same, False) | np.append(False, same)).mean())
-
-
 def _hashes(part: Part, labels: bool) -> Hashes:
     """Return a hash of each row, [R], of its features, or of features and labels."""
-    bags = {place: _bag_hashes(bags) for place, bags in part.bags.items()}
+    bags = {}  # bags with equal values have equal hashes
+    for place, of_field in part.bags.items():
+        bags[place] = np.zeros(len(of_field.starts) - 1, dtype=np.uint64)
+        for owners, values in held(of_field):
+            np.add.at(bags[place], owners, pd.util.hash_array(values))
     found = np.empty(len(part), dtype=np.uint64)
     start = 0
     for chunk in chunks(part):
@@ -70,14 +66,6 @@ def _hashes(part: Part, labels: bool) -> Hashes:
     return found
 
 
-def _bag_hashes(bags: Bags) -> Hashes:
-    """Return a hash of the values of each bag; bags with equal values have equal hashes."""
-    found = np.zeros(len(bags.starts) - 1, dtype=np.uint64)
-    for owners, values in held(bags):
-        np.add.at(found, owners, pd.util.hash_array(values))
-    return found
-
-
 def _mix(mixed: Hashes, column: NDArray[np.generic]) -> None:
-    mixed *= FACTOR
+    mixed *= np.uint64(0x9E3779B97F4A7C15)  # odd, so that the order of columns matters
     mixed ^= pd.util.hash_array(np.ascontiguousarray(column))

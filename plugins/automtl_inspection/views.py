@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from automtl_core.data.leaks.histories import HistoryFacts
-from automtl_core.data.leaks.leaks import Rule, suspicions
+from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
@@ -39,8 +39,8 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
-    leaks = (f"warning: {sentence}" for sentence in (*suspicions(data.alone), *data.history_warnings))
-    yield lines(*_rules(data.rules), *leaks, *_codes(data.dense))
+    warnings = (f"warning: {sentence}" for sentence in data.warnings)
+    yield lines(*_rules(data.rules), *warnings, *_codes(data.dense))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
@@ -54,7 +54,7 @@ def sampled(document: Mapping[str, Any]) -> Section:
 
 
 def validated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield the counts of each raw file, and the first faulty rows."""
+    """Yield the counts of each raw file, and the first 20 faulty rows."""
     keys, out = ["file", "records", "accepted", "rejected"], document["out"]
     yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
     faults = document["faults"][:20]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from automtl_core import seeds
-from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
+from automtl_core.choices import AnyOf, Architecture, Decision
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import EVERYWHERE, Action, Evidence
 from automtl_core.search.held_out import Difference, Losses, difference
@@ -103,76 +103,70 @@ class _Change:
         """The cost that it saves."""
         return self.before.cost - self.after.cost
 
-    @property
-    def z(self) -> float:
-        """The increase of the loss, in standard errors."""
-        return z_score(self.difference)
-
 
 class Ablation:
-    """Make decisions by ablation, and record the evidence.
+    """Makes decisions by ablation in rounds, and records the evidence.
+
+    `score` may raise: the decisions and the evidence are then those before its call.
 
     Args:
         space: The space of the decisions, which also returns costs.
-        score: Function that returns losses.
         settings: Settings of decisions by ablation.
-        decisions: Initial decisions, the baseline of the tolerance.
-        epoch: Epoch of the search, recorded in the evidence.
-        lost: Mean AUC that earlier decisions have cost.
         seed: Seed of the run, for resamples.
 
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        score: Score,
-        settings: AblationSettings,
-        decisions: Mapping[str, Decision],
-        epoch: int,
-        lost: float = 0.0,
-        seed: int = 0,
-    ) -> None:
+    _start: _Stand
+    _now: _Stand
+    _weighed_at: _Stand
+
+    def __init__(self, space: SearchSpace, settings: AblationSettings, seed: int = 0) -> None:
         self.space = space
-        self.score = score
         self.settings = settings
-        self.epoch = epoch
         self.choices = space.choices()
-        self._fields = space.schema.readable()
+        self.decisions: Mapping[str, Decision] = {}
+        """All current decisions."""
+        self.lost = 0.0
+        """Mean AUC that the decisions have cost; a gain of a round does not offset an earlier loss."""
         self.evidence: list[Evidence] = []
         self.comparisons = 0
         """Number of alternatives that were compared with the current decisions."""
-        self._lost = lost
+        self._fields = space.schema.readable()
         self._seed = seed
-        self._start = self._now = self._weighed_at = self._stand(decisions)
+        self._before = 0.0  # `lost` at the begin of the round
         self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones at `_weighed_at`
 
-    @property
-    def decisions(self) -> dict[str, Decision]:
-        """All current decisions."""
-        return dict(self._now.decisions)
+    def begin(self, score: Score, decisions: Mapping[str, Decision], epoch: int) -> None:
+        """Begin a round.
 
-    @property
-    def lost(self) -> float:
-        """Mean AUC that earlier and current decisions have cost; a gain does not offset an earlier loss."""
-        return self._lost + max(0.0, _Change(self._start, self._now).difference.mean)
+        Args:
+            score: Function that returns losses.
+            decisions: Initial decisions, with the current weights the baseline of the tolerance.
+            epoch: Epoch of the search, recorded in the evidence.
 
-    def all(self) -> None:
-        """Make all decisions."""
-        self.choose([name for name, choice in self.choices.items() if isinstance(choice, OneOf)])
-        self.close()
+        """
+        self.score, self.decisions, self.epoch = score, decisions, epoch
+        self._before = self.lost
+        self._start = self._weighed_at = self._stand(decisions)
+        self._weighed = {}  # the weights may have changed
+        self._take(self._start)
 
     def choose(self, names: Sequence[str]) -> None:
         """Decide the named choose-ones one after the other, with all other decisions unchanged."""
         for name in names:
             self._choose(name)
 
+    def _take(self, stand: _Stand) -> None:
+        """Make the decisions of a stand the current ones."""
+        self._now, self.decisions = stand, stand.decisions
+        self.lost = self._before + max(0.0, _Change(self._start, stand).difference.mean)
+
     def clearest(self, names: Sequence[str]) -> list[str]:
         """Return names of choose-ones, sorted by the lead of the best candidate in standard errors."""
 
         def clarity(name: str) -> float:
             best, *others = sorted(self._candidates(name).values(), key=lambda stand: stand.loss)
-            return _Change(best, others[0]).z if others else float("inf")
+            return _Change(best, others[0]).difference.z if others else float("inf")
 
         gap = {name: clarity(name) for name in names}
         return sorted(names, key=gap.__getitem__, reverse=True)
@@ -192,7 +186,7 @@ class Ablation:
         stands = self._candidates(name)
         now = str(self._now.decisions[name])
         best = min(stands, key=lambda o: stands[o].loss + self._price(stands[o].cost))
-        if clearly_less(_Change(stands[now], stands[best]).difference, self.settings.clear):
+        if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
             now = best
         cheapest_first = sorted(
             stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
@@ -203,7 +197,7 @@ class Ablation:
         against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
         change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
         self._record(name, option, "chosen", change, equal, against)
-        self._now = stands[option]
+        self._take(stands[option])
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
         """Return the stand of each candidate of a choose-one, scored once per set of current decisions."""
@@ -221,7 +215,7 @@ class Ablation:
         """Close the dispensable bundles, smallest effect first; `record` the kept ones too."""
         before = self._now
         weighed = {b: _Change(before, self._without(b)) for b in bundles}
-        least_missed = sorted(weighed, key=lambda b: weighed[b].z)
+        least_missed = sorted(weighed, key=lambda b: weighed[b].difference.z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
             one_of_many = self._interchangeable(bundle, before)
@@ -243,7 +237,7 @@ class Ablation:
             return set()
         after = self._without(_all_of(few))
         if self._may_follow(self._now, after):
-            self._now = after
+            self._take(after)
             return set(few)
         middle = len(few) // 2
         return self._closed_together(few[:middle]) | self._closed_together(few[middle:]) if middle else set()
@@ -331,7 +325,7 @@ class Ablation:
         """Return whether the loss is lower beyond its error, or surely higher by less than the tolerance."""
         s, worse = self.settings, self._worse(change, difference)
         error = s.sure * difference.error
-        return worse <= -error or self._lost + max(worse, 0.0) + error <= s.tolerance
+        return worse <= -error or self._before + max(worse, 0.0) + error <= s.tolerance
 
     def _worse(self, change: _Change, difference: Difference) -> float:
         """Return the increase of the loss, net of the price of the saved cost."""
@@ -373,16 +367,6 @@ class Ablation:
 
 def _all_of(bundles: Collection[Bundle]) -> set[Option]:
     return {option for bundle in bundles for option in bundle}
-
-
-def clearly_less(gap: Difference, errors: float) -> bool:
-    """Return whether a difference is below 0 by a number of standard errors."""
-    return gap.mean < 0 and -gap.mean > errors * gap.error
-
-
-def z_score(gap: Difference) -> float:
-    """Return a difference in standard errors."""
-    return gap.mean / gap.error if gap.error else 0.0
 
 
 def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:

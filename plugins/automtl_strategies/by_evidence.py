@@ -29,7 +29,7 @@ HURRY = 0.5
 """Share of the time budget of the search after which all remaining rounds become one."""
 
 
-class _EnoughError(Exception):
+class _EndedError(Exception):
     """The listener has ended the search."""
 
 
@@ -53,14 +53,10 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
-        self.choices = problem.space.choices()
+        self.ablation = Ablation(problem.space, settings, problem.seed)
         self.landmarks: dict[str, Architecture] = {}  # warm start first, then best first; after the warm-up
-        self.decisions: dict[str, Decision] = {}  # the current ones, after the warm-up
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0
-        self.lost = 0.0  # AUC that the decisions so far have cost
-        self.evidence: list[Evidence] = []
-        self.comparisons = 0  # alternatives that ablations have scored
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
@@ -74,7 +70,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the three steps."""
-        if not self.last_round.has_begun:
+        if not self.last_round.entrants:
             self._warm_up(listener)
             self._discretise(listener)
             self._begin_last_round()
@@ -82,14 +78,14 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def _warm_up(self, listener: Listener) -> None:
         """Train until the held-out loss stops improving, and rank the landmarks."""
-        if self.decisions:
+        if self.landmarks:
             return
         self.paths.train("warm-up", listener)
         known = probes(self.problem)
         loss = {name: float(self.paths.score(a).losses.mean()) for name, a in known.items()}
         best_first = sorted(known, key=lambda name: (name != START, loss[name]))
         self.landmarks = {name: known[name] for name in best_first}
-        self.decisions = dict(next(iter(self.landmarks.values())).decisions)
+        self.ablation.decisions = self.landmarks[best_first[0]].decisions
 
     def _discretise(self, listener: Listener) -> None:
         """Decide in rounds, with one epoch of training between two, which is kept if it improves the loss.
@@ -104,65 +100,55 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             self._decide_some(rounds - self.round, listener)
             self.round += 1
             if self.round < rounds:
-                paths.narrow_to(self.decisions, self.fixed)
-                paths.step_epoch("search", listener, {name: self.decisions[name] for name in self.fixed})
+                decisions = self.ablation.decisions
+                paths.narrow_to(decisions, self.fixed)
+                paths.step_epoch("search", listener, {name: decisions[name] for name in self.fixed})
 
     def _decide_some(self, rounds_left: int, listener: Listener) -> None:
         """Fix the clearest choose-ones and close some dispensable options, until the listener ends it."""
-        paths, relaxed, scored = self.paths, self.paths.relaxed, 0
+        ablation, paths, relaxed, scored = self.ablation, self.paths, self.paths.relaxed, 0
 
         def losses(decisions: Mapping[str, Decision]) -> Losses:
             nonlocal scored
             scored += 1
-            relaxed.going_on = relaxed.going_on and listener(
-                StepEnded("ablation", paths.epoch, scored, scored, 0)
-            )
+            event = StepEnded("ablation", paths.epoch, scored, scored, 0)
+            relaxed.going_on = relaxed.going_on and listener(event)
             if not relaxed.going_on:
-                raise _EnoughError
+                raise _EndedError
             return paths.score(Architecture(decisions)).losses
 
-        with suppress(_EnoughError):
-            ablation = Ablation(
-                self.problem.space,
-                losses,
-                self.settings,
-                self.decisions,
-                paths.epoch,
-                self.lost,
-                self.problem.seed,
-            )
-            undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
+        known, choices = len(ablation.evidence), ablation.choices.items()
+        undecided = [n for n, c in choices if isinstance(c, OneOf) and n not in self.fixed]
+        with suppress(_EndedError):
+            ablation.begin(losses, ablation.decisions, paths.epoch)
             names = ablation.clearest(undecided)[: -(-len(undecided) // rounds_left)]
-            try:
-                ablation.choose(names)
-                ablation.close(singly=rounds_left == 1)
-            finally:
-                self.decisions, self.lost = ablation.decisions, ablation.lost
-                self.fixed = [*self.fixed, *names]
-                self.evidence += ablation.evidence
-                for evidence in ablation.evidence:
-                    listener(DecisionMade(evidence))
-                self.comparisons += ablation.comparisons
+            self.fixed += names
+            ablation.choose(names)
+            ablation.close(singly=rounds_left == 1)
+        for evidence in ablation.evidence[known:]:
+            listener(DecisionMade(evidence))
 
     def _begin_last_round(self) -> None:
-        searched = Architecture(self.decisions)
         others = dict(list(self.landmarks.items())[: self.settings.landmarks])
-        evidence = judged(self.evidence, self.comparisons, self.paths.held_out.freedom)
-        self.last_round.begin({"searched": searched, **others}, self.paths.epoch, evidence)
+        ablation = self.ablation
+        evidence = judged(ablation.evidence, ablation.comparisons, self.paths.held_out.freedom)
+        self.last_round.begin(
+            {"searched": Architecture(ablation.decisions), **others}, self.paths.epoch, evidence
+        )
 
     def state_dict(self) -> State:
         """Return the supernet and the decisions or, once the last round has begun, only that round."""
-        if self.last_round.has_begun:
+        if self.last_round.entrants:
             return {"last_round": self.last_round.state_dict()}
         return {
             "paths": self.paths.state_dict(),
             "landmarks": {name: a.to_json() for name, a in self.landmarks.items()},
-            "decisions": Architecture(self.decisions).to_json(),
+            "decisions": Architecture(self.ablation.decisions).to_json(),
             "fixed": self.fixed,
             "round": self.round,
-            "lost": self.lost,
-            "comparisons": self.comparisons,
-            "evidence": [evidence.to_json() for evidence in self.evidence],
+            "lost": self.ablation.lost,
+            "comparisons": self.ablation.comparisons,
+            "evidence": [evidence.to_json() for evidence in self.ablation.evidence],
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -170,9 +156,10 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         if "last_round" in state:
             self.last_round.load_state_dict(state["last_round"])
             return
-        self.landmarks = {name: Architecture.from_json(text) for name, text in state["landmarks"].items()}
-        self.decisions = dict(Architecture.from_json(state["decisions"]).decisions)
-        self.fixed, self.round, self.lost = list(state["fixed"]), state["round"], state["lost"]
-        self.comparisons = state["comparisons"]
-        self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
         self.paths.load_state_dict(state["paths"])
+        self.landmarks = {name: Architecture.from_json(text) for name, text in state["landmarks"].items()}
+        self.fixed, self.round = list(state["fixed"]), state["round"]
+        ablation = self.ablation
+        ablation.decisions = Architecture.from_json(state["decisions"]).decisions
+        ablation.lost, ablation.comparisons = state["lost"], state["comparisons"]
+        ablation.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]

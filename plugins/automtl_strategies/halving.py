@@ -18,23 +18,15 @@ For an ensemble of K networks the best K are trained to the end, and the favouri
 times, each time with another seed.
 """
 
-from collections.abc import Mapping
+from collections import deque
+from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import Field
-from torch import nn
 
-from automtl_core.choices import Architecture
-from automtl_core.disk.state import State
-from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOutSettings, difference
-from automtl_core.search.in_order import InOrder
-from automtl_core.search.problem import Problem
-from automtl_core.search.train_trial import trained_fit, trials_of
-from automtl_core.search.trial import TrialResult, Trials, TrialSpec
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener
-from automtl_core.training.metrics import Metrics
+from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.trial import Training, TrialResult
 from automtl_core.training.recipe import Recipe
 
 ETA = 2
@@ -119,106 +111,52 @@ class HalvingSettings(HeldOutSettings):
         return Rungs(entrants + self.ensemble - 1, first, recipe.epochs, self.ensemble, spare)
 
 
-class Halving:
-    """A last round, which trains entrants from scratch until one is left.
+class Halving(Scheduler[HalvingSettings]):
+    """Successive halving of the known candidates, preferred first."""
 
-    Each training is a trial. The listener receives events in the order of the entrants, independently of the
-    order in which an executor runs the trials.
-
-    Args:
-        problem: The problem of the search.
-        entrants: Architectures by name, preferred first. The first one is the baseline of all scores.
-        settings: Settings of the round.
-        spent: Number of epochs that were reported before. The epoch numbers of reports continue from there.
-
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        entrants: Mapping[str, Architecture],
-        settings: HalvingSettings,
-        spent: int = 0,
-    ) -> None:
-        self.problem = problem
-        self.settings = settings
-        self.entrants: dict[str, Architecture] = {}
-        self.members: dict[str, int] = {}  # number of each further network of the first architecture
-        canonical: list[Architecture] = []  # of the entrants, since equal networks are trained once
-        for name, architecture in entrants.items():
-            if (form := problem.space.canonical(architecture)) not in canonical:
-                self.entrants[name] = architecture
-                if not canonical:
-                    self._add_members(name, architecture)
-                canonical.append(form)
-        self.spent = spent
-        self.going_on = True
+    def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
+        super().__init__(settings, proposals)
+        favourite, *others = proposals.known
+        seeds = [Training(favourite, member=member) for member in range(settings.ensemble)]
+        self.entrants = {entrant.name: entrant for entrant in (*seeds, *map(Training, others))}
+        rungs = settings.rungs(len(proposals.known), proposals.recipe, proposals.epoch_steps)
+        self.rungs = rungs.to_compare() if proposals.on_sample else rungs
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
-        self.waiting = list(self.entrants)  # entrants that this rung has not trained yet
-        self.reported: dict[str, int] = {}  # number of epochs of each entrant that were reported
         self.results: dict[str, TrialResult] = {}
+        self._left = deque(self.alive)  # entrants that this rung has not asked for
+        self._open = 0  # trainings without a result
 
-    @property
-    def rungs(self) -> Rungs:
-        """The schedule of rungs."""
-        recipe, rows = self.problem.recipe, self.problem.trial_rows
-        own = len(self.entrants) - len(self.members)
-        rungs = self.settings.rungs(own, recipe, max(steps(rows, recipe.batch_size), 1))
-        return rungs.to_compare() if self.problem.samples else rungs
-
-    def _add_members(self, name: str, architecture: Architecture) -> None:
-        for member in range(1, self.settings.ensemble):
-            self.members[f"{name}, seed {member + 1}"] = member
-            self.entrants[f"{name}, seed {member + 1}"] = architecture
-
-    def run(self, listener: Listener) -> dict[str, nn.Module]:
-        """Train rung by rung.
-
-        Returns:
-            Name -> network with its best weights. The first one is the winner; for an ensemble, all others
-            follow, those of the last rung first, as they rank.
-
-        Raises:
-            DivergedError: every training diverged.
-
-        """
-        with trials_of(self.problem) as trials:
-            while self.going_on and self.waiting:
-                self._train(trials, listener)
-                if not self.waiting and self.going_on:
-                    self._next_rung()
-            ranked = self._ranked()
-            names = [*ranked, *(name for name in self.metrics() if name not in ranked)]
-            names = names if self.settings.ensemble > 1 else names[:1]
-            return {n: trained_fit(self.problem, self._spec(trials, n)).network for n in names}
-
-    def score(self, name: str) -> float:
-        """Return the relative change of the best validation metrics of an entrant against the first one."""
-        first = next(iter(self.metrics().values()))
-        return self.problem.recipe.change(self.results[name].metrics, first)
-
-    def metrics(self) -> dict[str, Metrics]:
-        """Return the best validation metrics of each trained entrant."""
-        trained = (name for name in self.entrants if name in self.results)
-        return {name: self.results[name].metrics for name in trained if self.results[name].metrics}
-
-    def _spec(self, trials: Trials, name: str) -> TrialSpec:
+    def ask(self) -> Training | None:
+        """Return the next training of this rung; None while the rung is not complete."""
+        if not self._left:
+            return None
+        self._open += 1
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
-        member = self.members.get(name, 0)
-        return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows, member)
+        entrant = self.entrants[self._left.popleft()]
+        return replace(entrant, epochs=self.rungs.epochs(self.rung), loss_rows=rows)
 
-    def _train(self, trials: Trials, listener: Listener) -> None:
-        """Run the remaining trials of this rung."""
-        specs = {self._spec(trials, name): name for name in self.waiting}
-        stream = InOrder(self, listener)
-        for spec, result in trials.executor.run(list(specs), lambda spec, event: stream(specs[spec], event)):
-            stream.end(specs[spec], result)
+    def tell(self, training: Training, result: TrialResult) -> None:
+        """Receive a result; after the last one of a rung, the next rung begins."""
+        self.results[training.name] = result
+        self._open -= 1
+        stopped = any(r.state == "stopped" for r in self.results.values())
+        if not self._open and not self._left and not stopped:
+            self._next_rung()
+
+    def ranked(self) -> list[Training]:
+        """Return the remaining entrants, then all others.
+
+        Next is always the first one that is not clearly behind the best.
+        """
+        first = self._ranked()
+        others = [name for name, r in self.results.items() if r.metrics and name not in first]
+        return [self.entrants[name] for name in (*first, *sorted(others, key=list(self.entrants).index))]
 
     def _next_rung(self) -> None:
         """Drop the worse entrants. The others train on, and a last one trains to its end.
 
-        If trials read a sample of the rows, the last one is trained again on all rows, and the round ends.
+        If trainings read a sample of the rows, the last one is trained again on all rows: no rung follows.
         """
         self.rung += 1
         rungs = self.rungs
@@ -228,46 +166,27 @@ class Halving:
             if rungs.spare and not ended:
                 stay.add(next(iter(self.entrants)))
             self.alive = [name for name in self.alive if name in stay]
-        decided = self.problem.samples and len(self.alive) <= rungs.least
-        self.waiting = [] if decided else [name for name in self.alive if not self._done(name)]
+        decided = self.proposals.on_sample and len(self.alive) <= rungs.least
+        self._left = deque(() if decided else (name for name in self.alive if not self._done(name)))
 
     def _ranked(self) -> list[str]:
-        """Return the remaining entrants, ranked: next is always the first one not clearly behind the best."""
-        left, ranked = [name for name in self.alive if name in self.metrics()], list[str]()
-        if not left:
-            errors = {result.error for result in self.results.values() if result.error}
-            raise DivergedError("; ".join(sorted(errors)), "lower training.learning_rate")
+        metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
+        left, ranked = [name for name in self.alive if name in metrics], list[str]()
+        first = next(iter(metrics.values()), {})  # which scores are relative to
         while left:
-            best = max(left, key=self.score)
+            best = max(left, key=lambda name: self.proposals.recipe.change(metrics[name], first))
             ranked.append(next(name for name in left if name == best or not self._behind(name, best)))
             left.remove(ranked[-1])
         return ranked
 
     def _behind(self, name: str, best: str) -> bool:
-        one, other = self.results[name].losses, self.results[best].losses
-        if one is None or other is None:
+        losses, least = self.results[name].losses, self.results[best].losses
+        if losses is None or least is None:
             return True
-        gap = difference(one, other)
+        gap = difference(losses, least)
         return gap.mean > self.settings.ahead * gap.error
 
     def _done(self, name: str) -> bool:
         """Return whether a training is complete for this rung."""
         result = self.results[name]
         return result.state in ("done", "diverged") or result.epochs >= self.rungs.epochs(self.rung)
-
-    def state_dict(self) -> State:
-        """Return the results of the trials and the next trials."""
-        return {
-            "spent": self.spent,
-            "rung": self.rung,
-            "alive": list(self.alive),
-            "waiting": list(self.waiting),
-            "reported": dict(self.reported),
-            "results": {name: result.to_state() for name, result in self.results.items()},
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue the next run from `state`."""
-        self.spent, self.rung, self.reported = state["spent"], state["rung"], dict(state["reported"])
-        self.alive, self.waiting = list(state["alive"]), list(state["waiting"])
-        self.results = {name: TrialResult.from_state(result) for name, result in state["results"].items()}

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -9,16 +11,21 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.modules.cost import Cost
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.problem import Problem
+from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.strategy import SearchResult
+from automtl_core.search.train_trial import trained_fit, trials_of
+from automtl_core.search.trial import Candidate
+from automtl_core.settings.component import NAMED, Component
+from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.ablation import clearly_less
 from automtl_strategies.halving import Halving, HalvingSettings
 
 
@@ -29,15 +36,14 @@ class LastRoundSettings(HalvingSettings):
     """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
     the result of the search. Those with the lowest held-out loss in the supernet are taken. One replaces the
     result if it leads by `ahead` standard errors. A larger value takes longer."""
+    scheduler: Annotated[Component, NAMED] | None = None
+    """Final comparison: the scheduler that trains the candidates, with its settings. null: successive
+    halving, with the settings beside this one."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
-        """Return the maximum number of epochs of the round for a number of finalists."""
-        return self.rungs(finalists + self.landmarks, recipe).most_epochs
-
-
-def _title(members: Sequence[str]) -> str:
-    """Return the name of an ensemble, or of its only member."""
-    return members[0] if len(members) == 1 else f"ensemble of {len(members)}"
+        """Return the maximum number of epochs of the round, for a number of candidates beside landmarks."""
+        entrants = finalists + self.landmarks
+        return entrants * recipe.epochs if self.scheduler else self.rungs(entrants, recipe).most_epochs
 
 
 class LastRound:
@@ -49,65 +55,80 @@ class LastRound:
 
     """
 
-    def __init__(self, problem: Problem, settings: HalvingSettings) -> None:
+    def __init__(self, problem: Problem, settings: LastRoundSettings) -> None:
         self.problem = problem
         self.settings = settings
         self.evidence: Sequence[Evidence] = ()
-        self.front: Sequence[Point] = ()
-        self.halving: Halving | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the search has chosen the entrants."""
-        return self.halving is not None
-
-    @property
-    def alone(self) -> bool:
-        """Whether there is only one entrant, and so nothing to choose."""
-        return self.halving is not None and len(self.halving.entrants) == 1
+        self.entrants: dict[str, Architecture] = {}
+        """Architectures by name, favourite first; empty before the search has chosen them."""
+        self.loop: TrialLoop
 
     def begin(
-        self,
-        entrants: Mapping[str, Architecture],
-        spent: int,
-        evidence: Sequence[Evidence] = (),
-        front: Sequence[Point] = (),
+        self, entrants: Mapping[str, Architecture], spent: int, evidence: Sequence[Evidence] = ()
     ) -> None:
-        """Set the entrants, favourite first.
+        """Set the entrants, favourite first; of equal networks the first one.
 
         Args:
             entrants: Architectures by name.
             spent: Number of epochs that the search took before.
             evidence: Evidence of the decisions of the search.
-            front: Points that the search scored by inherited weights.
 
         """
-        self.halving = Halving(self.problem, entrants, self.settings, spent)
-        self.evidence, self.front = evidence, front
+        problem, forms = self.problem, list[Architecture]()
+        self.entrants = {}
+        for name, architecture in entrants.items():
+            if (form := problem.space.canonical(architecture)) not in forms:
+                forms.append(form)
+                self.entrants[name] = architecture
+        self.evidence = evidence
+        proposals = Proposals(
+            [Candidate(name, architecture) for name, architecture in self.entrants.items()],
+            problem.recipe,
+            max(steps(problem.trial_rows, problem.recipe.batch_size), 1),
+            problem.seed,
+            on_sample=problem.samples,
+        )
+        default = partial(Halving, self.settings)
+        self.loop = TrialLoop(problem.scheduler(self.settings.scheduler, default, proposals), spent)
 
     def run(self, listener: Listener) -> SearchResult:
         """Train until as many entrants are left as the ensemble has members, and choose these.
 
         The network of the result is fully trained, unless trials read a sample of the rows.
-        """
-        halving = self.halving
-        assert halving is not None  # noqa: S101 - it has begun
-        if self.alone and self.problem.samples:
-            return self.favourite()
-        networks = halving.run(listener)
-        names = list(networks)
-        points = {name: self._point(name, halving.entrants[name], m) for name, m in halving.metrics().items()}
-        if len(networks) > 1:
-            names, ensembles = self._ensemble(networks)
-            points |= ensembles
-        chosen = Architecture.ensemble([halving.entrants[name] for name in names])
-        network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
-        best_epoch = max(halving.results[name].best_epoch for name in names)
-        trained = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
-        front = sorted([*self.front, *trained], key=lambda point: (point.flops_per_row, point.name))
-        return SearchResult(chosen, network, best_epoch, halving.going_on, self.evidence, front)
 
-    def _ensemble(self, networks: Mapping[str, nn.Module]) -> tuple[list[str], dict[str, Point]]:
+        Raises:
+            DivergedError: every training diverged.
+
+        """
+        if len(self.entrants) == 1 and self.problem.samples:
+            return self.favourite()
+        loop = self.loop
+        with trials_of(self.problem) as trials:
+            loop.run(trials, listener)
+            if not (ranked := loop.best()):
+                return self.favourite()
+            ranked = ranked if self.settings.ensemble > 1 else ranked[:1]
+            networks = {t.name: trained_fit(self.problem, trials.spec(t)).network for t in ranked}
+        entrants = {training.name: training.candidate.architecture for training in ranked}
+        points = {
+            name: self._point(name, training.candidate.architecture, result.metrics)
+            for name, (training, result) in loop.latest.items()
+            if result.metrics
+        }
+        names = [ranked[0].name]
+        if len(networks) > 1:
+            names, ensembles = self._ensemble(networks, entrants)
+            points |= ensembles
+        chosen = Architecture.ensemble([entrants[name] for name in names])
+        network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
+        best_epoch = max(loop.latest[name][1].best_epoch for name in names)
+        front = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
+        front.sort(key=lambda point: (point.flops_per_row, point.name))
+        return SearchResult(chosen, network, best_epoch, loop.going_on, self.evidence, front)
+
+    def _ensemble(
+        self, networks: Mapping[str, nn.Module], entrants: Mapping[str, Architecture]
+    ) -> tuple[list[str], dict[str, Point]]:
         """Return the names of the members of the ensemble, and the points of the ensembles on the way.
 
         The winner is the first member. Next is always the network whose addition gives the best mean on
@@ -115,8 +136,7 @@ class LastRound:
         models", ICML 2004), unless the ensemble is clearly worse with it. It need not be better: on average a
         further member lowers the variance, by less than the validation rows can show.
         """
-        halving, settings = self.halving, self.settings
-        assert halving is not None  # noqa: S101 - it has begun
+        settings = self.settings
         rows = HeldOut(self.problem, settings.rows)
         outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
 
@@ -127,10 +147,10 @@ class LastRound:
         while len(members) < min(settings.ensemble, len(networks)):
             more = {name: scored([*members, name]) for name in networks if name not in members}
             best = min(more, key=lambda name: more[name].losses.mean())
-            if clearly_less(difference(scored(members).losses, more[best].losses), settings.ahead):
+            if difference(scored(members).losses, more[best].losses).is_below_zero(settings.ahead):
                 break
             members = [*members, best]
-            architecture = Architecture.ensemble([halving.entrants[name] for name in members])
+            architecture = Architecture.ensemble([entrants[name] for name in members])
             metrics = self._validated(Ensemble([networks[name] for name in members]))
             points[_title(members)] = self._point(_title(members), architecture, metrics)
         return members, points
@@ -140,47 +160,65 @@ class LastRound:
         data, size = self.problem.data, self.problem.recipe.batch_size
         return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
 
+    def _point(self, name: str, architecture: Architecture, metrics: Metrics) -> Point:
+        cost = self.problem.space.cost(architecture)
+        return point_of(Candidate(name, architecture), cost, self.problem.recipe, [metrics])
+
     def favourite(self) -> SearchResult:
         """Return the favourite of the search, untrained."""
-        assert self.halving is not None  # noqa: S101 - it has begun
-        first = next(iter(self.halving.entrants.values()))
-        return SearchResult(first, evidence=self.evidence, front=self.front)
-
-    def _point(self, name: str, architecture: Architecture, metrics: Metrics) -> Point:
-        problem = self.problem
-        cost, least = problem.space.cost(architecture), problem.recipe.min_positives
-        return Point(
-            name,
-            architecture.decisions,
-            shortfall(metrics),
-            error=None,
-            score=mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, least),
-            flops_per_row=cost.flops_per_row,
-            parameters=cost.parameters,
-            trained=True,
-        )
+        return SearchResult(next(iter(self.entrants.values())), evidence=self.evidence)
 
     def state_dict(self) -> State:
         """Return the entrants and the state of their trainings; empty before the round has begun."""
-        if self.halving is None:
+        if not self.entrants:
             return {}
         return {
-            "entrants": {name: a.to_json() for name, a in self.halving.entrants.items()},
-            "halving": self.halving.state_dict(),
+            "entrants": {name: a.to_json() for name, a in self.entrants.items()},
+            "trainings": self.loop.state_dict(),
             "evidence": [evidence.to_json() for evidence in self.evidence],
-            "front": [point.to_json() for point in self.front],
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state`."""
-        if not state:
-            return
-        where = "the checkpoint"
-        self.begin(
-            {name: Architecture.from_json(text) for name, text in state["entrants"].items()},
-            spent=0,
-            evidence=[Evidence.from_json(value, where) for value in state["evidence"]],
-            front=[Point.from_json(value, where) for value in state["front"]],
-        )
-        assert self.halving is not None  # noqa: S101
-        self.halving.load_state_dict(state["halving"])
+        if state:
+            evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
+            entrants = state["entrants"].items()
+            self.begin({name: Architecture.from_json(text) for name, text in entrants}, 0, evidence)
+            self.loop.load_state_dict(state.get("trainings", {}))
+
+
+def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Sequence[Metrics]) -> Point:
+    """Return the point of a trained candidate.
+
+    Args:
+        candidate: The candidate.
+        cost: The cost of its network.
+        recipe: The training settings.
+        metrics: Validation metrics of its trainings; the loss is that of the first one, the score is a mean.
+
+    """
+    return Point(
+        candidate.name,
+        candidate.architecture.decisions,
+        shortfall(metrics[0]),
+        error=None,
+        score=mean_score(recipe, metrics),
+        flops_per_row=cost.flops_per_row,
+        parameters=cost.parameters,
+        trained=True,
+        overrides=candidate.overrides,
+    )
+
+
+def mean_score(recipe: Recipe, metrics: Sequence[Metrics]) -> float | None:
+    """Return the mean AUC over tasks and trainings; None without binary tasks that have enough rows."""
+    least = recipe.min_positives
+    means = [mean_over_tasks({task: m.score for task, m in by_task.items()}, by_task, least)
+             for by_task in metrics]  # fmt: skip
+    known = [mean for mean in means if mean is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _title(members: Sequence[str]) -> str:
+    """Return the name of an ensemble, or of its only member."""
+    return members[0] if len(members) == 1 else f"ensemble of {len(members)}"

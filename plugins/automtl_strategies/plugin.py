@@ -7,12 +7,20 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_strategies() -> Mapping[str, str]:
-    """Register PD-DARTS, one-shot search and the strategies that they are compared with."""
+    """Register PD-DARTS and the strategies that it is compared with."""
     return {
         "darts": "automtl_strategies.darts:DARTS",
-        "one-shot": "automtl_strategies.one_shot:OneShot",
         "pd-darts": "automtl_strategies.by_evidence:ByEvidence",
         "pd-darts-entropy": "automtl_strategies.by_entropy:ByEntropy",
         "random": "automtl_strategies.random_search:RandomSearch",
         "study": "automtl_strategies.study:StudySearch",
+    }
+
+
+@hookimpl
+def automtl_register_schedulers() -> Mapping[str, str]:
+    """Register successive halving, and the samplers and pruners of Optuna."""
+    return {
+        "halving": "automtl_strategies.halving:Halving",
+        "optuna": "automtl_strategies.optuna_scheduler:OptunaScheduler",
     }

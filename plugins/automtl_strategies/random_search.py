@@ -60,11 +60,11 @@ class RandomSearch(SearchStrategy[RandomSettings]):
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, including those of a warm start."""
-        return settings.rungs(settings.candidates + settings.landmarks + 1, recipe).most_epochs
+        return settings.last_round(recipe, settings.candidates + 1)
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left. A single candidate is not trained."""
-        if self.last_round.alone:
+        if len(self.last_round.entrants) == 1:
             return self.last_round.favourite()
         return self.last_round.run(listener)
 

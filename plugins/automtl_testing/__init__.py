@@ -24,6 +24,7 @@ from automtl_testing.samples import (
     sample_schema,
     sample_space,
 )
+from automtl_testing.schedulers import check_scheduler
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 from automtl_testing.tasks import check_task_kind
@@ -37,6 +38,7 @@ __all__ = [
     "check_listener",
     "check_metric",
     "check_op",
+    "check_scheduler",
     "check_space",
     "check_strategy",
     "check_task_kind",

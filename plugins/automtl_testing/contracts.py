@@ -27,6 +27,7 @@ from automtl_core.registry.kinds import (
     OPS,
     PRESETS,
     REPORT_SECTIONS,
+    SCHEDULERS,
     SPACES,
     STRATEGIES,
     TASK_KINDS,
@@ -46,6 +47,7 @@ from automtl_testing.listeners import check_listener
 from automtl_testing.metrics import check_metric
 from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
+from automtl_testing.schedulers import check_scheduler
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 from automtl_testing.tasks import check_task_kind
@@ -173,6 +175,13 @@ def _check_strategy(subject: Subject, settings: Settings, work_dir: Path) -> Non
     check_strategy(partial(made_class, settings), sample_problem(sample_space(), 64, epochs=2, missing=0.3))
 
 
+def _check_scheduler(subject: Subject, settings: Settings, work_dir: Path) -> None:
+    made_class = subject.object()
+    with _supported():
+        made_class.check("this test")
+    check_scheduler(partial(made_class, settings))
+
+
 def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
     dataset = subject.object()(settings, subject.registry.field_kind)
     folder = raw_folder(dataset, subject.name, subject.data_dir)
@@ -207,6 +216,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     OPS.plural: {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
     SPACES.plural: {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
     STRATEGIES.plural: {"search": _check_strategy},
+    SCHEDULERS.plural: {"search": _check_scheduler},
     DATASETS.plural: {"preparation": _check_dataset},
     FIELD_KINDS.plural: {"encoding": _check_field},
     TASK_KINDS.plural: {"loss and metrics": lambda one, *_: check_task_kind(one.object())},
@@ -223,6 +233,6 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
 """Plural of a kind -> its checks by name."""
 CONFIGURABLE: Mapping[str, str] = {
     kind.plural: kind.name.partition(" ")[0]
-    for kind in (SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
+    for kind in (SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
 }
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""

@@ -1,6 +1,6 @@
 """The contract of engines: trials in other processes have the results and the events of this process."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,9 +52,9 @@ def check_engine(engine: Engine, folder: Path) -> None:
     """
     specs = sample_trials(folder, 3)
     alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in specs]
-    expected = [result for _, result in Serial(run_trial).run(alone, lambda spec, event: True)]
+    expected = [result for _, result in Serial(run_trial).run(deque(alone), lambda spec, event: True)]
     with engine.executor() as executor:
-        assert list(executor.run([], lambda spec, event: True)) == [], "no trials have no results"
+        assert list(executor.run(deque(), lambda spec, event: True)) == [], "no trials have no results"
         _check_results(executor, specs, expected)
         _check_results(executor, specs, expected)  # of trials that are trained already
         _check_end(executor, sample_trials(folder, 3, epochs=LONG))
@@ -72,8 +72,10 @@ def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Seq
         events[spec].append(event)
         return True
 
-    for spec, result in executor.run(specs, on_event):
+    queue = deque(specs[:2])
+    for spec, result in executor.run(queue, on_event):
         assert spec not in found, "a trial has one result"
+        queue.extend(() if found else specs[2:])  # the first result makes the caller submit more
         found[spec] = result
     assert found.keys() == {*specs}, "each trial has a result"
     for spec, one in zip(specs, expected, strict=True):
@@ -85,7 +87,7 @@ def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Seq
 
 
 def _check_end(executor: Executor, specs: Sequence[TrialSpec]) -> None:
-    results = dict(executor.run(specs, lambda spec, event: False))
+    results = dict(executor.run(deque(specs), lambda spec, event: False))
     assert all(result.state == "stopped" for result in results.values()), (
         "after `on_event` returned False, running trials end in order, and no other ones begin"
     )
@@ -99,7 +101,7 @@ def _check_error(executor: Executor, spec: TrialSpec) -> None:
 
 def _error(executor: Executor, spec: TrialSpec) -> tuple[type, str, str | None] | None:
     try:
-        list(executor.run([spec], lambda spec, event: True))
+        list(executor.run(deque([spec]), lambda spec, event: True))
     except AutoMTLError as error:
         return type(error), str(error), error.fix
     return None

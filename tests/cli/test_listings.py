@@ -172,5 +172,5 @@ def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
     assert ended.err == (
         "error: nothing is called 'opps' (did you mean 'ops'?)\n"
         "  fix: known: balancers, datasets, engines, field-kinds, history-encoders, listeners, metrics, ops, "
-        "presets, report-sections, spaces, strategies\n"
+        "presets, report-sections, schedulers, spaces, strategies\n"
     )

@@ -30,6 +30,8 @@ class Given:
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
+                state="done",
+                seconds=1.0,
                 metrics={} if auc is None else {"click": binary_metrics(auc, 0.5, 500, 1000)},
                 error=None if auc is not None else "the loss became nan",
             )
@@ -119,7 +121,7 @@ def test_a_value_outside_of_its_domain_is_the_first_one_tried(tiny):
 
 
 def test_optuna_that_is_missing_is_told(monkeypatch, bench, tiny):
-    monkeypatch.setattr("automtl_core.search.study.study.find_spec", lambda name: None)
+    monkeypatch.setattr("automtl_strategies.optuna_scheduler.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"^tuning needs optuna$") as error:
         compare(tiny(), [0], 2, "one.yaml", bench()[0])
     assert error.value.fix == "install it: pip install 'automtl[study]'"

@@ -73,16 +73,6 @@ SHORT = {"rung_epochs": 1, "landmarks": 1}
 ENTROPY = {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
-    "one-shot": [
-        {
-            **SHORT,
-            "epochs": 1,
-            "rounds": 1,
-            "random": 2,
-            "mutations": 1,
-            "finalists": 1,
-        }
-    ],
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
     "pd-darts-entropy": [ENTROPY, {**ENTROPY, "level": "bi"}],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],

@@ -52,21 +52,11 @@ SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-line
 
 SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "supernet_batch": 1.0}
 CLOSES_ALL = {"sure": 1e9, "tolerance": 1e12}
-BREEDS = {"random": 8, "mutations": 8}
-CHEAP = {"flop_price": 1e3, "random": 0, "rate": 0.5}
-"""Breeds the cheapest, of which one that is cheaper still is on the front."""
 # Where the defaults are too slow, or leave a setting without effect.
 BASES: Mapping[str, Mapping[str, Any]] = {
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
     "darts": {"epochs": 1},
-    "one-shot": {
-        **SHORT,
-        "rounds": 1,
-        "random": 4,
-        "mutations": 1,
-        "finalists": 1,
-    },
     "pd-darts": {**SHORT, "rounds": 1},
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
@@ -85,7 +75,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("encodings", "history_window"): (1, {"history": ["mean"]}),
     **{
         (owner, setting): (value, beside)
-        for owner in ("one-shot", "pd-darts")
+        for owner in ("pd-darts",)
         for setting, value, beside in [
             ("patience", 6, {"epochs": 8, "patience": 1}),
             ("rows", 100, {}),
@@ -98,20 +88,16 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
             ("clear", 0.0, {"epochs": 4, "tolerance": 0.0}),
         ]
     },
-    ("one-shot", "rounds"): (8, BREEDS),
-    ("one-shot", "random"): (12, {"random": 0}),
-    ("one-shot", "mutations"): (8, {**CHEAP, "mutations": 0}),
-    ("one-shot", "rate"): (1.0, BREEDS),
-    ("one-shot", "flops"): (3.2e-3, {"random": 0, "rounds": 0, "landmarks": 4}),
     ("pd-darts-entropy", "decay"): (1.0, {}),
     **{
         (owner, "rung_steps"): (1, {"rung_epochs": 2, "landmarks": 3, "ahead": 0.0})
-        for owner in ("one-shot", "pd-darts", "random")
+        for owner in ("pd-darts", "random")
     },
     ("random", "landmarks"): (1, {}),
     ("random", "ahead"): (1e9, {}),
     ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),
     ("study", "batch"): (2, {"sampler": "tpe", "landmarks": 0}),
+    ("study", "trials"): (8, {}),
     ("study", "flops"): (True, {"trials": 6}),
     ("study", "pruner"): ("none", {}),
     ("study", "sampler"): ("random", {"trials": 6, "batch": 2}),
@@ -265,8 +251,12 @@ def searched(name: str, text: str, rate: float) -> Any:
     )
 
 
-OF_RUNS = {("study", "fixed"), ("study", "storage")}
-"""Settings that have no effect outside of a run; see tests/strategies/test_study.py."""
+OF_RUNS = {
+    ("study", "fixed"),
+    ("study", "storage"),
+    *((name, "scheduler") for name in ("pd-darts", "random", "study")),
+}
+"""Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
 
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.gpu
 SHORT = {"rung_epochs": 1, "landmarks": 1}
 SETTINGS = {
     "darts": {"epochs": 1, "order": "second"},
-    "one-shot": {**SHORT, "epochs": 1, "rounds": 1, "random": 2, "mutations": 1, "finalists": 1},
     "pd-darts": {**SHORT, "epochs": 1, "rounds": 2},
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 4},
     "random": {"candidates": 2, **SHORT},

@@ -12,7 +12,7 @@ from torch import Tensor
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SCHEDULERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_testing.datasets import check_dataset
@@ -89,6 +89,10 @@ def test_the_documented_test_of_a_strategy_passes(registry: Registry, name: str)
     documented("test_strategy")(registry.get(STRATEGIES, name))
 
 
+def test_the_documented_test_of_a_scheduler_passes(registry: Registry) -> None:
+    documented("test_scheduler")(registry.get(SCHEDULERS, "asha"))
+
+
 def test_the_documented_test_of_a_balancer_passes(registry: Registry) -> None:
     documented("test_balancer")(registry.get(BALANCERS, "hardest"))
 
@@ -101,7 +105,8 @@ def test_the_documented_test_of_a_metric_passes(registry: Registry, name: str) -
 def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(OTHERS) == 4
-    assert (ROOT / "tests/third_party/two_processes.py").read_text() in EXAMPLES
+    for name in ("two_processes", "asha"):
+        assert (ROOT / f"tests/third_party/{name}.py").read_text() in EXAMPLES
     for block in OTHERS:
         quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')
         strategy = {"name": "pd-darts-entropy", "warmup_epochs": 0, "search_epochs": 1}

@@ -60,7 +60,6 @@ QUICK = (
 )
 FEW_OPS = " --set space.ops=[identity,mlp-4]"
 QUICK_STRATEGIES = {
-    "one-shot": " --set 'strategy={epochs: 1, rounds: 1, random: 2, finalists: 1, landmarks: 1}'",
     "pd-darts": " --set 'strategy={epochs: 1, rounds: 1, landmarks: 0}'",
     "pd-darts-entropy": " --set 'strategy={warmup_epochs: 1, search_epochs: 1}'",
     "darts": " --set strategy.epochs=1",

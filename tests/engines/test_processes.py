@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +88,7 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
 @pytest.fixture(scope="module")
 def expected(trials: list[TrialSpec]) -> list[TrialResult]:
     alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in trials]
-    return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(alone, going_on)]
+    return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(deque(alone), going_on)]
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +116,14 @@ def test_killed_workers_lose_no_trial(
         return True
 
     moved = [replace(spec, folder=str(tmp_path / spec.name)) for spec in trials]
-    results = dict(pool.run(moved, on_event))
+    results = dict(pool.run(deque(moved), on_event))
     assert [replace(results[spec], seconds=0.0) for spec in moved] == expected
     assert killed
     kept = children()
     assert len(kept) == 2, "killed workers are replaced, others are kept"
     os.kill(kept[0], signal.SIGKILL)
     assert ends([kept[0]]), "a worker without a trial may be killed, too"
-    assert len(dict(pool.run(moved, going_on))) == len(moved)
+    assert len(dict(pool.run(deque(moved), going_on))) == len(moved)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     engine = Processes(ProcessesSettings(attempts=attempts), 1)
     with engine.executor() as executor, pytest.raises(error, match=text) as raised:
-        list(executor.run([fatal], going_on))
+        list(executor.run(deque([fatal]), going_on))
     assert error is PluginError or fatal.folder in str(raised.value)
 
 
@@ -156,7 +157,7 @@ def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
     with Processes(ProcessesSettings(attempts=1), 1).executor() as executor:
-        ((spec, result),) = executor.run([whole], going_on)
+        ((spec, result),) = executor.run(deque([whole]), going_on)
     assert (spec, result.state) == (whole, "failed")
     assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
 
@@ -168,18 +169,19 @@ def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list
     running = [replace(spec, folder=f"{spec.folder}-interrupted") for spec in trials[:2]]
     before = children()
     with pytest.raises(KeyboardInterrupt):
-        list(pool.run(running, on_event))
+        list(pool.run(deque(running), on_event))
     assert ends(before)
-    assert len(dict(pool.run(trials, going_on))) == len(trials), "others go on"
+    assert len(dict(pool.run(deque(trials), going_on))) == len(trials), "others go on"
 
 
 def test_workers_end_if_the_parent_is_killed(trials: list[TrialSpec]) -> None:
     program = """
 import sys, pickle, subprocess, os
+from collections import deque
 from automtl_engines.processes import Processes, ProcessesSettings
 specs = pickle.loads(bytes.fromhex(sys.stdin.read()))
 with Processes(ProcessesSettings(), 2).executor() as executor:
-    for _ in executor.run(specs, lambda spec, event: print("event", flush=True) or True):
+    for _ in executor.run(deque(specs), lambda spec, event: print("event", flush=True) or True):
         pass
 """
     specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]

@@ -56,10 +56,9 @@ MUTANTS = {
         ("search pd-darts", ("paths", "relaxed", "epoch")),
         ("search pd-darts", ("paths", "relaxed", "supernet")),
         ("search pd-darts", ("paths", "average")),
-        ("search one-shot", ("paths", "relaxed", "supernet")),
         ("search darts", ("supernet",)),
         ("search darts", ("optimiser",)),
-        ("search random", ("halving", "reported")),
+        ("search random", ("trainings", "reported")),
         ("search study", ("reported",)),
     )
 } | {

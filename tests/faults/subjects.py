@@ -18,7 +18,6 @@ training: {epochs: 3, batch_size: 64, min_positives: 1}
 SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 1, ops: [identity, mlp-8]}\n"
 STRATEGIES = {
     "pd-darts": "epochs: 4, steps: 15, rounds: 1, resamples: 2, rung_epochs: 1",
-    "one-shot": "epochs: 4, steps: 15, rounds: 1, random: 2, mutations: 1, resamples: 2, rung_epochs: 1",
     "random": "candidates: 3, rung_epochs: 1",
     "darts": "epochs: 2",
     "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",
@@ -73,7 +72,7 @@ def _search(strategy: str, share: float) -> Subject:
     return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
 
 
-SHARES = {"pd-darts": 0.8, "one-shot": 0.5, "random": 0.9, "darts": 1.8, "study": 0.5}
+SHARES = {"pd-darts": 0.8, "random": 0.9, "darts": 1.8, "study": 0.5}
 
 
 ALONE = {

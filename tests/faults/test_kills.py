@@ -14,7 +14,7 @@ from .subjects import ALONE, RANKS, SUBJECTS
 
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
-TRAINING = ("search pd-darts", "search one-shot", "search random", "search darts", "search study", "train")
+TRAINING = ("search pd-darts", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")
 Staged = Callable[[str], Stage]
 

@@ -56,7 +56,7 @@ def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
     document = json.loads(json.dumps(found.to_json()))
     assert list(document) == [
         "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
-            "history_warnings",
+            "warnings",
     ]  # fmt: skip
     assert list(document["sparse"]["user"]) == [
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"

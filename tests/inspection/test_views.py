@@ -20,7 +20,7 @@ DATA = Described(
     alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
     duplicates={"train": Duplicates(0.0, 0.0)},
     histories={"past": {"train": HistoryFacts(6, 3.5, 0.25, 0.1, {"item": 0.5}, 8.0, 1.0, 30.0)}},
-    history_warnings=("history past is odd",),
+    warnings=("the presence of coupon alone predicts click", "history past is odd"),
 )
 
 
@@ -58,7 +58,7 @@ def test_described_data_says_what_may_be_wrong():
         "warning: one",
         "warning: two",
         "click is 1 in all 8 rows with like, as declared",
-        "warning: the presence of coupon alone predicts click (AUC 0.990): is it known only after the event?",
+        "warning: the presence of coupon alone predicts click",
         "warning: history past is odd",
         "note: the labels neither rise nor fall with the 9 integers of price: "
         "if they are codes, make it a categorical field",

@@ -25,10 +25,9 @@ class ShopSettings(DatasetSettings):
     min_buys: int = 0
 
 
-class Shop(Dataset):
+class Shop(Dataset[ShopSettings]):
     """Reads `shop.csv`: two sparse fields, a dense one, two tasks."""
 
-    settings_class = ShopSettings
     version = 1
     source = "https://example.org (CC0)"
     fields = (Sparse("user"), Sparse("city"), Dense("price"))

@@ -6,8 +6,7 @@ import pytest
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import judged
-from automtl_core.search.held_out import Difference
-from automtl_strategies.ablation import Ablation, AblationSettings, clearly_less, without, z_score
+from automtl_strategies.ablation import Ablation, AblationSettings, without
 
 ROWS = 400
 FIELDS = ("needed", "noise", "twin_a", "twin_b", "harmful")
@@ -64,7 +63,15 @@ def losses(decisions):
 
 def ablation(score=losses, start=ALL, space=None, lost=0.0, **settings):
     settings = {"tolerance": 0.02, "worth": 0.0, **settings}
-    return Ablation(space or Space(), score, AblationSettings(**settings), start, epoch=3, lost=lost)
+    made = Ablation(space or Space(), AblationSettings(**settings))
+    made.lost = lost
+    made.begin(score, start, epoch=3)
+    return made
+
+
+def decide_all(made):
+    made.choose([name for name, choice in made.choices.items() if isinstance(choice, OneOf)])
+    made.close()
 
 
 def closed(*args, **settings):
@@ -307,7 +314,7 @@ def test_the_clearest_choice_comes_first():
 
 def test_all_decides_both_kinds():
     w = ablation()
-    w.all()
+    decide_all(w)
     assert w.decisions["op"] == "narrow"
     assert "needed" in w.decisions["fields"]
     assert "noise" not in w.decisions["fields"]
@@ -315,18 +322,6 @@ def test_all_decides_both_kinds():
 
 def test_without():
     assert without({"a": ("x", "y"), "b": "x"}, {("a", "x"), ("b", "x")}) == {"a": ("y",), "b": "x"}
-
-
-def test_z_score():
-    assert z_score(Difference(0.3, 0.1)) == pytest.approx(3)
-    assert z_score(Difference(0.0, 0.0)) == 0
-
-
-def test_clearly_less():
-    assert clearly_less(Difference(-0.3, 0.1), 2)
-    assert not clearly_less(Difference(-0.1, 0.1), 2)
-    assert not clearly_less(Difference(0.3, 0.1), 2)
-    assert not clearly_less(Difference(0.0, 0.0), 0)
 
 
 def test_candidates_are_scored_once_while_everything_stands():
@@ -349,12 +344,12 @@ def test_candidates_are_scored_once_while_everything_stands():
 
 def test_a_decision_is_stable_if_resamples_of_the_rows_lead_to_it_too():
     made = ablation(resamples=200)
-    made.all()
+    decide_all(made)
     stability = {(one.option, one.action): one.stability for one in made.evidence}
     assert stability["needed", "kept"] == 1, "an effect of 20 standard errors"
     assert stability["harmful", "closed"] == 1
     again = ablation(resamples=200)
-    again.all()
+    decide_all(again)
     assert [one.stability for one in again.evidence] == [one.stability for one in made.evidence]
 
 
@@ -373,7 +368,7 @@ def test_a_decision_at_its_limit_is_unstable():
 
 def test_without_resamples_stability_is_unknown():
     made = ablation(resamples=0)
-    made.all()
+    decide_all(made)
     assert {one.stability for one in made.evidence} == {None}
 
 
@@ -399,3 +394,19 @@ def test_a_removal_must_gain_or_be_shown_to_be_harmless(effect, errors, action):
     (one,) = made.evidence
     assert one.error == pytest.approx(errors, rel=1e-6)
     assert one.action == action
+
+
+def test_a_round_scores_all_candidates_again():
+    scored = []
+
+    def score(decisions):
+        scored.append(decisions["op"])
+        return losses(decisions)
+
+    made = ablation(score)
+    made.clearest(["op"])
+    before = len(scored)
+    made.begin(score, made.decisions, epoch=4)
+    made.clearest(["op"])
+    assert sorted(scored[before:]) == ["bad", "narrow", "wide"]
+    assert made.comparisons == len(scored)

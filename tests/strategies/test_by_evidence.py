@@ -41,7 +41,7 @@ class Decisions(Watch):
         self.decisions = []
 
     def epoch(self, report):
-        self.decisions.append(dict(self.search.decisions))
+        self.decisions.append(dict(self.search.ablation.decisions))
         return super().epoch(report)
 
 
@@ -62,7 +62,7 @@ def test_it_warms_up_and_learns_on_between_rounds_and_trains_what_is_left(whole)
     search, watch, _ = whole
     assert watch.phases[:4] == ["warm-up", "warm-up", "search", "search"]
     best = next(iter(search.landmarks))
-    entrants = list(search.last_round.halving.entrants)
+    entrants = list(search.last_round.entrants)
     assert (entrants[0], entrants[-1]) == ("searched", best)
     assert list(dict.fromkeys(watch.phases[4:])) == entrants
     assert [report.epoch for report in watch.reports] == list(range(1, len(watch.reports) + 1))
@@ -73,12 +73,12 @@ def test_choose_ones_are_fixed_in_rounds_and_stay_so(whole):
     assert [len(report.fixed) for report in watch.reports[:4]] == [0, 0, 1, 2]
     first, second = (dict(report.fixed) for report in watch.reports[2:4])
     assert first.items() <= second.items()
-    assert second == {name: search.decisions[name] for name in BLOCKS}
+    assert second == {name: search.ablation.decisions[name] for name in BLOCKS}
 
 
 def test_what_is_closed_stays_so(whole):
     search, watch, _ = whole
-    stages = [*watch.decisions[2:4], search.decisions]
+    stages = [*watch.decisions[2:4], search.ablation.decisions]
     assert is_open_in(stages[0], next(iter(search.landmarks.values())).decisions)
     assert is_open_in(stages[1], stages[0])
     assert is_open_in(stages[2], stages[1])
@@ -90,14 +90,14 @@ def test_every_decision_is_told(whole):
     choices = search.problem.space.choices()
     chosen = [e for e in found.evidence if e.action == "chosen"]
     assert sorted(e.choice for e in chosen) == BLOCKS
-    assert {e.choice: e.option for e in chosen} == {name: search.decisions[name] for name in BLOCKS}
+    assert {e.choice: e.option for e in chosen} == {name: search.ablation.decisions[name] for name in BLOCKS}
     closed = {(e.choice, e.option) for e in found.evidence if e.action == "closed"}
     start = next(iter(search.landmarks.values())).decisions
     for name, choice in choices.items():
         if isinstance(choice, AnyOf):
-            assert {o for o in start[name] if (name, o) not in closed} == set(search.decisions[name])
+            assert {o for o in start[name] if (name, o) not in closed} == set(search.ablation.decisions[name])
     assert all(e.epoch in (2, 3, 4) for e in found.evidence)
-    assert found.architecture in search.last_round.halving.entrants.values()
+    assert found.architecture in search.last_round.entrants.values()
 
 
 def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
@@ -106,7 +106,7 @@ def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
     loss = [float(search.paths.score(a).losses.mean()) for a in search.landmarks.values()]
     assert loss == sorted(loss)
     assert set(search.landmarks) == set(search.problem.space.landmarks())
-    assert search.decisions == next(iter(search.landmarks.values())).decisions
+    assert search.ablation.decisions == next(iter(search.landmarks.values())).decisions
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 4])
@@ -128,8 +128,8 @@ def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly)
     """What is closed everywhere is closed in two or four places here."""
     search = make(epochs=1, rounds=2, sure=0.0)
     search._warm_up(EventHandler())
-    start, counts, score = dict(search.decisions), set(), search.paths.score
-    gates = [name for name, choice in search.choices.items() if isinstance(choice, AnyOf)]
+    start, counts, score = dict(search.ablation.decisions), set(), search.paths.score
+    gates = [name for name, choice in search.ablation.choices.items() if isinstance(choice, AnyOf)]
 
     def noted(architecture):
         counts.add(sum(len(start[name]) - len(architecture.decisions[name]) for name in gates))
@@ -145,13 +145,13 @@ def test_what_decisions_cost_leaves_less_to_those_that_follow():
     search = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
     search._warm_up(EventHandler())
     search._decide_some(2, EventHandler())
-    assert search.lost > 0
+    assert search.ablation.lost > 0
     again = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
     again._warm_up(EventHandler())
-    again.lost = 1e13
-    start = dict(again.decisions)
+    again.ablation.lost = 1e13
+    start = dict(again.ablation.decisions)
     again._decide_some(2, EventHandler())
-    assert {n: d for n, d in again.decisions.items() if n not in BLOCKS} == {
+    assert {n: d for n, d in again.ablation.decisions.items() if n not in BLOCKS} == {
         n: d for n, d in start.items() if n not in BLOCKS
     }
 
@@ -204,7 +204,7 @@ def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays
     watch = Hurried()
     found = search.search(watch)
     assert watch.looks == looks
-    found.architecture.check(search.choices)
+    found.architecture.check(search.ablation.choices)
     assert found.network is None
     if looks == 1:
         assert found.architecture in search.landmarks.values()
@@ -238,6 +238,6 @@ def test_a_state_holds_the_supernet_or_the_last_round(tmp_path):
     rest = make()
     rest.load_state_dict(load_state(tmp_path / "state"))
     assert (rest.round, sorted(rest.fixed)) == (2, BLOCKS)
-    assert rest.evidence == search.evidence[: len(rest.evidence)]
+    assert rest.ablation.evidence == search.ablation.evidence[: len(rest.ablation.evidence)]
     assert rest.landmarks == search.landmarks
     assert np.isfinite(rest.paths.best_loss)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from automtl_core import seeds
-from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import HeldOut, Scored
-from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import Serial, Trials, TrialSpec
+from automtl_core.search.scheduler import Proposals, TrialLoop
+from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
+from automtl_core.search.trial import Candidate, Serial, Trials, TrialSpec
 from automtl_core.training.fit import Fit
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rungs
@@ -23,12 +23,40 @@ from .small import Watch, problem, script
 DEAR = ("all-mlp-linear-8", "all-mlp-linear-4", "all-identity", "mmoe", "shared-bottom")
 
 
+class Round:
+    """A loop of successive halving over a few architectures."""
+
+    def __init__(self, given, entrants, settings, spent=0):
+        self.problem, self.architectures, self.settings = given, entrants, settings
+        known = [Candidate(name, architecture) for name, architecture in entrants.items()]
+        rows = given.trial_rows
+        steps = -(-rows // given.recipe.batch_size)
+        proposals = Proposals(known, given.recipe, steps, given.seed, on_sample=given.samples)
+        self.halving = Halving(settings, proposals)
+        self.loop = TrialLoop(self.halving, spent)
+
+    def run(self, watch):
+        with trials_of(self.problem) as trials:
+            self.loop.run(trials, watch)
+            best = self.loop.best()
+            best = best if self.settings.ensemble > 1 else best[:1]
+            return {t.name: trained_fit(self.problem, trials.spec(t)).network for t in best}
+
+    @property
+    def results(self):
+        return {name: result for name, (_, result) in self.loop.latest.items()}
+
+    @property
+    def metrics(self):
+        return {name: result.metrics for name, result in self.results.items()}
+
+
 def make(count, rung_epochs=1, spent=0, ahead=0.0, ensemble=1, **recipe):
     given = problem(**{"epochs": 4, "patience": 9, **recipe})
     known = given.space.landmarks()
     entrants = {f"entrant {k}": known[name] for k, name in enumerate(DEAR[:count], start=1)}
     settings = HalvingSettings(rung_epochs=rung_epochs, ahead=ahead, ensemble=ensemble)
-    return Halving(given, entrants, settings, spent)
+    return Round(given, entrants, settings, spent)
 
 
 def run(halving, watch=None):
@@ -43,7 +71,7 @@ def alone(halving, name, member=0):
     given = halving.problem
     seed = seeds.of_member(given.seed, member)
     seeds.seed_torch(seed, "network")
-    network = given.space.network(halving.entrants[name])
+    network = given.space.network(halving.halving.entrants[name].candidate.architecture)
     fit, watch = Fit(network, given.data, given.recipe, seed, given.compute), Watch()
     fit.run(watch)
     fit.restore_best()
@@ -63,8 +91,8 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
     name, result, trained = run(halving)
     assert trained == [1, 2, 3, 4, 2, 4, 4, 4]
     assert (name, result.best_epoch, result.epochs) == ("entrant 4", 3, 4)
-    assert halving.metrics()["entrant 4"]["click"].values["auc"] == 0.66
-    assert halving.metrics()["entrant 3"]["click"].values["auc"] == 0.55
+    assert halving.metrics["entrant 4"]["click"].values["auc"] == 0.66
+    assert halving.metrics["entrant 3"]["click"].values["auc"] == 0.55
 
 
 def on_sample(halving, folder):
@@ -72,7 +100,7 @@ def on_sample(halving, folder):
     given = halving.problem
     template = TrialSpec(folder=str(folder), train_rows=len(given.data.train) // 2)
     trials = Trials(template, Serial(partial(train_trial, given)))
-    return Halving(replace(given, trials=trials), halving.entrants, halving.settings)
+    return Round(replace(given, trials=trials), halving.architectures, halving.settings)
 
 
 def test_trials_on_a_sample_end_when_one_is_left(monkeypatch, tmp_path):
@@ -84,18 +112,18 @@ def test_trials_on_a_sample_end_when_one_is_left(monkeypatch, tmp_path):
 
 def test_trials_on_a_sample_are_no_full_trainings(tmp_path):
     halving = on_sample(make(3, rung_epochs=2, epochs=80, ahead=1.0), tmp_path)
-    assert [halving.rungs.epochs(rung) for rung in range(3)] == [2, 8, 8]
-    assert on_sample(make(3, epochs=3), tmp_path).rungs.whole == 3
+    assert [halving.halving.rungs.epochs(rung) for rung in range(3)] == [2, 8, 8]
+    assert on_sample(make(3, epochs=3), tmp_path).halving.rungs.whole == 3
 
 
 def test_on_large_data_the_first_rung_has_fewer_epochs():
     settings, recipe = HalvingSettings(rung_epochs=8, rung_steps=600), Recipe()
     epochs = {steps: settings.rungs(4, recipe, steps).rung_epochs for steps in (1, 75, 76, 100, 601)}
     assert epochs == {1: 8, 75: 8, 76: 8, 100: 6, 601: 1}
-    halving = make(4, rung_epochs=4)
-    steps = -(-len(halving.problem.data.train) // halving.problem.recipe.batch_size)
-    halving.settings = HalvingSettings(rung_epochs=4, rung_steps=steps + 1)
-    assert halving.rungs.rung_epochs == 2
+    first = make(4, rung_epochs=4)
+    steps = -(-len(first.problem.data.train) // first.problem.recipe.batch_size)
+    settings = HalvingSettings(rung_epochs=4, rung_steps=steps + 1)
+    assert Round(first.problem, first.architectures, settings).halving.rungs.rung_epochs == 2
 
 
 def test_what_trains_no_better_waits_no_longer(monkeypatch):
@@ -138,38 +166,13 @@ def test_the_first_of_equals_is_taken(monkeypatch):
     assert run(make(3))[0] == "entrant 1"
 
 
-def test_equal_architectures_are_trained_once(monkeypatch):
-    script(monkeypatch, [0.5, 0.6, 0.7, 0.8, 0.9])
-    halving = make(2)
-    twins = {**halving.entrants, "entrant 3": halving.entrants["entrant 2"]}
-    halving = Halving(halving.problem, twins, halving.settings)
-    name, _, trained = run(halving)
-    assert (name, set(trained)) == ("entrant 2", {1, 2})
-
-
-def test_architectures_that_differ_in_an_expert_without_readers_are_one(monkeypatch):
-    script(monkeypatch, [0.5, 0.6, 0.7, 0.8, 0.9])
-    given = problem(epochs=4, patience=9)
-    mmoe = given.space.landmarks()["mmoe"].decisions
-    unread = {name: ("expert0",) if name.startswith("task/") else d for name, d in mmoe.items()}
-    other = {**unread, "layer0/expert1/block0": "identity"}
-    assert unread["layer0/expert1/block0"] != "identity"
-    halving = Halving(given, {"a": Architecture(unread), "b": Architecture(other)}, HalvingSettings())
-    assert list(halving.entrants) == ["a"]
-    read = {**other, "task/click/experts": ("expert0", "expert1")}
-    assert (
-        len(Halving(given, {"a": Architecture(unread), "b": Architecture(read)}, HalvingSettings()).entrants)
-        == 2
-    )
-
-
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
     halving = make(4, rung_epochs=9, epochs=2)
     name, _, trained = run(halving)
     assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
     assert name == "entrant 2"
-    assert halving.alive == [name]
+    assert halving.halving.alive == [name]
 
 
 def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkeypatch):
@@ -179,7 +182,7 @@ def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkey
     networks = halving.run(watch)
     first = ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3", "entrant 4"]
     assert watch.phases == [*first, *["entrant 2"] * 3, *["entrant 4"] * 3]
-    assert len(watch.phases) == halving.rungs.most_epochs
+    assert len(watch.phases) == halving.halving.rungs.most_epochs
     assert list(networks) == ["entrant 4", "entrant 2", "entrant 1", "entrant 1, seed 2", "entrant 3"]
     assert [halving.results[name].epochs for name in networks] == [4, 4, 1, 1, 1]
 
@@ -187,17 +190,17 @@ def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkey
 def test_the_seeds_of_the_first_are_networks_of_their_own():
     halving = make(1, ensemble=3, epochs=2)
     names = ["entrant 1", "entrant 1, seed 2", "entrant 1, seed 3"]
-    assert list(halving.entrants) == names
+    assert list(halving.halving.entrants) == names
     networks = halving.run(Watch())
     for member, name in enumerate(names):
         assert_same(networks[name], alone(halving, name, member)[0].network)
 
 
 def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
-    halving = make(3, ensemble=2)
+    halving = make(3, ensemble=2).halving
     assert list(halving.entrants) == ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3"]
     assert halving.rungs == Rungs(4, 1, 4, 2)
-    assert make(3, ensemble=2, ahead=1.0).rungs == Rungs(4, 1, 4, 2, spare=1)
+    assert make(3, ensemble=2, ahead=1.0).halving.rungs == Rungs(4, 1, 4, 2, spare=1)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +224,7 @@ def test_as_many_as_the_ensemble_has_members_are_trained_to_the_end():
 def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
     script(monkeypatch, [0.5 + k / 100 for k in range(9)])
     halving = make(4)
-    assert len(run(halving)[2]) == halving.rungs.most_epochs == 4 + 2 + 2
+    assert len(run(halving)[2]) == halving.halving.rungs.most_epochs == 4 + 2 + 2
 
 
 def test_reports_go_on_from_the_epochs_before():
@@ -259,7 +262,7 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, ensemble):
     class Stopped(Watch):
         def epoch(self, report):
             super().epoch(report)
-            save_state(tmp_path / str(len(self.reports)), half.state_dict())
+            save_state(tmp_path / str(len(self.reports)), half.loop.state_dict())
             shutil.copytree(tmp_path / "trials", tmp_path / f"trials {len(self.reports)}")
             return True
 
@@ -268,14 +271,14 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, ensemble):
     last = len(watch.reports)
     for stop in (1, last // 2, last - 1, last):
         rest, later = make_in(tmp_path / f"trials {stop}", ensemble), Watch()
-        rest.load_state_dict(load_state(tmp_path / str(stop)))
+        rest.loop.load_state_dict(load_state(tmp_path / str(stop)))
         torch.manual_seed(99)
         networks = rest.run(later)
         assert list(networks) == list(whole)
         for name, network in networks.items():
             assert_same(network, whole[name])
         assert [r.to_json() for r in watch.reports[stop:]] == [r.to_json() for r in later.reports]
-        assert rest.metrics() == half.metrics()
+        assert rest.metrics == half.metrics
 
 
 def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):
@@ -286,5 +289,5 @@ def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):
         assert trained == [1, 2, 3]
         assert name == "entrant 2"
         assert result.best_epoch == 1
-        assert not halving.going_on
+        assert not halving.loop.going_on
         script(monkeypatch, [0.6, 0.7, 0.5, 0.5])

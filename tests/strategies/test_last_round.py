@@ -8,7 +8,7 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.ensemble import Ensemble
-from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings
@@ -31,18 +31,14 @@ def known(*names):
     return {name: landmarks[name] for name in names}
 
 
-def inherited(flops):
-    return Point("evolution 1", {}, 0.9, 0.01, 0.7, flops, 10)
-
-
 def test_it_trains_until_one_is_left(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.65])
     round_, watch = make(), Watch()
     entrants = known("mmoe", "shared-bottom")
-    assert not round_.has_begun
+    assert not round_.entrants
     round_.begin(entrants, spent=3, evidence=EVIDENCE)
-    assert round_.has_begun
-    assert not round_.alone
+    assert round_.entrants
+    assert len(round_.entrants) == 2
     found = round_.run(watch)
     assert found.architecture == entrants["shared-bottom"]
     assert (found.trained, found.epochs) == (True, 1)
@@ -51,21 +47,19 @@ def test_it_trains_until_one_is_left(monkeypatch):
     assert found.evidence == EVIDENCE
 
 
-def test_what_was_trained_stands_among_what_was_scored_by_rising_cost():
+def test_trained_points_are_sorted_by_rising_cost():
     round_ = make()
     entrants = known("mmoe", "shared-bottom")
     costs = {name: round_.problem.space.cost(a) for name, a in entrants.items()}
     assert costs["shared-bottom"].flops_per_row < costs["mmoe"].flops_per_row
-    between = (costs["shared-bottom"].flops_per_row + costs["mmoe"].flops_per_row) // 2
-    front = [inherited(between)]
-    round_.begin(entrants, spent=0, front=front)
+    round_.begin(entrants, spent=0)
     found = round_.run(Watch())
-    assert [point.name for point in found.front] == ["shared-bottom", "evolution 1", "mmoe"]
-    assert [point.trained for point in found.front] == [True, False, True]
+    assert [point.name for point in found.front] == ["shared-bottom", "mmoe"]
+    assert all(point.trained for point in found.front)
     (chosen,) = (point for point in found.front if point.chosen)
     assert chosen.decisions == found.architecture.decisions
-    for point in found.front[::2]:
-        metrics = round_.halving.metrics()[point.name]
+    for point in found.front:
+        metrics = round_.loop.latest[point.name][1].metrics
         assert point.decisions == entrants[point.name].decisions
         assert point.flops_per_row == costs[point.name].flops_per_row
         assert point.parameters == costs[point.name].parameters
@@ -78,17 +72,30 @@ def test_equal_entrants_take_part_once_under_their_first_name():
     round_ = make()
     (same,) = known("mmoe").values()
     round_.begin({"searched": same, "mmoe": Architecture(same.decisions)}, spent=0)
-    assert round_.alone
-    assert list(round_.halving.entrants) == ["searched"]
+    assert list(round_.entrants) == ["searched"]
+
+
+def test_architectures_that_differ_in_an_expert_without_readers_are_one():
+    given = problem(epochs=4, patience=9)
+    mmoe = given.space.landmarks()["mmoe"].decisions
+    unread = {name: ("expert0",) if name.startswith("task/") else d for name, d in mmoe.items()}
+    other = {**unread, "layer0/expert1/block0": "identity"}
+    assert unread["layer0/expert1/block0"] != "identity"
+    round_ = make()
+    round_.begin({"a": Architecture(unread), "b": Architecture(other)}, spent=0)
+    assert list(round_.entrants) == ["a"]
+    read = {**other, "task/click/experts": ("expert0", "expert1")}
+    round_.begin({"a": Architecture(unread), "b": Architecture(read)}, spent=0)
+    assert list(round_.entrants) == ["a", "b"]
 
 
 def test_the_favourite_is_the_first_and_untrained():
     round_ = make()
-    round_.begin(known("mmoe", "shared-bottom"), spent=0, evidence=EVIDENCE, front=[inherited(1)])
+    round_.begin(known("mmoe", "shared-bottom"), spent=0, evidence=EVIDENCE)
     found = round_.favourite()
     assert found.architecture.decisions == known("mmoe")["mmoe"].decisions
     assert (found.network, found.epochs, found.trained) == (None, 0, False)
-    assert (found.evidence, found.front) == (EVIDENCE, [inherited(1)])
+    assert (found.evidence, found.front) == (EVIDENCE, ())
 
 
 def test_one_that_the_listener_ended_is_not_trained_to_its_end():
@@ -104,12 +111,12 @@ def test_before_it_has_begun_there_is_no_state():
     round_ = make()
     assert round_.state_dict() == {}
     round_.load_state_dict({})
-    assert not round_.has_begun
+    assert not round_.entrants
 
 
 def test_a_state_goes_on_to_the_same_result(tmp_path):
     whole = make()
-    whole.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE, front=[inherited(1)])
+    whole.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE)
 
     class Stopped(Watch):
         def epoch(self, report):
@@ -120,7 +127,7 @@ def test_a_state_goes_on_to_the_same_result(tmp_path):
     rest = make()
     rest.load_state_dict(load_state(tmp_path / "state"))
     expected = make()
-    expected.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE, front=[inherited(1)])
+    expected.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE)
     found, expected = rest.run(Watch()), expected.run(Watch())
     assert (found.architecture, found.epochs) == (expected.architecture, expected.epochs)
     assert (found.evidence, found.front) == (expected.evidence, expected.front)
@@ -143,7 +150,7 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
     """
     round_ = make(ensemble, ahead)
     round_.begin(known(*list(problem().space.landmarks())[: len(values)]), spent=0)
-    names = [name for name in round_.halving.entrants if ", seed " not in name]
+    names = [name for name in round_.loop.scheduler.entrants if ", seed " not in name]
     networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
     rows = noise * np.random.default_rng(0).standard_normal(1000)
     metrics = {"click": binary_metrics(0.7, 0.5, 100, 400), "like": binary_metrics(0.7, 0.5, 100, 400)}
@@ -152,7 +159,7 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
     )
     monkeypatch.setattr(round_, "_validated", lambda network: metrics)
-    members, points = round_._ensemble(networks)
+    members, points = round_._ensemble(networks, dict.fromkeys(names, next(iter(round_.entrants.values()))))
     return [names.index(member) for member in members], list(points)
 
 
@@ -200,5 +207,4 @@ def test_a_state_has_the_seeds_of_the_first_once():
     round_.begin(known("mmoe", "shared-bottom"), spent=0)
     rest = make(ensemble=3)
     rest.load_state_dict(round_.state_dict())
-    assert list(rest.halving.entrants) == ["mmoe", "mmoe, seed 2", "mmoe, seed 3", "shared-bottom"]
-    assert rest.halving.members == round_.halving.members
+    assert list(rest.loop.scheduler.entrants) == ["mmoe", "mmoe, seed 2", "mmoe, seed 3", "shared-bottom"]

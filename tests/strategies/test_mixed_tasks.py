@@ -20,7 +20,6 @@ FEW = {"epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}
 SEARCHES = [
     ("darts", {"epochs": 2, "order": "first"}),
     ("darts", {"epochs": 2, "order": "second"}),
-    ("one-shot", {**FEW, "random": 2, "mutations": 2, "finalists": 1, "sure": 1e9}),
     ("pd-darts", FEW),
     ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
     ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),

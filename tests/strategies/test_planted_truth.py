@@ -112,7 +112,6 @@ ENTROPY = {"learning_rate": 0.02, "fix_per_epoch": 1, "warmup_epochs": 1}
 FEW = {"epochs": 4, "rung_epochs": 1, "landmarks": 1}
 SEARCHES = [
     ("pd-darts", FEW),
-    ("one-shot", {**FEW, "rounds": 2, "random": 8, "mutations": 4, "finalists": 1}),
     ("pd-darts-entropy", ENTROPY),
     ("pd-darts-entropy", {**ENTROPY, "level": "bi"}),
     ("darts", {"learning_rate": 0.02, "epochs": 4, "order": "first"}),

@@ -11,11 +11,11 @@ import pytest
 
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.search.problem import Tunable
-from automtl_core.search.study.record import JOURNAL
 from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import Search
 from automtl_core.training.events import SILENT
+from automtl_strategies.record import JOURNAL
 from automtl_strategies.study import StudySearch, StudySettings
 from automtl_testing.samples import binary_metrics
 
@@ -32,8 +32,9 @@ class Scores:
     def __init__(self, auc):
         self.auc, self.ran = auc, []
 
-    def run(self, specs, on_event):
-        for spec in reversed(specs):
+    def run(self, queue, on_event):
+        while queue:
+            spec = queue.pop()
             self.ran.append(spec)
             auc = self.auc(spec)
             metrics = {} if auc is None else {"click": binary_metrics(auc, 0.5, 100, 400)}
@@ -57,7 +58,8 @@ def searched(monkeypatch, tmp_path):
             tunable = Tunable(lambda overrides: given, RATE, OWN)
             given = replace(given, trials=trials, tunable=tunable)
             strategy = StudySearch(StudySettings(**settings), given)
-            return strategy, strategy.search(SILENT), executor.ran
+            found = strategy.search(SILENT)
+            return strategy.loop.scheduler, found, executor.ran
 
     return search
 
@@ -67,22 +69,25 @@ def rate(spec):
 
 
 def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
-    strategy, _, specs = searched(lambda spec: 0.6, trials=6, batch=3, landmarks=2, pruner="none")
-    assert [one.name for one in strategy.tried] == [
+    study, _, specs = searched(lambda spec: 0.6, trials=6, batch=3, landmarks=2, pruner="none")
+    assert [one.candidate.name for one in study.tried] == [
         "shared-bottom",
         "mmoe",
         *(f"trial {k}" for k in range(2, 6)),
     ]
-    assert [one.overrides["training"]["rate"] for one in strategy.tried[:2]] == [0.01, 0.01]
-    landmarks = strategy.problem.space.landmarks()
-    assert strategy.tried[1].architecture == strategy.problem.space.canonical(landmarks["mmoe"])
-    assert len({one.overrides["training"]["rate"] for one in strategy.tried}) == 5
+    assert [one.candidate.overrides["training"]["rate"] for one in study.tried[:2]] == [
+        0.01,
+        0.01,
+    ]
+    landmarks = problem().space.landmarks()
+    assert study.tried[1].candidate.architecture == problem().space.canonical(landmarks["mmoe"])
+    assert len({one.candidate.overrides["training"]["rate"] for one in study.tried}) == 5
     assert len(specs) == 6
 
 
 def test_the_best_trial_is_the_result_and_all_are_points(searched):
-    strategy, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=8, pruner="none")
-    rates = [one.overrides["training"]["rate"] for one in strategy.tried]
+    study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=8, pruner="none")
+    rates = [one.candidate.overrides["training"]["rate"] for one in study.tried]
     assert found.overrides["training"]["rate"] == max(rates)
     assert found.trained
     assert rate(found.network) == max(rates), "its trained network is taken"
@@ -93,60 +98,62 @@ def test_the_best_trial_is_the_result_and_all_are_points(searched):
 
 
 def test_a_setting_may_be_fixed_and_others_are_searched(searched):
-    strategy, _, _ = searched(lambda spec: 0.6, trials=4, fixed=("training.rate",))
-    assert {tuple(one.overrides) for one in strategy.tried} == {("space",)}
+    study, _, _ = searched(lambda spec: 0.6, trials=4, fixed=("training.rate",))
+    assert {tuple(one.candidate.overrides) for one in study.tried} == {("space",)}
     with pytest.raises(UsageError, match=r"strategy.fixed: training.rat is not searched .did you mean"):
         searched(lambda spec: 0.6, fixed=("training.rat",))
 
 
 def test_halving_leaves_out_trials_that_are_worse_at_a_rung(searched):
-    strategy, found, specs = searched(
+    study, found, specs = searched(
         lambda spec: 0.5 + rate(spec), trials=16, batch=8, rung_epochs=2, landmarks=0
     )
     by_epoch = [sum(spec.max_epochs == epochs for spec in specs) for epochs in (2, 4, None)]
     assert by_epoch[0] == 16 > by_epoch[1] >= by_epoch[2] > 0
-    complete = [one for one in strategy.tried if one.complete]
+    complete = [one for one in study.tried if one.complete]
     assert len(complete) == by_epoch[2] == len(found.front)
 
 
 def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
-    strategy, found, _ = searched(
+    study, found, _ = searched(
         lambda spec: None if rate(spec) > 0.01 else rate(spec), trials=8, landmarks=1, rung_epochs=2
     )
-    assert any(one.error for one in strategy.tried)
+    assert any(one.error for one in study.tried)
     assert found.overrides["training"]["rate"] <= 0.01
     with pytest.raises(DivergedError, match="not finite"):
         searched(lambda spec: None, "other", trials=3)
 
 
 def test_the_score_of_a_trial_is_the_mean_over_its_seeds(searched):
-    strategy, _, specs = searched(
+    study, _, specs = searched(
         lambda spec: 0.6 + 0.1 * spec.member, trials=2, seeds=3, pruner="none", landmarks=2
     )
     assert len(specs) == 6
-    assert [sorted(one.results) for one in strategy.tried] == [[0, 1, 2]] * 2
-    assert strategy.tried[0].value == pytest.approx(0.1 / 0.6)
+    assert [sorted(one.results) for one in study.tried] == [[0, 1, 2]] * 2
+    assert study.tried[0].value == pytest.approx(0.1 / 0.6)
 
 
 def test_wilcoxon_compares_seeds_and_leaves_out_what_is_worse(searched):
     worse = lambda spec: 0.8 if rate(spec) == 0.01 else 0.6  # noqa: E731
-    strategy, _, _ = searched(worse, trials=4, batch=1, seeds=8, pruner="wilcoxon", landmarks=1)
-    assert len(strategy.tried[0].results) == 8
-    assert [len(one.results) for one in strategy.tried[1:]] == [4, 4, 4], "p of 4 worse seeds is 1/16"
+    study, _, _ = searched(worse, trials=4, batch=1, seeds=8, pruner="wilcoxon", landmarks=1)
+    assert len(study.tried[0].results) == 8
+    assert [len(one.results) for one in study.tried[1:]] == [4, 4, 4], "p of 4 worse seeds is 1/16"
 
 
 def test_flops_are_a_second_objective(searched, tmp_path):
-    strategy, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=6, flops=True)
-    study = read(tmp_path / "run")
-    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
-    assert study.trials[0].values[1] == strategy.tried[0].cost.flops_per_row
-    assert found.overrides["training"]["rate"] == max(o.overrides["training"]["rate"] for o in strategy.tried)
+    study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=6, flops=True)
+    record = read(tmp_path / "run")
+    assert [direction.name for direction in record.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert record.trials[0].values[1] == study.tried[0].cost.flops_per_row
+    assert found.overrides["training"]["rate"] == max(
+        o.candidate.overrides["training"]["rate"] for o in study.tried
+    )
 
 
 def test_the_record_has_all_trials_with_their_attributes(searched, tmp_path):
-    strategy, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
+    study, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
     trials = read(tmp_path / "run").trials
-    assert [trial.user_attrs["name"] for trial in trials] == [one.name for one in strategy.tried]
+    assert [trial.user_attrs["name"] for trial in trials] == [one.candidate.name for one in study.tried]
     attributes = {"name", "architecture", "AUC", "FLOPs per row", "parameters", "seconds"}
     assert trials[0].user_attrs.keys() == attributes
     searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
@@ -176,7 +183,7 @@ def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):
     given = problem(epochs=1)
     strategy = StudySearch(StudySettings(batch=1, landmarks=1), replace(given, spent=lambda: next(spent)))
     strategy.search(SILENT)
-    assert len(strategy.tried) == 3
+    assert len(strategy.loop.scheduler.tried) == 3
 
 
 def read(run):

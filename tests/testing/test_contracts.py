@@ -83,4 +83,6 @@ def test_settings_reach_the_object(tmp_path):
 
 
 def test_settings_have_the_key_of_their_kind():
-    assert set(CONFIGURABLE.values()) == {"space", "strategy", "dataset", "field", "balancer", "engine"}
+    assert set(CONFIGURABLE.values()) == {
+        "space", "strategy", "scheduler", "dataset", "field", "balancer", "engine",
+    }  # fmt: skip

@@ -21,7 +21,6 @@ calls = itertools.count()
 class Some(Dataset):
     """Forty rows."""
 
-    settings_class = DatasetSettings
     version = 1
     source = "nowhere"
     fields = (Sparse("user"), Dense("price"))

@@ -1,5 +1,6 @@
 """The faults of an engine are reported by its contract test."""
 
+from collections import deque
 from contextlib import nullcontext
 
 import pytest
@@ -26,6 +27,13 @@ class Here(Engine[Settings]):
 class Loses(Here):
     def run(self, specs, on_event):
         yield from list(Serial(run_trial).run(specs, on_event))[1:]
+
+
+class Once(Here):
+    def run(self, specs, on_event):
+        first = deque(specs)
+        specs.clear()
+        yield from Serial(run_trial).run(first, on_event)
 
 
 class Drops(Here):
@@ -56,6 +64,7 @@ def test_a_good_engine_passes(tmp_path):
     ("engine", "fault"),
     [
         (Loses, "each trial has a result"),
+        (Once, "each trial has a result"),
         (Drops, "all epochs come"),
         (GoesOn, "running trials end in order"),
         (OtherErrors, "raised as in this process"),

@@ -1,6 +1,7 @@
 """An engine of another project: it runs trials in a pool of processes."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import Manager, get_context
@@ -33,11 +34,13 @@ class Pooled:
         self.pool = pool
         self.manager = manager
 
-    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come; events are passed on before the result of their trial."""
-        events, stop = self.manager.Queue(), self.manager.Event()
-        left = {self.pool.submit(work, spec, events, stop): spec for spec in specs}
-        while left:
+        events, stop, left = self.manager.Queue(), self.manager.Event(), {}
+        while left or (queue and not stop.is_set()):
+            while queue and not stop.is_set():
+                spec = queue.popleft()
+                left[self.pool.submit(work, spec, events, stop)] = spec
             done, _ = wait(left, timeout=0.05)
             while not events.empty():
                 if not on_event(*events.get()):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ from pydantic import Field
 
 import automtl_core
 from automtl_core.data.leaks.event_predictors import event_predictors
-from automtl_core.data.leaks.predictors import Codes, Kind, Predictor, predictors
+from automtl_core.data.leaks.histories import history_warnings
+from automtl_core.data.leaks.predictors import Kind, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
@@ -30,19 +32,6 @@ Floats = NDArray[np.float64]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
-SUSPICIOUS = {"AUC": 0.95, "R2": 0.9}
-"""Least score of a predictor that is suspected to be a leak."""
-DOUBTS: dict[Kind, str] = {
-    "event": "does a row read its own event? Compare the unit, the zone and the meaning of the times of rows "
-    "and events; dataset.history_delay leaves out the latest events",
-}
-"""Question about a suspected leak, unless it is whether the predictor is known only after the event."""
-LEAST = 10
-"""Least number of validation rows for a score: of either class, or of all rows of a regression."""
-SHOWN = 3
-"""Number of best predictors of a task in the result; suspicious ones are always included."""
-EXPECTED = 5
-"""Least number of exceptions expected by chance for a rule without exceptions."""
 SCORES, FORMAT = "single-fields.json", 2
 """File with the scores in the folder of prepared data, and its format version."""
 CELLS = 1 << 22
@@ -81,10 +70,6 @@ class Rule(Value):
         return {**settles, "rows": self.rows, "declared": self.declared}
 
 
-Scores = dict[str, list[SingleFieldScore]]
-"""Task -> scores of predictors."""
-
-
 class Tally(NamedTuple):
     """Sums of labels by code, [C], or by task and code, [T, C]."""
 
@@ -94,6 +79,10 @@ class Tally(NamedTuple):
     """Sum of the labels."""
     squares: Floats
     """Sum of the squares of the labels, over all codes."""
+
+    def of(self, task: int) -> "Tally":
+        """Return the sums of one task."""
+        return Tally(*(sums[task] for sums in self))
 
 
 def alone(
@@ -110,10 +99,14 @@ def alone(
     take a pass over all rows.
     """
     scores = first(partial(_kept, prepared))
-    return {task: _best([one for one in found if one.kind in kinds]) for task, found in scores.items()}
+    found = {}
+    for task, of_task in scores.items():
+        best = sorted((score for score in of_task if score.kind in kinds), key=lambda score: -score.score)
+        found[task] = tuple(score for place, score in enumerate(best) if place < 3 or score.suspicious)
+    return found
 
 
-def _kept(prepared: Prepared) -> Scores:
+def _kept(prepared: Prepared) -> Mapping[str, Sequence[SingleFieldScore]]:
     """Return the scores of all predictors, from the folder of the data if they were computed before."""
     path, version = prepared.path / SCORES, automtl_core.__version__
     if path.exists():
@@ -121,36 +114,28 @@ def _kept(prepared: Prepared) -> Scores:
             content = read_signed(path, FORMAT, "remove it")
             if content["automtl"] == version:
                 return {
-                    task: [SingleFieldScore.from_json(one, path) for one in scores]
+                    task: [SingleFieldScore.from_json(score, path) for score in scores]
                     for task, scores in content["scores"].items()
                 }
     scores = _scores_of_all(prepared)
-    plain = {task: [one.to_json() for one in found] for task, found in scores.items()}
+    plain = {task: [score.to_json() for score in of_task] for task, of_task in scores.items()}
     with suppress(StorageError):  # such as in a read-only folder
         write_signed(path, FORMAT, {"automtl": version, "scores": plain})
     return scores
 
 
-def _scores_of_all(prepared: Prepared) -> Scores:
+def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
-    found: Scores = {task.name: [] for task in schema.tasks}
+    found: dict[str, list[SingleFieldScore]] = {task.name: [] for task in schema.tasks}
     events = event_predictors(schema, train, validation)
-    for sources in ((predictors(schema, train), train, validation), events):
-        for predictor, seen, judged in _of_all(*sources):
-            for t, task in enumerate(schema.tasks):
+    for sources, learned, judged in ((predictors(schema, train), train, validation), events):
+        for group in _groups(sources, len(schema.tasks)):
+            sums = zip(group, _tallies(learned, group), _tallies(judged, group), strict=True)
+            for (predictor, seen, other), (t, task) in product(sums, enumerate(schema.tasks)):
                 if predictor.name != task.name:
-                    scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
-                    found[task.name] += _scored(predictor, task, scores, fine)
+                    found[task.name] += _scored(predictor, task, seen.of(t), other.of(t), fine)
     return found
-
-
-def _of_all(
-    found: Iterable[Predictor], train: Part, validation: Part
-) -> Iterator[tuple[Predictor, Tally, Tally]]:
-    """Yield predictors with their sums over training and over validation rows, [T, C]."""
-    for group in _groups(found, train.labels.shape[1]):
-        yield from zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
 
 
 def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
@@ -165,8 +150,19 @@ def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str
         events = [one for one in suspects if one.kind == "event"]
         for one in (one for one in suspects if one not in events[1:]):
             how = f"the presence of {one.name}" if one.by == "presence" else one.name
-            doubt = DOUBTS.get(one.kind, "is it known only after the event?")
+            doubt = "is it known only after the event?"
+            if one.kind == "event":
+                doubt = (
+                    "does a row read its own event? Compare the unit, the zone and the meaning of the times "
+                    "of rows and events; dataset.history_delay leaves out the latest events"
+                )
             yield f"{how} alone predicts {task} ({one.measure} {one.score:.3f}): {doubt}"
+
+
+def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
+    """Yield a warning for each suspected leak among scores, and each history that does not fit the rows."""
+    yield from suspicions(scores)
+    yield from history_warnings(prepared)
 
 
 def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str = "test") -> Iterator[Floats]:
@@ -184,12 +180,12 @@ def predictions(prepared: Prepared, field: str, tasks: Iterable[int], part: str 
     predictor = next(one for one in found if (one.name, one.kind) == (field, "field"))
     (seen,) = _tallies(train, [predictor])
     for task in tasks:
-        expected = _expected_by(predictor, _of_task(seen, task))
+        expected = _expected_by(predictor, seen.of(task))
         yield np.concatenate([expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))])
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
-    """Return the rules between binary labels.
+    """Return the rules between binary labels without an exception, where chance would give five and more.
 
     Args:
         schema: Schema with the labels.
@@ -203,7 +199,7 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rul
     for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
         rate = ones[j, i] / rows[i, j]
         for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
-            if exceptions == 0 and ones[i, j] * chance >= EXPECTED:
+            if exceptions == 0 and ones[i, j] * chance >= 5:
                 one, other = schema.tasks[i].name, schema.tasks[j].name
                 known = value == 1 and declared(schema, one, other)
                 found.append(Rule(one, other, value, int(ones[i, j]), known))
@@ -252,22 +248,22 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
     return found
 
 
-def _of_task(tally: Tally, task: int) -> Tally:
-    return Tally(tally.rows[task], tally.total[task], tally.squares[task])
-
-
-def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[By, float | None]:
-    expected = _expected_by(predictor, seen)
-    scores: dict[By, float | None] = {"value": _score(task, expected, judged)}
-    if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
-        filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
+def _scored(
+    predictor: Predictor, task: Task, seen: Tally, judged: Tally, fine: bool
+) -> Iterator[SingleFieldScore]:
+    """Yield the score of a predictor, if there are enough rows; a `fine` one is not suspicious."""
+    scores: dict[By, float | None] = {"value": _score(task, _expected_by(predictor, seen), judged)}
+    blank = predictor.blank
+    if blank is not None and 0 < seen.rows[blank].sum() < seen.rows.sum():
+        rows, total = (np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()]) for sums in seen[:2])
+        filled = Tally(rows, total, seen.squares)
         scores["presence"] = _score(task, _expected(filled), filled)
-    return scores
-
-
-def _two(sums: Floats, blank: Codes) -> Floats:
-    """Return the sums over the blank codes, and over the others."""
-    return np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()])
+    known = {by: score for by, score in scores.items() if score is not None}
+    if known:
+        by = max(known, key=lambda by: known[by])
+        measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
+        suspicious = known[by] >= (0.95 if measure == "AUC" else 0.9) and not fine
+        yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 
 def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
@@ -296,33 +292,19 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
 
 
 def _score(task: Task, expected: Floats, judged: Tally) -> float | None:
-    """Return AUC or R2 of the prediction for each code; None where there are too few rows."""
+    """Return AUC or R2 of the prediction for each code.
+
+    None with fewer than ten rows of either class, or of a regression with fewer than ten rows.
+    """
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
     if not task.type.two_classes:
         spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
         left = judged.squares - 2 * expected @ total + expected**2 @ rows
-        return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
-    if min(total.sum(), rows.sum() - total.sum()) < LEAST:
+        return float(1 - left / spread) if rows.sum() >= 10 and spread > 0 else None
+    if min(total.sum(), rows.sum() - total.sum()) < 10:
         return None
     _, places = np.unique(expected, return_inverse=True)
     positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)
     below = np.cumsum(negatives) - negatives / 2
     return float(positives @ below / (positives.sum() * negatives.sum()))
-
-
-def _scored(
-    predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool
-) -> Iterator[SingleFieldScore]:
-    """Yield the result for a predictor, if it has a score."""
-    known = {by: score for by, score in scores.items() if score is not None}
-    if known:
-        by = max(known, key=lambda by: known[by])
-        measure: Literal["AUC", "R2"] = "AUC" if task.type.two_classes else "R2"
-        suspicious = known[by] >= SUSPICIOUS[measure] and not fine
-        yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
-
-
-def _best(told: Sequence[SingleFieldScore]) -> tuple[SingleFieldScore, ...]:
-    ordered = sorted(told, key=lambda one: -one.score)
-    return tuple(one for place, one in enumerate(ordered) if place < SHOWN or one.suspicious)

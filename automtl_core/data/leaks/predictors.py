@@ -18,9 +18,6 @@ Kind = Literal["field", "label", "event"]
 Column = Callable[[Part], Codes]
 """Function that returns the code of each row, [R]."""
 
-BUCKETS, BUCKET_ROWS = 64, 100_000
-"""Number of equal-frequency buckets of a numeric predictor, and largest number of rows for their edges."""
-
 
 class Predictor(NamedTuple):
     """A field, label or earlier event that may predict a task."""
@@ -69,13 +66,14 @@ def _bits(labels: Column) -> Column:
 
 
 def number(name: str, kind: Kind, column: Column, train: Part) -> Predictor:
-    """Return the predictor for a number: codes of buckets between edges, 0 where it is missing.
+    """Return the predictor for a number: codes of 64 buckets of equal frequency, 0 where it is missing.
 
-    Numbers that equal an edge have a separate bucket, since many rows share such a number.
+    At most 100,000 training rows define the edges. Numbers that equal an edge have a separate bucket, since
+    many rows share such a number.
     """
-    step = max(1, len(train) // BUCKET_ROWS)
+    step = max(1, len(train) // 100_000)
     some = column(Part(train.ids[::step], train.dense[::step], train.labels[::step]))
-    bounds = edges(some, BUCKETS)
+    bounds = edges(some, 64)
 
     def codes(part: Part) -> Codes:
         values = column(part)

@@ -11,8 +11,6 @@ from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError
 
 Ints = NDArray[np.int32]
-VECTORS = 64
-"""Size of a chunk in DuckDB's vectors of 2048 rows."""
 
 
 def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> None:
@@ -50,7 +48,7 @@ def value_codes(field: str) -> str:
 def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[Ints, Ints]]:
     """Yield bags and their values, both as codes, sorted by both, chunk by chunk."""
     db.execute(f"SELECT bag, code FROM {quoted(_pairs(field))}")
-    while len(frame := db.fetch_df_chunk(VECTORS)):
+    while len(frame := db.fetch_df_chunk(64)):
         yield frame["bag"].to_numpy(), frame["code"].to_numpy()
 
 

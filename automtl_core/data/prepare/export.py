@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import duckdb
-
 from automtl_core.data.prepare.examples import columns_read, rows_of
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import Progress, silent
@@ -50,18 +48,13 @@ def export(
         columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
         names = list(dict.fromkeys(column for column in columns if column))
         values = {column: quoted(column) for column in names}
-        values |= {field: _joined(db, dataset, field) for field in columns_read(dataset, "bag")}
+        for field in columns_read(dataset, "bag"):
+            create(db, held := f"values of {field}", dataset.values(db, field))
+            joined = "string_agg(CAST(value AS VARCHAR), '|' ORDER BY value)"
+            values[field] = f"(SELECT {joined} FROM {quoted(held)} WHERE bag = examples.{quoted(field)})"
         table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")
         written = work_dir / f"table{path.suffix}"
         write = table.write_parquet if path.suffix == ".parquet" else table.write_csv
         write(str(written.resolve()))
         written.replace(draft)
         return count(db, "examples")
-
-
-def _joined(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> str:
-    """Return SQL that joins the values of a bag into one text."""
-    held = f"values of {field}"
-    create(db, held, dataset.values(db, field))
-    text = "string_agg(CAST(value AS VARCHAR), '|' ORDER BY value)"
-    return f"(SELECT {text} FROM {quoted(held)} WHERE bag = examples.{quoted(field)})"

@@ -32,7 +32,6 @@ from automtl_core.dataset.schema import FieldForm, Pretrained, Schema, SparseFie
 from automtl_core.disk.files import publish_folder, remove_stale
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
-from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import kinds_of
 from automtl_core.fields.vectors import VectorIds
 
@@ -172,7 +171,11 @@ def _encode(
         progress("write", written / len(parts))
 
     tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
-    fields = [_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)]
+    fields = []
+    for name, encoder in ((field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)):
+        form: FieldForm = "bag" if encoder.gives == "bags" else "single"
+        pretrained = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
+        fields.append(SparseField(name, encoder.size, form, pretrained))
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
     schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories))
     Encoder(schema, encoding.encoders).save(draft / ENCODER)
@@ -188,12 +191,6 @@ def _encode(
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),
         ],
     }
-
-
-def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:
-    kind: FieldForm = "bag" if encoder.gives == "bags" else "single"
-    vectors = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
-    return SparseField(name, encoder.size, kind, vectors)
 
 
 def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
@@ -218,18 +215,13 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
         if rows[t] == 0:
             faults[task.name] = "is missing in all training rows"
         elif task.type.two_classes and total[t] in (0, rows[t]):
-            faults[task.name] = (
-                f"is {int(total[t] > 0)} in all training rows{_never(dataset, task.name, total[t])}"
-            )
+            faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
+            texts = next(label.positive for label in dataset.labels if label.name == task.name)
+            if texts and not total[t]:
+                faults[task.name] += f", because none has {' or '.join(map(repr, texts))}"
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
         raise DataError(f"dataset {name}: {problems}: nothing to learn", _other_tasks(dataset, faults))
-
-
-def _never(dataset: Dataset, name: str, positives: float) -> str:
-    """Return the reason why a label whose positive values are texts has no positive row."""
-    texts = next((label.positive for label in dataset.labels if label.name == name), ())
-    return f", because none has {' or '.join(map(repr, texts))}" if texts and not positives else ""
 
 
 def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:

@@ -15,13 +15,6 @@ from automtl_core.data.raw.load import Rejected, check_rows, load
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import scratch_folder
 
-BESIDE, SHARE = 600 << 20, 0.4
-"""Bytes of the memory limit for Python, and for memory that the database takes beyond its own limit, which
-100 million rows need; and least share of the memory limit for the database."""
-THREAD = 128 << 20
-"""Memory in bytes that a thread of the database needs, as the manual of DuckDB says."""
-_UNITS = {"k": 10, "m": 20, "g": 30, "t": 40}
-
 
 @contextmanager
 def workshop(
@@ -38,18 +31,24 @@ def bytes_of(size: str) -> int:
     """Return an amount of memory such as `512MiB` or `4GB` in bytes."""
     match = re.fullmatch(r"([0-9.]+) ?([kmgt])(i?)b", size.lower())
     assert match is not None  # noqa: S101 - the command line checks it
-    power = _UNITS[match[2]]
-    return int(float(match[1]) * (1 << power if match[3] else 1000 ** (power // 10)))
+    power = "kmgt".index(match[2]) + 1
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 def database_limit(limit: int) -> int:
-    """Return the part of a memory limit in bytes that is for the database."""
-    return max(limit - BESIDE, int(SHARE * limit))
+    """Return the part of a memory limit in bytes that is for the database: all but 600 MiB, at least 40 %.
+
+    100 million rows need the rest, for Python, and for memory that the database takes beyond its own limit.
+    """
+    return max(limit - (600 << 20), int(0.4 * limit))
 
 
 def threads_for(limit: int) -> int:
-    """Return the number of threads of a database with a memory limit in bytes."""
-    return max(min(os.cpu_count() or 1, limit // THREAD), 1)
+    """Return the number of threads of a database with a memory limit in bytes.
+
+    A thread needs 128 MiB, as the manual of DuckDB says.
+    """
+    return max(min(os.cpu_count() or 1, limit // (128 << 20)), 1)
 
 
 def read(

@@ -18,8 +18,6 @@ Parts = NDArray[np.int8]
 TRAIN, VALIDATION, TEST = range(3)
 BLOCK = 1 << 24
 """Number of rows that are shuffled together for a random split."""
-VECTORS = 512
-"""Size of a chunk in DuckDB's vectors of 2048 rows."""
 
 
 def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
@@ -31,7 +29,10 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
 
     """
     chosen, rows = dataset.settings, count(db, "examples")
-    parts = _given(db, dataset) if dataset.part else np.zeros(rows, dtype=np.int8)
+    parts = np.zeros(rows, dtype=np.int8)
+    if dataset.part:
+        cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
+        parts = np.concatenate([*_column(db, f"CASE {quoted(dataset.part)} {cases} END")]).astype(np.int8)
     free, *given = sizes_of(parts)
     shares = [
         0 if there else round(free * share)
@@ -111,7 +112,9 @@ def _drawn(
             yield chunk[parts[start : start + len(chunk)] == TRAIN]
             start += len(chunk)
 
-    sizes = np.zeros(_groups(db, column, hashed=column in chosen.hashed), dtype=np.int64)
+    used = f"SELECT coalesce(max({quoted(column)}) + 1, 0) FROM examples"  # buckets up to the last used one
+    many = db.execute(used).fetchall()[0][0] if column in chosen.hashed else count(db, codes(column))
+    sizes = np.zeros(many, dtype=np.int64)
     for some in groups():
         sizes += np.bincount(some[some >= 0], minlength=len(sizes))
     order = np.arange(len(sizes), dtype=np.int32)[::-1]
@@ -121,23 +124,10 @@ def _drawn(
     return np.concatenate([of_groups[some] for some in groups()])
 
 
-def _groups(db: duckdb.DuckDBPyConnection, column: str, hashed: bool) -> int:
-    """Return the number of codes of a column; of a hashed one that of the buckets up to the last used one."""
-    if not hashed:
-        return count(db, codes(column))
-    return int(db.execute(f"SELECT coalesce(max({quoted(column)}) + 1, 0) FROM examples").fetchall()[0][0])
-
-
-def _given(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Parts:
-    cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
-    chunks = _column(db, f"CASE {quoted(dataset.part or '')} {cases} END")
-    return np.concatenate([chunk.astype(np.int8) for chunk in chunks])
-
-
 def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[np.int32]]:
     """Yield the values of an expression for the rows of `examples`, by chunks."""
     db.execute(f"SELECT CAST({expression} AS INTEGER) AS value FROM examples")
-    while len(frame := db.fetch_df_chunk(VECTORS)):
+    while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
         yield frame["value"].to_numpy()
 
 

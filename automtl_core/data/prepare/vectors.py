@@ -1,7 +1,6 @@
 """Pretrained vectors of values: a checked table for each field that has them. V: values."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -10,9 +9,6 @@ from numpy.typing import NDArray
 from automtl_core.data.raw.sql import create, quoted
 from automtl_core.dataset.dataset import Dataset, Vectors
 from automtl_core.errors import DataError, UsageError, printable
-
-LINES = 10_000
-"""Number of vectors that are read at a time."""
 
 
 def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
@@ -36,7 +32,7 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
 def blocks(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
     """Yield the values of a field that have vectors, and these, [V, P], sorted by value."""
     db.execute(f"SELECT id, vector FROM {_table(field)} ORDER BY id")
-    while rows := db.fetchmany(LINES):
+    while rows := db.fetchmany(10_000):
         values, vectors = zip(*rows, strict=True)
         yield values, np.array(vectors, np.float64)
 
@@ -62,5 +58,5 @@ def _make(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: Vectors, name:
             raise DataError(f"{where}: {printable(str(found[0][0]))} {problem}", "correct the vectors")
 
 
-def _table(field: str) -> Any:
+def _table(field: str) -> str:
     return quoted(f"vectors of {field}")

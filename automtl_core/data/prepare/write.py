@@ -1,10 +1,10 @@
 """Output of preparation: arrays of each part, and bags."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -30,7 +30,8 @@ class Tally(NamedTuple):
 
 
 Chunk = Mapping[str, NDArray[Any]]
-Block = Callable[[Chunk], NDArray[Any]]
+Block = Callable[[Chunk], Any]
+"""Function that returns values of the rows of a chunk, [R] or [R, width]."""
 
 
 class _Array(NamedTuple):
@@ -38,7 +39,6 @@ class _Array(NamedTuple):
     dtype: type[np.generic]
     width: int
     block: Block
-    """Function that returns the rows of a chunk, [R, width]."""
 
 
 def write_parts(
@@ -94,54 +94,42 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
             (draft / "bags").mkdir(exist_ok=True)
             path = draft / "bags" / file_name(name)
             with path.with_name(f"{path.name}.starts.npy").open("wb") as file:
-                _write_array(file, [learner.starts], np.int64, len(learner.starts))
+                write_header(file, np.int64, (len(learner.starts),))
+                file.write(learner.starts.astype(np.int64, copy=False).tobytes())
             with path.with_name(f"{path.name}.values.npy").open("wb") as file:
-                _write_array(file, learner.values(), np.int32, int(learner.starts[-1]))
-
-
-def _write_array(
-    file: IO[bytes],
-    blocks: Iterable[NDArray[Any]],
-    dtype: type[np.generic],
-    length: int,
-) -> None:
-    write_header(file, dtype, (length,))
-    for block in blocks:
-        file.write(block.astype(dtype, copy=False).tobytes())
+                write_header(file, np.int32, (int(learner.starts[-1]),))
+                for block in learner.values():
+                    file.write(block.astype(np.int32, copy=False).tobytes())
 
 
 def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
-    def code(name: str) -> Block:
-        return lambda chunk: chunk[name]
-
-    def label(name: str) -> Block:
-        scale = encoding.scales.get(name)
+    def column(name: str | None) -> Block:
+        scale = encoding.scales.get(name or "")
+        if name is None:
+            return lambda chunk: np.nan
         return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
-
-    def oracle(column: str | None) -> Block:
-        return lambda chunk: chunk[column] if column else np.full(_rows(chunk), np.nan)
 
     def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
         def block(chunk: Chunk) -> NDArray[Any]:
-            found = np.empty((_rows(chunk), len(columns)), dtype)
+            found = np.empty((len(next(iter(chunk.values()))), len(columns)), dtype)
             for n, column in enumerate(columns):
                 found[:, n] = column(chunk)
             return found
 
         return _Array(name, dtype, len(columns), block)
 
-    encoders = encoding.learners
+    encoders, tasks = encoding.learners, learned(dataset)
     arrays = [
         array("ids", np.int32, [encoders[field.name].encode for field in sparse_fields(dataset)]),
         array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
-        array("labels", np.float32, [label(task.name) for task in learned(dataset)]),
+        array("labels", np.float32, [column(task.name) for task in tasks]),
     ]
     if oracles(dataset):
-        arrays.append(array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
+        arrays.append(array("oracle", np.float64, [column(task.oracle) for task in tasks]))
     if dataset.user:
-        arrays.append(array("users", np.int32, [code(dataset.user)]))
+        arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(array("times", np.int32, [code(dataset.time)]))
+        arrays.append(array("times", np.int32, [column(dataset.time)]))
     for log in logs:
         name = file_name(log.history.name)
         shared = len(encoding.event_fields(log.history))
@@ -151,7 +139,3 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
             _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
         ]
     return arrays
-
-
-def _rows(chunk: Chunk) -> int:
-    return len(next(iter(chunk.values())))

@@ -32,10 +32,10 @@ def opened(path: Path, file: RawFile) -> NDArray[Any]:
         ) from None
     [(name, column)] = _used(file).items()
     vectors = column.kind == "vector"
-    wanted = "[values, numbers] of numbers" if vectors else "[values] of texts or integers"
+    shape = "[values, numbers] of numbers" if vectors else "[values] of texts or integers"
     if array.ndim != 1 + vectors or array.dtype.kind not in ("fiu" if vectors else "UiuS"):
         raise DataError(
-            f"{path}: an array {list(array.shape)} of {array.dtype}, expected {wanted} for {name}",
+            f"{path}: an array {list(array.shape)} of {array.dtype}, expected {shape} for {name}",
             "write it again in this shape",
         )
     if vectors:
@@ -54,18 +54,18 @@ def load(db: duckdb.DuckDBPyConnection, table: str, path: Path, file: RawFile) -
     """Create a table from an array; raises as `opened` does."""
     array = opened(path, file)
     [(name, column)] = _used(file).items()
-    kind = "FLOAT[]" if column.kind == "vector" else "VARCHAR"
+    vectors = column.kind == "vector"
+    kind = "FLOAT[]" if vectors else "VARCHAR"
     db.execute(f"CREATE TEMP TABLE {quoted(table)} ({quoted(name)} {kind})")
     for start in range(0, len(array), ROWS):
         some = np.asarray(array[start : start + ROWS])
-        values = list(some.astype(np.float32)) if column.kind == "vector" else _texts(some)
+        if vectors:
+            values: list[Any] = list(some.astype(np.float32))
+        else:
+            values = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in some.tolist()]
         db.register("rows of an array", pd.DataFrame({"value": values}))
         db.execute(f'INSERT INTO {quoted(table)} SELECT CAST(value AS {kind}) FROM "rows of an array"')
         db.unregister("rows of an array")
-
-
-def _texts(values: NDArray[Any]) -> list[str]:
-    return [one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in values.tolist()]
 
 
 def _used(file: RawFile) -> Mapping[str, Column]:

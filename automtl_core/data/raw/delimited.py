@@ -24,12 +24,9 @@ LINE_LIMIT = 2_000_000
 BLOCK = 1 << 18
 """Number of bytes that are read at once."""
 
-UTF_16 = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
-
 NOT_UTF8 = "not UTF-8"
 """The problem of a row with bytes that are not UTF-8."""
 
-_BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
 BAD_BYTES = re.compile("[\udc80-\udcff]")
 
@@ -78,7 +75,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with stream:
             start = stream.peek(4)[:4]
-            is_wide = start.startswith(UTF_16) and not start.startswith(codecs.BOM_UTF32_LE)
+            marks = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
+            is_wide = start.startswith(marks) and not start.startswith(codecs.BOM_UTF32_LE)
             yield codecs.EncodedFile(stream, "utf-8", "utf-16") if is_wide else stream
     except UnicodeError as error:
         raise DataError(f"{path}: damaged UTF-16: {error}", "get a new copy") from None
@@ -93,7 +91,7 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
     A byte order mark is removed; a line is truncated after `LINE_LIMIT`.
     """
-    rest, chunk = b"", stream.read(BLOCK).removeprefix(_BOM)
+    rest, chunk = b"", stream.read(BLOCK).removeprefix(codecs.BOM_UTF8)
     while chunk:
         block, feed, rest = (rest + chunk).rpartition(b"\n")
         if feed:
@@ -172,11 +170,11 @@ class Lines:
         text = block.decode("utf-8", "surrogateescape")
         if not self._encoding or not _has_bad_bytes(text):
             return text
-        lines = (line.decode("utf-8", "surrogateescape") for line in block.split(b"\n"))
-        return "\n".join(self._recoded(line) if _has_bad_bytes(line) else line for line in lines)
-
-    def _recoded(self, line: str) -> str:
-        return line.encode("utf-8", "surrogateescape").decode(self._encoding, "surrogateescape")
+        lines = ((line, line.decode("utf-8", "surrogateescape")) for line in block.split(b"\n"))
+        other = self._encoding
+        return "\n".join(
+            raw.decode(other, "surrogateescape") if _has_bad_bytes(text) else text for raw, text in lines
+        )
 
 
 def rows(lines: Lines, separator: str) -> Iterator[Row]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from automtl_core.data.raw.remote import not_allowed, url_of
 from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, InputMissingError, UsageError, near_file
 
@@ -30,12 +29,9 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
     Raises:
         DataError: a file links to another folder, or several files match a pattern for one file.
         InputMissingError: files are missing; the message lists all of them.
-        UsageError: the folder is remote; see `remote.local_folder`.
 
     """
     files = dataset.files()
-    if files and (url := url_of(data_dir)):
-        raise not_allowed(url)
     fix = f"get them from {dataset.source}" if dataset.source else "put them there"
     fix += "; or try `--dataset synthetic`, which needs no files"
     if files and data_dir is None:

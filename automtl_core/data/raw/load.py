@@ -31,8 +31,6 @@ from automtl_core.data.raw.sql import (
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, printable
 
-BLANK = "CAST(NULL AS VARCHAR)"
-
 
 class Rejected(NamedTuple):
     """A skipped row of a raw file."""
@@ -119,9 +117,9 @@ def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> No
             first = f"(SELECT len({at}) FROM {rows} WHERE {at} IS NOT NULL ORDER BY {row} LIMIT 1)"
             lengths = f"'has ' || len({at}) || ' numbers, and the first vector ' || {first}"
             wrong = f"SELECT {row}, {lengths} FROM {rows} WHERE len({at}) <> {first} ORDER BY {row} LIMIT 1"
-        if wrong and (found := db.execute(wrong).fetchall()):
-            place, what = found[0]
-            problem = f"holds {printable(repr(what))} a second time" if column.unique else what
+        if wrong and (faults := db.execute(wrong).fetchall()):
+            place, fault = faults[0]
+            problem = f"holds {printable(repr(fault))} a second time" if column.unique else fault
             fix = "keep one of the rows" if column.unique else "write vectors of equal length"
             raise DataError(f"{place_of(db, [source], place)}: {name} {problem}", fix)
 
@@ -226,7 +224,10 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int
             store_rejects=True,
             rejects_limit=2,
         )
-        chosen = [f"{typed(seen.get(name, BLANK), declared[name])} AS {quoted(name)}" for name in used]
+        chosen = [
+            f"{typed(seen.get(name, 'CAST(NULL AS VARCHAR)'), declared[name])} AS {quoted(name)}"
+            for name in used
+        ]
         create(db, table, scan.project(", ".join(chosen or ["1 AS nothing"])))
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")

@@ -2,30 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.raw.records import Fault, expected, shown_or_blank
+from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.remedies import MORE, REPAIR
 from automtl_core.data.raw.sql import (
-    all_finite,
     create,
-    is_time,
     literal,
     numbered,
     one_file,
     own,
     quoted,
-    whole,
-    without_blanks,
+    value_and_test,
 )
-from automtl_core.dataset.dataset import LARGEST, Column, RawFile
+from automtl_core.dataset.dataset import Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
-
-NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
-"""Types whose values are no single texts or numbers."""
 
 
 @contextmanager
@@ -106,13 +99,11 @@ def faulty(
             f"WHERE {wrong} {among} ORDER BY {row} LIMIT {most}"
         ).fetchall()
     for place, name, value in rows:
-        vector = file.columns[name].kind == "vector"
-        wanted = (
-            "a list of finite numbers"
-            if vector
-            else expected(value or "", file.columns[name]) or "another type"
+        fits = expected(value or "", file.columns[name]) or "another type"
+        fits = "a list of finite numbers" if file.columns[name].kind == "vector" else fits
+        yield Fault(
+            place + 1, name, f"{name}: expected {fits}, found {shown(value or '', 'a blank')}", value or ""
         )
-        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown_or_blank(value)}", value or "")
 
 
 def _scan(path: Path) -> str:
@@ -146,7 +137,7 @@ def _expressions(
     for name, column in used.items():
         _check_type(path, name, types.get(name, "VARCHAR"), column)
     pairs = {
-        name: _value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
+        name: value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
         for name, column in used.items()
     }
     return {n: value for n, (value, _) in pairs.items()}, {
@@ -162,72 +153,11 @@ def _check_type(path: Path, name: str, kind: str, column: Column) -> None:
 
     """
     listed = kind.endswith("]")
-    nested = kind.removesuffix("[]").startswith(NESTED) or (listed and "[" in kind[: kind.rindex("[")])
+    others = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+    nested = kind.removesuffix("[]").startswith(others) or (listed and "[" in kind[: kind.rindex("[")])
     if nested or (listed and column.kind != "vector" and not column.separator):
         wanted = "single values or lists of them" if column.separator else "single values"
         raise DataError(
             f"{path}: column {name!r} is of the type {kind:.60}, expected {wanted}",
             "write the part of the value that counts as a column of its own",
         )
-
-
-def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
-    """Return SQL for a value, and for the test that it fits the declaration."""
-    if column.required:
-        value, fine = _value_and_test(name, kind, replace(column, required=False))
-        return value, f"({fine}) AND {value} IS NOT NULL"
-    if column.kind == "vector":
-        numbers = f"TRY_CAST({name} AS FLOAT[])" if kind.endswith("]") else "CAST(NULL AS FLOAT[])"
-        return numbers, f"({name} IS NULL OR {all_finite(numbers)})"
-    if kind.endswith("[]") and column.separator:
-        separator = literal(column.separator)
-        holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"
-        # `array_to_string` leaves nulls out, and lists of events have to stay aligned.
-        aligned = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
-        return f"array_to_string({aligned}, {separator})", f"NOT coalesce({holds}, false)"
-    if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
-        # `nullif` is folded by statistics of the file.
-        blank = " OR ".join([f"isnan({name})", *(f"{name} = '{n!r}'::{kind}" for n in column.blank_numbers)])
-        known = f"CASE WHEN NOT ({blank}) THEN {name} END"
-        number = f"CAST({known} AS BIGINT)"
-        if column.kind == "integer":
-            # Integers with gaps become floats in a data frame.
-            fine = f"({known} IS NULL OR ({known} = trunc({known}) AND abs({known}) < 9e18))"
-            return (
-                f"CASE WHEN {fine} THEN {number} END",
-                f"{fine}{_allowed(f'CAST({number} AS VARCHAR)', column)}",
-            )
-        if column.kind == "number":
-            fine = f"({known} IS NULL OR abs({known}) <= {LARGEST})"
-            return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
-        text = f"CAST({known} AS VARCHAR)"
-        return text, _is_time_or_blank(text) if column.kind == "time" else "true"
-    if kind == "VARCHAR":
-        name = without_blanks(f"nullif({name}, '')", column)  # an empty text is a blank in delimited text
-    if column.blanks and kind != "BOOLEAN":
-        name = without_blanks(f"CAST({name} AS VARCHAR)", column)
-    text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
-    if column.kind == "integer":
-        value = whole(text)
-        fine = f"({name} IS NULL OR {value} IS NOT NULL)"
-        return value, fine + _allowed(f"CAST({value} AS VARCHAR)", column)
-    if column.kind == "number":
-        value = f"TRY_CAST({name} AS DOUBLE)"
-        fine = f"({name} IS NULL OR coalesce(abs({value}) <= {LARGEST}, false))"
-        return value, fine + _allowed(text, column)
-    if column.kind == "time":
-        return text, _is_time_or_blank(text)
-    return text, "true" + _allowed(text, column)
-
-
-def _is_time_or_blank(text: str) -> str:
-    return f"({text} IS NULL OR {is_time(text)})"
-
-
-def _allowed(text: str, column: Column) -> str:
-    tests = ["true"]
-    if column.among:
-        tests.append(f"{text} IN ({', '.join(map(literal, column.among))})")
-    if column.matching:
-        tests.append(f"regexp_full_match({text}, {literal(column.matching)})")
-    return f" AND ({text} IS NULL OR ({' AND '.join(tests)}))"

@@ -29,7 +29,6 @@ from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds, whole
 
-CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 SHOWN = 80
 """Number of characters of a row or a value in a message."""
 
@@ -56,13 +55,6 @@ _FORMATS = {
     b"\x80\x04": ("a pickle", "write it as CSV or Parquet"),
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
-_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])')
-"""Start of a file of JSON rows."""
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
-_INT64 = range(-(2**63), 2**63)
-_SHORT_INTEGER = re.compile("-?[1-9][0-9]{0,17}|0?")
-_SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?")
 
 
 class Fault(NamedTuple):
@@ -102,8 +94,10 @@ class Layout:
     """Whether its first line ends in a carriage return and a line feed."""
 
 
-def shown(text: str) -> str:
+def shown(text: str, blank: str = '""') -> str:
     """Return a row or a value of a raw file as text for a message."""
+    if not text:
+        return blank
     line = printable(text.split("\n")[0])
     return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
@@ -159,7 +153,11 @@ def records(laid_out: Layout) -> Iterator[Record]:
         if file.header:
             next(found)
         judged = (Record(row[0], row[2], judge(row)) for row in map(blank, found))
-        yield from _without_cut_tail(judged, lines, len(columns)) if file.cut_tail else judged
+        for record, following in pairwise(chain[Any](judged, [None])):
+            values = len(record.fields)
+            short = values < len(columns) or (values == len(columns) and not lines.terminated)
+            if not (file.cut_tail and following is None and record.fault and short):
+                yield record
 
 
 def ambiguous(laid_out: Layout) -> bool:
@@ -212,16 +210,18 @@ def expected(value: str, column: Column) -> str | None:
     if column.kind == "integer":
         value = whole(value)
     if column.among and value not in column.among:
-        return _either(column.among)
+        *others, last = map(on_one_line, column.among)
+        return f"{', '.join(others)} or {last}" if others else last
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
         return f"text that matches {shown(column.matching)}"
     if column.among or column.kind == "text":
         return None
     if column.kind == "integer":
-        if _INTEGER.fullmatch(value):
+        if re.fullmatch("0|-?[1-9][0-9]*", value):
             # Python does not parse integers of thousands of digits.
-            return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
-        padded = _PADDED_INTEGER.fullmatch(value)
+            short = len(value) <= 20 and int(value) in range(-(2**63), 2**63)
+            return None if short else "an integer of 64 bits"
+        padded = re.fullmatch("[+-]?[0-9]+", value)
         return "an integer without plus or leading zeros" if padded else "an integer"
     if column.kind == "vector":
         plain = replace(column, kind="number")
@@ -240,17 +240,12 @@ def expected(value: str, column: Column) -> str | None:
     return f"a number of at most {LARGEST:g}" if math.isfinite(number) else "a finite number"
 
 
-def shown_or_blank(value: str | None) -> str:
-    """Return a value for a message."""
-    return shown(value) if value else "a blank"
-
-
 def _check_format(path: Path, head: bytes) -> None:
     """Check by the first bytes that a file is UTF-8 text with line feeds."""
     for start, (name, fix) in _FORMATS.items():
         if head.startswith(start):
             raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
-    if _JSON.match(head):
+    if re.match(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])', head):
         raise DataError(f"{path}:1: holds JSON, not delimited text", "write it as CSV or Parquet")
     first = head.split(b"\n", 1)[0]
     if first.count(0) * 3 > len(first):
@@ -258,7 +253,8 @@ def _check_format(path: Path, head: bytes) -> None:
             f"{path}:1: holds NUL bytes, like UTF-16 or a damaged copy, not text in UTF-8",
             "convert it to UTF-8, or get a sound copy",
         )
-    if first.translate(None, CONTROLS) != first and BAD_BYTES.search(
+    controls = bytes(code for code in range(32) if code not in b"\t\n\r")
+    if first.translate(None, controls) != first and BAD_BYTES.search(
         first.decode("utf-8", "surrogateescape")
     ):
         raise DataError(f"{path}:1: holds binary data, not text", TABLES)
@@ -319,14 +315,6 @@ def _printed(name: str) -> str:
     return printable(repr(name))
 
 
-def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> Iterator[Record]:
-    """Leave out the last record if it is faulty and shorter than others."""
-    for record, following in pairwise(chain[Any](found, [None])):
-        short = len(record.fields) < columns or (len(record.fields) == columns and not lines.terminated)
-        if following or not record.fault or not short:
-            yield record
-
-
 def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
     """Return a function that returns the fault of a row, or None."""
     tests = [
@@ -346,7 +334,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
             if not fits(values[place]) and (wanted := expected(values[place], column)):
-                reason = f"{on_one_line(name)}: expected {wanted}, found {shown_or_blank(values[place])}"
+                reason = f"{on_one_line(name)}: expected {wanted}, found {shown(values[place], 'a blank')}"
                 return Fault(line, name, reason, text)
         return None
 
@@ -380,9 +368,5 @@ def _quick(column: Column) -> Callable[[str], object]:
         return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
     if column.kind == "vector":
         return lambda value: not value
-    return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
-
-
-def _either(values: Sequence[str]) -> str:
-    *others, last = map(on_one_line, values)
-    return f"{', '.join(others)} or {last}" if others else last
+    integer = column.kind == "integer"
+    return re.compile("-?[1-9][0-9]{0,17}|0?" if integer else r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?").fullmatch

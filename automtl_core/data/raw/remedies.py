@@ -16,17 +16,12 @@ SKIP = (
 )
 REPAIR = f"repair the row, or {SKIP}"
 MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
-LOOKED = 1000
-"""Number of rows, from the first faulty row on, in the check for the same fault."""
-LEAST, MANY = 5, 0.1
-"""Least number and least share of checked rows with the same fault, for a fault of the whole file."""
-
-_DECIMAL_COMMA = re.compile("[+-]?[0-9]+,[0-9]+")
-_THOUSANDS = re.compile("[+-]?[0-9]{1,3}(,[0-9]{3})+")
 
 
 def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]) -> DataError:
     """Return the error for the first faulty row of a file.
+
+    The file has a fault as a whole if a tenth of the next 1,000 rows, and five rows, have the same fault.
 
     Args:
         path: The file.
@@ -35,18 +30,16 @@ def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]
         following: The records after it.
 
     """
-    faults = [first, *(record.fault for record in islice(following, LOOKED - 1))]
-    same = [fault for fault in faults if fault and _kind(fault) == _kind(first)]
+    faults = [first, *(record.fault for record in islice(following, 999))]
+    kind = first.column, first.reason.partition(", found ")[0]
+    same = [
+        fault for fault in faults if fault and (fault.column, fault.reason.partition(", found ")[0]) == kind
+    ]
     message = located(path, first)
-    many = len(same) >= max(LEAST, MANY * len(faults))
+    many = len(same) >= max(5, 0.1 * len(faults))
     if many and len(faults) > 1:
         message += f"; the same fault in {len(same):,} of {len(faults):,} rows"
     return DataError(message, _fix(file, first, many))
-
-
-def _kind(fault: Fault) -> tuple[str | None, str]:
-    """Return a key that is equal for faults with the same cause."""
-    return fault.column, fault.reason.partition(", found ")[0]
 
 
 def _fix(file: RawFile, fault: Fault, many: bool) -> str:
@@ -60,9 +53,10 @@ def _fix(file: RawFile, fault: Fault, many: bool) -> str:
             f"contain {file.separator!r}, such as decimal commas"
         )
     column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
-    if column.kind == "integer" and not column.among and _THOUSANDS.fullmatch(value):
+    thousands = re.fullmatch("[+-]?[0-9]{1,3}(,[0-9]{3})+", value)
+    if column.kind == "integer" and not column.among and thousands:
         return f"write numbers without thousands separators: {value.replace(',', '')}"
-    if column.kind != "text" and _DECIMAL_COMMA.fullmatch(value):
+    if column.kind != "text" and re.fullmatch("[+-]?[0-9]+,[0-9]+", value):
         return f"write numbers with a decimal point: {value.replace(',', '.')}"
     remedy = column.remedy or f"convert the column {fault.column}, or declare its actual type"
     return remedy.replace("{value}", value)

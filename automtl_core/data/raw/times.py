@@ -13,11 +13,6 @@ from automtl_core.data.raw.sql import literal, numbered, own, quoted
 from automtl_core.dataset.history import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
 
-OFFSET = r"[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
-"""Pattern of the end of a date with an offset, which follows a time of the day."""
-OTHER_UNIT = 50
-"""Ratio of times from which they have different units: seconds and minutes differ by a factor of 60."""
-
 
 def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: Iterable[str]) -> str:
     """Return SQL for a time, of the first type that reads all its texts: BIGINT, DOUBLE or a timestamp.
@@ -35,7 +30,8 @@ def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: It
     text = f"CAST({quoted(column)} AS VARCHAR)"
     whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
     joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
-    zoned = f"(contains({text}, ':') AND regexp_matches({text}, {literal(OFFSET)}))"
+    offset = r"[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"  # behind a time of the day
+    zoned = f"(contains({text}, ':') AND regexp_matches({text}, {literal(offset)}))"
     ways = [
         f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
         f"CASE WHEN isfinite({number}) THEN {number} END",
@@ -106,9 +102,10 @@ def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
             f"{column}: the times of {other} are {_plural(others.form)}, and those of {one} {form}",
             f"write the times of {other} as {form}",
         )
+    # Seconds and minutes differ by a factor of 60.
     ends = [sorted((abs(some.first), abs(some.last))) for some in (times, others)]
     (least, low), (_, high) = sorted(ends, key=max)
-    if high > OTHER_UNIT * low and least > low / 2:
+    if high > 50 * low and least > low / 2:
         raise DataError(
             f"{column}: the times of {one} go from {times.first:.15g} to {times.last:.15g}, and those of "
             f"{other} from {others.first:.15g} to {others.last:.15g}",

@@ -12,12 +12,9 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import layout, records
-from automtl_core.data.raw.sql import literal, one_file
+from automtl_core.data.raw.sql import count, literal, one_file
 from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
-
-ALL = 1 << 62
-"""A number above the number of rows of any file."""
 
 
 @dataclass
@@ -68,9 +65,12 @@ class Validation:
             checked = Checked(name)
             self.files.append(checked)
             progress(checked.file, place / len(self._found))
-            find = {".parquet": self._in_parquet, ".npy": self._in_array}.get(path.suffix, self._in_text)
             try:
-                yield from find(path, file, checked)
+                if path.suffix == ".npy":
+                    checked.accepted = len(arrays.opened(path, file))
+                else:
+                    check = self._in_parquet if path.suffix == ".parquet" else self._in_text
+                    yield from check(path, file, checked)
                 if not checked.records:
                     checked.problem = f"{path}: holds no rows"
             except DataError as error:
@@ -84,15 +84,10 @@ class Validation:
                 checked.rejected += 1
                 yield Rejected(checked.file, record.fault)
 
-    def _in_array(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
-        checked.accepted = len(arrays.opened(path, file))
-        yield from ()
-
     def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
         with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:
-            faults = list(parquet.faulty(db, path, file, ALL, self._first))
-            scan = f"read_parquet({literal(one_file(path))})"
-            rows = int(db.execute(f"SELECT count(*) FROM {scan}").fetchall()[0][0])
+            faults = list(parquet.faulty(db, path, file, 1 << 62, self._first))
+            rows = count(db, f"read_parquet({literal(one_file(path))})")
         rows = rows if self._first is None else min(rows, self._first)
         checked.accepted, checked.rejected = rows - len(faults), len(faults)
         yield from (Rejected(checked.file, fault) for fault in faults)

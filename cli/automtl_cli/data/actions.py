@@ -10,9 +10,7 @@ from automtl_cli.output import Json
 from automtl_core.data.new_rows import check_output
 from automtl_core.data.prepare.export import export
 from automtl_core.data.prepare.prepare import prepare, write_rejected
-from automtl_core.data.progress import Progress
 from automtl_core.data.raw.load import Rejected
-from automtl_core.data.raw.remote import local_folder
 from automtl_core.data.raw.validate import Validation
 from automtl_core.data.rows import sample
 from automtl_core.data.store import Prepared
@@ -20,18 +18,12 @@ from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError
 from automtl_inspection.describe import describe
 
-LISTED = 1000
-"""Maximum number of faulty rows that are listed; a file may list all."""
-TEXT = 1000
-"""Maximum number of characters that are listed of a faulty row."""
 
-
-def prepared(chosen: Chosen, memory_limit: str | None, allow_remote: bool) -> Prepared:
+def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
     """Prepare a dataset, show progress, and print its warnings."""
     limit = preparing.memory_limit(memory_limit)
     with preparing.stages("preparing data") as show:
-        folder = _local(chosen, allow_remote, show, limit)
-        made = prepare(chosen.dataset, chosen.name, folder, chosen.prepared_dir, show, limit)
+        made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, show, limit)
     preparing.warn(made)
     return made
 
@@ -60,7 +52,7 @@ def sampled(made: Prepared, rows: int) -> Json:
     return {"prepared": about(made), "rows": sample(made, rows)}
 
 
-def exported(chosen: Chosen, out: Path, memory_limit: str | None, allow_remote: bool) -> Json:
+def exported(chosen: Chosen, out: Path, memory_limit: str | None) -> Json:
     """Write the examples of a dataset as one table, and return its path and size.
 
     Raises:
@@ -71,29 +63,29 @@ def exported(chosen: Chosen, out: Path, memory_limit: str | None, allow_remote: 
     check_output(out)
     limit = preparing.memory_limit(memory_limit)
     with preparing.stages("exporting data") as show:
-        folder = _local(chosen, allow_remote, show, limit)
-        rows = export(chosen.dataset, chosen.name, folder, out, show, limit)
+        rows = export(chosen.dataset, chosen.name, chosen.folder, out, show, limit)
     return {"dataset": chosen.name, "rows": rows, "out": str(out)}
 
 
-def validated(chosen: Chosen, out: Path | None, allow_remote: bool) -> Json:
+def validated(chosen: Chosen, out: Path | None) -> Json:
     """Check all raw files, and return their faults; with `out`, all faulty rows are written to this file.
+
+    At most 1,000 faulty rows are listed, with 1,000 characters of each.
 
     Raises:
         RunExistsError: `out` exists.
 
     """
     settings = chosen.dataset.settings
-    with preparing.stages("checking data") as show:
-        folder = _local(chosen, allow_remote, show)
-    validation = Validation(chosen.dataset, chosen.name, folder)
+    validation = Validation(chosen.dataset, chosen.name, chosen.folder)
     faults: list[Json] = []
 
     def result() -> Iterator[Rejected]:
         with preparing.stages("checking data") as show:
             for rejected in validation.rejected(show):
-                if len(faults) < LISTED:
-                    faults.append(_listed(rejected))
+                if len(faults) < 1000:
+                    fault = rejected.fault._asdict()
+                    faults.append({"file": rejected.file, **fault, "text": rejected.fault.text[:1000]})
                 yield rejected
 
     if out is None:
@@ -129,15 +121,3 @@ def check_valid(result: Json) -> None:
             f"faulty rows: {rejected:,} of {result['records']:,}, and {allowed:,} are allowed",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
-
-
-def _local(chosen: Chosen, allow_remote: bool, show: Progress, limit: str | None = None) -> Path | None:
-    """Return the folder of the raw files, with copies of remote ones."""
-    return local_folder(
-        chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, allow_remote, show, limit
-    )
-
-
-def _listed(rejected: Rejected) -> Json:
-    fault = rejected.fault._asdict()
-    return {"file": rejected.file, **fault, "text": rejected.fault.text[:TEXT]}

@@ -39,7 +39,6 @@ def show(
 def prepare(
     name: options.Dataset,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -53,14 +52,13 @@ def prepare(
     from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.about(data.prepared(chosen, memory_limit, allow_remote)), views.prepared, as_json)
+    emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
 
 
 @data_app.command()
 def describe(
     name: options.Dataset,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -78,7 +76,7 @@ def describe(
     from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.described(data.prepared(chosen, memory_limit, allow_remote)), views.described, as_json)
+    emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
 
 
 @data_app.command()
@@ -86,7 +84,6 @@ def sample(
     name: options.Dataset,
     rows: Annotated[int, typer.Option(metavar="N", min=1, help="Number of rows.")] = 5,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -104,14 +101,13 @@ def sample(
     from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.sampled(data.prepared(chosen, memory_limit, allow_remote), rows), views.sampled, as_json)
+    emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
 
 
 @data_app.command()
 def validate(
     name: options.Dataset,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -130,7 +126,7 @@ def validate(
     from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    result = data.validated(chosen, out, allow_remote)
+    result = data.validated(chosen, out)
     emit(result, views.validated, as_json)
     data.check_valid(result)
 
@@ -140,7 +136,6 @@ def export(
     name: options.Dataset,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file, .csv or .parquet.")],
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     memory_limit: options.MemoryLimit = None,
@@ -155,7 +150,7 @@ def export(
     from automtl_inspection import views
 
     chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(data.exported(chosen, out, memory_limit, allow_remote), views.exported, as_json)
+    emit(data.exported(chosen, out, memory_limit), views.exported, as_json)
 
 
 @data_app.command()

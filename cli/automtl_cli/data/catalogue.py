@@ -9,7 +9,7 @@ from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, stated
+from automtl_core.dataset.dataset import Dataset, RawFile, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -26,9 +26,7 @@ def datasets() -> dict[str, Json]:
 
 def view_datasets(described: Mapping[str, Json]) -> Section:
     """Return a table of datasets."""
-    rows = [
-        (name, one["description"], one["tasks"] or None, one["plugin"]) for name, one in described.items()
-    ]
+    rows = [(name, d["description"], d["tasks"] or None, d["plugin"]) for name, d in described.items()]
     return table(["name", "description", "tasks", "plugin"], rows)
 
 
@@ -43,7 +41,7 @@ def dataset(chosen: Chosen) -> Json:
         "files": {table: _file(file, chosen.folder) for table, file in result.files().items()},
         "fields": [{"name": field.name, "kind": field.words} for field in result.fields],
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
-        "splits": _splits(result),
+        "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
         "given_parts": result.part is not None,
         "settings": _settings(result),
     }
@@ -82,21 +80,14 @@ def _listed(registry: Registry, name: str) -> Json:
 
 def _file(file: RawFile, folder: Path | None) -> Json:
     result = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
-    columns = {name: _values(column) for name, column in file.columns.items()}
+    columns = {}
+    for name, column in file.columns.items():
+        kind = "not read" if column.kind == "unused" else column.kind
+        columns[name] = " or ".join(column.among) or kind
+        if column.matching and not column.among:
+            columns[name] += f" like {column.matching}"
     about = {key: getattr(file, key) for key in ("rows", "header", "separator")}
     return {"path": file.path, "found": result, **about, "columns": columns}
-
-
-def _values(column: Column) -> str:
-    if column.kind == "unused":
-        return "not read"
-    return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
-
-
-def _splits(result: Dataset) -> list[str]:
-    """Return the possible splits of a dataset."""
-    named = {"user": result.user, "time": result.time}
-    return ["random", *(split for split, column in named.items() if column)]
 
 
 def _settings(result: Dataset) -> dict[str, Json]:
@@ -110,14 +101,11 @@ def _settings(result: Dataset) -> dict[str, Json]:
 
 
 def _about(result: Json) -> Iterator[tuple[str, object]]:
-    about = {"source": "source", "licence": "licence", "preparation": "preparation"}
-    yield from ((title, result[key]) for key, title in about.items() if result[key])
+    yield from ((key, result[key]) for key in ("source", "licence", "preparation") if result[key])
     if result["folder"]:
         yield "raw files in", result["folder"]
-    yield (
-        "split by",
-        ", ".join(result["splits"]) + ("; with published parts" if result["given_parts"] else ""),
-    )
+    parts = "; with published parts" if result["given_parts"] else ""
+    yield "split by", ", ".join(result["splits"]) + parts
 
 
 def _title(file: Json) -> str:

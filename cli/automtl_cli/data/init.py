@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,22 +14,10 @@ from automtl_cli.output import Json
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
-from automtl_inspection.guess.facts import Facts
-from automtl_inspection.guess.guess import (
-    Guess,
-    as_label,
-    batch_size,
-    blanks,
-    faults,
-    guess,
-    min_counts,
-    split,
-    time,
-    user,
-)
+from automtl_inspection.guess.guess import Guess, as_label, guess
 from automtl_inspection.guess.peek import Glimpse, peek
 from automtl_inspection.guess.rules import Role
-from automtl_inspection.guess.settings import split_by_time, uncertain
+from automtl_inspection.guess.settings import TableGuess
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
@@ -49,6 +38,15 @@ Numeric fields. Optional settings in braces:
     "multi": "Multi-valued fields, with the separator between values.",
 }
 """Role -> help for its correction."""
+FORMAT = {
+    "name": "",
+    "files": "",
+    "separator": "",
+    "encoding": "  # of rows that are not UTF-8; or such as cp1251, gb18030",
+    "blanks": "  # texts that are blanks, in all columns",
+    "columns": "  # There is no header: name the columns, here and below.",
+}
+"""Settings of the format of files -> comment."""
 
 
 def init(files: str, out: Path | None, labels: str | None = None, force: bool = False) -> Json:
@@ -71,19 +69,23 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     else:
         check_free(path, or_else=", or overwrite it: --force")
     seen = peek(files)
-    named = [] if labels is None else _names(labels, [facts.name for facts in seen.columns])
-    guesses = guess(seen, named)
-    commands = _commands(path)
-    content = settings(seen, guesses, commands)
-    if not any(each.role == "labels" for each in guesses):
-        commands = [_with_labels(files, path)]
+    named = [name.strip() for name in (labels or "").split(",") if name.strip()]
+    if labels in [facts.name for facts in seen.columns]:
+        named = [labels or ""]
+    guessed = TableGuess(seen, guess(seen, named))
+    config = f"--config {shlex.quote(str(path))}"
+    commands = [f"automtl data describe table {config}", f"automtl search {config}"]
+    content = settings(guessed, commands)
+    if not guessed.of("labels"):
+        to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
+        commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
     if force:
         write_atomic(path, content.encode())
     else:
         create(path, content)
     columns = [
         {**asdict(each.facts), "name": each.name, "role": each.role, "about": about(each, seen)}
-        for each in guesses
+        for each in guessed.columns
     ]
     return {
         "path": str(path),
@@ -91,8 +93,8 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "seen": seen.seen,
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
-        "remarks": [*_split_sentence(guesses), *uncertain(guesses)],
-        "may_be_labels": [each.facts.name for each in guesses if each.candidate],
+        "remarks": [*guessed.remarks()],
+        "may_be_labels": [each.name for each in guessed.candidates],
         "next": commands,
     }
 
@@ -103,12 +105,10 @@ def view(done: Json) -> Iterator[Section]:
     yield table(["column", "use", "values"], columns)
     if done["remarks"]:
         yield lines(*done["remarks"])
-    if (rows := done["faulty"]["rows"]) == 1:
-        way_out = f"repair it, or leave it out by `bad_rows: skip` in {done['path']}"
-        yield lines(f"1 faulty row: {done['faulty']['first']}", way_out)
-    elif rows:
-        way_out = f"repair them, or leave them out by `bad_rows: skip` in {done['path']}"
-        yield lines(f"{rows:,} faulty rows, such as {done['faulty']['first']}", way_out)
+    if rows := done["faulty"]["rows"]:
+        faulty, them = ("1 faulty row:", "it") if rows == 1 else (f"{rows:,} faulty rows, such as", "them")
+        remedy = f"repair {them}, or leave {them} out by `bad_rows: skip` in {done['path']}"
+        yield lines(f"{faulty} {done['faulty']['first']}", remedy)
     lacking = ""
     if not any(role == "labels" for _, role, _ in columns):
         known = ", ".join(done["may_be_labels"])
@@ -116,41 +116,30 @@ def view(done: Json) -> Iterator[Section]:
     yield lines(f"written: {done['path']}{lacking}", *next_commands(done["next"]))
 
 
-def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
+def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
     """Return the text of the settings, with facts about the columns as comments."""
+    seen, layer = guessed.seen, guessed.layer()
+    dataset, about_all = layer["dataset"], "" if seen.parquet else "about "
+    amount = f"the first {seen.seen:,} of {about_all}{seen.rows:,} rows"
+    if seen.seen == seen.rows:
+        amount = f"its {seen.rows:,} rows"
     lines = [
-        f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {_amount(seen)}.",
+        f"# Settings of {on_one_line(seen.pattern)}, guessed by `automtl data init` from {amount}.",
         "# Correct wrong guesses, then:",
         *(f"#   {on_one_line(command)}" for command in commands),
-        f"data_dir: {_yaml(str(seen.folder))}",
+        f"data_dir: {_yaml(layer['data_dir'])}",
         "dataset:",
-        "  name: table",
-        f"  files: {_yaml(seen.pattern)}",
+        *(f"  {key}: {_yaml(dataset[key])}{end}" for key, end in FORMAT.items() if key in dataset),
     ]
-    if not seen.parquet and seen.separator != ",":
-        lines.append(f"  separator: {_yaml(seen.separator)}")
-    if seen.encoding:
-        lines.append(f"  encoding: {seen.encoding}  # of rows that are not UTF-8; or such as cp1251, gb18030")
-    if texts := blanks(guesses):
-        lines.append(f"  blanks: {_yaml(texts)}  # texts that are blanks, in all columns")
-    if not seen.header:
-        names = [facts.name for facts in seen.columns]
-        lines += [
-            "  # There is no header: name the columns, here and below.",
-            f"  columns: {_yaml(names)}",
-        ]
     for role in HELP:
-        lines += _section(role, seen, [each for each in guesses if each.role == role])
-        if role == "labels":
-            lines += _candidates(guesses)
-    lines += ["", *(f"  {line}" for line in (*_split(seen, guesses), *_bad_rows(seen, guesses)))]
-    if unused := [each for each in guesses if each.role == "unused"]:
+        lines += _section(role, guessed)
+    lines += ["", *(f"  {line}" for line in (*_split(guessed, dataset), *_bad_rows(guessed)))]
+    if unused := guessed.of("unused"):
         lines += ["", "  # Not used:"]
         lines += [f"  #   {on_one_line(each.facts.name)}: {about(each, seen)}" for each in unused]
-    size = batch_size(seen.rows)
     training = [
         "training:",
-        f"  batch_size: {size}  # for {seen.rows:,} rows",
+        f"  batch_size: {layer['training']['batch_size']}  # for {seen.rows:,} rows",
         "  # loss_weights: {NAME: 2}  # weight of the loss of a label; 1 for a label that is not named",
     ]
     return "\n".join([*lines, "", *training, ""])
@@ -200,7 +189,7 @@ def _about_label(guess: Guess) -> str:
 
 def _about_odd(guess: Guess, seen: Glimpse) -> str:
     """Return a remark on the values that are not like nearly all others; an empty text without them."""
-    odd = guess.facts.odd if guess.role == "sparse" and not guess.facts.few else faults(guess)
+    odd = guess.facts.odd if guess.role == "sparse" and not guess.facts.few else guess.odd
     if odd is None:
         return ""
     place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
@@ -210,78 +199,59 @@ def _about_odd(guess: Guess, seen: Glimpse) -> str:
     return f"; {rows} another value{counts}: {_value(odd.value)!r} in {place}"
 
 
-def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
-    if not guesses and role != "labels":
-        return
-    yield ""
-    yield from (f"  # {line}" for line in HELP[role].splitlines())
-    if role == "sparse":
-        ids = sum(each.facts.values for each in guesses)
+def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
+    """Yield the settings of the columns with a role."""
+    columns = guessed.of(role)
+    if columns or role == "labels":
+        yield ""
+        yield from (f"  # {line}" for line in HELP[role].splitlines())
+    if columns and role == "sparse":
+        ids = sum(each.facts.values for each in columns)
         yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
-    if not guesses:
+    if columns:
+        yield f"  {role}:"
+    elif role == "labels":
         yield f"  {role}: []  # no column looks like a label: name some, such as [click]"
-        return
-    yield f"  {role}:"
-    for each in guesses:
-        yield f"    {_yaml(each.name)}: {_yaml(each.setting)}  # {about(each, seen)}"
-
-
-def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
-    if columns := [each.facts for each in guesses if each.candidate]:
-        named = (f"{on_one_line(facts.name)}{_positive(facts)}" for facts in columns)
+    for each in columns:
+        yield f"    {_yaml(each.name)}: {_yaml(each.setting)}  # {about(each, guessed.seen)}"
+    if role == "labels" and guessed.candidates:
+        known = {each.name: as_label(each.facts) for each in guessed.candidates}
+        named = (on_one_line(name) + (f": {on_one_line(_yaml(s))}" if s else "") for name, s in known.items())
         yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
 
-def _positive(facts: Facts) -> str:
-    """Return the settings of a column as a label, if it needs some."""
-    setting = as_label(facts)
-    return f": {on_one_line(_yaml(setting))}" if setting else ""
-
-
-def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
+def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
     """Yield settings of the split and the vocabularies."""
-    if (name := user(guesses)) is not None:
+    if name := dataset.get("user"):
         yield f"user: {_yaml(name)}  # for metrics by user: GAUC, NDCG"
         yield "# split: user  # all rows of a user go to one part"
-    if (at := time(guesses)) is not None:
-        yield f"time: {_yaml(at.name)}  # {about(at, seen)}"
-        sign = "" if split(guesses) else "# "
+    if at := guessed.time:
+        yield f"time: {_yaml(at.name)}  # {about(at, guessed.seen)}"
+        sign = "" if "split" in dataset else "# "
         yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
-        if name is not None:
+        if name:
             yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
-        yield from _parts_of(at)
-    if counts := min_counts(guesses):
+        if clock := at.facts.clock:  # a time that only counts steps has no parts
+            of_day = clock == "seconds" or (clock == "date" and ":" in at.facts.high)
+            parts = ("hour", "weekday") if of_day else ("weekday",)
+            yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
+            for part in parts:
+                setting = f"kind: time-part, column: {_yaml(at.name)}, part: {part}"
+                yield f"#   {_yaml(f'{at.name}:{part}')}: {{{setting}}}"
+    if counts := dataset.get("min_count"):
         yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
 
-def _split_sentence(guesses: Sequence[Guess]) -> Iterator[str]:
-    at = time(guesses)
-    if at is not None and split(guesses):
-        yield split_by_time(at.name)
-
-
-def _parts_of(time: Guess) -> Iterator[str]:
-    """Yield proposals of fields that are parts of the time, unless it only counts steps."""
-    name, clock = time.name, time.facts.clock
-    if not clock:
-        return
-    of_day = clock == "seconds" or (clock == "date" and ":" in time.facts.high)
-    parts = ("hour", "weekday") if of_day else ("weekday",)
-    yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
-    for part in parts:
-        setting = f"kind: time-part, column: {_yaml(name)}, part: {part}"
-        yield f"#   {_yaml(f'{name}:{part}')}: {{{setting}}}"
-
-
-def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
+def _bad_rows(guessed: TableGuess) -> Iterator[str]:
     """Yield a proposal to skip faulty rows, if there are any."""
+    seen = guessed.seen
     odd = [
         each.name
-        for each in guesses
-        if faults(each) not in (None, each.facts.odd_clock) and "positive" not in (each.setting or ())
+        for each in guessed.columns
+        if each.odd not in (None, each.facts.odd_clock) and "positive" not in (each.setting or ())
     ]
     if seen.faulty:
         rows = "row is" if seen.faulty == 1 else "rows are"
@@ -289,28 +259,6 @@ def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     if seen.faulty or odd:
         words = f"; other values in {on_one_line(listing(odd))}" if odd else ""
         yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
-
-
-def _names(labels: str, columns: Sequence[str]) -> list[str]:
-    """Return the names in a text with commas, unless the text is one name."""
-    return [labels] if labels in columns else [name.strip() for name in labels.split(",") if name.strip()]
-
-
-def _amount(seen: Glimpse) -> str:
-    if seen.seen == seen.rows:
-        return f"its {seen.rows:,} rows"
-    return f"the first {seen.seen:,} of {'' if seen.parquet else 'about '}{seen.rows:,} rows"
-
-
-def _commands(path: Path) -> list[str]:
-    config = f"--config {shlex.quote(str(path))}"
-    return [f"automtl data describe table {config}", f"automtl search {config}"]
-
-
-def _with_labels(files: str, path: Path) -> str:
-    """Return the command that writes the settings again, with labels."""
-    out = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
-    return f"automtl data init {shlex.quote(files)}{out} --force --labels NAME,..."
 
 
 def _stem(files: str) -> str:

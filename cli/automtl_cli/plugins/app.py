@@ -10,7 +10,7 @@ from automtl_cli.output import emit
 
 plugins_app = typer.Typer(rich_markup_mode=None)
 
-KINDS = "op|space|strategy|dataset|balancer|history-encoder|field|task-kind|metric|listener"
+KINDS = "op|space|strategy|scheduler|dataset|balancer|history-encoder|field|task-kind|metric|listener"
 
 
 @plugins_app.callback(invoke_without_command=True)

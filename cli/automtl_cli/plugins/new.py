@@ -28,6 +28,7 @@ from automtl_core.registry.kinds import (
     LISTENERS,
     METRICS,
     OPS,
+    SCHEDULERS,
     SPACES,
     STRATEGIES,
     TASK_KINDS,
@@ -58,6 +59,10 @@ KINDS: Mapping[str, Kind] = {
     "op": Kind(OPS, f"automtl search --set 'space.ops=[identity, $object]' {SMALL}"),
     "space": Kind(SPACES, f"automtl search --space $object --strategy darts {SMALL}"),
     "strategy": Kind(STRATEGIES, f"automtl search --strategy $object {SMALL}"),
+    "scheduler": Kind(
+        SCHEDULERS,
+        f"automtl search --strategy random --set strategy.scheduler=$object {SMALL}",
+    ),
     "dataset": Kind(DATASETS, "automtl train --model mmoe --dataset $object --set training.batch_size=64"),
     "balancer": Kind(BALANCERS, f"automtl train --model mmoe --set training.balancer=$object {SMALL}"),
     "history-encoder": Kind(

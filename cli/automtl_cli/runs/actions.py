@@ -18,9 +18,7 @@ from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.workflow import Workflow, plain_name
 
 
-def workflow(
-    memory_limit: str | None = None, doing: str = "preparing data", allow_remote: bool = False
-) -> Workflow:
+def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error.
 
     Until the outcome is printed, standard error also takes what code of plugins prints.
@@ -28,7 +26,7 @@ def workflow(
     until_output(redirect_stdout(sys.stderr))
     limit = preparing.memory_limit(memory_limit)
     listener = Terminal(doing) if is_first() else SILENT
-    return Workflow(load_registry(), listener, memory_limit=limit, allow_remote=allow_remote)
+    return Workflow(load_registry(), listener, memory_limit=limit)
 
 
 def resume(flow: Workflow, path: Path, anyway: bool, other_options: bool) -> RunRecord:

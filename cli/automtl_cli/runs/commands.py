@@ -66,7 +66,6 @@ def predict(
 def evaluate(
     run: options.Run,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     files: options.NewInput = None,
     history: options.History = None,
     metrics: Annotated[
@@ -95,7 +94,7 @@ def evaluate(
         tested = new_rows.measure(run, files, data_dir, most, names, history)
         return emit(tested, outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows, history)
-    result = actions.workflow(allow_remote=allow_remote).evaluate(run, data_dir, names)
+    result = actions.workflow().evaluate(run, data_dir, names)
     emit(result, outcome.evaluation, as_json)
     actions.check_repeated(result)
 
@@ -129,7 +128,6 @@ def retrain(
         int, typer.Option(metavar="N", min=1, help="Number of trainings, each with its own seed.")
     ] = 1,
     data_dir: options.DataDir = None,
-    allow_remote: options.AllowRemote = False,
     settings: options.Settings = None,
     runs_dir: options.RunsDir = Path("runs"),
     as_json: options.AsJson = False,
@@ -143,7 +141,7 @@ def retrain(
     from automtl_cli.runs import retraining
 
     layers = configuration.layers(None, None, {"data_dir": data_dir}, settings)
-    retraining.retrain(run, seeds, layers, runs_dir, as_json, allow_remote)
+    retraining.retrain(run, seeds, layers, runs_dir, as_json)
 
 
 def watch(

@@ -11,11 +11,9 @@ from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views.outcome import side_by_side
 
 
-def retrain(
-    run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool, allow_remote: bool
-) -> None:
+def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
     """Retrain, and print the runs and the best one on validation rows."""
-    records = list(actions.workflow(allow_remote=allow_remote).retrain(run, seeds, layers, runs_dir))
+    records = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
         metrics = records[number].result.validation

@@ -25,12 +25,12 @@ class Workers:
     """Name and settings of the engine; None without any."""
 
     @contextmanager
-    def workflow(self, allow_remote: bool = False) -> "Iterator[Workflow]":
+    def workflow(self) -> "Iterator[Workflow]":
         """Yield the workflow whose trials these workers run; raises as `executor_of` does."""
         from automtl_cli.runs import actions  # which imports torch
         from automtl_core.workflow.engines import executor_of
 
-        flow = actions.workflow(allow_remote=allow_remote)
+        flow = actions.workflow()
         with executor_of(flow.registry, self.number, self.engine) as executor:
             yield replace(flow, executor=executor)
 

@@ -33,10 +33,9 @@ class MovieLensSettings(DatasetSettings):
     """Lowest rating of a movie that a user likes."""
 
 
-class MovieLens(Dataset):
+class MovieLens(Dataset[MovieLensSettings]):
     """Ratings of movies: the rating, and whether the user likes the movie or calls it a favourite."""
 
-    settings_class = MovieLensSettings
     version = 1
     source = "https://grouplens.org/datasets/movielens/ (ml-latest-small.zip)"
     licence = "for research, see its README"

@@ -48,14 +48,12 @@ class SyntheticSettings(DatasetSettings):
         return values if kind is None else {**kind.split, **values}
 
 
-class Synthetic(Dataset):
+class Synthetic(Dataset[SyntheticSettings]):
     """Generated data with a known truth; needs no files.
 
     The fields that matter for each task are known, and so is the optimal AUC. `kind` selects the problem.
     """
 
-    settings_class = SyntheticSettings
-    settings: SyntheticSettings
     version = 1
     source = "generated"
 

@@ -13,29 +13,14 @@ from numpy.typing import NDArray
 from automtl_core.data.raw.sql import is_date, is_number, literal, whole
 from automtl_core.fields.encode import EARLIEST_DATE, LATEST_DATE
 
-FEW = 5
-"""Largest number of distinct values that are all in the facts of a column."""
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
 """Separator of multi-valued texts -> pattern of the separated values."""
 LIST = "|"
 """Separator for the values of a list."""
-ODD, LEAST = 0.01, 20
-"""Largest share of rows with values of another kind than nearly all others; and least number of rows for
-which one such row is one of few."""
-MOST_ODD = 100
-"""Largest number of rows with such values."""
-CELLS = 2_000_000
-"""Number of values that are counted together."""
-RECENT = 631_152_000, 2_208_988_800
-"""The years 1990 to 2040 in seconds since 1970, in which the times of rows lie."""
-UNITS = 1, 1e3, 1e6, 1e9
-"""Units of a second in which times are written."""
 BLANKS = ("\\n", "nan", "nat", "null", "(null)", "<na>", "#n/a", "n/a", "undefined")
 """Texts in lower case that are blanks in any column."""
 DOUBTFUL = ("na", "none", "nil", "-", "--", "?", ".")
 """Texts in lower case that are blanks among numbers, and may be values among other texts."""
-PAIRS = (("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1.0", "1.0"))
-"""Lower and higher values of binary columns of numbers."""
 WORDS = (
     ("false", "true"), ("f", "t"), ("no", "yes"), ("n", "y"), ("off", "on"), ("nein", "ja"), ("nee", "ja"),
     ("nej", "ja"), ("non", "oui"), ("no", "si"), ("no", "sí"), ("não", "sim"), ("nie", "tak"), ("нет", "да"),
@@ -52,9 +37,6 @@ FORMS = {
     "units": r"[$€£¥] ?[+-]?[0-9]+([.,][0-9]+)*|[+-]?[0-9]+([.,][0-9]+)* ?[$€£¥%]",
 }
 """Ways to write numbers and dates that are not read as such -> pattern."""
-CHANCE = 1e-3
-"""Largest probability of an order of two labels that has no cause."""
-
 Clock = Literal["", "date", "calendar", "seconds"]
 """How a column tells the time: by dates, by numbers such as 20240131, or by seconds, milli-, micro- or
 nanoseconds since 1970 in recent years."""
@@ -102,7 +84,7 @@ class Facts:
     example: str = ""
     """The most frequent value."""
     few: Sequence[str] = ()
-    """All values, if there are few."""
+    """All values, if there are five at most."""
     low: str = ""
     """The smallest value; in a column of numbers the smallest number."""
     high: str = ""
@@ -198,7 +180,7 @@ class _Values(NamedTuple):
 def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[_Values]:
     """Yield the values of each column of `head`, by few queries, since each is planned over all columns."""
     rows = db.execute("SELECT count(*) FROM head").fetchall()[0][0]
-    block = max(1, CELLS // max(1, rows))
+    block = max(1, 2_000_000 // max(1, rows))  # some two million values are counted together
     for start in range(0, columns, block):
         some = range(start, min(start + block, columns))
         listed = ", ".join(f"c{n}" for n in some)
@@ -217,19 +199,19 @@ def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[_Values]:
 
 
 def _facts(name: str, counted: _Values) -> Facts:
-    lowered = np.array([value.lower() for value in counted.value], object)
-    doubtful = np.isin(lowered, (*BLANKS, *DOUBTFUL)) if len(lowered) else np.zeros(0, bool)
-    rest = counted.where(~doubtful)
+    blank = counted.test(lambda value: value.lower() in (*BLANKS, *DOUBTFUL))
+    rest = counted.where(~blank)
     if (_bits(rest), _kind(rest)) == (None, None):
-        doubtful &= np.isin(lowered, BLANKS) if len(lowered) else False
-    found = Facts(name, blanks=tuple(sorted(counted.value[doubtful])))
-    counted = counted.where(~doubtful)
+        blank = counted.test(lambda value: value.lower() in BLANKS)
+    found = Facts(name, blanks=tuple(sorted(counted.value[blank])))
+    counted = counted.where(~blank)
     kind, bits = _kind(counted), _bits(counted)
     if bits is not None:
         ones = counted.count(counted.value == bits[1])
         found = replace(found, bits=bits, ones=ones, odd_bits=_odd(counted, ~counted.test(bits.__contains__)))
     if kind is not None:
-        fits = _fits(counted, kind)
+        masks = {"time": counted.is_date, "integer": counted.is_whole}
+        fits = masks.get(kind, counted.is_number)
         found = replace(found, kind=kind, odd=_odd(counted, ~fits))
         counted = counted.where(fits)
         if kind == "time":
@@ -265,7 +247,7 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
         others = low_in.get((rows[k] == 2).tobytes(), ())
         where = next((known[n].name for n in others if known[n].rows > known[place].rows), "")
         by_chance = (count / rows.shape[1]) ** count[k]
-        fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < CHANCE))
+        fit = np.flatnonzero((both[k] == count[k]) & (count > count[k]) & (by_chance < 1e-3))
         names = [known[places[n]].name for n in fit[np.argsort(count[fit], kind="stable")]]
         completed[place] = replace(completed[place], blank_where=where, only_where=tuple(names))
     return completed
@@ -289,7 +271,7 @@ def _described(counted: _Values, facts: Facts) -> Facts:
         single=int(np.count_nonzero(counted.rows == 1)),
         numbers=numbers,
         example=counted.value[counted.rows.argmax()],
-        few=tuple(counted.value) if len(counted.value) <= FEW else (),
+        few=tuple(counted.value) if len(counted.value) <= 5 else (),
         low=counted.value[first],
         high=counted.value[last],
         mean=float(np.nansum(counted.number * counted.rows) / total),
@@ -299,20 +281,15 @@ def _described(counted: _Values, facts: Facts) -> Facts:
 
 def _timed(counted: _Values, facts: Facts) -> Facts:
     """Return the facts about numbers with the way in which they tell a time."""
-    number = counted.number
-    ways: list[tuple[Clock, Mask]] = [
-        ("seconds", (number >= RECENT[0] * unit) & (number < RECENT[1] * unit)) for unit in UNITS
+    number, units = counted.number, (1, 1e3, 1e6, 1e9)
+    ways: list[tuple[Clock, Mask]] = [  # from 1990 to 2040
+        ("seconds", (number >= 631_152_000 * unit) & (number < 2_208_988_800 * unit)) for unit in units
     ]
     ways.append(("calendar", (number >= EARLIEST_DATE) & (number <= LATEST_DATE)))
     for clock, fits in ways:
         if fits.any() and _nearly(counted.count(fits), int(counted.rows.sum())):
             return replace(facts, clock=clock, odd_clock=_odd(counted, ~fits))
     return facts
-
-
-def _fits(counted: _Values, kind: Kind) -> Mask:
-    """Return which values are of a kind."""
-    return counted.is_date if kind == "time" else counted.is_whole if kind == "integer" else counted.is_number
 
 
 def _kind(counted: _Values) -> Kind | None:
@@ -331,7 +308,7 @@ def _bits(counted: _Values) -> tuple[str, str] | None:
     if len(most) < 2 or not _nearly(int(counted.rows[most].sum()), int(counted.rows.sum())):
         return None
     low, high = sorted(counted.value[most])
-    if (low, high) in PAIRS:
+    if (low, high) in (("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1.0", "1.0")):
         return low, high
     return next((pair for pair in ((low, high), (high, low)) if tuple(map(str.lower, pair)) in WORDS), None)
 
@@ -354,13 +331,13 @@ def _has_pointed_thousands(counted: _Values) -> bool:
     pointed = counted.test(re.compile(FORMS[POINTS]).fullmatch)
     short = counted.test(re.compile("[+-]?[0-9]{1,3}").fullmatch)
     others = counted.count(~pointed)
-    return 0 < others == counted.count(short) and counted.count(pointed) >= LEAST
+    return 0 < others == counted.count(short) and counted.count(pointed) >= 20
 
 
 def _nearly(rows: int, total: int) -> bool:
-    """Return whether some rows are nearly all rows."""
+    """Return whether some rows are nearly all rows: of 20 rows and more, all but 1 % and at most 100."""
     odd = total - rows
-    return not odd or (total >= LEAST and odd <= max(1, min(ODD * total, MOST_ODD)))
+    return not odd or (total >= 20 and odd <= max(1, min(0.01 * total, 100)))
 
 
 def _odd(counted: _Values, mask: Mask) -> Odd | None:

@@ -3,7 +3,6 @@
 Wrong guesses are expected, so each guess has a reason, and all are written to a file that the user corrects.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,17 +10,8 @@ from typing import Any
 from automtl_core.dataset.history import source_of
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_inspection.guess.facts import LIST, Facts, Odd
-from automtl_inspection.guess.names import meaning
 from automtl_inspection.guess.peek import Glimpse
 from automtl_inspection.guess.rules import UNDECIDED, Role, acts, rule_of, separator_of
-
-SKEW = 20
-"""Ratio of maximum to mean above which numbers are scaled by the logarithm."""
-TAIL = 1000
-"""Least number of values of a field with a long tail."""
-BATCHES = 100
-"""Desired number of steps per epoch."""
-BATCH_SIZES = 128, 2048
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,15 @@ class Guess:
     def candidate(self) -> bool:
         """Whether the column is unused because it is binary, and may be a label."""
         return self.reason == UNDECIDED
+
+    @property
+    def odd(self) -> Odd | None:
+        """The values of the column that do not fit its role."""
+        if self.role == "labels" and self.setting.get("kind") != "regression":
+            return self.facts.odd_bits
+        if self.role == "time":
+            return self.facts.odd or self.facts.odd_clock
+        return self.facts.odd if self.role in ("labels", "dense") else None
 
 
 def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] | None] = ()) -> list[Guess]:
@@ -92,9 +91,8 @@ def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] 
             found[n] = Guess(each.facts, "unused", reason="another column is the time of the rows")
         elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"its name differs from {other} in case only")
-    fixed = [name for name, setting in named.items() if setting is not None]
     chosen = [each.name for each in found if each.role == "labels"]
-    return [_in_order(each, chosen) if each.name not in fixed else each for each in found]
+    return [_in_order(each, chosen) if named.get(each.name) is None else each for each in found]
 
 
 def _of_value(name: str, facts: Facts, setting: Mapping[str, Any] | None) -> Guess:
@@ -120,14 +118,9 @@ def _in_order(each: Guess, labels: Sequence[str]) -> Guess:
     That is `given` where it is blank exactly where another label is 0, and `after` where it is never 1
     without the other label.
     """
-    if each.role != "labels":
-        return each
-    if each.facts.blank_where in labels:
-        return replace(each, setting={**each.setting, "given": each.facts.blank_where})
-    before = next((name for name in each.facts.only_where if name in labels), None)
-    if before is None:
-        return each
-    return replace(each, setting={**each.setting, "after": before})
+    before = [("given", each.facts.blank_where), *(("after", name) for name in each.facts.only_where)]
+    relation = next(({key: name} for key, name in before if name in labels), None)
+    return replace(each, setting=each.setting | relation) if each.role == "labels" and relation else each
 
 
 def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None]) -> Guess:
@@ -158,75 +151,17 @@ def as_label(facts: Facts) -> Mapping[str, Any] | None:
     return {"kind": "regression"} if facts.kind in ("integer", "number") and facts.values > 2 else None
 
 
-def faults(guess: Guess) -> Odd | None:
-    """Return the values of a column that do not fit its role."""
-    if guess.role == "labels" and guess.setting.get("kind") != "regression":
-        return guess.facts.odd_bits
-    if guess.role == "time":
-        return guess.facts.odd or guess.facts.odd_clock
-    return guess.facts.odd if guess.role in ("labels", "dense") else None
-
-
-def blanks(guesses: Sequence[Guess]) -> list[str]:
-    """Return the texts that are blanks in the columns that are used."""
-    used = (each.facts.blanks for each in guesses if each.role != "unused")
-    return sorted({text for texts in used for text in texts})
-
-
-def user(guesses: Sequence[Guess]) -> str | None:
-    """Return the field of user ids."""
-    names = (each.facts.name for each in guesses if each.role == "sparse")
-    return next((name for name in names if meaning(name) == "user"), None)
-
-
-def time(guesses: Sequence[Guess]) -> Guess | None:
-    """Return the guess of the time of the rows."""
-    return next((each for each in guesses if each.role == "time"), None)
-
-
-def split(guesses: Sequence[Guess]) -> str | None:
-    """Return the split: by time, if there is one that does not only count steps; None for the default."""
-    at = time(guesses)
-    return "time" if at is not None and at.facts.clock else None
-
-
-def doubts(guesses: Sequence[Guess]) -> dict[str, list[str]]:
-    """Return the columns whose role may be wrong, by a sentence on the role, its reason and the remedy."""
-    found: dict[str, list[str]] = {}
-    for each in guesses:
-        if each.doubt:
-            sentence = f"taken as {each.role}, since these are {each.doubt}"
-            found.setdefault(sentence, []).append(each.name)
-    return found
-
-
-def min_counts(guesses: Sequence[Guess]) -> dict[str, int]:
-    """Return the least number of rows of a value, by field: 2 where most values are in one row only."""
-    fields = [each.facts for each in guesses if each.role == "sparse" and each.facts.values >= TAIL]
-    return {facts.name: 2 for facts in fields if 2 * facts.single >= facts.values}
-
-
-def batch_size(rows: int) -> int:
-    """Return a power of two with about `BATCHES` steps per epoch; large tables have more steps."""
-    least, most = BATCH_SIZES
-    return min(max(1 << round(math.log2(max(rows / BATCHES, 1))), least), most)
-
-
 def _guess(facts: Facts, seen: Glimpse) -> Guess:
     rule = rule_of(facts, seen)
-    return Guess(facts, rule.role, _setting(rule.role, facts), rule.reason.format(facts), rule.doubt)
-
-
-def _setting(role: Role, facts: Facts) -> Any:
-    match role:
+    setting: Any = None
+    match rule.role:
         case "labels":
-            column = {"column": facts.name} if "=" in facts.name else {}
-            return {**column, **(as_label(facts) or {})}
+            setting = {**({"column": facts.name} if "=" in facts.name else {}), **(as_label(facts) or {})}
         case "sparse":
-            return "integer" if facts.kind == "integer" and facts.odd is None else "text"
+            setting = "integer" if facts.kind == "integer" and facts.odd is None else "text"
         case "dense":
-            skewed = float(facts.low) >= 0 and float(facts.high) > SKEW * facts.mean
-            return {"scaling": "log"} if skewed else {}
+            skewed = float(facts.low) >= 0 and float(facts.high) > 20 * facts.mean
+            setting = {"scaling": "log"} if skewed else {}
         case "multi":
-            return LIST if facts.kind == "list" else separator_of(facts)
-    return None
+            setting = LIST if facts.kind == "list" else separator_of(facts)
+    return Guess(facts, rule.role, setting, rule.reason.format(facts), rule.doubt)

@@ -8,82 +8,51 @@ Meaning = Literal["user", "event", "thing", "id", "amount", ""]
 """Content of a column: ids of users; of events, which new rows do not repeat; of other things, such as items;
 or of something unknown; or amounts. Empty: none of these."""
 
-NOUNS: Mapping[Meaning, tuple[str, ...]] = {
-    "user": (
-        *("user", "uid", "member", "customer", "visitor", "client", "household", "account", "subscriber"),
-        *("viewer", "listener", "reader", "player", "shopper", "buyer", "guest", "patient", "student"),
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+NOUNS: Mapping[Meaning, frozenset[str]] = {
+    "user": _set(
+        "user uid member customer visitor client household account subscriber viewer listener reader player "
+        "shopper buyer guest patient student"
     ),
-    "event": (
-        *("basket", "order", "transaction", "invoice", "receipt", "session", "request", "impression"),
-        *("visit", "event", "log", "trip", "booking", "row", "record"),
+    "event": _set(
+        "basket order transaction invoice receipt session request impression visit event log trip booking "
+        "row record"
     ),
-    "thing": (
-        *("item", "product", "article", "goods", "offer", "coupon", "deal", "ad", "advert", "banner"),
-        *("campaign", "creative", "category", "cat", "brand", "manufacturer", "vendor", "seller", "shop"),
-        *("store", "merchant", "supplier", "department", "commodity", "video", "movie", "film", "anime"),
-        *(
-            "song",
-            "track",
-            "music",
-            "artist",
-            "album",
-            "book",
-            "author",
-            "publisher",
-            "game",
-            "app",
-            "news",
-            "post",
-        ),
-        *("topic", "tag", "genre", "page", "site", "channel", "query", "device", "os", "browser", "model"),
-        *("type", "class", "group", "segment", "cluster", "city", "region", "country", "state", "district"),
-        *("hotel", "venue", "place", "location", "restaurant", "course", "school", "company", "job"),
+    "thing": _set(
+        "item product article goods offer coupon deal ad advert banner campaign creative category cat brand "
+        "manufacturer vendor seller shop store merchant supplier department commodity video movie film anime "
+        "song track music artist album book author publisher game app news post topic tag genre page site "
+        "channel query device os browser model type class group segment cluster city region country state "
+        "district hotel venue place location restaurant course school company job"
     ),
-    "amount": (
-        *("price", "cost", "fee", "amount", "quantity", "qty", "age", "rating", "score", "rank", "duration"),
-        *("time", "length", "size", "width", "height", "weight", "distance", "income", "salary", "balance"),
-        *("revenue", "budget", "discount", "percent", "pct", "rate", "ratio", "share", "level", "year"),
-        *("month", "week", "day", "hour", "minute", "second", "position", "temperature", "lat", "lon"),
+    "amount": _set(
+        "price cost fee amount quantity qty age rating score rank duration time length size width height "
+        "weight distance income salary balance revenue budget discount percent pct rate ratio share level "
+        "year month week day hour minute second position temperature lat lon"
     ),
 }
 """Meaning of the last word of a name, also before an ending of `IDS`."""
-IDS = ("id", "ids", "uuid", "guid", "key", "code", "nr", "no", "number", "upc", "ean", "sku", "isbn", "zip")
-"""Last words of names of ids; those of two letters and `number` need a word before them."""
-JOINED = ("id", "code", "upc", "sku")
-"""Endings of the last word of names of ids, such as `itemid`."""
-NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
-"""Words that end as ids do, and are none."""
-STATISTICS = (
-    "avg",
-    "average",
-    "mean",
-    "median",
-    "count",
-    "cnt",
-    "num",
-    "number",
-    "sum",
-    "total",
-    "min",
-    "max",
-)
+IDS = _set("id ids uuid guid key code nr no number upc ean sku isbn zip")
+"""Last words of names of ids; `no` and `number` need a word before them."""
+STATISTICS = _set("avg average mean median count cnt num number sum total min max")
 """Words in the names of numbers that are neither ids nor labels, although another word suggests it."""
-TIMES = ("time", "timestamp", "ts", "date", "datetime", "day", "at", "epoch", "unixtime", "created", "when")
+TIMES = _set("time timestamp ts date datetime day at epoch unixtime created when")
 """Words in the names of columns of times."""
-OTHER_TIMES = (
-    *("birth", "birthday", "birthdate", "born", "dob", "signup", "registered", "registration", "release"),
-)
+OTHER_TIMES = _set("birth birthday birthdate born dob signup registered registration release")
 """Words in the names of columns of times that are not those of the rows."""
-LABELS = (
-    *("click", "lik", "dislik", "buy", "bought", "purchas", "order", "cart", "fav", "follow", "shar"),
-    *("comment", "forward", "hate", "conver", "install", "subscri", "churn", "respon", "label", "target"),
-    *("outcome", "success"),
+ACTIONS = _set("action event behavior behaviour activity interaction")
+"""Words in the names of columns of actions."""
+LABELS = tuple(
+    _set(
+        "click lik dislik buy bought purchas order cart fav follow shar comment forward hate conver install "
+        "subscri churn respon label target outcome success"
+    )
 )
 """Prefixes of words in the names of binary columns that are labels, and of texts that are actions."""
-RATINGS = ("rating", "stars", "label", "target", "outcome", "y")
-"""Last words in the names of numeric columns that are labels."""
-ACTIONS = ("action", "event", "behavior", "behaviour", "activity", "interaction")
-"""Words in the names of columns of actions."""
 
 
 def words(name: str) -> list[str]:
@@ -114,7 +83,7 @@ def is_label(name: str, binary: bool) -> bool:
     if not named or set(named).intersection(STATISTICS):
         return False
     if not binary:
-        return named[-1] in RATINGS
+        return named[-1] in ("rating", "stars", "label", "target", "outcome", "y")
     return named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
 
 
@@ -126,5 +95,6 @@ def _stem(name: str) -> tuple[str, bool]:
         return (before or [""])[-1], True
     if last in NOUNS["user"]:
         return last, False
-    ending = next((end for end in JOINED if last.endswith(end) and last != end and last not in NO_IDS), "")
-    return last.removesuffix(ending), bool(ending)
+    joined = re.fullmatch("(.+)(id|code|upc|sku)", last)  # such as itemid
+    others = _set("paid unpaid valid invalid bid grid void mid aid solid hybrid")
+    return (joined[1], True) if joined and last not in others else (last, False)

@@ -5,7 +5,7 @@ They are read as text; faulty rows are skipped, and counted.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from automtl_core.data.raw.delimited import Lines, opened, rows
 from automtl_core.data.raw.find import listed_files
 from automtl_core.data.raw.load import load_copy
 from automtl_core.data.raw.parquet import intact
-from automtl_core.data.raw.records import Fault, Layout, Record, layout, located, records, shown
+from automtl_core.data.raw.records import Fault, Layout, layout, located, records, shown
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
@@ -30,10 +30,6 @@ ROWS = 100_000
 """Largest number of rows to read."""
 BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
-FIRST = 100
-"""Number of rows from which separator and header are inferred."""
-FALLBACK = "cp1252"
-"""Encoding of text that is not UTF-8."""
 SEPARATORS = (",", "\t", ";", "|")
 
 
@@ -100,26 +96,18 @@ def peek(name: str) -> Glimpse:
         for path in paths[1:] if head.header else ():
             _check_columns(db, path, paths[0], head)
         if parquet:
-            total = _parquet_rows(db, paths)
+            names = ", ".join(literal(one_file(path)) for path in paths)
+            rows = f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])"
+            total = int(db.execute(rows).fetchall()[0][0])
         elif head.whole and len(paths) == 1:
             total = seen
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
         facts = facts_of(db, head.names, head.lists, head.nested)
+    form = (parquet, head.separator, head.header)
     fault = located(paths[0], head.faults[0]) if head.faults else ""
-    return Glimpse(
-        folder.absolute(),
-        pattern,
-        parquet,
-        head.separator,
-        head.header,
-        seen,
-        total,
-        facts,
-        head.encoding,
-        len(head.faults),
-        fault,
-    )
+    faulty = (len(head.faults), fault)
+    return Glimpse(folder.absolute(), pattern, *form, seen, total, facts, head.encoding, *faulty)
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
@@ -138,22 +126,22 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
     faults: list[Fault] = []
     columns = {**{f"c{n}": TEXT for n in range(len(names))}, "line": INTEGER}
     copy = Layout(path, RawFile(path.name, columns, header=False), tuple(columns), returns=False)
-    load_copy(db, "head", copy, _numbered(islice(records(laid_out), most), faults), work_dir)
+
+    def accepted() -> Iterator[Sequence[str]]:
+        """Yield the values of valid rows and their lines, and append the faults of others to `faults`."""
+        for record in islice(records(laid_out), most):
+            if record.fault is None:
+                yield [*record.fields, str(record.line)]
+            else:
+                faults.append(record.fault)
+
+    load_copy(db, "head", copy, accepted(), work_dir)
     seen = count(db, "head")
     if len(faults) > seen:
         following = dropwhile(lambda record: record.fault is None, records(laid_out))
         next(following)
         raise refused(path, file, faults[0], following)
     return _Head(names, separator, header, encoding, whole=seen + len(faults) < most, faults=faults)
-
-
-def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence[str]]:
-    """Yield the values of valid rows and their lines, and append the faults of others to `faults`."""
-    for record in found:
-        if record.fault is None:
-            yield [*record.fields, str(record.line)]
-        else:
-            faults.append(record.fault)
 
 
 def _check_columns(db: duckdb.DuckDBPyConnection, path: Path, first: Path, head: _Head) -> None:
@@ -186,7 +174,7 @@ def _encoding(path: Path) -> str:
     if _is_utf8(head):
         return ""
     lines = [line for line in head.splitlines() if not line.isascii()]
-    return FALLBACK if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
+    return "cp1252" if 2 * sum(map(_is_utf8, lines)) < len(lines) else ""
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -217,9 +205,9 @@ def _separator(path: Path, encoding: str) -> str:
 
 
 def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence[str]], float]:
-    """Return the values of the first rows, and the mean size of a row in characters."""
+    """Return the values of the first 100 rows, and the mean size of a row in characters."""
     with opened(path) as stream:
-        found = list(islice(rows(Lines(stream, encoding), separator), FIRST))
+        found = list(islice(rows(Lines(stream, encoding), separator), 100))
     if found and separator == SEPARATORS[0] and found[0][1].startswith("#"):
         widths = {len(values) for _, _, values, _ in found[1:]}
         if len(found[0][2]) not in widths and widths != set():
@@ -264,21 +252,19 @@ def _is_number(value: str) -> bool:
 def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     scan = f"read_parquet({literal(one_file(path))})"
     with intact(path):
-        return _head(db, scan, db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
-
-
-def _head(db: duckdb.DuckDBPyConnection, scan: str, described: Sequence[Sequence[str]]) -> _Head:
-    types = {name: kind for name, kind, *_ in described}
-    nested = {n for n, kind in types.items() if kind.endswith((")", "]", "BLOB")) and "DECIMAL" not in kind}
-    lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}
-    nested -= lists
-    chosen = [
-        f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
-        for n, (name, kind) in enumerate(types.items())
-    ]
-    most = min(ROWS, BYTES // (8 * len(types)) + 1)
-    first = f"SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}"
-    db.execute(f"CREATE TABLE head AS SELECT *, row_number() OVER () AS line FROM ({first})")
+        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+        types = {name: kind for name, kind, *_ in described}
+        ends = (")", "]", "BLOB")
+        nested = {name for name, kind in types.items() if kind.endswith(ends) and "DECIMAL" not in kind}
+        lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}
+        nested -= lists
+        chosen = [
+            f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
+            for n, (name, kind) in enumerate(types.items())
+        ]
+        most = min(ROWS, BYTES // (8 * len(types)) + 1)
+        first = f"SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}"
+        db.execute(f"CREATE TABLE head AS SELECT *, row_number() OVER () AS line FROM ({first})")
     return _Head(list(types), nested=nested, lists=lists)
 
 
@@ -302,11 +288,6 @@ def _as_text(name: str, kind: str) -> str:
         is_whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
         return f"CASE WHEN {is_whole} THEN {whole} WHEN NOT isnan({name}) THEN CAST({name} AS VARCHAR) END"
     return f"CAST({name} AS VARCHAR)"
-
-
-def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
-    names = ", ".join(literal(one_file(path)) for path in paths)
-    return int(db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0])
 
 
 def _estimated_rows(

@@ -1,6 +1,7 @@
 """Rules for the role of a column: the first one that fits decides."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 from automtl_inspection.guess.facts import DATES, POINTS, Facts
@@ -20,14 +21,6 @@ Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
 
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
-OFTEN = 50
-"""Average rows per value from which on ids of events, and numbers mixed with other texts, are categorical."""
-TWICE = 2
-"""Average rows per value below which a value hardly repeats, so that nothing can be learned of it."""
-GAPS = 10
-"""Range of integers per distinct value above which they may be ids."""
-PARTED = 0.1
-"""Least share of rows that contain a separator."""
 FORMS = {
     "decimal commas": "numbers with decimal commas: write them with points",
     "thousands separators": "numbers with thousands separators: write them without",
@@ -55,7 +48,7 @@ class Rule(NamedTuple):
 def separator_of(facts: Facts) -> str | None:
     """Return the separator of a multi-valued field, whose values repeat often; None for other columns."""
     for separator, found in facts.parts.items():
-        often = found.rows >= PARTED * facts.rows
+        often = found.rows >= 0.1 * facts.rows
         if often and found.parts >= 3 * found.values and found.values < facts.values:
             return separator
     return None
@@ -78,29 +71,20 @@ def _numbers_rows(facts: Facts, seen: Glimpse) -> bool:
     return counts or facts.kind == "text" or is_id(facts.name)
 
 
-def _names_events(facts: Facts, seen: Glimpse) -> bool:
-    return meaning(facts.name) == "event" and facts.values > max(FEW, facts.rows / OFTEN)
+def _is_varied(facts: Facts) -> bool:
+    """Return whether there are many values, each in less than 50 rows on average."""
+    return facts.values > max(FEW, facts.rows / 50)
 
 
 def _hardly_repeats(facts: Facts, seen: Glimpse) -> bool:
     kinds = {"text": ("", "id", "amount"), "integer": ("id",)}
-    return facts.rows < TWICE * facts.values and meaning(facts.name) in kinds.get(facts.kind, ())
-
-
-def _is_mixed(facts: Facts, seen: Glimpse) -> bool:
-    many = facts.values > max(FEW, facts.rows / OFTEN)
-    return facts.kind == "text" and many and facts.odd is not None
-
-
-def _named_label(facts: Facts, seen: Glimpse) -> bool:
-    numbers = facts.kind in ("integer", "number") and facts.values > len(("0", "1"))
-    return (facts.bits is not None or numbers) and is_label(facts.name, facts.bits is not None)
+    return facts.rows < 2 * facts.values and meaning(facts.name) in kinds.get(facts.kind, ())
 
 
 def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
     """Return whether integers have gaps, and, in a column with a name, equally many digits."""
-    gaps = float(facts.high) - float(facts.low) > GAPS * facts.values
-    equal = len(facts.low) == len(facts.high) and facts.rows >= TWICE * facts.values
+    gaps = float(facts.high) - float(facts.low) > 10 * facts.values
+    equal = len(facts.low) == len(facts.high) and facts.rows >= 2 * facts.values
     return gaps and (equal or not seen.header)
 
 
@@ -111,8 +95,8 @@ def acts(facts: Facts) -> bool:
     return len(facts.few) > 1 and bool(named or 2 * like_labels > len(facts.few))
 
 
-def _is_of_form(form: str) -> Test:
-    return lambda facts, seen: facts.form == form and not is_id(facts.name)
+def _has_form(form: str, facts: Facts, seen: Glimpse) -> bool:
+    return facts.form == form and not is_id(facts.name)
 
 
 RULES = (
@@ -121,15 +105,18 @@ RULES = (
     Rule("unused", lambda f, s: not f.name.strip(), "has no name"),
     Rule("unused", lambda f, s: not f.values, "blank in all rows"),
     Rule("unused", lambda f, s: f.values == 1 and f.rows == s.seen, "constant"),
-    *(Rule("unused", _is_of_form(form), reason) for form, reason in FORMS.items()),
+    *(Rule("unused", partial(_has_form, form), reason) for form, reason in FORMS.items()),
     Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
     Rule("time", _tells_time),
     Rule("unused", _numbers_rows, "a different value in each row"),
-    Rule("unused", _names_events, "an id of events: new rows have other values"),
-    Rule("unused", _is_mixed,
+    Rule("unused", lambda f, s: meaning(f.name) == "event" and _is_varied(f),
+         "an id of events: new rows have other values"),
+    Rule("unused", lambda f, s: f.kind == "text" and f.odd is not None and _is_varied(f),
          "numbers, except in {0.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"),
     Rule("unused", _hardly_repeats, "a different value in nearly each row"),
-    Rule("labels", _named_label),
+    Rule("labels", lambda f, s: f.bits is not None and is_label(f.name, binary=True)),
+    Rule("labels", lambda f, s: f.bits is None and f.kind in ("integer", "number") and f.values > 2
+         and is_label(f.name, binary=False)),
     Rule("unused", lambda f, s: f.kind == "time", "a date, but not the time of the row"),
     Rule("unused", lambda f, s: f.bits is not None, UNDECIDED),
     Rule("sparse", lambda f, s: f.kind == "text"),

@@ -88,7 +88,7 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
     }  # fmt: skip
     assert list(found["data"]) == [
         "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories",
-        "history_warnings",
+        "warnings",
     ]  # fmt: skip
     assert [
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]

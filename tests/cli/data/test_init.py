@@ -16,8 +16,9 @@ from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
+from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.settings import settings as guessed_settings
+from automtl_inspection.guess.settings import TableGuess
 
 Automtl = Callable[..., Any]
 SMALL = (
@@ -115,6 +116,7 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
     assert settings("films.yaml") == {
         "name": "table",
         "files": "films.csv",
+        "separator": ",",
         "labels": {"rating": {"kind": "regression"}, "liked": {}},
         "sparse": {"user_id": "integer", "film_id": "integer", "country": "text"},
         "dense": {"age": {}},
@@ -356,13 +358,9 @@ def test_from_python_settings_are_those_that_are_written(
 ) -> None:
     Path("table.csv").write_bytes(content)
     automtl("data", "init", "table.csv")
-    written = {**settings("table.yaml")}
-    guessed = guessed_settings(peek("table.csv"), [])["dataset"]
-    for one in (written, guessed):
-        one.pop("name")
-    assert TableSettings.parse({"separator": ",", **written}, "dataset") == TableSettings.parse(
-        guessed, "dataset"
-    )
+    written, seen = settings("table.yaml"), peek("table.csv")
+    assert written == TableGuess(seen, guess(seen)).dataset()
+    assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
 
 
 def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) -> None:

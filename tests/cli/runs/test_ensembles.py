@@ -43,7 +43,7 @@ def test_the_number_of_members_is_a_setting_of_the_strategy(automtl: Automtl, do
     [
         (
             ["--strategy", "darts"],
-            "the strategy 'darts' trains no ensemble\n  fix: use one of one-shot, pd-darts",
+            "the strategy 'darts' trains no ensemble\n  fix: use one of pd-darts",
         ),
         (["--ensemble", "0"], "'--ensemble'"),
         (["--resume", "runs/done"], "--resume"),

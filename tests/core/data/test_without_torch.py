@@ -18,7 +18,6 @@ for module in pkgutil.walk_packages(automtl_core.data.__path__, "automtl_core.da
 
 
 class Numbers(Dataset):
-    settings_class = DatasetSettings
     version = 1
     source = "https://example.org (CC0)"
     fields = Sparse("user"), Dense("price")

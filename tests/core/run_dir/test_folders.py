@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from automtl_core.errors import UsageError
 from automtl_core.run_dir.folders import default_raw_folder, prepared_folder, raw_folder
 
 READS = SimpleNamespace(files=lambda: {"log": "log.csv"})
@@ -36,3 +37,9 @@ def test_what_is_given_comes_first_and_holds_from_everywhere(tmp_path, monkeypat
     assert raw_folder(READS, "shop", Path("mine")) == tmp_path / "mine"
     assert raw_folder(READS, "shop", None) == tmp_path / "data" / "shop"
     assert raw_folder(READS_NOTHING, "shop", Path("mine")) is None
+
+
+def test_an_address_is_refused_with_a_remedy():
+    with pytest.raises(UsageError, match=r"^s3://bucket/feed: is an address") as caught:
+        raw_folder(READS, "shop", Path("s3://bucket/feed"))
+    assert "copy the files" in caught.value.fix

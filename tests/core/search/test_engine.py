@@ -1,5 +1,6 @@
 """Engines declare their settings, and make executors."""
 
+from collections import deque
 from contextlib import nullcontext
 
 from automtl_core.search.engine import Engine
@@ -24,4 +25,4 @@ def test_an_engine_has_settings_and_a_number_of_workers():
     engine = Queued(Queues(queue="night"), 3)
     assert (engine.settings.queue, engine.workers) == ("night", 3)
     with engine.executor() as executor:
-        assert list(executor.run([], lambda spec, event: True)) == []
+        assert list(executor.run(deque(), lambda spec, event: True)) == []

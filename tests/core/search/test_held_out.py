@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.held_out import HeldOut, difference, shortfall
+from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.tasks.binary import auc
 from automtl_core.training.fit import TrainingData
 from automtl_desan.settings import DESANSettings
@@ -156,3 +156,12 @@ def test_shortfall_by_hand():
     both = {"click": click, "price": regression_metrics(1.0, 1.0, 0.55, 100)}
     assert shortfall(both) == pytest.approx(0.35)
     assert shortfall({"click": binary_metrics(None, None, 0, 0)}) == 0
+
+
+def test_a_difference_in_standard_errors():
+    assert Difference(0.3, 0.1).z == pytest.approx(3)
+    assert Difference(0.0, 0.0).z == 0
+    assert Difference(-0.3, 0.1).is_below_zero(2)
+    assert not Difference(-0.1, 0.1).is_below_zero(2)
+    assert not Difference(0.3, 0.1).is_below_zero(2)
+    assert not Difference(0.0, 0.0).is_below_zero(0)

@@ -20,7 +20,6 @@ from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
-from automtl_strategies.one_shot import OneShot, OneShotSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 from automtl_testing import plain_schema, sample_problem
 
@@ -55,7 +54,6 @@ class Enough(EventHandler):
 @pytest.mark.parametrize(
     ("strategy", "settings"),
     [
-        (OneShot, OneShotSettings(random=1, rounds=2)),
         (ByEvidence, EvidenceSettings()),
         (ByEntropy, EntropySettings()),
         (ByEntropy, EntropySettings(level="bi", warmup_epochs=0, search_epochs=4)),

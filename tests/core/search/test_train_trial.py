@@ -1,6 +1,5 @@
 """A trial trains as `Fit` does, pauses, goes on from its checkpoint, and tells all of its epochs again."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
-from automtl_core.search.trial import TrialBegan
+from automtl_core.search.trial import Candidate, Training, TrialBegan
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_desan.settings import DESANSettings
@@ -55,7 +54,9 @@ def trials(problem):
 def spec(problem, trials):
     """Return a function that makes the spec of an architecture."""
     (architecture,) = sample_architectures(problem.space, 1)
-    return partial(trials.spec, architecture)
+    return lambda epochs=None, rows=0: trials.spec(
+        Training(Candidate("it", architecture), epochs, loss_rows=rows)
+    )
 
 
 def same(one, other):
@@ -64,7 +65,7 @@ def same(one, other):
 
 def test_a_trial_is_the_training_of_its_network(problem, spec):
     heard, alone = Heard(), Heard()
-    result = train_trial(problem, spec(loss_rows=100), heard)
+    result = train_trial(problem, spec(rows=100), heard)
     (architecture,) = sample_architectures(problem.space, 1)
     seeds.seed_torch(problem.seed, "network")
     fit = Fit(
@@ -81,12 +82,12 @@ def test_a_trial_is_the_training_of_its_network(problem, spec):
 
 def test_a_pause_changes_nothing(problem, spec):
     first, second = Heard(), Heard()
-    paused = train_trial(problem, spec(max_epochs=2), first)
+    paused = train_trial(problem, spec(2), first)
     assert (paused.state, paused.epochs, paused.losses) == ("paused", 2, None)
     result = train_trial(problem, spec(), second)
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(architecture), alone := Heard())
+        whole = train_trial(problem, others.spec(Training(Candidate("it", architecture))), alone := Heard())
     assert (result.metrics, result.best_epoch, result.epochs) == (
         whole.metrics,
         whole.best_epoch,
@@ -107,17 +108,18 @@ def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
     result = train_trial(problem, spec(), heard := Heard())
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
-        whole = train_trial(problem, others.spec(architecture), alone := Heard())
+        whole = train_trial(problem, others.spec(Training(Candidate("it", architecture))), alone := Heard())
         assert same(
-            trained_fit(problem, spec()).network, trained_fit(problem, others.spec(architecture)).network
+            trained_fit(problem, spec()).network,
+            trained_fit(problem, others.spec(Training(Candidate("it", architecture)))).network,
         )
     assert heard.reports == alone.reports
     assert result.metrics == whole.metrics
 
 
 def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
-    train_trial(problem, spec(max_epochs=2), first := Heard())
-    train_trial(problem, spec(max_epochs=2), again := Heard())
+    train_trial(problem, spec(2), first := Heard())
+    train_trial(problem, spec(2), again := Heard())
     assert (first.begun, again.begun) == (1, 0)
     assert again.reports == first.reports
 
@@ -141,7 +143,7 @@ def test_one_that_diverged_does_so_again_without_training(problem, spec, monkeyp
 def test_a_temporary_folder_is_removed(problem):
     with trials_of(problem) as trials:
         (architecture,) = sample_architectures(problem.space, 1)
-        spec = trials.spec(architecture, max_epochs=1)
+        spec = trials.spec(Training(Candidate("it", architecture), 1))
         train_trial(problem, spec, SILENT)
         assert (Path(spec.folder) / CHECKPOINT).exists()
     assert not Path(spec.folder).exists()

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import deque
 from dataclasses import fields, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.search.trial import Serial, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import WEIGHTLESS, Candidate, Serial, Training, TrialResult, Trials, TrialSpec
 from automtl_core.training.events import Warned
 from automtl_testing.samples import binary_metrics
 
@@ -23,28 +24,21 @@ def test_a_spec_is_hashed_and_pickled():
     assert len({SPEC, replace(SPEC)}) == 1
 
 
-CHANGED = {
-    "config": json.dumps({"seed": 1, "data_dir": "raw"}),
-    "data": "prepared/y",
-    "folder": "elsewhere",
-    "architecture": Architecture({"op": "a"}).to_json(),
-    "member": 1,
-    "held_out": True,
-    "train_rows": 10,
-    "max_epochs": 3,
-    "loss_rows": 9,
-    "test": True,
-    "encoding_search": "{}",
-}
-WITHOUT_EFFECT = {"folder", "max_epochs", "loss_rows", "test", "encoding_search"}
-"""Fields of a spec that its weights do not depend on."""
+def test_the_name_is_that_of_earlier_versions():
+    assert SPEC.name == "e0840a7aa44d4b8c"
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(TrialSpec)])
-def test_each_field_is_in_the_name_unless_weights_do_not_depend_on_it(name):
-    changed = replace(SPEC, **{name: CHANGED[name]})
-    assert changed != SPEC
-    assert (changed.name == SPEC.name) == (name in WITHOUT_EFFECT)
+def test_each_field_changes_the_name_or_is_listed(name):
+    match getattr(SPEC, name):
+        case bool(value):
+            other = not value
+        case None | int():
+            other = 7
+        case _:
+            other = '{"seed": 1}'
+    changed = replace(SPEC, **{name: other})
+    assert (changed.name == SPEC.name) == (name in WEIGHTLESS)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +66,13 @@ def test_a_result_survives_a_checkpoint(tmp_path):
 
 def test_each_architecture_has_a_folder_of_its_own():
     trials = Trials(replace(SPEC, architecture=None), Serial(lambda spec, listener: None))
-    one, other = (trials.spec(Architecture({"op": op})) for op in ("a", "b"))
+    candidates = [Candidate("it", Architecture({"op": op})) for op in ("a", "b")]
+    one, other = (trials.spec(Training(candidate)) for candidate in candidates)
     assert one.folder == f"trials/{one.name}"
     assert one.folder != other.folder
-    assert trials.spec(Architecture({"op": "a"}), max_epochs=4, loss_rows=2).folder == one.folder
+    assert trials.spec(Training(candidates[0], 4, loss_rows=2)).folder == one.folder
+    tuned = replace(candidates[0], overrides={"training": {"learning_rate": 0.1}})
+    assert trials.spec(Training(tuned)).folder != one.folder
 
 
 def test_trials_run_in_turn_until_a_listener_has_enough():
@@ -87,6 +84,6 @@ def test_trials_run_in_turn_until_a_listener_has_enough():
         return TrialResult("done", {})
 
     specs = [replace(SPEC, max_epochs=k) for k in (1, 2, 3)]
-    results = list(Serial(run).run(specs, lambda spec, event: spec.max_epochs < 2))
+    results = list(Serial(run).run(deque(specs), lambda spec, event: spec.max_epochs < 2))
     assert ran == [1, 2]
     assert [spec for spec, _ in results] == specs[:2]

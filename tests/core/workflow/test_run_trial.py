@@ -1,6 +1,7 @@
 """Trials as whole runs: made once, resumed, tested when asked, shared with other processes."""
 
 import json
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_held_trials_are_run_again_until_they_are_free(spec, runner, monkeypatch
             waits.extend([each] if isinstance(event, TrialWaits) else [])
             return True
 
-        for each, result in Folder(Serial(runner)).run([spec, other], on_event):
+        for each, result in Folder(Serial(runner)).run(deque([spec, other]), on_event):
             order.append((each, result.state))
     assert order == [(other, "done"), (spec, "done")]
     assert waits == [spec], "said once"

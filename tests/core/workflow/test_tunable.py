@@ -1,5 +1,7 @@
 """The settings that a search of a run may choose; and a run whose encodings a study chose."""
 
+from collections import deque
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit
+from automtl_core.search.trial import Candidate, Training
 from automtl_core.settings.domain import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
@@ -34,8 +37,8 @@ class Tuned(SearchStrategy):
         for name, overrides in (("own", OWN), ("other", OTHER)):
             space = problem.tunable.problem(overrides).space
             architecture = space.canonical(next(iter(space.landmarks().values())))
-            spec = problem.trials.spec(architecture, overrides=overrides)
-            ((_, result),) = problem.trials.executor.run([spec], lambda spec, event: True)
+            spec = problem.trials.spec(Training(Candidate(name, architecture, overrides)))
+            ((_, result),) = problem.trials.executor.run(deque([spec]), lambda spec, event: True)
             cost = space.cost(architecture)
             points.append(
                 Point(name, architecture.decisions, 0.5, None, 0.5, cost.flops_per_row, cost.parameters, True,

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from automtl_core.errors import DataError
-from automtl_inspection.guess.guess import Guess, blanks, faults, guess
+from automtl_inspection.guess.guess import Guess, guess
 from automtl_inspection.guess.peek import peek
+from automtl_inspection.guess.settings import TableGuess
 
 from .corpus import FILES, File
 
@@ -36,8 +37,8 @@ def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
     assert {each.name: _role(each, file) for each in found} == dict(file.guessed)
     assert not file.doubted or tuple(each.name for each in found if each.doubt) == file.doubted
     assert (seen.seen, seen.faulty, seen.encoding) == (file.rows, file.faulty, file.encoding)
-    assert tuple(blanks(found)) == tuple(sorted(file.blanks))
-    odd = {each.facts.name: faults(each) for each in found}
+    assert tuple(TableGuess(seen, found).dataset().get("blanks", ())) == tuple(sorted(file.blanks))
+    odd = {each.facts.name: each.odd for each in found}
     assert {name: (one.line, one.value) for name, one in odd.items() if one} == dict(file.odd)
 
 

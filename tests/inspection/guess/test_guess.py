@@ -8,20 +8,10 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_inspection.guess.facts import Facts, Odd, Parts
-from automtl_inspection.guess.guess import (
-    Guess,
-    batch_size,
-    blanks,
-    doubts,
-    faults,
-    guess,
-    min_counts,
-    split,
-    time,
-    user,
-)
+from automtl_inspection.guess.guess import Guess, guess
 from automtl_inspection.guess.peek import Glimpse
 from automtl_inspection.guess.rules import UNDECIDED
+from automtl_inspection.guess.settings import TableGuess
 
 SEEN = 1000
 
@@ -41,6 +31,11 @@ def bits(name: str, few: tuple[str, str] = ("0", "1"), **others: Any) -> Facts:
 
 def guessed(*columns: Facts, header: bool = True) -> list[Guess]:
     return guess(Glimpse(Path(), "a.csv", False, ",", header, SEEN, SEEN, columns))
+
+
+def dataset(*columns: Facts) -> dict[str, Any]:
+    seen = Glimpse(Path(), "a.csv", False, ",", True, SEEN, SEEN, columns)
+    return TableGuess(seen, guess(seen)).dataset()
 
 
 CASES: dict[str, tuple[Facts, str, Any]] = {
@@ -172,25 +167,6 @@ def test_ids_without_a_name() -> None:
     assert guessed(facts("c1"), header=False)[0].role == "dense"
 
 
-def test_who_the_users_are() -> None:
-    columns = [facts("item_id"), facts("user_age"), facts("customerId", "text"), facts("uid")]
-    assert user(guessed(*columns)) == "customerId"
-    assert user(guessed(facts("item_id"))) is None
-
-
-def test_long_tails() -> None:
-    short = facts("a_id", values=2000, single=100)
-    tail = facts("b_id", values=1500, single=900, rows=5000)
-    assert min_counts(guessed(short, tail, facts("c_id", values=900, single=900))) == {"b_id": 2}
-
-
-@pytest.mark.parametrize(
-    ("rows", "size"), [(0, 128), (10_000, 128), (30_000, 256), (100_000, 1024), (10**9, 2048)]
-)
-def test_batches_fit_the_rows(rows: int, size: int) -> None:
-    assert batch_size(rows) == size
-
-
 def test_a_label_counts_where_another_is_set_if_it_is_blank_elsewhere() -> None:
     buy = replace(bits("buy"), blank_where="click")
     assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"given": "click"}]
@@ -243,14 +219,7 @@ def test_labels_that_cannot_be_guessed(labels: list[str], message: str) -> None:
 def test_values_that_do_not_fit_the_role() -> None:
     odd, other = Odd(1, 7, "x"), Odd(1, 7, "2")
     found = guessed(facts("price", odd=odd), bits("click", odd_bits=other), facts("item_id", odd=odd))
-    assert [faults(each) for each in found] == [odd, other, None]
-
-
-def test_blanks_of_columns_that_are_used() -> None:
-    found = guessed(
-        facts("age", blanks=("NA", "-")), bits("click", blanks=("NA",)), Facts("a", blanks=("?",))
-    )
-    assert blanks(found) == ["-", "NA"]
+    assert [each.odd for each in found] == [odd, other, None]
 
 
 def action(**others: Any) -> Facts:
@@ -276,22 +245,31 @@ def test_actions_are_labels_only_where_no_other_column_may_be_one() -> None:
     assert [each.role for each in guessed(action(), replace(action(), name="event"))] == ["sparse", "sparse"]
 
 
-def test_a_time_decides_on_the_split() -> None:
-    at = facts("when", "time", clock="date")
-    assert (split(guessed(at)), time(guessed(at))) == ("time", guessed(at)[0])
-    assert split(guessed(facts("time"))) is None
-    assert time(guessed(facts("x"))) is None
-
-
-def test_doubts_are_said_once_for_all_columns() -> None:
-    (found,) = doubts(guessed(facts("x"), facts("age"), facts("y1"), bits("click"))).items()
-    assert found[0].startswith(
-        "taken as dense, since these are integers without a telling name; if they are ids"
-    )
-    assert found[1] == ["x", "y1"]
-
-
 def test_times_that_are_odd() -> None:
     odd = Odd(1, 9, "15")
     (found,) = guessed(facts("ts", clock="seconds", odd_clock=odd))
-    assert faults(found) == odd
+    assert found.odd == odd
+
+
+def test_who_the_users_are() -> None:
+    columns = [facts("item_id"), facts("user_age"), facts("customerId", "text"), facts("uid")]
+    assert dataset(*columns)["user"] == "customerId"
+    assert dataset(facts("item_id")).get("user") is None
+
+
+def test_long_tails() -> None:
+    short = facts("a_id", values=2000, single=100)
+    tail = facts("b_id", values=1500, single=900, rows=5000)
+    assert dataset(short, tail, facts("c_id", values=900, single=900))["min_count"] == {"b_id": 2}
+
+
+def test_blanks_of_columns_that_are_used() -> None:
+    columns = facts("age", blanks=("NA", "-")), bits("click", blanks=("NA",)), Facts("a", blanks=("?",))
+    assert dataset(*columns)["blanks"] == ["-", "NA"]
+
+
+def test_a_time_decides_on_the_split() -> None:
+    at = facts("when", "time", clock="date")
+    assert [dataset(at)[key] for key in ("split", "time")] == ["time", "when"]
+    assert "split" not in dataset(facts("time"))
+    assert dataset(facts("x")).get("time") is None

@@ -3,8 +3,23 @@
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.settings import apart, remarks, settings, undecided
+from automtl_inspection.guess.facts import Facts
+from automtl_inspection.guess.guess import guess
+from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.settings import TableGuess
+
+
+def guessed(seen, labels=(), others=None):
+    return TableGuess(seen, guess(seen, labels)).apart(others or {})
+
+
+def settings(seen, labels):
+    return guessed(seen, labels).layer()
+
+
+def undecided(seen, labels, others):
+    return [each.name for each in guessed(seen, labels, others).candidates]
+
 
 HEADER = "user_id,shop,tags,price,ts,click,buy,grade"
 
@@ -65,8 +80,6 @@ def test_columns_of_a_file_without_a_header_are_named(table):
 def test_there_has_to_be_a_label(table):
     with pytest.raises(UsageError, match=r"label 'clik' is not a column \(did you mean 'click'\?\)"):
         settings(table(), ["clik"])
-    with pytest.raises(UsageError, match="no column looks like a label"):
-        settings(table(""), [])
 
 
 def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
@@ -85,33 +98,39 @@ def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
 
 def test_the_split_by_time_is_about_the_guessed_time(table):
     seen = table()
-    guessed = settings(seen, [])["dataset"]
     said = "rows are split by time (ts): the latest 10% are for the test, the 10% before for validation; "
-    assert [*remarks(seen, [], apart(guessed, {}), {})] == [said + "`split: random` splits at random"]
-    (other,) = remarks(seen, [], guessed, {"test_fraction": 0.2})
+    assert [*guessed(seen).remarks()] == [said + "`split: random` splits at random"]
+    (other,) = guessed(seen).remarks({"test_fraction": 0.2})
     assert "the latest 20% are for the test" in other
-    for given in ({"time": "when"}, {"sparse": ["ts"]}, {"dense": {"ts": {}}}):
-        chosen = apart(guessed, given)
-        assert "split" not in chosen
-        assert [*remarks(seen, [], chosen, given)] == []
-    assert apart(guessed, {"sparse": ["ts"]})["time"] is None
-    assert [*remarks(seen, [], guessed, {"split": "user"})] == []
+    for others in ({"time": "when"}, {"sparse": ["ts"]}, {"dense": {"ts": {}}}):
+        chosen = guessed(seen, (), others)
+        assert "split" not in chosen.dataset()
+        assert chosen.dataset().get("time") is None
+        assert [*chosen.remarks(others)] == []
+    assert [*guessed(seen).remarks({"split": "user"})] == []
 
 
-def test_doubts_are_said_unless_the_column_is_named(tmp_path):
-    lines = [f"{n % 30},{n % 70},{n % 2}" for n in range(200)]
-    (tmp_path / "t.csv").write_text("\n".join(["user_id,x,click", *lines]))
-    seen = peek(str(tmp_path / "t.csv"))
-    guessed = settings(seen, [])["dataset"]
-    (said,) = remarks(seen, [], guessed, {})
-    assert said.startswith(
-        "x: taken as dense, since these are integers without a telling name; if they are ids"
-    )
-    assert [*remarks(seen, [], guessed, {"dense": ["x"]})] == []
+def test_doubts_are_said_once_for_all_columns_unless_they_are_named(tmp_path):
+    lines = [f"{n % 30},{n % 70},{n % 80},{n % 2}" for n in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,x,z,click", *lines]))
+    table = guessed(peek(str(tmp_path / "t.csv")))
+    (said,) = table.remarks()
+    assert said.startswith("x, z: taken as dense, since these are integers without a telling name; if they")
+    assert [*table.remarks({"dense": ["x", "z"]})] == []
 
 
-def test_rare_values_of_a_column_with_another_role():
-    guessed = {"labels": {}, "sparse": {"item": "text"}, "dense": {}, "multi": {}, "time": None}
-    guessed["min_count"] = {"item": 2}
-    assert apart(guessed, {})["min_count"] == {"item": 2}
-    assert "min_count" not in apart(guessed, {"dense": ["item"]})
+def test_columns_with_another_role(tmp_path):
+    item = Facts("item", "text", 5000, 1500, single=900)
+    price = Facts("price", "number", 5000, 1500, low="0", high="9", mean=5.0)
+    seen = Glimpse(tmp_path, "a.csv", False, ",", True, 5000, 5000, [item, price])
+    assert guessed(seen).dataset()["min_count"] == {"item": 2}
+    assert "min_count" not in guessed(seen, (), {"dense": ["item"]}).dataset()
+    assert guessed(seen, (), {"vectors": {"price": "p.npy"}}).dataset()["sparse"]["price"] == "text"
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(0, 128), (10_000, 128), (30_000, 256), (100_000, 1024), (10**9, 2048)]
+)
+def test_batches_fit_the_rows(tmp_path, rows, size):
+    layer = TableGuess(Glimpse(tmp_path, "a.csv", False, ",", True, rows, rows, ()), ()).layer()
+    assert layer["training"] == {"batch_size": size}

@@ -1,14 +1,19 @@
 """Records of delimited files: the grammar, and where the file ends."""
 
+import gzip
+import importlib
 import itertools
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from automtl_core.data.raw import delimited
-from automtl_core.data.raw.delimited import LINE_LIMIT
+from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.records import layout, records
-from automtl_core.dataset.dataset import RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
+from automtl_core.errors import DataError, InputMissingError
 
 from .logs import BARE, COLUMNS, LOG, Read
 
@@ -152,3 +157,191 @@ def test_whatever_else_is_there_is_not_left_out(
 ) -> None:
     found = read(content, RawFile("log.csv", COLUMNS, header=False, cut_tail=True))
     assert (len(found[0]), found[1]) == (rows, faults)
+
+
+# Records of delimited files: the first line, and what separates values.
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"user,tag,clik\n", "lacks 'click' (did you mean 'clik'?) and has unknown 'clik'"),
+        (b"tag,user,click\n", "names the columns in another order"),
+        (b"user,tag,click,more\n", "has unknown 'more'"),
+        (b"user,tag,click,tag\n", "names 'tag' twice"),
+        (b"user, tag,click\n", "has blanks around ' tag'"),
+        (b"user,tag,\x1b\n", r"lacks 'click' and has unknown '\x1b'"),
+        (b'user,"tag,click\n1,a,0\n', ': a quoted value does not end: "user,"tag,click"'),
+    ],
+)
+def test_a_header_that_does_not_fit(read: Read, tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(DataError) as error:
+        read(content, LOG)
+    assert str(error.value) == f"{tmp_path / 'log.csv'}:1: the header {message}".replace(
+        "header :", "header:"
+    )
+    assert error.value.fix == "let the first line be user,tag,click"
+
+
+@pytest.mark.parametrize("content", [b"1,a,0\n2,b,1\n", b"a,b,c\n1,a,0\n"])
+def test_no_header(read: Read, content: bytes) -> None:
+    first = content.split(b"\n")[0].decode()
+    with pytest.raises(DataError, match=f':1: no header: .* names none of the columns: "{first}"'):
+        read(content, LOG)
+
+
+def test_a_header_may_name_other_columns_in_any_order(read: Read, tmp_path: Path) -> None:
+    file = RawFile("log.csv", COLUMNS, others=True)
+    content = b'click,"more, or less",user,,tag\n0,?,1,?,a\n7,?,2,?,b\n1,?,3,a\n'
+    rows, faults = read(content, file)
+    assert layout(tmp_path / "log.csv", file).columns == ("click", "more, or less", "user", "", "tag")
+    assert rows == [["0", "?", "1", "?", "a"]]
+    assert faults == ['3: click: expected 0 or 1, found "7"', "4: expected 5 columns, found 4"]
+    with pytest.raises(DataError, match="the header lacks 'tag'") as error:
+        read(b"click,user,more\n", file)
+    assert error.value.fix == "let the first line name user,tag,click"
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (":", "colons")]
+)
+def test_another_separator_is_named(read: Read, separator: str, name: str) -> None:
+    content = "user,tag,click\n1,a,0\n".replace(",", separator).encode()
+    for file, text in ((LOG, content), (BARE, content.split(b"\n")[1])):
+        with pytest.raises(DataError, match=f":1: {name} separate its values, but ',' is declared"):
+            read(text, file)
+
+
+def test_any_separator_can_be_declared(read: Read) -> None:
+    for separator in ("\t", "|", "^", "]", "\x01", "::", "§"):
+        file = RawFile("log.csv", COLUMNS, separator=separator)
+        content = f'user,tag,click\n1,"a;{separator}b",0\n2,;,1\n'.replace(",", separator)
+        assert read(content.encode(), file) == ([["1", f"a;{separator}b", "0"], ["2", ";", "1"]], [])
+
+
+@pytest.mark.parametrize("length", [1, 300_000])
+def test_the_end_of_the_first_line_is_seen(tmp_path: Path, length: int) -> None:
+    for end in (b"\n", b"\r\n"):
+        (tmp_path / "x.csv").write_bytes(b"a" * length + end + b"b" + end)
+        found = layout(tmp_path / "x.csv", RawFile("x.csv", {"c": TEXT}, header=False))
+        assert found.returns == (end == b"\r\n")
+        assert found.columns == ("c",)
+
+
+# Records of delimited files: values are as declared, or told.
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad"),
+    [
+        (
+            INTEGER,
+            ["0", "-1", "42", "9.0", "-7.00", "0.0", "9223372036854775807", "-9223372036854775808"],
+            {
+                "9.5": "an integer",
+                "9.": "an integer",
+                "-0.0": "an integer",
+                "05.0": "an integer",
+                "9223372036854775808.0": "an integer of 64 bits",
+                "1e3": "an integer",
+                "0x10": "an integer",
+                " 1": "an integer",
+                "1_0": "an integer",
+                "\u0663": "an integer",
+                "007": "an integer without plus or leading zeros",
+                "+1": "an integer without plus or leading zeros",
+                "-0": "an integer without plus or leading zeros",
+                "9223372036854775808": "an integer of 64 bits",
+                "-9223372036854775809": "an integer of 64 bits",
+                "9" * 5000: "an integer of 64 bits",
+            },
+        ),
+        (
+            NUMBER,
+            ["0", "-1.5", "+1.5", ".5", "5.", "1e-3", "1E37", "007", "9" * 38, "1e38", "-1e38"],
+            {
+                "cheap": "a number",
+                "1,5": "a number",
+                "0x1p3": "a number",
+                "nan": "a finite number",
+                "-Infinity": "a finite number",
+                "1e999": "a finite number",
+                "1.1e38": "a number of at most 1e+38",
+                "-1e39": "a number of at most 1e+38",
+                "9" * 39: "a number of at most 1e+38",
+                "9" * 400: "a finite number",
+                "\u0663": "a number in digits from 0 to 9",
+            },
+        ),
+        (BIT, ["0", "1", "1.0"], {"2": "0 or 1", "1.5": "0 or 1", "yes": "0 or 1", " 1": "0 or 1"}),
+        (Column("text", ("a", "b", "c")), ["a", "c"], {"d": "a, b or c", "A": "a, b or c"}),
+        (Column(matching="[a-z]+"), ["ab", "a"], {"b1": 'text that matches "[a-z]+"'}),
+        (Column("integer", matching="1.*"), ["1"], {"2": 'text that matches "1.*"', "1.5": "an integer"}),
+        (UNUSED, ["anything", "9.5"], {}),
+    ],
+    ids=["integer", "number", "bit", "among", "matching", "matching integer", "unused"],
+)  # fmt: skip
+def test_values_are_as_declared(read: Read, column: Column, good: list[str], bad: dict[str, str]) -> None:
+    file = RawFile("values.csv", {"id": TEXT, "value": column}, separator=";", header=False)
+    values = [*good, "", '""', *bad]
+    rows, faults = read("".join(f"x;{value}\n" for value in values).encode(), file)
+    assert [row[1] for row in rows] == [*good, "", ""]
+    cut = {value: f'"{value[:80]}..."' if len(value) > 80 else f'"{value}"' for value in bad}
+    assert faults == [
+        f"{line}: value: expected {expected}, found {cut[value]}"
+        for line, (value, expected) in enumerate(bad.items(), len(good) + 3)
+    ]
+
+
+def test_messages_are_safe_to_print(read: Read) -> None:
+    file = RawFile("x.csv", {"user\x1b\n": INTEGER, "tag": TEXT}, header=False)
+    reason = r'1: user\x1b\n: expected an integer, found "\x1b[31m\r"'
+    assert read(b'"\x1b[31m\r",\n', file) == ([], [reason])
+
+
+def test_only_the_first_fault_of_a_row_is_told(read: Read) -> None:
+    assert read(b"x,a,7\n")[1] == ['1: user: expected an integer, found "x"']
+
+
+# Records of compressed files, and files that cannot be opened.
+
+
+def test_gzip(read: Read, tmp_path: Path) -> None:
+    file = RawFile("log.csv.gz", COLUMNS)
+    packed = gzip.compress(b"\xef\xbb\xbfuser,tag,click\n1,a,0\n")
+    assert read(packed + gzip.compress(b"2,b,1\n"), file) == ([["1", "a", "0"], ["2", "b", "1"]], [])
+    for damaged in (
+        packed[:-9],
+        packed[:20],
+        packed + b"more",
+        b"user,tag,click\n",
+        packed[:30] + b"?" + packed[31:],
+    ):
+        with pytest.raises(DataError, match=r"log\.csv\.gz: (cut off|not a \.gz file, or damaged)"):
+            read(damaged, file)
+
+
+def test_zstandard(read: Read) -> None:
+    zstd: Any = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    file = RawFile("log.csv.zst", COLUMNS)
+    packed = zstd.compress(b"user,tag,click\n1,a,0\n")
+    assert read(packed, file) == ([["1", "a", "0"]], [])
+    for damaged in (packed[:-3], packed + b"more", b"user,tag,click\n"):
+        with pytest.raises(DataError, match=r"log\.csv\.zst: (cut off|not a \.zst file, or damaged)"):
+            read(damaged, file)
+
+
+def test_zstandard_needs_a_package(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(DataError, match=r"log\.csv\.zst: \.zst cannot be read") as error:
+        read(b"", RawFile("log.csv.zst", COLUMNS))
+    assert error.value.fix == "run `pip install 'automtl[zst]'`, or decompress the file"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path / "none.csv.gz", tmp_path):
+        with pytest.raises(InputMissingError, match="cannot be read"), opened(path):
+            pass

@@ -3,8 +3,7 @@
 import pytest
 
 from automtl_core.errors import StorageError, UsageError
-from automtl_core.search.study.record import Record
-from automtl_core.search.study.study import Study, quiet
+from automtl_strategies.record import Record, quiet
 
 optuna = pytest.importorskip("optuna")
 
@@ -12,12 +11,12 @@ optuna = pytest.importorskip("optuna")
 @pytest.fixture(scope="module")
 def told():
     with quiet():
-        study, records = Study(0, "random", []), []
+        study, records = optuna.create_study(direction="maximize"), []
         for k in range(4):
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.set_user_attr("AUC", 0.5)
-            records.append(study.complete(trial, [float(k)]))
+            records.append(study.tell(trial, [float(k)]))
     return records
 
 
@@ -58,10 +57,10 @@ def test_a_line_that_a_kill_left_incomplete_is_written_again(tmp_path, told):
 def test_another_study_of_the_same_name_is_an_error(place, told):
     Record(place, "it", ["maximize"]).add(told[1:2] and [told[0]])
     with quiet():
-        other = Study(1, "random", [])
+        other = optuna.create_study()
         trial = other.ask()
         trial.suggest_float("x", 0, 1)
-        theirs = other.complete(trial, [1.0])
+        theirs = other.tell(trial, [1.0])
     with pytest.raises(UsageError, match="has another study called 'it'"):
         Record(place, "it", ["maximize"]).add([theirs])
 

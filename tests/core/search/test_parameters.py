@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.study.parameters import (
+from automtl_core.search.parameters import (
     parameters_of,
     parameters_of_settings,
     suggested_architecture,

@@ -7,18 +7,34 @@ trials, because the process was killed, gets them when the search goes on.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+from warnings import catch_warnings, simplefilter
 
 from automtl_core.disk.files import break_hard_links
 from automtl_core.errors import AutoMTLError, StorageError, UsageError, one_line
-from automtl_core.search.study.study import Direction, quiet
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+Direction = Literal["maximize", "minimize"]
 JOURNAL = "study.journal"
 """Name of the file in a run directory."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep messages of Optuna from the terminal."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with catch_warnings():
+            simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 class Record:

@@ -1,0 +1,265 @@
+"""The interface of schedulers, and the loop that runs any of them on any executor.
+
+A scheduler decides which candidate is trained next, and for how many epochs: random search, successive
+halving, ASHA, a study. Its methods are those of Optuna's ask-and-tell interface: `ask` returns a training,
+and `tell` receives its result.
+"""
+
+import sys
+from abc import ABC, abstractmethod
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automtl_core import seeds
+from automtl_core.disk.state import State
+from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.modules.cost import Cost
+from automtl_core.search.parameters import Parameters, Suggests
+from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
+from automtl_core.settings.settings import Configured, S
+from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
+from automtl_core.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What a scheduler chooses from."""
+
+    known: Sequence[Candidate]
+    """Proposals that are trained in any case, preferred first, such as the architecture of a supernet and the
+    landmarks of a space."""
+    recipe: Recipe
+    """The training settings; `recipe.change` compares validation metrics."""
+    epoch_steps: int = 1
+    """Number of steps of an epoch."""
+    seed: int = 0
+    suggest: Callable[[Suggests, str], Candidate] | None = None
+    """Returns a further candidate, from the values that a trial suggests and its name. None if all candidates
+    are known."""
+    parameters: Sequence[Parameters] = ()
+    """The values for which `suggest` returns the known candidates."""
+    startup: int = 10
+    """Number of candidates before a model of the results suggests the next one."""
+    cost: Callable[[Candidate], Cost] = lambda candidate: Cost(0, 0, 0)
+    """Returns the cost of the network of a candidate."""
+    on_sample: bool = False
+    """Whether trainings read a sample of the rows, so that the best candidate is trained again later."""
+    spent: Callable[[], float] | None = None
+    """Returns the spent share of the time budget, from 0 to 1; None without a time budget."""
+    folder: Path | None = None
+    """Run directory, for a file that a scheduler keeps after the search; None outside of a run."""
+
+    def draw(self, number: int) -> Candidate | None:
+        """Return a random candidate, which follows from its number and the seed; None if all are known."""
+        if self.suggest is None:
+            return None
+        return self.suggest(_Uniform(seeds.generator(self.seed, "draw", number)), f"trial {number}")
+
+
+class _Uniform:
+    """A trial that suggests random values."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self.random = random
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any:
+        return choices[int(self.random.integers(len(choices)))]
+
+    def suggest_int(self, name: str, low: int, high: int, /, *, log: bool) -> int:
+        return round(self.suggest_float(name, low, high, log=log))
+
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float:
+        if not log:
+            return float(self.random.uniform(low, high))
+        return float(np.exp(self.random.uniform(*np.log([low, high]))).clip(low, high))
+
+
+class Scheduler(ABC, Configured[S]):
+    """Decides which candidate is trained next. Subclasses declare their settings by `Scheduler[MySettings]`.
+
+    Its decisions must follow from the settings, the proposals and what `tell` has received alone: a search
+    that was killed makes the scheduler again, and repeats all calls.
+
+    Args:
+        settings: An instance of the class's `settings_class`.
+        proposals: What it chooses from.
+
+    """
+
+    window: int = sys.maxsize
+    """Maximum number of trainings without a told result. `tell` is called in the order of `ask`, so that a
+    decision depends on this number, and never on the number of workers."""
+
+    def __init__(self, settings: S, proposals: Proposals) -> None:
+        self.settings = settings
+        self.proposals = proposals
+
+    @classmethod
+    def check(cls, user: str) -> None:
+        """Check that everything is installed; called before the search begins.
+
+        Args:
+            user: The part of automtl that needs the scheduler, for the message.
+
+        Raises:
+            UsageError: a library is missing; the remedy names the command that installs it.
+
+        """
+        return
+
+    @abstractmethod
+    def ask(self) -> Training | None:
+        """Return the next training; None to wait for the next `tell` or, if no training is open, at the end.
+
+        A candidate that is asked for again with more epochs continues from its checkpoint.
+        """
+
+    @abstractmethod
+    def tell(self, training: Training, result: TrialResult) -> None:
+        """Receive the result of a training of `ask`."""
+
+    @abstractmethod
+    def ranked(self) -> Sequence[Training]:
+        """Return a training of each network that may be the result, best first; called at the end.
+
+        A listener may end a search at any time. Only trainings with metrics may be among them.
+        """
+
+
+class TrialLoop:
+    """Runs the trainings that a scheduler asks for.
+
+    The listener receives the events as if the trainings ran one after the other, independently of the
+    executor. Epochs are numbered through over all trainings. The state holds the results in the order of the
+    trainings: a loop that continues tells them to the scheduler again.
+
+    Args:
+        scheduler: The scheduler, which nobody has asked yet.
+        spent: Number of epochs that were reported before.
+
+    """
+
+    def __init__(self, scheduler: Scheduler[Any], spent: int = 0) -> None:
+        self.scheduler = scheduler
+        self.spent = spent
+        self.going_on = True
+        """False once a listener has ended the search."""
+        self.latest: dict[str, tuple[Training, TrialResult]] = {}
+        """Name of a training -> the latest training of this network, with its result."""
+        self._results: list[TrialResult] = []  # in the order of the trainings
+        self._reported: dict[str, int] = {}  # name of a training -> number of its epochs that were reported
+        self._completed = 0
+        self._open: deque[tuple[Training, TrialSpec]] = deque()  # trainings that are not told yet, in order
+        self._queue: deque[TrialSpec] = deque()
+        self._submitted: set[TrialSpec] = set()
+        self._events: defaultdict[TrialSpec, list[EpochEnded]] = defaultdict(list)
+        self._ended: dict[TrialSpec, TrialResult] = {}
+
+    @property
+    def replays(self) -> bool:
+        """Whether the result of the next training is recorded."""
+        return self._completed + len(self._open) < len(self._results)
+
+    def run(self, trials: Trials, listener: Listener) -> None:
+        """Run until the scheduler asks for nothing more, or the listener returns False.
+
+        Args:
+            trials: Makes and runs the trial of each training. Equal trials are run once.
+            listener: Receives the events.
+
+        """
+
+        def on_event(spec: TrialSpec, event: Event) -> bool:
+            match event:
+                case StepEnded() if spec == self._open[0][1]:
+                    self._report(replace(event, epoch=self.spent + 1), listener)
+                case EpochEnded():
+                    self._events[spec].append(event)
+                    self._forward(listener)
+            return self.going_on
+
+        self._advance(trials, listener)
+        for spec, result in trials.executor.run(self._queue, on_event):
+            self._ended[spec] = result
+            self._advance(trials, listener)
+
+    def best(self) -> Sequence[Training]:
+        """Return a training of each network that may be the result, best first; empty if nothing was trained.
+
+        Raises:
+            DivergedError: every training diverged.
+
+        """
+        ranked = self.scheduler.ranked()
+        errors = sorted({result.error for _, result in self.latest.values() if result.error})
+        if errors and not ranked:
+            raise DivergedError("; ".join(errors), "lower training.learning_rate")
+        return ranked
+
+    def _advance(self, trials: Trials, listener: Listener) -> None:
+        """Ask for trainings, and tell the results that are there, in the order of the trainings."""
+        self._ask(trials)
+        while self._open:
+            training, spec = self._open[0]
+            if self._completed == len(self._results):
+                self._forward(listener)
+                if spec not in self._ended:
+                    return
+                self._results.append(self._ended[spec])
+            result = self._ended[spec] = self._results[self._completed]
+            self._open.popleft()
+            self._completed += 1
+            self.latest[training.name] = training, result
+            self.scheduler.tell(training, result)
+            self._ask(trials)
+
+    def _ask(self, trials: Trials) -> None:
+        while self.going_on and len(self._open) < self.scheduler.window:
+            recorded = self.replays
+            training = self.scheduler.ask()
+            if training is None:
+                return
+            spec = trials.spec(training)
+            self._open.append((training, spec))
+            if not recorded and spec not in self._submitted and spec not in self._ended:
+                self._submitted.add(spec)
+                self._queue.append(spec)
+
+    def _forward(self, listener: Listener) -> None:
+        """Report the epochs of the first open training that were not reported before."""
+        training, spec = self._open[0]
+        for event in self._events.pop(spec, []):
+            if event.epoch > self._reported.get(training.name, 0):
+                self._reported[training.name] = event.epoch
+                self.spent += 1
+                self._report(replace(event, epoch=self.spent), listener)
+
+    def _report(self, event: StepEnded | EpochEnded, listener: Listener) -> None:
+        named = replace(event, phase=self._open[0][0].name)
+        self.going_on = listener(named) and self.going_on
+
+    def state_dict(self) -> State:
+        """Return the results, and the numbers of reported epochs."""
+        return {
+            "spent": self.spent,
+            "reported": dict(self._reported),
+            "results": {str(place): result.to_state() for place, result in enumerate(self._results)},
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue the next run from `state`.
+
+        Raises:
+            ArtifactError: an earlier version of automtl has written the state.
+
+        """
+        results = state.get("results")
+        if results is None or [*results] != [str(place) for place in range(len(results))]:
+            raise ArtifactError("the checkpoint of the search is of an earlier version", "search again")
+        self.spent, self._reported = state["spent"], dict(state["reported"])
+        self._results = [TrialResult.from_state(result) for result in results.values()]

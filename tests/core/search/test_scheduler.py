@@ -1,0 +1,181 @@
+"""The loop of trials: events and results in the order of the trainings, whatever the executor does."""
+
+from collections import deque
+from functools import partial
+
+import pytest
+
+from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
+from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
+from automtl_core.settings.settings import Settings
+from automtl_core.training.events import SILENT, EpochEnded, StepEnded
+from automtl_core.training.recipe import Recipe
+from automtl_testing.samples import binary_metrics
+
+METRICS = {"click": binary_metrics(0.7, 0.5, 100, 400)}
+
+
+def proposals(**more):
+    return Proposals([], Recipe(), **more)
+
+
+class Listed(Scheduler):
+    """Asks for a list of trainings."""
+
+    def __init__(self, trainings, window=9):
+        super().__init__(Settings(), proposals())
+        self.left, self.window, self.told = deque(trainings), window, []
+
+    def ask(self):
+        return self.left.popleft() if self.left else None
+
+    def tell(self, training, result):
+        self.told.append((training.name, result.epochs))
+
+    def ranked(self):
+        return []
+
+
+class Named(Trials):
+    """Makes specs of the names of candidates."""
+
+    def spec(self, training):
+        return TrialSpec(folder=training.candidate.name, max_epochs=training.epochs, member=training.member)
+
+
+class Last:
+    """Executor that takes all that is submitted, and runs the last of it first."""
+
+    def __init__(self):
+        self.ran = []
+
+    def run(self, queue, on_event):
+        taken = []
+        while queue or taken:
+            while queue:
+                taken.append(queue.popleft())
+            spec = taken.pop()
+            self.ran.append(spec.folder)
+            for epoch in range(1, spec.max_epochs + 1):
+                on_event(spec, StepEnded("", epoch, 1, 1, 9))
+                on_event(spec, EpochEnded("", epoch, {}, METRICS))
+            yield spec, TrialResult("paused", METRICS, spec.max_epochs, spec.max_epochs)
+
+
+def training(name, epochs=1, member=0):
+    return Training(Candidate(name), epochs, member)
+
+
+def run(loop, listener=SILENT, executor=None):
+    executor = executor or Last()
+    loop.run(Named(TrialSpec(), executor), listener)
+    return executor.ran
+
+
+class Heard(list):
+    """Listener that keeps name and number of each epoch, and ends the search after some."""
+
+    last = None
+
+    def __call__(self, event):
+        if isinstance(event, EpochEnded):
+            self.append((event.phase, event.epoch))
+        return len(self) != self.last
+
+
+def test_events_and_results_come_in_the_order_of_the_trainings():
+    scheduler, heard = Listed([training("a"), training("b", 2), training("c")]), Heard()
+    loop = TrialLoop(scheduler, spent=5)
+    assert run(loop, heard) == ["c", "b", "a"]
+    assert heard == [("a", 6), ("b", 7), ("b", 8), ("c", 9)]
+    assert scheduler.told == [("a", 1), ("b", 2), ("c", 1)]
+    assert loop.spent == 9
+
+
+def test_steps_are_those_of_the_first_training_that_has_not_ended():
+    steps = []
+    run(TrialLoop(Listed([training("a"), training("b")])), lambda e: steps.append((type(e), e.phase)) or True)
+    assert steps == [(StepEnded, "a"), (EpochEnded, "a"), (EpochEnded, "b")]
+
+
+def test_no_more_trainings_are_open_than_the_window_allows():
+    ran = run(TrialLoop(Listed(map(training, "abcd"), window=2)))
+    assert ran == ["b", "a", "d", "c"]
+
+
+def test_equal_trainings_are_run_once_and_told_to_each():
+    scheduler, heard = Listed([training("a"), training("a"), training("b")], window=2), Heard()
+    assert run(TrialLoop(scheduler), heard) == ["a", "b"]
+    assert scheduler.told == [("a", 1), ("a", 1), ("b", 1)]
+    assert heard == [("a", 1), ("b", 2)]
+
+
+def test_epochs_of_a_continued_training_are_reported_once():
+    heard = Heard()
+    run(TrialLoop(Listed([training("a"), training("a", 3)], window=1)), heard)
+    assert heard == [("a", 1), ("a", 2), ("a", 3)]
+
+
+def test_a_listener_ends_the_search_and_nothing_more_is_asked_for():
+    heard = Heard()
+    heard.last = 1
+    loop = TrialLoop(Listed(map(training, "abc"), window=1))
+    assert run(loop, heard) == ["a"]
+    assert not loop.going_on
+
+
+def test_a_state_is_told_again_and_the_rest_is_run():
+    trainings = [training("a"), training("b", 2), training("c")]
+    heard, whole, states = Heard(), TrialLoop(Listed(trainings, window=1)), []
+    run(whole, lambda event: states.append(whole.state_dict()) or heard(event))
+    for state, left in zip(states[1::2], (["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]), strict=False):
+        scheduler, rest = Listed(trainings, window=1), Heard()
+        loop = TrialLoop(scheduler)
+        loop.load_state_dict(state)
+        assert run(loop, rest) == left
+        assert scheduler.told == [("a", 1), ("b", 2), ("c", 1)]
+        assert [*heard[: len(heard) - len(rest)], *rest] == heard
+
+
+def test_a_state_of_an_earlier_version_is_an_error():
+    with pytest.raises(ArtifactError, match="earlier version"):
+        TrialLoop(Listed([])).load_state_dict({"spent": 1, "reported": {}, "results": {"mmoe": {}}})
+
+
+def test_if_all_diverged_the_error_names_the_reason():
+    class Diverges:
+        ran = ()
+
+        def run(self, queue, on_event):
+            while queue:
+                yield queue.popleft(), TrialResult("diverged", {}, error="the loss became nan")
+
+    loop = TrialLoop(Listed([training("a")]))
+    run(loop, executor=Diverges())
+    with pytest.raises(DivergedError, match="the loss became nan"):
+        loop.best()
+    assert TrialLoop(Listed([])).best() == []
+
+
+def test_random_candidates_follow_from_number_and_seed():
+    def suggest(trial, name):
+        values = (
+            trial.suggest_categorical("op", ("a", "b")),
+            trial.suggest_int("width", 1, 64, log=True),
+            trial.suggest_float("rate", 1e-3, 1e-1, log=True),
+            trial.suggest_float("dropout", 0.0, 0.5, log=False),
+        )
+        return Candidate(name, overrides={"it": dict(enumerate(values))})
+
+    assert proposals().draw(0) is None
+    draw = partial(proposals(suggest=suggest).draw)
+    drawn = [draw(k).overrides["it"] for k in range(200)]
+    assert draw(3).overrides == draw(3).overrides
+    assert draw(3).name == "trial 3"
+    assert {values[0] for values in drawn} == {"a", "b"}
+    widths = [values[1] for values in drawn]
+    assert (min(widths), max(widths) > 50, max(widths) <= 64) == (1, True, True)
+    assert all(1e-3 <= values[2] <= 1e-1 and 0 <= values[3] <= 0.5 for values in drawn)
+    assert 0.4 < sum(values[2] < 1e-2 for values in drawn) / 200 < 0.6, "uniform in the logarithm"
+    assert proposals(suggest=suggest, seed=1).draw(3).overrides != draw(3).overrides

@@ -1,0 +1,128 @@
+"""The scheduler of Optuna: the same calls give the same trials, in any process, and nothing is printed."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from warnings import catch_warnings
+
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.search.scheduler import Proposals
+from automtl_core.search.trial import Candidate
+from automtl_core.training.recipe import Recipe
+from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
+from automtl_strategies.record import quiet
+from automtl_testing import check_scheduler
+
+optuna = pytest.importorskip("optuna")
+
+SCRIPT = """
+from automtl_core.search.scheduler import Proposals
+from automtl_core.search.trial import Candidate, TrialResult
+from automtl_testing.samples import binary_metrics
+from automtl_core.training.recipe import Recipe
+from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
+
+def suggest(trial, name):
+    kind = trial.suggest_categorical("kind", ("a", "b"))
+    x = trial.suggest_float("x", 0, 1)
+    y = trial.suggest_float("y", 0, 1) if kind == "a" else trial.suggest_int("z", 1, 4)
+    return Candidate(name, overrides={{"it": {{"x": x, "kind": kind, "y": y}}}})
+
+proposals = Proposals([], Recipe(epochs=2), suggest=suggest, seed=3, startup=3)
+scheduler = OptunaScheduler(OptunaSettings(trials=12, batch=3, sampler={sampler!r}, flops={flops}), proposals)
+while batch := list(iter(scheduler.ask, None)):
+    for training in batch:
+        print(training.candidate.overrides)
+        auc = training.candidate.overrides["it"]["x"] / 2 + 0.5
+        result = TrialResult("done", {{"click": binary_metrics(auc, 0.5, 500, 1000)}}, 1, 2)
+        scheduler.tell(training, result)
+"""
+
+
+@pytest.mark.parametrize(("sampler", "flops"), [("tpe", False), ("gp", True)])
+def test_trials_of_another_process_are_the_same(sampler, flops):
+    code = SCRIPT.format(sampler=sampler, flops=flops)
+    out = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        )
+        for seed in ("1", "2")
+    ]
+    assert out[0].stderr == ""
+    assert out[0].stdout == out[1].stdout
+    assert len({*out[0].stdout.splitlines()}) > 9
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trials": 9, "rung_epochs": 2},
+        {"trials": 5, "pruner": "wilcoxon", "seeds": 4},
+        {"trials": 8, "seeds": 2, "pruner": "hyperband", "rung_epochs": 1},
+        {"trials": 8, "sampler": "random", "flops": True},
+    ],
+)
+def test_it_keeps_the_contract_of_schedulers(settings):
+    check_scheduler(partial(OptunaScheduler, OptunaSettings(**settings)))
+
+
+def made(**settings):
+    suggest = lambda trial, name: Candidate(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})  # noqa: E731
+    return OptunaScheduler(OptunaSettings(**settings), Proposals([], Recipe(epochs=8), suggest=suggest))
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({"rung_epochs": 2}, [2, 4, 8]),
+        ({"rung_epochs": 9}, [8]),
+        ({"pruner": "none"}, [8]),
+        ({"pruner": "wilcoxon", "seeds": 4}, [0, 1, 2, 3]),
+        ({"flops": True, "rung_epochs": 2}, [8]),
+    ],
+)
+def test_stages_of_a_trial(settings, steps):
+    assert [stage.step for stage in made(**settings).stages] == steps
+
+
+def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
+    scheduler = made(batch=100)
+    assert len(list(iter(scheduler.ask, None))) == 30
+    spent = OptunaScheduler(
+        OptunaSettings(batch=2),
+        Proposals([], Recipe(), suggest=scheduler.proposals.suggest, spent=lambda: 1.0),
+    )
+    assert spent.ask() is None
+
+
+def test_where_nothing_is_suggested_the_known_candidates_are_the_trials():
+    known = [Candidate(name) for name in "abc"]
+    scheduler = OptunaScheduler(OptunaSettings(), Proposals(known, Recipe(epochs=8)))
+    assert [training.candidate for training in iter(scheduler.ask, None)] == known
+
+
+def test_messages_of_optuna_are_kept_away_and_its_verbosity_is_restored(capsys):
+    before = optuna.logging.get_verbosity()
+    with catch_warnings(record=True) as warned, quiet():
+        optuna.create_study(sampler=optuna.samplers.GPSampler(seed=1))
+    assert (capsys.readouterr().err, warned) == ("", [])
+    assert optuna.logging.get_verbosity() == before
+
+
+def test_optuna_that_is_missing_is_told(monkeypatch):
+    monkeypatch.setattr("automtl_strategies.optuna_scheduler.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="the strategy study needs optuna") as error:
+        OptunaScheduler.check("the strategy study")
+    assert error.value.fix == "install it: pip install 'automtl[study]'"
+
+
+def test_optuna_is_not_imported_before_it_is_needed():
+    modules = "automtl_strategies.study, automtl_comparison.tuning"
+    code = f"import sys, {modules}; sys.exit('optuna' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,60 @@
+"""ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020)."""
+
+from collections import defaultdict
+
+from automtl_core import hookimpl
+from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.trial import Candidate, Training, TrialResult
+from automtl_core.settings.settings import Settings
+
+
+class ASHASettings(Settings):
+    """Settings of ASHA."""
+
+    eta: int = 3
+    """1/eta of the candidates of a rung go on, for eta times as many epochs."""
+    trials: int = 27
+    """Maximum number of candidates."""
+
+
+class ASHA(Scheduler[ASHASettings]):
+    """Successive halving that promotes a candidate before its rung is full."""
+
+    window = 3  # candidates that train side by side
+
+    def __init__(self, settings: ASHASettings, proposals: Proposals) -> None:
+        super().__init__(settings, proposals)
+        self.begun: dict[str, int] = {}  # candidate -> its latest rung
+        self.rungs: defaultdict[int, dict[str, tuple[Candidate, TrialResult]]] = defaultdict(dict)
+
+    def ask(self) -> Training | None:
+        whole = self.proposals.recipe.epochs
+        for rung in sorted(self.rungs, reverse=True):
+            best = self.best(rung)
+            for promoted in best[: len(best) // self.settings.eta]:
+                if self.begun[promoted.name] == rung and self.settings.eta**rung < whole:
+                    return self.training(promoted, rung + 1)
+        number, known = len(self.begun), self.proposals.known
+        new = known[number] if number < len(known) else self.proposals.draw(number)
+        return self.training(new, 0) if new and number < self.settings.trials else None
+
+    def tell(self, training: Training, result: TrialResult) -> None:
+        self.rungs[self.begun[training.name]][training.name] = training.candidate, result
+
+    def ranked(self) -> list[Training]:
+        best = [c for rung in sorted(self.rungs, reverse=True) for c in self.best(rung)]
+        return [Training(candidate) for candidate in {c.name: c for c in best}.values()]
+
+    def training(self, candidate: Candidate, rung: int) -> Training:
+        self.begun[candidate.name] = rung
+        return Training(candidate, min(self.settings.eta**rung, self.proposals.recipe.epochs))
+
+    def best(self, rung: int) -> list[Candidate]:
+        told = [pair for pair in self.rungs[rung].values() if pair[1].metrics]
+        change = self.proposals.recipe.change
+        return [c for c, _ in sorted(told, key=lambda pair: -change(pair[1].metrics, told[0][1].metrics))]
+
+
+@hookimpl
+def automtl_register_schedulers():
+    return {"asha": ASHA}
