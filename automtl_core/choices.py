@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,6 @@ SIZE_LIMIT = 64 << 20
 
 FIX = "use an architecture.json of a run"
 """Remedy for a file that is no architecture."""
-
-MEMBER = re.compile(r"(member \d+)/(.+)")
-"""Name of a choice of a member of an ensemble: `member 1/task/click/experts`."""
 
 Decision = str | tuple[str, ...]
 """Decision of a choice: one option of a `OneOf`, or the selected options of an `AnyOf` in its order."""
@@ -62,6 +59,28 @@ class AnyOf:
 
 
 Choice = OneOf | AnyOf
+T = TypeVar("T")
+
+
+def member_name(place: int) -> str:
+    """Return the name of a member of an ensemble by its place, from 0: `member 1`."""
+    return f"member {place + 1}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the member of a name, and the rest: `member 1/task/click` -> `member 1`, `task/click`.
+
+    The first is empty for a name of a single network, and the second for that of a member itself.
+    """
+    match = re.fullmatch(r"(?:(member \d+)(?:/|$))?(.*)", name, re.DOTALL)
+    assert match is not None  # noqa: S101 - both parts may be empty
+    return match[1] or "", match[2]
+
+
+def of_member(member: str, values: Mapping[str, T]) -> dict[str, T]:
+    """Return the values of one member of an ensemble, by names without the member."""
+    parts = ((*split_name(name), value) for name, value in values.items())
+    return {own: value for whose, own, value in parts if whose == member}
 
 
 @dataclass(frozen=True)
@@ -80,7 +99,7 @@ class Architecture:
     """Decisions of a search space: one for each choice, by name.
 
     The decisions of an ensemble are those of all its members, with the member in front of each name, see
-    `MEMBER`.
+    `split_name`.
     """
 
     decisions: Mapping[str, Decision]
@@ -93,8 +112,8 @@ class Architecture:
             return members[0]
         return cls(
             {
-                f"member {k}/{name}": decision
-                for k, member in enumerate(members, start=1)
+                f"{member_name(k)}/{name}": decision
+                for k, member in enumerate(members)
                 for name, decision in member.decisions.items()
             }
         )
@@ -102,12 +121,12 @@ class Architecture:
     @property
     def members(self) -> Mapping[str, "Architecture"]:
         """The members of an ensemble by name, such as `member 1`; empty for a single network."""
-        names = [MEMBER.fullmatch(name) for name in self.decisions]
         decisions: dict[str, dict[str, Decision]] = {}
-        for match, decision in zip(names, self.decisions.values(), strict=True):
-            if match is None:
+        for name, decision in self.decisions.items():
+            member, of_member = split_name(name)
+            if not member:
                 return {}
-            decisions.setdefault(match[1], {})[match[2]] = decision
+            decisions.setdefault(member, {})[of_member] = decision
         return {member: Architecture(of_member, self.origin) for member, of_member in decisions.items()}
 
     def check(self, choices: Mapping[str, Choice]) -> None:

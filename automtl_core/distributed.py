@@ -18,11 +18,6 @@ from automtl_core.errors import AutoMTLError, OutOfMemoryError, ProcessLostError
 
 T = TypeVar("T")
 E = TypeVar("E")
-WAIT = timedelta(days=7)
-"""Time that a process waits for the others, such as for the preparation of data by the first one. `torchrun`
-ends all processes if one of them ends."""
-LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
-"""Words in the errors of torch if a process of the job is gone."""
 
 
 class _Job:
@@ -73,7 +68,8 @@ def joined() -> Iterator[None]:
 
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        dist.init_process_group(backend, timeout=WAIT)
+        # A process waits for the preparation of data by the first one; `torchrun` ends all if one ends.
+        dist.init_process_group(backend, timeout=timedelta(days=7))
     except (RuntimeError, ValueError) as error:
         raise UsageError(
             f"the processes of the job do not find each other: {error}", "start the command by torchrun"
@@ -82,7 +78,8 @@ def joined() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if any(word in str(error) for word in LOST):
+        lost = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+        if any(word in str(error) for word in lost):
             raise ProcessLostError(
                 "another process of the job ended",
                 "see its error above; repeat the command, or resume the run",

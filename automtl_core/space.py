@@ -28,7 +28,7 @@ from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
-from automtl_core.modules.inputs import Inputs, ReadsFitted
+from automtl_core.modules.inputs import Inputs, inputs_of
 from automtl_core.modules.meta import meta
 from automtl_core.modules.mixture import Mixture
 from automtl_core.modules.relaxation import Relaxation, Softmax
@@ -123,11 +123,6 @@ class SearchSpace(ABC, Configured[S]):
     """Whether networks read `modules.inputs.Inputs` of a schema, in place of the plain fields.
     Other networks receive 0 for a missing number."""
 
-    @classmethod
-    def asks_inputs(cls, settings: S) -> bool:
-        """Return whether the space searches feature encodings: its schema then offers all encodings."""
-        return False
-
     needs_histories: ClassVar[bool] = False
     """Whether the rows must have histories."""
     ignores: ClassVar[Collection[str]] = ()
@@ -172,7 +167,7 @@ class SearchSpace(ABC, Configured[S]):
             UnknownNameError: no plugin registers a history encoder.
 
         """
-        return Inputs(self.schema, dim, std, self._encoder)
+        return inputs_of(self.schema, dim, std, self._encoder)
 
     def ops(self) -> tuple[str, ...]:
         """Return the names of the ops that `build` requests; empty for a hand-designed model."""
@@ -337,7 +332,7 @@ class SearchSpace(ABC, Configured[S]):
             network.register_forward_pre_hook(_filled)
         if self.fitted is not None:
             for module in network.modules():
-                if isinstance(module, ReadsFitted):
+                if isinstance(module, Inputs):
                     module.load_fitted(self.fitted)
         if self.vectors:
             for module in network.modules():

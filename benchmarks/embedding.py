@@ -19,8 +19,8 @@ import torch
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.disk.file_tensor import LARGE
-from automtl_core.modules import embedding
+from automtl_core.disk.tensors import LARGE
+from automtl_core.modules import table
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
@@ -71,11 +71,11 @@ def step_of(case: Case) -> Step:
     schema = Schema(sparse, (), tuple(Task(f"t{t}") for t in range(case.tasks)))
     registry = load_registry()
     space = registry.get(SPACES, "mmoe")
-    before, embedding.WHOLE_TABLE = embedding.WHOLE_TABLE, case.ids * 2 if case.table == "whole" else 0
+    before, table.WHOLE_TABLE = table.WHOLE_TABLE, case.ids * 2 if case.table == "whole" else 0
     try:
         network = space(schema, space.settings_class(), registry.op).network(Architecture({}))
     finally:
-        embedding.WHOLE_TABLE = before
+        table.WHOLE_TABLE = before
     labels = torch.randint(2, (BATCH, case.tasks)).float()
     batches = [Batch(Features(draw(case, random), torch.zeros(BATCH, 0)), labels) for _ in range(BATCHES)]
     compute = replace(CPU, tables_on_disk=case.table == "disk")

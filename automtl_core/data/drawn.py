@@ -25,21 +25,25 @@ def drawn(schema: Schema, count: int) -> Part:
     dense = random.standard_normal((count, len(schema.dense))).astype(np.float32)
     dense[random.random(dense.shape) < 0.05] = np.nan
     labels = np.full((count, len(schema.tasks)), np.nan, np.float32)
-    histories = tuple(_drawn_history(schema, history, ids, random) for history in schema.histories)
+    histories = tuple(drawn_history(schema, history, ids, random) for history in schema.histories)
     return Part(ids, dense, labels, bags, histories=histories)
 
 
-def _drawn_history(
+def drawn_history(
     schema: Schema, history: History, ids: NDArray[np.int32], random: np.random.Generator
 ) -> Histories:
-    """Return random events of rows with these ids; some rows have none."""
+    """Return random events of rows with these ids; some rows have none, and some values are unseen."""
     ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
     spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
-    sizes = [schema.sparse[place].size for place in places]
+    fields = [schema.sparse[place] for place in places]
+    sizes = [field.size + (0 if field.vectors else 2) for field in fields]  # all vectors are known
     values = [random.integers(0, size, ends[-1]) for size in sizes]
+    outcomes = random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8)
+    numbers = random.standard_normal((ends[-1], len(history.numbers))).astype(np.float32)
+    numbers[::5] = np.nan
     events = Events(
         np.array(values, np.int32).reshape(len(values), -1).T,
-        random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8),
+        np.hstack([outcomes, numbers]) if history.numbers else outcomes,
         -random.integers(1, 1_000_000, ends[-1]).astype(np.float64),
     )
     return Histories(events, spans, np.zeros(len(ids)), ids[:, places])

@@ -12,7 +12,7 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.data.part import Bags, Events, Histories, Part, ranges
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import read_signed, sha256, write_signed
@@ -35,6 +35,7 @@ from automtl_core.fields.encode import (
     event_columns,
     event_lists,
     file_name,
+    number_encoders,
     numbers,
     read_encoder,
 )
@@ -65,11 +66,13 @@ class Encoder:
 
     schema: Schema
     fields: Mapping[str, FieldEncoder]
-    """Field -> its encoder. The scale of a regression label is part of its task."""
+    """Field -> its encoder. The scale of a regression label is part of its task. The number `price` of the
+    events of the history `past` is the field `past:price`."""
 
     def __post_init__(self) -> None:
         sizes = {field.name: field.size for field in self.schema.sparse}
-        sizes |= {field.name: 0 for field in self.schema.dense}
+        numbers = [f"{of.name}:{number.name}" for of in self.schema.histories for number in of.numbers]
+        sizes |= dict.fromkeys([*(field.name for field in self.schema.dense), *numbers], 0)
         ids = {name: encoder.gives != "numbers" for name, encoder in self.fields.items()}
         if {name: self.fields[name].size if ids[name] else 0 for name in ids} != sizes:
             raise ArtifactError("the fields of the encoder differ from those of its schema", FIX)
@@ -83,7 +86,12 @@ class Encoder:
 
     def of_histories(self, histories: tuple[History, ...]) -> "Encoder":
         """Return the encoder with these of its histories."""
-        return replace(self, schema=replace(self.schema, histories=histories))
+        names = [
+            *self.schema.fields(),
+            *(f"{of.name}:{number.name}" for of in histories for number in of.numbers),
+        ]
+        fields = {name: encoder for name, encoder in self.fields.items() if name in names}
+        return Encoder(replace(self.schema, histories=histories), fields)
 
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
@@ -226,19 +234,28 @@ class Encoder:
             raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
         if isinstance(columns, pd.DataFrame):
             return len(columns)
-        used = [*self.columns, *labels]
-        for name in used:
-            if not pd.api.types.is_list_like(columns[name]):
-                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
-        lengths = {name: len(columns[name]) for name in used}
-        first, rows = next(iter(lengths.items()))
-        for name, length in lengths.items():
-            if length != rows:
-                raise DataError(
-                    f"column {name!r} has {length} rows, and {first!r} has {rows}",
-                    "give columns of equal length",
-                )
-        return rows
+        return common_length(columns, [*self.columns, *labels])
+
+
+def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[str]) -> int:
+    """Return the number of rows of columns.
+
+    Raises:
+        DataError: one is not a list, or has another length.
+
+    """
+    first, rows = "", 0
+    for name in names:
+        if not pd.api.types.is_list_like(columns[name]):
+            raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
+        length = len(columns[name])
+        if first and length != rows:
+            raise DataError(
+                f"column {name!r} has {length} rows, and {first!r} has {rows}",
+                "give columns of equal length",
+            )
+        first, rows = first or name, length
+    return rows
 
 
 @contextmanager
@@ -286,39 +303,32 @@ def _history(
     history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column] | pd.DataFrame
 ) -> Histories:
     """Return the histories of new examples, from lists."""
-    counts, ids, outcomes, ages, values = event_lists(history.to_json(), fields, columns)
-    ends = counts.cumsum()
-    events = Events(ids, outcomes.astype(np.uint8), -ages)
-    return Histories(
-        events, np.stack([ends - counts, ends], axis=1), np.zeros(len(counts), np.float32), values
-    )
+    past = event_lists(history.to_json(), fields, columns)
+    ends, now = past.counts.cumsum(), np.zeros(len(past.counts), np.float32)
+    spans = np.stack([ends - past.counts, ends], axis=1)
+    return Histories(Events(past.ids, past.numbers, -past.ages), spans, now, past.values)
 
 
 def _events(
     history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]
 ) -> dict[str, list[Value]]:
     """Return the events of rows as lists; values outside of the vocabulary become `unseen #N`."""
-    padded = of_rows.padded(slice(None))
-    counts = padded.known.sum(1).tolist()
-
-    def by_row(values: Sequence[Any]) -> list[Value]:
-        """Return lists, the earliest event first, from the values of [B, L] one after the other."""
-        length = padded.known.shape[1]
-        return [list(values[r * length : r * length + n])[::-1] for r, n in enumerate(counts)]
-
-    found: dict[str, list[Value]] = {}
-    columns, shared = event_columns(history.to_json()), len(history.shared)
-    for n, (name, column) in enumerate(zip(history.shared, columns[:shared], strict=True)):
-        ids, size = padded.ids[:, :, n].ravel(), fields[name].size
-        known = fields[name].decode(np.where(ids < size, ids, 0).tolist())
-        pairs = zip(known, ids.tolist(), strict=True)
-        found[column] = by_row([f"unseen #{one}" if one >= size else text for text, one in pairs])
-    done = columns[shared : shared + len(history.outcomes)]
-    for n, column in enumerate(done):
-        found[column] = by_row(padded.outcomes[:, :, n].ravel().tolist())
-    if len(columns) > shared + len(done):
-        found[columns[-1]] = by_row(padded.ages.ravel().tolist())
-    return found
+    counts = of_rows.spans[:, 1] - of_rows.spans[:, 0]
+    places, ends = ranges(of_rows.spans[:, 0], counts), counts.cumsum().tolist()
+    ids, measured, times = (array[places] for array in of_rows.events)
+    lists: list[list[Any]] = []
+    for name, column in zip(history.shared, ids.T, strict=False):
+        size = fields[name].size
+        known = fields[name].decode(np.where(column < size, column, 0).tolist())
+        pairs = zip(known, column.tolist(), strict=True)
+        lists.append([f"unseen #{one}" if one >= size else text for text, one in pairs])
+    encoders = number_encoders(history.to_json(), fields).values()
+    lists += [encoder.decode(column) for encoder, column in zip(encoders, measured.T, strict=True)]
+    lists.append((np.repeat(of_rows.times.astype(np.float64), counts) - times).astype(np.float32).tolist())
+    return {
+        name: [values[end - n : end] for n, end in zip(counts.tolist(), ends, strict=True)]
+        for name, values in zip(event_columns(history.to_json()), lists, strict=False)
+    }
 
 
 def _label(value: float, task: Task) -> Value:

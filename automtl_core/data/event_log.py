@@ -66,7 +66,7 @@ def events_of_file(
     made = {name: label_of(name, labels) for name in labels}
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
     made[history.time] = typed_time(db, time_column_of(dataset, history), f"FROM {quoted(table)}", [table])
-    fields = {history.by, *history.shared, *reads_of(dataset.fields)} & {*declared}
+    fields = {history.by, *history.fields, *reads_of(dataset.fields)} & {*declared}
     chosen = {**{name: quoted(name) for name in sorted(fields)}, **made}
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
     events = db.sql(f"SELECT {columns} FROM {quoted(table)}")
@@ -94,29 +94,35 @@ def _check_texts(db: duckdb.DuckDBPyConnection, labels: Iterable[Label], table: 
 
 
 def sorted_events(
-    history: History, source: str, owner: str, time: str, fields: Mapping[str, str], outcomes: Sequence[str]
+    history: History, source: str, owner: str, time: str, values: Mapping[str, str], order: Sequence[str]
 ) -> str:
     """Return a query of the events of known owners, sorted by owner, time and all other columns.
+
+    Its columns are `OWNER`, `TIME`, and `event_key` of each column of events; a missing outcome is 0.
 
     Args:
         history: The history.
         source: SQL of the events.
         owner: Column with the owner.
         time: SQL of the time as a number.
-        fields: Shared field -> SQL of its order among events at the same time, see `order_of`.
-        outcomes: Columns of the outcomes, in their order.
+        values: Column of events -> SQL of its values.
+        order: SQL of the order of events of an owner.
 
     """
-    done = [f"CAST(coalesce({column}, 0) AS UTINYINT)" for column in outcomes]
-    chosen = [f"{owner} AS {OWNER}", f"{time} AS {TIME}", *map(quoted, history.shared)]
-    chosen += [f"{sql} AS {outcome_key(name)}" for name, sql in zip(history.outcomes, done, strict=True)]
-    order = [OWNER, TIME, *(fields[name] for name in history.shared), *map(outcome_key, history.outcomes)]
-    return f"SELECT {', '.join(chosen)} FROM {source} WHERE {owner} IS NOT NULL ORDER BY {', '.join(order)}"
+    done = {name: f"CAST(coalesce({values[name]}, 0) AS UTINYINT)" for name in history.outcomes}
+    chosen = {OWNER: owner, TIME: time, **{event_key(name): sql for name, sql in {**values, **done}.items()}}
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in chosen.items())
+    return f"SELECT {columns} FROM {source} WHERE {owner} IS NOT NULL ORDER BY {', '.join([OWNER, *order])}"
 
 
-def outcome_key(name: str) -> str:
-    """Return the column of an outcome in a table of events, quoted; it differs from those of fields."""
-    return own(f"outcome {name}")
+def event_key(name: str) -> str:
+    """Return the name of a column of events in tables, quoted."""
+    return own(f"event {name}")
+
+
+def order_by_time(history: History, fields: Mapping[str, str]) -> list[str]:
+    """Return SQL of the order of events, from that of the values of each shared field."""
+    return [TIME, *(fields[name] for name in history.shared), *map(event_key, history.numeric)]
 
 
 def order_of(history: History, field: str) -> str:
@@ -150,6 +156,15 @@ def spans(
     end = first_not_before(times, low, starts[owners + 1], now - history.delay)
     start = np.maximum(low, end - history.length)
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
+
+
+def count_reads(counts: NDArray[np.int64], of_rows: NDArray[np.int64]) -> None:
+    """Add to the changes of the number of rows that read an event, [E + 1], those of the spans of rows.
+
+    The cumulative sum is the number of rows that read each event.
+    """
+    np.add.at(counts, of_rows[:, 0], 1)
+    np.add.at(counts, of_rows[:, 1], -1)
 
 
 def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:

@@ -5,8 +5,8 @@ is opened. Letters: R rows.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -15,11 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
-from automtl_core.data.new_histories import NewEvents, entries, new_events, with_lists, with_owners
+from automtl_core.data.encoder import common_length
+from automtl_core.data.new_histories import NewEvents, entries, new_events, with_events
+from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.sql import quoted
-from automtl_core.dataset.dataset import Column, Dataset, columns_of_lists, reading, reads_of
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, reading, reads_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
@@ -33,21 +35,79 @@ FEW = 64
 
 
 @dataclass(frozen=True)
+class NewExamples:
+    """New examples, in files or in memory, with the options to read them."""
+
+    dataset: Dataset
+    """Dataset of the examples."""
+    examples: Any
+    """A file, or a pattern of several, which are read in the order of their names; or columns as
+    `Dataset.new_file` declares them. None, NaN and an empty text are missing values."""
+    work_in: Path = Path()
+    """Parent of a hidden temporary folder for data of files that does not fit in memory."""
+    memory_limit: str | None = None
+    """Memory limit of the database of files, such as `512MiB`."""
+    progress: Progress = field(default=silent, compare=False)
+    histories: tuple[History, ...] = ()
+    """Histories of the examples: lists in their rows, or in `log`."""
+    log: Any = None
+    """The events up to now: a file, or a pattern of several; or a data frame."""
+    most: int | None = None
+    """Largest number of faulty rows to skip; None if a faulty row is an error. The setting of the dataset is
+    about its own files."""
+
+
+@dataclass(frozen=True)
+class NewFormat:
+    """The format of new examples: what a network reads of them."""
+
+    reading: NewExamples
+    labelled: bool = False
+    unread: Collection[str] = ()
+    """Columns that the network does not read; examples may lack them, and all their values are blank."""
+
+    def file(self, path: str) -> RawFile:
+        """Return the format of a file, or of columns, of examples."""
+        dataset, histories = self.reading.dataset, self.reading.histories
+        declared = reading(dataset.new_file(path, self.labelled), self.unread)
+        return with_events(declared, dataset, histories, self.reading.log is not None)
+
+    def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
+        """Return rows in the form for `Encoder.encode`: fields and labels, with bags and events as lists.
+
+        Args:
+            rows: Some rows of a file or of a frame.
+            events: The events of all rows, from a log.
+            start: Number of the first row.
+
+        """
+        dataset = self.reading.dataset
+        blank = rows.assign(**dict.fromkeys(self.unread)) if self.unread else rows
+        made = dataset.new_rows(blank, self.labelled)
+        lists: dict[str, list[Any]] = {
+            name: [_parts(held, read.separator) for held in made[name].tolist()]
+            for name, read in reads_of(dataset.fields).items()
+            if read.how == "bag"
+        }
+        for of_history in events:
+            lists |= of_history.lists(start, len(rows))
+        for name, column in columns_of_lists(() if events else self.reading.histories).items():
+            lists[name] = [entries(value, column.separator) for value in rows[name].tolist()]
+        columns = {name: pd.Series(held, made.index, object) for name, held in lists.items()}
+        return made.assign(**columns) if columns else made
+
+
+@dataclass(frozen=True)
 class FrameRows:
     """Checked examples in memory."""
 
     rows: pd.DataFrame
     """Columns in the form for `Dataset.new_rows`."""
-    dataset: Dataset
-    labelled: bool
+    form: NewFormat
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped; their line is the number of the row, from 1."""
-    histories: tuple[History, ...] = ()
-    """Histories of the rows, as lists in columns or in `events`."""
     events: Sequence[NewEvents] = ()
     """The events of the rows, from a log."""
-    unread: Collection[str] = ()
-    """Columns that the network does not read; all their values are blank."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -55,64 +115,43 @@ class FrameRows:
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
-            rows = self.rows.iloc[start : start + size]
-            made = encodable(self.dataset, rows, self.labelled, self.unread)
-            yield with_events(made, self.histories, rows, self.events, start)
+            yield self.form.encodable(self.rows.iloc[start : start + size], self.events, start)
 
 
-def frame_rows(
-    dataset: Dataset,
-    examples: Examples,
-    labelled: bool = False,
-    histories: tuple[History, ...] = (),
-    log: pd.DataFrame | None = None,
-    most: int | None = None,
-    unread: Collection[str] = (),
-) -> FrameRows:
-    """Check examples in memory.
-
-    Args:
-        dataset: The dataset of the examples.
-        examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are missing values.
-        labelled: Whether the examples have labels.
-        histories: Histories of the examples: lists in columns, or
-        log: the events up to now, one a row.
-        most: Largest number of faulty rows to skip; None if a faulty row is an error.
-        unread: Columns that the network does not read; the examples may lack them.
+def frame_rows(reading: NewExamples, labelled: bool = False, unread: Collection[str] = ()) -> FrameRows:
+    """Check examples in memory; for `labelled` and `unread` see `NewFormat`.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
 
     """
-    of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
-    declared = of_history(reading(dataset.new_file("", labelled), unread), histories=histories)
+    form, histories = NewFormat(reading, labelled, unread), reading.histories
+    declared = form.file("")
     used = {name: column for name, column in declared.columns.items() if column.kind != "unused"}
     logged = columns_of_lists(one for one in histories if not one.lists)
-    given = _columns(examples, used, logged=logged)
+    given = _columns(reading.examples, used, logged=logged)
     count = len(next(iter(given.values()), ()))
     blank = pd.Series(np.full(count, None), dtype=object)
     read = {name: _read(given.get(name, blank), column) for name, column in used.items()}
     fits = np.logical_and.reduce([column.fits for column in read.values()])
     faulty = np.flatnonzero(~fits).tolist()
-    if len(faulty) > (most or 0):
+    if len(faulty) > (reading.most or 0):
         first = Rejected("", _fault(faulty[0], read))
         skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
         raise DataError(str(first), f"correct such values, give None for a missing value, or {skip}")
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     rejected = [Rejected("", _fault(row, read)) for row in faulty]
-    events = _of_log(dataset, histories, kept, log) if log is not None else ()
-    return FrameRows(kept, dataset, labelled, rejected, histories, events, unread)
+    return FrameRows(kept, form, rejected, () if reading.log is None else _of_log(reading, kept))
 
 
-def _of_log(
-    dataset: Dataset, histories: Sequence[History], rows: pd.DataFrame, log: pd.DataFrame
-) -> list[NewEvents]:
+def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
     """Return the events of rows from a log in memory."""
+    dataset, log = reading.dataset, reading.log
     held: list[NewEvents] = []
     with duckdb.connect() as db:
         db.register("rows", rows)
-        for history in histories:
+        for history in reading.histories:
             columns = dataset.event_file("", history).columns
             used = {name: column for name, column in columns.items() if column.kind != "unused"}
             given = _columns(log, used, "events")
@@ -133,48 +172,6 @@ def _of_log(
                 where = f"{fault.table}, row {fault.row} (the first one is 0)"
                 raise DataError(f"{where}: {fault}", fault.fix) from None
     return held
-
-
-def with_events(
-    made: pd.DataFrame,
-    histories: Sequence[History],
-    rows: pd.DataFrame,
-    events: Sequence[NewEvents],
-    start: int,
-) -> pd.DataFrame:
-    """Return encodable rows, from number `start` on, with their list columns, from `events` or the rows."""
-    if not histories:
-        return made
-    held: dict[str, Sequence[Any]] = {}
-    for of_history in events:
-        held |= of_history.lists(start, len(rows))
-    if not events:
-        held = {
-            name: [entries(value, column.separator) for value in rows[name].tolist()]
-            for name, column in columns_of_lists(histories).items()
-        }
-    return made.assign(**{name: pd.Series(list(of), made.index, object) for name, of in held.items()})
-
-
-def encodable(
-    dataset: Dataset, rows: pd.DataFrame, labelled: bool, unread: Collection[str] = ()
-) -> pd.DataFrame:
-    """Return rows in the form for `Encoder.encode`: fields and labels, with bags as lists.
-
-    Args:
-        dataset: The dataset of the rows.
-        rows: Some rows of a file or of a frame.
-        labelled: Whether there are labels.
-        unread: Columns that become blank.
-
-    """
-    made = dataset.new_rows(rows.assign(**dict.fromkeys(unread)) if unread else rows, labelled)
-    bags = {name: read for name, read in reads_of(dataset.fields).items() if read.how == "bag"}
-    lists = {
-        name: [_parts(held, read.separator) for held in made[name].tolist()] for name, read in bags.items()
-    }
-    columns = {name: pd.Series(held, made.index, object) for name, held in lists.items()}
-    return made.assign(**columns) if columns else made
 
 
 class _Read(NamedTuple):
@@ -202,20 +199,9 @@ def _columns(
         raise DataError(f"the {what} lack {missing}", fix)
     if twice := [name for name in used if names.count(name) > 1]:
         raise DataError(f"two columns of the {what} are called {twice[0]!r}", "give each column its own name")
-    found = {}
-    for name, column in examples.items():
-        if str(name) in used:
-            if not pd.api.types.is_list_like(column):
-                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
-            found[str(name)] = _series(column)
-    first = next(iter(found), "")
-    for name, column in found.items():
-        if len(column) != len(found[first]):
-            raise DataError(
-                f"column {name!r} has {len(column)} rows, and {first!r} has {len(found[first])}",
-                "give columns of equal length",
-            )
-    return found
+    named = {str(name): column for name, column in examples.items() if str(name) in used}
+    common_length(named, named)
+    return {name: _series(column) for name, column in named.items()}
 
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:

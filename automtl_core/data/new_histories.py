@@ -5,6 +5,7 @@ A log is read by the functions of preparation, see `event_log`. Letters: E event
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import duckdb
@@ -15,19 +16,21 @@ from numpy.typing import NDArray
 from automtl_core.data.event_log import (
     OWNER,
     TIME,
+    count_reads,
+    event_key,
     events_of_file,
     joined,
+    order_by_time,
     order_of,
-    outcome_key,
     sorted_events,
     spans,
 )
 from automtl_core.data.raw.sql import own, quoted
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, time_column_of
+from automtl_core.dataset.dataset import Dataset, RawFile, columns_of_lists, time_column_of
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import event_columns
+from automtl_core.fields.encode import OWN, event_columns
 
 SORTED, PLACE = own("sorted events"), own("place")
 """Table of the events of new rows, and its column with their places."""
@@ -65,29 +68,27 @@ class NewEvents:
         return joined(self.history, len(self.spans), self.ages)
 
 
-def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
-    """Return the format of rows that hold their histories as lists.
+def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], logged: bool) -> RawFile:
+    """Return the format of rows with histories: lists of events, or for a log an owner and a time.
 
     Raises:
-        DataError: files of the dataset have no header, so that they cannot have further columns.
+        DataError: files of the dataset have no header, so that they cannot have lists.
 
     """
-    if histories and not file.header:
-        raise DataError(
-            f"{file.path}: files without a header cannot hold lists of events", "give the events by --history"
-        )
-    return replace(file, columns={**file.columns, **columns_of_lists(histories)})
-
-
-def with_owners(file: RawFile, dataset: Dataset, histories: Sequence[History]) -> RawFile:
-    """Return the format of rows whose histories are in a log: they have an owner and a time."""
-    more: dict[str, Column] = {}
+    if not logged:
+        if histories and not file.header:
+            raise DataError(
+                f"{file.path}: files without a header cannot hold lists of events",
+                "give the events by --history",
+            )
+        return replace(file, columns={**file.columns, **columns_of_lists(histories)})
+    columns = dict(file.columns)
     for history in histories:
         declared = dataset.event_file("", history).columns
         for name in (history.by, time_column_of(dataset, history)):
-            if file.columns.get(name, Column("unused")).kind == "unused":
-                more[name] = declared[name]
-    return replace(file, columns={**file.columns, **more})
+            if name not in columns or columns[name].kind == "unused":
+                columns[name] = declared[name]
+    return replace(file, columns=columns)
 
 
 def new_events(
@@ -117,12 +118,15 @@ def new_events(
     kind_of_events = str(events.types[events.columns.index(history.time)])
     _sort(db, history, events, kind_of_events, names)
     found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
-    times = found["time"].to_numpy(np.float64)
-    of_new, of_events = _times("the new rows", kind, now), _times("the events", kind_of_events, found["time"])
-    _check_times(column, history, of_new, of_events)
+    known = [("the new rows", kind, now), ("the events", kind_of_events, found["time"])]
+    ranges = [TimeRange(what, form_of(kind), of.min(), of.max()) for what, kind, of in known if len(of)]
+    if facts := history.facts:
+        ranges = [TimeRange("the training rows", facts.form, *facts.rows), *ranges]
+    for pair in combinations(ranges, 2):
+        check_comparable(column, *pair)
+    times, moments = found["time"].to_numpy(np.float64), now.to_numpy(np.float64)
     starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
-    places = spans(times, starts, numbers, now.to_numpy(np.float64), history)
-    return _needed(db, history, places, now.to_numpy(np.float64), times)
+    return _needed(db, history, spans(times, starts, numbers, moments, history), moments, times)
 
 
 def _sort(
@@ -134,33 +138,20 @@ def _sort(
 ) -> None:
     """Create the table of the events of some owners, sorted as in preparation, with their places."""
     db.register("events of a log", events)
-    db.register("owners of rows", pd.DataFrame({"name": owners.astype(object), "number": range(len(owners))}))
-    joined = (
-        f'(SELECT l.*, o.number AS {own("number")} FROM "events of a log" AS l JOIN "owners of rows" AS o '
-        f"ON o.name = CAST(l.{quoted(history.by)} AS VARCHAR))"
+    numbers = {f"{OWN}name": owners.astype(object), f"{OWN}number": range(len(owners))}
+    db.register("owners of rows", pd.DataFrame(numbers))
+    by = f"{own('name')} = CAST({quoted(history.by)} AS VARCHAR)"
+    source = f'"events of a log" JOIN "owners of rows" ON {by}'
+    values = {name: quoted(name) for name in history.shared}
+    values |= {name: f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
+    order = order_by_time(history, {name: order_of(history, name) for name in history.shared})
+    query = sorted_events(
+        history, source, own("number"), as_seconds(quoted(history.time), kind), values, order
     )
-    fields = {field: order_of(history, field) for field in history.shared}
-    outcomes = [f"CAST({quoted(name)} AS DOUBLE)" for name in history.outcomes]
-    time = as_seconds(quoted(history.time), kind)
-    query = sorted_events(history, joined, own("number"), time, fields, outcomes)
-    numbers = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
-    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbers}")
+    numbered = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbered}")
     for view in ("events of a log", "owners of rows"):
         db.unregister(view)
-
-
-def _check_times(column: str, history: History, rows: TimeRange | None, events: TimeRange | None) -> None:
-    """Check that times of new rows and events can be compared with each other and with the training rows."""
-    new = [times for times in (rows, events) if times]
-    if facts := history.facts:
-        for times in new:
-            check_comparable(column, TimeRange("the training rows", facts.form, *facts.rows), times)
-    if len(new) == 2:
-        check_comparable(column, *new)
-
-
-def _times(name: str, kind: str, times: "pd.Series[float]") -> TimeRange | None:
-    return TimeRange(name, form_of(kind), times.min(), times.max()) if len(times) else None
 
 
 def _needed(
@@ -172,13 +163,12 @@ def _needed(
 ) -> NewEvents:
     """Return the events of rows without those that no row has."""
     changes = np.zeros(len(times) + 1, np.int64)
-    np.add.at(changes, places[:, 0], 1)
-    np.add.at(changes, places[:, 1], -1)
+    count_reads(changes, places)
     wanted = changes.cumsum()[:-1] > 0
     before = np.concatenate([[0], wanted.cumsum()])
-    fields = [f"CAST(s.{quoted(name)} AS VARCHAR)" for name in history.shared]
-    done = [f"s.{outcome_key(name)}" for name in history.outcomes]
-    chosen = [f"{sql} AS c{n}" for n, sql in enumerate([*fields, *done])]
+    values = [f"CAST(s.{event_key(name)} AS VARCHAR)" for name in history.shared]
+    values += [f"s.{event_key(name)}" for name in history.numeric]
+    chosen = [f"{sql} AS c{n}" for n, sql in enumerate(values)]
     db.register("needed", pd.DataFrame({"place": np.flatnonzero(wanted)}))
     joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
     found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
@@ -186,8 +176,8 @@ def _needed(
     db.execute(f"DROP TABLE {SORTED}")
     names = event_columns(history.to_json())[: len(chosen)]
     held = found.astype(object).where(found.notna(), None)
-    values = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
-    return NewEvents(history, before[places], now, times[wanted], values)
+    columns = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
+    return NewEvents(history, before[places], now, times[wanted], columns)
 
 
 def entries(value: Any, separator: str) -> list[Any]:

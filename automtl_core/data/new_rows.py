@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -15,15 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import encodable, with_events
-from automtl_core.data.new_histories import NewEvents, new_events, with_lists, with_owners
-from automtl_core.data.progress import Progress, silent
+from automtl_core.data.frames import NewExamples, NewFormat
+from automtl_core.data.new_histories import NewEvents, new_events
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, columns_of_lists, reading
-from automtl_core.dataset.history import History
+from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 
@@ -42,16 +39,11 @@ class NewRows:
 
     db: duckdb.DuckDBPyConnection
     work_dir: Path
-    dataset: Dataset
-    labelled: bool
+    form: NewFormat
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped."""
-    histories: tuple[History, ...] = ()
-    """Histories of the rows, as lists in columns of the table or in `events`."""
     events: Sequence[NewEvents] = ()
     """The events of the rows, from a log."""
-    unread: Collection[str] = ()
-    """Columns that the network does not read; all their values are blank."""
 
     def __len__(self) -> int:
         return count(self.db, quoted(TABLE))
@@ -70,15 +62,10 @@ class NewRows:
             left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
             full = len(left) // size * size
             for start in range(0, full, size):
-                yield self._encodable(left.iloc[start : start + size], done + start)
+                yield self.form.encodable(left.iloc[start : start + size], self.events, done + start)
             left, done = left.iloc[full:], done + full
         if len(left):
-            yield self._encodable(left, done)
-
-    def _encodable(self, rows: pd.DataFrame, start: int) -> pd.DataFrame:
-        """Return rows, from number `start` on, in the form for `Encoder.encode`."""
-        made = encodable(self.dataset, rows, self.labelled, self.unread)
-        return with_events(made, self.histories, rows, self.events, start)
+            yield self.form.encodable(left, self.events, done)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -124,33 +111,15 @@ class Output:
 
 @contextmanager
 def new_rows(
-    dataset: Dataset,
-    files: Path,
-    work_in: Path,
-    labelled: bool = False,
-    keep: Sequence[str] = (),
-    memory_limit: str | None = None,
-    progress: Progress = silent,
-    histories: tuple[History, ...] = (),
-    log: Path | None = None,
-    most: int | None = None,
-    unread: Collection[str] = (),
+    reading: NewExamples, labelled: bool = False, unread: Collection[str] = (), keep: Sequence[str] = ()
 ) -> Iterator[NewRows]:
     """Read files of new examples.
 
     Args:
-        dataset: The dataset of the examples.
-        files: A file, or a pattern of several, which are read in the order of their names.
-        work_in: Parent of a hidden temporary folder for data that does not fit in memory.
-        labelled: Whether the examples have labels.
+        reading: The files, and the options to read them.
+        labelled: Whether the files have labels.
+        unread: Columns that the network does not read, see `NewFormat`.
         keep: Further columns to keep, unchanged.
-        memory_limit: Memory limit of the database, such as `512MiB`.
-        progress: Receives the progress.
-        histories: Histories of the rows: lists in the rows, or
-        log: a file, or a pattern of several, with the events up to now.
-        most: Largest number of faulty rows to skip; None if a faulty row is an error. The setting of the
-            dataset is about its own files.
-        unread: Columns that the network does not read; files may lack them.
 
     Raises:
         InputMissingError: there is no such file.
@@ -158,31 +127,35 @@ def new_rows(
         UsageError: a column to keep does not exist.
 
     """
-    folder, _, paths = listed_files(str(files))
+    form, dataset, log, most = (
+        NewFormat(reading, labelled, unread),
+        reading.dataset,
+        reading.log,
+        reading.most,
+    )
+    folder, _, paths = listed_files(str(reading.examples))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     with (
-        scratch_folder(work_in) as work_dir,
-        connect(folder, work_dir, memory_limit or MEMORY, more=[logged]) as db,
+        scratch_folder(reading.work_in) as work_dir,
+        connect(folder, work_dir, reading.memory_limit or MEMORY, more=[logged]) as db,
     ):
         sources = []
         for place, path in enumerate(paths):
-            progress("check", place / len(paths))
-            declared = reading(dataset.new_file(path.relative_to(folder).as_posix(), labelled), unread)
-            of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
-            declared = of_history(declared, histories=histories)
+            reading.progress("check", place / len(paths))
+            declared = form.file(path.relative_to(folder).as_posix())
             sources.append(source_of(path, _keeping(declared, keep), folder))
-        progress("read", 0.0)
+        reading.progress("read", 0.0)
         try:
             rejected = load(db, TABLE, sources, work_dir, most)
         except DataError as error:
-            of_log = columns_of_lists(one for one in histories if not one.lists)
+            of_log = columns_of_lists(one for one in reading.histories if not one.lists)
             if log is None and any(repr(name) in str(error) for name in of_log):
                 raise DataError(
                     str(error), f"give the events up to now by --history, or {error.fix}"
                 ) from None
             raise
         held: list[NewEvents] = []
-        for history in histories if log is not None else ():
+        for history in reading.histories if log is not None else ():
             files_of_log = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
             left = None if most is None else most - len(rejected)
             rejected += load(db, LOG, files_of_log, work_dir, left)
@@ -192,7 +165,7 @@ def new_rows(
                 where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, held, unread)
+        yield NewRows(db, work_dir, form, rejected, held)
 
 
 def check_output(path: Path) -> None:

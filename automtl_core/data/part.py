@@ -1,7 +1,7 @@
 """Encoded rows.
 
-Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes, L
-events of a row.
+Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A numbers of an event,
+L events of a row.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
+from automtl_core.fields.encode import padded
 
 
 class Bags(NamedTuple):
@@ -26,10 +27,14 @@ class Bags(NamedTuple):
         """Return the concatenated values of the bags with these numbers, and the length of each bag, [B]."""
         starts = self.starts[numbers]
         lengths = self.starts[numbers + 1] - starts
-        before = np.cumsum(lengths) - lengths
-        # The index of each value, counted from the start of its bag.
-        places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-        return self.values[places].astype(np.int64), lengths
+        return self.values[ranges(starts, lengths)].astype(np.int64), lengths
+
+
+def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the places of ranges, one after the other."""
+    before = np.cumsum(lengths) - lengths
+    places: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+    return places
 
 
 class Events(NamedTuple):
@@ -37,7 +42,8 @@ class Events(NamedTuple):
 
     ids: NDArray[np.int32]  # [E, F]
     """Values of shared fields: 0 where missing, above the vocabulary for values that no training row has."""
-    outcomes: NDArray[np.uint8]  # [E, A], 0 or 1
+    numbers: NDArray[np.uint8 | np.float32]  # [E, A]
+    """Outcomes, then other numbers, NaN where missing."""
     times: NDArray[Any]  # [E]
 
 
@@ -45,7 +51,7 @@ class Padded(NamedTuple):
     """The events of B rows, the latest first, padded to L. The entries of padding are arbitrary."""
 
     ids: NDArray[np.int32]  # [B, L, F]
-    outcomes: NDArray[np.uint8]  # [B, L, A]
+    numbers: NDArray[np.uint8 | np.float32]  # [B, L, A]
     ages: NDArray[np.float32]  # [B, L], 0 for padding
     """Time since the event."""
     known: NDArray[np.bool_]  # [B, L], False for padding
@@ -69,22 +75,9 @@ class Histories:
         """Return the events of some of the rows."""
         start, end = self.spans[rows].T
         length = max(int((end - start).max(initial=0)), 1)
-        ids, outcomes, times = self.events
-        if not len(times):  # then no row has events, and these are padding
-            events = np.zeros((1, ids.shape[1]), np.int32), np.zeros((1, outcomes.shape[1]), np.uint8)
-            return replace(self, events=Events(*events, np.zeros(1))).padded(rows)
-        places = end[:, None] - np.arange(1, length + 1, dtype=end.dtype)
-        known = places >= start[:, None]
-        np.maximum(places, 0, out=places)
-        ages = self.times[rows].astype(np.float64)[:, None] - times.take(places)
-        ages *= known
-        return Padded(
-            ids.take(places, axis=0),
-            outcomes.take(places, axis=0),
-            ages.astype(np.float32),
-            known,
-            self.values[rows],
-        )
+        known, ids, numbers, times = padded(start, end, length, *self.events)
+        ages = (self.times[rows].astype(np.float64)[:, None] - times) * known
+        return Padded(ids, numbers, ages.astype(np.float32), known, self.values[rows])
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@
         bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: the values of bag b are
         bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
         events/<history>/ids.npy         [E, F] int32, values of shared fields, sorted by owner and time
-        events/<history>/outcomes.npy    [E, A] uint8
-        events/<history>/times.npy       [E] uint32 or float64, since the first event
+        events/<history>/numbers.npy     [E, A] outcomes, then other numbers, NaN where missing; uint8, or
+                                         float32 if there are others
+        events/<history>/times.npy       [E] float64; for lists -age
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
         train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
@@ -16,7 +17,7 @@
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
-        train/<history>.times.npy        [R, 1] the time of the row, as that of events
+        train/<history>.times.npy        [R, 1] float64, the time of the row; for lists 0
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
         sample/rows.csv or .parquet      raw rows, most of them test rows, in the format of new rows
@@ -24,7 +25,8 @@
 
 The manifest holds the SHA-256 of each of these files and of itself.
 
-Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes.
+Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F shared fields, A
+numbers of an event.
 """
 
 from collections.abc import Mapping
@@ -48,7 +50,7 @@ from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Vocabulary
 
-FORMAT = 9
+FORMAT = 10
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 OF_ROWS = ("spans", "times", "values")

@@ -55,6 +55,7 @@ __all__ = [
     "columns_of_lists",
     "declaration_faults",
     "dense_fields",
+    "event_columns_of",
     "histories_of",
     "label_column",
     "learned",
@@ -299,8 +300,8 @@ class Dataset(ABC, Configured[D]):
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return the event log of a history whose events are not the rows, with the columns of the history.
 
-        Values are as in `rows`; outcomes are 0, 1 or null. The time has the type of that of the rows: a
-        number, a timestamp, or a timestamp with time zone.
+        Values are as in `rows`; outcomes are 0, 1 or null, and other numbers finite or null. The time has the
+        type of that of the rows: a number, a timestamp, or a timestamp with time zone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define the events of {history!r}")
 
@@ -338,8 +339,8 @@ class Dataset(ABC, Configured[D]):
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the format of files of events up to now, for the histories of new examples.
 
-        By default: a column for the owner, the time, each shared field and each outcome, by name and in any
-        order. Outcomes that are labels are written as in files of labelled examples.
+        By default: a column for the owner, the time, and each column of events, by name and in any order.
+        Those that are labels are written as in files of labelled examples.
 
         Args:
             path: File name or pattern, relative to its folder.
@@ -347,19 +348,7 @@ class Dataset(ABC, Configured[D]):
 
         """
         raw = {name: column for file in self.files().values() for name, column in file.columns.items()}
-        columns = {
-            name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT
-            for name in (history.by, *history.shared)
-        }
-        columns[time_column_of(self, history)] = Column("time", required=True)
-        labels = {label.name: label for label in self.labels} if history.of_rows else {}
-        given = [labels[name].given for name in history.outcomes if name in labels]
-        for name in (*history.outcomes, *filter(None, given)):
-            column, text = source_of(name)
-            if name in labels:
-                columns.setdefault(labels[name].source, TEXT if labels[name].positive else FLAG)
-            else:
-                columns.setdefault(column, FLAG if text is None else TEXT)
+        columns = event_columns_of(self, history, raw)
         return RawFile(path, columns, others=True)
 
     def raw_rows(
@@ -427,16 +416,45 @@ def histories_of(dataset: Dataset) -> tuple[History, ...]:
     settings = dataset.settings
     if not settings.history_length:
         return ()
-    found = []
-    for history in dataset.histories:
-        if history.lists or settings.split != "random":
-            own = {*history.shared, *history.outcomes}  # else `age` is the key of ages
-            lists = {
-                AGE if key == "age" and key not in own else key: name for key, name in history.lists.items()
-            }
-            length, delay = settings.history_length, settings.history_delay
-            found.append(replace(history, length=length, delay=delay, lists=lists))
-    return tuple(found)
+    return tuple(
+        replace(
+            history, length=settings.history_length, delay=settings.history_delay, lists=_with_ages(history)
+        )
+        for history in dataset.histories
+        if history.lists or settings.split != "random"
+    )
+
+
+def _with_ages(history: History) -> dict[str, str]:
+    """Return the lists of a history with the reserved key of ages in place of `age`, if that is no field."""
+    return {
+        AGE if key == "age" and key not in history.fields else key: name
+        for key, name in history.lists.items()
+    }
+
+
+def event_columns_of(dataset: Dataset, history: History, raw: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns of files of events: the owner, the time, and those of `History.fields`.
+
+    Args:
+        dataset: The dataset.
+        history: One of its histories, without lists.
+        raw: The columns of its raw files, which tell integers from texts.
+
+    """
+    shared = (history.by, *history.shared)
+    columns = {name: INTEGER if raw.get(name, TEXT).kind == "integer" else TEXT for name in shared}
+    columns[time_column_of(dataset, history)] = Column("time", required=True)
+    labels = {label.name: label for label in dataset.labels} if history.of_rows else {}
+    given = [labels[name].given for name in history.numeric if name in labels]
+    numbers = {number.name: column_of(number.reads()[number.name]) for number in history.numbers}
+    for name in (*history.numeric, *filter(None, given)):
+        column, text = (name, None) if name in numbers else source_of(name)
+        kind = numbers.get(name, FLAG if text is None else TEXT)
+        if name in labels:
+            column, kind = labels[name].source, TEXT if labels[name].positive else kind
+        columns.setdefault(column, kind)
+    return columns
 
 
 def time_column_of(dataset: Dataset, history: History) -> str:
@@ -445,7 +463,7 @@ def time_column_of(dataset: Dataset, history: History) -> str:
 
 
 def columns_of_lists(histories: Iterable[History]) -> dict[str, Column]:
-    """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
+    """Return the list columns of rows: columns of events and ages, the earliest event first."""
     return {
         name: Column(separator=history.separator)
         for history in histories

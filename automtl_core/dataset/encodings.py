@@ -15,7 +15,7 @@ from automtl_core.settings.words import Takes
 
 Auto = Literal["auto"]
 Statistics = Literal["none", "folds", "earlier"]
-Numbers = Literal["standard", "bins", "piecewise"]
+Numbers = Literal["standard", "bins"]
 Pair = tuple[str, str]
 
 
@@ -33,8 +33,7 @@ class Encodings(Settings):
     by time. Target statistics help if values are frequent, and can hurt if values are rare."""
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
-    the bin of the number. piecewise: the sum of the embeddings of all bins up to the number, linear within a
-    bin. With bins and piecewise, a missing number has an embedding too."""
+    the bin of the number; a missing number has an embedding too."""
     crosses: Auto | Annotated[tuple[Pair, ...], Takes("a list of pairs of categorical fields")] = "auto"
     """Feature crosses: pairs of categorical fields (not multi-valued) that are one more field each, encoded
     by target statistics."""

@@ -4,17 +4,18 @@ A dataset declares them; preparation stores the events once, sorted by owner and
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from automtl_core.errors import listing
+from automtl_core.fields.dense import Dense
 from automtl_core.fields.encode import AGE
+from automtl_core.fields.field import FieldKind
 
 ALL_EVENTS, LATEST = "any", "last"
 """Inputs from events beside those of shared fields: of all events, and with a number of the latest ones."""
-SEQUENCES = ("shared", "outcomes", "blanks")
-"""Fields of `History` that are lists in JSON."""
 TimeForm = Literal["number", "date", "date with offset"]
 """Form of the times of rows and events. Dates without an offset are those of one unnamed time zone."""
 
@@ -24,10 +25,8 @@ class EventFacts:
     """Facts about the rows and events of prepared data, by which new rows and events are read."""
 
     form: TimeForm
-    first: float
-    """Time from which the times of events are stored; for dates in seconds since 1970 (UTC)."""
     rows: tuple[float, float]
-    """First and last time of a row."""
+    """First and last time of a row; for dates in seconds since 1970 (UTC)."""
     integers: tuple[str, ...]
     """Shared fields with integers. Events at the same time are sorted by their number, others by the text."""
     buckets: Mapping[str, int]
@@ -35,8 +34,8 @@ class EventFacts:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the facts of JSON values."""
-        return cls(**{**value, "rows": tuple(value["rows"]), "integers": tuple(value["integers"])})
+        """Return the facts of JSON values; those of earlier versions have more."""
+        return cls(value["form"], tuple(value["rows"]), tuple(value["integers"]), value["buckets"])
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,13 @@ class History:
     outcomes: tuple[str, ...] = ()
     """Columns of events with 0, 1 or null: what was done, such as the labels of earlier rows. In files of
     events, an outcome `event=buy` is the column `event`, and 1 where it holds `buy`."""
+    numbers: tuple[FieldKind, ...] = field(default=(), kw_only=True)
+    """Numeric fields of events, such as `Dense("play_time")`. Training rows' events define the scales."""
     of_rows: bool = True
     """Whether the events are the rows of the dataset. Otherwise `Dataset.events` returns them."""
     lists: Mapping[str, str] = field(default_factory=dict)
-    """For events that the rows hold themselves, as lists of equal length, the earliest first: shared field,
-    outcome or `automtl:age` -> column of rows. Without `automtl:age`, the age of an event is its rank: 1 for
+    """For events that the rows hold themselves, as lists of equal length, the earliest first: column of
+    events or `automtl:age` -> column of rows. Without `automtl:age`, the age of an event is its rank: 1 for
     the latest one. `by`, `time`, `of_rows` and `delay` are not used."""
     separator: str = "|"
     """Separator of the entries of a list in a text, as in files of new examples."""
@@ -76,28 +77,39 @@ class History:
     facts: EventFacts | None = field(default=None, compare=False)
     """Facts about prepared events; None before preparation, and for lists."""
     age: str = field(default=AGE, compare=False)
-    """Key of the ages of events beside shared fields and outcomes, such as in `past:automtl:age`."""
+    """Key of the ages of events beside their columns, such as in `past:automtl:age`."""
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """The numeric columns of events: outcomes, then numbers."""
+        return (*self.outcomes, *(number.name for number in self.numbers))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns of events, without those of the owner and the time."""
+        return (*self.shared, *self.numeric)
 
     def columns(self) -> list[str]:
         """Return the columns of events."""
-        return list(dict.fromkeys([self.by, self.time, *self.shared, *self.outcomes]))
+        return list(dict.fromkeys([self.by, self.time, *self.fields]))
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        sequences = {name: list(getattr(self, name)) for name in SEQUENCES}
+        """Return JSON values, of numbers their names: an `Encoder` has the encoders."""
+        lists = {name: list(getattr(self, name)) for name in ("shared", "outcomes", "blanks")}
         facts = asdict(self.facts) if self.facts else None
         if facts:
             facts |= {name: list(facts[name]) for name in ("rows", "integers")}
-        return {**vars(self), **sequences, "lists": dict(self.lists), "facts": facts}
+        numbers = [number.name for number in self.numbers]
+        return {**vars(self), **lists, "numbers": numbers, "lists": dict(self.lists), "facts": facts}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the history of a value of `to_json`; ages had the key `age` in earlier versions."""
-        facts = value.get("facts")
-        sequences = {name: tuple(value.get(name, ())) for name in SEQUENCES}
-        return cls(
-            **{"age": "age", **value, **sequences, "facts": EventFacts.from_json(facts) if facts else None}
-        )
+        made = {"age": "age", **value}
+        made |= {name: tuple(value.get(name, ())) for name in ("shared", "outcomes", "blanks")}
+        made["numbers"] = tuple(map(Dense, value.get("numbers", ())))
+        made["facts"] = EventFacts.from_json(value["facts"]) if value.get("facts") else None
+        return cls(**made)
 
 
 def source_of(outcome: str) -> tuple[str, str | None]:
@@ -127,16 +139,23 @@ def faults_of_histories(
                 yield f"{what} shares {name!r}, which is not a single-valued categorical field"
             elif name == ALL_EVENTS or re.fullmatch(f"{LATEST}[0-9]+", name):
                 yield f"{what} shares {name!r}, which is the name of an input from events: rename the field"
-        if not history.shared and not history.outcomes:
-            yield f"{what} has no columns: declare `shared` fields or `outcomes`"
+        for number in history.numbers:
+            reads = [(column, read.how) for column, read in number.reads().items()]
+            if number.gives != "numbers" or reads != [(number.name, "number")]:
+                yield f"{what} has the number {number.name!r}, which is not a numeric field of one column"
+            yield from (f"{what}: {fault}" for fault in number.faults())
+        if twice := [name for name, times in Counter(history.fields).items() if times > 1]:
+            yield f"{what} has two columns {twice[0]!r}: name it once"
+        if not history.fields:
+            yield f"{what} has no columns: declare `shared` fields, `outcomes` or `numbers`"
         for column in columns:
             if column == history.name:
                 yield f"column {column!r} has the name of a history: rename it"
             elif column.startswith(f"{history.name}:") and column not in history.lists.values():
                 yield f"column {column!r} has the name of a list of events of {what}: rename it"
-        named = {*history.shared, *history.outcomes}
+        named = {*history.fields}
         if history.lists and set(history.lists) - ({AGE, "age"} - named) != named:
-            yield f"{what} has lists of {listing(history.lists)}: name its shared fields and outcomes"
+            yield f"{what} has lists of {listing(history.lists)}: name its columns"
         if not history.lists and not (history.by and history.time):
             yield f"{what} has no `by` or no `time`: name the columns of the owner and the time"
         if history.length < 1:

@@ -21,8 +21,6 @@ HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """Short name of this machine; several may write into one folder of a network."""
 ATTEMPTS = 100
 """Number of attempts, each with a new name, to acquire the lock of a scratch folder."""
-STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-"""Error codes of a rename onto an existing file or folder."""
 GONE = "put the folder back, which was moved or removed in the meantime, and try again"
 DENIED = "get the right to write there, or choose another folder"
 REMEDIES = {
@@ -153,7 +151,7 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
         try:
             draft.replace(path)
         except OSError as error:
-            if error.errno not in STANDS:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):  # it stands there
                 raise
             if not same_content:
                 raise RunExistsError(

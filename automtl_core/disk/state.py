@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from automtl_core.denormals import exact
-from automtl_core.disk.file_tensor import copy_of
 from automtl_core.disk.files import publish_file
 from automtl_core.disk.plain_file import json_text, read_plain
-from automtl_core.disk.tensor_file import write_tensors
+from automtl_core.disk.tensors import copy_of, write_tensors
 from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, one_line
 

@@ -2,7 +2,7 @@
 
 Preparation, prediction and exported folders use it: an export contains this file as `encode.py`, followed by
 the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags, E
-events, L events of an example, F shared fields, A outcomes.
+events, L events of an example, F shared fields.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cached_property, partial
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -216,15 +216,59 @@ READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": nu
 OWN = "automtl:"
 """Prefix of names that automtl makes; no column of raw files begins with it."""
 AGE = f"{OWN}age"
-"""Key of the ages of events, which is no name of a field or an outcome."""
+"""Key of the ages of events, which is no name of a column of events."""
+
+
+@dataclass(frozen=True)
+class Flag(FieldEncoder):
+    """Encoder of an outcome, 0 or 1; a missing one is 0."""
+
+    kind: ClassVar[str] = "flag"
+    gives: ClassVar[Gives] = "numbers"
+    reading: ClassVar[Reading] = "numbers"
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        found = filled(values, 0.0)
+        _refuse(~np.isin(found, (0, 1)), values, "is not an outcome", "give 0 or 1 for each event")
+        return found
+
+    def decode(self, encoded: Any) -> list[Any]:
+        return [int(value) for value in encoded]
+
+
+class EventLists(NamedTuple):
+    """The events of B examples, one after the other, those of an example from the earliest on."""
+
+    counts: np.ndarray  # [B]
+    """Number of events of each example."""
+    ids: np.ndarray  # [E, F] int32
+    """Values of shared fields, and of the fields of their vectors. Those outside of the vocabulary have
+    numbers above it, so that equal ones can be recognised."""
+    numbers: np.ndarray  # [E, M] float32
+    """Outcomes, then other numbers, NaN where missing."""
+    ages: np.ndarray  # [E] float32
+    values: np.ndarray  # [B, F] int32
+    """The values of the examples, numbered as in `ids`."""
 
 
 def event_columns(history: Mapping[str, Any]) -> list[str]:
-    """Return the columns of lists of events: one for each shared field and outcome, and the ages if any."""
-    keys = (*history["shared"], *history["outcomes"], history["age"])
+    """Return the columns of lists of events: one for each column of events, and the ages if any."""
+    keys = (*history["shared"], *number_encoders(history, {}), history["age"])
     if lists := history.get("lists"):
         return [lists[key] for key in keys if key in lists]
     return [f"{history['name']}:{key}" for key in keys]
+
+
+def number_encoders(history: Mapping[str, Any], encoders: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the encoders of the numeric columns of events, None where `encoders` has none.
+
+    Args:
+        history: The history as JSON.
+        encoders: Name -> encoder; the number `price` of the history `past` has the name `past:price`.
+
+    """
+    others = {name: encoders.get(f"{history['name']}:{name}") for name in history.get("numbers", ())}
+    return {**dict.fromkeys(history["outcomes"], Flag()), **others}
 
 
 def event_lists(
@@ -232,58 +276,53 @@ def event_lists(
     encoders: "Mapping[str, FieldEncoder]",
     columns: Any,
     as_texts: Sequence[str] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the events of B examples, one after the other, the earliest first.
-
-    Values outside of the vocabulary have numbers above it, so that equal ones can be recognised.
+) -> EventLists:
+    """Return the events of B examples from lists.
 
     Args:
         history: The history as JSON.
-        encoders: Field -> its encoder.
+        encoders: Field -> its encoder, also those of numbers, see `number_encoders`.
         columns: The columns of `event_columns`: lists with one entry for each event, the earliest first; and
             those of the shared fields.
         as_texts: As for `encode`.
 
-    Returns:
-        The number of events of each example [B], ids [E, F], outcomes [E, A], ages [E], and the values of the
-        examples [B, F]. F counts the shared fields, and the fields of their vectors.
-
     """
-    names = event_columns(history)
-    shared, outcomes = len(history["shared"]), len(history["outcomes"])
+    names, shared = event_columns(history), history["shared"]
     blanks, integers = history.get("blanks", ()), (history.get("facts") or {}).get("integers", ())
     held = _aligned({name: lists(columns[name]) for name in names})
     counts = np.array([min(len(one), history["length"]) for one in held[names[-1]]], np.int64)
-    flat = {
-        name: [
-            None if isinstance(value, str) and value in blanks else value
-            for one, count in zip(of, counts, strict=True)
-            for value in one[len(one) - count :]
-        ]
-        for name, of in held.items()
-    }
+    ends, left = counts.cumsum(), iter(names)
+
+    def of_events(read: Callable[[Any], Any]) -> Any:
+        """Return the values of the next column, by a function; its faults name the row of their event."""
+        column = next(left)
+        parts = (of_row[len(of_row) - n :] for of_row, n in zip(held[column], counts, strict=True))
+        flat = [None if isinstance(v, str) and v in blanks else v for of_row in parts for v in of_row]
+        try:
+            return read(flat)
+        except WrongValueError as wrong:
+            wrong.column, wrong.row = column, int(np.searchsorted(ends, wrong.row, side="right"))
+            raise
+
     raw: dict[str, tuple[Any, list[str]]] = {}
-    for name, column in zip(history["shared"], names[:shared], strict=True):
+    for name in shared:
         read = partial(texts, exact=None if as_texts is None else name in as_texts)
-        of_events = _integers if name in integers else read
-        raw[name] = _of_events(column, flat, counts, of_events), read(columns[name])
+        raw[name] = of_events(_integers if name in integers else read), read(columns[name])
     pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
     for encoder in encoders.values():
         if (of := encoder.of_column()) in raw:
             pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[of]))
     ids, values = ([pair[n] for pair in pairs] for n in (0, 1))
-    done = [_of_events(name, flat, counts, _outcomes) for name in names[shared : shared + outcomes]]
-    events, rows = int(counts.sum()), len(counts)
-    if len(names) > shared + outcomes:
-        since = _of_events(names[-1], flat, counts, _ages)
-    else:
-        since = np.repeat(counts.cumsum(), counts) - np.arange(events)  # ranks: 1 is the latest event
-    return (
+    measured = [of_events(partial(_measured, one)) for one in number_encoders(history, encoders).values()]
+    events = int(counts.sum())
+    ranks = np.repeat(ends, counts) - np.arange(events)  # 1 is the latest event
+    ages = of_events(_ages) if len(names) > len(shared) + len(measured) else ranks
+    return EventLists(
         counts,
         np.array(ids, np.int32).reshape(len(ids), events).T,
-        np.array(done, np.float32).reshape(len(done), events).T,
-        since.astype(np.float32),
-        np.array(values, np.int32).reshape(len(values), rows).T,
+        np.array(measured, np.float32).reshape(len(measured), events).T,
+        ages.astype(np.float32),
+        np.array(values, np.int32).reshape(len(values), len(counts)).T,
     )
 
 
@@ -295,23 +334,21 @@ def _aligned(held: Mapping[str, Sequence[Sequence[Any]]]) -> dict[str, list[Sequ
     longest = [max(map(len, of_row)) for of_row in zip(*held.values(), strict=True)]
     found: dict[str, list[Sequence[Any]]] = {}
     for name, of_rows in held.items():
-        found[name] = []
-        for row, (one, count) in enumerate(zip(of_rows, longest, strict=True)):
-            same = [None] if not one and count == 1 else one
-            if len(same) != count:
+        found[name] = [[None] if not one and n == 1 else one for one, n in zip(of_rows, longest, strict=True)]
+        for row, (one, count) in enumerate(zip(found[name], longest, strict=True)):
+            if len(one) != count:
                 problem = f"has {len(one)} entries, and another list of events {count}"
                 wrong = WrongValueError(row, one, problem, "give one for each event")
                 wrong.column = name
                 raise wrong
-            found[name].append(same)
     return found
 
 
-def _numbered(encoder: "FieldEncoder", *given: Sequence[str]) -> tuple[np.ndarray, ...]:
+def _numbered(encoder: "FieldEncoder", *columns: Sequence[str]) -> tuple[np.ndarray, ...]:
     """Return the ids of values; values outside of the vocabulary have numbers above it."""
     others: dict[str, int] = {}
     found = []
-    for values in given:
+    for values in columns:
         known = np.asarray(encoder.encode(values), np.int32)
         for place in np.flatnonzero(known == 0).tolist():
             if values[place]:
@@ -320,56 +357,51 @@ def _numbered(encoder: "FieldEncoder", *given: Sequence[str]) -> tuple[np.ndarra
     return tuple(found)
 
 
-def _of_events(column: str, flat: Mapping[str, Any], counts: np.ndarray, read: Callable[[Any], Any]) -> Any:
-    """Return the values of events, read from a column; faults name the row of their event."""
-    try:
-        return read(flat[column])
-    except WrongValueError as wrong:
-        wrong.column = column
-        wrong.row = int(np.searchsorted(counts.cumsum(), wrong.row, side="right"))
-        raise
+def _measured(encoder: "FieldEncoder", values: Values) -> np.ndarray:
+    measured: np.ndarray = encoder.encode(numbers(values))
+    return measured
 
 
 def _integers(values: Values) -> list[str]:
     """Return integers as texts; `5.0` is one, as data frames write it where a column has blanks."""
     found = [str(whole(one)) for one in texts(values)]
-    for place, one in enumerate(found):
-        if one and not re.fullmatch(INTEGER, one):
-            raise WrongValueError(place, one, "is not an integer", "give an integer, or None for a blank")
+    odd = [bool(one) and not re.fullmatch(INTEGER, one) for one in found]
+    _refuse(odd, found, "is not an integer", "give an integer, or None for a blank")
     return found
 
 
 def _ages(values: Values) -> np.ndarray:
     found = numbers(values)
-    wrong = np.flatnonzero(~(found >= 0))
-    if len(wrong):
-        place = int(wrong[0])
-        raise WrongValueError(
-            place, values[place], "is not a time since an event", "give a number from 0 on for each event"
-        )
+    fix = "give a number from 0 on for each event"
+    _refuse(~(found >= 0), values, "is not a time since an event", fix)
     return found
 
 
-def _outcomes(values: Values) -> np.ndarray:
-    """Return outcomes; a missing one is 0."""
-    found = numbers(values)
-    found = np.where(np.isnan(found), 0.0, found)
-    wrong = np.flatnonzero(~np.isin(found, (0, 1)))
-    if len(wrong):
-        place = int(wrong[0])
-        raise WrongValueError(place, values[place], "is not an outcome", "give 0 or 1 for each event")
-    return found
+def _refuse(wrong: Any, values: Any, problem: str, fix: str) -> None:
+    """Raise `WrongValueError` for the first value that is wrong."""
+    for place in np.flatnonzero(wrong)[:1]:
+        raise WrongValueError(place, values[place], problem, fix)
 
 
-def padded(counts: np.ndarray, of_events: np.ndarray, length: int) -> np.ndarray:
-    """Return arrays of events [E, ...] by example, the latest first, padded with 0 to [B, length, ...]."""
-    ends = counts.cumsum()
-    places = ends[:, None] - 1 - np.arange(length)
-    known = np.arange(length) < counts[:, None]
-    if not len(of_events):
-        return np.zeros((len(counts), length, *of_events.shape[1:]), of_events.dtype)
-    found = of_events[np.where(known, places, 0)]
-    return np.where(known.reshape(*known.shape, *[1] * (found.ndim - 2)), found, found.dtype.type(0))
+def padded(
+    starts: np.ndarray, ends: np.ndarray, length: int, *of_events: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Return which entries are events [B, length], and arrays of events by example [B, length, ...].
+
+    The latest event is first. The entries of padding are arbitrary.
+
+    Args:
+        starts: The first event of each example, [B].
+        ends: The event after its last one, [B].
+        length: Number of entries of an example.
+        of_events: Arrays [E, ...].
+
+    """
+    places = ends[:, None] - np.arange(1, length + 1, dtype=ends.dtype)
+    known = places >= starts[:, None]
+    np.maximum(places, 0, out=places)
+    some = (array if len(array) else np.zeros((1, *array.shape[1:]), array.dtype) for array in of_events)
+    return known, *(array.take(places, axis=0) for array in some)
 
 
 def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
@@ -524,8 +556,8 @@ class Encoder:
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
         """Return the inputs: `ids` [B, N], `dense` [B, M], and those of bags and histories.
 
-        Of a bag the values [V] and starts [B]; of a history the events, `:ids` [B, L, F], `:outcomes`
-        [B, L, A], `:ages` and `:known` [B, L], where L is the maximum length, and the values of the examples,
+        Of a bag the values [V] and starts [B]; of a history the events, `:ids` [B, L, F], `:numbers`
+        [B, L, M], `:ages` and `:known` [B, L], where L is the maximum length, and the values of the examples,
         `:row` [B, F].
 
         Args:
@@ -537,7 +569,8 @@ class Encoder:
         rows, schema = len(next(iter(columns.values()))), self.content["schema"]
         columns = {**columns, **{name: [None] * rows for name in self.content.get("unread", ())}}
         as_texts = self.content.get("as_texts")
-        found = {name: encode(name, self.fields[name], columns, as_texts) for name in self.fields}
+        names = [f["name"] for f in (*schema["sparse"], *schema["dense"])]
+        found = {name: encode(name, self.fields[name], columns, as_texts) for name in names}
         single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
         dense = [found[f["name"]] for f in schema["dense"]]
         inputs: dict[str, np.ndarray] = {
@@ -548,10 +581,11 @@ class Encoder:
             starts, values = found[name]
             inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
         for history in schema.get("histories", ()):
-            counts, ids, outcomes, ages, values = event_lists(history, self.fields, columns, as_texts)
-            known = np.ones(len(ages), bool)
-            events = {"ids": ids.astype(np.int64), "outcomes": outcomes, "ages": ages, "known": known}
-            for part, array in events.items():
-                inputs[f"{history['name']}:{part}"] = padded(counts, array, history["length"])
-            inputs[f"{history['name']}:row"] = values.astype(np.int64)
+            past = event_lists(history, self.fields, columns, as_texts)
+            ends, length = past.counts.cumsum(), history["length"]
+            of_events = past.ids.astype(np.int64), past.numbers, past.ages
+            known, ids, measured, ages = padded(ends - past.counts, ends, length, *of_events)
+            events = {"ids": ids, "numbers": measured, "ages": ages * known, "known": known}
+            events["row"] = past.values.astype(np.int64)
+            inputs |= {f"{history['name']}:{part}": array for part, array in events.items()}
         return inputs

@@ -62,7 +62,8 @@ def means(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Te
     dense = [place for place, kind in enumerate(kinds.tolist()) if kind == DENSE]
     for dtype in dict.fromkeys(like[place].dtype for place in dense):
         places = [place for place in dense if like[place].dtype == dtype]
-        own = [_or_zero(gradients[place], like[place]) for place in places]
+        given = [(gradients[place], like[place]) for place in places]
+        own = [torch.zeros_like(p) if g is None else g for g, p in given]
         bucket = torch.cat([g.flatten() for g in own])
         dist.all_reduce(bucket)
         bucket /= distributed.processes()
@@ -73,10 +74,6 @@ def means(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Te
         if kind == SPARSE:
             found[place] = _mean_of_rows(gradients[place], like[place])
     return found
-
-
-def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
-    return torch.zeros_like(like) if gradient is None else gradient
 
 
 def _mean_of_rows(gradient: Tensor | None, like: Tensor) -> Tensor:

@@ -96,12 +96,12 @@ def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Fe
 
 
 def _blank(schema: Schema, history: History, rows: int, device: torch.device) -> Past:
-    """Return histories of full length, with unseen values and no outcomes."""
-    length, outcomes = history.length, len(history.outcomes)
+    """Return histories of full length, with unseen values, and numbers that are 0."""
+    length, numbers = history.length, len(history.numeric)
     fields = len(schema.shared_fields(history))
     return Past(
         torch.zeros(rows, length, fields, dtype=torch.long, device=device),
-        torch.zeros(rows, length, outcomes, device=device),
+        torch.zeros(rows, length, numbers, device=device),
         torch.zeros(rows, length, device=device),
         torch.ones(rows, length, dtype=torch.bool, device=device),
         torch.zeros(rows, fields, dtype=torch.long, device=device),

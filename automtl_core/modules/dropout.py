@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 NEAR = 0.02
 """Largest distance of p to a multiple of 2^-8, relative to p and to 1 - p."""
-COARSE = 0.99
-"""From this p on, multiples of 2^-16 are too coarse."""
 
 
 class Dropout(nn.Dropout):
@@ -29,7 +27,7 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
     """
     if not training or p == 0:
         return x
-    if x.device.type != "cpu" or p >= COARSE:
+    if x.device.type != "cpu" or p >= 0.99:  # too near to 1 for multiples of 2^-16
         return F.dropout(x, p)
     return x * _mask(x, p)
 

@@ -1,7 +1,7 @@
 """The input of every network: the encoded features of a batch.
 
 Letters: B batch, S single-valued sparse fields, M dense fields, V values, L events, F shared fields, A
-outcomes.
+numbers of an event.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,8 @@ class Past(NamedTuple):
 
     ids: Tensor  # [B, L, F] long
     """Values of shared fields; above the vocabulary for values that no training row has."""
-    outcomes: Tensor  # [B, L, A] float32, 0 or 1
+    numbers: Tensor  # [B, L, A] float32
+    """Outcomes, 0 or 1, then other numbers, NaN where missing."""
     ages: Tensor  # [B, L] float32
     """Time since the event."""
     known: Tensor  # [B, L] bool, False for padding

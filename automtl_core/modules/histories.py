@@ -1,11 +1,11 @@
 """Inputs from histories: encoded events, the latest events, and matches.
 
-Letters: B batch, L events, F shared fields and those of their vectors, A outcomes, d embedding, e numbers of
-an event, m of a match, q of a query, K latest events.
+Letters: B batch, L events, F shared fields and those of their vectors, A numbers of an event, d embedding, e
+encoded numbers of an event, m of a match, q of a query, K latest events.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +63,12 @@ def event_width(schema: Schema, history: History, dim: int) -> int:
 
 
 def raw_width(schema: Schema, history: History, dim: int) -> int:
-    """Return the numbers of an event: embeddings of fields and age, log age, outcomes, equal values."""
-    fields = len(schema.shared_fields(history))
-    return (fields + 1) * dim + 1 + len(history.outcomes) + len(history.shared)
+    """Return the numbers of an event: embeddings of fields and age, log age, outcomes, equal values.
+
+    Each other number is two: itself, 0 where it is missing, and whether it is missing.
+    """
+    fields, numbers = len(schema.shared_fields(history)), len(history.outcomes) + 2 * len(history.numbers)
+    return (fields + 1) * dim + 1 + numbers + len(history.shared)
 
 
 def match_width(history: History, dim: int) -> int:
@@ -95,8 +98,14 @@ def first(x: Tensor, count: int) -> Tensor:
     return torch.cat([x, padding], dim=1)[:, :count]
 
 
-Parts = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
-"""Parts of events [B, L, ...]: ids, equal values, intervals of ages, scaled ages, outcomes, known."""
+class Parts(NamedTuple):
+    """Parts of events."""
+
+    ids: Tensor  # [B, L, F]
+    same: Tensor  # [B, L, shared fields]: whether a value equals that of the row
+    of_age: Tensor  # [B, L]: interval of the age
+    numbers: Tensor  # [B, L, ...]: the scaled age, numbers, and `same`
+    known: Tensor  # [B, L]
 
 
 def latest_matching(parts: Parts, count: int) -> Parts:
@@ -105,7 +114,7 @@ def latest_matching(parts: Parts, count: int) -> Parts:
     This is the hard search of SIM (Pi et al., CIKM 2020, section 3.1). Events are unchanged if there are no
     more than `count`.
     """
-    _, same, *_, known = parts
+    same, known = parts.same, parts.known
     length = known.shape[1]
     if length <= count:
         return parts
@@ -117,8 +126,7 @@ def latest_matching(parts: Parts, count: int) -> Parts:
         at = places.view(*places.shape, *[1] * (part.dim() - 2))
         return part.gather(1, at.expand(-1, -1, *part.shape[2:]))
 
-    ids, same, of_age, scaled, outcomes, known = map(chosen, parts)
-    return ids, same, of_age, scaled, outcomes, known
+    return Parts(*map(chosen, parts))
 
 
 class HistoryInputs(nn.Module):
@@ -158,6 +166,7 @@ class OneHistory(nn.Module):
         super().__init__()
         self.parts = schema.encodings.of_histories
         self.fields, self.matched = schema.shared_fields(history), len(history.shared)
+        self.outcomes = len(history.outcomes)
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
         e, q = event_width(schema, history, dim), len(self.fields) * dim
         self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
@@ -173,20 +182,26 @@ class OneHistory(nn.Module):
         same = (ids == values.unsqueeze(1)) & (ids > 0) & past.known.unsqueeze(2)
         kind = self.age.dtype
         same = same.to(kind)  # [B, L, shared fields]
-        log_age, outcomes = torch.log1p(past.ages).to(kind), past.outcomes.to(kind)
+        log_age, outcomes = torch.log1p(past.ages).to(kind), past.numbers.to(kind)
         of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
-        parts = (past.ids, same, of_age, scaled, outcomes, past.known)
-        latest = tuple(first(part, self.last) for part in parts)
+        measured: list[Tensor] = []
+        if outcomes.shape[2] > self.outcomes:
+            numbers, outcomes = outcomes[..., self.outcomes :], outcomes[..., : self.outcomes]
+            missing = numbers.isnan()
+            measured = [numbers.masked_fill(missing, 0.0), missing.to(kind)]
+        numeric = torch.cat([scaled.unsqueeze(2), outcomes, *measured, same], dim=2)
+        parts = Parts(past.ids, same, of_age, numeric, past.known)
+        latest = Parts(*(first(part, self.last) for part in parts))
         if self.encoders:
             read = latest_matching(parts, self.window)
-            embedded = embedding.of_fields(read[0], self.fields)
+            embedded = embedding.of_fields(read.ids, self.fields)
         # One read of a large table for all events takes less time than a second one for the latest.
         shares = len(self.encoders) > 0 and read is parts
-        of_latest = first(embedded, self.last) if shares else embedding.of_fields(latest[0], self.fields)
-        events = self._events(of_latest, *latest[1:])
+        of_latest = first(embedded, self.last) if shares else embedding.of_fields(latest.ids, self.fields)
+        events = self._events(of_latest, latest)
         if not all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
-            all_events = self._events(embedded, *read[1:])
+            all_events = self._events(embedded, read)
         found: list[Tensor] = []
         for part in self.parts:
             if part == MATCHES:
@@ -194,39 +209,22 @@ class OneHistory(nn.Module):
             elif count := last_of(part):
                 found += events[:, :count].unbind(1)
             elif isinstance(encoder := self.encoders[part], Pooling):
-                found.append(self._pooled(encoder.weights(read[-1]).to(kind), embedded, *read[1:-1]))
+                found.append(self._pooled(encoder.weights(read.known).to(kind), embedded, read))
             else:
                 query = embedding.of_fields(past.values, self.fields)
-                found.append(self.encoders[part](all_events, query, read[-1]))
+                found.append(self.encoders[part](all_events, query, read.known))
         return found
 
-    def _events(
-        self,
-        embedded: Tensor,
-        same: Tensor,
-        of_age: Tensor,
-        scaled: Tensor,
-        outcomes: Tensor,
-        known: Tensor,
-    ) -> Tensor:  # -> [B, L, e]
-        numbers = [self._ages(of_age), scaled.unsqueeze(2), outcomes, same]
-        projected: Tensor = self.project(torch.cat([embedded, *numbers], dim=2))
-        return projected * known.unsqueeze(2)
+    def _events(self, embedded: Tensor, parts: Parts) -> Tensor:  # -> [B, L, e]
+        joined = torch.cat([embedded, self._ages(parts.of_age), parts.numbers], dim=2)
+        projected: Tensor = self.project(joined)
+        return projected * parts.known.unsqueeze(2)
 
-    def _pooled(
-        self,
-        weights: Tensor,
-        embedded: Tensor,
-        same: Tensor,
-        of_age: Tensor,
-        scaled: Tensor,
-        outcomes: Tensor,
-    ) -> Tensor:  # -> [B, e]
+    def _pooled(self, weights: Tensor, embedded: Tensor, parts: Parts) -> Tensor:  # -> [B, e]
         """Return the weighted sum of the events, part by part."""
-        by_age = weights.new_zeros(weights.shape[0], AGES + 1).scatter_add(1, of_age, weights)
-        numbers = torch.cat([scaled.unsqueeze(2), outcomes, same], dim=2)
+        by_age = weights.new_zeros(weights.shape[0], AGES + 1).scatter_add(1, parts.of_age, weights)
         of_ids, sums = (
-            torch.bmm(weights.unsqueeze(1), of_events).squeeze(1) for of_events in (embedded, numbers)
+            torch.bmm(weights.unsqueeze(1), of_events).squeeze(1) for of_events in (embedded, parts.numbers)
         )
         projected: Tensor = self.project(torch.cat([of_ids, by_age @ self.age, sums], dim=1))
         return projected

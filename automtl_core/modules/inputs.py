@@ -63,15 +63,53 @@ class EncodedFields(NamedTuple):
         return torch.cat([*(part.flatten(1) for part in parts), *self.histories], dim=1)
 
 
-class ReadsFitted(nn.Module):
-    """Base of modules that read fields, with arrays that were fitted to training rows."""
+class Inputs(nn.Module):
+    """Encoder of the features of B examples.
 
-    numbers: Numbers
+    A sparse field becomes the embedding of its value, d numbers, and, with target statistics, C more numbers.
 
-    def __init__(self) -> None:
+    Args:
+        embedding: Embeddings of the sparse fields.
+        numbers: Encoder of the dense fields.
+        width: Numbers of all fields together, D.
+        statistics: Target statistics of the sparse fields; None without.
+        crosses: Target statistics of feature crosses; None without.
+        histories: Inputs from histories; None without.
+
+    """
+
+    def __init__(
+        self,
+        embedding: FieldEmbedding,
+        numbers: Numbers,
+        width: int,
+        statistics: FieldStatistics | None = None,
+        crosses: Crosses | None = None,
+        histories: HistoryInputs | None = None,
+    ) -> None:
         super().__init__()
-        self.statistics: FieldStatistics | None = None
-        self.crosses: Crosses | None = None
+        self.embedding = embedding
+        self.statistics = statistics
+        self.numbers = numbers
+        self.crosses = crosses
+        self.histories = histories
+        self.width = width
+
+    def forward(self, features: Features) -> EncodedFields:
+        e: Tensor = self.embedding(features)
+        if self.statistics is not None:
+            e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
+        numbers = self.numbers(features.dense).to(e.dtype)
+        crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
+        histories = tuple(read.to(e.dtype) for read in self.of_histories(features))
+        return EncodedFields(e, numbers, crosses, histories)
+
+    def of_histories(self, features: Features) -> list[Tensor]:
+        """Return the inputs from histories, [B, width] each."""
+        read: list[Tensor] = []
+        if self.histories is not None:
+            read = self.histories(features.histories, self.embedding)
+        return read
 
     def load_fitted(self, fitted: FittedEncodings) -> None:
         """Load the arrays that were fitted to training rows."""
@@ -83,10 +121,10 @@ class ReadsFitted(nn.Module):
             self.numbers.load_fitted(torch.from_numpy(fitted.edges))
 
 
-class Inputs(ReadsFitted):
-    """Encoder of the features of B examples, by the encodings of a schema.
-
-    A sparse field becomes the embedding of its value, d numbers, and, with target statistics, C more numbers.
+def inputs_of(
+    schema: Schema, dim: int, std: float, encoder: Callable[[str], HistoryEncoderFactory] = no_encoder
+) -> Inputs:
+    """Return the inputs for the fields of a schema and their encodings.
 
     Args:
         schema: The fields, and their encodings.
@@ -95,39 +133,12 @@ class Inputs(ReadsFitted):
         encoder: Returns the factory of a history encoder by name.
 
     """
-
-    def __init__(
-        self,
-        schema: Schema,
-        dim: int,
-        std: float,
-        encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
-    ) -> None:
-        super().__init__()
-        encodings = schema.encodings
-        self.embedding = FieldEmbedding(schema.sparse, dim, std)
-        if encodings.statistics != "none":
-            self.statistics = FieldStatistics(schema.sparse, schema.n_statistics)
-        self.numbers = Numbers(len(schema.dense), encodings, dim, std)
-        if encodings.pairs:
-            self.crosses = Crosses(schema)
-        self.histories = HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None
-        self.width = Widths.of(schema, dim).flat
-        """Numbers of all fields together, D."""
-
-    def forward(self, features: Features) -> EncodedFields:
-        e: Tensor = self.embedding(features)
-        if self.statistics is not None:
-            e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
-        numbers = self.numbers(features.dense).to(e.dtype)
-        crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
-        return EncodedFields(
-            e, numbers, crosses, tuple(one.to(e.dtype) for one in self.of_histories(features))
-        )
-
-    def of_histories(self, features: Features) -> list[Tensor]:
-        """Return the inputs from histories, [B, width] each."""
-        found: list[Tensor] = []
-        if self.histories is not None:
-            found = self.histories(features.histories, self.embedding)
-        return found
+    encodings = schema.encodings
+    return Inputs(
+        FieldEmbedding(schema.sparse, dim, std),
+        Numbers(len(schema.dense), encodings.bins if encodings.numbers == "bins" else 0, dim, std),
+        Widths.of(schema, dim).flat,
+        FieldStatistics(schema.sparse, schema.n_statistics) if encodings.statistics != "none" else None,
+        Crosses(schema) if encodings.pairs else None,
+        HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None,
+    )

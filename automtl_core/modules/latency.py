@@ -12,7 +12,6 @@ from automtl_core.modules.cost import blank_features
 
 ROWS = 1000
 """Number of rows of a prediction."""
-REPEATS = 7
 
 
 @torch.no_grad()
@@ -25,7 +24,7 @@ def latency(network: nn.Module, schema: Schema) -> float:
     network = network.cpu().eval()
     network(features)  # the first prediction allocates memory
     took = []
-    for _ in range(REPEATS):
+    for _ in range(7):
         start = time.perf_counter()
         network(features)
         took.append(time.perf_counter() - start)

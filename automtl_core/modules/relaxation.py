@@ -13,9 +13,6 @@ from torch import Tensor
 from automtl_core.choices import Choice, OneOf
 from automtl_core.modules.transfer import sent
 
-LOGIT_STD = 1e-3
-"""Standard deviation of the initial logits of a choose-one decision."""
-
 
 class Weighed(NamedTuple):
     """The candidates that are computed, with their weights; all others cost nothing."""
@@ -43,7 +40,7 @@ class Relaxation(ABC):
     def start(self, choice: Choice) -> Tensor:
         """Return the initial logits of a choice, [C] or [n]."""
         if isinstance(choice, OneOf):
-            return torch.empty(len(choice.options)).normal_(std=LOGIT_STD)
+            return torch.empty(len(choice.options)).normal_(std=1e-3)
         return torch.zeros(len(choice.options))
 
     @abstractmethod

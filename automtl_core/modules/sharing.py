@@ -1,16 +1,14 @@
 """Sharing in a network: the fields and parts that experts and tasks read, from the names of choices."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from automtl_core.choices import AnyOf, Choice, Decision
+from automtl_core.choices import AnyOf, Choice, Decision, of_member, split_name
 from automtl_core.disk.value import Value
 
 WHOLE = "network"
 """Name of the part that is the whole network."""
-_TASK = re.compile(r"((?:member \d+/)?task)/(.+)", re.DOTALL)
 
 
 def group_and_word(part: str) -> tuple[str, str]:
@@ -18,8 +16,9 @@ def group_and_word(part: str) -> tuple[str, str]:
 
     The name of a task may contain slashes.
     """
-    if match := _TASK.fullmatch(part):
-        return match[1], match[2]
+    member, own = split_name(part)
+    if own.startswith("task/"):
+        return f"{member}/task".removeprefix("/"), own.removeprefix("task/")
     group, _, word = part.rpartition("/")
     return group, word
 
@@ -70,10 +69,6 @@ class Sharing(Value):
         of_fields = {
             name: options for name, options in subsets.items() if options and set(options) <= {*fields}
         }
-        # Choices of a field's encoding have the name of the field.
-        encoded = {
-            name for name in subsets if "/" in name and _word(name) in fields and name not in of_fields
-        }
         parts = list(dict.fromkeys(map(_part, asked)))
         sees: dict[str, set[str]] = {}
         reads: dict[str, dict[str, None]] = {}
@@ -81,13 +76,11 @@ class Sharing(Value):
             part = _part(name)
             if name in of_fields:
                 sees.setdefault(part, set()).update(decision)
-            elif name in encoded:
-                sees.setdefault(part, set()).update([_word(name)] if decision else [])
             elif name in subsets and "/" in name:
                 below = parts[parts.index(part) + 1 :]
                 found = (_named(option, below, part) for option in decision)
                 reads.setdefault(part, {}).update(dict.fromkeys(found))
-        offered = {option for options in of_fields.values() for option in options} | set(map(_word, encoded))
+        offered = {option for options in of_fields.values() for option in options}
         return cls(
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
             {part: tuple(found) for part, found in reads.items()},
@@ -120,15 +113,13 @@ class Sharing(Value):
 
     def of_member(self, member: str) -> "Sharing":
         """Return the sharing of a member of an ensemble, such as `member 1`."""
-        start = f"{member}/"
-
-        def own(parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-            named = {p: WHOLE if p == member else p.removeprefix(start) for p in parts}
-            return {named[p]: read for p, read in parts.items() if named[p] != p}
-
-        reads = {p: tuple(one.removeprefix(start) for one in read) for p, read in own(self.reads).items()}
-        gates = tuple(part.removeprefix(start) for part in self.gates if part.startswith(start))
-        return Sharing(own(self.sees), reads, self.fields, self.pairs, gates)
+        sees = {own or WHOLE: fields for own, fields in of_member(member, self.sees).items()}
+        reads = {
+            own or WHOLE: tuple(split_name(part)[1] for part in parts)
+            for own, parts in of_member(member, self.reads).items()
+        }
+        gates = tuple(of_member(member, dict.fromkeys(self.gates)))
+        return Sharing(sees, reads, self.fields, self.pairs, gates)
 
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads, except gates; see `unread`."""

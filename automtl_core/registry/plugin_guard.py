@@ -5,13 +5,13 @@ width one is broadcast silently.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 from automtl_core.modules.meta import meta
-from automtl_core.process_state import torch_state
 from automtl_core.registry.door import plugin_code
 
 ROWS = 2
@@ -47,8 +47,13 @@ class SuppliedOp:
             self._try(in_dim, out_dim)
             self._tried.add((in_dim, out_dim))
         op = self._made(in_dim, out_dim, dropout)
-        _Calls(self, out_dim).watch(op)
+        # A hook leaves the names of the parameters as they are, which a module around the op would change.
+        op.register_forward_hook(partial(self._check_call, out_dim))
         return op
+
+    def _check_call(self, out_dim: int, op: nn.Module, inputs: tuple[Tensor, ...], out: object) -> None:
+        if not torch.compiler.is_compiling():  # which also stands for an export
+            self.check(out, inputs[0], out_dim)
 
     def check(self, out: object, x: Tensor, out_dim: int) -> None:
         """Check the output of an op.
@@ -98,31 +103,6 @@ class SuppliedOp:
 
     def _error(self, problem: str) -> PluginError:
         return PluginError(f"the {self.what} {problem}", self.fix)
-
-
-class _Calls:
-    """Checks what an op returns at each call, and restores what it must not change.
-
-    Hooks leave the names of the parameters as they are, which a module around the op would change.
-    """
-
-    def __init__(self, op: SuppliedOp, out_dim: int) -> None:
-        self._op = op
-        self._out_dim = out_dim
-        self._restore: Callable[[], None] = lambda: None
-
-    def watch(self, op: nn.Module) -> None:
-        op.register_forward_pre_hook(self._before)
-        op.register_forward_hook(self._after)
-
-    def _before(self, op: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if not torch.compiler.is_compiling():  # which also stands for an export
-            self._restore = torch_state()
-
-    def _after(self, op: nn.Module, inputs: tuple[Tensor, ...], out: object) -> None:
-        if not torch.compiler.is_compiling():
-            self._restore()
-            self._op.check(out, inputs[0], self._out_dim)
 
 
 def _types_of_results(x: Tensor) -> tuple[torch.dtype, ...]:

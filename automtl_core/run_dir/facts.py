@@ -197,9 +197,6 @@ class Result(Fact):
     """Task -> comparison of the network with a constant and with the best single field, on test rows."""
     metrics: tuple[str, ...] = ()
     """Names of the registered metrics, on validation rows and, after the test, on test rows."""
-    copies: int = 1
-    """Number of networks that predict: the members of an ensemble, and the copies of each with the weights of
-    different epochs."""
 
 
 @dataclass(frozen=True)

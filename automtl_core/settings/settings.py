@@ -1,15 +1,15 @@
 """Settings: the typed, immutable form of user configuration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, get_original_bases
 
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, listing
 from automtl_core.settings.domain import domains
 from automtl_core.settings.faults import remedy, sentences, truths
 from automtl_core.settings.words import bare, inside, options, words
@@ -23,6 +23,17 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    removed: ClassVar[Mapping[str, Any]] = {}
+    """Settings of earlier versions, with the value that had the effect of today; files with it are read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_removed(cls, values: Any) -> Any:
+        names = {name for name in cls.removed if isinstance(values, Mapping) and name in values}
+        if others := {name: values[name] for name in names if values[name] != cls.removed[name]}:
+            raise ValueError(f"this version does not have the setting {listing(others)}: use an earlier one")
+        return {name: value for name, value in values.items() if name not in names} if names else values
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str = "", name: str = "") -> Self:

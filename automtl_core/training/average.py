@@ -3,28 +3,24 @@
 Polyak and Juditsky (1992); here an exponential average, as is usual for networks.
 """
 
-import math
 from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from automtl_core.disk.file_tensor import copy_of, is_in_file
 from automtl_core.disk.state import State
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import Average, Table
 from automtl_core.training.batches import Batch
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import Compute
-from automtl_core.training.row_rmsprop import chunks
 
 
 class WeightAverage:
     """A copy of a network whose weights move by (now - mean) / span after each step.
 
-    For steps up to the span, the average weighs all steps equally. Buffers are copied from the network. In a
-    `LargeTable`, only the rows that a step reads are averaged; other rows catch up when they are read, and
-    when the averaged network is requested. Other tables with sparse gradients are shared, without an average.
+    For steps up to the span, the average weighs all steps equally. Buffers are copied from the network. A
+    `Table` has an average of its own kind, which is up to date when the averaged network is requested.
 
     Args:
         network: The trained network; its parameters and buffers must stay the same tensors.
@@ -39,7 +35,7 @@ class WeightAverage:
         self.steps = 0
         self.trained = network
         self._network = network
-        self._tables: dict[Tensor, RowAverage] = {}
+        self._tables: list[Average] = []
         self._parameters: list[tuple[Tensor, Tensor]] = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
         if span > 1:
@@ -48,8 +44,8 @@ class WeightAverage:
     @property
     def network(self) -> nn.Module:
         """The network with averaged weights, all up to date."""
-        for weight, table in self._tables.items():
-            table.settle(weight)
+        for table in self._tables:
+            table.settle()
         return self._network
 
     @torch.no_grad()
@@ -65,23 +61,18 @@ class WeightAverage:
         if self._buffers:
             ours, theirs = map(list, zip(*self._buffers, strict=True))
             torch._foreach_copy_(ours, theirs)
-        for weight, table in self._tables.items():
-            table.update(weight, share)
+        for table in self._tables:
+            table.update(share)
 
     def _copy(self) -> None:
-        sparse = [m.weight for m in self.trained.modules() if isinstance(m, nn.Embedding) and m.sparse]
-        large = [m for m in self.trained.modules() if isinstance(m, LargeTable)]
-        shared = {id(weight): weight for weight in sparse if not any(weight is m.weight for m in large)}
-        in_files = [m.weight for m in large if is_in_file(m.weight)]
-        shared |= {id(weight): nn.Parameter(copy_of(weight.detach())) for weight in in_files}
-        self._network = deepcopy(self.trained, shared)
-        copies = [m for m in self._network.modules() if isinstance(m, LargeTable)]
-        for table, copy in zip(large, copies, strict=True):
-            self._tables[table.weight] = average = RowAverage(copy.weight)
-            table.watch("average", average.catch_up)
+        self._network = deepcopy(self.trained)
+        pairs = list(zip(self.trained.modules(), self._network.modules(), strict=True))
+        averages = [t.average(m) for t, m in pairs if isinstance(t, Table) and isinstance(m, Table)]
+        self._tables = [average for average in averages if average is not None]
+        own = {id(average.weight) for average in self._tables}
         # A search through all modules would take as long as a small step.
-        pairs = zip(self._network.parameters(), self.trained.parameters(), strict=True)
-        self._parameters = [(mean, now) for mean, now in pairs if mean is not now and now not in self._tables]
+        parameters = zip(self._network.parameters(), self.trained.parameters(), strict=True)
+        self._parameters = [(mean, now) for mean, now in parameters if id(now) not in own]
         self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
     def recalibrate_batchnorm(self, data: Iterable[Batch]) -> None:
@@ -100,68 +91,5 @@ class WeightAverage:
         if state:
             self.steps = state["steps"]
             self._network.load_state_dict(state["weights"])
-            for table in self._tables.values():
+            for table in self._tables:
                 table.restart()
-
-
-class RowAverage:
-    """The moving average of a large table's rows.
-
-    With a share a of each step, a mean that was up to date at step s is at step t
-
-        w + (mean - w) * (1 - a_s+1) * ... * (1 - a_t)
-
-    if w has not moved since. The logarithm of the product since all rows were last up to date is kept, and
-    for each row its value when the row was last averaged.
-
-    Args:
-        mean: The averaged rows, [V, d], changed in place.
-
-    """
-
-    def __init__(self, mean: Tensor) -> None:
-        self.mean = mean
-        self._log = 0.0
-        self._known = mean.new_zeros(len(mean), 1)
-        self._read: list[Tensor] = []
-        self._stale = False
-
-    @torch.no_grad()
-    def catch_up(self, weight: Tensor, rows: Tensor) -> None:
-        """Update the average of rows, before a step moves them."""
-        self._bring(weight, rows)
-        self._read.append(rows)
-
-    def update(self, weight: Tensor, share: float) -> None:
-        """Add the rows of a step to the average."""
-        # In the first step the mean becomes the weight; its earlier value does not matter.
-        self._log += math.log1p(-share) if share < 1 else 0.0
-        if self._read:
-            rows = torch.cat(self._read)  # a row that was read twice is written twice, with the same values
-            self._read = []
-            now = weight.index_select(0, rows)
-            self.mean[rows] = self.mean.index_select(0, rows).lerp_(now, share)
-            self._known[rows] = self._log
-        self._stale = True
-
-    @torch.no_grad()
-    def settle(self, weight: Tensor) -> None:
-        """Update the average of all rows."""
-        if self._stale:
-            for rows in chunks(weight):
-                self._bring(weight, rows)
-            self.restart()
-
-    def restart(self) -> None:
-        """Continue with a mean that is up to date."""
-        self._log, self._stale = 0.0, False
-        self._known.zero_()
-
-    def _bring(self, weight: Tensor, rows: Tensor) -> None:
-        left = self._log - self._known.index_select(0, rows)
-        behind = left.squeeze(1) != 0  # a step may read rows several times
-        if not behind.all():
-            rows, left = rows[behind], left[behind]
-        now = weight.index_select(0, rows)
-        self.mean[rows] = torch.addcmul(now, self.mean.index_select(0, rows) - now, left.exp_())
-        self._known[rows] = self._log

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from automtl_core.data.part import Bags, Padded, Part
@@ -22,7 +22,6 @@ Rows = NDArray[np.int64]
 
 BLOCK = 1 << 12
 """Number of neighbouring rows that are read together."""
-_NO_ROWS = np.empty(0, dtype=np.int64)
 WINDOW = 1 << 20
 """Number of rows that are shuffled together."""
 
@@ -108,7 +107,8 @@ def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) ->
 
 def _rows_of(blocks: NDArray[np.int64], rows: int) -> Rows:
     """Return the rows of blocks, of `rows` in all."""
-    return np.concatenate([np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks] or [_NO_ROWS])
+    none = np.empty(0, dtype=np.int64)
+    return np.concatenate([none, *(np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks)])
 
 
 def _alternating(parts: Sequence[Rows]) -> Rows:
@@ -148,14 +148,8 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
 
 def _past(padded: Padded, device: torch.device) -> Past:
     """Return the events of rows as tensors."""
-    ids, outcomes, ages, known, values = padded
-    return Past(
-        _on(device, ids.astype(np.int64)),
-        _on(device, outcomes.astype(np.float32)),
-        _on(device, ages),
-        _on(device, known),
-        _on(device, values.astype(np.int64)),
-    )
+    kinds: tuple[DTypeLike, ...] = (np.int64, np.float32, np.float32, np.bool_, np.int64)
+    return Past(*(_on(device, np.asarray(one, kind)) for one, kind in zip(padded, kinds, strict=True)))
 
 
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:

@@ -16,12 +16,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automtl_core.disk.file_tensor import copy_of, is_in_file
 from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
 from automtl_core.modules.collectives import means
-from automtl_core.modules.embedding import LargeTable
-from automtl_core.process_state import kept_state
+from automtl_core.modules.table import Table
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -49,7 +47,7 @@ class Compute:
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
         bf16 = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-        with bf16, kept_state():
+        with bf16:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 
@@ -62,8 +60,8 @@ class Compute:
         """Return a network on the device, with large tables in files if `tables_on_disk`."""
         network.to(self.device)
         for table in network.modules() if self.tables_on_disk and self.device.type == "cpu" else ():
-            if isinstance(table, LargeTable) and not is_in_file(table.weight):
-                table.weight.data = copy_of(table.weight.detach())
+            if isinstance(table, Table):
+                table.move_to_disk()
         return network
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:

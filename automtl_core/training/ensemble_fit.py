@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
-from automtl_core.modules.by_task import shaped_for
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
@@ -40,7 +39,7 @@ class EnsembleFit:
         compute: Compute,
         lasts: Callable[[float], bool] = lambda share: True,
     ) -> None:
-        self.ensemble = compute.placed(ensemble)
+        self.network = compute.placed(ensemble)
         self.data = data
         self.recipe = recipe
         self.seed = seed
@@ -51,11 +50,6 @@ class EnsembleFit:
         self.best_epochs: list[int] = []
         """The best epoch of each trained member."""
         self.fit = self._fit_of(0)
-
-    @property
-    def network(self) -> Ensemble:
-        """The ensemble."""
-        return self.ensemble
 
     @property
     def best_epoch(self) -> int:
@@ -81,28 +75,27 @@ class EnsembleFit:
         def on_event(event: Event) -> bool:
             if isinstance(event, EpochEnded | StepEnded):
                 event = replace(event, epoch=self.epochs + event.epoch)
-            share = (len(self.best_epochs) + 1) / len(self.ensemble.members)
+            share = (len(self.best_epochs) + 1) / len(self.network.members)
             return listener(event) and self.lasts(share)
 
         while True:
             self.fit.run(on_event)
-            self.ensemble.members[len(self.best_epochs)] = self.fit.network
             member = len(self.best_epochs) + 1
-            if member == len(self.ensemble.members):
+            if member == len(self.network.members):
                 break
             self.best_epochs.append(self.fit.best_epoch)
             self.epochs += self.fit.epoch
             self.fit = self._fit_of(member)
         tasks, size = self.data.tasks, self.recipe.batch_size
-        return evaluate(self.ensemble, self.data.validation, tasks, size, self.compute)
+        return evaluate(self.network, self.data.validation, tasks, size, self.compute)
 
     def _fit_of(self, member: int) -> Fit:
         seed = seeds.of_member(self.seed, member)
-        return Fit(self.ensemble.members[member], self.data, self.recipe, seed, self.compute)
+        return Fit(self.network.members[member], self.data, self.recipe, seed, self.compute)
 
     def state_dict(self) -> State:
         """Return the state of the current training, and the weights of all other members."""
-        members, current = enumerate(self.ensemble.members), len(self.best_epochs)
+        members, current = enumerate(self.network.members), len(self.best_epochs)
         return {
             "epochs": self.epochs,
             "best_epochs": list(self.best_epochs),
@@ -114,7 +107,6 @@ class EnsembleFit:
         """Continue from `state` in the next run."""
         self.epochs, self.best_epochs = state["epochs"], list(state["best_epochs"])
         for k, weights in state["others"].items():
-            self.ensemble.members[int(k)] = shaped_for(self.ensemble.members[int(k)], weights)
-            self.ensemble.members[int(k)].load_state_dict(weights)
+            self.network.members[int(k)].load_state_dict(weights)
         self.fit = self._fit_of(len(self.best_epochs))
         self.fit.load_state_dict(state["fit"])

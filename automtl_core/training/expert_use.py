@@ -3,7 +3,6 @@
 Letters: R rows, K experts, H expert width.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from automtl_core.choices import member_name
 from automtl_core.data.part import Part
 from automtl_core.disk.value import Value
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.mixture import Mixed, Mixture
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.training.compute import Compute
@@ -25,11 +26,6 @@ IDLE = 0.02
 """Mean weight below which a reader hardly uses an expert."""
 COMPARED = 2_000
 """Maximum number of rows whose outputs are compared."""
-MEMBER = re.compile(r"members\.(\d+)\.")
-"""Place of a gate in a member of an ensemble."""
-COPY = re.compile(r"(^|\.)networks\.[1-9]\d*\.")
-"""Place of a gate in a copy of a network with the weights of another epoch, which is not shown."""
-
 ByExpert = Mapping[str, float]
 
 
@@ -120,15 +116,21 @@ class _Reader:
 @contextmanager
 def _observing(network: nn.Module, observe: Callable[[str, Mixed], None]) -> Iterator[None]:
     """Call `observe` for each pass of a gate, with the prefix of the names of its member of an ensemble."""
-    gates = {place: gate for place, gate in network.named_modules() if isinstance(gate, Mixture)}
+    members = {"": network}
+    if isinstance(network, Ensemble):
+        members = {f"{member_name(k)}/": member for k, member in enumerate(network.members)}
+    gates = [
+        (prefix, gate)
+        for prefix, member in members.items()
+        for gate in member.modules()
+        if isinstance(gate, Mixture)
+    ]
     try:
-        for place, gate in gates.items():
-            if not COPY.search(place):
-                member = MEMBER.match(place)
-                gate.observer = partial(observe, f"member {int(member[1]) + 1}/" if member else "")
+        for prefix, gate in gates:
+            gate.observer = partial(observe, prefix)
         yield
     finally:
-        for gate in gates.values():
+        for _, gate in gates:
             gate.observer = None
 
 

@@ -1,7 +1,6 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,7 +11,6 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
-from automtl_core.modules.by_task import ByTask
 from automtl_core.modules.network import Separate
 from automtl_core.training.average import WeightAverage
 from automtl_core.training.balancer import balancer_group, balancer_of
@@ -21,15 +19,12 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import Metrics, TaskMetrics, metrics_from_json
+from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
-OWN_GAIN = 1e-3
-"""Relative gain of the validation score of a task from which it has weights of its own. A smaller one may be
-due to the choice among epochs."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,7 @@ class Fit:
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
-    weight. With `Recipe.checkpoints` of `task`, any other network also keeps the best epoch of each task with
-    enough validation rows; the result is then a `ByTask` if some task gains by weights of its own.
+    weight.
 
     Args:
         network: Trained in place, on the device of `compute`.
@@ -95,7 +89,7 @@ class Fit:
         compute: Compute,
         first_epoch: int = 0,
     ) -> None:
-        self.trained = self.network = compute.placed(network)
+        self.network = compute.placed(network)
         self.data = data
         self.recipe = recipe
         self.seed = seed
@@ -108,25 +102,18 @@ class Fit:
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
         self.common = _checkpoints(network, data.tasks)
-        self.own: dict[str, Checkpoint] = {}
-        """Task -> its best weights, with `Recipe.checkpoints` of `task`."""
         for checkpoint in self.common:
             checkpoint.epoch = first_epoch
 
     @property
     def best(self) -> Metrics:
         """Validation metrics of the best weights so far."""
-        return self._common_metrics | {task: self.own[task].metrics[task] for task in self._alone()}
-
-    @property
-    def _common_metrics(self) -> dict[str, TaskMetrics]:
-        """Validation metrics without weights for single tasks."""
         return {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
 
     @property
     def best_epoch(self) -> int:
         """The last epoch that changed any of the kept weights."""
-        return max(checkpoint.epoch for checkpoint in [*self.common, *self.own.values()])
+        return max(checkpoint.epoch for checkpoint in self.common)
 
     @property
     def exhausted(self) -> bool:
@@ -159,8 +146,7 @@ class Fit:
                 islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
             )
             metrics = self._evaluate()
-            best = self._common_metrics
-            change = self.recipe.change(metrics, best) if best else None
+            change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
             going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
@@ -169,26 +155,7 @@ class Fit:
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
-        self.trained.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
-        self.network = self.trained
-        if alone := self._alone():
-            by_epoch = {self.own[task].epoch: self.own[task].weights for task in alone}
-            copies, epochs = [self.trained], sorted(by_epoch)
-            for epoch in epochs:
-                copies.append(deepcopy(self.trained))
-                copies[-1].load_state_dict(by_epoch[epoch])
-            places = {task: epochs.index(self.own[task].epoch) + 1 for task in alone}
-            self.network = ByTask(copies, [places.get(task.name, 0) for task in self.data.tasks])
-            self.network = self.compute.placed(self.network)
-
-    def _alone(self) -> list[str]:
-        """Return the tasks that gain by weights of their own."""
-        shared = self._common_metrics
-        return [
-            task
-            for task, own in self.own.items()
-            if self.recipe.change(own.metrics, {task: shared[task]}) > OWN_GAIN
-        ]
+        self.network.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
@@ -197,9 +164,9 @@ class Fit:
         epoch = Pass(
             "train", self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
         )
-        self.trained.train()
+        self.network.train()
         for batch in epoch:
-            done = step(self.trained, batch, losses, self.balancer, self.optimiser, self.compute)
+            done = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
             epoch.add(done, batch)
             self.average.update()
         if not epoch.rows:
@@ -224,12 +191,8 @@ class Fit:
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights for the tasks that improved."""
-        if self.recipe.checkpoints == "task" and len(self.common) == 1:
-            least = self.recipe.min_positives
-            new = [task for task, m in metrics.items() if m.is_informative(least) and task not in self.own]
-            self.own |= {task: Checkpoint([task], epoch=self.first_epoch) for task in new}
         weights: State = {}
-        for checkpoint in [*self.common, *self.own.values()]:
+        for checkpoint in self.common:
             now = {task: metrics[task] for task in checkpoint.tasks}
             if not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0:
                 weights = weights or cpu_copy(self.average.network.state_dict())
@@ -239,31 +202,28 @@ class Fit:
     def state_dict(self) -> State:
         """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
         kept: State = {}
-        for checkpoint in [*self.common, *self.own.values()]:
+        for checkpoint in self.common:
             kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
-            "weights": self.trained.state_dict(),
+            "weights": self.network.state_dict(),
             "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
             "common": {str(k): checkpoint.to_state() for k, checkpoint in enumerate(self.common)},
-            "own": {task: checkpoint.to_state() for task, checkpoint in self.own.items()},
             "kept": kept,
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state` in the next run."""
         self.epoch, self.first_epoch = state["epoch"], state["first_epoch"]
-        self.trained.load_state_dict(state["weights"])
+        self.network.load_state_dict(state["weights"])
         self.balancer.load_state_dict(state["balancer"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
-        self.own = {task: Checkpoint([task]) for task in state["own"]}
-        saved = [*state["common"].values(), *state["own"].values()]
-        for checkpoint, one in zip([*self.common, *self.own.values()], saved, strict=True):
-            checkpoint.load(one, state["kept"].get(str(one["epoch"]), {}))
+        for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
+            checkpoint.load(saved, state["kept"].get(str(saved["epoch"]), {}))
 
 
 def _checkpoints(network: nn.Module, tasks: Sequence[Task]) -> list[Checkpoint]:

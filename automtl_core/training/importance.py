@@ -45,8 +45,6 @@ LEAST = 100
 """Least number of rows of the rarer class, or of all rows without classes, for `no effect`. An effect of rare
 values does not widen the interval if no row has them: with 100 rows, values of 3 % of all rows are missed
 with a probability of 5 %."""
-COVERAGE = 0.975
-"""Quantile at the upper end of a 95 % interval."""
 
 
 class ImportanceSettings(Settings):
@@ -206,7 +204,7 @@ def _effect(
     apart = np.where(known, by_row - drop, 0.0)
     squares = float(((apart + apart[partners]) ** 2).sum()) / 2  # each pair is there twice
     error = (squares / (count * (count - 1))) ** 0.5
-    half = float(stdtrit(freedom, COVERAGE)) * error
+    half = float(stdtrit(freedom, 0.975)) * error
     low, high = drop - half, drop + half
     p = max(SMALLEST, float(stdtr(freedom, -drop / error))) if error else 1.0
     none = freedom + 1 >= LEAST and low > -MARGIN and high < MARGIN

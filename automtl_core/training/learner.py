@@ -67,18 +67,13 @@ class LearnerFit:
         compute: Compute,
         lasts: Callable[[float], bool] = lambda share: True,
     ) -> None:
-        self.model = model.to(compute.device)
+        self.network = model.to(compute.device)
         self.data = data
         self.recipe = recipe
         self.seed = seed
         self.compute = compute
         self.lasts = lasts
         self.best: Metrics = {}
-
-    @property
-    def network(self) -> Learner:
-        """The model."""
-        return self.model
 
     def run(self, listener: Listener) -> Metrics:
         """Train the model, unless it is trained already; return its validation metrics.
@@ -96,9 +91,9 @@ class LearnerFit:
                 wanted = wanted and listener(StepEnded("train", 1, STEPS, round(done * STEPS), rows))
                 return wanted and self.lasts(until)
 
-            self.model.learn(self.data, self.seed, going_on)
+            self.network.learn(self.data, self.seed, going_on)
             size = self.recipe.batch_size
-            self.best = evaluate(self.model, self.data.validation, self.data.tasks, size, self.compute)
+            self.best = evaluate(self.network, self.data.validation, self.data.tasks, size, self.compute)
             losses = {task.name: None for task in self.data.tasks}
             listener(EpochEnded("train", 1, losses, self.best))
         return self.best
@@ -106,11 +101,11 @@ class LearnerFit:
     def state_dict(self) -> State:
         """Return the trained model."""
         return {
-            "weights": self.model.state_dict(),
+            "weights": self.network.state_dict(),
             "best": {task: m.to_json() for task, m in self.best.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Load a trained model."""
-        self.model.load_state_dict(state["weights"])
+        self.network.load_state_dict(state["weights"])
         self.best = metrics_from_json(state["best"])

@@ -123,9 +123,9 @@ def step(
         DivergedError: the loss is not finite; the step is not taken.
 
     """
-    parts = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
     with kept_state():
+        parts = objective(network, batch, losses, compute)
         with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
             optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
         with torch.no_grad():
@@ -226,10 +226,11 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     outputs = np.zeros(part.labels.shape, np.float64 if double else np.float32)
     done, own = 0, compute.stretch(len(part), batch_size)
     order = (own[start : start + batch_size] for start in range(0, len(own), batch_size))
-    for batch in batches(part, batch_size, compute.device, order):
-        logits = compute.logits(network, batch).cpu().numpy()
-        outputs[own[done : done + len(logits)]] = logits
-        done += len(logits)
+    with kept_state():
+        for batch in batches(part, batch_size, compute.device, order):
+            logits = compute.logits(network, batch).cpu().numpy()
+            outputs[own[done : done + len(logits)]] = logits
+            done += len(logits)
     return compute.joined(outputs)
 
 

@@ -1,19 +1,18 @@
-"""Optimisers: Adam over named groups of parameters, and RMSprop over the rows of large tables in a batch."""
+"""The optimiser: Adam over named groups of parameters, and the rules that tables have of their own."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from automtl_core.disk.file_tensor import copy_like
 from automtl_core.disk.state import State
+from automtl_core.errors import PluginError
 from automtl_core.libraries import importing_compiler
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import Table
 from automtl_core.training.compute import Compute
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.row_rmsprop import RowRMSprop
 
 Parameters = Mapping[str, nn.Parameter]
 
@@ -31,10 +30,8 @@ class Group:
     parameters: Parameters
     learning_rate: float
     decay: float
-    rows: bool = False
-    """Whether gradients are sparse: then only the rows that a step reads are trained."""
-    tables: Sequence[LargeTable] = ()
-    """The large tables, which announce the rows that they read."""
+    tables: Sequence[Table] = ()
+    """The tables among them, which may have rules of their own."""
 
 
 class Optimiser:
@@ -43,40 +40,29 @@ class Optimiser:
     All gradients that change a parameter pass through it, and so through `Compute.reduce`.
     """
 
-    def __init__(self, groups: Iterable[Group], compute: Compute) -> None:
-        groups = [group for group in groups if group.parameters]
+    def __init__(self, groups: Sequence[Group], compute: Compute) -> None:
         self.compute = compute
         self.names = {p: name for group in groups for name, p in group.parameters.items()}
-        self.tables = [table for group in groups for table in group.tables]
-        dense = [
-            {"params": list(g.parameters.values()), "lr": g.learning_rate, "weight_decay": g.decay}
-            for g in groups
-            if not g.rows
+        rules = [table.rule(group.learning_rate, group.decay) for group in groups for table in group.tables]
+        self.rules = {rule.weight: rule for rule in rules if rule is not None}
+        """Weight of a table -> its own rule."""
+        common = [
+            {"params": parameters, "lr": group.learning_rate, "weight_decay": group.decay}
+            for group in groups
+            if (parameters := [p for p in group.parameters.values() if p not in self.rules])
         ]
-        self.parts: list[torch.optim.Optimizer] = []
-        self.of_rows: list[RowRMSprop] = []
         with importing_compiler():
-            if dense:
-                self.parts.append(torch.optim.Adam(dense, fused=True))
-            for group in groups:
-                if group.rows:
-                    part = RowRMSprop(group.parameters.values(), group.learning_rate, group.decay)
-                    self.of_rows.append(part)
-                    for table in group.tables:
-                        table.watch("optimiser", part.catch_up)
-        self.parts += self.of_rows
+            self.adam = torch.optim.Adam(common, fused=True) if common else None
 
     def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:
         """Update these parameters, or all if None, by the gradients of `backward`."""
-        for part in self.parts:
-            part.zero_grad()
+        self._forget()
         backward(inputs=list(self.names if moving is None else moving))
         self._move()
 
     def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:
         """Update parameters by gradients that were computed elsewhere."""
-        for part in self.parts:
-            part.zero_grad()
+        self._forget()
         for p, gradient in gradients.items():
             p.grad = gradient
         self._move()
@@ -86,55 +72,66 @@ class Optimiser:
 
         Pending updates of rows, see `settle`, are applied with the new rate.
         """
-        for part in self.parts:
-            for group in part.param_groups:
-                group["lr"] = factor * group.setdefault("rate", group["lr"])
+        for group in self.adam.param_groups if self.adam else ():
+            group["lr"] = factor * group.setdefault("rate", group["lr"])
+        for rule in self.rules.values():
+            rule.factor = factor
 
     def settle(self) -> None:
         """Apply pending updates to rows that were not read recently; due before an evaluation."""
-        for part in self.of_rows:
-            part.settle()
+        for rule in self.rules.values():
+            rule.settle()
+
+    def _forget(self) -> None:
+        for p in self.names:
+            p.grad = None
 
     def _move(self) -> None:
-        if self.compute.processes > 1:
+        shared = self.compute.processes > 1
+        if shared:
             self.compute.reduce(list(self.names))
-            self._announce()
-        for part in self.parts:
-            part.step()
-
-    def _announce(self) -> None:
-        """Tell the watchers of large tables which rows the other processes have read."""
-        for table in self.tables:
-            if (gradient := table.weight.grad) is not None:
-                table.announce(gradient.indices()[0])
+        if self.adam is not None:
+            self.adam.step()
+        for rule in self.rules.values():
+            rule.step(shared)
 
     def state_dict(self) -> State:
         """Return moments and step counts by the names of parameters."""
-        names = {id(p): name for p, name in self.names.items()}
-        return {names[id(p)]: dict(state) for part in self.parts for p, state in part.state.items()}
+        states = {p: rule.state for p, rule in self.rules.items()}
+        states |= self.adam.state if self.adam else {}
+        return {name: dict(states[p]) for p, name in self.names.items() if states.get(p)}
 
     def load_state_dict(self, state: State) -> None:
         """Load a state of `state_dict`, for parameters with the same name and shape."""
-        for part in self.parts:
-            for group in part.param_groups:
-                for p in group["params"]:
-                    saved = state.get(self.names[p])
-                    if saved is not None and saved["exp_avg_sq"].shape == p.shape:
-                        part.state[p] = {key: copy_like(value, p) for key, value in saved.items()}
+        for p, name in self.names.items():
+            saved = state.get(name)
+            if saved is None or saved["exp_avg_sq"].shape != p.shape:
+                continue
+            if p in self.rules:
+                self.rules[p].load(saved)
+            elif self.adam is not None:
+                self.adam.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
-    """Return the groups of a model's weights: large tables, tables, batch normalisation, all others.
+    """Return the groups of a model's weights: embeddings, batch normalisation, all others.
 
     Args:
         model: The module that holds the weights; its submodules determine the groups.
         weights: Weights to train, by their names in the model.
         recipe: Learning rate and decays.
 
+    Raises:
+        PluginError: an embedding that is no `Table` has sparse gradients.
+
     """
-    watched = tuple(m for m in model.modules() if isinstance(m, LargeTable))
-    large = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and m.sparse)
-    tables = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and not m.sparse)
+    tables = [m for m in model.modules() if isinstance(m, Table)]
+    if any(isinstance(m, nn.Embedding) and m.sparse and m not in tables for m in model.modules()):
+        raise PluginError(
+            f"{type(model).__name__} has an embedding with sparse gradients that is no table",
+            fix="use automtl_core.modules.table.table_of in place of torch.nn.Embedding(..., sparse=True)",
+        )
+    embeddings = _owned_by(model, lambda m: isinstance(m, nn.Embedding))
     norms = _owned_by(model, lambda m: isinstance(m, nn.modules.batchnorm._BatchNorm))
     rate = recipe.learning_rate
 
@@ -142,10 +139,9 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         return {name: p for name, p in weights.items() if which(name)}
 
     return [
-        Group(named(lambda name: name in large), rate, recipe.decay_of_embeddings, True, watched),
-        Group(named(lambda name: name in tables), rate, recipe.decay_of_embeddings),
+        Group(named(lambda name: name in embeddings), rate, recipe.decay_of_embeddings, tables),
         Group(named(lambda name: name in norms), rate, 0.0),
-        Group(named(lambda name: name not in large | tables | norms), rate, recipe.weight_decay),
+        Group(named(lambda name: name not in embeddings | norms), rate, recipe.weight_decay),
     ]
 
 

@@ -5,10 +5,6 @@ import os
 import sys
 from contextlib import suppress
 
-WAITING = {"GOMP_SPINCOUNT": "1000"}
-"""Time that threads spin before they sleep; see `set_up`."""
-SAID = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-"""Environment variables by which a user sets this."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt` in the GNU C library."""
 LARGE = 64 << 20, 32 << 20
@@ -28,8 +24,8 @@ def set_up() -> None:
     Large tensors that a step frees would otherwise be returned to the system, at the cost of a page fault for
     every 4 KiB of the next one.
     """
-    if not any(name in os.environ for name in SAID):
-        os.environ.update(WAITING)
+    if not os.environ.keys() & {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}:  # a user sets them
+        os.environ["GOMP_SPINCOUNT"] = "1000"
     if sys.platform == "linux":
         with suppress(OSError, AttributeError, StopIteration):  # another C library
             library = ctypes.CDLL(None)

@@ -1,6 +1,6 @@
 """The recipe: all training settings that do not belong to the model, common to all models."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -22,6 +22,8 @@ learns, say, interactions of values."""
 class Recipe(Settings):
     """Training of models. Preset `paper` has the values of the paper; docs/results.md explains defaults."""
 
+    removed: ClassVar = {"checkpoints": "shared"}
+
     batch_size: int = Field(2048, ge=2)
     """Number of rows per training step."""
     epochs: int = Field(80, ge=1)
@@ -41,11 +43,6 @@ class Recipe(Settings):
     average_weights: bool = True
     """Whether to validate, keep and test the moving average of the weights over the last epoch, in place of
     the weights of the last step."""
-    checkpoints: Literal["shared", "task"] = "shared"
-    """Weights that a training keeps. shared: those of the epoch with the best mean over tasks. task: also
-    those of the best epoch of each task that gains 0.1 % or more of its validation score by them. It predicts
-    better where tasks have different best epochs, and multiplies the FLOPs by the number of kept epochs. The
-    training stops when no task improves any more. The encoding search always keeps the shared ones."""
     monitor: tuple[str, ...] = ()
     """Tasks whose validation scores stop a training, and select its epoch and hyperparameters: the mean of
     their relative changes. Empty for all tasks with at least `min_positives` validation rows of either

@@ -11,7 +11,7 @@ from automtl_core.errors import one_line
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance, Result
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
 from automtl_core.views import measured, search, sharing
 from automtl_core.views.drawing import networks
 from automtl_core.views.plain import cell
@@ -163,7 +163,6 @@ def costs(record: RunRecord) -> Iterator[Section]:
         "parameters": result.parameters,
         "parameters beside embeddings": result.parameters_beside_embeddings,
         "training rows per second": speed and round(speed),
-        "copies of the network that predict": result.copies,
     }
     yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
 
@@ -250,14 +249,5 @@ def _title(record: RunRecord, priced: bool = False) -> str:
 
 def _summary(record: RunRecord) -> Section:
     """Return the readers of parts, unless members have shown them, what is not read, and other notes."""
-    members, result = len(record.architecture.members), record.get(Result)
-    blocks = [*([] if members else sharing.readers(record.sharing)), *sharing.notes(record)]
-    if result is not None and result.copies > (members or 1):
-        # tasks have weights of different epochs
-        flops = f"{result.flops_per_row:,} FLOPs per row in all"
-        blocks.append(
-            Text(
-                f"{result.copies} copies of the network predict, each with the weights of one epoch: {flops}"
-            )
-        )
-    return Section("", [*blocks, *search.overrides(record)])
+    shown = [] if record.architecture.members else sharing.readers(record.sharing)
+    return Section("", [*shown, *sharing.notes(record), *search.overrides(record)])

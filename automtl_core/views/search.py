@@ -44,8 +44,7 @@ STABLE = 0.95
 ENCODINGS: Mapping[str, Any] = {
     "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
                    "earlier": "target statistics of earlier rows"},
-    "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned",
-                "piecewise": "numeric features piecewise linear"},
+    "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned"},
     "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
 }  # fmt: skip
 """Setting -> value -> the words for both."""

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import Examples, FrameRows, frame_rows
+from automtl_core.data.frames import Examples, FrameRows, NewExamples, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
@@ -55,13 +55,11 @@ class Reading:
         self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
     ) -> AbstractContextManager[NewRows | FrameRows]:
         """Return the rows as a context manager; raises as `new_rows` and `frame_rows`."""
-        file = self.log if isinstance(self.log, Path) else None
+        options = (self.work_in, self.memory_limit, self.progress, self.histories, self.log, self.most)
+        read = NewExamples(self.dataset, self.examples, *options)
         if isinstance(self.examples, Path):
-            how = (labelled, keep, self.memory_limit, self.progress, self.histories, file, self.most)
-            return new_rows(self.dataset, self.examples, self.work_in, *how, unread)
-        table = None if isinstance(self.log, Path) else self.log
-        read = (labelled, self.histories, table, self.most, unread)
-        return nullcontext(frame_rows(self.dataset, self.examples, *read))
+            return new_rows(read, labelled, unread, keep)
+        return nullcontext(frame_rows(read, labelled, unread))
 
     def progress(self, stage: str, share: float) -> None:
         """Report the share of a stage."""
@@ -169,8 +167,8 @@ def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iter
         # Fewer rows without an event may be those of new users.
         reading.say(events.sentence(), len(rows) >= 20 and not len(events.ages))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
-        if rows.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=rows.form.labelled), reading.dataset.user
+        if rows.form.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part

@@ -16,7 +16,6 @@ from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
-from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.process_state import kept_state
@@ -233,7 +232,6 @@ def _train(work: Work) -> None:
             validation=validation,
             files=made.sums(),
             metrics=work.job.config.metrics,
-            copies=copies_of(network),
         )
     )
     remove_folder(made.path / TRIALS)

@@ -19,14 +19,13 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN, Pair
+from automtl_core.dataset.encodings import PLAIN
 from automtl_core.disk.files import make_folder, remove_folder
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
@@ -75,8 +74,6 @@ def resolve_auto(
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
         config = _with(config, PLAIN)
-    elif config.features.auto and space.asks_inputs(job.components["space"]):
-        config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
@@ -134,13 +131,6 @@ def _without_pairs(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
-    """Return the feature crosses that the encoding search may choose."""
-    rows, encodings = divided(prepared, config.encoding_search), config.features
-    pairs = find_crosses(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
-    return [cross.pair for cross in pairs]
-
-
 def _result(
     job: Job,
     config: RunConfig,
@@ -150,9 +140,8 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = Recipe()
-    simple = {"balancer": plain.balancer, "checkpoints": plain.checkpoints}
-    config = config.model_copy(update={"training": config.training.model_copy(update=simple)})
+    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
+    config = config.model_copy(update={"training": recipe})
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"

@@ -3,7 +3,7 @@
 Raw rows of prepared data, and the log of their events, go the way of new rows: through the reader of files,
 the encoder of the run and that of an export. The result must equal prepared rows, event by event.
 
-Letters: R rows, L events of a row, F shared fields, A outcomes.
+Letters: R rows, L events of a row, F shared fields, A numbers of an event.
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, Prepared
@@ -47,8 +48,8 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
     histories = schema.histories
     log = None if all(history.lists for history in histories) else log
     with TemporaryDirectory(prefix="automtl-") as folder:
-        reading = new_rows(dataset, rows, Path(folder), labelled=True, histories=histories, log=log)
-        with reading as served:
+        reading = NewExamples(dataset, rows, Path(folder), histories=histories, log=log)
+        with new_rows(reading, labelled=True) as served:
             (columns,) = served.chunks(max(len(served), 1)) if len(served) else (None,)
         if columns is None:
             return 0
@@ -79,7 +80,7 @@ def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows
             given = f"{found[name][row, column]}, and {wanted[row, column]} as prepared"
             raise _differs(rows, row, f"column {column} of {name} from the encoder of an export is {given}")
     for place, history in enumerate(schema.histories):
-        names = ("row", "ids", "outcomes", "ages", "known")
+        names = ("row", "ids", "numbers", "ages", "known")
         made = _events(schema, place, *(found[f"{history.name}:{name}"] for name in names))
         for row, (events, own) in enumerate(zip(made, _events_of(schema, part, place), strict=True)):
             if events != own:
@@ -102,7 +103,7 @@ def contents(schema: Schema, part: Part) -> Iterator[tuple[Row, Row]]:
 def _events_of(schema: Schema, part: Part, place: int) -> Iterator[Row]:
     """Yield the events of each row of a part, see `_events`."""
     padded = part.histories[place].padded(slice(None))
-    return _events(schema, place, padded.values, padded.ids, padded.outcomes, padded.ages, padded.known)
+    return _events(schema, place, padded.values, padded.ids, padded.numbers, padded.ages, padded.known)
 
 
 def _events(
@@ -110,26 +111,28 @@ def _events(
     place: int,
     values: NDArray[Any],  # [R, F]
     ids: NDArray[Any],  # [R, L, F]
-    outcomes: NDArray[Any],  # [R, L, A]
+    numbers: NDArray[Any],  # [R, L, A]
     ages: NDArray[Any],  # [R, L]
     known: NDArray[Any],  # [R, L]
 ) -> Iterator[Row]:
     """Yield for each row its values of shared fields, and its events, the latest first.
 
-    Values outside of the vocabulary are numbered by their first occurrence in the row.
+    An event is its values, numbers and age. Values outside of the vocabulary are numbered by their first
+    occurrence in the row.
     """
     sizes = [schema.sparse[field].size for field in schema.shared_fields(schema.histories[place])]
     for row, there in enumerate(known.astype(bool)):
         seen: list[dict[int, int]] = [{} for _ in sizes]
-        named = [
+        own, *named = [
             tuple(
                 one if one < size else -1 - of.setdefault(one, len(of))
                 for one, size, of in zip(of_event, sizes, seen, strict=True)
             )
             for of_event in [values[row].tolist(), *ids[row][there].tolist()]
         ]
-        done = [tuple(map(int, one)) for one in outcomes[row][there].tolist()]
-        yield named[0], *zip(named[1:], done, ages[row][there].tolist(), strict=True)
+        others = np.column_stack([numbers[row][there], ages[row][there]]).tolist()
+        known_numbers = (tuple(None if n != n else n for n in one) for one in others)
+        yield own, *(of_event + more for of_event, more in zip(named, known_numbers, strict=True))
 
 
 def _prepared_rows(
@@ -161,16 +164,12 @@ def _difference(schema: Schema, events: Row, candidates: Sequence[Row], first: i
             return f"its values of the fields of {history.name} differ"
         if len(given) != len(wanted):
             return f"it has {len(given) - 1} events of {history.name}, and {len(wanted) - 1} as prepared"
-        names = (
-            f"the ids of {', '.join(history.shared)} are",
-            f"{', '.join(history.outcomes)} are",
-            "the age is",
-        )
-        for place, (one, other) in enumerate(zip(given[1:], wanted[1:], strict=True), 1):
-            for what, a, b in zip(names, one, other, strict=True):
+        fields = [schema.sparse[place].name for place in schema.shared_fields(history)]
+        for place, events_at in enumerate(zip(given[1:], wanted[1:], strict=True), 1):
+            for what, a, b in zip([*fields, *history.numeric, "the age"], *events_at, strict=True):
                 if a != b:
                     where = f"in event {place} of {history.name}, from the latest one"
-                    return f"{where}, {what} {a}, and {b} as prepared"
+                    return f"{where}, {what} is {a}, and {b} as prepared"
     return "its events differ"
 
 

@@ -5,7 +5,6 @@ Letters: R rows, T tasks, S scores.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
-from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
-from automtl_core.modules.by_task import shaped_for
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Calibration
@@ -110,22 +107,11 @@ def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
             fix="use the raw files and dataset settings of the run",
         )
     network = compute.moved(space.network(architecture))
-    return with_weights(network, run.weights(), run.path)
-
-
-def with_weights(network: nn.Module, state: State, where: Path) -> nn.Module:
-    """Return a network with the weights of a run, see `shaped_for`.
-
-    Raises:
-        ArtifactError: they belong to another network.
-
-    """
-    network = shaped_for(network, state)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(run.weights())
     except RuntimeError as error:
         raise ArtifactError(
-            f"{where}: the weights do not fit the architecture: {error}", "use the files of one run"
+            f"{run.path}: the weights do not fit the architecture: {error}", "use the files of one run"
         ) from None
     return network
 

@@ -10,7 +10,6 @@ from automtl_core.errors import UsageError, listing
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
-from automtl_core.modules.by_task import ByTask
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, Environment
@@ -52,8 +51,6 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     architecture, network = run.architecture(), made.network.cpu()
     if isinstance(network, Ensemble):  # its first member, which alone is the best
         architecture, network = next(iter(architecture.members.values())), network.members[0]
-    if isinstance(network, ByTask):  # its first copy, which has the best weights for all tasks together
-        network = network.networks[0]
     return WarmStart(architecture, choices, network, made.encoder.schema, known, settings)
 
 

@@ -53,7 +53,6 @@ SPACE = DESANSettings(
     embedding_dim=8,
     embedding_std=0.3,
     layers=1,
-    optional_layers=False,
     experts=2,
     blocks=1,
     expert_width=32,

@@ -7,17 +7,16 @@ The paper's tasks are a chain; here a task comes after the one that `Task.after`
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
-from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_baselines.parts import TaskNetwork, mlp
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class AITMSettings(Sizes):
@@ -48,45 +47,27 @@ class Transfer(nn.Module):
         return torch.einsum("bu,buh->bh", scores.softmax(1), self.value(u))
 
 
-class AITMNetwork(nn.Module):
+class AITMNetwork(TaskNetwork):
     """y_t = tower_t(z_t), z_t = transfer(z of the task before, mlp_t(x)), or mlp_t(x) for a first task.
 
     Letters: B batch, D input width, H width of a task's MLP, T tasks.
-
-    Args:
-        inputs: Shared by all tasks.
-        mlps: One per task, [B, D] -> [B, H].
-        transfers: One per step.
-        towers: One per task.
-        steps: Column of each task that follows another one, and column of that other one; earlier first.
-        calibrator: Weight of the behavioural expectation calibrator in the loss.
-
     """
 
-    def __init__(
-        self,
-        inputs: AnyInputs,
-        mlps: Iterable[nn.Module],
-        transfers: Iterable[Transfer],
-        towers: Towers,
-        steps: Sequence[tuple[int, int]],
-        calibrator: float,
-    ) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.mlps = nn.ModuleList(mlps)
-        self.transfers = nn.ModuleList(transfers)
-        self.towers = towers
-        self.steps = steps
-        self.calibrator = calibrator
+    mlps: nn.ModuleList
+    """One per task, [B, D] -> [B, H]."""
+    transfers: nn.ModuleList
+    """One per step."""
+    steps: Sequence[tuple[int, int]]
+    """Column of each task that follows another one, and column of that other one; earlier first."""
+    calibrator: float
+    """Weight of the behavioural expectation calibrator in the loss."""
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        z = [own(x) for own in self.mlps]  # T x [B, H]
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return z of each task."""
+        z = [own(x) for own in self.mlps]
         for (t, before), transfer in zip(self.steps, self.transfers, strict=True):
             z[t] = transfer(z[before], z[t])
-        logits: Tensor = self.towers(z, x)
-        return logits
+        return z
 
     def penalty(self, logits: Tensor) -> Tensor:
         """Return the mean excess of a task's probability over the task before it: logits [B, T] -> scalar.
@@ -103,11 +84,11 @@ class AITMNetwork(nn.Module):
 class AITM(HandDesigned[AITMSettings]):
     """Transfer by attention from each task to the task after it, in a funnel (Xi et al., KDD 2021)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
-        s = self.settings
-        steps = funnel_steps(self.schema, "AITM")
-        inputs = inputs_of(self, choose)
-        mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
-        transfers = [Transfer(s.expert_layers[-1], s.dropout) for _ in steps]
-        return AITMNetwork(inputs, mlps, transfers, towers_of(self.schema, s, inputs), steps, s.calibrator)
+    def body(self, inputs: Inputs) -> AITMNetwork:
+        """Return the network without its towers."""
+        s, steps = self.settings, funnel_steps(self.schema, "AITM")
+        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        transfers = nn.ModuleList(Transfer(s.expert_layers[-1], s.dropout) for _ in steps)
+        network = AITMNetwork(inputs, mlps=mlps, transfers=transfers)
+        network.steps, network.calibrator = steps, s.calibrator
+        return network

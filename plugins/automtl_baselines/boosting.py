@@ -22,7 +22,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task, is_encoder
 from automtl_core.errors import UsageError
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
+from automtl_core.modules.inputs import Inputs, inputs_of
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -215,7 +215,7 @@ class Boosting(SearchSpace[BoostingSettings]):
                     f"boosting has no objective for {task.name!r}, a task of kind {task.kind}",
                     "leave it out by dataset.tasks, or use another model, such as mmoe",
                 )
-        inputs = Inputs(schema, 0, 1.0)
+        inputs = inputs_of(schema, 0, 1.0)
         sizes = [field.size for field in schema.sparse if field.kind == "single"]
         if not sizes and not inputs.width:
             raise UsageError(

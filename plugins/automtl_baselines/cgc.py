@@ -10,10 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_baselines.parts import Experts, GatingNetwork, TaskNetwork, numbered
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class CGCSettings(Sizes):
@@ -73,31 +72,25 @@ class ExtractionLayer(nn.Module):
         return out
 
 
-class CGCNetwork(nn.Module):
+class CGCNetwork(TaskNetwork):
     """y_t = tower_t(g_t), all parts on the same x (Tang et al. 2020, eq. 4).
 
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: AnyInputs, layer: ExtractionLayer, towers: Towers) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.layer = layer
-        self.towers = towers
+    layer: ExtractionLayer
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)), x)  # T x [B, H]
-        return logits
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the mixture of experts of each task."""
+        mixed: Sequence[Tensor] = self.layer([x] * (len(self.towers) + 1))
+        return mixed
 
 
 class CGC(HandDesigned[CGCSettings]):
     """Task-specific experts beside shared ones, with a gating network per task (Tang et al., RecSys 2020)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> CGCNetwork:
+        """Return the network without its towers."""
         s = self.settings
-        inputs = inputs_of(self, choose)
-        tasks, experts = [task.name for task in self.schema.tasks], (s.task_experts, s.shared_experts)
-        layer = ExtractionLayer([inputs.width, *s.expert_layers], tasks, experts, s.dropout)
-        return CGCNetwork(inputs, layer, towers_of(self.schema, s, inputs))
+        widths, experts = [inputs.width, *s.expert_layers], (s.task_experts, s.shared_experts)
+        return CGCNetwork(inputs, layer=ExtractionLayer(widths, self.tasks, experts, s.dropout))

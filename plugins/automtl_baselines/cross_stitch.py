@@ -4,16 +4,15 @@ Misra, Shrivastava, Gupta and Hebert, "Cross-Stitch Networks for Multi-Task Lear
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_baselines.parts import TaskNetwork, mlp
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class CrossStitchSettings(Sizes):
@@ -52,36 +51,30 @@ class CrossStitchLayer(nn.Module):
         return out.unbind(1)
 
 
-class CrossStitchNetwork(nn.Module):
+class CrossStitchNetwork(TaskNetwork):
     """y_t = tower_t(x~_t of the last layer); all tasks start from the same inputs.
 
     Letters: B batch, D input width, H width of a layer, T tasks.
     """
 
-    def __init__(self, inputs: AnyInputs, layers: Iterable[CrossStitchLayer], towers: Towers) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.layers = nn.ModuleList(layers)
-        self.towers = towers
+    layers: nn.ModuleList
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        xs = [x] * len(self.towers)
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the last layer."""
+        xs: Sequence[Tensor] = [x] * len(self.towers)
         for layer in self.layers:
-            xs = layer(xs)  # T x [B, H]
-        logits: Tensor = self.towers(xs, x)
-        return logits
+            xs = layer(xs)
+        return xs
 
 
 class CrossStitch(HandDesigned[CrossStitchSettings]):
     """An MLP per task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> CrossStitchNetwork:
+        """Return the network without its towers."""
         s = self.settings
-        inputs = inputs_of(self, choose)
-        layers = [
-            CrossStitchLayer(before, after, len(self.schema.tasks), s.own, s.dropout)
+        layers = (
+            CrossStitchLayer(before, after, len(self.tasks), s.own, s.dropout)
             for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
-        ]
-        return CrossStitchNetwork(inputs, layers, towers_of(self.schema, s, inputs))
+        )
+        return CrossStitchNetwork(inputs, layers=nn.ModuleList(layers))

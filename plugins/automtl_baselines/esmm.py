@@ -4,16 +4,16 @@ Ma, Zhao, Huang, Wang, Hu, Zhu and Gai, "Entire Space Multi-Task Model: An Effec
 Post-Click Conversion Rate", SIGIR 2018.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
-from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
+from automtl_baselines.parts import TaskNetwork, mlp
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
 from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_core.modules.inputs import Inputs
 
 
 class ESMMSettings(Sizes):
@@ -31,33 +31,23 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return -torch.logsumexp(torch.stack([-a, -b, -a - b]), dim=0)
 
 
-class ESMMNetwork(nn.Module):
+class ESMMNetwork(TaskNetwork):
     """p_t = p_before(t) * sigmoid(tower_t(mlp_t(x))) (Ma et al. 2018, eq. 1), returned as logits.
 
     Letters: B batch, D input width, T tasks.
-
-    Args:
-        inputs: Shared by all tasks.
-        mlps: One per task.
-        towers: One per task.
-        steps: Column of each task that follows another one, and column of that other one; earlier first.
-
     """
 
-    def __init__(
-        self, inputs: AnyInputs, mlps: Iterable[nn.Module], towers: Towers, steps: Sequence[tuple[int, int]]
-    ) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.mlps = nn.ModuleList(mlps)
-        self.towers = towers
-        self.steps = steps
+    mlps: nn.ModuleList
+    """One per task."""
+    steps: Sequence[tuple[int, int]]
+    """Column of each task that follows another one, and column of that other one; earlier first."""
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the MLP of each task."""
+        return [own(x) for own in self.mlps]
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        logits = list(
-            self.towers([own(x) for own in self.mlps], x).unbind(1)
-        )  # T x [B], conditional on the task before
+        logits = list(super().forward(features).unbind(1))  # T x [B], conditional on the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
         return torch.stack(logits, dim=1)
@@ -66,10 +56,10 @@ class ESMMNetwork(nn.Module):
 class ESMM(HandDesigned[ESMMSettings]):
     """Product of conditional probabilities along a funnel of tasks (Ma et al., SIGIR 2018)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> ESMMNetwork:
+        """Return the network without its towers."""
         s = self.settings
-        steps = funnel_steps(self.schema, "ESMM")
-        inputs = inputs_of(self, choose)
-        mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
-        return ESMMNetwork(inputs, mlps, towers_of(self.schema, s, inputs), steps)
+        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        network = ESMMNetwork(inputs, mlps=mlps)
+        network.steps = funnel_steps(self.schema, "ESMM")
+        return network

@@ -3,13 +3,14 @@
 Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD 2018.
 """
 
-from pydantic import Field
-from torch import Tensor, nn
+from collections.abc import Sequence
 
-from automtl_baselines.parts import Experts, GatingNetworks, Towers, numbered
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from pydantic import Field
+from torch import Tensor
+
+from automtl_baselines.parts import Experts, GatingNetworks, TaskNetwork, numbered
+from automtl_baselines.sizes import HandDesigned, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class MMoESettings(Sizes):
@@ -19,35 +20,29 @@ class MMoESettings(Sizes):
     """Number of experts. All tasks share them."""
 
 
-class MMoENetwork(nn.Module):
+class MMoENetwork(TaskNetwork):
     """y_t = tower_t(sum_k softmax(W_t x)_k * expert_k(x)) (Ma et al. 2018, eq. 6 and 7).
 
     Letters: B batch, D input width, K experts, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: AnyInputs, experts: Experts, gating: GatingNetworks, towers: Towers) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.experts = experts
-        self.gating = gating
-        self.towers = towers
+    experts: Experts
+    gating: GatingNetworks
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        experts = self.experts(x)  # [B, K, H]
-        mixed = self.gating(x, experts)  # [B, T, H]
-        logits: Tensor = self.towers(mixed.unbind(1), x)
-        return logits
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the mixture of experts of each task."""
+        mixed: Tensor = self.gating(x, self.experts(x))  # [B, T, H]
+        return mixed.unbind(1)
 
 
 class MMoE(HandDesigned[MMoESettings]):
     """Shared experts with a gating network per task (Ma et al., KDD 2018)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> MMoENetwork:
+        """Return the network without its towers."""
         s = self.settings
-        inputs = inputs_of(self, choose)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
-        readers = [f"task/{task.name}" for task in self.schema.tasks]
-        gating = GatingNetworks(inputs.width, numbered(s.experts), readers)
-        return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s, inputs))
+        readers = [f"task/{task}" for task in self.tasks]
+        return MMoENetwork(
+            inputs, experts=experts, gating=GatingNetworks(inputs.width, numbered(s.experts), readers)
+        )

@@ -4,6 +4,7 @@ Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K exp
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import Dropout
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.mixture import Mixed, Mixture
 
 
@@ -71,6 +74,35 @@ class Towers(nn.Module):
     def forward(self, xs: Sequence[Tensor], x: Tensor) -> Tensor:
         deep = torch.cat([top(each) for top, each in zip(self.tops, xs, strict=True)], dim=1)
         return deep if self.wide is None else deep + self.wide(x)
+
+
+class TaskNetwork(nn.Module, ABC):
+    """y_t = tower_t(h_t), with hidden values h_t of each task from the encoded fields x.
+
+    Subclasses annotate their parts, and define `hidden`. `towers` are set after the parts are built.
+
+    Args:
+        inputs: Shared by all tasks.
+        parts: All other modules but the towers, by the names of their attributes.
+
+    """
+
+    towers: Towers
+
+    def __init__(self, inputs: Inputs, **parts: nn.Module) -> None:
+        super().__init__()
+        self.inputs = inputs
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    @abstractmethod
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:
+        """Return the hidden values of each task, [B, D] -> T x [B, H]."""
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
+        logits: Tensor = self.towers(self.hidden(x), x)
+        return logits
 
 
 class GatingNetwork(Mixture):

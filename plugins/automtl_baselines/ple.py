@@ -4,16 +4,15 @@ Tang, Liu, Zhao and Gong, "Progressive Layered Extraction (PLE): A Novel Multi-T
 Personalized Recommendations", RecSys 2020, section 4.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
-from automtl_baselines.parts import Towers
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_baselines.parts import TaskNetwork
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class PLESettings(Sizes):
@@ -29,44 +28,32 @@ class PLESettings(Sizes):
     """Number of task-specific experts of each task per level."""
 
 
-class PLENetwork(nn.Module):
+class PLENetwork(TaskNetwork):
     """y_t = tower_t(g_t of the last level), g of level j on g of level j - 1 (Tang et al. 2020, eq. 5 and 6).
 
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: AnyInputs, levels: Iterable[ExtractionLayer], towers: Towers) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.levels = nn.ModuleList(levels)
-        self.towers = towers
+    levels: nn.ModuleList
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        xs = [x] * (len(self.towers) + 1)
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the mixture of experts of each task at the last level."""
+        xs: Sequence[Tensor] = [x] * (len(self.towers) + 1)
         for level in self.levels:
             xs = level(xs)  # T + 1 x [B, H]; T after the last level
-        logits: Tensor = self.towers(xs, x)
-        return logits
+        return xs
 
 
 class PLE(HandDesigned[PLESettings]):
     """Several levels of CGC: shared and task-specific experts at each level (Tang et al., RecSys 2020)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> PLENetwork:
+        """Return the network without its towers."""
         s = self.settings
-        inputs = inputs_of(self, choose)
-        tasks, experts = [task.name for task in self.schema.tasks], (s.task_experts, s.shared_experts)
-        in_dims = [inputs.width] + [s.expert_layers[-1]] * (s.levels - 1)
-        levels = [
-            ExtractionLayer(
-                [in_dim, *s.expert_layers],
-                tasks,
-                experts,
-                s.dropout,
-                f"level{level}" if level < s.levels else "",
-            )
-            for level, in_dim in enumerate(in_dims, start=1)
-        ]
-        return PLENetwork(inputs, levels, towers_of(self.schema, s, inputs))
+        experts = (s.task_experts, s.shared_experts)
+        levels = nn.ModuleList()
+        for level in range(1, s.levels + 1):
+            widths = [inputs.width if level == 1 else s.expert_layers[-1], *s.expert_layers]
+            name = f"level{level}" if level < s.levels else ""
+            levels.append(ExtractionLayer(widths, self.tasks, experts, s.dropout, name))
+        return PLENetwork(inputs, levels=levels)

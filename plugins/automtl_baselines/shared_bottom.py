@@ -3,12 +3,13 @@
 Caruana, "Multitask Learning", Machine Learning 28, 1997.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
-from automtl_core.modules.features import Features
-from automtl_core.space import Chooser
+from automtl_baselines.parts import TaskNetwork, mlp
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_core.modules.inputs import Inputs
 
 
 class SharedBottomSettings(Sizes):
@@ -18,28 +19,20 @@ class SharedBottomSettings(Sizes):
     """Widths of the layers of the shared bottom."""
 
 
-class SharedBottomNetwork(nn.Module):
+class SharedBottomNetwork(TaskNetwork):
     """y_t = tower_t(bottom(x)) (Caruana 1997, section 2). Letters: B batch, D input width, H bottom width."""
 
-    def __init__(self, inputs: AnyInputs, bottom: nn.Module, towers: Towers) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.bottom = bottom
-        self.towers = towers
+    bottom: nn.Module
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
-        h = self.bottom(x)  # [B, H]
-        logits: Tensor = self.towers([h] * len(self.towers), x)
-        return logits
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the bottom for each task."""
+        return [self.bottom(x)] * len(self.towers)
 
 
 class SharedBottom(HandDesigned[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
 
-    def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
+    def body(self, inputs: Inputs) -> SharedBottomNetwork:
+        """Return the network without its towers."""
         s = self.settings
-        inputs = inputs_of(self, choose)
-        bottom = mlp([inputs.width, *s.expert_layers], s.dropout)
-        return SharedBottomNetwork(inputs, bottom, towers_of(self.schema, s, inputs))
+        return SharedBottomNetwork(inputs, bottom=mlp([inputs.width, *s.expert_layers], s.dropout))

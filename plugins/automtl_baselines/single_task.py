@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
+from automtl_baselines.parts import TaskNetwork, mlp
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
 from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import Inputs
 from automtl_core.space import Chooser
 
 
@@ -21,27 +22,20 @@ class SingleTaskSettings(Sizes):
     """Widths of the layers of the MLP of each task."""
 
 
-class OneTask(nn.Module):
+class OneTask(TaskNetwork):
     """y = tower(mlp(x)), with private embeddings."""
 
-    def __init__(
-        self, inputs: AnyInputs, expert_layers: Sequence[int], dropout: float, towers: Towers
-    ) -> None:
-        super().__init__()
-        self.inputs = inputs
-        self.mlp = mlp([inputs.width, *expert_layers], dropout)
-        self.towers = towers
+    mlp: nn.Module
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, 1]
-        x = self.inputs(features).flat()
-        logit: Tensor = self.towers([self.mlp(x)], x)
-        return logit
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> 1 x [B, H]
+        """Return the output of the MLP."""
+        return [self.mlp(x)]
 
 
 class SingleTaskNetwork(nn.Module):
     """y_t = tower_t(mlp_t(x_t)); nothing is shared. Letters: B batch, T tasks."""
 
-    def __init__(self, tasks: Mapping[str, OneTask]) -> None:
+    def __init__(self, tasks: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.names: Sequence[str] = list(tasks)
         self.tasks = nn.ModuleList(tasks.values())
@@ -58,10 +52,11 @@ class SingleTask(HandDesigned[SingleTaskSettings]):
     """A separate network for each task, embeddings included, trained as if alone."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
-        return SingleTaskNetwork({task.name: self._one(choose, task.name) for task in self.schema.tasks})
+        """Return the network."""
+        made = {task: self.with_towers(self.body(self.encoder()), 1) for task in self.tasks}
+        return SingleTaskNetwork(made)
 
-    def _one(self, choose: Chooser, task: str) -> OneTask:
+    def body(self, inputs: Inputs) -> OneTask:
+        """Return the network of one task, without its tower."""
         s = self.settings
-        inputs = inputs_of(self, choose, f"task/{task}/inputs")
-        return OneTask(inputs, s.expert_layers, s.dropout, towers_of(self.schema, s, inputs, tasks=1))
+        return OneTask(inputs, mlp=mlp([inputs.width, *s.expert_layers], s.dropout))

@@ -11,8 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
-from automtl_baselines.sizes import AnyInputs, HandDesigned, Layers, Sizes, inputs_of, towers_of
+from automtl_baselines.sizes import HandDesigned, Layers, Sizes
 from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import Inputs
 from automtl_core.space import Chooser
 
 
@@ -43,7 +44,7 @@ class STEMNetwork(nn.Module):
 
     def __init__(
         self,
-        inputs: Iterable[AnyInputs],
+        inputs: Iterable[Inputs],
         experts: Iterable[Experts],
         gating: Iterable[GatingNetwork],
         towers: Towers,
@@ -69,15 +70,11 @@ class STEM(HandDesigned[STEMSettings]):
     """Task-specific embeddings and experts beside shared ones (Su et al., AAAI 2024)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network. It has no choices, except feature encodings if inputs are searched."""
-        s = self.settings
-        tasks = self.schema.tasks
-        owners = [*(f"task/{task.name}" for task in tasks), "shared"]
-        inputs = [inputs_of(self, choose, f"{owner}/inputs") for owner in owners]
+        """Return the network."""
+        s, owners = self.settings, [*self.tasks, "shared"]
+        inputs = [self.encoder() for _ in owners]
         in_dim = inputs[0].width
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
-        names = [
-            name for owner in owners for name in numbered(s.experts, f"{owner.removeprefix('task/')}-expert")
-        ]
-        gating = [GatingNetwork(in_dim, names, f"task/{task.name}") for task in tasks]
-        return STEMNetwork(inputs, experts, gating, towers_of(self.schema, s, inputs[-1]))
+        names = [name for owner in owners for name in numbered(s.experts, f"{owner}-expert")]
+        gating = [GatingNetwork(in_dim, names, f"task/{task}") for task in self.tasks]
+        return STEMNetwork(inputs, experts, gating, self.towers(inputs[-1]))

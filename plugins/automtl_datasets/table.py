@@ -31,6 +31,7 @@ from automtl_core.dataset.dataset import (
     column_of,
     columns_of_lists,
     declaration_faults,
+    event_columns_of,
     histories_of,
     label_column,
     reads_of,
@@ -104,16 +105,24 @@ class Table(Dataset[TableSettings]):
     def histories(self) -> Sequence[History]:
         """The history of the settings."""
         chosen = self.settings
-        fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
-        if chosen.history is not None and chosen.history.lists:
-            lists, sign = chosen.history_lists(), chosen.history.separator
-            blanks = chosen.blanks
-            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign, blanks=blanks),)
-        if chosen.history is None or chosen.user is None:
+        declared = chosen.history
+        if declared is None or (not declared.lists and chosen.user is None):
             return ()
-        rows = not chosen.history.files
-        distinct = rows and chosen.duplicates == "drop"
-        return (History("past", chosen.user, TIME, fields, outcomes, of_rows=rows, distinct=distinct),)
+        rows = not declared.files
+        past = History(
+            "past",
+            chosen.user or "",
+            TIME,
+            chosen.history_fields(),
+            chosen.history_outcomes(),
+            rows,
+            numbers=tuple(Dense(name, one.scaling, one.missing) for name, one in declared.numbers.items()),
+            distinct=rows and chosen.duplicates == "drop",
+        )
+        if not declared.lists:
+            return (past,)
+        lists, sign, blanks = chosen.history_lists(), declared.separator, chosen.blanks
+        return (replace(past, by="", time="", lists=lists, separator=sign, blanks=blanks, distinct=False),)
 
     @property
     def part(self) -> str | None:
@@ -150,7 +159,8 @@ class Table(Dataset[TableSettings]):
         Files without a header must have all columns in their order, even those that are not read.
         """
         reads, roles = reads_of(self.fields), self._roles()
-        unread = {*roles["time"], *roles["history"], *roles["labels"]} - {*reads}
+        unread = {name for role in ("time", "history", "history.numbers", "labels") for name in roles[role]}
+        unread -= {*reads}
         unread -= {*roles["labels"]} if labelled else set()
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
         if self.settings.columns:
@@ -171,10 +181,10 @@ class Table(Dataset[TableSettings]):
         if chosen.columns:
             return self._file(path, columns)
         if not history.distinct:
-            labels = {name for name in history.outcomes if name in chosen.labels}
+            labels = {name for name in history.numeric if name in chosen.labels}
             given = {other for name in labels if (other := chosen.labels[name].given)}
             sources = chosen.label_columns()
-            used = {history.by, chosen.time, *history.shared, *chosen.texts_of_outcomes()}
+            used = {history.by, chosen.time, *history.fields, *chosen.texts_of_outcomes()}
             used |= {sources[name] for name in labels | given}
             columns = {name: column for name, column in columns.items() if name in used}
         return replace(self._file(path, columns), named_by={})
@@ -211,12 +221,8 @@ class Table(Dataset[TableSettings]):
 
     def _log(self, pattern: str) -> RawFile:
         """Return the layout of a file of events."""
-        chosen = self.settings
-        names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
-        columns = {name: INTEGER if chosen.sparse[name] == "integer" else TEXT for name in names}
-        columns |= {chosen.time or "": replace(TIME_COLUMN, required=True)}
-        for column, text in map(source_of, chosen.history_outcomes()):
-            columns.setdefault(column, FLAG if text is None else TEXT)
+        columns = event_columns_of(self, self.histories[0], self._roles()["sparse"])
+        columns[self.settings.time or ""] = replace(TIME_COLUMN, required=True)
         return self._file(pattern, columns, "dataset.history")
 
     def _roles(self) -> dict[str, dict[str, Column]]:
@@ -233,6 +239,7 @@ class Table(Dataset[TableSettings]):
             "dense": dict.fromkeys(chosen.dense, replace(NUMBER, remedy=number)),
             "labels": {label.source: _column_of(label) for label in self.labels},
             "fields": {name: column_of(read) for name, read in reads_of(self._of_kinds).items()},
+            "history.numbers": dict.fromkeys(chosen.numbers_of_rows(), NUMBER),
             "vectors": dict.fromkeys(chosen.vectors, TEXT),
             "history.lists": columns_of_lists(self._lists()),
             "history": dict.fromkeys(sorted(chosen.texts_of_outcomes()), TEXT),
@@ -282,6 +289,8 @@ class Table(Dataset[TableSettings]):
             *map(quoted, reads_of(self.fields)),
             *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
         ]
+        read = {*reads_of(self.fields), *labels}
+        chosen += [quoted(name) for name in self.settings.numbers_of_rows() if name not in read]
         if time := self.settings.time:
             tables = [table for table, *_ in self._tables()]
             known = typed_time(db, time, self._all(), tables) if time in self._ordering() else quoted(time)

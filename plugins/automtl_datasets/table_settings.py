@@ -123,11 +123,15 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
     `event` holds `buy`. Without this setting, all binary labels."""
+    numbers: Annotated[dict[str, NumberColumn], _by_name({}, NumberColumn), Takes(f"{NAMES}settings")] = (
+        Field(default_factory=dict)
+    )
+    """Numeric columns of events, such as the time of play, with the settings of `dense` but `buckets`."""
     lists: dict[str, Text] = Field(default_factory=dict)
-    """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome or
-    `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as {item_id:
-    last_items, click: last_clicks}. All lists of a row are equally long. No other setting but `separator` is
-    then needed."""
+    """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome,
+    number or `age` (the time since the event; `automtl:age` if a field is called `age`) -> column, such as
+    {item_id: last_items, click: last_clicks}. All lists of a row are equally long. No other setting but
+    `numbers` and `separator` is then needed."""
     separator: Separator = "|"
     """Separator of the entries of lists in delimited text."""
 
@@ -236,36 +240,51 @@ class TableSettings(DatasetSettings):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
+    @property
+    def past(self) -> HistoryColumns:
+        """The settings of the history; those of an empty one if there is none."""
+        return self.history or HistoryColumns()
+
+    @property
+    def events_are_rows(self) -> bool:
+        """Whether the events of rows are rows."""
+        return self.history is not None and not self.past.files and not self.past.lists
+
     def history_lists(self) -> dict[str, str]:
-        """Return the lists of events by categorical field, outcome or `AGE`."""
-        lists = {} if self.history is None else self.history.lists
+        """Return the lists of events by column of events or `AGE`."""
         ages = "age" if "age" not in self.sparse else AGE
-        return {AGE if key == ages else key: column for key, column in lists.items()}
+        return {AGE if key == ages else key: column for key, column in self.past.lists.items()}
 
     def history_fields(self) -> tuple[str, ...]:
         """Return the fields that events have too."""
-        if lists := self.history_lists():
-            return tuple(name for name in lists if name in self.sparse)
-        named = () if self.history is None else self.history.fields
-        return named or tuple(name for name in self.sparse if name != self.user)
+        if self.past.lists:
+            return tuple(name for name in self.past.lists if name in self.sparse)
+        return self.past.fields or tuple(name for name in self.sparse if name != self.user)
 
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
         if lists := self.history_lists():
-            return tuple(name for name in lists if name not in self.sparse and name != AGE)
-        named = () if self.history is None else self.history.outcomes
-        return named or tuple(name for name, label in self.labels.items() if is_event(label.kind))
+            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, AGE})
+        binary = (name for name, label in self.labels.items() if is_event(label.kind))
+        return self.past.outcomes or tuple(binary)
+
+    def numbers_of_rows(self) -> Iterable[str]:
+        """Return the numeric columns of events, if these are rows."""
+        return self.past.numbers if self.events_are_rows else ()
 
     def texts_of_outcomes(self) -> set[str]:
         """Return the columns of rows whose texts tell what was done."""
-        if self.history is None or self.history.files or self.history.lists:
-            return set()
-        sources = map(source_of, set(self.history_outcomes()) - {*self.labels})
-        return {column for column, text in sources if text is not None}
+        named = set(self.history_outcomes()) - {*self.labels} if self.events_are_rows else ()
+        return {column for column, text in map(source_of, named) if text is not None}
 
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
             return
+        for name, number in self.history.numbers.items():
+            if number.buckets:
+                yield f"history.numbers.{name}: events have no buckets; take out `buckets`"
+            if self.history.lists and name not in self.history.lists:
+                yield f"history.numbers names {name!r}, which is not in history.lists; name its list"
         if self.history.lists:
             for name in ("files", "fields", "outcomes"):
                 if getattr(self.history, name):
@@ -345,13 +364,14 @@ class TableSettings(DatasetSettings):
         roles = [(role, name) for role in ("sparse", "dense", "multi") for name in getattr(self, role)]
         roles += [("labels", column) for column in self.label_columns().values()]
         roles += [("fields", name) for name in read]  # they may have another role too
+        roles += [("history.numbers", name) for name in self.numbers_of_rows()]
         roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "time"):
+            elif role not in (other, "fields", "history.numbers", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"

@@ -59,31 +59,24 @@ class FeatureSelection(nn.Module):
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
         (sparse, dense, pairs), (w, m, x, _, past) = counts, widths
-        machine = w if sparse > 1 else 0
-        starts = list(
-            itertools.accumulate([0, sparse * w, machine, dense * m]),
-        )
-        kept = [single.kept, range(self.interacts), numbers.kept, crosses.kept]
-        self.columns: Sequence[int] = [
-            start + place * width + k
-            for start, places, width in zip(starts, kept, (w, w, m, x), strict=True)
-            for place in places
-            for k in range(width)
-        ]
-        before = starts[-1] + pairs * x
-        places = list(itertools.accumulate(past, initial=before))
-        self.columns += [k for one in histories.kept for k in range(places[one], places[one + 1])]
-        self.width = places[-1]
-        self.fields = {
-            f"{part}{place}": width
-            for part, places, width in zip(
-                ("single", "machine", "number", "cross"), kept, (w, w, m, x), strict=True
-            )
-            for place in places
+        # Part of the output -> the width of each of its fields, and the places of those that exist.
+        parts: dict[str, tuple[Sequence[int], Sequence[int]]] = {
+            "single": ([w] * sparse, single.kept),
+            "machine": ([w] * (sparse > 1), range(self.interacts)),
+            "number": ([m] * dense, numbers.kept),
+            "cross": ([x] * pairs, crosses.kept),
+            "history": (past, histories.kept),
         }
-        self.fields |= {f"history{place}": past[place] for place in histories.kept}
+        self.columns: list[int] = []
+        self.fields: dict[str, int] = {}
         """Name -> width of each part of the output, in order. Names do not depend on the other parts."""
-
+        self.width = 0
+        for part, (of_fields, kept) in parts.items():
+            starts = list(itertools.accumulate(of_fields, initial=self.width))
+            for place in kept:
+                self.columns += range(starts[place], starts[place + 1])
+                self.fields[f"{part}{place}"] = of_fields[place]
+            self.width = starts[-1]
         gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
         for name, gate in gates.items():
             self.register_buffer(

@@ -24,8 +24,8 @@ def landmarks(
     - stem: like ple, and private experts read private tables (AAAI 2024); only if tables are chosen
     - all-OP: every option is open, and every block is OP
 
-    All but all-OP have one layer and one block, the widest MLP, if layers are optional and `identity` is an
-    op. Their experts read each field directly, without interaction.
+    All but all-OP have one block with the widest MLP, and `identity` in all others, if it is an op.
+    Their experts read each field directly, without interaction.
     """
     tasks, experts = [task.name for task in schema.tasks], settings.expert_names
     alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
@@ -68,16 +68,14 @@ def _by_hand(
 ) -> Architecture:
     """Return the landmark whose tasks read the experts in `shares`; experts in `own` have private tables.
 
-    With `below`, experts of the second layer read these experts of the first one. Otherwise optional layers
-    are left out. In all other layers an expert reads the expert of the same name below.
+    With `below`, experts of the second layer read these experts of the first one. In all other
+    layers an expert reads the expert of the same name below.
     """
 
     def decide(name: str, choice: Choice) -> Decision:
         where, _, what = name.rpartition("/")
         expert = where.rpartition("/")[2]
         match what:
-            case "layers":
-                return () if below is None else choice.options[:1]
             case "interaction":
                 return ()
             case "experts":

@@ -3,9 +3,9 @@
 Letters: B batch, h hidden width, C candidates, S sum of their widths.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,6 @@ from automtl_core.modules.batch_norm import SyncBatchNorm, function_of
 from automtl_core.modules.dropout import dropout
 from automtl_desan.nested import Nested
 
-Activation = Callable[[Tensor], Tensor]
-
 
 class MLP(Nested):
     """`mlp-h`: dropout -> Linear(in, h) -> BatchNorm(h) -> ReLU -> Linear(h, out) -> ReLU."""
@@ -24,19 +22,17 @@ class MLP(Nested):
     firsts = ("hidden",)
     hidden: nn.Linear
 
-    inner: Activation = staticmethod(torch.relu_)
-    """Activation of the hidden layer; it may overwrite its input."""
-    outer: Activation | None = staticmethod(torch.relu)
-    """Activation of the output."""
+    rectified: ClassVar[bool] = True
+    """Whether the output has a ReLU."""
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the op for the output of its hidden layer."""
-        given = self.output(self.activated(hidden))
-        return given if self.outer is None else self.outer(given)
+        out = self.output(self.activated(hidden))
+        return out.relu() if self.rectified else out
 
     def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]
         """Return the normalised and activated hidden layer."""
-        return self.inner(self.normalised(hidden))
+        return self.normalised(hidden).relu_()
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
@@ -55,7 +51,7 @@ class MLP(Nested):
         own = [after - before for before, after in pairwise([0, *widths])]
         out, hidden = widest.owner.out, widest.activated(F.linear(x, *widest.first()))
         rows = out.weight[:, : widest.width]
-        if cls.outer is None:  # the weight of a unit is the sum of the weights of the ops that contain it
+        if not cls.rectified:  # the weight of a unit is the sum of the weights of the ops that contain it
             counts = torch.cat([weights[order[n:]].sum().expand(units) for n, units in enumerate(own)])
             return F.linear(hidden * counts, rows, weights.sum() * out.bias)
         sums: Tensor = out.bias
@@ -64,7 +60,7 @@ class MLP(Nested):
             order, torch.split(hidden, own, 1), torch.split(rows, own, 1), strict=True
         ):
             sums = torch.addmm(sums, units, columns.t())  # [B, out]
-            mixed = torch.addcmul(mixed, weights[k], cls.outer(sums))
+            mixed = torch.addcmul(mixed, weights[k], sums.relu())
         return mixed
 
     @classmethod
@@ -73,13 +69,13 @@ class MLP(Nested):
         hidden = F.linear(
             x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
         )  # [B, S]
-        units = cls.inner(_joint_norm([op.norm for op in ops], hidden))
-        if cls.outer is None:
+        units = _joint_norm([op.norm for op in ops], hidden).relu_()
+        if not cls.rectified:
             rows = torch.cat([weights[k] * op.out.weight for k, op in enumerate(ops)], dim=1)  # [out, S]
             return F.linear(units, rows, torch.stack([op.out.bias for op in ops]).T @ weights)
         mixed = x.new_zeros(())
         for k, own in enumerate(torch.split(units, [op.width for op in ops], dim=1)):
-            mixed = torch.addcmul(mixed, weights[k], cls.outer(ops[k].out(own)))
+            mixed = torch.addcmul(mixed, weights[k], ops[k].out(own).relu())
         return mixed
 
 
@@ -107,11 +103,4 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
 class LinearMLP(MLP):
     """`mlp-linear-h`: like `mlp-h` without the last ReLU, so that outputs can have either sign."""
 
-    outer = None
-
-
-class SiLUMLP(MLP):
-    """`mlp-silu-h`: like `mlp-linear-h` with SiLU in place of ReLU."""
-
-    inner = staticmethod(F.silu)
-    outer = None
+    rectified = False

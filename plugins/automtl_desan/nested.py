@@ -4,6 +4,7 @@ As in once-for-all networks (Cai et al., ICLR 2020). Each unit of a hidden layer
 independently, so the first units of a wide layer are exactly a narrow layer.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -13,12 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.batch_norm import function_of
-from automtl_desan.first_layer import FirstLayer
-from automtl_desan.linear import linear_of, narrow_linear
+from automtl_core.modules.dropout import dropout
 
 
-class Nested(FirstLayer):
-    """An op of h units: first linear layers, batch normalisation, and a linear layer `out`.
+class Nested(nn.Module, ABC):
+    """An op of h units: dropout, first linear layers, batch normalisation, and a linear layer `out`.
 
     Subclasses name the first layers in `firsts`, which have h units each, and define `rest`.
 
@@ -43,8 +43,15 @@ class Nested(FirstLayer):
         """The op that holds the weights."""
         return self.wider[0] if self.wider else self
 
+    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        return self.rest(F.linear(dropout(x, self.dropout, self.training), *self.first()))
+
+    @abstractmethod
+    def rest(self, hidden: Tensor) -> Tensor:  # [B, h of each first layer] -> [B, out]
+        """Return the output of the op for the outputs of its first layers."""
+
     def first(self) -> tuple[Tensor, Tensor]:
-        """Return the first layers one after the other, or the first units of each."""
+        """Return the weights and biases of all first layers together, or of the first units of each."""
         layers = [getattr(self.owner, name) for name in self.firsts]
         if len(layers) == 1 and not self.wider:  # a slice would add the cost of its gradient
             return layers[0].weight, layers[0].bias
@@ -110,3 +117,31 @@ def first_of_norm(norm: nn.BatchNorm1d, w: int) -> nn.BatchNorm1d:
     for name, tensor in norm.state_dict().items():
         getattr(own, name).data.copy_(tensor[:w] if tensor.dim() else tensor)
     return own
+
+
+def first_layers(ops: Sequence[Nested], x: Tensor) -> list[Tensor]:
+    """Return the outputs of the first layers of several ops, [B, h of each], from one product.
+
+    All ops share one dropout mask, because a mask of a wide input costs as much as the products with it. The
+    distribution of each single op is the same as with its own mask.
+    """
+    weights, biases = zip(*(op.first() for op in ops), strict=True)
+    hidden = F.linear(dropout(x, ops[0].dropout, ops[0].training), torch.cat(weights), torch.cat(biases))
+    return list(torch.split(hidden, [len(bias) for bias in biases], dim=1))
+
+
+def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a layer with copies of these weights, [out, in] and [out]."""
+    # Built with one input and one output, before the weights are set: torch warns about a layer without
+    # inputs.
+    layer = nn.Linear(1, 1, bias is not None)
+    layer.out_features, layer.in_features = weight.shape
+    layer.weight = nn.Parameter(weight.detach().clone())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone())
+    return layer
+
+
+def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
+    """Return the layer restricted to some of its inputs."""
+    return linear_of(linear.weight[:, list(columns)], linear.bias)

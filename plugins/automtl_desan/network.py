@@ -11,12 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import SparseField
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Inputs
-from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.members import Scales, mean_of_members
 from automtl_desan.selective_gate import SelectiveGate, mixtures
@@ -137,8 +135,7 @@ class DESANNetwork(nn.Module):
 
     Args:
         inputs: Encoded fields, with the shared table.
-        layers: Layers by name, such as `layer0`, lowest first. A derived network has only the kept layers.
-        depth: Gate over all layers but the lowest; a closed layer passes on the experts below it.
+        layers: Layers by name, such as `layer0`, lowest first.
         tasks: Tasks in the order of the schema.
         wide: Wide term from fields to logits, if there is one.
         members: Number of members of the BatchEnsemble, see `automtl_desan.members`.
@@ -149,7 +146,6 @@ class DESANNetwork(nn.Module):
         self,
         inputs: Inputs,
         layers: Mapping[str, Layer],
-        depth: Gate | FixedGate,
         tasks: Sequence[Task],
         wide: Wide | None = None,
         members: int = 1,
@@ -159,7 +155,6 @@ class DESANNetwork(nn.Module):
         self.inputs = inputs
         self.wide = wide
         self.layers = nn.ModuleDict(layers)
-        self.depth = depth
         self.tasks = nn.ModuleList(tasks)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
@@ -170,13 +165,8 @@ class DESANNetwork(nn.Module):
         lowest, *others = self.layers.values()
         of_lowest, *names = self._wanted(gates)
         experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
-        bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
-        for place, layer in enumerate(others):
-            above: dict[str, Tensor] = layer(names[place], x, experts, members)
-            if bits is not None:
-                bit = bits[place]
-                above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
-            experts = above
+        for layer, read in zip(others, names, strict=True):
+            experts = layer(read, x, experts, members)
         mixed = mixtures(gates, x, experts, members)
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
         deep = mean_of_members(deep, members) if members > 1 else deep
@@ -201,7 +191,5 @@ class DESANNetwork(nn.Module):
         wanted = [{name for gate in gates for name in gate.open}]
         for layer in reversed(list(self.layers.values())[1:]):
             assert isinstance(layer, Layer)  # noqa: S101 - see `__init__`
-            below = layer.reads(wanted[0])
-            # An optional layer passes on the experts below it.
-            wanted.insert(0, below | wanted[0] if isinstance(self.depth, Gate) else below)
+            wanted.insert(0, layer.reads(wanted[0]))
         return wanted

@@ -1,6 +1,6 @@
 """The candidate ops of a block beside MLPs: those of the paper (AutoMTL, section 3.2), products, and sums.
 
-Letters: B batch, h hidden width, r rank, C candidates.
+Letters: B batch, h hidden width, C candidates.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
-from automtl_desan.first_layer import FirstLayer, first_layers
-from automtl_desan.linear import narrow_linear, some_outputs
-from automtl_desan.nested import Nested
+from automtl_desan.nested import Nested, first_layers, narrow_linear
 
 
 class Identity(nn.Module):
@@ -65,37 +62,6 @@ class Factorised(Nested):
         return self.output(self.normalised(torch.addcmul(two, one, two)))
 
 
-class Cross(nn.Module):
-    """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is from GDCN, CIKM 2023).
-
-    Dropout -> x + x * (U V x + b) * sigmoid(G V x), with V [r, in], U and G [in, r] -> Linear(in, out),
-    bias-free -> BatchNorm(out).
-    """
-
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, rank: int) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.down = nn.Linear(in_dim, rank, bias=False)
-        self.up = nn.Linear(rank, in_dim)
-        self.gate = nn.Linear(rank, in_dim, bias=False)
-        self.out = nn.Linear(in_dim, out_dim, bias=False)
-        self.norm = nn.BatchNorm1d(out_dim)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = dropout(x, self.dropout, self.training)
-        low = self.down(x)  # [B, r]
-        crossed = x + x * self.up(low) * self.gate(low).sigmoid()
-        out: Tensor = self.norm(self.out(crossed))
-        return out
-
-    def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep only the weights from and to these columns: the product keeps the others at zero."""
-        self.down = narrow_linear(self.down, columns)
-        self.out = narrow_linear(self.out, columns)
-        self.up, self.gate = some_outputs(self.up, columns), some_outputs(self.gate, columns)
-        return self
-
-
 class Sum(nn.Module):
     """`a+b`: the sum of ops on the same input."""
 
@@ -110,13 +76,13 @@ class Sum(nn.Module):
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        alike = [op for op in self.ops if isinstance(op, FirstLayer)]
+        alike = [op for op in self.ops if isinstance(op, Nested)]
         parts = (
             [op.rest(hidden) for op, hidden in zip(alike, first_layers(alike, x), strict=True)]
             if alike
             else []
         )
-        parts += [op(x) for op in self.ops if not isinstance(op, FirstLayer)]
+        parts += [op(x) for op in self.ops if not isinstance(op, Nested)]
         return reduce(torch.add, parts)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:

@@ -13,9 +13,7 @@ def automtl_register_ops() -> Mapping[str, str]:
         "zero": "automtl_desan.ops:Zero",
         "mlp-*": "automtl_desan.mlp:MLP",
         "mlp-linear-*": "automtl_desan.mlp:LinearMLP",
-        "mlp-silu-*": "automtl_desan.mlp:SiLUMLP",
         "factorised-*": "automtl_desan.ops:Factorised",
-        "cross-*": "automtl_desan.ops:Cross",
     }
 
 

@@ -1,6 +1,6 @@
 """The settings of DESAN."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,8 @@ BLOCKS = 10_000
 class DESANSettings(Settings):
     """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
 
+    removed: ClassVar = {"optional_layers": False}
+
     embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.1, gt=0)
@@ -21,9 +23,6 @@ class DESANSettings(Settings):
     no gradient at first, and effects of pairs of fields take twice as long to learn."""
     layers: int = Field(1, ge=1, le=100)
     """Number L of layers of experts."""
-    optional_layers: bool = False
-    """Whether the search may leave out layers above the first. The tasks then read the experts of the layer
-    below. No effect with one layer."""
     experts: int = Field(4, ge=1, le=1000)
     """Number E of experts per layer."""
     blocks: int = Field(2, ge=1, le=100)

@@ -9,8 +9,8 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). Settings add `layer0/expert0/table` (shared or own) and `layers` (those
-above the first). A wide term adds `single`, `numbers`, `crosses` and `histories`.
+`layer0/expert0/block0` (op). A setting adds `layer0/expert0/table` (shared or own). A
+wide term adds `single`, `numbers`, `crosses` and `histories`.
 """
 
 from collections.abc import Sequence
@@ -54,21 +54,18 @@ class DESAN(SearchSpace[DESANSettings]):
         """Make choices from the tasks down, so that an unused expert has no choices and no weights."""
         s = self.settings
         gates = {task.name: self._selective_gate(choose, f"task/{task.name}") for task in self.schema.tasks}
-        depth = _gate(choose, "layers", [f"layer{k}" for k in range(1, s.layers)], s.optional_layers)
         layers: dict[str, Layer] = {}
         wanted = {name for gate in gates.values() for name in gate.inputs}
-        for layer in (*(f"layer{k + 1}" for k in reversed(depth.kept)), "layer0"):
+        for k in reversed(range(s.layers)):
             names = [name for name in s.expert_names if name in wanted]
-            experts = {name: self._expert(choose, f"{layer}/{name}", layer == "layer0") for name in names}
-            layers = {layer: Layer(experts), **layers}
+            experts = {name: self._expert(choose, f"layer{k}/{name}", k == 0) for name in names}
+            layers = {f"layer{k}": Layer(experts), **layers}
             readers = [e.reader for e in experts.values() if isinstance(e.reader, SelectiveGate)]
-            # If a layer is optional, the experts below may have to replace its experts.
-            wanted = wanted if isinstance(depth, Gate) else set()
-            wanted = wanted | {name for reader in readers for name in reader.inputs}
+            wanted = {name for reader in readers for name in reader.inputs}
         inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
         wide = self._wide(choose) if self.schema.encodings.wide is True else None
-        return DESANNetwork(inputs, layers, depth, tasks, wide, s.members)
+        return DESANNetwork(inputs, layers, tasks, wide, s.members)
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Return the architecture as the base class does, without interactions of a single field."""

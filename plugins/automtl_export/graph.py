@@ -36,7 +36,7 @@ from automtl_core.training.calibration import Platt
 UNSCALED: Mapping[str, Platt] = {}
 """The calibration of a network without one."""
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
-OF_HISTORY = ("ids", "outcomes", "ages", "known", "row")
+OF_HISTORY = ("ids", "numbers", "ages", "known", "row")
 """The inputs of a history, in the order of `Past`."""
 ONE_FILE = 1 << 30
 """Bytes of weights that ONNX stores in the file of the graph; larger weights are in a separate file."""

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.state import State
-from automtl_core.modules.embedding import LargeTable
 from automtl_core.modules.features import Features
+from automtl_core.modules.table import RowTable
 from automtl_core.settings.settings import Settings
 from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.batches import Batch, take
@@ -27,7 +27,7 @@ class _Network(nn.Module):
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
-        self.table = LargeTable(schema.sparse[0].size, 4)
+        self.table = RowTable(schema.sparse[0].size, 4)
         self.body = nn.Linear(4 + len(schema.dense), 8)
         self.towers = nn.ModuleList(nn.Linear(8, 1) for _ in schema.tasks)
         self.alone = nn.Parameter(torch.ones(3))
@@ -35,7 +35,7 @@ class _Network(nn.Module):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         ids = features.ids[:, 0]
-        rows, at = self.table.distinct(ids) if self.training else (self.table.weight, ids)
+        rows, at = self.table.read(ids)
         x = torch.cat([rows[at], features.dense.nan_to_num()], dim=1)
         shared = nn.functional.dropout(self.body(x).tanh(), 0.2, self.training)
         return torch.cat([tower(shared) for tower in self.towers], dim=1)

@@ -28,7 +28,7 @@ from automtl_core.dataset.dataset import (
 )
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import SparseField
-from automtl_core.fields.encode import event_columns, text, whole
+from automtl_core.fields.encode import FieldEncoder, event_columns, number_encoders, text, whole
 
 UNSEEN = "unseen"
 Row = Mapping[Any, Any]
@@ -199,6 +199,7 @@ def check_histories(
     compared = 0
     random = seeds.generator(0, "checked histories")
     for history in histories:
+        encoders = number_encoders(history.to_json(), prepared.encoder.fields)
         groups = logs[history.name].groupby(history.by)
         owners: dict[str, list[Row]] = {str(owner): [*of.to_dict("records")] for owner, of in groups}
         for part in PARTS:
@@ -209,7 +210,7 @@ def check_histories(
                 held = {name: values[place] for name, values in decoded.items()}
                 found = list(_stored(history, held, known))
                 candidates = by_key[_key(held, known, labels)]
-                assert any(found == _looped(history, row, owners, known) for row in candidates), (
+                assert any(found == _looped(history, row, owners, known, encoders) for row in candidates), (
                     f"{history.name}, {part}: {found} is not the history of a row"
                 )
                 compared += len(found)
@@ -235,26 +236,33 @@ def _stored(history: History, row: Row, known: Mapping[str, set[str]]) -> Iterat
     for *values, age in list(zip(*lists, strict=True))[::-1]:
         shared, done = values[: len(history.shared)], values[len(history.shared) :]
         shared = [value for name, value in zip(history.shared, shared, strict=True) if name in known]
-        yield age, *(UNSEEN if str(v).startswith(UNSEEN) else v for v in shared), *map(int, done)
+        yield age, *(UNSEEN if str(v).startswith(UNSEEN) else v for v in shared), *done
 
 
 def _looped(
-    history: History, row: Row, owners: Mapping[str, Sequence[Row]], known: Mapping[str, set[str]]
+    history: History,
+    row: Row,
+    owners: Mapping[str, Sequence[Row]],
+    known: Mapping[str, set[str]],
+    encoders: Mapping[str, FieldEncoder],
 ) -> list[tuple[Any, ...]]:
-    """Return the events of a row, the latest first, by a loop."""
+    """Return the events of a row, the latest first, by a loop; `encoders` are those of numbers."""
     now = float(row[history.time])
     mine = [e for e in owners.get(str(row[history.by]), ()) if float(e[history.time]) < now - history.delay]
     mine.sort(
         key=lambda e: (
             float(e[history.time]),
-            *(_rank(e[name]) for name in (*history.shared, *history.outcomes)),
+            *(_rank(e[name]) for name in history.fields),
         )
     )
     events = []
     for event in mine[::-1][: history.length]:
         age = float(np.float32(now - float(event[history.time])))
         shared = [_shown(event[name], known[name]) for name in history.shared if name in known]
-        done = [int(event[name]) if not pd.isna(event[name]) else 0 for name in history.outcomes]
+        done = [
+            encoder.decode(np.float32(encoder.encode(np.array([event[name]], np.float64))))[0]
+            for name, encoder in encoders.items()
+        ]
         events.append((age, *shared, *done))
     return events
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from automtl_core.choices import Architecture, draw
+from automtl_core.data.drawn import drawn_history
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.fields.bag import BagEncoder
-from automtl_core.fields.dense import Scale
+from automtl_core.fields.dense import Dense, Scale
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Hashed
 from automtl_core.modules.derive import FixedGate
@@ -53,13 +54,14 @@ def sample_schema(
     tags = (SparseField("tags", 12, "bag"),) if multi else ()
     last = (SparseField("tab", 4),) if single else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
+    past = History(
+        "past", "user", "at", ("item", "tab"), ("click", "like"), numbers=(Dense("seconds"),), length=5
+    )
     return Schema(
         sparse=(*first, *tags, *last),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
         tasks=(Task("click"), *price, Task("like", after="click")),
-        histories=(History("past", "user", "at", ("item", "tab"), ("click", "like"), length=5),)
-        if histories
-        else (),
+        histories=(past,) if histories else (),
     )
 
 
@@ -90,7 +92,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
         if not task.type.two_classes:
             column[:] = labels_of(task.type, column)
     labels[draw.random(labels.shape) < missing] = np.nan
-    histories = tuple(_history(schema, history, ids, draw) for history in schema.histories)
+    histories = tuple(drawn_history(schema, history, ids, draw) for history in schema.histories)
     return Part(ids, dense, labels, bags, histories=histories)
 
 
@@ -120,24 +122,12 @@ def regression_metrics(rmse: Value, mae: Value, r2: Value, rows: int, *rest: Any
 def sample_encoder(schema: Schema) -> Encoder:
     """Return an encoder for the schema: values of sparse fields are hashed, numbers are unscaled."""
     fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
+    for history in schema.histories:
+        fields |= {f"{history.name}:{one.name}": Scale("none", 0.0, 1.0) for one in history.numbers}
     for field in schema.sparse:
         hashed = Hashed(field.size - 1)
         fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
     return Encoder(schema, fields)
-
-
-def _history(
-    schema: Schema, history: History, ids: NDArray[np.int32], draw: np.random.Generator
-) -> Histories:
-    """Return up to `length` events for each row; some have none."""
-    ends = draw.integers(0, history.length + 1, len(ids)).cumsum()
-    places, count = schema.shared_fields(history), int(ends[-1])
-    values = np.stack([draw.integers(0, schema.sparse[place].size + 2, count) for place in places], axis=1)
-    outcomes = draw.integers(0, 2, (count, len(history.outcomes))).astype(np.uint8)
-    events = Events(values.astype(np.int32), outcomes, -draw.exponential(100.0, count))
-    return Histories(
-        events, np.stack([np.append(0, ends[:-1]), ends], axis=1), np.zeros(len(ids)), ids[:, places]
-    )
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

@@ -9,6 +9,7 @@ import torch
 from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 from automtl_core import seeds
 from automtl_core.choices import Architecture
+from automtl_core.data.frames import Reading
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
@@ -16,7 +17,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.fields.source import exported, source
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
-from automtl_core.workflow.new_rows import Reading, predicted
+from automtl_core.workflow.new_rows import predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
 from automtl_export import graph
@@ -55,7 +56,7 @@ def alone(row, **change):
     return {name: [change.get(name, values[row])] for name, values in RAW.items()}
 
 
-@pytest.fixture(scope="module", params=["standard", "bins", "piecewise"])
+@pytest.fixture(scope="module", params=["standard", "bins"])
 def made(table, request):
     """Return what a run would have made with numbers encoded like this, its weights drawn at random."""
     *_, prepared = table

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import frame_rows
+from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
@@ -33,11 +33,15 @@ def check(seed: int, folder: Path) -> int:
     rows = folder / f"rows{given.ending}"
     log = None if any(h.lists for h in schema.histories) else "log" if "log" in given.files else "rows"
     path = folder / f"{log}{given.ending}" if log else None
-    with new_rows(dataset, rows, folder, True, histories=schema.histories, log=path) as served:
+    with new_rows(
+        NewExamples(dataset, rows, folder, histories=schema.histories, log=path), labelled=True
+    ) as served:
         parts = [encoder.encode(chunk) for chunk in served.chunks(64)]
     texts = {name: frame.replace("", None).astype(object) for name, frame in given.files.items()}
     events = None if log is None else texts[log]
-    made = frame_rows(dataset, texts["rows"], True, schema.histories, events)
+    made = frame_rows(
+        NewExamples(dataset, texts["rows"], histories=schema.histories, log=events), labelled=True
+    )
     for served_parts in (parts, [encoder.encode(chunk) for chunk in made.chunks(64)]):
         found = Counter(row for part in served_parts for row in contents(schema, part))
         if given.settings["duplicates"] == "drop":  # the file still has equal rows

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl_core.data.frames import frame_rows
+from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Label, names_of, sparse_fields
@@ -291,14 +291,16 @@ def test_blanks_of_new_rows_in_memory() -> None:
         "buy": ["NA", "no"],
         "tags": ["NA", "a"],
     }
-    rows = frame_rows(made, examples, labelled=True).rows
+    rows = frame_rows(NewExamples(made, examples), labelled=True).rows
     assert rows.user.isna().tolist() == [False, True]
     assert rows.tags.isna().tolist() == [True, False]
     assert np.isnan(rows.age.tolist()).tolist() == [True, False]
     assert np.isnan(made.new_rows(rows, labelled=True).buy.tolist()).tolist() == [True, False]
     numbers = frame_rows(
-        table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"]),
-        pd.DataFrame({"age": [-999.0, 3.0]}),
+        NewExamples(
+            table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"]),
+            pd.DataFrame({"age": [-999.0, 3.0]}),
+        )
     ).rows
     assert np.isnan(numbers.age.tolist()).tolist() == [True, False]
 

@@ -169,6 +169,11 @@ def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix
         ({"time": None, "split": "user"}, "history needs dataset.time; name the column"),
         ({"history": {"fields": ["itm"]}}, "history.fields names 'itm', which is not in `sparse`"),
         ({"history": {"outcomes": ["stars"]}}, "history.outcomes names 'stars', which is not a binary label"),
+        (
+            {"history": {"numbers": {"price": {"buckets": 3}}}},
+            "history.numbers.price: events have no buckets",
+        ),
+        ({"history": {"numbers": ["item"]}}, "has two columns 'item': name it once"),
     ],
 )
 def test_a_history_needs_a_user_a_time_and_a_split(changed: dict[str, Any], message: str) -> None:

@@ -24,10 +24,7 @@ def desan(**sizes):
         ({"experts": 3}, {"shared-bottom", "mmoe", "single-task", "ple"}),
         ({"experts": 2, "tables": "chosen"}, {"shared-bottom", "mmoe", "single-task"}),
         ({"experts": 3, "tables": "chosen"}, {"shared-bottom", "mmoe", "single-task", "ple", "stem"}),
-        (
-            {"layers": 3, "blocks": 2, "optional_layers": True},
-            {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"},
-        ),
+        ({"layers": 3, "blocks": 2}, {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"}),
     ],
 )
 def test_which_there_are(sizes, names):
@@ -65,9 +62,8 @@ def test_who_reads_what(name, read, layers):
         assert {expert: e.reader.inputs for expert, e in layer.items()} == {e: [e] for e in experts}
 
 
-@pytest.mark.parametrize("optional", [False, True])
-def test_two_levels_of_ple(optional):
-    space = desan(layers=3, blocks=2, optional_layers=optional)
+def test_two_levels_of_ple():
+    space = desan(layers=3, blocks=2)
     network = space.network(space.landmarks()["ple-2"])
     lowest, second, *others = network.layers.values()
     assert {name: e.reader.inputs for name, e in second.items()} == {
@@ -75,7 +71,7 @@ def test_two_levels_of_ple(optional):
         "expert1": ["expert1", "expert2"],
         "expert2": ["expert0", "expert1", "expert2"],
     }
-    assert [len(others), set(lowest)] == [0 if optional else 1, {"expert0", "expert1", "expert2"}]
+    assert [len(others), set(lowest)] == [1, {"expert0", "expert1", "expert2"}]
     assert [task.gate.inputs for task in network.tasks] == [["expert0", "expert2"], ["expert1", "expert2"]]
     decisions = space.landmarks()["ple-2"].decisions
     ops = {name: op for name, op in decisions.items() if name.endswith("block0")}
@@ -84,11 +80,10 @@ def test_two_levels_of_ple(optional):
     }
 
 
-def test_hand_designed_models_are_the_widest_mlp_in_one_block_of_one_layer():
-    space = desan(layers=2, blocks=2, optional_layers=True)
+def test_hand_designed_models_are_the_widest_mlp_in_one_block():
+    space = desan(layers=2, blocks=2)
     choices = space.choices()
     decisions = space.landmarks()["mmoe"].decisions
-    assert decisions["layers"] == ()
     blocks = {name: d for name, d in decisions.items() if name.rpartition("/")[2].startswith("block")}
     assert {op for name, op in blocks.items() if name.startswith("layer0/") and name.endswith("0")} == {
         "mlp-16"
@@ -102,8 +97,8 @@ def test_hand_designed_models_are_the_widest_mlp_in_one_block_of_one_layer():
 @pytest.mark.parametrize(
     ("ops", "widest"),
     [
-        (("mlp-linear-64", "mlp-linear-256", "mlp-16", "mlp-512+cross-4"), "mlp-linear-256"),
-        (("mlp-silu-9", "mlp-10"), "mlp-10"),
+        (("mlp-linear-64", "mlp-linear-256", "mlp-16", "mlp-512+factorised-4"), "mlp-linear-256"),
+        (("mlp-linear-9", "mlp-10"), "mlp-10"),
         (("zero", "factorised-8"), "factorised-8"),
     ],
 )
@@ -129,7 +124,7 @@ def test_tables_of_their_own(name, tables):
 
 
 def test_everything_open_with_one_op():
-    space = desan(layers=2, blocks=2, optional_layers=True, tables="chosen")
+    space = desan(layers=2, blocks=2, tables="chosen")
     decisions = space.landmarks()["all-mlp-8"].decisions
     for name, choice in space.choices().items():
         expected = "shared" if name.endswith("/table") else "mlp-8"

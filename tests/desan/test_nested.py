@@ -15,14 +15,14 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
-from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
-from automtl_desan.nested import first_of_norm, normalise_first
-from automtl_desan.ops import Factorised, Sum
+from automtl_desan.mlp import MLP, LinearMLP
+from automtl_desan.nested import first_layers, first_of_norm, linear_of, narrow_linear, normalise_first
+from automtl_desan.ops import Factorised, Identity, Sum
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import check_op, plain_schema
 from automtl_testing.samples import sample_part
 
-CLASSES = [MLP, LinearMLP, SiLUMLP, Factorised]
+CLASSES = [MLP, LinearMLP, Factorised]
 BLOCK = "layer0/expert0/block0"
 OPS = ("identity", "mlp-linear-4", "mlp-linear-8", "mlp-linear-4+factorised-2", "mlp-linear-8+factorised-4")
 
@@ -247,3 +247,58 @@ def test_a_norm_of_the_first_units_alone():
     assert (first.num_features, first.eps, first.momentum) == (2, 0.1, 0.3)
     x = torch.randn(5, 4)
     assert torch.allclose(first.eval()(x[:, :2]), norm.eval()(x)[:, :2], atol=1e-6)
+
+
+def test_first_layers_are_those_of_each_op_gradients_too():
+    torch.manual_seed(0)
+    ops, x = [MLP(5, 3, 0.0, 4).double(), Factorised(5, 3, 0.0, 2).double()], torch.randn(7, 5).double()
+    weights = [w for op in ops for w in op.parameters()]
+    found = []
+    for hidden in (first_layers(ops, x), [torch.nn.functional.linear(x, *op.first()) for op in ops]):
+        given = [op.rest(own) for op, own in zip(ops, hidden, strict=True)]
+        found.append([*hidden, *torch.autograd.grad(sum(given).square().sum(), weights)])
+    assert [tuple(h.shape) for h in found[0][:2]] == [(7, 4), (7, 4)]
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_a_sum_is_that_of_its_ops_whatever_they_begin_with():
+    torch.manual_seed(0)
+    parts = [LinearMLP(5, 3, 0.5, 4), Identity(5, 3, 0.5), Factorised(5, 3, 0.5, 2)]
+    for p in nn.ModuleList(parts).parameters():
+        nn.init.normal_(p)
+    whole, x = Sum(parts, 5).eval(), torch.randn(7, 5)
+    assert torch.allclose(whole(x), sum(part(x) for part in parts), atol=1e-5)
+
+
+def test_parts_of_a_sum_see_the_same_mask():
+    torch.manual_seed(0)
+    one, two = MLP(200, 200, 0.5, 200), MLP(200, 200, 0.5, 200)
+    for op in (one, two):
+        op.hidden.weight.data, op.hidden.bias.data = torch.eye(200), torch.zeros(200)
+        op.rest = lambda hidden: hidden
+    first, second = first_layers([one, two], torch.ones(9, 200))
+    assert torch.equal(first, second)
+    assert 0.4 < (first == 0).float().mean() < 0.6
+    assert not torch.equal(one(torch.ones(9, 200)), two(torch.ones(9, 200)))
+
+
+def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
+    linear = nn.Linear(4, 2)
+    x = torch.randn(3, 2)
+    full = torch.zeros(3, 4)
+    full[:, [0, 3]] = x
+    assert torch.allclose(narrow_linear(linear, [0, 3])(x), linear(full))
+
+
+def test_a_layer_without_inputs_is_its_bias():
+    linear = nn.Linear(4, 2)
+    assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
+
+
+def test_weights_are_copied():
+    linear = nn.Linear(2, 2)
+    copy = linear_of(linear.weight, None)
+    linear.weight.data.zero_()
+    assert copy.weight.any()
+    assert copy.bias is None

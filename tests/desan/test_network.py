@@ -7,9 +7,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField
 from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import EncodedFields, Inputs, Widths
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.network import (
     DESANNetwork,
@@ -83,7 +81,7 @@ def test_experts_of_a_layer_read_the_same():
     assert layer("b", torch.ones(1)).keys() == {"b"}
 
 
-def network(depth):
+def network():
     """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
 
     class Sum(nn.Module):
@@ -92,32 +90,16 @@ def network(depth):
 
     below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
     layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
-    kept = {f"layer{k}": layers[f"layer{k}"] for k in (0, *(k + 1 for k in depth.kept))}
     task = Task(gate, 4, 0.0)
     task.tower = nn.Identity()
-    inputs = Inputs(SCHEMA, 4, 1.0)
+    inputs = inputs_of(SCHEMA, 4, 1.0)
     nn.init.ones_(inputs.embedding.table.weight)
-    return DESANNetwork(inputs, kept, depth, [task])
+    return DESANNetwork(inputs, layers, [task])
 
 
-LAYERS = AnyOf("layers", ("layer1",))
-
-
-@pytest.mark.parametrize(("kept", "value"), [(("layer1",), 16), ((), 8)])
-def test_a_layer_that_is_left_out_passes_on_what_is_below(kept, value):
-    open_gate = Gate(LAYERS, Softmax())
-    open_gate.hold(kept)
-    for depth in (open_gate, FixedGate(LAYERS, kept)):
-        assert network(depth)(FEATURES).tolist() == [[value]] * 2
-
-
-def test_a_gate_between_open_and_closed_weighs_a_layer_against_the_one_below():
-    class Half(Softmax):
-        def any_of(self, logits, training):
-            return 0.25 * torch.ones_like(logits)
-
-    assert network(Gate(LAYERS, Half()))(FEATURES).tolist() == [[0.25 * 16 + 0.75 * 8]] * 2
+def test_a_layer_reads_the_one_below():
+    assert network()(FEATURES).tolist() == [[16]] * 2
 
 
 def test_dense_values_take_the_type_of_the_weights():
-    assert network(FixedGate(LAYERS, ())).double()(FEATURES).dtype == torch.float64
+    assert network().double()(FEATURES).dtype == torch.float64

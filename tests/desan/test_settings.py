@@ -14,7 +14,7 @@ def preset(name):
 
 def test_preset_paper_is_the_papers_space_exactly():
     paper = {
-        "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "optional_layers": False, "experts": 4,
+        "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "experts": 4,
         "blocks": 3, "residual": False, "expert_width": 64, "tower_width": 64, "dropout": 0.2,
         "members": 1, "gating": "all", "tables": "shared", "numbers": "all", "nested": False,
         "ops": ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024))),

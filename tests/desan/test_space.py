@@ -54,8 +54,6 @@ def test_labels():
             {"numbers": "all", "tables": "chosen"},
             {f"layer0/expert{j}/table": ("shared", "own") for j in (0, 1)},
         ),
-        ({"numbers": "all", "layers": 3, "optional_layers": True}, {"layers": ("layer1", "layer2")}),
-        ({"numbers": "all", "layers": 1, "optional_layers": True}, {}),
     ],
 )
 def test_what_else_is_asked_as_the_settings_say(settings, asked):
@@ -147,7 +145,7 @@ def test_a_single_field_has_no_interaction():
         assert space.network(architecture, supernet)(features).shape == (2, 2)
 
 
-EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identity+mlp-silu-4", "cross-2")
+EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identity+mlp-linear-4")
 
 
 @pytest.mark.parametrize(
@@ -155,8 +153,8 @@ EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identit
     [
         {"gating": "all", "numbers": "all", "residual": False, "layers": 2, "blocks": 2},
         {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "ops": EVERYTHING},
-        {"gating": "all", "tables": "chosen", "layers": 3, "optional_layers": True},
-        {"gating": "open", "residual": False, "layers": 3, "blocks": 2, "optional_layers": True},
+        {"gating": "all", "tables": "chosen", "layers": 3},
+        {"gating": "open", "residual": False, "layers": 3, "blocks": 2},
         {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "members": 3},
     ],
     ids=["paper", "tables", "depth", "chain", "members"],
@@ -187,13 +185,6 @@ def test_an_identity_adds_nothing_to_what_is_there(op):
         assert all(isinstance(m, Zero) for m in block.block.modules() if not list(m.children()))
 
 
-def test_a_layer_that_is_left_out_is_not_built():
-    space = desan(layers=3, experts=2, optional_layers=True)
-    network = space.network(decisions(space, layers=("layer2",), **{"task/click/experts": ("expert0",)}))
-    assert list(network.layers) == ["layer0", "layer2"]
-    assert list(space.network(decisions(space, layers=())).layers) == ["layer0"]
-
-
 def test_experts_have_tables_of_their_own_where_they_chose_them():
     space = desan(experts=2, tables="chosen")
     network = space.network(decisions(space, **{"layer0/expert0/table": "shared"}))
@@ -202,7 +193,11 @@ def test_experts_have_tables_of_their_own_where_they_chose_them():
 
 
 def test_what_a_run_depends_on_are_the_ops_of_a_sum():
-    assert set(desan(ops=("mlp-4+cross-2", "identity"), blocks=2).ops()) == {"mlp-4", "cross-2", "identity"}
+    assert set(desan(ops=("mlp-4+factorised-2", "identity"), blocks=2).ops()) == {
+        "mlp-4",
+        "factorised-2",
+        "identity",
+    }
 
 
 @pytest.mark.parametrize("op", ["mlp-4+", "mlp-4+crosses-2"])

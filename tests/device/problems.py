@@ -32,7 +32,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 BY_HAND = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": [4]}
 ENCODINGS = {
-    "statistics": "folds", "numbers": "piecewise", "crosses": (("user", "item"),), "wide": True, "bins": 3,
+    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True, "bins": 3,
     "history": ("matches", "last-2", *(n for n in REGISTRY.names(HISTORY_ENCODERS) if n not in FUSED)),
 }  # fmt: skip
 PLAIN = plain_schema()

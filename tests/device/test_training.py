@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import RowTable
 from automtl_core.registry.kinds import BALANCERS, SPACES
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import EventHandler
@@ -52,11 +52,11 @@ def test_every_network_learns_as_on_the_cpu(name, compute, pins):
 @pytest.mark.parametrize("name", ["mmoe", "desan"])
 @pytest.mark.parametrize("rows", [10**6, 0], ids=["small tables", "large tables"])
 def test_all_kinds_of_fields_histories_and_encodings(name, rows, compute, pins, monkeypatch):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", rows)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", rows)
     fits = []
     for one in (compute, CPU):
         fits.append(fit_of(problem(name, EVERYTHING, one, embedding_decay=1e-3)))
-        large = any(isinstance(module, LargeTable) for module in fits[-1].trained.modules())
+        large = any(isinstance(module, RowTable) for module in fits[-1].network.modules())
         assert large == (rows == 0)
         fits[-1].run(EventHandler())
     assert_close(*fits)
@@ -65,7 +65,7 @@ def test_all_kinds_of_fields_histories_and_encodings(name, rows, compute, pins, 
 @pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
 def test_every_balancer(name, compute, pins, monkeypatch):
     pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)  # gradients are sparse
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 0)  # gradients are sparse
     fits = []
     for one in (compute, CPU):
         fits.append(fit_of(problem("mmoe", PLAIN, one, name)))
@@ -88,7 +88,7 @@ class Stop(EventHandler):
 
 @pytest.mark.parametrize("then", ["device", "cpu"])
 def test_a_training_continues_on_either_device(then, compute, pins, monkeypatch, tmp_path):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 0)
     half = fit_of(problem("mmoe", PLAIN, compute))
     half.run(Stop(half, tmp_path / "state"))
     rest = fit_of(problem("mmoe", PLAIN, compute if then == "device" else CPU))
@@ -106,11 +106,11 @@ def test_products_in_bf16(compute, pins):
         pytest.skip("the simulated device has no mixed precision")
     half = Compute(compute.device, "bf16")
     fit, kinds = fit_of(problem("mmoe", PLAIN, half)), []
-    linear = next(m for m in fit.trained.modules() if isinstance(m, torch.nn.Linear))
+    linear = next(m for m in fit.network.modules() if isinstance(m, torch.nn.Linear))
     linear.register_forward_hook(lambda module, inputs, out: kinds.append(out.dtype))
     fit.run(EventHandler())
     assert {*kinds} == {torch.bfloat16}
-    assert all(p.dtype == torch.float32 for p in fit.trained.parameters())
+    assert all(p.dtype == torch.float32 for p in fit.network.parameters())
     whole = fit_of(problem("mmoe", PLAIN, CPU))
     whole.run(EventHandler())
     for task, one in fit.best.items():
@@ -124,12 +124,12 @@ def test_a_step_does_not_wait_for_the_device(name, schema, compute, pins, no_wai
     fit = fit_of(made)
     losses = task_losses(made.recipe, made.data.tasks, compute.device)
     few = shuffled(made.data.train, made.recipe, 0, 1, compute)
-    fit.trained.train()
+    fit.network.train()
     epoch = Pass("train", 1, [], 2, losses, EventHandler())
     first, second = next(few), next(few)
 
     def one(batch):
-        by_task = step(fit.trained, batch, losses, fit.balancer, fit.optimiser, compute)
+        by_task = step(fit.network, batch, losses, fit.balancer, fit.optimiser, compute)
         epoch.add(by_task, batch)
         fit.average.update()
 

@@ -88,11 +88,10 @@ def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
         graph.program(network_of("mmoe", schema), schema, sample_part(schema, 32, 0))
 
 
-@pytest.mark.parametrize("settings", [{}, {"features": "searched"}], ids=["given", "searched"])
-def test_so_it_does_with_all_encodings(settings):
+def test_so_it_does_with_all_encodings():
     answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
     schema = sample_schema().encoded(plain().with_answers(**answers))
-    network = network_of("shared-bottom", schema, expert_layers=(8,), **settings)
+    network = network_of("shared-bottom", schema, expert_layers=(8,))
     traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
     part = sample_part(schema, 50, 1)
     assert np.isnan(part.dense).any()

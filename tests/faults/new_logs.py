@@ -206,7 +206,7 @@ def events(of_rows: Histories, row: int, sizes: Sequence[int]) -> Iterator[Event
         ids, values = padded.ids[0, event], padded.values[0]
         known = tuple(int(one) if one < size else -1 for one, size in zip(ids, sizes, strict=True))
         same = tuple(bool(one) for one in (ids == values) & (ids > 0))
-        yield known, same, tuple(map(int, padded.outcomes[0, event])), round(float(padded.ages[0, event]))
+        yield known, same, tuple(map(int, padded.numbers[0, event])), round(float(padded.ages[0, event]))
 
 
 def _other_ages(case: Case, prepared: Part, sizes: Sequence[int]) -> str | None:

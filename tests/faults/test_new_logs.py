@@ -82,7 +82,7 @@ def test_the_check_sees_other_events_and_other_rows(tmp_path: Path) -> None:
         ids, outcomes, times = map(np.array, part.histories[0].events)
         others = {
             "age": changed(part, times=times.astype(np.float64) + 7),
-            "outcome": changed(part, outcomes=1 - outcomes),
+            "outcome": changed(part, numbers=1 - outcomes),
             "id": changed(part, ids=np.where(ids > 0, 0, 1)),
             "row": part.some(slice(1, None)),
             "events": replace(part, histories=(part.histories[0].some(np.roll(np.arange(len(part)), 1)),)),

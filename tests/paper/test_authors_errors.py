@@ -15,10 +15,11 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.cost import blank_features
-from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
+from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields
 from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.table import WHOLE_TABLE
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.balancer import MEAN
@@ -153,8 +154,7 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
             dropped = [p for key, p in before.items() if key not in alive]
             seen.append((len(dropped), [p.detach().clone() for p in dropped], dropped))
             assert {id(p) for p in strategy.relaxed.optimiser.names} == alive
-            for part in strategy.relaxed.optimiser.parts:
-                assert {id(p) for p in part.state} <= alive
+            assert {id(p) for p in strategy.relaxed.optimiser.adam.state} <= alive
             return True
 
     strategy.search(Watch())
@@ -166,10 +166,9 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
 def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
     supernet = space.supernet()
     recipe = Recipe(weight_decay=0.25, embedding_decay=0.5)
-    large, tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
-    assert (large.decay, tables.decay, norms.decay, rest.decay) == (0.5, 0.5, 0.0, 0.25)
+    tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
+    assert (tables.decay, norms.decay, rest.decay) == (0.5, 0.0, 0.25)
     assert list(tables.parameters) == ["network.inputs.embedding.table.weight"]
-    assert not large.parameters
     assert len(norms.parameters) > 0
     norm_ids = {
         id(p)
@@ -265,7 +264,7 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
     """Above a bound, only rows of the batch change, in the table and in both moments."""
     assert not FieldEmbedding((SparseField("user", WHOLE_TABLE),), 1, 0.1).table.sparse
     assert FieldEmbedding((SparseField("user", WHOLE_TABLE + 1),), 1, 0.1).table.sparse
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 1000)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 1000)
     torch.manual_seed(0)
     embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
     before = embedding.table.weight.detach().clone()

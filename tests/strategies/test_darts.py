@@ -24,7 +24,7 @@ class Watch(EventHandler):
 
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_searches_with_large_tables(order, monkeypatch):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
     search = strategy(epochs=1, order=order)
     table = search.supernet.network.inputs.embedding.table.weight
     before = table.detach().clone()

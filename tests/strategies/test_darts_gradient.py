@@ -147,7 +147,7 @@ def test_the_gradient_leaves_the_supernet_as_it_was(rate):
 
 @pytest.mark.parametrize("whole_table", [10, 500_000])
 def test_the_step_of_the_finite_difference_has_the_given_length(whole_table, monkeypatch):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", whole_table)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", whole_table)
     train, val, weights, logits = losses_of(supernet())
     seen = []
 
@@ -165,7 +165,7 @@ def test_the_step_of_the_finite_difference_has_the_given_length(whole_table, mon
 
 def test_sparse_gradients_of_large_tables_give_the_same(monkeypatch):
     dense = architecture_gradient(*losses_of(supernet()), RATE)
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
     net = supernet()
     assert net.network.inputs.embedding.table.sparse
     sparse = architecture_gradient(*losses_of(net), RATE)

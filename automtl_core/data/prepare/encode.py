@@ -15,14 +15,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.prepare import bags, vectors
-from automtl_core.data.prepare.examples import (
-    coded,
-    columns_read,
-    history_columns,
-    list_columns,
-    number_columns,
-    text_columns,
-)
+from automtl_core.data.prepare.examples import added_columns, coded, columns_read, number_columns
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
@@ -34,7 +27,7 @@ from automtl_core.fields.field import Codes, Learner
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
 ROW = f"{OWN}row"
-"""Key in a chunk of the number of a row of `examples`, if rows hold lists of events."""
+"""Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
 
@@ -138,14 +131,26 @@ def chunks(
     """
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
-    chosen |= {c: quoted(c) for c in [*text_columns(dataset), *history_columns(dataset)]}
-    numbers = bool(list_columns(dataset))
-    db.execute(f"SELECT {', '.join([*chosen.values(), '0'])} FROM examples")
+    chosen |= {c: quoted(c) for c in added_columns(dataset, "text", "time")}
+    numbers = bool(added_columns(dataset, "list"))
     start = 0
-    while len(frame := db.fetch_df_chunk(VECTORS)):
-        columns = [frame.iloc[:, n].to_numpy() for n in range(len(chosen))]
-        chunk = dict(zip(chosen, columns, strict=True))
+    for chunk in fetched(db, chosen, "examples"):
+        end = start + rows_of(chunk)
         if numbers:
-            chunk[ROW] = np.arange(start, start + len(frame))
-        yield chunk, parts[start : start + len(frame)]
-        start += len(frame)
+            chunk[ROW] = np.arange(start, end) + 1
+        yield chunk, parts[start:end]
+        start = end
+
+
+def fetched(
+    db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield columns of a table by chunks; `chosen` has their SQL by name."""
+    db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
+    while len(frame := db.fetch_df_chunk(VECTORS)):
+        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
+
+
+def rows_of(chunk: Mapping[str, NDArray[Any]]) -> int:
+    """Return the number of rows of a chunk."""
+    return len(next(iter(chunk.values())))

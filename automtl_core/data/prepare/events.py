@@ -1,10 +1,14 @@
 """Events of histories: one log sorted by owner and time, and for each row the place of its events in it.
 
-Letters: E events, F shared fields, A outcomes, O owners, R rows.
+Events are the rows of the dataset, those of a log, or lists in rows. Each becomes a table with the columns
+`OWNER` and `TIME`, and one for each column of events: see `event_log`.
+
+Letters: E events, F shared fields, A numbers of an event, O owners, R rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +16,37 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.event_log import OWNER, TIME, joined, outcome_key, sorted_events, spans
-from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
-from automtl_core.data.prepare.event_codes import coded, event_table, value_key
-from automtl_core.data.prepare.event_lists import unnest
-from automtl_core.data.prepare.examples import outcome_column, owner_key, time_key
-from automtl_core.data.raw.sql import category, codes, count, create, quoted
+from automtl_core.data.encoder import encoder_file
+from automtl_core.data.event_log import (
+    OWNER,
+    TIME,
+    count_reads,
+    event_key,
+    joined,
+    order_by_time,
+    sorted_events,
+    spans,
+)
+from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
+from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
+from automtl_core.data.prepare.split import TRAIN, Parts
+from automtl_core.data.raw.sql import category, codes, count, create, literal, numbered, own, quoted
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
 from automtl_core.data.store import PARTS, events_folder, write_header
-from automtl_core.dataset.dataset import Dataset, histories_of, time_column_of
+from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.history import EventFacts, History, TimeForm
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import file_name
+from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
+from automtl_core.fields.field import Learner
 
 Chunk = Mapping[str, NDArray[Any]]
-SMALL = np.iinfo(np.uint32).max
-"""Largest time that is stored in four bytes."""
+PLACE, LAST = own("place"), own("last")
+"""Place of an event in the list of its row, from 1 on, and the last place."""
+
+
+def event_table(history: History) -> str:
+    """Return the name of the table of the events of a history, quoted for SQL."""
+    return quoted(f"events of {history.name}")
 
 
 def make_events(
@@ -35,7 +54,8 @@ def make_events(
 ) -> tuple[tuple[History, ...], list[str]]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
-    Values of shared fields that no row has get codes too, so that events with equal values can be recognised.
+    Values of shared fields are codes. Those that no row has get codes too, so that events with equal values
+    can be recognised.
 
     Args:
         db: Database with the table `examples`.
@@ -51,46 +71,176 @@ def make_events(
 
     """
     histories, warnings = [], list[str]()
-    for history in histories_of(dataset):
+    for declared in histories_of(dataset):
+        history = replace(declared, facts=_facts(db, dataset, declared, rows))
+        form: TimeForm | None = None
         if history.lists:
-            histories.append(_with_facts(db, dataset, history))
-            unnest(db, dataset, histories[-1], name)
-            continue
-        form = form_of(str(rows.types[rows.columns.index(history.time)]))
-        owner = quoted(owner_key(dataset, history))
-        if history.of_rows:
-            source, time = "examples", quoted(time_key(history))
-            fields = {field: quoted(field) for field in history.shared}
-            outcomes = [quoted(outcome_column(one)) for one in history.outcomes]
+            query = _of_log(db, dataset, history, _unnested(db, history, name))
+        elif history.of_rows:
+            values = {field: quoted(field) for field in history.shared}
+            values |= {column: quoted(number_key(column)) for column in history.numeric}
+            owner, time = quoted(owner_key(dataset, history)), quoted(time_key(history))
+            query = sorted_events(history, "examples", owner, time, values, order_by_time(history, values))
         else:
-            source, form_of_log = _log(db, dataset, history, name)
-            time = quoted(history.time)
-            fields = {field: value_key(field, dataset) for field in history.shared}
-            outcomes = [quoted(one) for one in history.outcomes]
-        query = sorted_events(history, source, owner, time, fields, outcomes)
+            log, form = _log(db, dataset, history, name)
+            query = _of_log(db, dataset, history, log)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
-        histories.append(_with_facts(db, dataset, history, form))
-        if not history.of_rows:
+        db.execute(f"DROP TABLE IF EXISTS {_raw(history)}")
+        histories.append(history)
+        if form:
             column = f"dataset {name}: {time_column_of(dataset, history)}"
-            warnings += _unread(db, histories[-1], form_of_log, column)
+            warnings += _unread(db, history, form, column)
     return tuple(histories), warnings
 
 
-def _with_facts(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, form: TimeForm = "number"
-) -> History:
-    """Return a history with the facts by which events of new rows are read."""
+def _facts(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: duckdb.DuckDBPyRelation
+) -> EventFacts:
+    """Return the facts by which events of new rows are read."""
     kinds = {
         f: db.execute(f"SELECT typeof(value) FROM {codes(f)} LIMIT 1").fetchall() for f in history.shared
     }
-    integers = tuple(field for field, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
-    buckets = {field: n for field, n in dataset.settings.hashed.items() if field in history.shared}
+    integers = tuple(name for name, kind in kinds.items() if kind and kind[0][0] != "VARCHAR")
+    buckets = {name: n for name, n in dataset.settings.hashed.items() if name in history.shared}
     if history.lists:
-        return replace(history, facts=EventFacts(form, 0.0, (0.0, 0.0), integers, buckets))
+        return EventFacts("number", (0.0, 0.0), integers, buckets)
     key = quoted(time_key(history))
-    rows = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
-    first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0]
-    return replace(history, facts=EventFacts(form, first or 0.0, rows, integers, buckets))
+    ends = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
+    form = form_of(str(rows.types[rows.columns.index(history.time)]))
+    return EventFacts(form, ends, integers, buckets)
+
+
+def _raw(history: History) -> str:
+    """Return the table of a log with values in place of codes."""
+    return quoted(f"log of {history.name}")
+
+
+def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, log: str) -> str:
+    """Return a query of the sorted events of a log, with codes in place of values.
+
+    Events at one time are ordered by values, since codes of values that no row has follow all others, and
+    would be another order than in the log of new rows.
+    """
+    hashed, joins, values, order = dataset.settings.hashed, "", {}, {}
+    owner = f"l.{OWNER}"
+    if not history.lists:  # of owners that a row has
+        joins, owner = f" JOIN {codes(owner_key(dataset, history))} AS o ON o.value = {owner}", "o.code"
+    for n, name in enumerate(history.shared):
+        value = f"l.{event_key(name)}"
+        _number_others(db, name, value, log, hashed.get(name))
+        joins += f" LEFT JOIN {codes(name)} AS t{n} ON t{n}.value = {value}"
+        values[name] = f"t{n}.code"
+        order[name] = values[name] if name in hashed else f"t{n}.value"
+    values |= {name: f"l.{event_key(name)}" for name in history.numeric}
+    by = [f"l.{PLACE}"] if history.lists else order_by_time(history, order)
+    return sorted_events(history, f"{log} AS l{joins}", owner, f"l.{TIME}", values, by)
+
+
+def _number_others(
+    db: duckdb.DuckDBPyConnection, name: str, value: str, log: str, buckets: int | None
+) -> None:
+    """Add codes for the values of a field that no row has."""
+    code = f"{count(db, codes(name))} + row_number() OVER (ORDER BY value) - 1"
+    if buckets:
+        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
+    db.execute(
+        f"INSERT INTO {codes(name)} SELECT value, CAST({code} AS INTEGER) FROM (SELECT DISTINCT "
+        f"{value} AS value FROM {log} AS l ANTI JOIN {codes(name)} AS c ON c.value = {value} "
+        f"WHERE {value} IS NOT NULL)"
+    )
+
+
+def _log(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str
+) -> tuple[str, TimeForm]:
+    """Create the table of a log; return its name, quoted, and the form of times."""
+    given = dataset.events(db, history.name)
+    if missing := [column for column in history.columns() if column not in given.columns]:
+        raise DataError(
+            f"dataset {name}: the events of history {history.name!r} lack {missing[0]!r}",
+            "add the column to `events`",
+        )
+    kinds = dict(zip(given.columns, map(str, given.types), strict=True))
+    chosen = {OWNER: category(quoted(history.by), kinds[history.by])}
+    chosen[TIME] = as_seconds(quoted(history.time), kinds[history.time])
+    chosen |= {event_key(name): category(quoted(name), kinds[name]) for name in history.shared}
+    chosen |= {event_key(name): f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
+    create(
+        db,
+        f"log of {history.name}",
+        given.project(", ".join(f"{sql} AS {key}" for key, sql in chosen.items())),
+    )
+    hold = f"dataset {name}: the events of history {history.name!r} hold"
+    tests = {history.time: (TIME, "coalesce(NOT isfinite({0}), true)", "numbers")}
+    tests |= {one: (event_key(one), "{0} NOT IN (0, 1)", "0, 1 and null") for one in history.outcomes}
+    finite = f"NOT abs({{0}}) <= {LARGEST}"
+    tests |= {one.name: (event_key(one.name), finite, "numbers and null") for one in history.numbers}
+    for column, test in tests.items():
+        _refuse(db, history, *test, f"{hold} {column}", "correct the column")
+    return _raw(history), form_of(kinds[history.time])
+
+
+def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str:
+    """Create the table of the events that rows hold as lists; return it as SQL. The owner is the row.
+
+    Raises:
+        DataError: lists differ in length, or an entry is not as declared.
+
+    """
+    lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
+    _check_lengths(db, history, lists, name)
+    blanks = ", ".join(map(literal, ("", *history.blanks)))
+    known = f"lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END"
+    entries = [f"unnest(list_transform({of}, {known})) AS {event_key(key)}" for key, of in lists.items()]
+    length = f"len({next(iter(lists.values()))})"
+    places = f"unnest(range(1, {length} + 1)) AS {PLACE}, {length} AS {LAST}"
+    rows = f"SELECT {own('row')} AS {OWNER}, {places}, {', '.join(entries)} FROM {numbered('examples')}"
+    latest = db.sql(f"SELECT * FROM ({rows}) WHERE {PLACE} > {LAST} - {history.length}")
+    create(db, f"log of {history.name}", latest)
+    number = "TRY_CAST({0} AS DOUBLE)"
+    integer = f"NOT regexp_full_match({{0}}, {literal(f'{INTEGER}([.]0+)?')})"
+    flag = f"{{0}} IS NOT NULL AND coalesce({number} NOT IN (0, 1), true)"
+    finite = f"{{0}} IS NOT NULL AND NOT coalesce(abs({number}) <= {LARGEST}, false)"
+    age = f"NOT coalesce({number} >= 0 AND isfinite({number}), false)"
+    integers = history.facts.integers if history.facts else ()
+    tests = dict.fromkeys(integers, (integer, "integers and blanks"))
+    tests |= dict.fromkeys(history.outcomes, (flag, "0, 1 and blanks"))
+    tests |= {one.name: (finite, "numbers and blanks") for one in history.numbers}
+    tests |= {history.age: (age, "numbers from 0 on")} if history.age in lists else {}
+    for key, test in tests.items():
+        text = f"take {key!r} as text: dataset.sparse.{key}: text"
+        way = text if key in integers else f"name a categorical field in place of {key!r}"
+        hold = f"dataset {name}: the list {history.lists[key]} of {key!r} holds"
+        _refuse(db, history, event_key(key), *test, hold, f"correct the entry, or {way}")
+    typed = {key: number.format(event_key(key)) for key in history.numeric}
+    typed |= {key: f"CAST(regexp_extract({event_key(key)}, '^-?[0-9]+') AS BIGINT)" for key in integers}
+    changes = ", ".join(f"{sql} AS {event_key(key)}" for key, sql in typed.items())
+    time = f"-CAST({event_key(history.age)} AS DOUBLE)" if history.age in lists else f"{PLACE} - {LAST} - 1"
+    columns = f"*{f' REPLACE ({changes})' if changes else ''}, CAST({time} AS DOUBLE) AS {TIME}"
+    return f"(SELECT {columns} FROM {_raw(history)})"
+
+
+def _check_lengths(
+    db: duckdb.DuckDBPyConnection, history: History, lists: Mapping[str, str], name: str
+) -> None:
+    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
+    (first, length), *others = lengths.items()
+    for column, other in others:
+        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
+                "give one entry for each event",
+            )
+
+
+def _refuse(
+    db: duckdb.DuckDBPyConnection, history: History, column: str, test: str, allowed: str, hold: str, fix: str
+) -> None:
+    """Refuse a log with a value of a column for which the test is true."""
+    wrong = f"SELECT {column} FROM {_raw(history)} WHERE {test.format(column)} LIMIT 1"
+    if odd := db.execute(wrong).fetchall():
+        raise DataError(f"{hold} {odd[0][0]!r}, allowed are {allowed}", fix)
 
 
 def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, column: str) -> Iterator[str]:
@@ -123,27 +273,16 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, col
 
 
 @dataclass(frozen=True)
-class Times:
-    """Storage of times: since the first event, in four bytes if all are integers and small enough."""
-
-    first: float
-    dtype: type[np.generic]
-
-    def stored(self, times: NDArray[np.float64]) -> NDArray[Any]:
-        """Return times as they are stored. Rows before the first event have no events, so 0 does for them."""
-        return np.maximum(times - self.first, 0).astype(self.dtype)
-
-
-@dataclass(frozen=True)
 class EventLog:
-    """The stored events of a history, for the search of the events of rows."""
+    """The events of a history, for the search of the events of rows."""
 
     history: History
     owner: str
-    """Column of `examples` with the owners of rows."""
+    """Key in a chunk of the owners of rows, from 1 on, 0 for none: a column, or the rows themselves."""
     times: NDArray[np.float64]  # [E], of all events
     starts: NDArray[np.int64]  # [O + 1]
-    clock: Times
+    learners: Mapping[str, Learner] = field(default_factory=dict)
+    """Learners of the numbers of events."""
 
     @property
     def dtype(self) -> type[np.generic]:
@@ -153,24 +292,81 @@ class EventLog:
     def spans(self, chunk: Chunk) -> NDArray[np.int64]:
         """Return the first event of each row and the one after its last, [R, 2]."""
         owners = chunk[self.owner].astype(np.int64) - 1
-        return spans(self.times, self.starts, owners, chunk[time_key(self.history)], self.history)
+        # Events of lists have the times -age, and all are before their row.
+        now = np.full(len(owners), np.inf) if self.history.lists else chunk[time_key(self.history)]
+        return spans(self.times, self.starts, owners, now, self.history)
 
     def row_times(self, chunk: Chunk) -> NDArray[Any]:
-        """Return the stored times of rows, [R, 1]."""
-        return self.clock.stored(chunk[time_key(self.history)])[:, None]
+        """Return the times of rows, [R, 1]; 0 if they have lists."""
+        lists = self.history.lists
+        return (np.zeros(len(chunk[ROW])) if lists else chunk[time_key(self.history)])[:, None]
 
 
-class ListLog(EventLog):
-    """The stored events of rows that hold them as lists; the owner of an event is its row."""
+def event_logs(
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    histories: Sequence[History],
+    parts: Parts,
+    encoders_in: Path,
+) -> tuple[list[EventLog], dict[str, FieldEncoder]]:
+    """Return the events of all histories, and the encoders of their numbers.
 
-    def spans(self, chunk: Chunk) -> NDArray[np.int64]:
-        """Return the first event of each row and the one after its last, [R, 2]."""
-        rows = chunk[ROW]
-        return np.stack([self.starts[rows], self.starts[rows + 1]], axis=1)
+    These are learned from the events of training rows.
+    """
+    logs = [_indexed(db, dataset, history) for history in histories]
+    encoders: dict[str, FieldEncoder] = {}
+    for place, log in enumerate(logs):
+        if log.history.numbers:
+            logs[place] = replace(log, learners=_learners(db, dataset, log, parts))
+            for number, learner in logs[place].learners.items():
+                key = f"{log.history.name}:{number}"
+                encoders[key] = learner.learn(encoder_file(encoders_in, key))
+    return logs, encoders
 
-    def row_times(self, chunk: Chunk) -> NDArray[Any]:
-        """Return the stored time 0 of each row, [R, 1]: that of an event is minus its age."""
-        return self.clock.stored(np.zeros((len(chunk[ROW]), 1)))
+
+def _indexed(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History) -> EventLog:
+    owner = ROW if history.lists else owner_key(dataset, history)
+    owners = count(db, "examples" if history.lists else codes(owner))
+    times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
+    for chunk in _chunks(db, history, ()):
+        rows = len(chunk[TIME])
+        times[done : done + rows] = chunk[TIME]
+        starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
+        done += rows
+    return EventLog(history, owner, times, starts.cumsum())
+
+
+def _learners(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts
+) -> dict[str, Learner]:
+    """Return the learners of numbers, which have seen the events that training rows read."""
+    reads = np.zeros(len(log.times) + 1, np.int64)
+    for rows, places in chunks(db, dataset, parts):
+        count_reads(reads, log.spans(rows)[places == TRAIN])
+    read = reads.cumsum()[:-1] > 0
+    source = Examples(db, dataset, int(read.sum()))
+    learners = {number.name: number.learner(source) for number in log.history.numbers}
+    done = 0
+    for chunk in _chunks(db, log.history, learners):
+        some = read[done : done + len(chunk[TIME])]
+        for name, learner in learners.items():
+            learner.see({name: chunk[name][some]})
+        done += len(some)
+    return learners
+
+
+def _chunks(
+    db: duckdb.DuckDBPyConnection, history: History, columns: Sequence[str] | Mapping[str, Any]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield `OWNER`, `TIME` and some columns of sorted events: codes + 1, 0 where missing, or numbers."""
+    chosen = {OWNER: OWNER, TIME: TIME}
+    for name in columns:
+        shared = name in history.shared
+        key = event_key(name)
+        chosen[name] = f"CAST(coalesce({key} + 1, 0) AS INTEGER)" if shared else f"CAST({key} AS DOUBLE)"
+    missing = {number.name: number.reads()[number.name].missing for number in history.numbers}
+    for chunk in fetched(db, chosen, event_table(history)):
+        yield {name: filled(values, missing.get(name)) for name, values in chunk.items()}
 
 
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
@@ -180,66 +376,42 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
     the vectors of these values follow.
     """
     columns = []
-    for field in history.shared:
-        ids, places = encoding.learners[field].encode(chunk), chunk[field]
+    for name in history.shared:
+        ids, places = encoding.learners[name].encode(chunk), chunk[name]
         outside = (ids == 0) & (places > 0)
-        columns.append(np.where(outside, encoding.encoders[field].size - 1 + places, ids))
+        columns.append(np.where(outside, encoding.encoders[name].size - 1 + places, ids))
     vectors = encoding.event_fields(history)[len(history.shared) :]
-    columns += [encoding.learners[field].encode(chunk) for field in vectors]
-    return np.stack(columns, axis=1).astype(np.int32) if columns else np.zeros((_rows(chunk), 0), np.int32)
+    columns += [encoding.learners[name].encode(chunk) for name in vectors]
+    return _stacked(columns, chunk, np.int32)
+
+
+def _stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
+    return np.array(columns, dtype).reshape(len(columns), rows_of(chunk)).T
 
 
 def write_events(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    histories: Sequence[History],
-    encoding: Encoding,
-    draft: Path,
-) -> list[EventLog]:
+    db: duckdb.DuckDBPyConnection, logs: Sequence[EventLog], encoding: Encoding, draft: Path
+) -> None:
     """Write the events of all histories; see `data.store`."""
-    return [
-        _write(db, history, "" if history.lists else owner_key(dataset, history), encoding, draft)
-        for history in histories
-    ]
-
-
-def _write(
-    db: duckdb.DuckDBPyConnection, history: History, owner: str, encoding: Encoding, draft: Path
-) -> EventLog:
-    folder = events_folder(draft, history.name)
-    folder.mkdir(parents=True)
-    events = count(db, event_table(history))
-    owners = count(db, "examples" if history.lists else codes(owner))
-    clock = _clock(db, history)
-    shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-        "ids": (np.int32, (events, len(encoding.event_fields(history)))),
-        "outcomes": (np.uint8, (events, len(history.outcomes))),
-        "times": (clock.dtype, (events,)),
-    }
-    held = np.zeros(owners + 1, np.int64)
-    files = {name: (folder / f"{name}.npy").open("wb") for name in shapes}
-    times = np.empty(events)
-    try:
-        for name, (dtype, shape) in shapes.items():
-            write_header(files[name], dtype, shape)
-        done = 0
-        for chunk in _chunks(db, history):
-            rows = len(chunk[TIME])
-            outcomes = [chunk[one] for one in map(outcome_key, history.outcomes)]
-            blocks = {
-                "ids": matched_values(encoding, history, chunk),
-                "outcomes": np.stack(outcomes, axis=1) if outcomes else np.zeros((rows, 0)),
-                "times": clock.stored(chunk[TIME]),
-            }
-            for name, block in blocks.items():
-                files[name].write(block.astype(shapes[name][0], copy=False).tobytes())
-            times[done : done + rows] = chunk[TIME]
-            held += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
-            done += rows
-    finally:
-        for file in files.values():
-            file.close()
-    return (ListLog if history.lists else EventLog)(history, owner, times, held.cumsum(), clock)
+    for log in logs:
+        history, events = log.history, len(log.times)
+        folder = events_folder(draft, history.name)
+        folder.mkdir(parents=True)
+        shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+            "ids": (np.int32, (events, len(encoding.event_fields(history)))),
+            "numbers": (np.float32 if history.numbers else np.uint8, (events, len(history.numeric))),
+            "times": (np.float64, (events,)),
+        }
+        with ExitStack() as stack:
+            files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in shapes}
+            for name, (dtype, shape) in shapes.items():
+                write_header(files[name], dtype, shape)
+            for chunk in _chunks(db, history, history.fields):
+                numbers = [chunk[name] for name in history.outcomes]
+                numbers += [learner.encode(chunk) for learner in log.learners.values()]
+                files["ids"].write(matched_values(encoding, history, chunk).tobytes())
+                files["numbers"].write(_stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
+                files["times"].write(chunk[TIME].tobytes())
 
 
 def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
@@ -253,65 +425,8 @@ def joined_histories(histories: Sequence[History], draft: Path) -> list[str]:
         for part in PARTS:
             stem = file_name(history.name)
             of_rows, now = (np.load(draft / part / f"{stem}.{one}.npy") for one in ("spans", "times"))
-            filled = of_rows[:, 1] > of_rows[:, 0]
-            rows += len(filled)
-            ages.append(now[filled, 0].astype(np.float64) - times[of_rows[filled, 1] - 1])
+            filled_rows = of_rows[:, 1] > of_rows[:, 0]
+            rows += len(filled_rows)
+            ages.append(now[filled_rows, 0].astype(np.float64) - times[of_rows[filled_rows, 1] - 1])
         sentences.append(joined(history, rows, np.concatenate(ages)))
     return sentences
-
-
-def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:
-    chosen = [f"CAST(coalesce({quoted(f)} + 1, 0) AS INTEGER) AS {quoted(f)}" for f in history.shared]
-    chosen += map(outcome_key, history.outcomes)
-    db.execute(f"SELECT {', '.join([OWNER, TIME, *chosen])} FROM {event_table(history)}")
-    names = [OWNER, TIME, *history.shared, *map(outcome_key, history.outcomes)]
-    while len(frame := db.fetch_df_chunk(VECTORS)):
-        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(names)}
-
-
-def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
-    """Return the storage of the times of events and rows."""
-    key = "0.0" if history.lists else quoted(time_key(history))
-    both = f"SELECT {TIME} AS time FROM {event_table(history)} UNION ALL SELECT {key} FROM examples"
-    first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0] or 0.0
-    last, whole = db.execute(f"SELECT max(time), bool_and(time = floor(time)) FROM ({both})").fetchall()[0]
-    return Times(first, np.uint32 if whole and last - first <= SMALL else np.float64)
-
-
-def _log(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str
-) -> tuple[str, TimeForm]:
-    """Create the table of a log, with codes for values; return its name, quoted, and the form of times."""
-    given = dataset.events(db, history.name)
-    if missing := [column for column in history.columns() if column not in given.columns]:
-        raise DataError(
-            f"dataset {name}: the events of history {history.name!r} lack {missing[0]!r}",
-            "add the column to `events`",
-        )
-    kinds = dict(zip(given.columns, map(str, given.types), strict=True))
-    owner = owner_key(dataset, history)
-    valued = {owner: history.by, **{field: field for field in history.shared if field != owner}}
-    chosen = [f"{category(quoted(c), kinds[c])} AS {quoted(key)}" for key, c in valued.items()]
-    chosen += [f"{as_seconds(quoted(history.time), kinds[history.time])} AS {quoted(history.time)}"]
-    chosen += [quoted(outcome) for outcome in history.outcomes]
-    create(db, f"log of {history.name}", given.project(", ".join(chosen)))
-    table = coded(db, dataset, history, list(valued), owner)
-    _check(db, history, table, name)
-    return table, form_of(kinds[history.time])
-
-
-def _check(db: duckdb.DuckDBPyConnection, history: History, table: str, name: str) -> None:
-    time = quoted(history.time)
-    faults = {history.time: (f"{time} IS NULL OR NOT isfinite({time})", "numbers")}
-    faults |= {o: (f"{quoted(o)} NOT IN (0, 1)", "0, 1 and null") for o in history.outcomes}
-    for column, (wrong, allowed) in faults.items():
-        if found := db.execute(f"SELECT {quoted(column)} FROM {table} WHERE {wrong} LIMIT 1").fetchall():
-            raise DataError(
-                f"dataset {name}: the events of history {history.name!r} hold {column} {found[0][0]!r}, "
-                f"allowed are {allowed}",
-                "correct the column",
-            )
-
-
-def _rows(chunk: Chunk) -> int:
-    return len(next(iter(chunk.values())))

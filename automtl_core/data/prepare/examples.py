@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import inf
+from typing import Literal, NamedTuple
 
 import duckdb
 import pandas as pd
@@ -20,10 +21,16 @@ from automtl_core.dataset.dataset import (
 )
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
-from automtl_core.fields.encode import OWN
+from automtl_core.fields.encode import LARGEST, OWN
 from automtl_core.tasks.kind import TaskKind
 
 HOW = ("code", "text", "bag", "number")
+ALLOWED = {
+    "time": ("NOT coalesce(isfinite({0}), false)", "numbers"),
+    "outcome": ("{0} NOT IN (0, 1)", "0, 1 and null"),
+    "number": (f"NOT abs({{0}}) <= {LARGEST}", "numbers and null"),
+}
+"""What events hold -> SQL that is true for a wrong value {0}, and the allowed values."""
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
@@ -77,9 +84,8 @@ def _create_unsorted(
     db: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str
 ) -> None:
     """Create the table `unsorted` with the used columns: values of fields, numbers, labels."""
-    texts = text_columns(dataset)
-    renamed = {**texts, **history_columns(dataset), **_owners(dataset), **list_columns(dataset)}
-    columns = {column: quoted(column) for column in _columns(dataset) if column not in renamed}
+    added = added_columns(dataset)
+    columns = {column: quoted(column) for column in _columns(dataset) if column not in added}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
     columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.type.two_classes}
     for column, read in _reads(dataset):
@@ -87,12 +93,18 @@ def _create_unsorted(
             columns[column] = f"coalesce({columns[column]}, {float(read.missing)!r})"
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     single = columns_read(dataset, "code", "text")
-    values = {name: category(quoted(name), kinds[name]) for name in single}
-    columns |= {name: values[name] for name in columns_read(dataset, "code")}
-    columns |= {key: f"coalesce(CAST({values[name]} AS VARCHAR), '')" for key, name in texts.items()}
-    columns |= {key: as_seconds(quoted(n), kinds[n]) for key, n in history_columns(dataset).items()}
-    columns |= {key: category(quoted(name), kinds[name]) for key, name in _owners(dataset).items()}
-    columns |= {key: f"CAST({quoted(name)} AS VARCHAR[])" for key, name in list_columns(dataset).items()}
+    columns |= {name: category(quoted(name), kinds[name]) for name in columns_read(dataset, "code")}
+    for key, (name, how) in added.items():
+        value, kind = quoted(name), kinds[name]
+        match how:
+            case "text":
+                columns[key] = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
+            case "owner":
+                columns[key] = category(value, kind)
+            case "list":
+                columns[key] = f"CAST({value} AS VARCHAR[])"
+            case _:
+                columns[key] = as_seconds(value, kind)
     try:
         chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
         create(db, "unsorted", relation.project(chosen))
@@ -116,27 +128,39 @@ def columns_read(dataset: Dataset, *how: str) -> list[str]:
     return list(dict.fromkeys(column for column, read in _reads(dataset) if read.how in how))
 
 
-def text_columns(dataset: Dataset) -> dict[str, str]:
-    """Return the columns that are kept as texts: name in `examples` -> name in the dataset's rows."""
-    return {read.key(column): column for column, read in _reads(dataset) if read.how == "text"}
+class Added(NamedTuple):
+    """A column of `examples` beside those of fields and labels."""
+
+    source: str
+    """Name in the dataset's rows."""
+    how: Literal["text", "owner", "time", "outcome", "number", "list"]
 
 
-def history_columns(dataset: Dataset) -> dict[str, str]:
-    """Return the times of rows, and the outcomes of events: name in `examples` -> name in the rows."""
-    histories = _logged(dataset)
-    times = {time_key(history): history.time for history in histories}
-    outcomes = [name for history in histories if history.of_rows for name in history.outcomes]
-    return {**times, **{outcome_column(name): name for name in outcomes}}
+def added_columns(dataset: Dataset, *how: str) -> dict[str, Added]:
+    """Return the columns beside those of fields and labels, or of them those of some kinds.
+
+    These are columns that are kept as texts, owners and times of rows and numbers of events, and lists of
+    events, by their names in `examples`.
+    """
+    added = {
+        read.key(column): Added(column, "text") for column, read in _reads(dataset) if read.how == "text"
+    }
+    histories = histories_of(dataset)
+    logged = [history for history in histories if not history.lists]
+    owners = {owner_key(dataset, history): history.by for history in logged}
+    added |= {key: Added(name, "owner") for key, name in owners.items() if key != name}
+    added |= {time_key(history): Added(history.time, "time") for history in logged}
+    for history in (one for one in logged if one.of_rows):
+        added |= {number_key(name): Added(name, "outcome") for name in history.outcomes}
+        added |= {number_key(one.name): Added(one.name, "number") for one in history.numbers}
+    lists = [name for history in histories for name in history.lists.values()]
+    added |= {list_key(name): Added(name, "list") for name in lists}
+    return {key: column for key, column in added.items() if not how or column.how in how}
 
 
-def outcome_column(name: str) -> str:
-    """Return the name in `examples` of an outcome of rows."""
+def number_key(name: str) -> str:
+    """Return the name in `examples` of a number of events that are rows."""
     return f"{OWN}outcome {name}"
-
-
-def _logged(dataset: Dataset) -> list[History]:
-    """Return the histories whose events are not lists in rows."""
-    return [history for history in histories_of(dataset) if not history.lists]
 
 
 def time_key(history: History) -> str:
@@ -150,21 +174,9 @@ def owner_key(dataset: Dataset, history: History) -> str:
     return history.by if shares else f"{OWN}owner {history.by}"
 
 
-def list_columns(dataset: Dataset) -> dict[str, str]:
-    """Return the lists of events that rows hold: name in `examples` -> name in the rows."""
-    names = [name for history in histories_of(dataset) for name in history.lists.values()]
-    return {list_key(name): name for name in names}
-
-
 def list_key(column: str) -> str:
     """Return the name in `examples` of a list of events."""
     return f"{OWN}list {column}"
-
-
-def _owners(dataset: Dataset) -> dict[str, str]:
-    """Return the columns of owners besides those of fields: name in `examples` -> name in the rows."""
-    owners = {owner_key(dataset, history): history.by for history in _logged(dataset)}
-    return {key: name for key, name in owners.items() if key != name}
 
 
 def _reads(dataset: Dataset) -> list[tuple[str, Read]]:
@@ -180,7 +192,7 @@ def oracles(dataset: Dataset) -> list[str]:
 
 def coded(dataset: Dataset) -> list[str]:
     """Return the columns of `examples` that hold codes."""
-    fields = [*columns_read(dataset, "code", "bag"), *_owners(dataset)]
+    fields = [*columns_read(dataset, "code", "bag"), *added_columns(dataset, "owner")]
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
@@ -198,8 +210,7 @@ def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
     fields = columns_read(dataset, "code", "bag", "number")
-    others = [*text_columns(dataset), *_owners(dataset), *history_columns(dataset), *list_columns(dataset)]
-    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *others]
+    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *added_columns(dataset)]
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -277,10 +288,8 @@ def _check_declared(dataset: Dataset, name: str) -> None:
 
 
 def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    renamed = {
-        **text_columns(dataset), **history_columns(dataset), **_owners(dataset), **list_columns(dataset)
-    }  # fmt: skip
-    wanted = list(dict.fromkeys(renamed.get(column, column) for column in _columns(dataset)))
+    added = added_columns(dataset)
+    wanted = list(dict.fromkeys(added[c].source if c in added else c for c in _columns(dataset)))
     check_names([*columns_read(dataset, *HOW), *names_of(dataset.labels)], f"dataset {name}")
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
@@ -307,10 +316,10 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
                 raise DataError(
                     f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
                 )
-            if column in (known := history_columns(dataset)):
-                wanted = "0, 1 and null" if column.startswith(outcome_column("")) else "numbers"
+            if column in (known := added_columns(dataset)):
+                source, how = known[column]
                 raise DataError(
-                    f"dataset {name}: {known[column]} holds {held}, allowed are {wanted}",
+                    f"dataset {name}: {source} holds {held}, allowed are {ALLOWED[how][1]}",
                     "correct the column, or use --set dataset.history_length=0",
                 )
             if column == dataset.time:
@@ -328,10 +337,8 @@ def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
             wrong += [f"{at} <> floor({at})"] * kind.whole
             wrong += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
         yield column, " OR ".join(wrong)
-    for column in history_columns(dataset):
-        at = quoted(column)
-        outcome = column.startswith(outcome_column(""))
-        yield column, f"{at} NOT IN (0, 1)" if outcome else f"NOT coalesce(isfinite({at}), false)"
+    for column, (_, how) in added_columns(dataset, *ALLOWED).items():
+        yield column, ALLOWED[how][0].format(quoted(column))
     if dataset.part:
         known = ", ".join(map(literal, ("train", "validation", "test")))
         yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"

@@ -14,7 +14,7 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
-from automtl_core.data.prepare.events import joined_histories, make_events, write_events
+from automtl_core.data.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.raw_sample import write_sample
 from automtl_core.data.prepare.sources import read, workshop
@@ -78,7 +78,8 @@ def prepare(
     origin = _origin(dataset, name, sources, progress)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
     accept({**origin, "fingerprint": digest})
-    path, kinds = prepared_root / f"{name}-{digest[:12]}", kinds_of(map(type, dataset.fields))
+    fields = [*dataset.fields, *(number for history in dataset.histories for number in history.numbers)]
+    path, kinds = prepared_root / f"{name}-{digest[:12]}", kinds_of(map(type, fields))
     for root in (prepared_root, elsewhere):
         if root is not None and (root / path.name).exists():
             remove_stale(prepared_root)
@@ -162,7 +163,8 @@ def _encode(
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
-    logs = write_events(db, dataset, histories, encoding, draft)
+    logs, of_events = event_logs(db, dataset, histories, parts, draft / ENCODER)
+    write_events(db, logs, encoding, draft)
     written = 0
 
     def advance(rows: int) -> None:
@@ -178,7 +180,7 @@ def _encode(
         fields.append(SparseField(name, encoder.size, form, pretrained))
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
     schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories))
-    Encoder(schema, encoding.encoders).save(draft / ENCODER)
+    Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = sizes_of(parts)
     return {

@@ -11,8 +11,8 @@ import duckdb
 import numpy as np
 
 from automtl_core.data.event_log import OWNER
-from automtl_core.data.new_histories import with_lists, with_owners
-from automtl_core.data.prepare.event_codes import event_table
+from automtl_core.data.new_histories import with_events
+from automtl_core.data.prepare.events import event_table
 from automtl_core.data.prepare.examples import owner_key
 from automtl_core.data.raw.sql import category, codes, literal, own, quoted
 from automtl_core.data.raw.times import as_seconds, typed_time
@@ -58,7 +58,7 @@ def write_sample(
     delimited = any(Path(one.path).suffix not in (".parquet", ".npy") for one in dataset.files().values())
     ending = ".csv" if delimited else ".parquet"
     file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
-    file = with_owners(file, dataset, logged) if logged else with_lists(file, histories)
+    file = with_events(file, dataset, logged or histories, bool(logged))
     with _view(db, RAW, dataset.raw_rows(db, rows)):
         test = _is_test(db, dataset, draft)
         texts = _texts(db, dataset, file.columns, logged)

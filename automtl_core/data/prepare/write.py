@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.encode import Encoding, chunks
+from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
 from automtl_core.data.prepare.events import EventLog, matched_values
 from automtl_core.data.prepare.examples import oracles
 from automtl_core.data.prepare.split import Parts, sizes_of
@@ -111,7 +111,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
 
     def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
         def block(chunk: Chunk) -> NDArray[Any]:
-            found = np.empty((len(next(iter(chunk.values()))), len(columns)), dtype)
+            found = np.empty((rows_of(chunk), len(columns)), dtype)
             for n, column in enumerate(columns):
                 found[:, n] = column(chunk)
             return found
@@ -135,7 +135,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         shared = len(encoding.event_fields(log.history))
         arrays += [
             _Array(f"{name}.spans", log.dtype, 2, log.spans),
-            _Array(f"{name}.times", log.clock.dtype, 1, log.row_times),
+            _Array(f"{name}.times", np.float64, 1, log.row_times),
             _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
         ]
     return arrays

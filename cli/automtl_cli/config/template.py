@@ -26,7 +26,7 @@ IMPORTANT: Mapping[str, Sequence[str]] = {
     ),
     "training": (
         "batch_size", "epochs", "patience", "learning_rate", "weight_decay", "embedding_decay",
-        "loss_weights", "balancer", "checkpoints", "monitor", "monitor_metric", "min_positives",
+        "loss_weights", "balancer", "monitor", "monitor_metric", "min_positives",
     ),
 }  # fmt: skip
 """Part of a configuration -> settings in the file, of the run and of every dataset."""

@@ -4,7 +4,15 @@ import duckdb
 import numpy as np
 import pytest
 
-from automtl_core.data.event_log import events_of_file, label_of, order_of, outcome_of, sorted_events, spans
+from automtl_core.data.event_log import (
+    events_of_file,
+    label_of,
+    order_by_time,
+    order_of,
+    outcome_of,
+    sorted_events,
+    spans,
+)
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
 from automtl_core.dataset.history import EventFacts
 from automtl_core.errors import DataError
@@ -64,8 +72,8 @@ def test_numbers_in_place_of_texts_are_refused():
     ("known", "items"),
     [
         (None, ["10", "9", None]),
-        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {}), ["9", "10", None]),
-        (EventFacts("number", 0.0, (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
+        (EventFacts("number", (0.0, 1.0), ("item",), {}), ["9", "10", None]),
+        (EventFacts("number", (0.0, 1.0), ("item",), {"item": 7}), ["9", "10", None]),  # buckets 1 and 4
     ],
 )
 def test_events_at_one_time_are_in_one_order(known, items):
@@ -74,7 +82,9 @@ def test_events_at_one_time_are_in_one_order(known, items):
     with duckdb.connect() as db:
         items_of_log = "unnest([NULL, '10', '9']) AS item"
         db.sql(f'SELECT 1 AS "user", 2.0 AS "at", {items_of_log}').create("log")
-        query = sorted_events(history, "log", '"user"', '"at"', order, [])
+        query = sorted_events(
+            history, "log", '"user"', '"at"', {"item": "item"}, order_by_time(history, order)
+        )
         assert [item for *_, item in db.execute(query).fetchall()] == items
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import frame_rows
+from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.errors import DataError
@@ -54,7 +54,7 @@ def good(**changes):
 
 def taken(dataset, frame, labelled=False):
     """Return what the encoder is given, without indices."""
-    rows = frame_rows(dataset, frame, labelled)
+    rows = frame_rows(NewExamples(dataset, frame), labelled=labelled)
     return pd.concat(list(rows.chunks(2)), ignore_index=True)
 
 
@@ -97,7 +97,7 @@ def test_integers_as_data_frames_write_them(users, tmp_path):
     frame.to_csv(tmp_path / "a.csv", index=False)
     duckdb.from_df(frame).write_parquet(str(tmp_path / "a.parquet"))
     for name in ("a.csv", "a.parquet"):
-        with new_rows(shop(Numbered), tmp_path / name, tmp_path) as rows:
+        with new_rows(NewExamples(shop(Numbered), tmp_path / name, tmp_path)) as rows:
             (read,) = rows.chunks(100)
         assert [None if pd.isna(text) else text for text in read["user"]] == ["5", None, "-7"]
     assert taken(shop(Numbered), frame)["user"].fillna("").tolist() == ["5", "", "-7"]
@@ -113,7 +113,7 @@ def test_values_become_the_same_texts_as_in_a_file_whatever_the_zone_of_the_mach
     with duckdb.connect() as db:
         db.register("frame", frame)
         db.execute(f"COPY (FROM frame) TO '{path}' (FORMAT parquet)")
-    with new_rows(shop(), path, tmp_path) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
         (read,) = rows.chunks(100)
     assert [None if pd.isna(text) else text for text in read["user"]] == expected
     direct = taken(shop(), frame)["user"]
@@ -179,7 +179,7 @@ def test_integers_with_gaps_are_integers_where_they_are_declared():
 )
 def test_what_is_wrong_is_named(frame, told):
     with pytest.raises(DataError, match=told) as error:
-        frame_rows(shop(), frame)
+        frame_rows(NewExamples(shop(), frame))
     assert error.value.fix
 
 
@@ -194,28 +194,30 @@ def test_what_is_wrong_is_named(frame, told):
 )
 def test_values_are_as_they_are_declared(frame, told):
     with pytest.raises(DataError, match=told):
-        frame_rows(shop(Numbered), frame, labelled="click" in frame)
+        frame_rows(NewExamples(shop(Numbered), frame), labelled="click" in frame)
 
 
 def test_faulty_rows_are_left_out_up_to_a_number():
     frame = good(price=["old", 1])
-    rows = frame_rows(shop(), frame, most=100)
+    rows = frame_rows(NewExamples(shop(), frame, most=100))
     assert [fault.line for _, fault in rows.rejected] == [1]
     assert len(rows) == 1
     assert next(rows.chunks(5))["user"].tolist() == ["v"]
     with pytest.raises(DataError, match="price: expected a number"):
-        frame_rows(shop(), frame, most=0)
-    assert len(frame_rows(shop(), frame.head(1), most=100)) == 0
+        frame_rows(NewExamples(shop(), frame, most=0))
+    assert len(frame_rows(NewExamples(shop(), frame.head(1), most=100))) == 0
 
 
 def test_the_setting_of_the_dataset_for_its_own_files_does_not_count():
     with pytest.raises(DataError, match="price: expected a number"):
-        frame_rows(shop(bad_rows="skip"), good(price=["old", 1]))
+        frame_rows(NewExamples(shop(bad_rows="skip"), good(price=["old", 1])))
 
 
 def test_columns_that_are_not_read_may_lack_and_are_not_checked():
     unread = ["tags", "price"]
-    (rows,) = frame_rows(shop(), good(price=["old", 1]).drop(columns="tags"), unread=unread).chunks(5)
+    (rows,) = frame_rows(
+        NewExamples(shop(), good(price=["old", 1]).drop(columns="tags")), unread=unread
+    ).chunks(5)
     assert rows["user"].tolist() == ["u", "v"]
     assert rows["tags"].tolist() == [[], []]
     assert rows["price"].isna().all()

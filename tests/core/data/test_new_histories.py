@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.new_histories import entries, new_events, with_lists
+from automtl_core.data.new_histories import entries, new_events, with_events
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, RawFile, Sparse
 from automtl_core.dataset.history import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
@@ -66,7 +66,7 @@ def test_dates_are_seconds_and_offsets_count() -> None:
     assert events(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
 
 
-KNOWN = EventFacts("number", 0.0, (1.7e9, 1.71e9), ("item",), {})
+KNOWN = EventFacts("number", (1.7e9, 1.71e9), ("item",), {})
 
 
 def test_events_at_one_time_have_the_order_of_preparation() -> None:
@@ -74,7 +74,7 @@ def test_events_at_one_time_have_the_order_of_preparation() -> None:
     rows = pd.DataFrame({"user": ["a"], "at": ["50"]})
 
     def order(integers=(), **buckets):
-        known = EventFacts("number", 0.0, (0.0, 9.0), integers, buckets)
+        known = EventFacts("number", (0.0, 9.0), integers, buckets)
         return events(rows, log, History(**{**vars(PAST), "facts": known})).lists(0, 1)["past:item"]
 
     assert order() == [["10", "9", None]]
@@ -115,10 +115,10 @@ def test_entries_keep_blanks_so_that_lists_stay_aligned() -> None:
 
 
 def test_files_have_list_columns_unless_they_have_no_header() -> None:
-    file = with_lists(RawFile("new.csv", {}), [PAST])
+    file = with_events(RawFile("new.csv", {}), Shop(DatasetSettings()), [PAST], False)
     assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
     with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
-        with_lists(RawFile("new.csv", {}, header=False), [PAST])
+        with_events(RawFile("new.csv", {}, header=False), Shop(DatasetSettings()), [PAST], False)
 
 
 def test_a_log_has_a_column_for_each_part() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import check_output, new_rows
 from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
@@ -46,7 +47,7 @@ def file(tmp_path):
 
 def test_rows_come_in_their_order_in_chunks_of_the_size_that_is_asked_for(file, tmp_path):
     path = file("user,tags,age,price\n" + "".join(f"{n},a b,20,{n}.5\n" for n in range(40_001, 0, -1)))
-    with new_rows(shop(), path, tmp_path) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
         assert len(rows) == 40_001
         chunks = list(rows.chunks(300))
     assert [len(chunk) for chunk in chunks] == [300] * 133 + [101]
@@ -56,7 +57,7 @@ def test_rows_come_in_their_order_in_chunks_of_the_size_that_is_asked_for(file, 
 
 def test_blanks_further_columns_and_columns_with_a_value_for_blanks(file, tmp_path):
     path = file("other,price,tags,user\nx,,,\ny,1,b  c ,9007199254740993\n")
-    with new_rows(shop(), path, tmp_path) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path)) as rows:
         read = frame(rows)
     assert list(read.columns) == ["user", "tags", "age", "price"]
     assert pd.isna(read["user"].iloc[0])
@@ -70,7 +71,7 @@ def test_a_missing_column_is_named(file, tmp_path):
     with pytest.raises(
         DataError, match=r"new.csv:1: the header lacks 'tags' \(did you mean 'tgas'\?\), 'price'"
     ):
-        new_rows(shop(), path, tmp_path).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path)).__enter__()
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
@@ -78,7 +79,7 @@ def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, e
     path = file("id,user,tags,age,price\n007,u,a,1,1\n,v,b,2,2\n009,w,,3,3\n")
     out = tmp_path / f"out{ending}"
     with (
-        new_rows(shop(), path, tmp_path, keep=["id", "price"]) as rows,
+        new_rows(NewExamples(shop(), path, tmp_path), keep=["id", "price"]) as rows,
         rows.output(out, ["click", "spent"], ["id", "price"]) as output,
     ):
         for chunk in rows.chunks(2):
@@ -97,7 +98,7 @@ def test_nothing_is_left_where_writing_ends_early(file, tmp_path):
     (tmp_path / "out.csv").write_text("before")
     with (
         pytest.raises(KeyboardInterrupt),
-        new_rows(shop(), path, tmp_path) as rows,
+        new_rows(NewExamples(shop(), path, tmp_path)) as rows,
         rows.output(tmp_path / "out.csv", ["click"], []),
     ):
         raise KeyboardInterrupt
@@ -108,17 +109,17 @@ def test_nothing_is_left_where_writing_ends_early(file, tmp_path):
 def test_faulty_rows_are_an_error_or_are_left_out(file, tmp_path):
     path = file("user,tags,age,price\nu,a,1,1\nv,a,old,1\nw,a,1,2\n")
     with pytest.raises(DataError, match=r"new.csv:3: age: expected a number, found"):
-        new_rows(shop(), path, tmp_path).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path)).__enter__()
     with pytest.raises(DataError, match=r"new.csv:3: age"):  # which is about the files of the dataset
-        new_rows(shop(bad_rows="skip"), path, tmp_path).__enter__()
-    with new_rows(shop(), path, tmp_path, most=100) as rows:
+        new_rows(NewExamples(shop(bad_rows="skip"), path, tmp_path)).__enter__()
+    with new_rows(NewExamples(shop(), path, tmp_path, most=100)) as rows:
         assert [str(row).partition(": expected")[0] for row in rows.rejected] == ["new.csv:3: age"]
         assert list(frame(rows)["user"]) == ["u", "w"]
 
 
 def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
     path = file("user,age,price\nu,1,dear\nv,2,1\n")
-    with new_rows(shop(), path, tmp_path, keep=["price"], unread=["tags", "price"]) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path), keep=["price"], unread=["tags", "price"]) as rows:
         read = frame(rows)
     assert list(read["user"]) == ["u", "v"]
     assert list(read["tags"]) == [[], []]
@@ -127,12 +128,15 @@ def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
 
 def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
-    with new_rows(shop(), path, tmp_path, labelled=True) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path), labelled=True) as rows:
         read = frame(rows)
     assert float(read["click"].iloc[0]) == 1
     assert pd.isna(read["click"].iloc[1])
     with pytest.raises(DataError, match="click: expected 0 or 1"):
-        new_rows(shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path, True).__enter__()
+        new_rows(
+            NewExamples(shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path),
+            labelled=True,
+        ).__enter__()
 
 
 def test_lists_in_parquet_are_bags_unless_a_value_holds_the_separator(tmp_path):
@@ -143,22 +147,22 @@ def test_lists_in_parquet_are_bags_unless_a_value_holds_the_separator(tmp_path):
             )
 
     write("['a', 'b']")
-    with new_rows(shop(), tmp_path / "n.parquet", tmp_path) as rows:
+    with new_rows(NewExamples(shop(), tmp_path / "n.parquet", tmp_path)) as rows:
         assert list(frame(rows)["tags"].iloc[0]) == ["a", "b"]
     write("['a b', 'c']")
     with pytest.raises(DataError, match="row 1: tags"):
-        new_rows(shop(), tmp_path / "n.parquet", tmp_path).__enter__()
+        new_rows(NewExamples(shop(), tmp_path / "n.parquet", tmp_path)).__enter__()
 
 
 def test_a_pattern_stands_for_files_in_the_order_of_their_names(file, tmp_path):
     for name in ("b.csv", "a.csv"):
         file(f"user,tags,age,price\n{name},a,1,1\n", name)
-    with new_rows(shop(), tmp_path / "?.csv", tmp_path) as rows:
+    with new_rows(NewExamples(shop(), tmp_path / "?.csv", tmp_path)) as rows:
         assert list(frame(rows)["user"]) == ["a.csv", "b.csv"]
     with pytest.raises(InputMissingError, match=r"c\*.csv: no such file"):
-        new_rows(shop(), tmp_path / "c*.csv", tmp_path).__enter__()
+        new_rows(NewExamples(shop(), tmp_path / "c*.csv", tmp_path)).__enter__()
     file("user,tags,age,price\nu,a,1,1\n", "a[1].csv")
-    with new_rows(shop(), tmp_path / "a[1].csv", tmp_path) as rows:
+    with new_rows(NewExamples(shop(), tmp_path / "a[1].csv", tmp_path)) as rows:
         assert len(rows) == 1
 
 
@@ -166,7 +170,7 @@ def test_a_link_to_elsewhere_is_refused(file, tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "new.csv").symlink_to(file("user,tags,age,price\nu,a,1,1\n"))
     with pytest.raises(DataError, match="links to a file outside of its folder"):
-        new_rows(shop(), tmp_path / "inner" / "new.csv", tmp_path).__enter__()
+        new_rows(NewExamples(shop(), tmp_path / "inner" / "new.csv", tmp_path)).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +186,7 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name
 def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
     path = file("user,tags,age,price,Click\nu,a,1,1,1\n")
     with (
-        new_rows(shop(), path, tmp_path, keep=["Click"]) as rows,
+        new_rows(NewExamples(shop(), path, tmp_path), keep=["Click"]) as rows,
         pytest.raises(UsageError, match="--keep names 'Click'"),
     ):
         rows.output(tmp_path / "out.csv", ["click"], ["Click"]).__enter__()
@@ -191,7 +195,7 @@ def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
 def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(file, tmp_path):
     path = file("user,tags,age,price,event_id\nu,a,1,1,1\n")
     with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
-        new_rows(shop(), path, tmp_path, keep=["event_di"]).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path), keep=["event_di"]).__enter__()
     assert error.value.fix.startswith("correct --keep")
 
 

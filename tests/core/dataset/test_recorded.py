@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from automtl_core.data.frames import frame_rows
+from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
 from automtl_core.dataset.recorded import RecordedDataset, RowFormat
 
@@ -38,7 +38,7 @@ FRAME = pd.DataFrame({"user": ["u", None], "tags": ["a b", ""], "price": [0.5, N
 
 
 def test_rows_are_equal():
-    found, expected = (next(frame_rows(one, FRAME).chunks(9)) for one in (recorded(), shop()))
+    found, expected = (next(frame_rows(NewExamples(one, FRAME)).chunks(9)) for one in (recorded(), shop()))
     pd.testing.assert_frame_equal(found, expected)
     assert recorded().user == "user"
 

@@ -1,6 +1,7 @@
 """Inputs from histories, by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.fields.dense import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
 from automtl_core.modules.histories import HistoryInputs, event_width, match_width, raw_width
-from automtl_core.modules.inputs import Inputs, Widths
+from automtl_core.modules.inputs import Widths, inputs_of
 
 PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
 FIELDS = (SparseField("user", 3), SparseField("item", 5), SparseField("shop", 3))
@@ -105,6 +107,21 @@ def test_the_latest_events_are_side_by_side():
     assert not torch.cat([first[1], fourth[0], fifth[0]]).any()
 
 
+def test_numbers_follow_outcomes_and_a_missing_one_is_marked():
+    history = replace(PAST, outcomes=("click",), numbers=(Dense("price"),))
+    made = Schema(FIELDS, (), (Task("buy"),), plain().with_answers(history=("last-2",)), (history,))
+    inputs = HistoryInputs(made, DIM, 0.1, lambda name: Mean)
+    inputs.each[0].project = torch.nn.Identity()
+    (past,) = FEATURES.histories
+    past = past._replace(numbers=past.numbers * torch.tensor([1.0, 7.0]))
+    past.numbers[0, 0, 1] = math.nan
+    first, second = inputs((past,), FieldEmbedding(FIELDS, DIM, 1.0))
+    assert first.shape[1] == raw_width(made, history, DIM)
+    assert first[0, -5:].tolist() == [1, 0, 1, 1, 1]  # click, no price, and two equal values
+    assert second[0, -5:].tolist() == [0, 7, 0, 0, 1]
+    assert not first[1].any()
+
+
 def test_an_encoder_reads_events_and_the_values_of_the_row():
     (latest,), _, _ = read("last-1")
     (summary,), _, embedding = read("mean")
@@ -119,13 +136,13 @@ def test_names_and_widths_agree():
     found, _, _ = read(*parts, encoder=MeanOfEvents, raw=False)
     widths = Widths.of(schema(*parts), DIM)
     assert [one.shape[1] for one in found] == list(widths.histories)
-    inputs = Inputs(schema("matches", "last-2"), DIM, 0.1)
+    inputs = inputs_of(schema("matches", "last-2"), DIM, 0.1)
     assert inputs(FEATURES).flat().shape == (2, inputs.width)
 
 
 def test_an_encoder_needs_a_registry():
     with pytest.raises(UsageError, match="there is no history encoder 'mean' here"):
-        Inputs(schema("mean"), DIM, 0.1)
+        inputs_of(schema("mean"), DIM, 0.1)
 
 
 def test_a_network_that_reads_no_history_has_a_schema_without_it():

@@ -6,7 +6,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs, Widths
+from automtl_core.modules.inputs import Widths, inputs_of
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5))
 SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task("buy")))
@@ -20,7 +20,7 @@ def rows() -> Part:
 
 
 def test_plain_inputs_are_embeddings_then_numbers() -> None:
-    inputs = Inputs(SCHEMA, dim=2, std=0.1)
+    inputs = inputs_of(SCHEMA, dim=2, std=0.1)
     inputs.embedding.table.weight.data = torch.arange(16.0).reshape(8, 2)
     # row 1 of a; b starts at row 3, so that its id 2 is row 5
     given = inputs(Features(torch.tensor([[1, 2]]), torch.tensor([[0.5]])))
@@ -32,7 +32,7 @@ def test_plain_inputs_are_embeddings_then_numbers() -> None:
 @pytest.mark.parametrize("encodings", [{}, *({name: answer} for name, answer in ALL.items()), ALL])
 def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
     schema = SCHEMA.encoded(plain().with_answers(**encodings))
-    inputs, widths = Inputs(schema, 4, 0.1), Widths.of(schema, 4)
+    inputs, widths = inputs_of(schema, 4, 0.1), Widths.of(schema, 4)
     given = inputs(Features(torch.tensor([[1, 2], [0, 0]]), torch.tensor([[0.5], [float("nan")]])))
     assert given.sparse.shape == (2, 2, widths.sparse)
     assert given.numbers.shape == (2, 1, widths.numbers)
@@ -44,14 +44,14 @@ def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
 def test_all_that_was_fitted_is_read_and_saved() -> None:
     part, schema = rows(), SCHEMA.encoded(plain().with_answers(**ALL))
     folds, found = fitted(part, schema)
-    inputs = Inputs(schema, 4, 0.1)
+    inputs = inputs_of(schema, 4, 0.1)
     inputs.load_fitted(found)
     ids, dense = torch.from_numpy(part.ids).long(), torch.from_numpy(part.dense)
     given = inputs(Features(ids, dense))
     assert torch.equal(given.sparse[:, 0, 4:], torch.from_numpy(found.sparse)[-1][ids[:, 0]])
     assert torch.equal(given.crosses[:, 0], torch.from_numpy(found.crosses)[-1][ids[:, 0] * 5 + ids[:, 1]])
     assert torch.equal(inputs.numbers.edges, torch.from_numpy(found.edges))
-    again = Inputs(schema, 4, 0.1)
+    again = inputs_of(schema, 4, 0.1)
     again.load_state_dict(inputs.state_dict())
     assert torch.equal(again(Features(ids, dense)).flat(), given.flat())
     seen = inputs(Features(ids, dense, folds=torch.from_numpy(folds).long()))

@@ -179,20 +179,6 @@ def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
     assert without.closed() == ("user", "tab", "user*tab")
 
 
-def test_a_part_sees_a_field_that_it_asks_about_by_name_if_anything_of_it_is_open():
-    options = {
-        "features/user": ("ids", "statistics"),
-        "features/tab": ("ids",),
-        "features/crosses": ("user*tab",),
-    }
-    choices = {name: AnyOf(name, each) for name, each in options.items()}
-    asked = {"features/user": ("statistics",), "features/tab": (), "features/crosses": ("user*tab",)}
-    found = Sharing.of(asked, choices, ("user", "tab", "user*tab"))
-    assert found.sees == {"features": ("user", "user*tab")}
-    assert found.closed() == ("tab",)
-    assert found.reads == {}
-
-
 def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
     choices = {"task/click/crosses": AnyOf("task/click/crosses", ("user*tab",)),
                "task/click/single": AnyOf("task/click/single", ("user", "tab", "item"))}  # fmt: skip

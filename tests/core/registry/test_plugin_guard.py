@@ -114,17 +114,6 @@ def test_each_call_is_checked(spoil, problem):
     assert list(op.state_dict()) == ["linear.weight", "linear.bias"]
 
 
-def test_the_state_of_the_process_is_restored_after_each_call():
-    def spoil(y):
-        torch.set_default_dtype(torch.float64)
-        torch.set_grad_enabled(False)
-        return y
-
-    op = SuppliedOp(lambda i, o, d: Fickle(i, o, spoil), "op 'mine'", "")(3, 5, 0.0)
-    op(torch.ones(8, 3))
-    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
-
-
 def test_mixed_precision_leaves_some_results_in_full_precision():
     plain = SuppliedOp(lambda i, o, d: nn.Linear(i, o), "op", "")(3, 5, 0.0)
     normed = SuppliedOp(lambda i, o, d: nn.Sequential(nn.Linear(i, o), Full()), "op", "")(3, 5, 0.0)

@@ -189,6 +189,13 @@ def test_missing_and_undecodable_files(tmp_path):
         read_yaml(tmp_path / "f.yaml")
 
 
+def test_settings_of_earlier_versions_are_ignored_where_they_had_no_effect():
+    now = load_config(NAMED, {"training": {"epochs": 3}})
+    assert load_config(NAMED, {"training": {"epochs": 3, "checkpoints": "shared"}}) == now
+    with pytest.raises(UsageError, match="this version does not have the setting checkpoints"):
+        load_config(NAMED, {"training": {"checkpoints": "task"}})
+
+
 def test_times_are_read():
     assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
         90,

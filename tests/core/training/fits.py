@@ -31,7 +31,7 @@ class Watch(EventHandler):
 
     def epoch(self, report):
         self.reports.append(report)
-        self.weights.append([weights(task).detach().clone() for task in self.fit.trained.tasks])
+        self.weights.append([weights(task).detach().clone() for task in self.fit.network.tasks])
         return True
 
 

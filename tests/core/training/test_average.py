@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.embedding import LargeTable
 from automtl_core.modules.features import Features
+from automtl_core.modules.table import RowTable
 from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 
 
 class Net(nn.Module):
-    def __init__(self, sparse=False):
+    def __init__(self):
         super().__init__()
-        self.table = nn.Embedding(3, 2, sparse=sparse)
+        self.table = nn.Embedding(3, 2)
         self.linear = nn.Linear(2, 2, bias=False)
         self.norm = nn.BatchNorm1d(2)
         self.drop = nn.Dropout(0.5)
@@ -78,16 +78,16 @@ def test_statistics_are_those_of_the_averaged_weights_without_dropout():
 
 
 def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
-    monkeypatch.setattr("automtl_core.training.row_rmsprop.CHUNK", 4)
+    monkeypatch.setattr("automtl_core.modules.table.CHUNK", 4)
     torch.manual_seed(0)
-    table = LargeTable(10, 2).double()
+    table = RowTable(10, 2).double()
     average = WeightAverage(table, span=6, compute=CPU)
     assert average.network is not table
     mean = table.weight.detach().clone()
     for step in range(1, 31):
         places = torch.randint(10, (3,))
-        table.distinct(places)
-        table.distinct(places[:1])  # as where a forward pass reads it twice
+        table.read(places)
+        table.read(places[:1])  # as where a forward pass reads it twice
         with torch.no_grad():
             table.weight[places] = torch.randn(3, 2, dtype=torch.double)
         average.update()
@@ -102,24 +102,12 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
 
 
 def test_nobody_is_kept_alive_by_the_table_that_he_watches():
-    table = LargeTable(4, 2)
+    table = RowTable(4, 2)
     average = WeightAverage(table, span=3, compute=CPU)
-    assert not average.network.watchers
+    assert not average.network.lazy
     del average
-    table.distinct(torch.tensor([1, 1, 3]))
-    assert all(watcher() is None for watcher in table.watchers.values())
-
-
-def test_other_tables_with_sparse_gradients_are_shared():
-    for sparse in (True, False):
-        net = Net(sparse)
-        average = WeightAverage(net, span=3, compute=CPU)
-        net.table.weight.data.fill_(7.0)
-        average.update()
-        net.table.weight.data.fill_(1.0)
-        average.update()
-        assert (average.network.table.weight is net.table.weight) is sparse
-        assert float(average.network.table.weight[0, 0].detach()) == (1.0 if sparse else 4.0)
+    table.read(torch.tensor([1, 1, 3]))
+    assert [lazy() for lazy in table.lazy.values()] == [None]
 
 
 def test_an_average_goes_on_from_its_state():
@@ -144,14 +132,11 @@ def test_buffers_are_those_of_the_network_after_each_step():
     assert average.network.norm.running_mean.tolist() == pytest.approx([0.3, 0.3])
 
 
-@pytest.mark.parametrize(
-    "network", [nn.Linear(1, 1), nn.Embedding(3, 1, sparse=True)], ids=["no buffers", "one large table"]
-)
-def test_a_network_may_have_nothing_to_copy_or_nothing_to_average(network):
+def test_a_network_may_have_no_buffers():
+    network = nn.Linear(1, 1)
     average = WeightAverage(network, span=3, compute=CPU)
     with torch.no_grad():
         for _ in range(2):
             network.weight += 1
             average.update()
-    expected = network.weight if isinstance(network, nn.Embedding) else network.weight - 0.5
-    assert torch.allclose(average.network.weight, expected)
+    assert torch.allclose(average.network.weight, network.weight - 0.5)

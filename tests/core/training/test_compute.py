@@ -140,10 +140,15 @@ def test_torch_knows_of_bf16_too(tmp_path, monkeypatch):
 
 
 def test_a_network_does_not_change_the_state_of_the_process(batch, aitm, tmp_path):
-    aitm.register_forward_hook(lambda *_: os.chdir(tmp_path))
+    def spoil(*_):
+        os.chdir(tmp_path)
+        torch.set_default_dtype(torch.float64)
+
+    aitm.register_forward_hook(spoil)
     before = os.getcwd()
-    CPU.logits(aitm, batch)
-    assert os.getcwd() == before
+    weights = Group(dict(aitm.named_parameters()), 1e-3, 0.0)
+    step(aitm, batch, ONES, MEAN, Optimiser([weights], CPU), CPU)
+    assert (os.getcwd(), torch.get_default_dtype()) == (before, torch.float32)
 
 
 def test_steps_need_no_working_directory(batch, aitm, tmp_path, monkeypatch):

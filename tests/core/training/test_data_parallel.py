@@ -11,7 +11,7 @@ import torch
 from automtl_core import distributed
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
-from automtl_core.modules import embedding
+from automtl_core.modules import table
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import BALANCERS, SPACES
 from automtl_core.registry.plugins import load_registry
@@ -82,7 +82,7 @@ def trained(case: str) -> dict[str, np.ndarray]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Optimiser, "_move", move)
-        patch.setattr(embedding, "WHOLE_TABLE", 10 if "large" in case else 10**6)
+        patch.setattr(table, "WHOLE_TABLE", 10 if "large" in case else 10**6)
         model = searched(problem, found) if "desan" in case else fitted(problem, found)
     return {name: t.detach().numpy() for name, t in (found | model.state_dict()).items()}
 

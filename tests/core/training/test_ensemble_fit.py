@@ -65,13 +65,13 @@ def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
     for member, network in enumerate(networks(problem)):
         alone, watch = Fit(network, data, recipe, seeds.of_member(seed, member), compute), Watch()
         alone.run(watch)
-        assert_same(fit.ensemble.members[member], alone.network)
+        assert_same(fit.network.members[member], alone.network)
         expected += watch.reports
         best.append(alone.best_epoch)
     assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
     assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
     assert fit.best_epoch == max(best)
-    assert metrics == evaluate(fit.ensemble, data.validation, data.tasks, recipe.batch_size, compute)
+    assert metrics == evaluate(fit.network, data.validation, data.tasks, recipe.batch_size, compute)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
@@ -79,14 +79,14 @@ def test_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
     fit, reports, metrics = whole
     rest = make(problem)
     with torch.no_grad():  # also the weights before the training come from the state
-        for parameter in rest.ensemble.parameters():
+        for parameter in rest.network.parameters():
             parameter.zero_()
     rest.load_state_dict(load_state(tmp_path / str(stop)))
     torch.manual_seed(99)
     watch = Watch()
     assert rest.run(watch) == metrics
     assert watch.reports == reports[stop:]
-    assert_same(rest.ensemble, fit.ensemble)
+    assert_same(rest.network, fit.network)
     assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
 
 
@@ -121,5 +121,5 @@ def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
     untrained = list(networks(problem))
     fit.run(enough)
     assert enough.epochs == MEMBERS
-    for member, before in zip(fit.ensemble.members, untrained, strict=True):
+    for member, before in zip(fit.network.members, untrained, strict=True):
         assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[-1].weight)

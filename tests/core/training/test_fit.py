@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from automtl_core.data.part import Part
-from automtl_core.disk.file_tensor import is_in_file
+from automtl_core.disk.tensors import is_in_file
 from automtl_core.errors import UsageError
-from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.table import RowTable
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
@@ -147,8 +147,8 @@ def test_the_statistics_of_an_average_are_those_of_the_training_rows():
 
 @pytest.mark.parametrize("average", [True, False])
 def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path, average):
-    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
-    monkeypatch.setattr("automtl_core.disk.file_tensor.LARGE", 1)
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
+    monkeypatch.setattr("automtl_core.disk.tensors.LARGE", 1)
     recipe = {"average_weights": average, "embedding_decay": 1e-3, "epochs": 3}
     on_disk = replace(problem, compute=replace(problem.compute, tables_on_disk=True))
     fit, in_memory = (make(each, **recipe) for each in (on_disk, problem))
@@ -156,10 +156,10 @@ def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path
     for name, weight in in_memory.network.state_dict().items():
         assert torch.equal(fit.network.state_dict()[name], weight)
     table, averaged = (
-        next(m.weight for m in network.modules() if isinstance(m, LargeTable))
-        for network in (fit.trained, fit.average.network)
+        next(m.weight for m in network.modules() if isinstance(m, RowTable))
+        for network in (fit.network, fit.average.network)
     )
     assert (averaged is table) != average
-    moments = fit.optimiser.of_rows[0].state[table]["exp_avg_sq"]
+    moments = fit.optimiser.rules[table].state["exp_avg_sq"]
     assert all(is_in_file(state) for state in (table, averaged, moments))
     assert_resumes(on_disk, tmp_path / "state", 1, **recipe)

@@ -10,7 +10,7 @@ from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.modules.inputs import Inputs
+from automtl_core.modules.inputs import inputs_of
 from automtl_core.tasks.binary import auc
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -214,7 +214,7 @@ def test_a_permutation_reaches_all_encodings_of_a_field_and_of_nothing_else(fiel
     schema = sample_schema(dense=2).encoded(ENCODED)
     part = sample_part(schema, 200, 0)
     assert np.isnan(part.dense).any()
-    inputs = Inputs(schema, 4, 1.0)
+    inputs = inputs_of(schema, 4, 1.0)
     inputs.load_fitted(fitted(sample_part(schema, 2000, 1), schema)[1])
     order = np.random.default_rng(0).permutation(200)
 

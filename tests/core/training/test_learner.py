@@ -59,7 +59,7 @@ def lesson(problem):
 def test_a_lesson_is_one_epoch_with_validation_metrics(lesson, problem):
     taught, watch = lesson(), Watch()
     metrics = taught.run(watch)
-    assert taught.model.seen == (problem.data, problem.seed)
+    assert taught.network.seen == (problem.data, problem.seed)
     (report,) = watch.reports
     assert (report.phase, report.epoch, taught.best_epoch) == ("train", 1, 1)
     assert report.losses == {"click": None, "like": None}
@@ -82,13 +82,13 @@ def test_steps_tell_how_far_it_is(lesson, problem):
 def test_where_time_is_short_each_part_has_its_share_of_it(lesson):
     taught = lesson(lasts=lambda share: share > 0.5)
     taught.run(EventHandler())
-    assert taught.model.pieces.tolist() == [1, 4]
+    assert taught.network.pieces.tolist() == [1, 4]
 
 
 def test_who_is_told_to_end_is_not_asked_again(lesson):
     taught, watch = lesson(), Watch(last=2)
     taught.run(watch)
-    assert taught.model.pieces.tolist() == [2, 1], "each part has a first try"
+    assert taught.network.pieces.tolist() == [2, 1], "each part has a first try"
     assert len(watch.steps) == 2
 
 
@@ -99,8 +99,8 @@ def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
     rest, watch = lesson(), Watch()
     rest.load_state_dict(load_state(tmp_path / "state"))
     assert rest.run(watch) == whole.best
-    assert (rest.model.lessons, watch.reports) == (0, [])
-    assert torch.equal(rest.model.pieces, whole.model.pieces)
+    assert (rest.network.lessons, watch.reports) == (0, [])
+    assert torch.equal(rest.network.pieces, whole.network.pieces)
 
 
 def test_predictions_have_to_be_finite(lesson):

@@ -141,14 +141,6 @@ def test_it_says_how_much_the_validation_score_flatters():
     assert made(result, front=()).optimism is None
 
 
-def test_copies_with_the_weights_of_several_epochs_are_named():
-    line = "3 copies of the network predict, each with the weights of one epoch: 3,000 FLOPs per row in all"
-    several = made(replace(RESULT, copies=3))
-    for sections in (outcome(several), show(several)):
-        assert line in texts(sections)
-    assert line not in texts(outcome(made(RESULT)))
-
-
 def test_all_sections_of_a_report_have_their_blocks(small_record):
     sections = {name: list(section(small_record)) for name, section in SECTIONS.items()}
     empty = {name for name, some in sections.items() if not any(s.blocks for s in some)}

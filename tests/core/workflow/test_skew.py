@@ -32,7 +32,7 @@ SETTINGS = {
     "split": "time",
     "blanks": ["-"],
     "hashed": {"item": 7},
-    "history": {},
+    "history": {"numbers": {"price": {"missing": 1.5}, "size": {"scaling": "log"}}},
 }
 
 
@@ -50,6 +50,8 @@ def rows() -> pd.DataFrame:
             "item": draw.choice([*map(str, range(20)), "-"], ROWS),
             "age": draw.choice(["old", "young", "-"], ROWS),
             "when": [f"{t}{h:+03d}:00" for t, h in zip(local, hours, strict=True)],
+            "price": draw.choice(["0.1", "7", "-"], ROWS),
+            "size": draw.choice(["-3", "1e5", "-"], ROWS),
             "click": draw.choice(["yes", "no"], ROWS),
             "buy": draw.integers(0, 2, ROWS),
         }
@@ -76,7 +78,10 @@ def test_rows_are_read_as_prepared(made) -> None:
 
 def columns_with_age(history):
     """Return the columns of events with a name for ages that a field may have too."""
-    return [f"{history['name']}:{key}" for key in (*history["shared"], *history["outcomes"], "age")]
+    return [
+        f"{history['name']}:{key}"
+        for key in (*history["shared"], *history["outcomes"], *history["numbers"], "age")
+    ]
 
 
 def without_offset(db, column, source, tables):

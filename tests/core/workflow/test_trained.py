@@ -6,7 +6,7 @@ import pytest
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, DataError
 from automtl_core.workflow.evaluation import predict_logits
-from automtl_core.workflow.trained import Trained, predictions, with_weights
+from automtl_core.workflow.trained import Trained, predictions, restored
 
 from .lines import begin, make_job
 
@@ -36,10 +36,10 @@ def test_binary_tasks_have_probabilities_and_regressions_their_unit():
     )
 
 
-def test_weights_of_another_network_are_refused(run):
+def test_weights_of_another_network_are_refused(run, monkeypatch):
     job, finished = run
     weights = finished.weights()
     weights.popitem()
-    network = job.space(finished.encoder()).network(finished.architecture())
+    monkeypatch.setattr(type(finished), "weights", lambda _: weights)
     with pytest.raises(ArtifactError, match="do not fit the architecture"):
-        with_weights(network, weights, finished.path)
+        restored(job.space(finished.encoder()), finished, job.compute())

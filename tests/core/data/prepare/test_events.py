@@ -183,3 +183,33 @@ def test_first_not_before_searches_each_range() -> None:
     low, high = np.array([0, 0, 4, 4, 8, 0]), np.array([4, 4, 8, 8, 8, 4])
     found = first_not_before(times, low, high, np.array([2.0, 9, 3, 0, 1, 0]))
     assert found.tolist() == [1, 4, 5, 4, 8, 0]
+
+
+LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"})
+
+
+class Lists(Dataset):
+    version = 1
+    fields, labels, histories = (Sparse("item"),), (Label("click"),), (LISTS,)
+    buys = ([1, 0], None)
+
+    def content(self):
+        return str(self.buys)
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        frame = pd.DataFrame({"item": ["a", "b"] * 60, "click": [0, 0, 1, 1] * 30})
+        return frame.assign(items=[["b", "z"], None] * 60, buys=list(self.buys) * 60)
+
+
+def test_lists_of_a_dataset(tmp_path):
+    data = prepare(Lists(DatasetSettings()), "rows", None, tmp_path)
+    rows = data.encoder.decode(data.part("train"))
+    for item, events, buys in zip(rows["item"], rows["items"], rows["buys"], strict=True):
+        assert events == (["b", "unseen #5"] if item == "a" else [])
+        assert buys == ([1, 0] if item == "a" else [])
+
+
+def test_unequal_lists_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Lists, "buys", ([1], None))
+    with pytest.raises(DataError, match="a row has 2 entries in items, and 1 in buys"):
+        prepare(Lists(DatasetSettings()), "rows", None, tmp_path)

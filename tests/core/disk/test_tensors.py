@@ -1,19 +1,20 @@
-"""Large tensors in temporary files without a name."""
+"""Large tensors in temporary files without a name, and files with the bytes that safetensors writes."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
-from automtl_core.disk import file_tensor
-from automtl_core.disk.file_tensor import copy_like, copy_of, is_in_file, zeros_like
+from automtl_core.disk import tensors
+from automtl_core.disk.tensors import KINDS, copy_like, copy_of, is_in_file, write_tensors, zeros_like
 
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(file_tensor, "LARGE", 4096)
+    monkeypatch.setattr(tensors, "LARGE", 4096)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -61,3 +62,18 @@ def test_the_state_of_a_tensor_is_where_the_tensor_is(in_file):
     copy = copy_like(large(), weight)
     assert torch.equal(copy, large())
     assert is_in_file(copy) == in_file
+
+
+TENSORS = {
+    f'{name} ä"\\\n{kind}': torch.arange(6).reshape(2, 3).to(kind) for kind in KINDS for name in ("b", "a")
+}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{}, TENSORS, {"empty": torch.zeros(0, 4), "scalar": torch.tensor(7), "z": torch.ones(3)}],
+)
+def test_the_bytes_are_those_of_safetensors(tmp_path, named):
+    metadata = {"automtl": 'a "text" with ä and \u2028'}
+    write_tensors(tmp_path / "file", named, metadata)
+    assert (tmp_path / "file").read_bytes() == safetensors.torch.save(named, metadata)
