@@ -45,7 +45,7 @@ def comparison(flow: Workflow, layer: Mapping[str, Any], folder: Path) -> tuple[
 
 def search(flow: Workflow, layer: Mapping[str, Any], folder: Path) -> tuple[int, Bytes]:
     """Search by a final comparison alone; return the number of candidates and the bytes of the run."""
-    run = flow.search(flow.job([layer]), folder, "run").run
+    run = flow.search(flow.job([layer]), folder, "run").path
     return layer["strategy"]["candidates"], [(run.name, name, (run / name).read_bytes()) for name in EQUAL]
 
 

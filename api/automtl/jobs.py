@@ -23,7 +23,7 @@ from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.models import ensemble_layer
-from automtl_core.workflow.outcomes import SearchOutcome
+from automtl_core.workflow.record import RunRecord
 from automtl_core.workflow.workflow import Workflow
 
 Heard = Callable[[EpochEnded], object]
@@ -212,7 +212,7 @@ def _run(seed: int | None, time_budget: str | float | None = None) -> Layer:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _done(flow: Workflow, found: SearchOutcome) -> Run:
-    for sentence in found.remarks:
+def _done(flow: Workflow, record: RunRecord) -> Run:
+    for sentence in record.remarks:
         flow.listener(Warned(sentence))
-    return Run(found.run)
+    return Run(record.path)

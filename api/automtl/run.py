@@ -24,12 +24,11 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
-from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
-from automtl_core.workflow.finding import finding
+from automtl_core.views.run import outcome
 from automtl_core.workflow.new_rows import Reading, check_log, measure, predicted, skippable
-from automtl_core.workflow.outcomes import SearchOutcome
+from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
@@ -77,7 +76,7 @@ class Run:
 
         One row per part, one column per field or part; True if the row reads the column.
         """
-        reads = finding(self.path, load_registry()).sharing
+        reads = self._record.sharing
         parts = [*reads.sees, *(part for part in reads.reads if part not in reads.sees)]
         read = {part: {*reads.sees.get(part, ()), *reads.reads.get(part, ())} for part in parts}
         columns = [*reads.fields, *(part for part in parts if any(part in each for each in read.values()))]
@@ -160,7 +159,7 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
-        export(self._folder, self._trained, form, Path(folder), card(self._folder), self._flow.registry)
+        export(self._folder, self._trained, form, Path(folder), card(self._record), self._flow.registry)
         return Path(folder)
 
     @interface
@@ -216,6 +215,10 @@ class Run:
     def _folder(self) -> Folder:
         return Folder.open(self.path)
 
+    @property
+    def _record(self) -> RunRecord:
+        return read_record(self.path, load_registry())
+
     @cached_property
     def _trained(self) -> Trained:
         return self._flow.trained(self._folder)
@@ -234,8 +237,7 @@ class Run:
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
-        search = outcome.search(SearchOutcome(self.path, finding(self.path, load_registry())))
-        return markdown(f"Run {self.path}", search)
+        return markdown(f"Run {self.path}", outcome(self._record))
 
 
 def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:

@@ -53,7 +53,7 @@ def _plain(value: Any) -> Any:
     """Return a value as plain JSON, a path as text; objects with `to_json` are converted by it."""
     match value:
         case Mapping():
-            return {key: _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
         case Path():

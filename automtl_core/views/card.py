@@ -6,24 +6,16 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import Task
 from automtl_core.dataset.scores import scores_of
-from automtl_core.run_dir.facts import (
-    Behaviour,
-    Calibration,
-    Costs,
-    Data,
-    Environment,
-    Importance,
-    Result,
-    Search,
-)
-from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
-from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
+from automtl_core.views.measured import strongest
 from automtl_core.views.metrics import by_user
+from automtl_core.views.run import costs, inputs
 from automtl_core.views.values import Block, Grid, Section, Text
+from automtl_core.workflow.record import RunRecord
 
 SPLITS = {
     "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
@@ -33,29 +25,27 @@ SPLITS = {
 """Split of the data -> the scope of the test."""
 
 
-def card(run: Run) -> str:
+def card(record: RunRecord) -> str:
     """Return the card of a finished run as Markdown.
 
     Raises:
         ArtifactError: the run is not tested yet.
 
     """
-    test, result, data = run.tested(), run.read(Result), run.read(Data)
-    schema, least = Schema.from_json(data.schema), run.config().training.min_positives
+    test, data, schema = record.tested(), record.read(Data), record.schema
+    tasks: Sequence[Task] = schema.tasks if schema else ()
+    scores = Grid(["score", "meaning"], [[score.name, score.meaning] for score in scores_of(tasks)])
     sections = [
-        Section("Tasks", list(_tasks(schema.tasks, test, least))),
-        Section(
-            "Scores", [Grid(["score", "meaning"], [[s.name, s.meaning] for s in scores_of(schema.tasks)])]
-        ),
-        Section("Calibration", list(map(Text, _calibration(run, test)))),
-        Section("Inputs", [_inputs(schema), *_importance(run)]),
+        Section("Tasks", list(_tasks(tasks, test, record.min_positives))),
+        Section("Scores", [scores]),
+        Section("Calibration", list(map(Text, _calibration(record, test)))),
+        *(Section("Inputs", [inputs(schema), *strongest(record)]) for schema in [schema] if schema),
         Section("Data", list(map(Text, _data(data)))),
-        Section("Origin", list(map(Text, _found(run, result)))),
-        Section("Costs", list(map(Text, _costs(run, result)))),
-        Section("Limits", list(map(Text, _limits(data, schema.tasks)))),
+        Section("Origin", list(map(Text, _origin(record)))),
+        *(Section("Costs", section.blocks) for section in costs(record)),
+        Section("Limits", list(map(Text, _limits(data, tasks)))),
     ]
-    tasks = ", ".join(task.name for task in schema.tasks)
-    return markdown(f"{run.path.resolve().name}: {tasks}", sections)
+    return markdown(f"{record.path.resolve().name}: {', '.join(task.name for task in tasks)}", sections)
 
 
 def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
@@ -89,23 +79,6 @@ def _measured(m: TaskMetrics) -> str:
     return ", ".join([*found, *([f"{m.positives:,} positives"] if m.positives is not None else [])])
 
 
-def _values(field: SparseField) -> str:
-    if field.vectors:
-        return f"pretrained vectors of {field.size - 1:,} values of {field.vectors.column}"
-    held = "any number of values" if field.kind == "bag" else "one value"
-    return f"{held}, vocabulary of {field.size - 1:,}"
-
-
-def _inputs(schema: Schema) -> Grid:
-    rows = [[field.name, _values(field)] for field in schema.sparse]
-    return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
-
-
-def _importance(run: Run) -> Iterator[Text]:
-    if run.has(Importance):
-        yield from importance.sentences(run.read(Importance))
-
-
 def _data(data: Data) -> Iterator[str]:
     rows = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
     yield f"- dataset `{data.dataset}`, version {data.version}; rows: {rows}"
@@ -115,15 +88,14 @@ def _data(data: Data) -> Iterator[str]:
         yield f"- raw file `{name}`: {file['bytes']:,} bytes, SHA-256 {file['sha256']}"
 
 
-def _calibration(run: Run, test: Mapping[str, TaskMetrics]) -> Iterator[str]:
-    scaling = run.read(Calibration).scaling if run.has(Calibration) else {}
-    without = run.read(Behaviour).log_loss_without_scaling if run.has(Behaviour) else {}
+def _calibration(record: RunRecord, test: Mapping[str, TaskMetrics]) -> Iterator[str]:
+    calibration, behaviour = record.get(Calibration), record.get(Behaviour)
+    scaling = calibration.scaling if calibration else {}
+    without = behaviour.log_loss_without_scaling if behaviour else {}
     for task, one in scaling.items():
-        numbers = (
-            f"sigmoid({one.slope:.4g} * logit {one.offset:+.4g}), fitted to {one.rows:,} validation rows"
-        )
+        numbers = f"sigmoid({one.slope:.4g} * logit {one.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {one.rows:,} validation rows (Platt scaling)"
         m = test[task]
-        yield f"- {task}: {numbers} (Platt scaling)"
         if task in without and m.loss is not None:
             before = f"without the calibration {without[task]:.4f}"
             yield f"- {task}: log loss on test rows {m.loss:.4f}, {before}"
@@ -131,26 +103,17 @@ def _calibration(run: Run, test: Mapping[str, TaskMetrics]) -> Iterator[str]:
         yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
 
-def _found(run: Run, result: Result) -> Iterator[str]:
-    config, environment = run.config(), run.read(Environment)
+def _origin(record: RunRecord) -> Iterator[str]:
+    config, environment = record.config, record.read(Environment)
     how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
-    yield f"- space `{config.space.name}`, {how}, seed {config.seed}; best epoch {result.best_epoch}"
-    if run.has(Search):
-        count = len(run.read(Search).evidence)
+    best = record.result.best_epoch
+    yield f"- space `{config.space.name}`, {how}, seed {config.seed}; best epoch {best}"
+    if record.get(Search) is not None:
+        count = len(record.search.evidence)
         yield f"- {count} decisions with evidence; all decisions are in `architecture.json`"
     plugins = ", ".join(f"{name} {version}" for name, version in environment.plugins.items())
     libraries = "".join(f", {name} {version}" for name, version in environment.libraries.items())
     yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}{libraries}"
-
-
-def _costs(run: Run, result: Result) -> Iterator[str]:
-    seconds = run.read(Costs).seconds
-    beside = result.parameters_beside_embeddings
-    yield f"- {result.parameters:,} parameters, {beside:,} of them outside of embeddings"
-    yield f"- {result.flops_per_row:,} FLOPs per row in prediction"
-    phases = {"encoding search": "encoding_search", "search": "search", "training": "train"}
-    listed = ", ".join(f"{seconds.get(key, 0):,.0f} of {phase}" for phase, key in phases.items())
-    yield f"- seconds: {listed}"
 
 
 def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:

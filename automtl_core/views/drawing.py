@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from automtl_core.choices import Decision
-from automtl_core.dataset.schema import Schema
-from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
+from automtl_core.modules.sharing import WHOLE, group_and_word
+from automtl_core.run_dir.facts import Behaviour
 from automtl_core.search.evidence import EVERYWHERE, Evidence
-from automtl_core.training.expert_use import ExpertUse
-from automtl_core.views.evidence import effect
+from automtl_core.views.search import effect
 from automtl_core.views.sharing import natural
-from automtl_core.views.values import Drawing, Edge, Node
-from automtl_core.workflow.finding import Finding
+from automtl_core.views.values import Drawing, Edge, Kind, Node
+from automtl_core.workflow.record import RunRecord
 
 MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
@@ -18,29 +16,20 @@ ALL = "all inputs"
 TASK = "task/"
 
 
-def networks(report: Finding, use: ExpertUse | None = None) -> Iterator[Drawing]:
-    """Yield the drawing of a network, or of each member of an ensemble.
-
-    Args:
-        report: The architecture, with the record of its search.
-        use: Use of experts; None where it was not recorded.
-
-    """
-    members = report.architecture.members
-    for name in members or [""]:
+def networks(record: RunRecord) -> Iterator[Drawing]:
+    """Yield the drawing of a network, or of each member of an ensemble."""
+    behaviour = record.get(Behaviour)
+    use = behaviour.expert_use if behaviour else None
+    origin = record.architecture.origin
+    title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
+    for name, network in record.networks():
         start = f"{name}/" if name else ""
-        architecture = members[name] if name else report.architecture
-        sharing = report.sharing.of_member(name) if name else report.sharing
         weights = {
             reader.removeprefix(start): of_reader
             for reader, of_reader in (use.weights if use else {}).items()
             if reader.startswith(start)
         }
-        origin = report.architecture.origin
-        title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
-        evidence = [] if name else report.search.evidence
-        schema = None if origin is None else Schema.from_json(origin.schema)
-        graph = _Graph(architecture.decisions, sharing, schema, weights, evidence)
+        graph = _Graph(network, weights, [] if name else record.search.evidence)
         yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
 
 
@@ -49,17 +38,15 @@ class _Graph:
 
     def __init__(
         self,
-        decisions: Mapping[str, Decision],
-        sharing: Sharing,
-        schema: Schema | None,
+        network: RunRecord,
         weights: Mapping[str, Mapping[str, float]],
         evidence: Iterable[Evidence],
     ) -> None:
-        self.decisions, self.sharing, self.weights = decisions, sharing, weights
+        self.decisions, self.sharing, self.weights = network.architecture.decisions, network.sharing, weights
+        schema = network.schema
         self.tasks = [] if schema is None else [task.name for task in schema.tasks]
-        self.inputs = list(sharing.fields)
-        if schema is not None:
-            self.inputs = list(dict.fromkeys([*schema.fields(), *schema.history_inputs(), *sharing.fields]))
+        known = () if schema is None else (*schema.fields(), *schema.history_inputs())
+        self.inputs = list(dict.fromkeys([*known, *self.sharing.fields]))
         self.evidence: dict[tuple[str, str], list[str]] = {}
         for one in evidence:
             part = one.choice.rpartition("/")[0] or WHOLE
@@ -81,9 +68,9 @@ class _Graph:
         nodes, edges = [], []
         for part, column in layers.items():
             pruned = part not in sees and part not in reads
-            kind = "task" if part.startswith(TASK) else "wide" if part == WHOLE else "expert"
+            kind: Kind = "task" if part.startswith(TASK) else "wide" if part == WHOLE else "expert"
             label = "wide term" if part == WHOLE else part.removeprefix(TASK)
-            nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))  # type: ignore[arg-type]
+            nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))
             edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
             for other in reads.get(part, ()):
                 word = group_and_word(other)[1]

@@ -6,8 +6,6 @@ from automtl_core.errors import printable
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
 
-RULES = {"l": "---", "c": ":-:", "r": "--:"}
-
 
 def markdown(title: str, sections: Iterable[Section]) -> str:
     """Return a Markdown page; texts are escaped so that they cannot change its structure."""
@@ -20,7 +18,7 @@ def markdown(title: str, sections: Iterable[Section]) -> str:
 
 def _block(block: Text | Preformatted | Grid) -> str:
     if isinstance(block, Grid):
-        rules = [RULES[letter] for letter in block.letters()]
+        rules = [{"l": "---", "c": ":-:", "r": "--:"}[letter] for letter in block.letters()]
         return "\n".join(map(_line, [block.header, rules, *block.rows]))
     if isinstance(block, Preformatted):
         return "\n".join(f"    {printable(line)}" for line in block.text.splitlines())

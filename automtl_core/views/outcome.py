@@ -1,21 +1,25 @@
-"""Views of command results: a search plan, a search, an evaluation, predictions."""
+"""Views of command results: a search plan, an evaluation, predictions, and lists of runs."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
+from pathlib import Path
 
 import yaml
 
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.views import importance
-from automtl_core.views.finding import COSTS, numbers, short
+from automtl_core.run_dir.run import resuming
+from automtl_core.run_dir.run_list import Summary, comparable
 from automtl_core.views.metrics import metrics
-from automtl_core.views.values import Section, Text, facts, lines, next_commands, preformatted, table
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
+from automtl_core.views.run import COSTS, numbers
+from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
+from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
 
 SHOWN = 10
 """Number of skipped rows that are named."""
+MEASURED = ["kFLOPs per row", "seconds"]
+"""Columns of the costs of a run."""
 
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
@@ -26,17 +30,6 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
     yield preformatted(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
-
-
-def search(ended: SearchOutcome) -> Iterator[Section]:
-    """Yield a summary of a finished search, and the next commands."""
-    yield from short(ended.finding)
-    result = ended.result
-    table = metrics(result.test or {}, result.reachable or {}, ended.min_positives)
-    fields = importance.sentences(ended.finding.importance) if ended.finding.importance else ()
-    yield Section("", [*table, *fields, *map(Text, ended.remarks)])
-    run = shlex.quote(str(ended.run))
-    yield lines(f"run: {ended.run}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
 
 
 def evaluation(ended: Evaluation) -> Section:
@@ -82,3 +75,43 @@ def _some(skipped: Sequence[str]) -> Iterator[str]:
 def _left_out(rejected: int) -> str:
     """Return a note on skipped faulty rows, or nothing if there are none."""
     return f"; {rejected:,} faulty row{'s' * (rejected != 1)} skipped" if rejected else ""
+
+
+def listed(folder: Path, runs: Sequence[Summary]) -> Section:
+    """Return a table of the runs in a folder, and the commands that resume interrupted runs."""
+    if not runs:
+        return lines(f"{folder}: no runs")
+    header = ["run", "dataset", "model", "seed", "validation AUC", "test AUC", *MEASURED, "state"]
+    rows = [
+        [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
+        for r in runs
+    ]
+    notes = [f"{Path(run.run).name}: {note}" for run in runs if (note := _note(run))]
+    return table(header, rows, notes=notes)
+
+
+def compared(runs: Sequence[Summary]) -> Section:
+    """Return metrics and costs side by side, and the command for a comparison with confidence intervals."""
+    notes = []
+    if not comparable(runs):
+        notes.append("note: these runs use different data or splits, so their scores are not comparable")
+    if len(runs) > 1:
+        models = shlex.quote(",".join(run.run for run in runs))
+        notes.append(f"with confidence intervals: automtl compare --models {models}")
+    return side_by_side(runs, *notes)
+
+
+def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
+    """Return a table with a row for each run: its test metrics and costs."""
+    tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
+    rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
+    return table(["run", *tasks, "mean AUC", *MEASURED], rows, "lr", notes=notes)
+
+
+def _note(run: Summary) -> str | None:
+    return f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note
+
+
+def _costs(run: Summary) -> list[str | None]:
+    flops = run.flops_per_row and run.flops_per_row / 1000
+    return [None if value is None else f"{value:,.0f}" for value in (flops, run.seconds)]

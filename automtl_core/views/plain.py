@@ -16,7 +16,6 @@ from automtl_core.views.values import (
     Text,
 )
 
-MARKS = {True: "●", False: "·"}
 WIDTH, HEIGHT = 56, 11
 """Size of a plot in characters, without its axes."""
 WIDE = 8.0
@@ -106,7 +105,7 @@ def _interval(bar: Bar, form: str) -> list[str]:
 
 
 def _entry(entry: bool | float | None) -> object:
-    return MARKS[entry] if isinstance(entry, bool) else entry
+    return "·●"[entry] if isinstance(entry, bool) else entry
 
 
 def _share(value: float, values: Sequence[float]) -> float:

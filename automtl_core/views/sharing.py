@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import Evidence
-from automtl_core.views.evidence import removals
-from automtl_core.views.values import Block, Grid, Matrix, Section, Text
-from automtl_core.workflow.finding import Truth
+from automtl_core.views.search import removals
+from automtl_core.views.values import Block, Grid, Matrix, Text
+from automtl_core.workflow.record import RunRecord
 
 NO_PROOF = " (a decision about cost and estimated effect, and no proof that a field is useless)"
 REMOVAL = (
@@ -16,18 +16,15 @@ REMOVAL = (
 )
 
 
-def fields_read(sharing: Sharing) -> Iterator[Section]:
-    """Yield a matrix for each layer that reads fields: its parts as columns, fields as rows."""
+def matrices(sharing: Sharing) -> list[Block]:
+    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read."""
+    names, blocks = _names(sharing), list[Block]()
     for title, parts in _groups(sharing.sees).items():
-        yield _matrix(title, parts, sharing.sees, {field: field for field in sharing.fields})
-
-
-def parts_read(sharing: Sharing) -> Iterator[Section]:
-    """Yield a matrix for each layer, and for the tasks, of the parts that they read."""
-    names = _names(sharing)
+        blocks.append(_matrix(title, parts, sharing.sees, {field: field for field in sharing.fields}))
     for title, parts in reversed(_groups(sharing.reads).items()):
         if read := sorted({one for part in parts.values() for one in sharing.reads[part]}, key=natural):
-            yield _matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read})
+            blocks.append(_matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read}))
+    return blocks
 
 
 def readers(sharing: Sharing) -> list[Block]:
@@ -43,27 +40,19 @@ def readers(sharing: Sharing) -> list[Block]:
     return [Grid(["", "read by", "reads"], rows)] if rows else []
 
 
-def notes(
-    sharing: Sharing, truth: Truth | None, fields: Sequence[str], evidence: Sequence[Evidence] = ()
-) -> list[Block]:
-    """Return notes on what is not read; arguments as for `summary`."""
-    found = [*_unread(sharing, fields, evidence), *_without_experts(sharing, fields), *_known(sharing, truth)]
-    return list(map(Text, found))
-
-
-def summary(
-    sharing: Sharing, truth: Truth | None, fields: Sequence[str], evidence: Sequence[Evidence] = ()
-) -> Section:
-    """Return one line for each part with its readers and inputs, and notes on what is not read.
-
-    Args:
-        sharing: The sharing of the network.
-        truth: Comparison with the true structure of generated data.
-        fields: All fields, also those without a choice.
-        evidence: Evidence of the search, with the effects of removals.
-
-    """
-    return Section("", [*readers(sharing), *notes(sharing, truth, fields, evidence)])
+def notes(record: RunRecord) -> list[Block]:
+    """Return notes on what is not read, with the effects of removals, and on the known truth."""
+    sharing, fields = record.sharing, record.fields
+    sentences = [*_unread(sharing, fields, record.search.evidence), *_without_experts(sharing, fields)]
+    truth = record.truth
+    if truth is not None and sharing.fields:
+        missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
+        for what, fault in (
+            ("experts leave out all noise fields", truth.seen and f"read: {', '.join(truth.seen)}"),
+            ("every task reads all fields that affect it", missed),
+        ):
+            sentences.append(f"Known truth: {what}: {f'no ({fault})' if fault else 'yes'}")
+    return list(map(Text, sentences))
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -109,19 +98,6 @@ def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
             yield f"{part} reads no expert with fields: it is predicted from a constant alone"
 
 
-def _known(sharing: Sharing, truth: Truth | None) -> Iterator[str]:
-    """Yield the network in comparison with the true structure of generated data."""
-    if truth is not None and sharing.fields:
-        seen = _yes(truth.seen, "read: " + ", ".join(truth.seen))
-        missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
-        yield f"Known truth: experts leave out all noise fields: {seen}"
-        yield f"Known truth: every task reads all fields that affect it: {_yes(truth.missed, missed)}"
-
-
-def _yes(faults: object, details: str) -> str:
-    return f"no ({details})" if faults else "yes"
-
-
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
     """Group parts by the path before the last `/`: `layer0/expert1` is `expert1` of the group `layer0`."""
     groups: dict[str, dict[str, str]] = {}
@@ -141,10 +117,10 @@ def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) ->
 
 def _matrix(
     title: str, parts: Mapping[str, str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, str]
-) -> Section:
+) -> Matrix:
     """Return a matrix of reads: `parts` is short name -> part, `rows` is part or field -> its label."""
     marks = {name: [one in reads[part] for part in parts.values()] for one, name in rows.items()}
-    return Section("", [Matrix(title, list(parts), marks)])
+    return Matrix(title, list(parts), marks)
 
 
 def _names(sharing: Sharing) -> dict[str, str]:

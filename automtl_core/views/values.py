@@ -109,6 +109,9 @@ class Bars:
     """Whether the axis contains 0."""
 
 
+Kind = Literal["input", "expert", "gate", "wide", "task"]
+
+
 @dataclass(frozen=True)
 class Node:
     """A part of a network, or an input of it."""
@@ -116,7 +119,7 @@ class Node:
     name: str
     """Unique name."""
     label: str
-    kind: Literal["input", "expert", "gate", "wide", "task"]
+    kind: Kind
     column: int
     """Place from left to right: a part reads only parts of lower columns."""
     notes: tuple[str, ...] = ()

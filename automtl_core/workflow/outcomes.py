@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import Architecture
 from automtl_core.disk.value import Value
 from automtl_core.modules.cost import Cost
-from automtl_core.run_dir.facts import Result
 from automtl_core.training.metrics import Metrics
-from automtl_core.workflow.finding import Finding
 
 
 @dataclass(frozen=True)
@@ -35,42 +32,6 @@ class Plan(Value):
     """Choice -> option -> its cost, see `SearchSpace.costs`."""
     points: Mapping[str, Cost]
     """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
-
-
-@dataclass(frozen=True)
-class SearchOutcome(Value):
-    """The result of a search."""
-
-    run: Path
-    finding: Finding
-    remarks: tuple[str, ...] = ()
-    """Remarks on early ends, in words."""
-
-    @property
-    def result(self) -> Result:
-        """The metrics and the size of the network."""
-        assert self.finding.result is not None  # noqa: S101 - the search has ended
-        return self.finding.result
-
-    @property
-    def min_positives(self) -> int:
-        """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
-        return self.finding.min_positives
-
-    @property
-    def architecture(self) -> Architecture:
-        """The architecture of the run."""
-        return self.finding.architecture
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, those of the finding among them."""
-        values = super().to_json()
-        return {
-            **values.pop("finding"),
-            **values,
-            "result": self.result.to_json(),
-            "min_positives": self.min_positives,
-        }
 
 
 @dataclass(frozen=True)

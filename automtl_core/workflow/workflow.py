@@ -43,13 +43,12 @@ from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
-from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
-from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
+from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
+from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained, of_finished
@@ -130,7 +129,7 @@ class Workflow:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> SearchOutcome:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> RunRecord:
         """Search, train and test in a new run directory.
 
         Args:
@@ -141,9 +140,7 @@ class Workflow:
         """
         return next(self._runs(NewRuns(job, runs_dir, name)))
 
-    def retrain(
-        self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path
-    ) -> Iterator[SearchOutcome]:
+    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[RunRecord]:
         """Train the architecture of a run again with its recipe, with each seed in a new run.
 
         Args:
@@ -156,7 +153,7 @@ class Workflow:
         job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
         return self._runs(NewRuns(job, runs_dir, stem=stem, seeds=seeds))
 
-    def _runs(self, new: "NewRuns") -> Iterator[SearchOutcome]:
+    def _runs(self, new: "NewRuns") -> Iterator[RunRecord]:
         """Make runs of a job, which share data, checks and settings `auto`, and do their stages."""
         start, job = time.monotonic(), new.job
         if new.name is not None:
@@ -180,7 +177,7 @@ class Workflow:
             held = numbered(new.runs_dir, stem, make) if new.name is None else make(new.runs_dir / new.name)
             yield self._done(one, held, prepared, space, later=new.seeds - 1 - number)
 
-    def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
+    def resume(self, path: Path, anyway: bool = False) -> RunRecord:
         """Resume an interrupted run.
 
         Args:
@@ -347,14 +344,12 @@ class Workflow:
         space: SearchSpace | None,
         anyway: bool = False,
         later: int = 0,
-    ) -> SearchOutcome:
+    ) -> RunRecord:
         with held as run, _resumable(run):
             work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
             work.executor = self.trials(prepared, known=(job, work.checked_space()))
-            result = pipeline.run(work)
-        remarks = tuple(_remarks(job, run, result))
-        record = finding(run.path, self.registry, work.space_of_network())
-        return SearchOutcome(run.path, record, remarks)
+            pipeline.run(work)
+        return read_record(run.path, self.registry, work.space_of_network())
 
 
 @dataclass(frozen=True)
@@ -374,18 +369,6 @@ def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
     """Return names of metrics; without any, those that the test of a run computed."""
     recorded = run.read(Result).metrics
     return recorded if metrics is None else tuple(metrics)
-
-
-def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
-    """Yield remarks on the end of a run."""
-    if budget := run.get(Budget):
-        yield from (f"time budget: {sentence}" for sentence in budget.sentences())
-    if result.cut_short:
-        epochs = job.config.training.epochs
-        yield (
-            f"validation scores still improved in the last of {epochs} epochs: "
-            f"more epochs may be better, such as --set training.epochs={2 * epochs}"
-        )
 
 
 def plain_name(name: str) -> str:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from automtl_comparison.measured import CellCosts, CellResult, Failed, Measured
-from automtl_comparison.samples import Samples, samples
-from automtl_comparison.splits import split_of
+from automtl_comparison.document import CellResult, Failed, Measured
+from automtl_comparison.resampling import Samples, samples
 from automtl_core.data.store import Prepared
 from automtl_core.disk.plain_file import json_text
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
@@ -204,13 +204,25 @@ def _measured(cell: Cell, run: Run) -> Measured:
         cell.path.name,
         result.best_epoch,
         result.test or {},
-        CellCosts(
-            result.parameters,
-            result.parameters_beside_embeddings,
-            result.flops_per_row,
-            costs.seconds["search"],
-            costs.seconds["train"],
-            costs.rows_per_second,
-        ),
+        result.parameters,
+        result.parameters_beside_embeddings,
+        result.flops_per_row,
+        costs.seconds["search"],
+        costs.seconds["train"],
+        costs.rows_per_second,
         result.cut_short,
     )
+
+
+def split_of(job: Job) -> int:
+    """Return the seed of a job's split."""
+    seed: int = job.components["dataset"].split_seed
+    return seed
+
+
+def in_split(job: Job, split: int) -> Job:
+    """Return the job with another split of its data."""
+    if split == split_of(job):
+        return job
+    config = merge(job.config.model_dump(mode="json"), {"dataset": {"split_seed": split}})
+    return Job.resolve(RunConfig.parse(config), job.registry)

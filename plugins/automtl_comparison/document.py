@@ -5,23 +5,128 @@ demand, so that they are always consistent, also after reading from JSON.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from automtl_comparison.measured import Failed, ModelResult, Place, Split, TaskFacts
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
-from automtl_comparison.verdicts import verdict
-from automtl_core.errors import ArtifactError
+from automtl_core.disk.value import Value
+from automtl_core.modules.cost import cost_in_words
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
-from automtl_core.training.metrics import flat, mean_over_tasks, measures
+from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures
 
 MEAN = "mean"
 """Column of the mean over tasks of two classes with enough positives; errors in the units of different labels
 have no mean."""
 ALONE = "single-task"
 """The model that negative transfer is measured against."""
+
+SURE = 0.05
+"""A p value below this, corrected for the number of models, is significant."""
+
+
+@dataclass(frozen=True)
+class TaskFacts(Value):
+    """Facts about the labels of the test part."""
+
+    kind: str
+    """Name of the kind of task."""
+    positives: int | None
+    """Number of positive labels; None where labels have no classes."""
+    rows: int
+    """Rows with a label."""
+    counts: bool
+    """Whether there are enough rows, of either class if there are classes, for a reliable score."""
+
+
+@dataclass(frozen=True)
+class Split(Value):
+    """The data of one split."""
+
+    fingerprint: str
+    """Fingerprint of the prepared data."""
+    rows: Mapping[str, int]
+    """Part -> number of rows."""
+    tasks: Mapping[str, TaskFacts]
+
+
+Place = tuple[int, int]
+"""Seed of the split, and seed of the run."""
+
+
+@dataclass(frozen=True)
+class Measured(Value):
+    """The results of one cell."""
+
+    split: int
+    """Seed of the split."""
+    seed: int
+    run: str
+    """Name of its folder among the cells."""
+    best_epoch: int
+    test: Metrics
+    parameters: int
+    parameters_beside_embeddings: int
+    flops_per_row: int | None
+    search_seconds: float
+    train_seconds: float
+    rows_per_second: float | None
+    cut_short: bool
+    """Whether the last epoch came before early stopping."""
+
+    @property
+    def place(self) -> Place:
+        """The seeds that pair cells of two models."""
+        return self.split, self.seed
+
+
+@dataclass(frozen=True)
+class Failed(Value):
+    """A cell without results."""
+
+    split: int
+    seed: int
+    run: str
+    error: str
+    """Error message; if a loss was not finite, with the loss."""
+    diverged: bool = True
+    """Whether training diverged, as it would again. Otherwise the same command tries the cell again."""
+
+
+CellResult = Measured | Failed
+COSTS = (
+    "parameters", "parameters_beside_embeddings", "flops_per_row", "search_seconds", "train_seconds",
+    "rows_per_second",
+)  # fmt: skip
+"""The costs of a network and its training, fields of `Measured`."""
+
+
+@dataclass(frozen=True)
+class ModelResult(Value):
+    """The results of one model."""
+
+    space: str
+    strategy: str | None
+    """None for a model without a search."""
+    recipes: Mapping[int, Mapping[str, float | None]]
+    """Seed of a split -> the values of settings that tuning may change; None where the model does not have
+    the setting."""
+    cells: tuple[CellResult, ...]
+    """One for each seed and split."""
+
+    @property
+    def tested(self) -> list[Measured]:
+        """The cells with results."""
+        return [cell for cell in self.cells if isinstance(cell, Measured)]
+
+    def mean_costs(self) -> dict[str, Summary | None]:
+        """Return mean and standard deviation of each of `COSTS` over the cells; None where it is unknown."""
+        known = {
+            key: [value for cell in self.tested if (value := getattr(cell, key)) is not None] for key in COSTS
+        }
+        return {key: summary(values) if values else None for key, values in known.items()}
+
 
 Scores = Mapping[str, Mapping[Place, float]]
 """Task, or `MEAN` -> (seed of the split, seed of the run) -> value."""
@@ -30,19 +135,7 @@ Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
 
 
 @dataclass(frozen=True)
-class Relative:
-    """Mean costs of a model, divided by those of the reference; None where unknown.
-
-    FLOPs count matrix products, so they are unknown for a model without any, such as boosted trees.
-    """
-
-    flops_per_row: float | None
-    seconds: float | None
-    """Search and training together."""
-
-
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Value):
     """The compared models with their results."""
 
     dataset: str
@@ -64,7 +157,18 @@ class Comparison:
     def tasks(self) -> dict[str, TaskFacts]:
         """Facts by task, with the fewest rows of any split; a task counts if it counts in all splits."""
         by_split = [split.tasks for split in self.splits.values()]
-        return {task: _fewest([tasks[task] for tasks in by_split]) for task in by_split[0]}
+        facts = {task: [tasks[task] for tasks in by_split] for task in by_split[0]}
+        return {
+            task: TaskFacts(
+                kind=of_splits[0].kind,
+                positives=min(
+                    (one.positives for one in of_splits if one.positives is not None), default=None
+                ),
+                rows=min(one.rows for one in of_splits),
+                counts=all(one.counts for one in of_splits),
+            )
+            for task, of_splits in facts.items()
+        }
 
     @property
     def failed(self) -> list[str]:
@@ -147,12 +251,19 @@ class Comparison:
                 gains.setdefault(task, {at: kind.score.sign * value for at, value in by_place.items()})
         return gains
 
-    def relative(self, model: str) -> Relative:
-        """Return the costs of a model, divided by those of the reference."""
-        own, base = (self.models[name].costs() for name in (model, self.reference))
-        flops = [_mean(costs, "flops_per_row") for costs in (own, base)]
-        seconds = [_mean(costs, "search_seconds", "train_seconds") for costs in (own, base)]
-        return Relative(_ratio(*flops), _ratio(*seconds))
+    def relative(self, model: str) -> dict[str, float | None]:
+        """Return the mean costs of a model, divided by those of the reference; None where unknown.
+
+        They are `flops_per_row`, and the `seconds` of search and training together. FLOPs count matrix
+        products, so they are unknown for a model without any, such as boosted trees.
+        """
+        costs = {"flops_per_row": ("flops_per_row",), "seconds": ("search_seconds", "train_seconds")}
+        sums: dict[str, list[float]] = {}  # cost -> own and base
+        for means in (self.models[name].mean_costs() for name in (model, self.reference)):
+            for cost, keys in costs.items():
+                known = [mean.mean for key in keys if (mean := means[key]) is not None]
+                sums.setdefault(cost, []).append(sum(known) if len(known) == len(keys) else 0.0)
+        return {cost: own / base if own and base else None for cost, (own, base) in sums.items()}
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean over tasks, and by each task outside of it."""
@@ -164,7 +275,7 @@ class Comparison:
                 for column in self.judged(kind)
                 if column in by_task
             }
-            stored[name] = verdict(self.reference, deciding, self.relative(name).flops_per_row)
+            stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
         return stored
 
     def judged(self, kind: TaskKind) -> list[str]:
@@ -175,83 +286,68 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return the measured values and everything computed from them, as in `compare.json`."""
-        return {
-            "dataset": self.dataset,
-            "splits": {str(seed): split.to_json() for seed, split in self.splits.items()},
-            "user": self.user,
-            "min_positives": self.min_positives,
-            "seeds": self.seeds,
-            "trials": self.trials,
-            "reference": self.reference,
-            "models": {name: self._model_to_json(name) for name in self.models},
-            "noises": _plain(self.noises),
-            "differences": _plain(self.differences(self.reference)),
-            "transfer": _plain(self.differences(ALONE)),
-            "verdicts": self.verdicts(),
+        values = super().to_json()
+        for name, model in values["models"].items():
+            costs = self.models[name].mean_costs()
+            model["costs"] = {key: s and s.to_json() for key, s in costs.items()}
+            for metric in self.metrics():
+                means = self.summaries(name, metric)
+                model[metric.key] = {task: s.to_json() for task, s in means.items()}
+            model["relative_costs"] = self.relative(name)
+        changes = {"differences": self.reference, "transfer": ALONE}
+        values |= {
+            key: {
+                name: {task: d.to_json() for task, d in of_model.items()}
+                for name, of_model in self.differences(base).items()
+            }
+            for key, base in changes.items()
         }
-
-    def _model_to_json(self, name: str) -> dict[str, Any]:
-        scores = {
-            metric.key: {task: asdict(s) for task, s in self.summaries(name, metric).items()}
-            for metric in self.metrics()
-        }
-        return {**self.models[name].to_json(), **scores, "relative_costs": asdict(self.relative(name))}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison of a value of `to_json`; derived values are computed again.
-
-        Raises:
-            ArtifactError: the value is not a comparison.
-
-        """
-        try:
-            return cls(
-                **{key: stored[key] for key in ("dataset", "user")},
-                **{key: stored[key] for key in ("min_positives", "trials", "reference")},
-                splits={int(seed): Split.from_json(split) for seed, split in stored["splits"].items()},
-                models={name: ModelResult.from_json(model) for name, model in stored["models"].items()},
-                noises={
-                    against: {
-                        name: {task: Noise(**noise) for task, noise in by_task.items()}
-                        for name, by_task in by_model.items()
-                    }
-                    for against, by_model in stored["noises"].items()
-                },
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ArtifactError(f"no comparison: {error!r}", "compare again") from None
-
-
-def _fewest(facts: list[TaskFacts]) -> TaskFacts:
-    positives = [each.positives for each in facts if each.positives is not None]
-    return TaskFacts(
-        kind=facts[0].kind,
-        positives=min(positives) if positives else None,
-        rows=min(each.rows for each in facts),
-        counts=all(each.counts for each in facts),
-    )
+        return {**values, "seeds": self.seeds, "verdicts": self.verdicts()}
 
 
 def _paired(
     scores: Mapping[Place, float], base: Mapping[Place, float], rows: Noise | None
 ) -> Difference | None:
-    common = sorted(scores.keys() & base.keys())
-    return (
-        paired([scores[cell] for cell in common], [base[cell] for cell in common], rows) if common else None
-    )
+    if not (common := sorted(scores.keys() & base.keys())):
+        return None
+    return paired([scores[cell] for cell in common], [base[cell] for cell in common], rows)
 
 
-def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
-    """Return the sum of the means of some costs; None where one is unknown."""
-    means = [stored.mean for key in keys if (stored := costs[key]) is not None]
-    return sum(means) if len(means) == len(keys) else None
+def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:
+    """Return the verdict on a model.
+
+    Args:
+        reference: The model that it is compared with.
+        differences: Score -> its metric, and the difference, positive where the model is better. Empty where
+            the model or the reference has no score.
+        cost: FLOPs per row, divided by those of the reference; None where unknown.
+
+    Returns:
+        A text such as "ahead of mmoe (+.0041, p .012); a third of its FLOPs".
+
+    """
+    if not differences:
+        return f"no reliable score to compare with {reference}"
+    parts = [
+        f"{name}: {words}" if len(differences) > 1 else words
+        for name, (metric, difference) in differences.items()
+        for words in [_standing(reference, metric, difference)]
+    ]
+    return "; ".join([*parts, *([cost_in_words(cost)] if cost is not None else [])])
 
 
-def _ratio(cost: float | None, base: float | None) -> float | None:
-    return cost / base if cost and base else None
+def _standing(reference: str, metric: Measure, difference: Difference) -> str:
+    change = f"{difference.mean:+{metric.form}}"
+    if difference.adjusted_p is None:
+        return f"{change} against {reference}, without a significance test"
+    if difference.adjusted_p >= SURE:
+        return f"not distinguishable from {reference} ({change}, {p_in_words(difference, 2)})"
+    side = "ahead of" if difference.mean > 0 else "behind"
+    return f"{side} {reference} ({change}, {p_in_words(difference)})"
 
 
-def _plain(node: Any) -> Any:
-    """Return nested mappings of dataclass values as plain JSON."""
-    return {key: _plain(each) for key, each in node.items()} if isinstance(node, Mapping) else asdict(node)
+def p_in_words(difference: Difference, digits: int = 3) -> str:
+    """Return the corrected p value, such as `p 0.012`, and what it is over if that is not the trainings."""
+    p = difference.adjusted_p or 0.0
+    number = f"p {p:.{digits}f}" if p >= 0.001 else "p < 0.001"
+    return f"{number} over rows" if difference.cells == 1 else number

@@ -1,28 +1,53 @@
-"""Specification of a comparison, from the names of models to the outcome."""
+"""A comparison, from the names of models to the outcome.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Each model is tuned, trained with every seed on every split, and tested when all are trained.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
 from pathlib import Path
+from typing import Any
 
-from automtl_comparison.cells import CellRunner
-from automtl_comparison.compare import compare
-from automtl_comparison.document import Comparison
-from automtl_comparison.folder import COMPARISONS
-from automtl_comparison.splits import in_split, split_seeds
-from automtl_comparison.tuning import batches
-from automtl_core.errors import UsageError, did_you_mean, listing
+import numpy as np
+
+from automtl_comparison.cells import Cell, CellRunner, in_split, without_results
+from automtl_comparison.document import (
+    ALONE,
+    MEAN,
+    CellResult,
+    Comparison,
+    ModelResult,
+    Noises,
+    Place,
+    Split,
+    TaskFacts,
+)
+from automtl_comparison.resampling import Samples
+from automtl_comparison.statistics import Noise, noise
+from automtl_comparison.tuning import SCHEDULER, batches, recipe, tuned
+from automtl_core.data.store import Prepared
+from automtl_core.disk.files import make_folder
+from automtl_core.disk.signed import read_signed, write_signed
+from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.config import split as divided
+from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.training.events import Warned
+from automtl_core.training.measuring import metrics_of
+from automtl_core.workflow import pipeline
 from automtl_core.workflow.data_warnings import training_warnings
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 
-UNSHOWN: Layer = {"importance": {"rows": 0}}
-"""Lowest layer of a comparison, which shows models and not their fields: each training would predict its test
-rows once more for each field."""
+Tested = Mapping[Cell, tuple[CellResult, Samples]]
+FILE = "configuration.json"
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -64,8 +89,10 @@ class ComparisonSpec:
         """
         if not self.models:
             raise UsageError("no model to compare", "name some, such as --models mmoe,ple")
+        # A comparison shows models and not their fields.
+        lowest: Layer = {"importance": {"rows": 0}}
         jobs = workflow.models(
-            self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs(workflow.registry)]
+            self.models, [*layers, self._time()], self.preset, [lowest, self._inputs(workflow.registry)]
         )
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
@@ -74,7 +101,11 @@ class ComparisonSpec:
             raise UsageError(
                 f"--reference {reference!r} is not one of the models{hint}", f"known: {listing(jobs)}"
             )
-        out = self.out if self.out is not None else COMPARISONS / (self.name or common.config.dataset.name)
+        out = (
+            self.out
+            if self.out is not None
+            else Path("comparisons") / (self.name or common.config.dataset.name)
+        )
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
         sentences = (training_warnings(one, common.config.training) for one in prepared.values())
@@ -104,3 +135,196 @@ class ComparisonSpec:
         tried = batches(self.trials) if self.trials > 1 else []
         runs = [len(self.models) * count for count in [*tried * self.splits, self.splits * self.seeds]]
         return {"time_budget": self.seconds / sum(ceil(count / self.workers) for count in runs)}
+
+
+def split_seeds(job: Job, count: int) -> list[int]:
+    """Return the seeds of `count` splits; the first is the one of the job's settings.
+
+    Raises:
+        UsageError: the dataset does not have so many splits.
+
+    """
+    if count < 1:
+        raise UsageError(
+            f"--splits {count}: a comparison needs at least one split", "ask for 1 or more: --splits 3"
+        )
+    settings, name = job.components["dataset"], job.config.dataset.name
+    alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
+    if count > 1 and job.dataset().part is not None:
+        raise UsageError(f"--splits {count}: dataset {name} has a fixed test part", alone)
+    if count > 1 and settings.split == "time":
+        raise UsageError(
+            f"--splits {count}: dataset.split: time has one split for all seeds",
+            f"use another kind of split, such as --set dataset.split=random, or {alone}",
+        )
+    return list(range(settings.split_seed, settings.split_seed + count))
+
+
+def compare(
+    jobs: Mapping[str, Job], seeds: Sequence[int], trials: int, reference: str, bench: CellRunner
+) -> Comparison:
+    """Return the outcome of a comparison; compute the cells that are missing.
+
+    Several processes may do so at once with the same arguments: each computes cells that no other one works
+    on, and all return the same outcome.
+
+    Args:
+        jobs: The models by name; with equal data and recipe, and with the first seed.
+        seeds: Seeds of the runs; each model has one run for each seed on each split.
+        trials: Number of recipes that each model may try on the validation data of each split; with one, all
+            models keep their recipe.
+        reference: The model that the other models are compared with.
+        bench: The folder of the cells, and the splits.
+
+    Raises:
+        UsageError: Optuna, which tunes, is not installed.
+        RunExistsError: the folder holds another comparison.
+
+    """
+    if trials > 1:
+        next(iter(jobs.values())).registry.get(SCHEDULERS, SCHEDULER).check("tuning")
+    by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
+    _check(by_split, bench)
+    data = bench.prepared
+    take(bench.folder, jobs, data)
+    runs = len(data) * len(jobs) * len(seeds)
+    for split, prepared in data.items():
+        by_split[split] = {
+            name: bench.resolve_auto(job, prepared, runs - 1) for name, job in by_split[split].items()
+        }
+    _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
+    if trials > 1:
+        by_split = _tuned(by_split, trials, bench, runs)
+    cells = [
+        bench.cell(name, job.having(seed=seed))
+        for each in by_split.values()
+        for seed in seeds
+        for name, job in each.items()
+    ]
+    trained = bench.trained(cells)
+    sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
+    tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
+    common = next(iter(jobs.values()))
+    least = common.config.training.min_positives
+    outcome = Comparison(
+        dataset=common.config.dataset.name,
+        splits={seed: _split(prepared, least) for seed, prepared in bench.prepared.items()},
+        user=common.dataset().user,
+        min_positives=least,
+        trials=trials,
+        reference=reference,
+        models={name: _model(name, tested) for name in jobs},
+    )
+    return replace(outcome, noises=_noises(outcome, tested))
+
+
+def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
+    """Check all models before the first training; raises as `pipeline.check` does."""
+    for split, prepared in bench.prepared.items():
+        for job in by_split[split].values():
+            pipeline.check(job, prepared)
+
+
+def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
+    """Return the facts about the labels of the test part, by task."""
+    part, tasks = prepared.part("test"), prepared.schema.tasks
+    found = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users)
+    return {
+        task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in found.items()
+    }
+
+
+def _tuned(
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: int
+) -> dict[int, dict[str, Job]]:
+    """Return the jobs of each split with their best recipes; `runs` follow."""
+    best: dict[int, dict[str, Job]] = {}
+    for split, jobs in by_split.items():
+        splits = len(by_split) - len(best) - 1
+        best[split] = tuned(jobs, trials, bench, later=splits * len(jobs) * trials + runs)
+    return best
+
+
+def _split(prepared: Prepared, least: int) -> Split:
+    manifest = prepared.manifest
+    return Split(manifest["fingerprint"], manifest["rows"], task_facts(prepared, least))
+
+
+def _model(name: str, tested: Tested) -> ModelResult:
+    cells = [cell for cell in tested if cell.model == name]
+    config = cells[0].job.config
+    return ModelResult(
+        config.space.name,
+        config.strategy.name if config.strategy else None,
+        {cell.split: recipe(cell.job) for cell in cells},
+        tuple(tested[cell][0] for cell in cells),
+    )
+
+
+def _noises(found: Comparison, tested: Tested) -> Noises:
+    """Return the contribution of test rows to the variance of each difference."""
+    kind = found.kinds[0]
+    counting = [task for task in found.of_kind(kind) if kind.two_classes and found.tasks[task].counts]
+    by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
+    for cell, (_, scores) in tested.items():
+        if scores:
+            mean = {MEAN: np.mean([scores[task] for task in counting], axis=0)} if counting else {}
+            by_model[cell.model][cell.split, cell.seed] = {**scores, **mean}
+    against = [name for name in dict.fromkeys((found.reference, ALONE)) if name in by_model]
+    return {
+        base: {
+            name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base
+        }
+        for base in against
+    }  # fmt: skip
+
+
+def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dict[str, Noise]:
+    """Return the contribution of test rows by task, for one model against another one."""
+    common = sorted(cells.keys() & base.keys())
+    tasks = cells[common[0]] if common else ()
+    noises = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
+    return {task: each for task, each in noises.items() if each is not None}
+
+
+def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]) -> None:
+    """Record the configuration and the data of a comparison in its folder, beside models and splits before.
+
+    Args:
+        folder: The folder, which need not exist.
+        jobs: The models by name.
+        prepared: Seed of a split -> its data.
+
+    Raises:
+        RunExistsError: the folder holds a comparison with other settings or data; it is left as it is.
+        ArtifactError: the record is damaged.
+
+    """
+    parts = {name: divided(_settings(job)) for name, job in jobs.items()}
+    common, _ = next(iter(parts.values()))
+    now: dict[str, Any] = {
+        "settings": dict(common),
+        "models": {name: dict(own) for name, (_, own) in parts.items()},
+        "data": {f"data of split {seed}": one.manifest["fingerprint"][:12] for seed, one in prepared.items()},
+    }
+    path = folder / FILE
+    remedy = f"give another folder: --out FOLDER, or delete {folder}, with its trainings"
+    then = read_signed(path, FORMAT, remedy) if path.exists() else {}
+    changed = differences(then.get("settings", common), now["settings"])
+    for part in ("models", "data"):
+        before = then.get(part, {})
+        changed += differences(before, {name: now[part].get(name, value) for name, value in before.items()})
+        now[part] = before | now[part]
+    if changed:
+        what = f"{folder}: holds a comparison with other settings or data: {'; '.join(changed)}"
+        raise RunExistsError(what, remedy)
+    with suppress(OSError, StorageError):  # the first training reports a faulty folder
+        make_folder(folder)
+        write_signed(path, FORMAT, now)
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """Return the settings of a model that are equal in all its trainings, also of several splits."""
+    config = job.config.model_dump(mode="json")
+    config["dataset"].pop("split_seed", None)
+    return {key: value for key, value in without_places(config).items() if key not in ("seed", "time_budget")}

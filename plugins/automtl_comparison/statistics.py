@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from automtl_core.disk.value import Value
 from automtl_core.training import significance
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Value):
     """Summary of values of several cells."""
 
     mean: float
@@ -30,7 +29,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Value):
     """The contribution of test rows to the variance of differences."""
 
     error: float
@@ -40,7 +39,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Value):
     """The mean over cells of a model's score minus that of the reference."""
 
     mean: float
@@ -96,7 +95,7 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     if variance == 0:  # the model is identical to the reference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0, cells=cells)
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
-    half = -float(stdtrit(freedom, (1 - CONFIDENCE) / 2)) * variance**0.5
+    half = -float(stdtrit(freedom, (1 - 0.95) / 2)) * variance**0.5
     p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
     return Difference(mean, mean - half, mean + half, max(significance.SMALLEST, p), cells=cells)
 

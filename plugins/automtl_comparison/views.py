@@ -1,4 +1,4 @@
-"""The view of a comparison: scores, differences, costs and verdicts; and the files that it writes."""
+"""Views of a comparison: tables for a terminal, sections of its report, and the files that it writes."""
 
 import csv
 import io
@@ -6,16 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, MEAN, Comparison
-from automtl_comparison.measured import COSTS, Failed
+from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
 from automtl_comparison.statistics import Difference, Summary
-from automtl_comparison.verdicts import SURE, p_in_words
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
-from automtl_core.views.values import Section, lines, table
+from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
 
 def comparison(result: Comparison) -> Iterator[Section]:
@@ -42,21 +40,18 @@ def comma_separated(result: Comparison) -> str:
 
     A cell without results has one row, with its error.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     measured = [*(metric.key for metric in result.metrics()), "positives", "rows"]
-    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS, "error"])
+    columns = ["model", "split", "seed", "task", *measured, "run", *COSTS, "error"]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for name, model in result.models.items():
         for cell in model.cells:
-            if isinstance(cell, Failed):
-                blanks = [None] * len(measured)
-                row = [name, cell.split, cell.seed, None, *blanks, cell.run, *[None] * len(COSTS), cell.error]
-                writer.writerow(row)
-                continue
-            costs = [getattr(cell.costs, key) for key in COSTS]
-            for task, m in cell.test.items():
-                values = [flat(m).get(key) for key in measured]
-                writer.writerow([name, *cell.place, task, *values, cell.run, *costs, None])
+            about = {"model": name, **vars(cell)}
+            tests = (
+                [{}] if isinstance(cell, Failed) else [{"task": t, **flat(m)} for t, m in cell.test.items()]
+            )
+            writer.writerows({**about, **test} for test in tests)
     return out.getvalue()
 
 
@@ -73,6 +68,68 @@ def write(result: Comparison, folder: Path) -> None:
     make_folder(folder)
     for name, text in FILES.items():
         write_atomic(folder / name, text(result).encode())
+
+
+def report(result: Comparison) -> Iterator[Section]:
+    """Yield the sections: verdict, scores, differences, costs, and all tables."""
+    yield Section("verdict", list(_verdict(result)))
+    over = "" if len(result.seeds) * len(result.splits) > 1 else " over test rows, not over trainings"
+    for against in dict.fromkeys([result.reference, ALONE]):
+        if charts := list(_gains(result, against)):
+            title = f"differences to {against}"
+            note = "Negative transfer: tasks left of 0." if against == ALONE else "Right of 0: better."
+            lines = f"Lines: 95 % intervals{over}. Pale: not significant."
+            yield Section(title, [Text(f"{note} {lines}"), *charts])
+    if plot := _cost(result):
+        yield Section("score and cost", plot)
+    yield Section("tables", [])
+    for section in comparison(result):
+        yield Section("", [*([Text(section.title)] if section.title else []), *section.blocks])
+
+
+def _verdict(result: Comparison) -> Iterator[Block]:
+    """Yield a table of mean scores, differences and costs, and the verdicts."""
+    score = result.kinds[0].score
+    against = result.differences(result.reference)
+    alone = result.differences(ALONE) if ALONE in result.models else {}
+    rows = []
+    for name in result.models:
+        mean, relative = result.summaries(name, score).get(MEAN), result.relative(name)["flops_per_row"]
+        gains = [of_model.get(name, {}).get(MEAN) for of_model in (against, *([alone] if alone else []))]
+        changes = [gain and change(gain, score.form) for gain in gains]
+        rows.append([name, mean and spread(mean, score.form), *changes, relative and f"{relative:.2f}"])
+    columns = ["model", f"mean test {score.title}", f"against {result.reference}"]
+    columns += [f"against {ALONE}"] if alone else []
+    yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
+    if len(result.models) > 1:
+        yield Text(method(result))
+        for name, sentence in result.verdicts().items():
+            yield Text(f"{name}: {sentence}")
+
+
+def _gains(result: Comparison, against: str) -> Iterator[Bars]:
+    differences = result.differences(against) if against in result.models else {}
+    tasks = [*(task for kind in result.kinds for task in result.of_kind(kind)), MEAN]
+    for task in tasks:
+        bars = [
+            Bar(name, one.mean, one.low, one.high, one.adjusted_p is not None and one.adjusted_p < SURE)
+            for name, of_model in differences.items()
+            for one in [of_model.get(task)]
+            if one is not None
+        ]
+        if bars:
+            yield Bars(task, f"gain over {against}", bars)
+
+
+def _cost(result: Comparison) -> list[Block]:
+    """Return a plot of the mean score against FLOPs, where at least two models have both."""
+    score = result.kinds[0].score
+    points = {}
+    for name, model in result.models.items():
+        flops, mean = model.mean_costs()["flops_per_row"], result.summaries(name, score).get(MEAN)
+        if flops is not None and flops.mean > 0 and mean is not None:
+            points[name] = (flops.mean, mean.mean)
+    return [Plot("FLOPs per row", f"mean test {score.title}", points)] if len(points) > 1 else []
 
 
 def _data(result: Comparison) -> Iterator[str]:
@@ -156,10 +213,15 @@ def method(result: Comparison) -> str:
 def _costs(result: Comparison) -> Section:
     rows = []
     for name, model in result.models.items():
-        relative = result.relative(name)
-        ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
-        rows.append([name, *(cost and spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
-    header = ["model", *map(_words, COSTS), f"flops / {result.reference}", f"seconds / {result.reference}"]
+        means = [cost and spread(cost, ",.0f") for cost in model.mean_costs().values()]
+        times = [ratio and f"{ratio:.2f}" for ratio in result.relative(name).values()]
+        rows.append([name, *means, *times])
+    header = [
+        "model",
+        *(key.replace("_", " ") for key in COSTS),
+        f"flops / {result.reference}",
+        f"seconds / {result.reference}",
+    ]
     return table(header, rows, "lr", "costs, mean ± standard deviation")
 
 
@@ -182,10 +244,6 @@ def _verdicts(result: Comparison) -> Section:
     note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
     rows, title = result.verdicts().items(), f"verdict against {result.reference}"
     return table(["model", "verdict"], rows, "l", title, [note])
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ")
 
 
 def spread(value: Summary, form: str) -> str:

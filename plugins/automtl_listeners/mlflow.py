@@ -15,84 +15,50 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.search.evidence import DecisionMade
-from automtl_core.training.events import EpochEnded, Event, RunBegan, StepEnded
 from automtl_core.training.metrics import Metrics
-from automtl_core.training.run_listener import RunListener
-from automtl_listeners.scalars import Speed, check_installed, flat, in_words, of_epoch, of_task
+from automtl_listeners.scalars import Recorder, check_installed, flat, of_test
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FILE = Path("mlflow") / "run.json"
-TRACKING_URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
-"""Environment variables of MLflow."""
-ARTIFACTS = ("architecture", "config", "result", "search", "importance")
-"""Names of the files of a run directory that are logged at the end, as far as they are there."""
-LONGEST = 500
-"""Largest number of characters of a parameter that every server takes."""
-AT_ONCE = 100
-"""Largest number of parameters of one request."""
-_FOREIGN = re.compile(r"[^\w./ -]")
 
 
-class MLflow(RunListener):
+class MLflow(Recorder):
     """MLflow: settings, losses, validation and test metrics, decisions, and the files of the result."""
 
     def __init__(self, run: Path, settings: Mapping[str, Any]) -> None:
         super().__init__(run, settings)
         self._client, self._id = self._connected()
-        self._speed = Speed()
-        self._epochs = 0  # of the run so far
-        self._decisions: list[str] = []
 
     @classmethod
     def check(cls) -> None:
         """Check that MLflow is installed."""
-        database = () if os.environ.get(TRACKING_URI) else ("sqlalchemy", "alembic")
+        database = () if os.environ.get("MLFLOW_TRACKING_URI") else ("sqlalchemy", "alembic")
         for module in ("mlflow.tracking", *database):
             check_installed(module, "mlflow")
 
-    def receive(self, event: Event) -> None:
-        """Log each epoch."""
-        match event:
-            case RunBegan(_, reports):
-                self._epochs = len(reports)
-            case StepEnded():
-                self._speed.step(event)
-            case EpochEnded():
-                self._epoch(event)
-            case DecisionMade(evidence):
-                self._decisions.append(in_words(evidence))
+    def record(self, values: Mapping[str, float]) -> None:
+        """Log the values of an epoch."""
+        from mlflow.entities import Metric
+
+        now = round(time.time() * 1000)
+        metrics = [Metric(_name(name), value, now, self.epochs) for name, value in values.items()]
+        self._client.log_batch(self._id, metrics=metrics)
 
     def tested(self, metrics: Metrics) -> None:
         """Log the test metrics and the files of the result."""
-        values = (pair for task, each in metrics.items() for pair in of_task(f"test/{task}", each))
-        self._log(dict(values))
+        self.record(of_test(metrics))
         for path in sorted(self.run.iterdir()):
-            if path.stem in ARTIFACTS:
+            if path.stem in ("architecture", "config", "result", "search", "importance"):
                 self._client.log_artifact(self._id, str(path))
 
     def close(self, error: BaseException | None) -> None:
         """Log the decisions, and end the MLflow run."""
-        if self._decisions:
-            self._client.log_text(self._id, "\n".join(self._decisions) + "\n", "decisions.txt")
+        if self.decisions:
+            self._client.log_text(self._id, "\n".join(self.decisions) + "\n", "decisions.txt")
         status = "FINISHED" if error is None else "FAILED" if isinstance(error, Exception) else "KILLED"
         self._client.set_terminated(self._id, status)
-
-    def _epoch(self, report: EpochEnded) -> None:
-        self._epochs += 1
-        values = dict(of_epoch(report))
-        if (speed := self._speed.rows_per_second()) is not None:
-            values[f"{report.phase}/rows_per_second"] = speed
-        self._log(values)
-
-    def _log(self, values: Mapping[str, float]) -> None:
-        from mlflow.entities import Metric
-
-        now = round(time.time() * 1000)
-        metrics = [Metric(_name(name), value, now, self._epochs) for name, value in values.items()]
-        self._client.log_batch(self._id, metrics=metrics)
 
     def _connected(self) -> tuple["MlflowClient", str]:
         """Return the client, and the identifier of the MLflow run, perhaps of an earlier process."""
@@ -100,12 +66,14 @@ class MLflow(RunListener):
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # other lines would stand in the live view
-        client = MlflowClient(os.environ.get(TRACKING_URI) or f"sqlite:///{Path('mlflow.db').absolute()}")
+        client = MlflowClient(
+            os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+        )
         with suppress(OSError, ValueError, KeyError, TypeError, MlflowException):
             earlier = str(json.loads((self.run / FILE).read_text(encoding="utf-8"))["run_id"])
             client.update_run(earlier, "RUNNING")
             return client, earlier
-        name = os.environ.get(EXPERIMENT) or "automtl"
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "automtl"
         experiment = client.get_experiment_by_name(name)
         place = client.create_experiment(name) if experiment is None else experiment.experiment_id
         tags = {"automtl.run": str(self.run)}
@@ -118,14 +86,14 @@ class MLflow(RunListener):
 
 
 def _params(settings: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-    """Yield the settings as parameters, in requests of a size that servers take."""
+    """Yield the settings as parameters, of at most 500 characters and in requests of 100, as servers take."""
     from mlflow.entities import Param
 
-    params = [Param(_name(name), str(value)[:LONGEST]) for name, value in flat(settings)]
-    for place in range(0, len(params), AT_ONCE):
-        yield params[place : place + AT_ONCE]
+    params = [Param(_name(name), str(value)[:500]) for name, value in flat(settings)]
+    for place in range(0, len(params), 100):
+        yield params[place : place + 100]
 
 
 def _name(name: str) -> str:
     """Return a name without the characters that MLflow does not take."""
-    return _FOREIGN.sub("_", name)
+    return re.sub(r"[^\w./ -]", "_", name)

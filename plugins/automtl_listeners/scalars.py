@@ -1,14 +1,17 @@
 """The numbers of a run that both listeners record, and its settings as flat values."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from automtl_core.errors import UsageError
 from automtl_core.libraries import library
-from automtl_core.search.evidence import Evidence
-from automtl_core.training.events import EpochEnded, StepEnded
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.search.evidence import DecisionMade, Evidence
+from automtl_core.training.events import EpochEnded, Event, RunBegan, StepEnded
+from automtl_core.training.metrics import Metrics, TaskMetrics
+from automtl_core.training.run_listener import RunListener
 
 
 class Speed:
@@ -34,6 +37,44 @@ class Speed:
         return rows / seconds if rows > 0 and seconds > 0 else None
 
 
+class Recorder(RunListener):
+    """Counts the epochs of a run, and collects their values and the decisions.
+
+    It has the numbers of epochs and the decisions since its start, which a subclass may empty.
+    """
+
+    def __init__(self, run: Path, settings: Mapping[str, Any]) -> None:
+        super().__init__(run, settings)
+        self.epochs = 0  # of the run so far
+        self.decisions: list[str] = []
+        self._speed = Speed()
+
+    def receive(self, event: Event) -> None:
+        """Record each epoch."""
+        match event:
+            case RunBegan(_, reports):
+                self.epochs = len(reports)
+                self.begin()
+            case StepEnded():
+                self._speed.step(event)
+            case EpochEnded():
+                self.epochs += 1
+                values = dict(of_epoch(event))
+                if (speed := self._speed.rows_per_second()) is not None:
+                    values[f"{event.phase}/rows_per_second"] = speed
+                self.record(values)
+            case DecisionMade(evidence):
+                self.decisions.append(in_words(evidence))
+
+    def begin(self) -> None:
+        """Begin or continue the record of a run with `epochs`."""
+        return
+
+    @abstractmethod
+    def record(self, values: Mapping[str, float]) -> None:
+        """Record the values of the epoch with the number `epochs`."""
+
+
 def of_epoch(report: EpochEnded) -> Iterator[tuple[str, float]]:
     """Yield the names and values of an epoch: losses, and the validation metrics of each task."""
     for task, loss in report.losses.items():
@@ -43,6 +84,11 @@ def of_epoch(report: EpochEnded) -> Iterator[tuple[str, float]]:
         yield from of_task(f"{report.phase}/{task}", metrics)
     if report.entropy is not None:
         yield f"{report.phase}/entropy", report.entropy
+
+
+def of_test(metrics: Metrics) -> dict[str, float]:
+    """Return the test metrics of all tasks by name."""
+    return dict(pair for task, each in metrics.items() for pair in of_task(f"test/{task}", each))
 
 
 def of_task(start: str, metrics: TaskMetrics) -> Iterator[tuple[str, float]]:

@@ -1,11 +1,15 @@
 """Charts as SVG, drawn by Vega-Lite.
 
-The SVG is made when the report is written, so that the page needs no script and no network for it, prints
-as it is shown, and takes its colours from the style sheet of the page. Each mark has a title, which a browser
-shows on hover, and a screen reader reads.
+The specifications are in `charts.json`, where `$name` stands for a value of a chart. The SVG is made when
+the report is written, so that the page needs no script and no network for it, prints as it is shown, and
+takes its colours from the style sheet of the page. Each mark has a title, which a browser shows on hover,
+and a screen reader reads.
 """
 
+import json
 import re
+from functools import cache
+from importlib import resources
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,62 +20,25 @@ from automtl_core.errors import printable
 from automtl_core.views.plain import WIDE
 from automtl_core.views.values import Bar, Bars, Curves, Plot
 
-POINTS = 40
-"""Maximum number of visible points of a line."""
-WIDTH, HEIGHT, ROW = 280, 160, 20
-"""Size of a chart without its axes, and of a row of bars, in pixels."""
 COLOURS = 8
 """Number of colours of the style sheet, `--c1` and so on."""
 SVG = "http://www.w3.org/2000/svg"
-CONFIG = {
-    "font": "system-ui, sans-serif",
-    "background": None,
-    "padding": {"left": 10, "right": 10, "top": 4, "bottom": 4},
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--soft)",
-        "titleColor": "var(--soft)",
-        "titleFontWeight": "normal",
-        "gridColor": "var(--line)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "labelLimit": 125,
-        "labelOverlap": True,
-        "titleLimit": WIDTH,
-    },
-    "legend": {
-        "labelColor": "var(--ink)",
-        "labelFontSize": 11,
-        "title": None,
-        "orient": "bottom",
-        "columns": 2,
-        "labelLimit": 110,
-        "symbolStrokeWidth": 3,
-    },
-}
-
-WORDS = {"description": {"field": "words"}}
-"""Encoding of the words that a browser shows on hover."""
 ElementTree.register_namespace("", SVG)
-Spec = dict[str, Any]
 
 
 def chart(block: Curves | Bars | Plot) -> Markup:
     """Return a chart as an SVG element."""
     match block:
         case Curves():
-            spec, title = _curves(block), f"{block.title}: {block.y} by {block.x}"
+            kind, values, title = "curves", _curves(block), f"{block.title}: {block.y} by {block.x}"
         case Bars():
-            spec, title = _bars(block), f"{block.title}: {block.measure}"
+            kind, values, title = "bars", _bars(block), f"{block.title}: {block.measure}"
         case Plot():
-            spec, title = _plot(block), f"{block.y} by {block.x}"
-    drawn = vl_convert.vegalite_to_svg({"$schema": SCHEMA, "config": CONFIG, **spec}, vl_version="5.20")
-    return _accessible(drawn, title)
-
-
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+            kind, values, title = "plot", _plot(block), f"{block.y} by {block.x}"
+    spec = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "config": _specs()["config"]}
+    spec |= _filled(_specs()[kind], values)
+    spec["layer"] = [layer for layer in spec["layer"] if layer.get("data", {}).get("values") != []]
+    return _accessible(vl_convert.vegalite_to_svg(spec, vl_version="5.20"), title)
 
 
 def colour(place: int) -> str:
@@ -79,131 +46,81 @@ def colour(place: int) -> str:
     return f"var(--c{place % COLOURS + 1})"
 
 
-def _curves(block: Curves) -> Spec:
-    labels = {label: printable(label) for label in block.lines}
-    points = [
-        {
-            "x": x,
-            "y": y,
-            "line": labels[label],
-            "words": f"{labels[label]}, {printable(block.x)} {x:g}: {y:.4f}",
-        }
-        for label, line in block.lines.items()
-        for x, y in line
-    ]
-    marks = [{"x": x, "words": f"{printable(label)}: {x:g}"} for label, x in block.marks.items()]
-    intervals = [
-        {"x": x, "low": low, "high": high, "words": f"[{low:.4f}, {high:.4f}]"}
-        for x, low, high in block.intervals
-    ]
-    x, y = _axis("x", block.x), {**_axis("y", block.y), "scale": {"zero": False}}
-    reference = {"field": "line", "equal": labels.get(block.reference, "")}
+@cache
+def _specs() -> dict[str, Any]:
+    return dict(json.loads((resources.files("automtl_report") / "charts.json").read_text(encoding="utf-8")))
+
+
+def _filled(node: Any, values: dict[str, Any]) -> Any:
+    """Return a part of a specification with values in place of their names."""
+    match node:
+        case dict():
+            return {key: _filled(item, values) for key, item in node.items()}
+        case list():
+            return [_filled(item, values) for item in node]
+        case str() if node.startswith("$"):
+            return values[node[1:]]
+    return node
+
+
+def _curves(block: Curves) -> dict[str, Any]:
+    labels, across = {label: printable(label) for label in block.lines}, printable(block.x)
     paints = ["var(--soft)" if label == block.reference else colour(k) for k, label in enumerate(labels)]
+    legend = {} if len(labels) > 1 else {"legend": None}
     scale = {"domain": list(labels.values()), "range": paints}
-    shown: Spec = {} if len(labels) > 1 else {"legend": None}
-    painted = {"x": x, "y": y, "color": {"field": "line", "type": "nominal", "scale": scale, **shown}}
-    # Many points would cover the line, but can still be hovered over.
-    few = all(len(line) <= POINTS for line in block.lines.values())
-    layers: list[Spec] = [
-        {
-            "data": {"values": marks},
-            "mark": {"type": "rule", "strokeDash": [3, 3], "color": "var(--soft)"},
-            "encoding": {"x": x, **WORDS},
-        },
-        {
-            "data": {"values": intervals},
-            "mark": {"type": "rule", "color": colour(0), "opacity": 0.5, "strokeWidth": 2},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **WORDS},
-        },
-        {
-            "data": {"values": points},
-            "mark": {"type": "line", "strokeWidth": 2, "aria": False},
-            "encoding": {
-                **painted,
-                "strokeDash": {"condition": {"test": reference, "value": [4, 4]}, "value": [1, 0]},
-            },
-        },
-        {
-            "data": {"values": points},
-            "transform": [{"filter": {"not": reference}}],
-            "mark": {"type": "point", "filled": True, "size": 22, "opacity": 1 if few else 0},
-            "encoding": {**painted, **WORDS},
-        },
-    ]
-    used = [layer for layer in layers if layer["data"]["values"]]
-    return {"width": WIDTH, "height": HEIGHT, "layer": used}
-
-
-def _bars(block: Bars) -> Spec:
-    form = block.form
-    rows = [
-        {
-            "label": printable(bar.label),
-            "value": bar.value,
-            "words": f"{printable(bar.label)}: {bar.value:{form}}{_interval(bar, form)}",
-            "low": bar.low,
-            "high": bar.high,
-            "strong": bar.strong,
-        }
-        for bar in block.bars
-    ]
-    order = list(dict.fromkeys(row["label"] for row in rows))
-    y = {"field": "label", "type": "nominal", "sort": order, "axis": {"title": None, "ticks": False}}
-    x = {
-        **_axis("value", block.measure),
-        "scale": {"zero": block.from_zero, "nice": True},
-        "axis": {"format": form.replace("z", ""), "tickCount": 4},
+    return {
+        "x": across,
+        "y": printable(block.y),
+        "points": [
+            {"x": x, "y": y, "line": labels[label], "words": f"{labels[label]}, {across} {x:g}: {y:.4f}"}
+            for label, line in block.lines.items()
+            for x, y in line
+        ],
+        "marks": [{"x": x, "words": f"{printable(label)}: {x:g}"} for label, x in block.marks.items()],
+        "intervals": [
+            {"x": x, "low": low, "high": high, "words": f"[{low:.4f}, {high:.4f}]"}
+            for x, low, high in block.intervals
+        ],
+        "reference": {"field": "line", "equal": labels.get(block.reference, "")},
+        "colour": {"field": "line", "type": "nominal", "scale": scale, **legend},
+        # Many points would cover the line, but can still be hovered over.
+        "opacity": int(all(len(line) <= 40 for line in block.lines.values())),
     }
-    opacity = {"condition": {"test": "datum.strong", "value": 1}, "value": 0.4}
-    bar: Spec = {"type": "bar", "height": {"band": 0.55}}
+
+
+def _bars(block: Bars) -> dict[str, Any]:
+    bar = {"type": "bar", "height": {"band": 0.55}}
     mark = bar if block.from_zero else {"type": "point", "filled": True, "size": 70}
-    layers: list[Spec] = [
-        {"mark": {**mark, "color": colour(0)}, "encoding": {"y": y, "x": x, "opacity": opacity, **WORDS}},
-        {
-            "transform": [{"filter": "datum.low !== null"}],
-            "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1.5},
-            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, **WORDS},
-        },
-    ]
-    return {"width": WIDTH - 80, "height": {"step": ROW}, "data": {"values": rows}, "layer": layers}
-
-
-def _plot(block: Plot) -> Spec:
-    points = [
-        {"label": printable(label), "x": x, "y": y, "words": f"{printable(label)}: {x:,.0f}, {y:.4f}"}
-        for label, (x, y) in block.points.items()
-    ]
-    across = [x for x, _ in block.points.values()]
-    kind = "log" if max(across) / min(across) >= WIDE else "linear"
-    x = {
-        **_axis("x", block.x),
-        "scale": {"type": kind, "zero": False, "nice": True, "padding": 12},
-        "axis": {"format": "~s", "tickCount": 5},
-    }
-    y = {**_axis("y", block.y), "scale": {"zero": False, "padding": 12}}
-    chosen = {"condition": {"test": "indexof(datum.label, '*') >= 0", "value": colour(1)}, "value": colour(0)}
-    layers: list[Spec] = [
-        {"mark": {"type": "point", "filled": True, "size": 60}, "encoding": {"color": chosen, **WORDS}},
-        {
-            "mark": {"type": "text", "dy": -10, "fontSize": 11, "color": "var(--ink)", "limit": 120},
-            "encoding": {"text": {"field": "label"}},
-        },
+    rows = [
+        {**vars(bar), "label": printable(bar.label), "words": _words(bar, block.form)} for bar in block.bars
     ]
     return {
-        "width": 2 * WIDTH,
-        "height": 1.5 * HEIGHT,
-        "data": {"values": points},
-        "encoding": {"x": x, "y": y},
-        "layer": layers,
+        "x": printable(block.measure),
+        "rows": rows,
+        "order": list(dict.fromkeys(row["label"] for row in rows)),
+        "zero": block.from_zero,
+        "form": block.form.replace("z", ""),
+        "mark": {**mark, "color": colour(0)},
     }
 
 
-def _interval(bar: Bar, form: str) -> str:
-    return "" if bar.low is None or bar.high is None else f" [{bar.low:{form}}, {bar.high:{form}}]"
+def _words(bar: Bar, form: str) -> str:
+    known = bar.low is not None and bar.high is not None
+    interval = f" [{bar.low:{form}}, {bar.high:{form}}]" if known else ""
+    return f"{printable(bar.label)}: {bar.value:{form}}{interval}"
 
 
-def _axis(name: str, title: str) -> Spec:
-    return {"field": name, "type": "quantitative", "title": printable(title)}
+def _plot(block: Plot) -> dict[str, Any]:
+    across = [x for x, _ in block.points.values()]
+    return {
+        "x": printable(block.x),
+        "y": printable(block.y),
+        "scale": "log" if max(across) / min(across) >= WIDE else "linear",
+        "points": [
+            {"label": printable(label), "x": x, "y": y, "words": f"{printable(label)}: {x:,.0f}, {y:.4f}"}
+            for label, (x, y) in block.points.items()
+        ],
+    }
 
 
 def _accessible(drawn: str, title: str) -> Markup:
@@ -224,19 +141,15 @@ def _accessible(drawn: str, title: str) -> Markup:
     root.set("role", "img")
     root.set("aria-label", printable(title))
     for element in root.iter():
-        for key in GEOMETRY.intersection(element.keys()):
-            element.set(key, _DIGITS.sub(_rounded, element.attrib[key]))
+        for key in {"d", "transform", "x", "y", "x2", "y2", "width", "height"}.intersection(element.keys()):
+            # Coordinates have more digits than a screen shows.
+            number = r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])"
+            element.set(key, re.sub(number, _rounded, element.attrib[key]))
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - XML
 
 
 def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
-
-
-GEOMETRY = {"d", "transform", "x", "y", "x2", "y2", "width", "height"}
-"""Attributes with coordinates."""
-_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])")
-"""Coordinates with more digits than a screen shows."""
 
 
 def _titled(label: str) -> ElementTree.Element:

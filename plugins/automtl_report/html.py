@@ -195,11 +195,8 @@ def _sentence(title: str) -> str:
 
 def _text(text: str) -> Markup:
     """Return a text as HTML: it cannot change the page, and its control characters are visible."""
-    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(printable(text)))))  # noqa: S704 - escaped
-
-
-_BREAKS = re.compile(r"[_/:*](?=\w)")
-"""Places where a long name may break."""
+    safe = str(escape(printable(text)))
+    return Markup(re.sub(r"[_/:*](?=\w)", r"\g<0><wbr>", safe))  # noqa: S704 - long names may break there
 
 
 def _file(name: str) -> str:

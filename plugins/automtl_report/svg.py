@@ -12,8 +12,6 @@ BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
 """Width and height of a node, the gap between nodes of a column and between columns, and the margin."""
 LETTERS = 21
 """Number of letters that fit into a node."""
-ZOOM = 1.3
-"""Largest magnification in a wide page."""
 THIN, WIDE = 1.0, 9.0
 """Width of an edge without a weight, and of one with the weight 1."""
 PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
@@ -51,7 +49,7 @@ def drawn(drawing: Drawing) -> Markup:
     ).format(
         w=width,
         h=height,
-        most=ZOOM * width,
+        most=1.3 * width,
         title=_shown(drawing.title),
         body=Markup("").join([*edges, *boxes]),
     )

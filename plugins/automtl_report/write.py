@@ -1,38 +1,21 @@
 """The report of a run or of a comparison: one HTML file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import automtl_core
 from automtl_comparison.document import Comparison
-from automtl_comparison.sections import of_comparison
+from automtl_comparison.views import report as of_comparison
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.disk.plain_file import read_json
-from automtl_core.errors import ArtifactError, one_line
-from automtl_core.registry.kinds import REPORT_SECTIONS
+from automtl_core.errors import ArtifactError
 from automtl_core.registry.registry import Registry
-from automtl_core.views.values import Section, Text
+from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.run import Run
+from automtl_core.views.run import report
+from automtl_core.views.values import Section
+from automtl_core.workflow.record import read_record
 from automtl_report.html import page
-from automtl_report.record import RunRecord, read_record
-from automtl_report.run_sections import SECTIONS
-
-FILE = "report.html"
-COMPARED = "compare.json"
-
-AGAIN = "run the comparison again"
-"""Remedy for a damaged comparison."""
-
-
-def write_run(path: Path, registry: Registry, out: Path | None = None) -> Path:
-    """Write the report of a run, and return its path.
-
-    Raises:
-        InputMissingError: there is no run at `path`.
-        ArtifactError: it is not finished, or a file is damaged.
-
-    """
-    record = read_record(path, registry)
-    return _write(record.title, _subtitle(record), of_run(record, registry), out or path / FILE)
 
 
 def write_report(path: Path, registry: Registry, out: Path | None = None) -> Path:
@@ -43,52 +26,32 @@ def write_report(path: Path, registry: Registry, out: Path | None = None) -> Pat
         ArtifactError: it is not finished, or a file is damaged.
 
     """
-    if not (path / COMPARED).exists():
-        return write_run(path, registry, out)
-    return write_comparison(read_comparison(path), path, out)
+    if (path / "compare.json").exists():
+        return write_comparison(_comparison(path / "compare.json"), path, out)
+    Run.open(path).tested()
+    record = read_record(path, registry)
+    config, data = record.config, record.read(Data)
+    how = f"searched by {config.strategy.name}" if config.strategy else "trained without a search"
+    counts = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
+    title = f"{path.resolve().name}: {config.space.name} on {data.dataset}"
+    subtitle = f"{how}, seed {config.seed}; rows: {counts}"
+    return _write(title, subtitle, report(record, registry), out or path / "report.html")
 
 
-def read_comparison(folder: Path) -> Comparison:
-    """Return the comparison in a folder.
-
-    Raises:
-        ArtifactError: its file is damaged, or of another version.
-
-    """
-    file = folder / COMPARED
-    content = read_json(file, AGAIN)
+def _comparison(file: Path) -> Comparison:
+    again = "run the comparison again"
     try:
-        return Comparison.from_json(content)
-    except (ValueError, ArtifactError) as error:
-        raise ArtifactError(f"{file}: {one_line(error)}", AGAIN) from None
+        return Comparison.from_json(read_json(file, again), file)
+    except ArtifactError as error:
+        raise ArtifactError(str(error), again) from None
 
 
 def write_comparison(result: Comparison, folder: Path, out: Path | None = None) -> Path:
     """Write the report of a comparison, and return its path."""
     models = ", ".join(result.models)
-    return _write(f"Comparison on {result.dataset}", models, of_comparison(result), out or folder / FILE)
-
-
-def of_run(record: RunRecord, registry: Registry) -> Iterator[Section]:
-    """Yield the sections of a run, those of plugins last.
-
-    A section of a plugin that fails is replaced by a note, so that the others are shown.
-    """
-    for section in SECTIONS.values():
-        yield from section(record)
-    for name in registry.names(REPORT_SECTIONS):
-        try:
-            yield from list(registry.get(REPORT_SECTIONS, name)(record))
-        except Exception as error:
-            yield Section(name, [Text(f"warning: this section of a plugin failed: {one_line(error)}")])
-
-
-def _subtitle(record: RunRecord) -> str:
-    rows = record.data.rows
-    strategy = record.config.strategy
-    how = f"searched by {strategy.name}" if strategy else "trained without a search"
-    counts = ", ".join(f"{part} {count:,}" for part, count in rows.items())
-    return f"{how}, seed {record.config.seed}; rows: {counts}"
+    return _write(
+        f"Comparison on {result.dataset}", models, of_comparison(result), out or folder / "report.html"
+    )
 
 
 def _write(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:

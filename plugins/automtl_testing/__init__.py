@@ -15,17 +15,16 @@ from automtl_testing.datasets import check_dataset
 from automtl_testing.engines import check_engine, sample_trials
 from automtl_testing.exporters import check_exporter
 from automtl_testing.fields import check_field_kind
-from automtl_testing.history_encoders import check_history_encoder
 from automtl_testing.listeners import check_listener
 from automtl_testing.metrics import check_metric
-from automtl_testing.ops import check_op
-from automtl_testing.sample_space import sample_space
+from automtl_testing.ops import check_history_encoder, check_op
 from automtl_testing.samples import (
     plain_schema,
     sample_architectures,
     sample_part,
     sample_problem,
     sample_schema,
+    sample_space,
 )
 from automtl_testing.schedulers import check_scheduler
 from automtl_testing.spaces import check_space

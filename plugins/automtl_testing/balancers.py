@@ -1,7 +1,5 @@
 """The contract of balancers. Letters: B batch, T tasks."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,21 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.state import State, load_state, save_state
+from automtl_core.disk.state import State
 from automtl_core.modules.features import Features
 from automtl_core.modules.table import RowTable
 from automtl_core.settings.settings import Settings
 from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
-from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import task_losses
 from automtl_core.training.recipe import Recipe
+from automtl_testing.requirements import Watch, same_weights
 from automtl_testing.samples import sample_part, sample_schema
-
-ROWS = 128
 
 
 class _Network(nn.Module):
@@ -63,7 +59,7 @@ def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = No
     recipe = Recipe.parse({"batch_size": 32, "epochs": 3, "balancer": {"name": "checked", **values}})
     recipe = recipe.knowing(balancer)
     schema = sample_schema(multi=False)
-    part = sample_part(schema, ROWS, seed=1)
+    part = sample_part(schema, 128, seed=1)
     batch = take(part, np.arange(32), CPU.device)
     _check_gradients(schema, batch, recipe, "")
     for t, task in enumerate(schema.tasks):
@@ -74,10 +70,11 @@ def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = No
         )
     one = Schema(schema.sparse, schema.dense, schema.tasks[:1])
     _check_gradients(one, batch._replace(labels=batch.labels[:, :1]), recipe, " of a single task")
-    data = TrainingData(part, sample_part(schema, ROWS, seed=2), schema.tasks)
+    data = TrainingData(part, sample_part(schema, 128, seed=2), schema.tasks)
     whole = _trained(schema, data, recipe)
-    assert _same(whole, _trained(schema, data, recipe)), "training must depend on its seed alone"
-    assert _same(whole, _trained(schema, data, recipe, stop=1)), (
+    again, resumed = _trained(schema, data, recipe), _trained(schema, data, recipe, stop=1)
+    assert same_weights(whole, again), "training must depend on its seed alone"
+    assert same_weights(whole, resumed), (
         "training that is resumed must end the same: keep state in buffers, parameters or get_extra_state"
     )
 
@@ -103,32 +100,14 @@ def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -
     assert same, f"backward must not move parameters{where}"
 
 
-class _Stop(EventHandler):
-    """Saves the state of each epoch to a file, reads it back, and ends training after one epoch."""
-
-    def __init__(self, fit: Fit, last: int | None) -> None:
-        self.fit, self.last = fit, last
-        self.state: State = {}
-
-    def epoch(self, report: EpochEnded) -> bool:
-        with tempfile.TemporaryDirectory() as folder:
-            save_state(Path(folder) / "state", self.fit.state_dict())
-            self.state = load_state(Path(folder) / "state")
-        return report.epoch != self.last
-
-
 def _trained(schema: Schema, data: TrainingData, recipe: Recipe, stop: int | None = None) -> State:
-    """Return the state at the end of training, which is interrupted and resumed once if `stop` is given."""
+    """Return the weights at the end of training, which is interrupted and resumed once if `stop` is given."""
     torch.manual_seed(0)
     fit = Fit(_Network(schema), data, recipe, 0, CPU)
-    fit.run(watch := _Stop(fit, stop))
+    fit.run(watch := Watch(fit.state_dict, last_epoch=stop))
     if stop is not None:
         fit = Fit(_Network(schema), data, recipe, 0, CPU)
         fit.load_state_dict(watch.state)
-        fit.run(watch := _Stop(fit, None))
-    return watch.state
-
-
-def _same(one: State, other: State) -> bool:
-    weights = one["weights"], other["weights"]
-    return all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+        fit.run(watch := Watch(fit.state_dict))
+    weights: State = watch.state["weights"]
+    return weights

@@ -15,14 +15,11 @@ from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import run_trial
 
-EPOCHS = 2
-
-
 LONG = 400
 """Epochs of a trial that cannot end before a message reaches it."""
 
 
-def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = EPOCHS) -> list[TrialSpec]:
+def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) -> list[TrialSpec]:
     """Return trials of a small network with several seeds; their data is prepared in the folder."""
     registry = load_registry()
     data = {

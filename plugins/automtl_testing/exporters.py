@@ -8,8 +8,7 @@ import numpy as np
 from automtl_core import seeds
 from automtl_core.exporter import Exporter, quiet
 from automtl_core.graph import graph, inputs
-from automtl_testing.sample_space import sample_space
-from automtl_testing.samples import sample_architectures, sample_part, sample_schema
+from automtl_testing.samples import sample_architectures, sample_part, sample_schema, sample_space
 
 
 def check_exporter(exporter: type[Exporter], work_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +57,20 @@ def check_installed(
 
     """
     rows, objects = _named(registry, name)
-    _check_used(name, settings or {}, data_dir, {kind.plural for _, kind, _ in objects})
+    options = {*(settings or {}), *([DATASETS.plural] if data_dir is not None else [])}
+    if unused := options - {kind.plural for _, kind, _ in objects}:
+        raise UsageError(
+            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
+            "leave these options out",
+        )
     for row in rows:
         state: State = "failed" if row.problem else "passed"
         yield Outcome(row.name, "plugin", row.name, "loading", state, row.problem or "")
     for plugin, kind, each in objects:
         chosen = (settings or {}).get(kind.plural, {})
-        for member in _members(each):
+        # Some members stand for a family.
+        members = [f"{each[:-1]}{number}" for number in MEMBERS] if each.endswith("*") else [each]
+        for member in members:
             yield from _outcomes(plugin, Subject(registry, kind, member, chosen, data_dir))
 
 
@@ -89,21 +96,6 @@ def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]
     if not rows:
         raise _unknown(registry, name)
     return rows, objects
-
-
-def _check_used(name: str, settings: Collection[str], data_dir: Path | None, kinds: Collection[str]) -> None:
-    """Check that settings and the folder of raw files have an effect.
-
-    Raises:
-        UsageError: no object of the kind is tested.
-
-    """
-    wanted = {*settings, *([DATASETS.plural] if data_dir is not None else [])}
-    if unused := wanted - set(kinds):
-        raise UsageError(
-            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
-            "leave these options out",
-        )
 
 
 def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
@@ -145,11 +137,6 @@ def _reason(subject: Subject, error: BaseException) -> str:
     if blamed := subject.registry.blame(error):
         return str(blamed)
     return str(error) if isinstance(error, AssertionError) and str(error) else one_line(error)
-
-
-def _members(name: str) -> tuple[str, ...]:
-    """Return the name, or names of some members of a family."""
-    return tuple(f"{name[:-1]}{number}" for number in MEMBERS) if name.endswith("*") else (name,)
 
 
 def _normal(distribution: str) -> str:

@@ -10,10 +10,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import Metric, MetricValue, metric_value
 
-ROWS, USERS = 400, 25
-ORDERS = 8
-TOLERANCE = 1e-9
-"""Relative difference that rounding explains."""
+ROWS = 400
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array, Array | None]
@@ -50,7 +47,7 @@ def check_metric(metric: Metric) -> None:
 def _cases(two_classes: bool) -> Iterator[tuple[str, Rows]]:
     """Yield rows, with their description."""
     draw = np.random.default_rng(0)
-    users = draw.integers(0, USERS, ROWS).astype(np.int32)  # 0 for an unknown user
+    users = draw.integers(0, 25, ROWS).astype(np.int32)  # 0 for an unknown user
     labels = draw.integers(0, 2, ROWS).astype(np.float64) if two_classes else draw.standard_normal(ROWS)
     predictions = labels + draw.standard_normal(ROWS)
     yield "random rows", (labels, predictions, users)
@@ -68,7 +65,7 @@ def _same(labels: Array, predictions: Array, users: Array | None) -> Iterator[tu
     if users is None:
         return
     draw = np.random.default_rng(1)
-    for _ in range(ORDERS):
+    for _ in range(8):
         order = draw.permutation(len(labels))
         yield "the order of rows", (labels[order], predictions[order], users[order])
     numbers = np.append(0, 1 + draw.permutation(int(users.max()))).astype(np.int32)
@@ -86,4 +83,4 @@ def _value(metric: Metric, rows: Rows, what: str) -> MetricValue:
 def _close(one: MetricValue, other: MetricValue) -> bool:
     if one.value is None or other.value is None:
         return one == other
-    return one.rows == other.rows and bool(np.isclose(one.value, other.value, TOLERANCE, TOLERANCE))
+    return one.rows == other.rows and bool(np.isclose(one.value, other.value, 1e-9, 1e-9))

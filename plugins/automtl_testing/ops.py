@@ -1,19 +1,19 @@
-"""The contract of ops."""
+"""The contracts of ops and of history encoders."""
 
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from automtl_core.modules.histories import HistoryEncoderFactory
 from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import JointOp, Narrowable, OpFactory, SharingOp, narrowed, share_alike
-
-TOLERANCE = 1e-12
-"""Largest difference, in float64, between two ways to compute the same function."""
-
+from automtl_testing.requirements import TOLERANCE, check_evaluation, check_output, check_saving, close
 
 WIDTHS = ((7, 5), (5, 5))
 """Pairs of widths that are checked, in and out."""
+EVENT, QUERY = 6, 4
+"""Widths of an event and of the query of a history encoder."""
 
 
 def check_op(factory: OpFactory) -> None:
@@ -28,40 +28,45 @@ def check_op(factory: OpFactory) -> None:
             check(factory, in_dim, out_dim)
 
 
+def check_history_encoder(factory: HistoryEncoderFactory) -> None:
+    """Check shapes, padding, empty histories, independence of rows, gradients, and saving.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+
+    def make() -> nn.Module:
+        return factory(EVENT, QUERY).double()
+
+    lengths = torch.tensor([0, 1, 3, 5, 2, 0])
+    known = torch.arange(5) < lengths.unsqueeze(1)
+    events = torch.randn(len(lengths), 5, EVENT, dtype=torch.float64) * known.unsqueeze(2)
+    query = torch.randn(len(lengths), QUERY, dtype=torch.float64)
+    inputs, shape = (events, query, known), (len(lengths), EVENT)
+    check_output(make(), inputs, shape, "[B, L, e], [B, q], [B, L] -> [B, e]")
+    tolerance = 1e-10
+    check_evaluation(make(), inputs, tolerance)
+    check_saving(make, inputs)
+    encoder = make().eval()
+    with torch.no_grad():
+        more = torch.cat([events, events.new_zeros(len(events), 3, EVENT)], dim=1)
+        longer = torch.cat([known, known.new_zeros(len(known), 3)], dim=1)
+        padded = encoder(more, query, longer)
+        close(padded, encoder(*inputs), "padding must have no effect", tolerance)
+
+
 def _check_forward(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    op, x = factory(in_dim, out_dim, 0.2).double(), _rows(in_dim)
-    before = x.clone()
-    op.train()
-    out = op(x)
-    assert out.shape == (len(x), out_dim), (
-        f"[B, in] -> [B, out]: expected {(len(x), out_dim)}, got {tuple(out.shape)}"
-    )
-    assert out.dtype == x.dtype, f"the dtype of the input must be kept, got {out.dtype}"
-    assert torch.equal(x, before), "the input must not be changed in place"
-    assert out.isfinite().all(), "outputs must be finite for finite inputs"
-    if out.requires_grad:
-        out.square().sum().backward()
-        grads = [p.grad for p in op.parameters() if p.grad is not None]
-        assert all(g.isfinite().all() for g in grads), "gradients must be finite"
+    x = _rows(in_dim)
+    check_output(factory(in_dim, out_dim, 0.2).double(), [x], (len(x), out_dim), "[B, in] -> [B, out]")
 
 
 def _check_evaluation(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    op, x = factory(in_dim, out_dim, 0.2).double(), _rows(in_dim)
-    op.train()(x)  # so that statistics of batches are not the initial ones
-    op.eval()
-    assert op(x).isfinite().all(), "outputs must be finite for finite inputs"
-    assert torch.equal(op(x), op(x)), "evaluation must be deterministic"
-    assert torch.allclose(op(x)[:2], op(x[:2]), atol=TOLERANCE), (
-        "in evaluation rows must not depend on each other"
-    )
+    check_evaluation(factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
 
 
 def _check_saving(factory: OpFactory, in_dim: int, out_dim: int) -> None:
-    op, fresh = (factory(in_dim, out_dim, 0.2).double() for _ in range(2))
-    x = _rows(in_dim)
-    op.train()(x)
-    fresh.load_state_dict(op.state_dict())
-    assert torch.equal(fresh.eval()(x), op.eval()(x)), "state_dict must hold all that the op learned"
+    check_saving(lambda: factory(in_dim, out_dim, 0.2).double(), [_rows(in_dim)])
 
 
 def _check_narrow(factory: OpFactory, in_dim: int, out_dim: int) -> None:
@@ -72,10 +77,7 @@ def _check_narrow(factory: OpFactory, in_dim: int, out_dim: int) -> None:
         expected = op(x).detach()
         narrow = narrowed(op, columns, in_dim).eval()
         how = "narrow(columns)" if isinstance(op, Narrowable) else "the op on zeros"
-        difference = (narrow(x[:, columns]) - expected).abs().max()
-        assert difference < TOLERANCE, (
-            f"{how} must equal the op where other columns are zero: off by {difference}"
-        )
+        close(narrow(x[:, columns]), expected, f"{how} must equal the op where other columns are zero")
 
 
 def _check_mixture(factory: OpFactory, in_dim: int, out_dim: int) -> None:
@@ -86,17 +88,15 @@ def _check_mixture(factory: OpFactory, in_dim: int, out_dim: int) -> None:
     for a, b in zip(joint, single, strict=True):
         b.load_state_dict(a.state_dict())
     for training in (True, False):
-        x = torch.randn(6, in_dim, dtype=torch.float64)
+        x = _rows(in_dim)
         for op in (*joint, *single):
             op.train(training)
-        expected = sum(w * op(x) for w, op in zip(weights, single, strict=True))
-        difference = (mixture(joint, weights, x) - expected).abs().max()
-        assert difference < TOLERANCE, f"mixture must equal the weighted sum: off by {difference}"
+        expected = torch.stack([w * op(x) for w, op in zip(weights, single, strict=True)]).sum(0)
+        close(mixture(joint, weights, x), expected, "mixture must equal the weighted sum")
     for a, b in zip(joint, single, strict=True):
         for (name, left), right in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
-            assert torch.allclose(left.double(), right.double(), atol=TOLERANCE), (
-                f"mixture must update {name} alike"
-            )
+            same = torch.allclose(left.double(), right.double(), atol=TOLERANCE)
+            assert same, f"mixture must update {name} alike"
 
 
 def _check_sharing(factory: OpFactory, in_dim: int, out_dim: int) -> None:
@@ -107,21 +107,15 @@ def _check_sharing(factory: OpFactory, in_dim: int, out_dim: int) -> None:
     assert not _addresses(owner) & _addresses(other), "weights that are shared must be registered by one op"
     alone = other.alone()
     assert not _addresses(owner) & _addresses(alone), "the op of alone() must have weights of its own"
-    x = torch.randn(6, in_dim, dtype=torch.float64)
+    x = _rows(in_dim)
     for training in (True, False):  # in evaluation with the statistics of that step
-        difference = (alone.train(training)(x) - _together(owner, other, training)(x)).abs().max()
-        assert difference < TOLERANCE, f"alone() must equal the op: off by {difference}"
+        owner.train(training)
+        close(alone.train(training)(x), other.train(training)(x), "alone() must equal the op")
     factory(in_dim, out_dim, 0.0).double().load_state_dict(alone.state_dict())
 
 
 def _addresses(op: nn.Module) -> set[int]:
     return {p.data_ptr() for p in op.parameters()}
-
-
-def _together(owner: nn.Module, op: nn.Module, training: bool) -> nn.Module:
-    """Return an op in the same mode as the owner of its weights."""
-    owner.train(training)
-    return op.train(training)
 
 
 def _rows(in_dim: int) -> Tensor:

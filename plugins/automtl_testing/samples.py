@@ -1,10 +1,13 @@
-"""Small samples for contract tests: a schema, rows for it, architectures of a space, a problem."""
+"""Small samples for contract tests: a schema, rows for it, a space and its architectures, a problem."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from automtl_core.choices import Architecture, draw
 from automtl_core.data.drawn import drawn_history
@@ -12,16 +15,26 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.errors import UsageError
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.dense import Dense, Scale
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Hashed
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.features import Features
+from automtl_core.modules.relaxed import Gate
+from automtl_core.ops import OpFactory
 from automtl_core.search.problem import Problem
-from automtl_core.space import SearchSpace
+from automtl_core.settings.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
+
+DIM, WIDTH = 4, 8
+"""Numbers per id, and numbers of the layer."""
 
 
 def sample_schema(
@@ -123,6 +136,46 @@ def _bags(size: int, draw: np.random.Generator) -> Bags:
     lengths[0] = 0
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return Bags(starts, draw.integers(1, size, starts[-1]).astype(np.int32))
+
+
+class SampleNetwork(nn.Module):
+    """One layer on the chosen fields. Letters: B batch, N sparse fields, M dense fields, T tasks."""
+
+    def __init__(self, schema: Schema, gate: Gate | FixedGate, layer: nn.Module) -> None:
+        super().__init__()
+        self.embedding = FieldEmbedding(schema.sparse, DIM, std=0.01)
+        self.gate = gate
+        self.layer = layer
+        self.head = nn.Linear(WIDTH + len(schema.dense), len(schema.tasks))
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        e = self.embedding(features)  # [B, N, DIM]
+        kept = self.gate(e[:, list(self.gate.kept)], dim=1)  # [B, kept, DIM]
+        h = self.layer(kept.sum(1))  # [B, WIDTH]
+        logits: Tensor = self.head(torch.cat([h, features.dense], dim=1))
+        return logits
+
+
+class SampleSpace(SearchSpace):
+    """The fields of the network, and the form of its layer."""
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network, with one choice of each kind."""
+        gate = choose.any_of("fields", [field.name for field in self.schema.sparse])
+        candidates: dict[str, Callable[[], nn.Module]] = {
+            "linear": partial(nn.Linear, DIM, WIDTH),
+            "hidden layer": lambda: nn.Sequential(nn.Linear(DIM, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH)),
+        }
+        return SampleNetwork(self.schema, gate, choose.one_of("layer", candidates))
+
+
+def sample_space(schema: Schema | None = None) -> SearchSpace:
+    """Return a small search space, for `sample_schema()` by default, to check strategies with."""
+    return SampleSpace(schema or sample_schema(), Settings(), _no_op)
+
+
+def _no_op(name: str) -> OpFactory:
+    raise UsageError(f"there is no op {name!r} in the sample space", "use the candidates of the space")
 
 
 def sample_problem(

@@ -13,7 +13,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.reuse import Reuse
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
-from automtl_testing.ops import TOLERANCE
+from automtl_testing.requirements import close
 from automtl_testing.samples import sample_architectures, sample_part
 
 
@@ -95,8 +95,7 @@ def _check_derived(space: SearchSpace[Any], architecture: Architecture, features
     assert supernet.architecture() == architecture, "a fixed supernet must report its decisions"
     network = space.network(architecture, inherit=supernet)
     network = network.double().eval()
-    difference = (network(features) - supernet.eval()(features)).abs().max()
-    assert difference < TOLERANCE, f"the derived network must equal the fixed supernet: off by {difference}"
+    close(network(features), supernet.eval()(features), "the derived network must equal the fixed supernet")
     assert _size(network) <= _size(supernet), "the derived network must not be larger than the fixed supernet"
     fresh = space.network(architecture).double()
     fresh.load_state_dict(network.state_dict())

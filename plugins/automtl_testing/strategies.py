@@ -1,68 +1,21 @@
 """The contract of search strategies."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import EVERYWHERE
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trials_of
-from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
-
-
-class _Killed(Exception):  # noqa: N818 - not an error
-    """Ends a search, as a kill of its process does."""
-
-
-class _Watch(EventHandler):
-    """Saves the state of each epoch to a file, and reads it back.
-
-    Args:
-        strategy: The observed strategy.
-        kill_after: Number of reports after which the search is killed.
-        last_step: Step after which the listener returns False.
-        last_epoch: Epoch after which it does.
-
-    """
-
-    def __init__(
-        self,
-        strategy: SearchStrategy[Any],
-        kill_after: int | None = None,
-        last_step: int | None = None,
-        last_epoch: int | None = None,
-    ) -> None:
-        self.strategy = strategy
-        self.kill_after = kill_after
-        self.last_step = last_step
-        self.last_epoch = last_epoch
-        self.reports: list[EpochEnded] = []
-        self.steps = 0
-        self.state: State = {}
-
-    def step(self, event: StepEnded) -> bool:
-        self.steps += 1
-        return self.steps != self.last_step
-
-    def epoch(self, report: EpochEnded) -> bool:
-        self.reports.append(report)
-        with tempfile.TemporaryDirectory() as folder:
-            save_state(Path(folder) / "state", self.strategy.state_dict())
-            self.state = load_state(Path(folder) / "state")
-        if len(self.reports) == self.kill_after:
-            raise _Killed
-        return len(self.reports) != self.last_epoch
+from automtl_testing.requirements import Killed, Watch, same_weights
 
 
 def check_strategy(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> None:
@@ -92,7 +45,7 @@ def check_strategy(make: Callable[[Problem], SearchStrategy[Any]], problem: Prob
         assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
 
 
-def _check_reports(strategy: SearchStrategy[Any], watch: _Watch, found: SearchResult) -> None:
+def _check_reports(strategy: SearchStrategy[Any], watch: Watch, found: SearchResult) -> None:
     problem = strategy.problem
     found.architecture.check(problem.space.choices())
     numbers = [report.epoch for report in watch.reports]
@@ -156,21 +109,21 @@ def _check_resumed(
     with trials_of(problem) as trials:
         kept = replace(problem, trials=trials)
         stopped = make(kept)
-        half = _Watch(stopped, kill_after=stop)
-        with suppress(_Killed):
+        half = Watch(stopped.state_dict, kill_after=stop)
+        with suppress(Killed):
             stopped.search(half)
         torch.manual_seed(3)
         resumed = make(kept)
         resumed.load_state_dict(half.state)
-        again = resumed.search(_Watch(resumed))
+        again = resumed.search(Watch(resumed.state_dict))
     _assert_same(found, again, f"resumed after epoch {stop}, a search must end the same")
 
 
-def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, whole: _Watch) -> None:
+def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, whole: Watch) -> None:
     """Check that a listener can end the search after its first step, and after its first epoch."""
     for last in ({"last_step": 1}, {"last_epoch": 1}):
         strategy = make(problem)
-        watch = _Watch(strategy, **last)
+        watch = Watch(strategy.state_dict, **last)
         strategy.search(watch).architecture.check(problem.space.choices())
         least = min(1, len(whole.reports))
         assert len(watch.reports) == least, "after a listener returned False, the epoch must be the last one"
@@ -179,20 +132,19 @@ def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Prob
         )
 
 
-def _search(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> tuple[_Watch, SearchResult]:
+def _search(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> tuple[Watch, SearchResult]:
     strategy = make(problem)
-    watch = _Watch(strategy)
+    watch = Watch(strategy.state_dict)
     result = strategy.search(watch)
     assert isinstance(result, SearchResult), f"search must return a SearchResult, got {type(result).__name__}"
     return watch, result
 
 
 def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:
-    assert one.architecture == other.architecture, f"{promise}: another architecture"
-    assert one.epochs == other.epochs, f"{promise}: other epochs"
-    assert tuple(one.evidence) == tuple(other.evidence), f"{promise}: other evidence"
-    assert tuple(one.front) == tuple(other.front), f"{promise}: another front"
+    for name in ("architecture", "epochs"):
+        assert getattr(one, name) == getattr(other, name), f"{promise}: other {name}"
+    for name in ("evidence", "front"):
+        assert tuple(getattr(one, name)) == tuple(getattr(other, name)), f"{promise}: other {name}"
     if one.network is not None and other.network is not None:
-        left, right = one.network.state_dict(), other.network.state_dict()
-        same = left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
-        assert same, f"{promise}: other weights"
+        weights = one.network.state_dict(), other.network.state_dict()
+        assert same_weights(*weights), f"{promise}: other weights"

@@ -233,7 +233,7 @@ def run(tmp_path_factory, request):
              "features": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
     line = Workflow(REGISTRY)
     found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
-    return line, Run.open(found.run), folder
+    return line, Run.open(found.path), folder
 
 
 def test_a_run_learns_and_evaluates_to_the_same_numbers(run):

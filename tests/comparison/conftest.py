@@ -1,8 +1,7 @@
 import pytest
 
-from automtl_comparison.cells import CellBegan, CellRunner, CellWaits
-from automtl_comparison.compare import compare
-from automtl_comparison.splits import in_split
+from automtl_comparison.cells import CellBegan, CellRunner, CellWaits, in_split
+from automtl_comparison.spec import compare
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Serial
 from automtl_core.training.events import SILENT, EventHandler

@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_comparison.document import Comparison, Relative
-from automtl_comparison.measured import Failed
+from automtl_comparison.document import (
+    Comparison,
+    Failed,
+    verdict,
+)
+from automtl_comparison.statistics import Difference
 from automtl_core.errors import ArtifactError
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import MetricValue
@@ -72,7 +76,7 @@ def test_without_single_task_nothing_is_said_of_transfer(compared):
 def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
+    cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert broken.seeds == [0, 1]
     assert broken.scores("one.yaml", AUC)["click"] == {(0, 0): 0.70}
@@ -81,7 +85,7 @@ def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
 
 
 def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
-    costs = compared("click").models["one.yaml"].costs()
+    costs = compared("click").models["one.yaml"].mean_costs()
     assert costs["parameters"].mean == 9
     assert costs["train_seconds"].mean == 5.5
     assert costs["rows_per_second"] is None
@@ -90,10 +94,10 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
 def test_json_gives_the_same_comparison_back(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Failed(0, 1, "one-s1", "the loss became nan")]
+    cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
-    assert Comparison.from_json(json.loads(text)) == found
+    assert Comparison.from_json(json.loads(text), "") == found
 
 
 def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
@@ -101,7 +105,7 @@ def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
     edited = found.to_json()
     edited["models"]["one.yaml"]["auc"]["click"]["mean"] = 0.99
     edited["differences"] = {}
-    assert Comparison.from_json(edited).to_json() == found.to_json()
+    assert Comparison.from_json(edited, "").to_json() == found.to_json()
 
 
 @pytest.mark.parametrize(
@@ -109,29 +113,28 @@ def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
 )
 def test_what_is_no_comparison_is_refused(compared, broken):
     whole = compared("click").to_json() if broken else {}
-    with pytest.raises(ArtifactError, match="no comparison"):
-        Comparison.from_json({**whole, **broken})
+    with pytest.raises(ArtifactError, match=r"compare\.json: damaged"):
+        Comparison.from_json({**whole, **broken}, "compare.json")
 
 
 def test_a_cost_is_told_relative_to_that_of_the_reference(compared):
     found = compared("click")
-    assert found.relative("two.yaml") == Relative(0.5, 1.0)
-    assert replace(found, reference="two.yaml").relative("one.yaml").flops_per_row == 2.0
+    assert found.relative("two.yaml") == {"flops_per_row": 0.5, "seconds": 1.0}
+    assert replace(found, reference="two.yaml").relative("one.yaml")["flops_per_row"] == 2.0
     one = found.models["one.yaml"]
-    free = replace(one.cells[0], costs=replace(one.cells[0].costs, flops_per_row=None, train_seconds=0.0))
-    unknown = replace(found, models={**found.models, "one.yaml": replace(one, cells=[free])})
-    assert unknown.relative("two.yaml") == Relative(None, None)
+    free = replace(one.cells[0], flops_per_row=None, train_seconds=0.0)
+    unknown = replace(found, models={**found.models, "one.yaml": replace(one, cells=(free,))})
+    assert unknown.relative("two.yaml") == {"flops_per_row": None, "seconds": None}
 
 
 @pytest.mark.parametrize(("reference", "other"), [("one.yaml", "two.yaml"), ("two.yaml", "one.yaml")])
 def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compared, reference, other):
     found = compared("click")
-    trees = replace(found.models["one.yaml"].cells[0].costs, flops_per_row=0, parameters=0)
-    cells = [replace(cell, costs=trees) for cell in found.models["one.yaml"].cells]
+    cells = tuple(replace(cell, flops_per_row=0, parameters=0) for cell in found.models["one.yaml"].cells)
     models = {**found.models, "one.yaml": replace(found.models["one.yaml"], cells=cells)}
     told = replace(found, models=models, reference=reference)
-    assert told.relative(other).flops_per_row is None
-    assert told.relative(other).seconds == pytest.approx(1, abs=0.2), "time is known"
+    assert told.relative(other)["flops_per_row"] is None
+    assert told.relative(other)["seconds"] == pytest.approx(1, abs=0.2), "time is known"
     assert "cost" not in told.verdicts()[other]
 
 
@@ -159,7 +162,7 @@ def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):
     found = compared("click", "buy")
     few = {**found.splits[0].tasks, "click": replace(found.splits[0].tasks["click"], positives=31)}
     models = {
-        name: replace(model, cells=[*model.cells, *(replace(cell, split=1) for cell in model.cells[:places])])
+        name: replace(model, cells=(*model.cells, *(replace(cell, split=1) for cell in model.cells[:places])))
         for places, (name, model) in enumerate(found.models.items())
     }
     splits = {0: found.splits[0], 1: replace(found.splits[0], tasks=few)}
@@ -170,7 +173,7 @@ def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):
     assert found.differences("two.yaml")["single-task"]["click"].mean == pytest.approx(
         (-0.02 - 0.05 - 0.02) / 3
     )
-    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json())), "") == found
 
 
 def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
@@ -187,13 +190,13 @@ def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
 def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
     outcome = compared("click", "price")
     with_gauc = {
-        name: replace(model, cells=[
+        name: replace(model, cells=tuple(
             replace(cell, test={
                 **cell.test,
                 "click": replace(cell.test["click"], others={"gauc": MetricValue("GAUC", 1, 0.6, 80)}),
             })
             for cell in model.cells
-        ])
+        ))
         for name, model in outcome.models.items()
     }  # fmt: skip
     found = replace(outcome, models=with_gauc)
@@ -204,5 +207,62 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
     assert {task: s.mean for task, s in found.summaries("one.yaml", measure).items()} == {
         "click": pytest.approx(0.6), "mean": pytest.approx(0.6),
     }  # fmt: skip
-    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json())), "") == found
     assert found.verdicts() == outcome.verdicts(), "models are compared by AUC and RMSE"
+
+
+def test_cells_of_two_models_belong_together_by_split_and_seed(compared):
+    assert replace(compared("click").models["one.yaml"].cells[0], split=2, seed=7).place == (2, 7)
+
+
+def difference(mean, p):
+    return Difference(mean, mean - 1, mean + 1, p, p)
+
+
+@pytest.mark.parametrize(
+    ("mean", "p", "cost", "words"),
+    [
+        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+0.0004, p 0.61); half its FLOPs"),
+        (0.0, 1.0, 1.0, "not distinguishable from mmoe (+0.0000, p 1.00); equal FLOPs"),
+        (0.0041, 0.0123, 0.34, "ahead of mmoe (+0.0041, p 0.012); a third of its FLOPs"),
+        (-0.006, 0.001, 1.3, "behind mmoe (-0.0060, p 0.001); 1.3 times its FLOPs"),
+        (-0.06, 0.0009, None, "behind mmoe (-0.0600, p < 0.001)"),
+        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+0.0040, p 0.05); 40 % of its FLOPs"),
+    ],
+)
+def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
+    assert verdict("mmoe", {"mean": (AUC, difference(mean, p))}, cost) == words
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (0.96, "equal FLOPs"),
+        (1.06, "1.1 times its FLOPs"),
+        (1.96, "twice its FLOPs"),
+        (12.4, "12 times its FLOPs"),
+        (1234.0, "1,234 times its FLOPs"),
+        (0.252, "a quarter of its FLOPs"),
+        (0.2, "a fifth of its FLOPs"),
+        (0.1, "a tenth of its FLOPs"),
+        (0.034, "3.4 % of its FLOPs"),
+    ],
+)
+def test_costs_in_words(cost, words):
+    assert verdict("mmoe", {"mean": (AUC, difference(0.0, 1.0))}, cost).endswith(f"; {words}")
+
+
+def test_several_scores_are_named():
+    found = verdict(
+        "ple", {"mean": (AUC, difference(0.01, 0.02)), "price": (RMSE, difference(-1.25, 0.4))}, 1
+    )
+    assert found == (
+        "mean: ahead of ple (+0.0100, p 0.020); "
+        "price: not distinguishable from ple (-1.25, p 0.40); equal FLOPs"
+    )
+
+
+def test_what_is_not_known_is_not_said():
+    unsure = Difference(0.01, None, None, None)
+    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+0.0100 against ple, without a significance test"
+    assert verdict("ple", {}, 0.5) == "no reliable score to compare with ple"

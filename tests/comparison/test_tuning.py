@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from automtl_comparison.compare import compare
+from automtl_comparison.spec import compare
 from automtl_comparison.tuning import recipe, tuned
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.workflow import pipeline

@@ -5,11 +5,11 @@ import io
 import json
 from dataclasses import replace
 
-from automtl_comparison.document import Comparison
-from automtl_comparison.measured import Failed
+from automtl_comparison.document import Comparison, Failed
 from automtl_comparison.views import comma_separated, comparison, page, write
+from automtl_comparison.views import report as of_comparison
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.views.values import Text
+from automtl_core.views.values import Bars, Grid, Plot, Text
 
 
 def titles(found):
@@ -42,7 +42,7 @@ def test_the_users_of_a_metric_by_user_are_named(compared):
     value = MetricValue("GAUC", 1, 0.4, 8, by_user=users)
     cell = found.models["one.yaml"].cells[0]
     cell = replace(cell, test={"click": replace(cell.test["click"], others={"gauc": value})})
-    model = replace(found.models["one.yaml"], cells=[cell])
+    model = replace(found.models["one.yaml"], cells=(cell,))
     about, warning = notes(replace(found, models={"one.yaml": model}), "test AUC")
     assert about.startswith("GAUC: over 7 users with rows of both classes, of 9 users with 1.1 rows")
     assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
@@ -207,5 +207,39 @@ def test_the_files_hold_the_same_comparison(compared, tmp_path):
     write(found, tmp_path / "out")
     texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert texts.keys() == {"compare.json", "compare.csv", "compare.md"}
-    assert Comparison.from_json(json.loads(texts["compare.json"])) == found
+    assert Comparison.from_json(json.loads(texts["compare.json"]), "") == found
     assert (texts["compare.csv"], texts["compare.md"]) == (comma_separated(found), page(found))
+
+
+def made(found):
+    return {section.title: section.blocks for section in of_comparison(found) if section.title}
+
+
+def test_the_verdict_comes_first_with_a_row_for_each_model(compared):
+    found = compared("click", "price")
+    sections = made(found)
+    assert next(iter(sections)) == "verdict"
+    grid = next(block for block in sections["verdict"] if isinstance(block, Grid))
+    assert [row[0] for row in grid.rows] == list(found.models)
+    assert grid.header[2:4] == ["against one.yaml", "against single-task"]
+
+
+def test_differences_are_bars_with_intervals(compared):
+    found = compared("click", "price")
+    charts = [block for block in made(found)["differences to single-task"] if isinstance(block, Bars)]
+    differences = found.differences("single-task")
+    for chart in charts:
+        for bar in chart.bars:
+            one = differences[bar.label][chart.title]
+            assert (bar.value, bar.low, bar.high) == (one.mean, one.low, one.high)
+    assert {chart.title for chart in charts} == {"click", "price", "mean"}
+
+
+def test_one_reference_that_is_single_task_is_shown_once(compared):
+    titles = [s.title for s in of_comparison(compared("click", reference="single-task")) if s.title]
+    assert titles.count("differences to single-task") == 1
+
+
+def test_scores_against_costs_are_plotted_where_several_models_have_both(compared):
+    plots = [block for block in made(compared("click")).get("score and cost", []) if isinstance(block, Plot)]
+    assert all(len(plot.points) > 1 for plot in plots)

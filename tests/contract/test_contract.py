@@ -19,8 +19,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.learner import Learner
 from automtl_testing.balancers import check_balancer
 from automtl_testing.datasets import check_dataset
-from automtl_testing.history_encoders import check_history_encoder
-from automtl_testing.ops import check_op
+from automtl_testing.ops import check_history_encoder, check_op
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy

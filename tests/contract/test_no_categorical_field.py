@@ -76,7 +76,7 @@ def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
 @pytest.mark.parametrize("table", TABLES)
 def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, monkeypatch):
     line = Workflow(REGISTRY)
-    path = line.search(line.job([common(folder, table), SEARCH, {"features": "ids"}]), tmp_path).run
+    path = line.search(line.job([common(folder, table), SEARCH, {"features": "ids"}]), tmp_path).path
     assert line.evaluate(path).repeats
     line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [])
     said = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)

@@ -53,7 +53,7 @@ def run(line, folder, request):
         "desan": lambda: line.job([{**common, **SEARCH}]),
     }
     job = jobs[request.param]()
-    return Run.open(line.search(job, folder, request.param).run)
+    return Run.open(line.search(job, folder, request.param).path)
 
 
 def test_an_evaluation_repeats_what_the_run_recorded(line, run):

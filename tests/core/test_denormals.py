@@ -8,11 +8,10 @@ import traceback
 import pytest
 import torch
 import yaml
+from finished_runs import REGISTRY, SEARCH
 
 from automtl_core.denormals import exact, flushed, flushes
 from automtl_core.workflow.workflow import Workflow
-
-from .conftest import REGISTRY, SEARCH
 
 LARGE = 1_000_000
 """Number of products for which torch uses all threads."""
@@ -92,6 +91,6 @@ def test_no_document_is_read_or_written_while_denormal_numbers_are_zeros(
     settings = {"candidates": 2, "rung_epochs": 1} if strategy == "random" else SEARCH["strategy"]
     flow = Workflow(REGISTRY)
     layers = [common, {"space": SEARCH["space"], "strategy": {**settings, "name": strategy}}]
-    path = flow.search(flow.job(layers), tmp_path).run
+    path = flow.search(flow.job(layers), tmp_path).path
     flow.evaluate(path)
     assert changed == []

@@ -14,7 +14,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.run_list import summaries
 from automtl_core.run_dir.watched import Watched
 from automtl_core.views.card import card
-from automtl_core.workflow.finding import finding
+from automtl_core.workflow.record import read_record
 
 from ..core.workflow.lines import begin, make_job
 
@@ -28,8 +28,8 @@ BYTES = {"no bytes": b"", "no text": b"\xff\xfe", "deep": b"[" * 100_000, "nan":
 READS = {
     "list": lambda path: summaries(path.parent),
     "watch": lambda path: Watched.of(Run.open(path)),
-    "show": lambda path: finding(path, REGISTRY),
-    "card": lambda path: card(Run.open(path)),
+    "show": lambda path: read_record(path, REGISTRY),
+    "card": lambda path: card(read_record(path, REGISTRY)),
     "way on": lambda path: Run.open(path).way_on(),
     "encoder": lambda path: Run.open(path).encoder(REGISTRY.field_encoders()),
     "reports": lambda path: Run.open(path).reports(),

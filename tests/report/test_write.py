@@ -1,6 +1,7 @@
 """Reports as files: whole, small, the same for the same run; sections of plugins are added."""
 
 import json
+import shutil
 
 import pytest
 
@@ -60,12 +61,6 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
         assert readers.locator(".tools").first.locator("tbody tr:visible").count() == 1
 
 
-def test_sections_of_plugins_come_last_and_a_broken_one_is_a_note(recorded, tmp_path):
-    text = write_report(recorded, Plugins(), tmp_path / "r.html").read_text()
-    assert "seed 0 &amp; more" in text
-    assert "this section of a plugin failed: ValueError: &lt;oops&gt;" in text
-
-
 def test_the_same_run_has_the_same_report(recorded, tmp_path):
     one, two = (write_report(recorded, load_registry(), tmp_path / name) for name in ("a.html", "b.html"))
     assert one.read_bytes() == two.read_bytes()
@@ -77,6 +72,14 @@ def test_a_comparison_is_known_by_its_file(compared, tmp_path):
     direct = write_comparison(found, tmp_path).read_text()
     assert (tmp_path / "report.html").read_text() == direct
     assert write_report(tmp_path, load_registry()).read_text() == direct
+
+
+def test_a_run_that_is_not_tested_is_refused_with_the_way_on(recorded, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(recorded, run)
+    (run / "result.json").unlink()
+    with pytest.raises(ArtifactError, match=r"result\.json: not there"):
+        write_report(run, load_registry())
 
 
 @pytest.mark.parametrize("content", ["{", json.dumps({"dataset": 1}), "[]"])

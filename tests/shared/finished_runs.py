@@ -2,13 +2,14 @@
 
 import pytest
 
-from automtl_comparison.document import ALONE, MEAN, Comparison
-from automtl_comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
+import automtl
+from automtl_comparison.document import ALONE, MEAN, Comparison, Measured, ModelResult, Split, TaskFacts
 from automtl_comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.record import read_record
 from automtl_core.workflow.workflow import Workflow
 from automtl_testing.samples import binary_metrics, regression_metrics
 
@@ -60,7 +61,34 @@ def finished(tmp_path_factory):
         "prepared_dir": folder / "prepared",
     }
     job = line.job([layer])
-    return line, Run.open(line.search(job, folder, "found").run)
+    return line, Run.open(line.search(job, folder, "found").path)
+
+
+RECORDED = {
+    "dataset": {"kind": "history", "rows": 3000},
+    "features": {
+        "history": ["matches", "last-1"], "statistics": "none", "crosses": [], "wide": True,
+        "numbers": "standard",
+    },
+    "space": {"layers": 1, "experts": 2, "blocks": 1, "ops": ["identity", "mlp-8"], "embedding_dim": 4},
+    "strategy": {"candidates": 2, "rung_epochs": 1},
+    "training": {"epochs": 2, "batch_size": 256, "embedding_decay": 0.01, "min_positives": 20},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory):
+    """The folder of a small run with histories and importance; tests that change it copy it first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("recorded"))
+        found = automtl.search("synthetic", strategy="random", settings=RECORDED, name="small")
+        return found.path.absolute()
+
+
+@pytest.fixture(scope="session")
+def small_record(recorded):
+    """The record of the small run."""
+    return read_record(recorded, REGISTRY)
 
 
 FACTS = {
@@ -92,7 +120,7 @@ def compared():
     def cell(tasks, model, seed):
         test = {task: metrics(task, model, seed) for task in tasks}
         return Measured(
-            0, seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None)
+            0, seed, f"{model}-s{seed}", 1, test, 9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None, False
         )
 
     def make(*tasks, reference="one.yaml"):
@@ -111,7 +139,7 @@ def compared():
                     "mmoe",
                     "given",
                     {0: {"training.learning_rate": 0.002, "space.dropout": None}},
-                    [cell(tasks, model, seed) for seed in (0, 1)],
+                    tuple(cell(tasks, model, seed) for seed in (0, 1)),
                 )
                 for model in models
             },

@@ -7,9 +7,9 @@ from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, O
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_testing.contracts import (
+    CHECKS,
     CONFIGURABLE,
     SCHEMAS,
-    TESTS,
     NotSupportedError,
     Subject,
     contract_tests,
@@ -24,7 +24,7 @@ def subject(kind, name, registry=REGISTRY, **settings):
 
 
 def test_each_kind_has_tests():
-    assert TESTS.keys() == KINDS.keys()
+    assert CHECKS.keys() == KINDS.keys()
 
 
 def test_the_tests_of_an_op_are_the_parts_of_its_check(tmp_path):
@@ -83,4 +83,6 @@ def test_settings_reach_the_object(tmp_path):
 
 
 def test_settings_have_the_key_of_their_kind():
-    assert set(CONFIGURABLE.values()) == {"space", "strategy", "dataset", "field", "balancer", "engine"}
+    assert set(CONFIGURABLE.values()) == {
+        "space", "strategy", "scheduler", "dataset", "field", "balancer", "engine",
+    }  # fmt: skip

@@ -1,13 +1,19 @@
 """What is wrong with a dataset is found, and said."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.history import History
+from automtl_datasets.synthetic import Synthetic, SyntheticSettings
 from automtl_testing import check_dataset
+from automtl_testing.datasets import check_histories
 
 calls = itertools.count()
 
@@ -68,3 +74,30 @@ def test_preparing_twice_has_to_give_the_same(tmp_path):
 def test_what_is_told_of_the_truth_has_to_be_json(tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
         check_dataset(Untrue(DatasetSettings()), None, tmp_path)
+
+
+def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):
+    dataset = Synthetic(SyntheticSettings(kind="history", rows=2000))
+    data = prepare(dataset, "checked", None, tmp_path)
+    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100
+    part = Prepared.part
+
+    def leaking(self, name):
+        found = part(self, name)
+        (history,) = found.histories
+        return replace(found, histories=(replace(history, spans=np.add(history.spans, (0, 1))),))
+
+    monkeypatch.setattr(Prepared, "part", leaking)
+    with pytest.raises(AssertionError, match="is not the history of a row"):
+        check_histories(dataset, data, None, tmp_path, rows=300)
+
+
+def test_fields_that_are_hashed_or_have_vectors_are_left_out(tmp_path):
+    class Cold(Synthetic):
+        """Items with vectors, and histories that have them."""
+
+        histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
+
+    dataset = Cold(SyntheticSettings(kind="cold", rows=2000, hashed={"hour": 5}))
+    data = prepare(dataset, "checked", None, tmp_path)
+    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100

@@ -80,7 +80,7 @@ REASONS = {
     "nothing": "search must return a SearchResult, got NoneType",
     "typo": "AttributeError: 'Typo' object has no attribute 'nothing'",
     "no-penalty": "the penalty must count in full",
-    "words": "a summary must be a tensor, got str",
+    "words": "an output must be a tensor, got str",
     "undefined": "returns nan, expected a finite number",
     "lengths": "a sample field cannot be declared: name columns; set its attributes",
     "misspelt": "trainin",

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_testing import check_op
+from automtl_testing import check_history_encoder, check_op
 
 
 class Op(nn.Module):
@@ -128,7 +128,7 @@ def test_a_good_op_passes(op):
         (Undefined, "outputs must be finite"),
         (AlwaysRandom, "evaluation must be deterministic"),
         (AcrossRows, "rows must not depend on each other"),
-        (Forgetful, "state_dict must hold all that the op learned"),
+        (Forgetful, "state_dict must hold all that the module learned"),
         (WronglyNarrowed, r"narrow\(columns\) must equal the op"),
         (WronglyMixed, "mixture must equal the weighted sum"),
         (RegisteredTwice, "shared must be registered by one op"),
@@ -144,3 +144,72 @@ def test_a_broken_promise_is_named(op, promise):
 def test_what_is_taken_out_must_have_the_names_of_an_op():
     with pytest.raises(RuntimeError, match="Missing key"):
         check_op(OtherNames)
+
+
+class Encoder(nn.Module):
+    def __init__(self, event_dim, query_dim):
+        super().__init__()
+        self.width = event_dim
+
+    def forward(self, events, query, known):
+        return events.sum(1)
+
+
+class TooWide(Encoder):
+    def forward(self, events, query, known):
+        return torch.cat([events.sum(1), query], dim=1)
+
+
+class NoTensor(Encoder):
+    def forward(self, events, query, known):
+        return "summary"
+
+
+class NotFinite(Encoder):
+    def forward(self, events, query, known):
+        return events.sum(1) / known.sum(1, keepdim=True)
+
+
+class ReadsPadding(Encoder):
+    def forward(self, events, query, known):
+        return events.mean(1)
+
+
+class ReadsOtherRows(Encoder):
+    def forward(self, events, query, known):
+        return events.sum(1) - events.sum(1).mean(0)
+
+
+class Random(Encoder):
+    def forward(self, events, query, known):
+        return events.sum(1) + torch.rand(1)
+
+
+class Forgets(Encoder):
+    def __init__(self, event_dim, query_dim):
+        super().__init__(event_dim, query_dim)
+        self.secret = torch.rand(1)
+
+    def forward(self, events, query, known):
+        return events.sum(1) * self.secret
+
+
+def test_a_sum_is_an_encoder():
+    check_history_encoder(Encoder)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "fault"),
+    [
+        (TooWide, "expected"),
+        (NoTensor, "must be a tensor, got str"),
+        (NotFinite, "must be finite"),
+        (ReadsPadding, "padding must have no effect"),
+        (ReadsOtherRows, "rows must not depend on each other"),
+        (Random, "must be deterministic"),
+        (Forgets, "state_dict must hold"),
+    ],
+)
+def test_a_fault_is_named(encoder, fault):
+    with pytest.raises(AssertionError, match=fault):
+        check_history_encoder(encoder)

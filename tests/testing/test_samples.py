@@ -1,13 +1,18 @@
 import numpy as np
+import pytest
 
+from automtl_core.choices import AnyOf, OneOf
+from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import (
+    check_space,
     plain_schema,
     sample_architectures,
     sample_part,
     sample_problem,
     sample_schema,
+    sample_space,
 )
 
 SIZES = DESANSettings(experts=2, layers=1, blocks=1, ops=("identity", "zero"))
@@ -56,3 +61,17 @@ def test_architectures_begin_with_everything_open_and_everything_closed():
     assert first.decisions["task/click/experts"] == ("expert0", "expert1")
     assert second.decisions["task/click/experts"] == ()
     assert len({architecture.to_json() for architecture in drawn}) == 3
+
+
+@pytest.mark.parametrize("schema", [None, plain_schema(dense=0), sample_schema(dense=2)])
+def test_it_keeps_the_contract(schema):
+    check_space(sample_space(schema), architectures=3)
+
+
+def test_it_has_a_choice_of_each_kind():
+    assert {type(choice) for choice in sample_space().choices().values()} == {AnyOf, OneOf}
+
+
+def test_it_has_no_ops():
+    with pytest.raises(UsageError, match="no op 'identity'"):
+        sample_space().op("identity")

@@ -106,7 +106,7 @@ def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
     Path("visits.yaml").write_text(TABLE)
     line = Workflow(load_registry())
     job = line.job([SETTINGS, read_yaml(Path("visits.yaml"))])
-    path = line.search(job, tmp_path / "runs", "found").run
+    path = line.search(job, tmp_path / "runs", "found").path
     run = Run.open(path)
     assert "pairs" in run.read(Environment).plugins
     frame = pd.read_csv("visits.csv").head(50)
@@ -124,7 +124,7 @@ def test_its_values_are_permuted_as_one_field(install, tmp_path, monkeypatch):
     line = Workflow(load_registry())
     training = {"batch_size": 128, "epochs": 20, "embedding_decay": 0.001, "learning_rate": 0.01}
     layer = {"dataset": {"name": "pair-shop", "test_fraction": 0.4}, "features": "ids", "training": training}
-    path = line.search(line.model("shared-bottom", [layer]), tmp_path / "runs", "trained").run
+    path = line.search(line.model("shared-bottom", [layer]), tmp_path / "runs", "trained").path
     effects = Run.open(path).read(Importance).effects
     verdicts = {field: by_task["click"].verdict for field, by_task in effects.items()}
     assert verdicts["user at shop"] == "matters"
@@ -139,7 +139,7 @@ def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypat
     registry = load_registry()
     assert registry.describe(FIELD_KINDS, "hashed-pair").startswith("Two categorical columns")
     line = Workflow(registry)
-    path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").run
+    path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").path
     frame = shop.frame(300)
     part = Run.open(path).encoder(registry.field_encoders()).encode(frame, labelled=False)
     assert (part.ids[:, 1] == 0).sum() == frame["user"].isna().sum() > 0

@@ -78,7 +78,7 @@ def test_a_number_in_events_is_prepared_trained_predicted_and_exported(install, 
     dataset = {"name": "songs", "split": "time"} if kind == "third party" else {"name": "table", **TABLE}
     layer = {"dataset": dataset, "data_dir": str(tmp_path), **LAYERS}
     line = Workflow(load_registry())
-    run = automtl.load(line.search(line.model("mmoe", [layer]), tmp_path / "runs", "run").run)
+    run = automtl.load(line.search(line.model("mmoe", [layer]), tmp_path / "runs", "run").path)
     (folder,) = run._folder.config().prepared_dir.glob("*-*")
     past = Prepared.open(folder).part("train").histories[0].events.numbers
     assert past.dtype == np.float32

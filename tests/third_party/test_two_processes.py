@@ -38,7 +38,7 @@ def test_a_last_round_ends_with_the_same_bytes(executor: Executor, tmp_path: Pat
     runs = []
     for name, how in (("one", None), ("two", executor)):
         workflow = Workflow(load_registry(), executor=how)
-        runs.append(workflow.search(workflow.job([layer]), tmp_path, name).run)
+        runs.append(workflow.search(workflow.job([layer]), tmp_path, name).path)
     for file in EQUAL:
         assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes(), file
     assert not (runs[1] / "trials").exists(), "trials are kept while they are needed"

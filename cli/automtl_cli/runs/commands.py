@@ -126,17 +126,20 @@ def export(
     from automtl_core.run_dir.run import Run
     from automtl_core.views.card import card
     from automtl_core.views.values import lines
+    from automtl_core.workflow.record import read_record
     from automtl_export.folder import export as write
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
-    result = write(opened, workflow().trained(opened), form, folder, card(opened), registry)
+    result = write(
+        opened, workflow().trained(opened), form, folder, card(read_record(run, registry)), registry
+    )
     rows = f"{result.rows:,} {'test' if result.real else 'random'} rows"
-    text = lines(
+    summary = lines(
         f"{result.folder}: model, encoder, example.py, README.md",
         f"largest difference to the network: {result.largest_difference:.1g} on {rows}",
         f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
     )
-    return Output(result, lambda _: text)
+    return Output(result, lambda _: summary)
 
 
 def retrain(
@@ -158,18 +161,18 @@ def retrain(
     from automtl_cli.runs.listed import compared
     from automtl_core.run_dir.run_list import summary
     from automtl_core.training.metrics import mean_over_tasks
-    from automtl_core.views.runs import side_by_side
+    from automtl_core.views.outcome import side_by_side
 
     above = layers(options.Configuration(data_dir=data_dir, settings=settings), {}).options()
-    outcomes = list(workflow().retrain(run, seeds, above, runs_dir))
+    records = list(workflow().retrain(run, seeds, above, runs_dir))
 
     def score(number: int) -> float:
-        metrics = outcomes[number].result.validation
+        metrics = records[number].result.validation
         values = {task: m.evidence for task, m in metrics.items()}
-        return mean_over_tasks(values, metrics, outcomes[number].min_positives) or 0.0
+        return mean_over_tasks(values, metrics, records[number].min_positives) or 0.0
 
-    best = outcomes[max(range(len(outcomes)), key=score)].run
-    runs = [summary(outcome.run) for outcome in outcomes]
+    best = records[max(range(len(records)), key=score)].path
+    runs = [summary(record.path) for record in records]
     note = f"best on validation rows: {best}"
     return Output({**compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note))
 
@@ -202,18 +205,14 @@ def show(
         return show_run(run, parts=parts)
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.facts import Behaviour
-    from automtl_core.run_dir.run import Run
     from automtl_core.views.drawing import networks
-    from automtl_core.workflow.finding import finding
+    from automtl_core.workflow.record import read_record
     from automtl_report.graph_text import FORMATS
 
     if form not in FORMATS:
         near = did_you_mean(form, FORMATS)
         raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
-    folder = Run(run)
-    use = folder.read(Behaviour).expert_use if run.is_dir() and folder.has(Behaviour) else None
-    sys.stdout.write(FORMATS[form](list(networks(finding(run, load_registry()), use))))
+    sys.stdout.write(FORMATS[form](list(networks(read_record(run, load_registry())))))
     return None
 
 
@@ -221,17 +220,30 @@ def show_run(run: options.Run, *, parts: options.Parts) -> Output:
     """Show the architecture of a run, as `automtl show` does."""
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.views.finding import whole
-    from automtl_core.workflow.finding import finding, price
+    from automtl_core.views import run as views
+    from automtl_core.workflow.record import read_record
 
-    registry = load_registry()
-    result = finding(run, registry)
-    cost, document = price(result.architecture, registry), result.to_json()
-    document["cost"] = cost and cost.to_json()
-    test = result.result and result.result.test
-    document["test"] = test and {task: m.to_json() for task, m in test.items()}
-    document = {**document.pop("architecture"), **document, "path": str(run)}
-    return Output(document, lambda _: whole(result, cost, run, parts.evidence, parts.fields))
+    record = read_record(run, registry := load_registry())
+    price, values = record.price, record.to_json()
+    names = [
+        "sharing",
+        "unasked",
+        "evidence",
+        "front",
+        "overrides",
+        "truth",
+        "looked",
+        "importance",
+        "optimism",
+    ]
+    document = {
+        **values["architecture"],
+        **{name: values[name] for name in [*names, "importance", "optimism"]},
+    }
+    test = (values["result"] or {"test": None})["test"]
+    document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}
+    plugins = views.of_plugins(record, registry) if values["result"] else ()
+    return Output(document, lambda _: [*views.show(record, parts.evidence, parts.fields), *plugins])
 
 
 def report(

@@ -16,6 +16,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import SILENT
 from automtl_core.views import outcome
+from automtl_core.views.run import outcome as finished
 from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow, plain_name
@@ -69,10 +70,10 @@ def run_job(
         raise UsageError("--anyway belongs to --resume", "give the run, such as --resume runs/NAME --anyway")
     with training(execution, layers) as flow:
         if run.resume is not None:
-            return Output(flow.resume(run.resume, run.anyway), outcome.search)
+            return Output(flow.resume(run.resume, run.anyway), finished)
         job = job_of(flow)
         if not run.dry_run:
-            return Output(flow.search(job, run.runs_dir, run.name), outcome.search)
+            return Output(flow.search(job, run.runs_dir, run.name), finished)
         if run.name is not None:
             plain_name(run.name)
         plan = flow.plan(job)

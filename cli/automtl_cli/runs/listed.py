@@ -25,7 +25,7 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     They are ranked by the mean validation AUC. Unfinished runs are marked.
     """
     from automtl_core.run_dir.run_list import summaries
-    from automtl_core.views.runs import listed
+    from automtl_core.views.outcome import listed
 
     found = summaries(runs_dir)
     return Output({"folder": str(runs_dir), "runs": found}, lambda _: listed(runs_dir, found))
@@ -37,7 +37,7 @@ def compare(runs: Several) -> Output:
     Error bars and a verdict need several seeds: see `automtl compare --models RUN,RUN`.
     """
     from automtl_core.run_dir.run_list import summary
-    from automtl_core.views import runs as views
+    from automtl_core.views import outcome as views
 
     summaries = [summary(path) for path in runs]
     return Output(compared(summaries), lambda _: views.compared(summaries))

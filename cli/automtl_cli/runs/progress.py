@@ -26,7 +26,7 @@ from automtl_core.training.events import (
     Warned,
 )
 from automtl_core.training.metrics import monitored
-from automtl_core.views import encoding
+from automtl_core.views.search import encoding
 
 
 class Terminal:
@@ -66,7 +66,7 @@ class Terminal:
             case Noted(sentence):
                 say(sentence)
             case EncodingsChosen(result):
-                say(encoding.sentence(result))
+                say(encoding(result))
             case CellBegan(cell, which):
                 self._of_trials[which] = f"{which}: {cell}"
                 say(self._of_trials[which])

@@ -18,7 +18,7 @@ from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedErr
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import summary
 from automtl_core.run_dir.watched import Watched, cells, idle_seconds, is_comparison
-from automtl_core.views.runs import side_by_side
+from automtl_core.views.outcome import side_by_side
 from automtl_core.views.values import Section, lines
 
 PAUSE = 0.5

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from automtl_comparison.measured import COSTS
+from automtl_comparison.document import COSTS
 from automtl_core.dataset.dataset import Dataset, Label, Sparse
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import FieldEncoder

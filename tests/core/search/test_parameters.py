@@ -14,8 +14,7 @@ from automtl_core.search.parameters import (
 from automtl_core.settings.domain import Search
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
-from automtl_testing.sample_space import sample_space
-from automtl_testing.samples import plain_schema, sample_architectures, sample_schema
+from automtl_testing.samples import plain_schema, sample_architectures, sample_schema, sample_space
 
 optuna = pytest.importorskip("optuna")
 

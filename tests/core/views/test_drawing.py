@@ -1,13 +1,12 @@
 """The graph of an architecture: as many parts and edges as decisions say, pruned ones as pruned."""
 
-from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.facts import Behaviour, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.views.drawing import ALL, MOST, networks
-from automtl_core.workflow.finding import Finding
 from automtl_testing.samples import sample_schema
+from tests.shared.records import record
 
 SCHEMA = sample_schema()
 FIELDS = tuple(SCHEMA.fields())
@@ -28,8 +27,8 @@ EVIDENCE = (
 
 
 def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, schema=SCHEMA):
-    architecture = Architecture(decisions, Origin("desan", {}, schema.to_json(), {}))
-    return list(networks(Finding(architecture, sharing, search=Search(evidence)), use))
+    facts = Search(evidence), Behaviour(use, {})
+    return list(networks(record(*facts, decisions=decisions, sharing=sharing, schema=schema)))
 
 
 def test_parts_and_edges_of_a_searched_network():

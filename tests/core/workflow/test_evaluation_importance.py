@@ -1,7 +1,6 @@
 """The permutation importance of runs: recorded with the test, with a known truth, and repeatable."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -14,7 +13,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
 from automtl_core.workflow import evaluation
 from automtl_core.workflow.budget import Budget
-from automtl_core.workflow.finding import finding
+from automtl_core.workflow.record import read_record
 from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 
@@ -44,12 +43,12 @@ def of(run):
 
 
 def test_a_run_has_the_effects_of_the_fields_that_its_network_reads(whole):
-    found, report = whole.read(Importance), finding(whole.path, REGISTRY)
+    found, report = whole.read(Importance), read_record(whole.path, REGISTRY)
     names = [f["name"] for kind in ("sparse", "dense") for f in whole.read(Data).schema[kind]]
     assert found.rows == whole.read(Data).rows["test"] == 100
     assert list(found.effects) == [name for name in names if name not in report.sharing.closed()]
     assert all(list(by_task) == list(whole.read(Result).test) for by_task in found.effects.values())
-    assert report.importance == found
+    assert report.get(Importance) == found
     assert report.to_json()["importance"] == found.to_json()
 
 
@@ -63,7 +62,7 @@ def test_a_field_that_the_network_does_not_read_is_not_permuted(tmp_path):
         else [option for option in choice.options if option not in unread]
         for name, choice in job.space(job.prepare()).choices().items()
     }
-    run = Run.open(line.search(line.model("desan", [layer, {"decisions": decisions}]), tmp_path).run)
+    run = Run.open(line.search(line.model("desan", [layer, {"decisions": decisions}]), tmp_path).path)
     names = {f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]}
     assert {*run.read(Importance).effects} == names - unread
 
@@ -95,7 +94,7 @@ def test_a_run_that_is_killed_between_training_and_test_has_the_same_bytes(
 def test_it_can_be_turned_off_and_limited(tmp_path, whole):
     off = begin(make_job(tmp_path, {"importance": {"rows": 0}}), tmp_path / "off")
     assert not off.has(Importance)
-    assert finding(off.path, REGISTRY).importance is None
+    assert read_record(off.path, REGISTRY).get(Importance) is None
     for name in FILES[1:]:
         assert (off.path / name).read_bytes() == (whole.path / name).read_bytes()
     few = begin(make_job(tmp_path, {"importance": {"rows": 41}}), tmp_path / "few")
@@ -162,7 +161,7 @@ def test_planted_fields_matter_and_no_other_field_does(tmp_path, kind, seed):
         "prepared_dir": tmp_path / "prepared",
     }
     line = Workflow(load_registry())
-    run = Run.open(line.search(line.model("mmoe", [layer]), tmp_path).run)
+    run = Run.open(line.search(line.model("mmoe", [layer]), tmp_path).path)
     truth, found = run.read(Data).truth, run.read(Importance).effects
     planted = {
         task: {*about.get("fields", ()), *(one for pair in about.get("pairs", ()) for one in pair)}
@@ -186,7 +185,7 @@ def test_models_of_other_kinds_have_it_too(tmp_path, name):
         pytest.importorskip("lightgbm")
     line = Workflow(load_registry())
     layer = small(tmp_path, **({"training": {}} if name == "boosting" else {}))
-    run = Run.open(line.search(line.model(name, [layer]), tmp_path).run)
+    run = Run.open(line.search(line.model(name, [layer]), tmp_path).path)
     found = run.read(Importance)
     names = [f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]]
     assert list(found.effects) == names
@@ -196,5 +195,5 @@ def test_models_of_other_kinds_have_it_too(tmp_path, name):
 def test_a_run_of_an_earlier_version_has_none(whole, tmp_path):
     run = Run.open(shutil.copytree(whole.path, tmp_path / "run"))
     (run.path / "importance.json").unlink()
-    old = finding(run.path, REGISTRY)
-    assert old == replace(finding(whole.path, REGISTRY), importance=None)
+    old, new = (read_record(one.path, REGISTRY).to_json() for one in (run, whole))
+    assert old == {**new, "run": old["run"], "importance": None}

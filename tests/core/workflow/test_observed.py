@@ -75,7 +75,7 @@ def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
 
     flow = Workflow(registry, hear)
     job = flow.model("mmoe", [LAYER, {"prepared_dir": folder / "prepared", **more}])
-    return Run.open(flow.search(job, folder, name).run)
+    return Run.open(flow.search(job, folder, name).path)
 
 
 def test_listeners_follow_a_run_to_its_test_and_change_no_byte_of_it(registry, tmp_path):

@@ -11,9 +11,9 @@ from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EpochEnded, EventHandler
-from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
+from automtl_core.workflow.record import read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 
@@ -72,7 +72,7 @@ def test_the_training_has_the_settings_that_were_found(whole, tmp_path):
 
 def test_the_run_keeps_them_and_what_it_began_with(whole):
     assert whole.read(Search).overrides == OVERRIDES
-    assert finding(whole.path, REGISTRY).to_json()["overrides"] == OVERRIDES
+    assert read_record(whole.path, REGISTRY).to_json()["overrides"] == OVERRIDES
     began, ended = whole.initial_config(), whole.config()
     assert (began.training.learning_rate, ended.training.learning_rate) == (2e-3, 0.007)
     assert (began.space.settings["dropout"], ended.space.settings["dropout"]) == (0.1, 0.3)

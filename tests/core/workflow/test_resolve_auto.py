@@ -166,7 +166,7 @@ def test_who_reads_fields_as_they_are_is_asked_about_decay_alone(asked, job, mon
 
 def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     line = Workflow(REGISTRY)
-    path = line.search(job(), tmp_path, "first").run
+    path = line.search(job(), tmp_path, "first").path
     run = Run.open(path)
     assert run.config().features.pairs == (PAIR,)
     assert not run.config().features.auto
@@ -175,7 +175,7 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()
     (found,) = line.retrain(path, 1, [], tmp_path)
-    assert Run.open(found.run).config().features == run.config().features
+    assert Run.open(found.path).config().features == run.config().features
     assert len(asked) == 1
 
 

@@ -136,7 +136,7 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
 
 
 def test_runs_without_a_name_are_numbered_by_the_dataset(line, tmp_path):
-    assert [search(line(), tmp_path).run.name for _ in range(2)] == ["shop-1", "shop-2"]
+    assert [search(line(), tmp_path).path.name for _ in range(2)] == ["shop-1", "shop-2"]
 
 
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
@@ -172,7 +172,7 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     assert told.endswith(
         "in the last of 2 epochs: more epochs may be better, such as --set training.epochs=4"
     )
-    assert search(line(), tmp_path).remarks == ()  # with more patience than epochs nobody waits
+    assert search(line(), tmp_path).remarks == []  # with more patience than epochs nobody waits
 
 
 EARLY = {
@@ -203,8 +203,8 @@ def test_what_is_wrong_is_told_before_anything_is_trained(line, tmp_path, monkey
 def test_a_listener_that_has_enough_ends_a_run_well(line, tmp_path):
     found = search(line(lambda: False), tmp_path, "short")
     assert found.result.test is not None
-    assert Run.open(found.run).status() == Status("done")
-    assert [report["phase"] for report in Run.open(found.run).reports()] == ["warm-up", "train"]
+    assert Run.open(found.path).status() == Status("done")
+    assert [report["phase"] for report in Run.open(found.path).reports()] == ["warm-up", "train"]
 
 
 def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tmp_path):
@@ -276,7 +276,7 @@ def test_a_run_that_holds_a_link_is_not_written_to(line, stopped, tmp_path, name
 
 
 def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
-    run = Run.open(search(line(), tmp_path).run)
+    run = Run.open(search(line(), tmp_path).path)
     run.write(replace(run.read(Result), test=None, reachable=None))
     run.write(Status("stopped", "SIGKILL"))
     with pytest.raises(ArtifactError, match="trained, but not tested yet") as refused:
@@ -304,7 +304,7 @@ def test_a_killed_run_says_that_it_can_go_on(line, stopped, tmp_path):
 
 
 def test_a_run_that_is_done_or_in_use_is_not_resumed(line, tmp_path):
-    path = search(line(), tmp_path, "done").run
+    path = search(line(), tmp_path, "done").path
     with pytest.raises(UsageError, match="the run is done"):
         line().resume(path)
     with Run.open(path).working(), pytest.raises(RunInUseError):
@@ -312,7 +312,7 @@ def test_a_run_that_is_done_or_in_use_is_not_resumed(line, tmp_path):
 
 
 def test_an_evaluation_tells_what_has_changed(line, tmp_path):
-    run = Run.open(search(line(), tmp_path).run)
+    run = Run.open(search(line(), tmp_path).path)
     run.write(replace(run.read(Environment), torch="1.0"))
     run.write(replace(run.read(Data), fingerprint="other", version=0))
     assert [part.partition(" was ")[0] for part in line().evaluate(run.path).changed] == [

@@ -10,9 +10,9 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.facts import Behaviour, Search
 from automtl_core.search.evidence import Evidence
-from automtl_core.workflow.finding import Price, Truth, finding, price, truth
+from automtl_core.workflow.record import Price, Truth, read_record, truth
 from automtl_core.workflow.versions import origin
 
 from .lines import start
@@ -38,7 +38,7 @@ def run(small, tmp_path):
 
 
 def test_a_run_tells_who_reads_what_why_and_the_truth(run):
-    found = finding(run.path, REGISTRY)
+    found = read_record(run.path, REGISTRY)
     assert found.architecture == run.architecture()
     assert found.unasked is None
     assert found.sharing.sees == {"layer0/expert0": ("user_id", "noise_small")}
@@ -55,18 +55,18 @@ def test_a_run_tells_who_reads_what_why_and_the_truth(run):
 
 def test_a_run_of_before_tells_its_architecture(run):
     (run.path / "search.json").unlink()
-    assert finding(run.path, REGISTRY).search == Search()
+    assert read_record(run.path, REGISTRY).search == Search()
 
 
 def test_a_file_tells_who_reads_what(run, tmp_path):
     shutil.copy(run.path / "architecture.json", tmp_path / "mine.json")
-    found = finding(tmp_path / "mine.json", REGISTRY)
-    assert found.sharing == finding(run.path, REGISTRY).sharing
+    found = read_record(tmp_path / "mine.json", REGISTRY)
+    assert found.sharing == read_record(run.path, REGISTRY).sharing
     assert (found.search, found.truth) == (Search(), None)
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(InputMissingError, match=r"architecture\.json: cannot be read"):
-        finding(folder, REGISTRY)
+        read_record(folder, REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_file_tells_who_reads_what(run, tmp_path):
 def test_where_the_space_cannot_be_asked_the_decisions_tell(run, tmp_path, change, why):
     found = change(run.architecture())
     (tmp_path / "mine.json").write_text(found.to_json())
-    told = finding(tmp_path / "mine.json", REGISTRY)
+    told = read_record(tmp_path / "mine.json", REGISTRY)
     assert why in told.unasked
     assert told.sharing.reads["task/click"] == ("layer1/expert0",)
     if found.origin:
@@ -96,7 +96,7 @@ def test_each_member_of_an_ensemble_is_told_also_where_the_space_cannot_be_asked
     (tmp_path / "two.json").write_text(
         replace(one, decisions=Architecture.ensemble([one, one]).decisions).to_json()
     )
-    single, both = (finding(tmp_path / f"{name}.json", REGISTRY) for name in ("one", "two"))
+    single, both = (read_record(tmp_path / f"{name}.json", REGISTRY) for name in ("one", "two"))
     assert both.unasked == single.unasked
     assert both.sharing.of_member("member 1") == both.sharing.of_member("member 2") == single.sharing
 
@@ -106,7 +106,7 @@ def test_a_schema_that_is_none_is_damaged(run, tmp_path):
     broken = replace(found, origin=replace(found.origin, schema={"sparse": 1}))
     (tmp_path / "mine.json").write_text(broken.to_json())
     with pytest.raises(ArtifactError, match="not a schema"):
-        finding(tmp_path / "mine.json", REGISTRY)
+        read_record(tmp_path / "mine.json", REGISTRY)
 
 
 def test_what_is_not_known_is_not_told():
@@ -118,24 +118,36 @@ def test_what_is_not_known_is_not_told():
     assert truth({"tasks": tasks}, sharing) == Truth((), (), {"network": ("b",)})
 
 
-def test_a_network_and_its_answers_have_a_price(run):
+def priced(folder, architecture):
+    (folder / "priced.json").write_text(architecture.to_json())
+    return read_record(folder / "priced.json", REGISTRY)
+
+
+def test_a_network_its_decisions_and_those_of_each_member_have_a_price(run, tmp_path):
     found = run.architecture()
-    told = price(found, REGISTRY)
-    assert told is not None
-    assert told.answers.keys() == found.decisions.keys()
-    assert 0 < told.answers["layer0/expert0/single"].flops_per_row < told.network.flops_per_row
-    assert Price.from_json(json.loads(json.dumps(told.to_json())), "") == told
+    alone = priced(tmp_path, found).price
+    assert alone.answers.keys() == found.decisions.keys()
+    assert 0 < alone.answers["layer0/expert0/single"].flops_per_row < alone.network.flops_per_row
+    assert Price.from_json(json.loads(json.dumps(alone.to_json())), "") == alone
+    ensemble = replace(found, decisions=Architecture.ensemble([found, found]).decisions)
+    both = priced(tmp_path, ensemble)
+    assert [member.price for _, member in both.networks()] == [alone, alone]
+    assert both.price.network.flops_per_row == 2 * alone.network.flops_per_row
 
 
-def test_the_answers_of_each_member_have_their_price(run):
+def test_where_the_space_is_not_available_nothing_has_a_price(run, tmp_path):
     found = run.architecture()
-    alone = price(found, REGISTRY)
-    both = price(replace(found, decisions=Architecture.ensemble([found, found]).decisions), REGISTRY)
-    assert both.of_member("member 2").answers == alone.answers
-    assert both.network.flops_per_row == 2 * alone.network.flops_per_row
+    assert priced(tmp_path, replace(found, origin=None)).price is None
+    assert priced(tmp_path, replace(found, origin=replace(found.origin, space="gone"))).price is None
 
 
-def test_where_the_space_cannot_be_asked_nothing_has_a_price(run):
-    found = run.architecture()
-    assert price(replace(found, origin=None), REGISTRY) is None
-    assert price(replace(found, origin=replace(found.origin, space="gone")), REGISTRY) is None
+def test_a_finished_run_has_all_facts(small_record):
+    behaviour = small_record.read(Behaviour)
+    assert behaviour.expert_use is not None
+    assert {task.name for task in small_record.schema.tasks} == {*behaviour.calibration}
+    assert "past:last1" in small_record.schema.history_inputs()
+    assert small_record.landmarks["mmoe"] > 0
+    epochs = [epoch.epoch for epoch in small_record.epochs]
+    assert epochs == list(range(1, len(epochs) + 1))
+    unknown = replace(small_record, path=small_record.path.with_name("gone"), facts={})
+    assert unknown.get(Behaviour) is None

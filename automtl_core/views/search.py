@@ -1,0 +1,268 @@
+"""Sections about a search: the evidence for its decisions, its Pareto front, and its feature encodings."""
+
+import shlex
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from automtl_core.errors import listing
+from automtl_core.modules.cost import cost_in_words
+from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.search.encoding.search import EncodingSearchResult
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
+from automtl_core.tasks.kinds import distinct
+from automtl_core.training.significance import NORMAL, SIGNIFICANCE
+from automtl_core.views.values import Block, Curves, Grid, Plot, Section, Text
+from automtl_core.workflow.record import RunRecord
+
+VERDICTS: Mapping[Verdict, str] = {
+    "required": "required by ablation",
+    "better": "improved held-out {measure}",
+    "interchangeable": "significant for one of several equal parts",
+    "no significant effect": "without significant effect",
+    "by logit": "decided by architecture weights alone",
+    "at chance": "at chance",
+}
+"""Verdict -> the words that follow the number of decisions; `{measure}` is AUC or R2."""
+COLUMNS = {
+    "choice": "choice", "option": "option", "action": "", "verdict": "verdict", "against": "against",
+    "difference": "effect on loss", "p": "p", "stability": "stability", "flops": "FLOPs saved",
+    "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
+}  # fmt: skip
+"""Field of `Evidence` -> title of its column."""
+LEGEND = (
+    "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
+    "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
+    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
+    "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
+    "option is removed from N more choices at the same time; everywhere: from all choices; interchangeable: "
+    "significant, but of one of several equal parts, whose roles another seed may exchange"
+)
+STABLE = 0.95
+"""Share of resamples from which a decision counts as stable."""
+ENCODINGS: Mapping[str, Any] = {
+    "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
+                   "earlier": "target statistics of earlier rows"},
+    "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned"},
+    "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
+}  # fmt: skip
+"""Setting -> value -> the words for both."""
+
+
+def measure(record: RunRecord) -> str:
+    """Return the measures of held-out rows: AUC, R2, or both."""
+    kinds = [task.kind for task in record.schema.tasks] if record.schema else ["binary", "regression"]
+    return " or ".join(kind.measure for kind in distinct(kinds))
+
+
+def evidence(record: RunRecord) -> list[Block]:
+    """Return the number of decisions for each verdict, and the choices that were decided at chance.
+
+    A field that was removed from several experts at once is one decision.
+    """
+    if not record.search.evidence:
+        return []
+    decided = [records[0] for records in _comparisons(record.search.evidence)]
+    counts = Counter(one.verdict for one in decided)
+    words = VERDICTS.items()
+    reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
+    notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
+    if shares := [one.stability for one in decided if one.stability is not None]:
+        stable = sum(share >= STABLE for share in shares)
+        notes.append(
+            f"{stable} of {len(shares)} decisions are stable: the same in {STABLE:.0%} or more of bootstrap "
+            "resamples of the held-out rows"
+        )
+    if chance := [one.choice for one in decided if one.verdict == "at chance"]:
+        names = list(dict.fromkeys(chance))
+        more = ", ..." if len(names) > 3 else ""
+        notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:3])}{more}")
+    return list(map(Text, notes))
+
+
+def decisions(evidence: Sequence[Evidence]) -> list[Block]:
+    """Return a table of all decisions, without columns that are empty for all.
+
+    An option that was removed from several choices at once has one row.
+    """
+    rows = []
+    for one, *more in _comparisons(evidence):
+        cells: dict[str, Any] = {**vars(one), "difference": effect(one)}
+        cells["choice"] += f" + {len(more)} more" if more else ""
+        cells["p"] = None if one.p is None else f"{one.p:.2g}"
+        cells["stability"] = None if one.stability is None else f"{one.stability:.0%}"
+        rows.append(cells)
+    columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
+    grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
+    legend = [Text(LEGEND)] if "difference" in columns else []
+    return [Grid([COLUMNS[name] for name in columns], grid), *legend]
+
+
+def decisions_over_time(record: RunRecord) -> list[Block]:
+    """Return the number of decisions that were made up to each epoch, if they were made in several."""
+    made = sorted(one.epoch for one in record.search.evidence if one.epoch is not None)
+    if len(set(made)) < 2:
+        return []
+    line = [(float(epoch.epoch), float(bisect_right(made, epoch.epoch))) for epoch in record.epochs]
+    return [Curves("Decisions over time", "epoch", "decisions made", {"decisions": line})]
+
+
+def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
+    """Return the records of each comparison: an option may be closed in several choices at once."""
+    together: dict[tuple[object, ...], list[Evidence]] = {}
+    for one in evidence:
+        at_once = one.action == "closed" and one.difference is not None
+        key = (one.option, one.difference, one.error) if at_once else (one.choice, one.option, one.verdict)
+        together.setdefault(key, []).append(one)
+    return list(together.values())
+
+
+def removals(evidence: Sequence[Evidence]) -> dict[str, str]:
+    """Return for each closed option the effect of its removal, with its 95 % interval.
+
+    An option that was closed in several places has that of the removal with the highest upper end.
+    """
+
+    def high(one: Evidence) -> float:
+        return (one.difference or 0.0) + one.half
+
+    closed: dict[str, Evidence] = {}
+    for one in evidence:
+        if one.action == "closed" and one.difference is not None:
+            closed[one.option] = max(closed.get(one.option, one), one, key=high)
+    return {option: effect(one) or "" for option, one in closed.items()}
+
+
+def effect(one: Evidence) -> str | None:
+    """Return the effect of a decision on the held-out loss, with its 95 % interval; None if unknown."""
+    if one.difference is None or one.error is None:
+        return None if one.difference is None else f"{one.difference:+.4f}"
+    return f"{one.difference:+.4f} [{one.difference - one.half:+.4f}, {one.difference + one.half:+.4f}]"
+
+
+def selected(front: Sequence[Point]) -> Iterator[Text]:
+    """Yield the selected point of a Pareto front, and its difference to the best other trained point."""
+    if len(front) < 2:
+        yield from (Text(f"The Pareto front has one point: `{point.name}`") for point in front)
+        return
+    chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
+    count = len(pareto_points(front))
+    on_it = "all" if count == len(front) else f"{count}"
+    yield Text(
+        f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
+        f"{on_it} of them on the Pareto front"
+    )
+    trained = [(point.score, point) for point in front if point.trained and point.score is not None]
+    taken = next(((score, point) for score, point in trained if point.chosen), None)
+    others = [(score, point) for score, point in trained if not point.chosen]
+    if taken and others:
+        best_score, best = max(others, key=lambda pair: pair[0])
+        cost = cost_in_words(taken[1].flops_per_row / best.flops_per_row)
+        change = f"{taken[0] - best_score:+z.4f} validation AUC; {cost}"
+        yield Text(f"Against the best other trained point, `{best.name}`: {change}")
+
+
+def front(record: RunRecord) -> Iterator[Section]:
+    """Yield the architectures of a search as a table, with those of the Pareto front marked.
+
+    Several points are also a plot, with the command that trains one.
+    """
+    points = record.search.front
+    if not points:
+        return
+    best = pareto_points(points)
+    rows = [
+        [
+            f"{number} {point.name}{' *' * point.chosen}",
+            "yes" if point in best else "no",
+            point.score,
+            f"{point.loss:.5f}",
+            point.flops_per_row,
+            point.parameters,
+            "trained" if point.trained else "inherited",
+        ]
+        for number, point in enumerate(points, 1)
+    ]
+    head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
+    blocks: list[Block] = [Grid(head, rows, "llr")]
+    if any(point.chosen for point in points):
+        blocks.append(Text("* selected"))
+    if len({point.trained for point in points}) > 1:
+        blocks.append(Text("Scores are of validation rows; inherited weights improve by training"))
+    if len(points) > 1:
+        command = f"automtl train --model {shlex.quote(str(record.path))}"
+        way_on = (
+            f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+        )
+        blocks += [_plot(points), Text(way_on)]
+    yield Section("Pareto front", blocks)
+
+
+def _plot(points: Sequence[Point]) -> Plot:
+    """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
+    scores = [point.score for point in points if point.score is not None]
+    title, heights = "AUC", scores
+    if len(scores) < len(points):
+        title, heights = "loss", [point.loss for point in points]
+    placed = [
+        (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
+        for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+    ]
+    placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
+    return Plot("FLOPs per row", title, dict(placed))
+
+
+def optimism(record: RunRecord) -> Iterator[Text]:
+    """Yield the difference of the validation score and the test score of a searched network."""
+    if (known := record.optimism) is None:
+        return
+    trained = sum(point.trained for point in record.search.front)
+    chose = f" and chose among {trained} trained networks" if trained > 1 else ""
+    yield Text(
+        f"Validation AUC minus test AUC: {known.difference:+z.4f} ± {NORMAL * known.error:.4f} "
+        f"(mean of {known.tasks} task{'s' * (known.tasks > 1)}, 95 % interval). Validation rows stopped the "
+        f"training{chose}, so only the test AUC is unbiased"
+    )
+
+
+def overrides(record: RunRecord) -> Iterator[Text]:
+    """Yield the settings that a search changed."""
+    changes = record.search.overrides.items()
+    if chosen := [f"{part}.{name} {v}" for part, values in changes for name, v in values.items()]:
+        yield Text(f"Settings that the search chose: {', '.join(chosen)}")
+
+
+def encodings(record: RunRecord) -> Iterator[Section]:
+    """Yield a table of all feature encodings that the encoding search trained."""
+    searched = record.get(EncodingSearch)
+    if searched is None or not searched.encoding_search.trials:
+        return
+    result, title = searched.encoding_search, measure(record)
+    rows = [
+        ["->" if one.answers == result.answers else "", in_words(one.answers), one.score, one.trainings]
+        for one in result.trials
+    ]
+    grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
+    yield Section("feature encodings", [Text(encoding(result, title)), grid])
+
+
+def encoding(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
+    """Return the chosen feature encodings, and their gain in a measure such as AUC."""
+    if result.why:
+        return f"Feature encoding not searched: {result.why}"
+    gain = f"{result.best.score - result.trials[0].score:+z.4f}"
+    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(result.answers)}"
+
+
+def in_words(answers: Mapping[str, Any]) -> str:
+    """Return the chosen values of encoding settings in words."""
+    return ", ".join(_words(name, answer) for name, answer in answers.items())
+
+
+def _words(name: str, answer: Any) -> str:
+    if name == "crosses":
+        return f"feature crosses {' and '.join(map(' x '.join, answer))}" if answer else "no feature crosses"
+    if name == "history":
+        return f"history by {listing(answer)}" if answer else "no history"
+    return ENCODINGS[name][answer] if name in ENCODINGS else f"{name.replace('_', ' ')} {answer:g}"

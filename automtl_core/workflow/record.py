@@ -1,0 +1,269 @@
+"""The record of a run: its architecture with all that was measured. Views are functions of it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from automtl_core.choices import AnyOf, Architecture, Origin
+from automtl_core.dataset.schema import Schema
+from automtl_core.disk.value import Value
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
+from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import Sharing
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import RunConfig
+from automtl_core.run_dir.facts import Data, EncodingSearch, Fact, Importance, Result, Search
+from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
+from automtl_core.training.events import EpochEnded
+from automtl_core.training.metrics import Metrics
+from automtl_core.training.optimism import Optimism, optimism
+from automtl_core.workflow.budget import Budget
+
+F = TypeVar("F", bound=Fact)
+
+
+@dataclass(frozen=True)
+class Truth(Value):
+    """The result in comparison with the true structure of generated data."""
+
+    noise: tuple[str, ...]
+    """Fields without effect."""
+    seen: tuple[str, ...]
+    """Noise fields that the network reads."""
+    missed: Mapping[str, tuple[str, ...]]
+    """Task -> the fields that affect it, but that it does not read."""
+
+
+@dataclass(frozen=True)
+class Price(Value):
+    """The cost of a network, and the part of each decision in it."""
+
+    network: Cost
+    answers: Mapping[str, Cost]
+    """Choice -> cost of its decision, see `SearchSpace.costs_of`."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run, or the file of an architecture. Sections of views and of reports are functions of it."""
+
+    path: Path
+    """Folder of the run, or the file."""
+    architecture: Architecture
+    sharing: Sharing
+    space: SearchSpace[Any] | None = None
+    """None where it is not available; sharing is then derived from the decisions alone."""
+    unasked: str | None = None
+    """Reason why the search space is not available."""
+    facts: dict[type[Fact], Fact | None] = field(default_factory=dict)
+    """Facts that were read before, see `get`."""
+    min_positives: int = 1
+    """Rows of either class that a task needs to count in the mean over tasks."""
+
+    def get(self, kind: type[F]) -> F | None:
+        """Return a fact, such as `Behaviour`; None where it was not recorded.
+
+        Raises:
+            ArtifactError: its file is damaged.
+
+        """
+        if kind not in self.facts:
+            self.facts[kind] = Run(self.path).get(kind)
+        return self.facts[kind]  # type: ignore[return-value]
+
+    def read(self, kind: type[F]) -> F:
+        """Return a fact; raises as `Run.read` does where it was not recorded."""
+        return self.get(kind) or Run(self.path).read(kind)
+
+    def tested(self) -> Metrics:
+        """Return the test metrics; raises as `Run.tested` does."""
+        return Run.open(self.path).tested()
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The settings of the run; raises as `Run.open` does for a file."""
+        return Run.open(self.path).config()
+
+    @cached_property
+    def epochs(self) -> Sequence[EpochEnded]:
+        """All epochs of the run; raises as `Run.open` does for a file."""
+        return [EpochEnded.from_json(line) for line in Run.open(self.path).reports()]
+
+    @cached_property
+    def schema(self) -> Schema | None:
+        """Fields, tasks and encodings, as the network reads them; None where the file does not tell."""
+        origin, data = self.architecture.origin, self.get(Data)
+        known = origin or data
+        return None if known is None else Schema.from_json(known.schema)
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of all fields, also those without a choice; empty where they are unknown."""
+        return self.schema.fields() if self.schema else []
+
+    @property
+    def result(self) -> Result:
+        """Size and metrics of the trained network; raises as `read` does."""
+        return self.read(Result)
+
+    @property
+    def search(self) -> Search:
+        """Evidence and Pareto front; empty without a search."""
+        return self.get(Search) or Search()
+
+    @property
+    def truth(self) -> Truth | None:
+        """Comparison with the true structure; None for real data."""
+        data = self.get(Data)
+        return None if data is None else truth(data.truth, self.sharing)
+
+    @cached_property
+    def price(self) -> Price | None:
+        """The cost of the network and of its decisions; None where the space is not available."""
+        if self.space is None:
+            return None
+        try:
+            answers = self.space.costs_of(self.architecture)
+            return Price(self.space.cost(self.architecture), answers)
+        except AutoMTLError:
+            return None
+
+    @cached_property
+    def landmarks(self) -> Mapping[str, int]:
+        """Name of a landmark of the searched space, such as `mmoe` -> its FLOPs per row."""
+        if self.space is None or not self.search.front:
+            return {}
+        try:
+            return {n: self.space.cost(one).flops_per_row for n, one in self.space.landmarks().items()}
+        except AutoMTLError:
+            return {}
+
+    @property
+    def optimism(self) -> Optimism | None:
+        """Validation score of a searched network minus its test score; None without a search or test."""
+        result = self.get(Result)
+        if result is None or result.test is None or not self.search.front:
+            return None
+        return optimism(result.validation, result.test, result.baselines or {}, self.min_positives)
+
+    @property
+    def remarks(self) -> list[str]:
+        """Remarks on early ends, in words."""
+        budget, result = self.get(Budget), self.get(Result)
+        remarks = [f"time budget: {sentence}" for sentence in budget.sentences()] if budget else []
+        if result is not None and result.cut_short:
+            epochs = self.config.training.epochs
+            remarks.append(
+                f"validation scores still improved in the last of {epochs} epochs: "
+                f"more epochs may be better, such as --set training.epochs={2 * epochs}"
+            )
+        return remarks
+
+    def networks(self) -> Iterator[tuple[str, "RunRecord"]]:
+        """Yield the name and the record of each member of an ensemble; the empty name for one network."""
+        members = self.architecture.members
+        if not members:
+            yield "", self
+        for name, member in members.items():
+            yield name, replace(self, architecture=member, sharing=self.sharing.of_member(name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        searched, others = self.get(EncodingSearch), (self.truth, self.get(Importance), self.optimism)
+        truth, importance, optimism = (value and value.to_json() for value in others)
+        result = self.get(Result)
+        sharing = self.sharing
+        return {
+            "run": str(self.path),
+            "result": result and result.to_json(),
+            "architecture": json.loads(self.architecture.to_json()),
+            "sharing": {
+                **sharing.to_json(), "closed": list(sharing.closed()), "unread": list(sharing.unread())
+            },
+            "unasked": self.unasked,
+            **self.search.to_json(),
+            "truth": truth,
+            "looked": searched and searched.encoding_search.to_json(),
+            "importance": importance,
+            "optimism": optimism,
+            "min_positives": self.min_positives,
+            "remarks": self.remarks,
+        }  # fmt: skip
+
+
+def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None = None) -> RunRecord:
+    """Return the record of a run, or of a file `architecture.json`.
+
+    Args:
+        path: The run or file.
+        registry: Registry with its plugins.
+        space: The space of the architecture; None to make it.
+
+    Raises:
+        InputMissingError: there is neither a run nor a file.
+        ArtifactError: the search has not ended, or a file is damaged.
+
+    """
+    if not (path / "config.yaml").exists():
+        file = path / "architecture.json" if path.is_dir() else path
+        try:
+            return _with_sharing(RunRecord(path, Architecture.read(file), Sharing({}, {}, ())), registry)
+        except OSError as error:
+            raise InputMissingError(
+                f"{file}: cannot be read: {error.strerror}",
+                "give the folder of a run whose search has ended; `automtl runs list` shows all",
+            ) from None
+    run = Run.open(path)
+    least = run.config().training.min_positives
+    record = RunRecord(path, run.architecture(), Sharing({}, {}, ()), space, min_positives=least)
+    return _with_sharing(record, registry)
+
+
+def _with_sharing(record: RunRecord, registry: Registry) -> RunRecord:
+    """Return a record with its sharing, and with the space of the architecture or the reason for none."""
+    architecture, space = record.architecture, record.space
+    try:
+        space = space or _space(architecture.origin, registry)
+        return replace(record, sharing=space.sharing(architecture), space=space)
+    except AutoMTLError as error:
+        return replace(record, sharing=_scored(architecture), unasked=str(error))
+
+
+def truth(planted: Mapping[str, Any], sharing: Sharing) -> Truth | None:
+    """Return the result in comparison with the true structure, see `Dataset.truth`."""
+    if "noise" not in planted and "tasks" not in planted:
+        return None
+    noise, closed = tuple(planted.get("noise", ())), sharing.closed()
+    needs = {
+        task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
+        for task, about in planted.get("tasks", {}).items()
+    }
+    return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
+
+
+def _space(origin: Origin | None, registry: Registry) -> SearchSpace[Any]:
+    """Return the search space of an architecture; raises if it is unknown, or a plugin has changed."""
+    if origin is None:
+        raise ArtifactError("the architecture does not name its search space")
+    with registry.expecting(origin.plugins):
+        space_class = registry.get(SPACES, origin.space)
+    settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)
+    space: SearchSpace[Any] = space_class(
+        Schema.from_json(origin.schema), settings, registry.op, registry.history_encoder
+    )
+    return space
+
+
+def _scored(derived: Architecture) -> Sharing:
+    """Return the sharing according to the decisions alone, without knowledge of unread fields."""
+    fields = Schema.from_json(derived.origin.schema).fields() if derived.origin else ()
+    if members := derived.members:
+        return Sharing.together({name: _scored(member) for name, member in members.items()})
+    gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
+    return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

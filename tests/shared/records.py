@@ -1,0 +1,34 @@
+"""Records of runs that were never made, for tests of views."""
+
+from pathlib import Path
+
+from automtl_core.choices import Architecture, Origin
+from automtl_core.modules.sharing import Sharing
+from automtl_core.run_dir.facts import Search
+from automtl_core.workflow.record import RunRecord
+from automtl_testing.samples import sample_schema
+
+NO_SHARING = Sharing({}, {}, ())
+SCHEMA = sample_schema()
+
+
+def record(*facts, decisions=(), sharing=NO_SHARING, schema=SCHEMA, path="runs/a", **changes):
+    """Return a record with some facts of an architecture of the space `desan`."""
+    architecture = Architecture(dict(decisions), Origin("desan", {}, schema.to_json(), {}))
+    known = {type(fact): fact for fact in facts}
+    return RunRecord(Path(path), architecture, sharing, facts=known, **changes)
+
+
+def searched(evidence=(), front=(), **changes):
+    """Return the record of a search."""
+    return record(Search(tuple(evidence), tuple(front)), **changes)
+
+
+def texts(blocks):
+    """Return the sentences among blocks."""
+    return [block.text for block in blocks if hasattr(block, "text")]
+
+
+def blocks(sections, kind):
+    """Return the blocks of a kind of all sections."""
+    return [block for section in sections for block in section.blocks if isinstance(block, kind)]
