@@ -15,11 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import onnx
+
 DATASETS = {
     "synthetic": ["--set", "dataset.rows=6000"],
     "history": ["--dataset", "synthetic", "--set", "dataset.kind=history", "--set", "dataset.rows=6000"],
     "kuairand": ["--set", "dataset.log=standard"],
-    "userbehavior": ["--set", "dataset.examples=actions"],
+    "userbehavior": ["--set", "dataset.examples=actions", "--set", "dataset.min_buys=1"],
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -40,13 +42,23 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
+def operators(path: Path) -> bytes:
+    """Return the nodes and weights of a graph, without the places in source code that torch notes."""
+    graph = onnx.load(path).graph
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    return b"".join(part.SerializeToString() for part in (*graph.node, *graph.initializer))
+
+
 def digests(folder: Path, job: list[str | Path]) -> dict[str, str]:
     """Return digests of the files of a job, of its metrics, and of predictions."""
     automtl = Path(sys.executable).with_name("automtl")
     run(automtl, *job, "--name", "run", folder=folder)
     run(automtl, "export", "runs/run", "--out", "export", folder=folder)
-    files = [*(folder / "runs/run").glob("[aw]*.*"), *(folder / "export").glob("*.onnx*")]
-    written = {path.name: path.read_bytes() for path in sorted(files)}
+    files = (folder / "runs/run/weights.safetensors", folder / "runs/run/architecture.json")
+    written = {path.name: path.read_bytes() for path in files}
+    written["graph"] = operators(folder / "export/model.onnx")
     result = json.loads((folder / "runs/run/result.json").read_text())
     written["metrics"] = json.dumps([result["validation"], result["flops_per_row"]]).encode()
     rows = folder / "export/examples.json"

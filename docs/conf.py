@@ -37,7 +37,7 @@ nitpicky = True
 OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", "pandas", "pathlib", "pd",
           "torch", "typing")  # fmt: skip
 INTERNAL = (
-    "comparison.document.Comparison", "data.store.Prepared", "dataset.encodings.FittedEncodings",
+    "data.store.Prepared", "dataset.encodings.FittedEncodings",
     "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
     "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item", "search.trial.Trials", "search.warm_start.WarmStart",
@@ -47,6 +47,7 @@ INTERNAL = (
 nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(OTHERS)})\..*"),
     *((r"py:.*", rf"automtl_core\.{name}") for name in INTERNAL),
+    (r"py:.*", r"automtl_comparison\.document\.Comparison"),
     (r"py:class", r"Module|NDArray|NoneType|Number|Treatment"),
 ]
 

@@ -100,6 +100,7 @@ def test_so_it_does_with_all_encodings():
 def test_onnx_predicts_as_the_network(schema, tmp_path):
     network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
     Onnx.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
+    assert b".py" not in (tmp_path / "model.onnx").read_bytes(), "it holds places in source code"
     predict = Onnx.load(tmp_path)
     for rows in (1, 50):
         part = sample_part(schema, rows, 1)

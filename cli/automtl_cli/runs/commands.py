@@ -225,21 +225,8 @@ def show_run(run: options.Run, *, parts: options.Parts) -> Output:
 
     record = read_record(run, registry := load_registry())
     price, values = record.price, record.to_json()
-    names = [
-        "sharing",
-        "unasked",
-        "evidence",
-        "front",
-        "overrides",
-        "truth",
-        "looked",
-        "importance",
-        "optimism",
-    ]
-    document = {
-        **values["architecture"],
-        **{name: values[name] for name in [*names, "importance", "optimism"]},
-    }
+    names = ["sharing", "unasked", "evidence", "front", "overrides", "truth", "looked", "importance"]
+    document = {**values["architecture"], **{name: values[name] for name in (*names, "optimism")}}
     test = (values["result"] or {"test": None})["test"]
     document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}
     plugins = views.of_plugins(record, registry) if values["result"] else ()
