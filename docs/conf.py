@@ -34,21 +34,25 @@ autodoc_preserve_defaults = True
 
 # Inventories of other projects would need the network, so their names are no links.
 nitpicky = True
+# The property `type` of a task has the name of the built-in `type`, which signatures mean.
+suppress_warnings = ["ref.python"]
 OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", "pandas", "pathlib", "pd",
           "torch", "typing")  # fmt: skip
 INTERNAL = (
-    "data.store.Prepared", "dataset.encodings.FittedEncodings",
-    "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
-    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.parameters.Suggests",
+    "data.store.Prepared", "dataset.dataset.D", "dataset.encodings.FittedEncodings", "fields.bag.BagCounts",
+    "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts", "fields.vectors.KnownVectors",
+    "modules.crosses.Crosses", "modules.field_statistics.FieldStatistics", "modules.histories.HistoryInputs",
+    "modules.numbers.Numbers", "modules.sharing.Sharing", "search.parameters.Suggests",
     "search.relaxed_search.Item", "search.trial.Trials", "search.warm_start.WarmStart",
-    "settings.component.Component", "settings.settings.S", "training.compute.Network", "training.loop.Pass",
+    "settings.component.Component", "settings.settings.S", "training.compute.Network",
+    "training.events.Planned", "training.loop.Pass", "training.loop.StepLosses",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(OTHERS)})\..*"),
     *((r"py:.*", rf"automtl_core\.{name}") for name in INTERNAL),
     (r"py:.*", r"automtl_comparison\.document\.Comparison"),
-    (r"py:class", r"Module|NDArray|NoneType|Number|Treatment"),
+    (r"py:class", r"Module|NDArray|NoneType|Number|Tensor|Treatment"),
 ]
 
 html_theme = "furo"

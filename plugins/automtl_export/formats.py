@@ -33,8 +33,9 @@ class Onnx(Exporter):
                 graph.program, dynamo=True, verbose=False, input_names=names, output_names=["predictions"]
             )
             assert made is not None  # noqa: S101 - it is None only if torch writes the file
-            for part in (made.model.graph, *made.model.graph.all_nodes()):
-                part.metadata_props.clear()  # else paths and source lines of this machine
+            made.model.graph.metadata_props.clear()
+            for node in made.model.graph.all_nodes():
+                node.metadata_props.clear()  # else paths and source lines of this machine
             made.save(str(folder / "model.onnx"), external_data=size > ONE_FILE)
 
     @staticmethod
