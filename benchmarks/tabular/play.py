@@ -28,6 +28,7 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training import fit
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.events import EventHandler
+from automtl_core.training.loop import StepLosses
 from automtl_core.training.metrics import TaskMetrics
 from automtl_testing.samples import binary_metrics
 from tabular.slice import Slice, key
@@ -90,11 +91,11 @@ class Played(nn.Module):
         self.meter.flops += self.flops_per_row * len(features.dense)
         return features.dense.new_zeros(len(features.dense), self.tasks)
 
-    def take(self, batch: Batch) -> Tensor:
-        """Take a step; return losses [T], which nobody knows any more."""
+    def take(self, batch: Batch) -> StepLosses:
+        """Take a step; return losses, which nobody knows any more."""
         self.meter.flops += 3 * self.flops_per_row * len(batch.labels)
         self.steps += 1
-        return torch.zeros(self.tasks)
+        return StepLosses(torch.zeros(self.tasks), torch.ones(self.tasks, dtype=torch.long))
 
     def metrics(self, part: Part, tasks: Sequence[Task]) -> dict[str, TaskMetrics]:
         """Return the validation metrics of the epoch in which it is."""
@@ -142,7 +143,7 @@ def playing() -> Iterator[None]:
     """Let `Fit` look up what comes of a `Played` network."""
     take_step, evaluate = fit.step, fit.evaluate
 
-    def step(network: nn.Module, batch: Batch, *rest: Any) -> Tensor:
+    def step(network: nn.Module, batch: Batch, *rest: Any) -> StepLosses:
         return network.take(batch) if isinstance(network, Played) else take_step(network, batch, *rest)
 
     def metrics(network: nn.Module, part: Part, tasks: Sequence[Task], *rest: Any) -> dict[str, TaskMetrics]:

@@ -8,7 +8,6 @@ import pytest
 from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.data.frames import Reading
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
@@ -17,7 +16,7 @@ from automtl_core.fields.source import exported, source
 from automtl_core.graph import graph
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
-from automtl_core.workflow.new_rows import predicted
+from automtl_core.workflow.new_rows import Reading, predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
 from automtl_export.formats import Onnx

@@ -133,7 +133,7 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl
     run = Run.open(done)
     result = run.read(Result)
     assert result.test is not None
-    click = replace(result.test["click"], log_loss=0.5)
+    click = replace(result.test["click"], values={**result.test["click"].values, "log_loss": 0.5})
     run.write(replace(result, test={**result.test, "click": click}))
     run.write(replace(run.read(Environment), torch="1.0"))
     ended = automtl("evaluate", done)

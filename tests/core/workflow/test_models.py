@@ -297,7 +297,7 @@ def test_the_default_strategy_trains_ensembles():
 def test_of_others_those_that_do_are_named(name):
     with pytest.raises(UsageError, match=f"'{name}' trains no ensemble") as error:
         ensemble_layer(2, [{"strategy": name}], REGISTRY)
-    assert error.value.fix.startswith("use one of one-shot, pd-darts, random")
+    assert error.value.fix.startswith("use one of pd-darts, random")
 
 
 def test_an_unknown_strategy_is_named():
