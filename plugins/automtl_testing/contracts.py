@@ -18,25 +18,7 @@ from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.fields.field import FieldKind
 from automtl_core.modules.meta import meta
 from automtl_core.ops import OpFactory
-from automtl_core.registry.kinds import (
-    BALANCERS,
-    COMMANDS,
-    DATASETS,
-    ENGINES,
-    EXPORTERS,
-    FIELD_KINDS,
-    HISTORY_ENCODERS,
-    LISTENERS,
-    METRICS,
-    OPS,
-    PRESETS,
-    REPORT_SECTIONS,
-    SCHEDULERS,
-    SPACES,
-    STRATEGIES,
-    TASK_KINDS,
-    Kind,
-)
+from automtl_core.registry.kinds import COMMANDS, KINDS, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
@@ -106,7 +88,7 @@ class Subject:
 
         """
         registered = self.object()
-        if self.kind is FIELD_KINDS:
+        if self.kind.plural == "field-kinds":
             field = field_from_settings(registered, "sample", self.settings, "field", self.name)
             if faults := list(field.faults()):
                 raise UsageError(
@@ -214,17 +196,9 @@ def _needs_a_run(subject: Subject, _: None, work_dir: Path) -> None:
     raise NotSupportedError("a section needs a finished run: `automtl report RUN` shows it, or its error")
 
 
-def _check_preset(subject: Subject, _: None, work_dir: Path) -> None:
-    Job.load(subject.registry, default(subject.registry), subject.object())
-
-
 def _check_exporter(subject: Subject, _: None, work_dir: Path) -> None:
     with _supported():  # a library may not be installed
         check_exporter(subject.object(), work_dir)
-
-
-def _check_command(subject: Subject, *_: object) -> None:
-    check_command(subject.object(), subject.name, subject.registry.line(COMMANDS, subject.name))
 
 
 def _check_groups(subject: Subject, *_: object) -> None:
@@ -236,28 +210,31 @@ def _check_groups(subject: Subject, *_: object) -> None:
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
-    OPS.plural: {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
-    SPACES.plural: {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
-    STRATEGIES.plural: {"search": _check_strategy},
-    SCHEDULERS.plural: {"search": _check_scheduler},
-    DATASETS.plural: {"preparation": _check_dataset},
-    FIELD_KINDS.plural: {"encoding": _check_field},
-    TASK_KINDS.plural: {"loss and metrics": lambda one, *_: check_task_kind(one.object())},
-    BALANCERS.plural: {
-        "gradients and training": lambda one, settings, _: check_balancer(one.object(), settings)
+    "ops": {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
+    "spaces": {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
+    "strategies": {"search": _check_strategy},
+    "schedulers": {"search": _check_scheduler},
+    "datasets": {"preparation": _check_dataset},
+    "field-kinds": {"encoding": _check_field},
+    "task-kinds": {"loss and metrics": lambda subject, *_: check_task_kind(subject.object())},
+    "balancers": {
+        "gradients and training": lambda subject, values, _: check_balancer(subject.object(), values)
     },
-    HISTORY_ENCODERS.plural: {"summaries": lambda one, *_: check_history_encoder(one.object())},
-    METRICS.plural: {"values": lambda one, *_: check_metric(one.object())},
-    LISTENERS.plural: {"events": lambda one, *_: check_listener(one.object())},
-    REPORT_SECTIONS.plural: {"report": _needs_a_run},
-    ENGINES.plural: {"trials": _check_engine},
-    PRESETS.plural: {"settings": _check_preset},
-    EXPORTERS.plural: {"predictions": _check_exporter},
-    COMMANDS.plural: {"help": _check_command, "groups": _check_groups},
+    "history-encoders": {"summaries": lambda subject, *_: check_history_encoder(subject.object())},
+    "metrics": {"values": lambda subject, *_: check_metric(subject.object())},
+    "listeners": {"events": lambda subject, *_: check_listener(subject.object())},
+    "report-sections": {"report": _needs_a_run},
+    "engines": {"trials": _check_engine},
+    "presets": {"settings": lambda s, *_: Job.load(s.registry, default(s.registry), s.object())},
+    "exporters": {"predictions": _check_exporter},
+    "commands": {
+        "help": lambda s, *_: check_command(s.object(), s.name, s.registry.line(COMMANDS, s.name)),
+        "groups": _check_groups,
+    },
 }
 """Plural of a kind -> its checks by name."""
 CONFIGURABLE: Mapping[str, str] = {
-    kind.plural: kind.name.partition(" ")[0]
-    for kind in (SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
+    plural: KINDS[plural].name.partition(" ")[0]
+    for plural in ["spaces", "strategies", "schedulers", "datasets", "field-kinds", "balancers", "engines"]
 }
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from automtl_core import seeds
 from automtl_core.data.part import Part
@@ -64,18 +63,13 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
 
 
 def _check_schema(prepared: Prepared, dataset: Dataset) -> None:
-    schema = prepared.schema
-    sparse, dense, labels = sparse_fields(dataset), dense_fields(dataset), learned(dataset)
-    forms = {"bags": "bag", "ids": "single"}
-    assert [(f.name, f.kind) for f in schema.sparse] == [(f.name, forms[f.gives]) for f in sparse], (
-        "the sparse fields must be those declared"
-    )
-    assert [f.name for f in schema.dense] == [f.name for f in dense], (
-        "the dense fields must be those declared"
-    )
-    assert [(t.name, t.kind) for t in schema.tasks] == [(label.name, label.kind) for label in labels], (
-        "the tasks must be the labels declared"
-    )
+    schema, forms = prepared.schema, {"bags": "bag", "ids": "single"}
+    sparse = [(field.name, forms[field.gives]) for field in sparse_fields(dataset)]
+    dense = [field.name for field in dense_fields(dataset)]
+    labels = [(label.name, label.kind) for label in learned(dataset)]
+    assert [(f.name, f.kind) for f in schema.sparse] == sparse, "the sparse fields must be those declared"
+    assert [f.name for f in schema.dense] == dense, "the dense fields must be those declared"
+    assert [(t.name, t.kind) for t in schema.tasks] == labels, "the tasks must be the labels declared"
 
 
 def _check_labels(prepared: Prepared, name: str) -> None:
@@ -101,12 +95,10 @@ def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
         owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
         ordered = np.lexsort((values, owners))
         assert np.array_equal(ordered, np.arange(len(values))), f"{field.name}: bags must hold ids in order"
-        assert not ((np.diff(owners) == 0) & (np.diff(values) == 0)).any(), (
-            f"{field.name}: an id is twice in a bag"
-        )
-        assert ((values > 0) & (values < size)).all(), (
-            f"{field.name}: bags must hold known ids below the size"
-        )
+        twice = (np.diff(owners) == 0) & (np.diff(values) == 0)
+        assert not twice.any(), f"{field.name}: an id is twice in a bag"
+        known = (values > 0) & (values < size)
+        assert known.all(), f"{field.name}: bags must hold known ids below the size"
         size = len(starts) - 1
     assert ids.min() >= 0, f"{field.name}: {name} ids must not be negative"
     assert ids.max() < size, f"{field.name}: {name} ids must be below the size"
@@ -123,29 +115,21 @@ def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, f
     if not any(part.files() for part in prepared.encoder.fields[field.name].parts()):
         assert not values, f"{field.name}: a field of buckets has no vocabulary"
         buckets = chosen.hashed.get(field.name, field.size)
-        assert field.size <= buckets + 1, (
-            f"{field.name}: ids must be those of the buckets, and the unseen one"
-        )
+        within = field.size <= buckets + 1
+        assert within, f"{field.name}: ids must be those of the buckets, and the unseen one"
         return
     assert len(values) + 1 == field.size, f"{field.name}: the size counts the values and the unseen one"
     assert len(values) <= (chosen.max_vocabulary or len(values)), f"{field.name}: the vocabulary is too large"
     assert len(set(values)) == len(values), f"{field.name}: a value must not be twice in the vocabulary"
     assert values in (sorted(values), _as_numbers(values)), f"{field.name}: values must be in order"
-    seen = _counts(prepared.part("train"), place, field)
-    assert (seen[1:] >= chosen.min_count_of(field.name)).all(), (
-        f"{field.name}: the vocabulary must be that of train"
-    )
-
-
-def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:
-    """Return the number of rows with each id."""
-    ids = part.ids[:, place]
-    if field.kind == "single":
-        return np.bincount(ids, minlength=field.size)
-    starts, values = part.bags[place]
-    rows_of_bag = np.bincount(ids, minlength=len(starts) - 1)
-    weights = np.repeat(rows_of_bag, np.diff(starts))
-    return np.bincount(values, weights, minlength=field.size).astype(np.int64)
+    part = prepared.part("train")
+    ids, weights = part.ids[:, place], None
+    if field.kind == "bag":
+        starts, values_of_bags = part.bags[place]
+        weights = np.repeat(np.bincount(ids, minlength=len(starts) - 1), np.diff(starts))
+        ids = values_of_bags
+    frequent = np.bincount(ids, weights, minlength=field.size)[1:] >= chosen.min_count_of(field.name)
+    assert frequent.all(), f"{field.name}: the vocabulary must be that of train"
 
 
 def _as_numbers(values: list[str]) -> list[str] | None:
@@ -186,10 +170,7 @@ def check_histories(
         read(db, dataset, find(data_dir, dataset, "checked"), folder, silent)
         made = dataset.rows(db)
         frame = made if isinstance(made, pd.DataFrame) else made.df()
-        logs = {
-            history.name: frame if history.of_rows else dataset.events(db, history.name).df()
-            for history in histories
-        }
+        logs = {h.name: frame if h.of_rows else dataset.events(db, h.name).df() for h in histories}
     named = [field.name for field in dataset.fields if isinstance(field, Sparse)]
     known = {name: set(prepared.vocabulary(name)) for name in named if name not in dataset.settings.hashed}
     by_key = defaultdict(list)
@@ -208,12 +189,11 @@ def check_histories(
             decoded = prepared.encoder.decode(data.some(np.sort(places)))
             for place in range(len(places)):
                 held = {name: values[place] for name, values in decoded.items()}
-                found = list(_stored(history, held, known))
+                events = list(_stored(history, held, known))
                 candidates = by_key[_key(held, known, labels)]
-                assert any(found == _looped(history, row, owners, known, encoders) for row in candidates), (
-                    f"{history.name}, {part}: {found} is not the history of a row"
-                )
-                compared += len(found)
+                same = any(events == _looped(history, row, owners, known, encoders) for row in candidates)
+                assert same, f"{history.name}, {part}: {events} is not the history of a row"
+                compared += len(events)
     return compared
 
 
@@ -249,12 +229,7 @@ def _looped(
     """Return the events of a row, the latest first, by a loop; `encoders` are those of numbers."""
     now = float(row[history.time])
     mine = [e for e in owners.get(str(row[history.by]), ()) if float(e[history.time]) < now - history.delay]
-    mine.sort(
-        key=lambda e: (
-            float(e[history.time]),
-            *(_rank(e[name]) for name in history.fields),
-        )
-    )
+    mine.sort(key=lambda e: (float(e[history.time]), *(_rank(e[name]) for name in history.fields)))
     events = []
     for event in mine[::-1][: history.length]:
         age = float(np.float32(now - float(event[history.time])))

@@ -26,11 +26,10 @@ SETTINGS = {
     "training": {"epochs": 2, "decay": None},
 }
 """Settings of all types that a configuration may have."""
-RARE = binary_metrics(None, None, 0, 5, "all 5 rows are negative")
 METRICS: Metrics = {
     "click": binary_metrics(0.7, 0.6, 40, 100),
     "price": regression_metrics(3.2, 2.1, 0.25, 100),
-    "rare task": RARE,
+    "rare task": binary_metrics(None, None, 0, 5, "all 5 rows are negative"),
 }
 """Metrics of all kinds of tasks, and of one whose metrics are undefined."""
 
@@ -53,8 +52,7 @@ def check_listener(listener: type[RunListener]) -> None:
         (run / "result.json").write_text("{}")
         listener.check()
         _follow(listener, run, [], KeyboardInterrupt())
-        first = _reports(1)
-        _follow(listener, run, first, None)
+        _follow(listener, run, _reports(1), None)
         _test(listener, run)
         _test(listener, run)  # with other metrics, a run is tested again
         assert (run / "result.json").read_text() == "{}", "a listener must not change the files of the run"
