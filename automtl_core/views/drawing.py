@@ -37,10 +37,7 @@ class _Graph:
     """The graph of one network."""
 
     def __init__(
-        self,
-        network: RunRecord,
-        weights: Mapping[str, Mapping[str, float]],
-        evidence: Iterable[Evidence],
+        self, network: RunRecord, weights: Mapping[str, Mapping[str, float]], evidence: Iterable[Evidence]
     ) -> None:
         self.decisions, self.sharing, self.weights = network.architecture.decisions, network.sharing, weights
         schema = network.schema

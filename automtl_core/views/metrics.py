@@ -6,14 +6,7 @@ from typing import NamedTuple
 from automtl_core.tasks.kind import Measure
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metric import ByUser
-from automtl_core.training.metrics import (
-    Metrics,
-    TaskMetrics,
-    flat,
-    mean_over_tasks,
-    measures,
-    too_few,
-)
+from automtl_core.training.metrics import Metrics, TaskMetrics, flat, mean_over_tasks, measures, too_few
 from automtl_core.views.values import Block, Grid, Text
 
 REACHABLE = Measure("reachable", "optimal AUC", "z.4f", 1)

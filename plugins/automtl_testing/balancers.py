@@ -56,8 +56,8 @@ def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = No
 
     """
     values = (settings or balancer.settings_class()).model_dump(mode="json")
-    recipe = Recipe.parse({"batch_size": 32, "epochs": 3, "balancer": {"name": "checked", **values}})
-    recipe = recipe.knowing(balancer)
+    settings_of_recipe = {"batch_size": 32, "epochs": 3, "balancer": {"name": "checked", **values}}
+    recipe = Recipe.parse(settings_of_recipe).knowing(balancer)
     schema = sample_schema(multi=False)
     part = sample_part(schema, 128, seed=1)
     batch = take(part, np.arange(32), CPU.device)
@@ -65,18 +65,16 @@ def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = No
     for t, task in enumerate(schema.tasks):
         labels = batch.labels.clone()
         labels[:, t] = torch.nan
-        _check_gradients(
-            schema, batch._replace(labels=labels), recipe, f" where no row has a label of {task.name}"
-        )
-    one = Schema(schema.sparse, schema.dense, schema.tasks[:1])
-    _check_gradients(one, batch._replace(labels=batch.labels[:, :1]), recipe, " of a single task")
+        where = f" where no row has a label of {task.name}"
+        _check_gradients(schema, batch._replace(labels=labels), recipe, where)
+    single = Schema(schema.sparse, schema.dense, schema.tasks[:1])
+    _check_gradients(single, batch._replace(labels=batch.labels[:, :1]), recipe, " of a single task")
     data = TrainingData(part, sample_part(schema, 128, seed=2), schema.tasks)
     whole = _trained(schema, data, recipe)
     again, resumed = _trained(schema, data, recipe), _trained(schema, data, recipe, stop=1)
     assert same_weights(whole, again), "training must depend on its seed alone"
-    assert same_weights(whole, resumed), (
-        "training that is resumed must end the same: keep state in buffers, parameters or get_extra_state"
-    )
+    where = "keep state in buffers, parameters or get_extra_state"
+    assert same_weights(whole, resumed), f"training that is resumed must end the same: {where}"
 
 
 def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -> None:

@@ -57,46 +57,38 @@ def check_engine(engine: Engine, folder: Path) -> None:
         assert list(executor.run(deque(), lambda spec, event: True)) == [], "no trials have no results"
         _check_results(executor, specs, expected)
         _check_results(executor, specs, expected)  # of trials that are trained already
-        _check_end(executor, sample_trials(folder, 3, epochs=LONG))
+        results = dict(executor.run(deque(sample_trials(folder, 3, epochs=LONG)), lambda spec, event: False))
+        end = "after `on_event` returned False, running trials end in order, and no other ones begin"
+        assert all(result.state == "stopped" for result in results.values()), end
         (folder / "empty").mkdir()
-        _check_error(executor, replace(specs[0], data=str(folder / "empty")))
+        faulty = replace(specs[0], data=str(folder / "empty"))
+        here = _error(Serial(run_trial), faulty)
+        assert here is not None
+        assert _error(executor, faulty) == here, "the error of a trial is raised as in this process"
         _check_results(executor, specs, expected)  # after an error
 
 
 def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Sequence[TrialResult]) -> None:
     events: defaultdict[TrialSpec, list[Event]] = defaultdict(list)
-    found: dict[TrialSpec, TrialResult] = {}
+    results: dict[TrialSpec, TrialResult] = {}
 
     def on_event(spec: TrialSpec, event: Event) -> bool:
-        assert spec not in found, "the events of a trial come before its result"
+        assert spec not in results, "the events of a trial come before its result"
         events[spec].append(event)
         return True
 
     queue = deque(specs[:2])
     for spec, result in executor.run(queue, on_event):
-        assert spec not in found, "a trial has one result"
-        queue.extend(() if found else specs[2:])  # the first result makes the caller submit more
-        found[spec] = result
-    assert found.keys() == {*specs}, "each trial has a result"
-    for spec, one in zip(specs, expected, strict=True):
-        same = replace(found[spec], seconds=one.seconds) == one
+        assert spec not in results, "a trial has one result"
+        queue.extend(() if results else specs[2:])  # the first result makes the caller submit more
+        results[spec] = result
+    assert results.keys() == {*specs}, "each trial has a result"
+    for spec, alone in zip(specs, expected, strict=True):
+        same = replace(results[spec], seconds=alone.seconds) == alone
         assert same, "results are those of this process, with the same number of threads"
         epochs = [event.epoch for event in events[spec] if isinstance(event, EpochEnded)]
-        assert epochs == [*range(1, one.epochs + 1)], "all epochs come, in their order"
+        assert epochs == [*range(1, alone.epochs + 1)], "all epochs come, in their order"
         assert isinstance(events[spec][-1], TrialEnded), "the last event of a trial is its end"
-
-
-def _check_end(executor: Executor, specs: Sequence[TrialSpec]) -> None:
-    results = dict(executor.run(deque(specs), lambda spec, event: False))
-    assert all(result.state == "stopped" for result in results.values()), (
-        "after `on_event` returned False, running trials end in order, and no other ones begin"
-    )
-
-
-def _check_error(executor: Executor, spec: TrialSpec) -> None:
-    here = _error(Serial(run_trial), spec)
-    assert here is not None
-    assert _error(executor, spec) == here, "the error of a trial is raised as in this process"
 
 
 def _error(executor: Executor, spec: TrialSpec) -> tuple[type, str, str | None] | None:

@@ -35,11 +35,10 @@ def check_exporter(exporter: type[Exporter], work_dir: Path) -> None:
     with quiet():  # the source alone, as in an exported folder
         predict = runpy.run_path(str(code))["load"](work_dir)
     for rows in (1, 2, 50):
-        given = inputs(sample_part(schema, rows, seed=1), schema)
-        expected = made.network(*given.values()).detach().numpy()
-        found = np.asarray(predict({name: value.numpy() for name, value in given.items()}))
-        assert found.shape == expected.shape, (
-            f"{rows} rows have predictions {found.shape}, not {expected.shape}"
-        )
-        gap = float(np.abs(found - expected).max())
+        tensors = inputs(sample_part(schema, rows, seed=1), schema)
+        expected = made.network(*tensors.values()).detach().numpy()
+        output = np.asarray(predict({name: value.numpy() for name, value in tensors.items()}))
+        shapes = f"{rows} rows have predictions {output.shape}, not {expected.shape}"
+        assert output.shape == expected.shape, shapes
+        gap = float(np.abs(output - expected).max())
         assert gap <= 1e-5, f"the predictions of {rows} rows differ from the network's by {gap:.2g}"

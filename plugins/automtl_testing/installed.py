@@ -66,11 +66,11 @@ def check_installed(
     for row in rows:
         state: State = "failed" if row.problem else "passed"
         yield Outcome(row.name, "plugin", row.name, "loading", state, row.problem or "")
-    for plugin, kind, each in objects:
+    for plugin, kind, registered in objects:
         chosen = (settings or {}).get(kind.plural, {})
         # Some members stand for a family.
-        members = [f"{each[:-1]}{number}" for number in MEMBERS] if each.endswith("*") else [each]
-        for member in members:
+        for number in MEMBERS if registered.endswith("*") else ("",):
+            member = f"{registered.removesuffix('*')}{number}"
             yield from _outcomes(plugin, Subject(registry, kind, member, chosen, data_dir))
 
 
@@ -82,20 +82,23 @@ def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]
 
     """
     rows = [row for row in registry.rows if name == row.name or _normal(name) == _normal(row.distribution)]
-    objects = [
-        (row.name, KINDS[plural], each)
-        for row in rows
-        for plural, names in row.provides.items()
-        for each in names
-    ]
+    provided = [(row.name, KINDS[plural], names) for row in rows for plural, names in row.provides.items()]
+    objects = [(plugin, kind, member) for plugin, kind, names in provided for member in names]
     for kind in KINDS.values():
         with suppress(UnknownNameError):
             row = registry.supplier(kind, name)
             rows += [row] if row not in rows else []
             objects += [(row.name, kind, name)] if (row.name, kind, name) not in objects else []
-    if not rows:
-        raise _unknown(registry, name)
-    return rows, objects
+    if rows:
+        return rows, objects
+    known = {row.name for row in registry.rows} | {row.distribution for row in registry.rows}
+    hint = did_you_mean(name, known.union(*map(registry.names, KINDS.values())))
+    failed = [f"{row.name} ({row.problem})" for row in registry.rows if row.problem]
+    raise UnknownNameError(
+        f"no plugin, and no object of a plugin, is called {name!r}{hint}; plugins: {listing(known)}"
+        + (f"; not loaded: {listing(failed)}" if failed else ""),
+        "use a name of `automtl plugins` or of `automtl list KIND`; a plugin must be installed",
+    )
 
 
 def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
@@ -142,15 +145,3 @@ def _reason(subject: Subject, error: BaseException) -> str:
 def _normal(distribution: str) -> str:
     """Return the normalised name of a distribution (PEP 503)."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def _unknown(registry: Registry, name: str) -> UnknownNameError:
-    known = {row.name for row in registry.rows} | {row.distribution for row in registry.rows}
-    objects = {each for kind in KINDS.values() for each in registry.names(kind)}
-    hint = did_you_mean(name, known | objects)
-    failed = [f"{row.name} ({row.problem})" for row in registry.rows if row.problem]
-    return UnknownNameError(
-        f"no plugin, and no object of a plugin, is called {name!r}{hint}; plugins: {listing(known)}"
-        + (f"; not loaded: {listing(failed)}" if failed else ""),
-        "use a name of `automtl plugins` or of `automtl list KIND`; a plugin must be installed",
-    )

@@ -29,9 +29,8 @@ def check_metric(metric: Metric) -> None:
         first = _value(metric, rows, what)
         assert first == _value(metric, rows, what), f"equal rows must have equal values: {what}"
         for change, changed in _same(*rows):
-            assert _close(first, _value(metric, changed, what)), (
-                f"a value must not depend on {change}: {what}"
-            )
+            same = _close(first, _value(metric, changed, what))
+            assert same, f"a value must not depend on {change}: {what}"
         if not metric.needs_users:
             _value(metric, (*rows[:2], None), f"{what}, without a user field")
     (labels, predictions, users), *_ = (rows for _, rows in _cases(two_classes))
@@ -39,9 +38,8 @@ def check_metric(metric: Metric) -> None:
     best, worst = (_value(metric, (labels, side, users), "correct predictions") for side in (right, -right))
     assert best.value is not None, "a metric must be defined for correct predictions of both classes"
     assert worst.value is not None, "a metric must be defined for wrong predictions of both classes"
-    assert best.sign * (best.value - worst.value) >= 0, (
-        "higher_is_better is wrong: correct predictions are worse than their opposite"
-    )
+    wrong = "higher_is_better is wrong: correct predictions are worse than their opposite"
+    assert best.sign * (best.value - worst.value) >= 0, wrong
 
 
 def _cases(two_classes: bool) -> Iterator[tuple[str, Rows]]:
@@ -74,13 +72,13 @@ def _same(labels: Array, predictions: Array, users: Array | None) -> Iterator[tu
 
 def _value(metric: Metric, rows: Rows, what: str) -> MetricValue:
     labels, predictions, users = rows
-    found = metric_value(metric, Task("task", kind=metric.kind), labels, predictions, users)
-    assert found.value is not None or found.reason == metric.undefined, f"{found.reason}: {what}"
-    assert 0 <= found.rows <= len(labels), f"a value cannot be computed from {found.rows} rows: {what}"
-    return found
+    result = metric_value(metric, Task("task", kind=metric.kind), labels, predictions, users)
+    assert result.value is not None or result.reason == metric.undefined, f"{result.reason}: {what}"
+    assert 0 <= result.rows <= len(labels), f"a value cannot be computed from {result.rows} rows: {what}"
+    return result
 
 
-def _close(one: MetricValue, other: MetricValue) -> bool:
-    if one.value is None or other.value is None:
-        return one == other
-    return one.rows == other.rows and bool(np.isclose(one.value, other.value, 1e-9, 1e-9))
+def _close(left: MetricValue, right: MetricValue) -> bool:
+    if left.value is None or right.value is None:
+        return left == right
+    return left.rows == right.rows and bool(np.isclose(left.value, right.value, 1e-9, 1e-9))

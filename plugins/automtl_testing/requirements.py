@@ -108,6 +108,6 @@ class Watch(EventHandler):
         return len(self.reports) != self._last_epoch
 
 
-def same_weights(one: State, other: State) -> bool:
+def same_weights(left: State, right: State) -> bool:
     """Return whether two states have the same tensors."""
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)

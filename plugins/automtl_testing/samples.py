@@ -38,11 +38,7 @@ DIM, WIDTH = 4, 8
 
 
 def sample_schema(
-    dense: int = 1,
-    regression: bool = True,
-    multi: bool = True,
-    single: bool = True,
-    histories: bool = False,
+    dense: int = 1, regression: bool = True, multi: bool = True, single: bool = True, histories: bool = False
 ) -> Schema:
     """Return a schema with sparse and dense fields, and two binary tasks, the second after the first.
 
@@ -79,9 +75,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     ids = np.zeros((rows, len(schema.sparse)), np.int32)
     for place, field in enumerate(schema.sparse):
         ids[:, place] = draw.integers(0, field.size, rows)
-    bags = {
-        place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.kind == "bag"
-    }
+    bags = {p: _bags(field.size, draw) for p, field in enumerate(schema.sparse) if field.kind == "bag"}
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
     dense[draw.random(dense.shape) < missing / 2] = np.nan
     odd = ids[:, -1:] % 2 if schema.sparse else dense[:, -1:] > 0
@@ -123,7 +117,7 @@ def sample_encoder(schema: Schema) -> Encoder:
     """Return an encoder for the schema: values of sparse fields are hashed, numbers are unscaled."""
     fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
     for history in schema.histories:
-        fields |= {f"{history.name}:{one.name}": Scale("none", 0.0, 1.0) for one in history.numbers}
+        fields |= {f"{history.name}:{number.name}": Scale("none", 0.0, 1.0) for number in history.numbers}
     for field in schema.sparse:
         hashed = Hashed(field.size - 1)
         fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed

@@ -18,8 +18,6 @@ from automtl_testing.samples import binary_metrics
 
 EPOCHS = 9
 """Epochs of a full training."""
-MOST = 1000
-"""Number of trainings after which a scheduler does not end."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class _Recording(Trials):
 
     def spec(self, training: Training) -> TrialSpec:
         self.trainings.append(training)
-        assert len(self.trainings) < MOST, f"a scheduler must end; this one asked for {MOST} trainings"
+        assert len(self.trainings) < 1000, "a scheduler must end; this one asked for 1000 trainings"
         return super().spec(training)
 
 
@@ -86,9 +84,8 @@ def check_scheduler(make: Callable[[Proposals], Scheduler[S]]) -> None:
         loop, again, _ = _searched(make, executor, state)
         assert again == trainings, "after a kill, a scheduler that is told the same must ask for the same"
         assert loop.scheduler.ranked() == ranked, "after a kill, the ranking must be the same"
-        assert len(executor.ran) <= len(trainings) - len(state["results"]), (
-            "a known result is not computed again"
-        )
+        least = len(trainings) - len(state["results"])
+        assert len(executor.ran) <= least, "a known result is not computed again"
     stopped, few, _ = _searched(make, _Simulated(), last=len(states) // 2 + 1)
     assert few == trainings[: len(few)], "until a listener ends the search, it must be the same"
     _check_ranked(stopped.scheduler.ranked(), stopped)
@@ -106,11 +103,8 @@ def _searched(
 
     The listener returns False at the epoch `last`.
     """
-    loop, trials, states = (
-        TrialLoop(make(_proposals())),
-        _Recording(TrialSpec(folder="."), executor),
-        list[State](),
-    )
+    loop, states = TrialLoop(make(_proposals())), list[State]()
+    trials = _Recording(TrialSpec(folder="."), executor)
     if state is not None:
         loop.load_state_dict(state)
 

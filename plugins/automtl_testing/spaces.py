@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, listing
@@ -35,9 +34,8 @@ def check_space(space: SearchSpace[Any], architectures: int = 6) -> None:
     assert all(len(choice.options) > 0 for choice in choices.values()), "a choice needs an option"
     _check_gradients(space, features)
     for architecture in sample_architectures(space, architectures):
-        assert Architecture.from_json(architecture.to_json()) == architecture, (
-            "architectures must survive JSON"
-        )
+        again = Architecture.from_json(architecture.to_json())
+        assert again == architecture, "architectures must survive JSON"
         _check_derived(space, architecture, features)
     _check_landmarks(space, features)
     _check_reuse(space, list(sample_architectures(space, architectures)), features)
@@ -52,9 +50,8 @@ def _check_reuse(space: SearchSpace[Any], architectures: Sequence[Architecture],
             with supernet.holding(decisions):
                 with reuse.evaluation(supernet.network, decisions):
                     reused = supernet(features)
-                assert torch.equal(reused, supernet(features)), (
-                    f"reusable_parts must name all choices that its parts depend on, as {name!r}"
-                )
+                missing = f"reusable_parts must name all choices that its parts depend on, as {name!r}"
+                assert torch.equal(reused, supernet(features)), missing
 
 
 def _check_landmarks(space: SearchSpace[Any], features: Features) -> None:
@@ -93,14 +90,10 @@ def _check_derived(space: SearchSpace[Any], architecture: Architecture, features
         supernet.fix(label, decision)
     assert not supernet.logits(), "a supernet whose choices are all fixed must have no logits"
     assert supernet.architecture() == architecture, "a fixed supernet must report its decisions"
-    network = space.network(architecture, inherit=supernet)
-    network = network.double().eval()
+    network = space.network(architecture, inherit=supernet).double().eval()
     close(network(features), supernet.eval()(features), "the derived network must equal the fixed supernet")
-    assert _size(network) <= _size(supernet), "the derived network must not be larger than the fixed supernet"
+    small, large = (sum(p.numel() for p in module.parameters()) for module in (network, supernet))
+    assert small <= large, "the derived network must not be larger than the fixed supernet"
     fresh = space.network(architecture).double()
     fresh.load_state_dict(network.state_dict())
     assert torch.equal(fresh.eval()(features), network(features)), "weights must load into a new network"
-
-
-def _size(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())

@@ -1,7 +1,7 @@
 """The contract of search strategies."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -45,53 +45,48 @@ def check_strategy(make: Callable[[Problem], SearchStrategy[Any]], problem: Prob
         assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
 
 
-def _check_reports(strategy: SearchStrategy[Any], watch: Watch, found: SearchResult) -> None:
+def _check_reports(strategy: SearchStrategy[Any], watch: Watch, result: SearchResult) -> None:
     problem = strategy.problem
-    found.architecture.check(problem.space.choices())
+    result.architecture.check(problem.space.choices())
     numbers = [report.epoch for report in watch.reports]
     assert numbers == list(range(1, len(numbers) + 1)), f"every epoch must be reported once, got {numbers}"
     planned = strategy.epochs(strategy.settings, problem.recipe)
-    assert planned is None or len(numbers) <= planned, (
-        f"planned are {planned} epochs, reported {len(numbers)}"
-    )
+    within = planned is None or len(numbers) <= planned
+    assert within, f"planned are {planned} epochs, reported {len(numbers)}"
     tasks = {task.name for task in problem.data.tasks}
     for report in watch.reports:
         assert set(report.metrics) == tasks, "a report needs the metrics of every task"
-    assert found.epochs <= len(numbers), "a network cannot have more epochs than were reported"
+    assert result.epochs <= len(numbers), "a network cannot have more epochs than were reported"
 
 
-def _check_evidence(problem: Problem, found: SearchResult) -> None:
+def _check_evidence(problem: Problem, result: SearchResult) -> None:
     choices = problem.space.choices()
-    for one in found.evidence:
-        where = f"evidence of {one.choice}"
-        known = one.choice in choices or one.choice == EVERYWHERE
-        assert known, f"{where}: the space has no such choice"
-        named = [choices[one.choice]] if one.choice in choices else choices.values()
+    for record in result.evidence:
+        name, where = record.choice, f"evidence of {record.choice}"
+        assert name in choices or name == EVERYWHERE, f"{where}: the space has no such choice"
+        named = [choices[name]] if name in choices else choices.values()
         options = {option for choice in named for option in choice.options}
-        for option in (one.option, one.against):
+        for option in (record.option, record.against):
             assert option is None or option in options, f"{where}: {option!r} is none of its options"
-        of_one = one.choice in choices and isinstance(choices[one.choice], OneOf)
-        assert (one.action == "chosen") is of_one, (
-            f"{where}: an option of a {'choose-one is' if of_one else 'choose-any is never'} chosen, "
-            f"got {one.action!r}"
-        )
-        _check_json(one, where)
+        exclusive = name in choices and isinstance(choices[name], OneOf)
+        rule = f"an option of a {'choose-one is' if exclusive else 'choose-any is never'} chosen"
+        assert (record.action == "chosen") is exclusive, f"{where}: {rule}, got {record.action!r}"
+        _check_json(record, where)
 
 
-def _check_front(problem: Problem, found: SearchResult) -> None:
-    for point in found.front:
+def _check_front(problem: Problem, result: SearchResult) -> None:
+    for point in result.front:
         try:
             Architecture(point.decisions).check(problem.space.choices())
         except ArtifactError as error:
             raise AssertionError(f"point {point.name!r} of the front does not fit: {error}") from None
         _check_json(point, f"point {point.name!r} of the front")
-    costs = [point.flops_per_row for point in found.front]
+    costs = [point.flops_per_row for point in result.front]
     assert costs == sorted(costs), f"the points of a front must be sorted by rising cost, got FLOPs {costs}"
-    chosen = [point for point in found.front if point.chosen]
+    chosen = [point for point in result.front if point.chosen]
     assert len(chosen) <= 1, f"one point at most can be the chosen one, got {[p.name for p in chosen]}"
-    assert all(p.decisions == found.architecture.decisions for p in chosen), (
-        "the chosen point must be the architecture of the result"
-    )
+    same = all(point.decisions == result.architecture.decisions for point in chosen)
+    assert same, "the chosen point must be the architecture of the result"
 
 
 def _check_json(value: Value, where: str) -> None:
@@ -103,7 +98,7 @@ def _check_json(value: Value, where: str) -> None:
 
 
 def _check_resumed(
-    make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, stop: int, found: SearchResult
+    make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, stop: int, expected: SearchResult
 ) -> None:
     # A run keeps the checkpoints of trials for the process that resumes it.
     with trials_of(problem) as trials:
@@ -116,7 +111,7 @@ def _check_resumed(
         resumed = make(kept)
         resumed.load_state_dict(half.state)
         again = resumed.search(Watch(resumed.state_dict))
-    _assert_same(found, again, f"resumed after epoch {stop}, a search must end the same")
+    _assert_same(expected, again, f"resumed after epoch {stop}, a search must end the same")
 
 
 def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, whole: Watch) -> None:
@@ -125,11 +120,9 @@ def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Prob
         strategy = make(problem)
         watch = Watch(strategy.state_dict, **last)
         strategy.search(watch).architecture.check(problem.space.choices())
-        least = min(1, len(whole.reports))
+        least, most = min(1, len(whole.reports)), last.get("last_step", whole.steps)
         assert len(watch.reports) == least, "after a listener returned False, the epoch must be the last one"
-        assert watch.steps <= last.get("last_step", whole.steps), (
-            "no step may follow after the listener returned False"
-        )
+        assert watch.steps <= most, "no step may follow after the listener returned False"
 
 
 def _search(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> tuple[Watch, SearchResult]:
@@ -140,11 +133,11 @@ def _search(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) ->
     return watch, result
 
 
-def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:
-    for name in ("architecture", "epochs"):
-        assert getattr(one, name) == getattr(other, name), f"{promise}: other {name}"
-    for name in ("evidence", "front"):
-        assert tuple(getattr(one, name)) == tuple(getattr(other, name)), f"{promise}: other {name}"
-    if one.network is not None and other.network is not None:
-        weights = one.network.state_dict(), other.network.state_dict()
-        assert same_weights(*weights), f"{promise}: other weights"
+def _assert_same(first: SearchResult, second: SearchResult, promise: str) -> None:
+    for name in ("architecture", "epochs", "evidence", "front"):
+        values = [getattr(result, name) for result in (first, second)]
+        left, right = (tuple(value) if isinstance(value, Sequence) else value for value in values)
+        assert left == right, f"{promise}: other {name}"
+    if first.network is not None and second.network is not None:
+        same = same_weights(first.network.state_dict(), second.network.state_dict())
+        assert same, f"{promise}: other weights"

@@ -10,9 +10,6 @@ from automtl_core.tasks.kind import TaskKind
 from automtl_testing.samples import labels_of
 
 ROWS, USERS = 240, 20
-NAME = "checked"
-STEPS = 300
-TOLERANCE = 1e-6
 
 Array = NDArray[Any]
 
@@ -24,7 +21,7 @@ def check_task_kind(made: type[TaskKind]) -> None:
         AssertionError: a requirement is violated.
 
     """
-    kind, draw = made(NAME), np.random.default_rng(0)
+    kind, draw = made("checked"), np.random.default_rng(0)
     column = labels_of(kind, draw.standard_normal(ROWS))
     column[::9] = np.nan
     users, known = draw.integers(1, USERS, ROWS).astype(np.int32), ~np.isnan(column)
@@ -63,10 +60,9 @@ def _check_loss(kind: TaskKind, labels: Array, users: Array) -> None:
     first = groups < USERS // 2
     halves = [of(everything[mine]) for mine in (first, ~first)]
     for whole, *parts in zip((sums, numbers), *halves, strict=True):
-        added = parts[0] + parts[1]
-        assert torch.allclose(whole.double(), added.double()), (
-            "the terms of a batch must be those of its users together: processes train on different rows"
-        )
+        together = torch.allclose(whole.double(), (parts[0] + parts[1]).double())
+        rule = "the terms of a batch must be those of its users together"
+        assert together, f"{rule}: processes train on different rows"
     turned = of(everything.flip(0))
     assert torch.allclose(sums, turned[0]), "a loss must not depend on the order of rows"
     none = kind.loss(logits, y, torch.zeros_like(known), groups if kind.grouped else None)
@@ -74,10 +70,9 @@ def _check_loss(kind: TaskKind, labels: Array, users: Array) -> None:
 
 
 def _check_link(kind: TaskKind, logits: Array) -> None:
-    made = kind.link(torch.from_numpy(logits)).numpy()
-    assert np.allclose(kind.predictions(logits.copy()), made, rtol=TOLERANCE), (
-        "`predictions` must equal `link`"
-    )
+    linked = kind.link(torch.from_numpy(logits)).numpy()
+    same = np.allclose(kind.predictions(logits.copy()), linked, rtol=1e-6)
+    assert same, "`predictions` must equal `link`"
     mean, variance = kind.expected(logits.copy())
     assert (variance > 0).all(), "`expected` must return positive variances"
     with np.errstate(all="ignore"):
@@ -87,7 +82,7 @@ def _check_link(kind: TaskKind, logits: Array) -> None:
 
 def _check_metrics(kind: TaskKind, labels: Array, logits: Array, groups: Array, what: str) -> None:
     values, reason = kind.metrics(labels, logits, groups)
-    assert list(values) == [one.key for one in kind.measures], f"`metrics` must return all measures: {what}"
+    assert [*values] == [m.key for m in kind.measures], f"`metrics` must return all measures: {what}"
     known = [value for value in values.values() if value is not None]
     assert np.isfinite(known).all(), f"a metric must be finite, or None: {what}"
     assert reason or len(known) == len(values), f"an undefined metric needs a reason: {what}"
@@ -111,14 +106,14 @@ def _check_training(kind: TaskKind, labels: Array, groups: Array) -> None:
     logits = torch.full_like(y, kind.constant(labels), requires_grad=True)
     optimiser = torch.optim.Adam([logits], lr=0.05)
     before = kind.metrics(labels, logits.detach()[:, 0].numpy().copy(), groups).values
-    for _ in range(STEPS):
+    for _ in range(300):
         optimiser.zero_grad()
         sums, numbers = kind.loss(logits, y, known, users if kind.grouped else None)
         (sums / numbers).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     after = kind.metrics(labels, logits.detach()[:, 0].numpy(), groups).values
-    for one in (one for one in kind.measures if one.key in (kind.score.key, kind.evidence)):
-        low, high = before[one.key], after[one.key]
-        assert low is not None, f"{one.title} must be defined for a constant prediction"
-        assert high is not None, f"{one.title} must be defined for correct predictions"
-        assert one.sign * (high - low) > 0, f"{one.title} must improve when the loss is minimised"
+    for measure in (m for m in kind.measures if m.key in (kind.score.key, kind.evidence)):
+        low, high = before[measure.key], after[measure.key]
+        assert low is not None, f"{measure.title} must be defined for a constant prediction"
+        assert high is not None, f"{measure.title} must be defined for correct predictions"
+        assert measure.sign * (high - low) > 0, f"{measure.title} must improve when the loss is minimised"
