@@ -91,14 +91,10 @@ class CellRunner:
     def cell(self, model: str, job: Job) -> Cell:
         """Return a cell; its folder name contains a digest of everything that its result depends on."""
         prepared = self.prepared[split_of(job)]
-        all_of_it = {
-            **Identity.of(job.config, prepared).to_json(),
-            "device": job.config.device,
-            "versions": versions(job, job.space(prepared)),
-        }
-        digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
+        machine = {"device": job.config.device, "versions": versions(job, job.space(prepared))}
+        identity = canonical({**Identity.of(job.config, prepared).to_json(), **machine})
         plain = re.sub(r"[^\w.-]+", "-", model)
-        name = f"{plain}-s{job.config.seed}-{digest[:8]}"
+        name = f"{plain}-s{job.config.seed}-{hashlib.sha256(identity).hexdigest()[:8]}"
         return Cell(model, job, prepared, self.folder / CELLS / name)
 
     def trained(self, cells: Sequence[Cell], called: str = "cell", later: int = 0) -> dict[Cell, TrialResult]:
@@ -130,9 +126,7 @@ class CellRunner:
     ) -> dict[Cell, TrialResult]:
         by_spec = {cell.spec(test): cell for cell in cells}
         which = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
-        waiting = {
-            cell for cell in cells if test or not (cell.path.exists() and Run.open(cell.path).has(Result))
-        }
+        waiting = {c for c in cells if test or not (c.path.exists() and Run.open(c.path).has(Result))}
         current = None
 
         def on_event(spec: TrialSpec, event: Event) -> bool:
@@ -199,17 +193,9 @@ def _fault(cell: Cell) -> TrialResult | None:
 def _measured(cell: Cell, run: Run) -> Measured:
     result, costs = run.read(Result), run.read(Costs)
     return Measured(
-        cell.split,
-        cell.seed,
-        cell.path.name,
-        result.best_epoch,
-        result.test or {},
-        result.parameters,
-        result.parameters_beside_embeddings,
-        result.flops_per_row,
-        costs.seconds["search"],
-        costs.seconds["train"],
-        costs.rows_per_second,
+        *(cell.split, cell.seed, cell.path.name, result.best_epoch, result.test or {}),
+        *(result.parameters, result.parameters_beside_embeddings, result.flops_per_row),
+        *(costs.seconds["search"], costs.seconds["train"], costs.rows_per_second),
         result.cut_short,
     )
 

@@ -161,11 +161,9 @@ class Comparison(Value):
         return {
             task: TaskFacts(
                 kind=of_splits[0].kind,
-                positives=min(
-                    (one.positives for one in of_splits if one.positives is not None), default=None
-                ),
-                rows=min(one.rows for one in of_splits),
-                counts=all(one.counts for one in of_splits),
+                positives=min((of.positives for of in of_splits if of.positives is not None), default=None),
+                rows=min(of_split.rows for of_split in of_splits),
+                counts=all(of_split.counts for of_split in of_splits),
             )
             for task, of_splits in facts.items()
         }
@@ -208,10 +206,9 @@ class Comparison(Value):
         """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
         stored: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
-            values = {task: flat(m).get(metric.key) for task, m in cell.test.items()}
-            counting = {
-                task: m for task, m in cell.test.items() if self.tasks[task].counts and metric.key in flat(m)
-            }
+            test = cell.test.items()
+            values = {task: flat(m).get(metric.key) for task, m in test}
+            counting = {task: m for task, m in test if self.tasks[task].counts and metric.key in flat(m)}
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
@@ -234,11 +231,12 @@ class Comparison(Value):
         stored: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
         noises = self.noises.get(reference, {})
         for task, base in gains[reference].items():
-            pairs = {
-                name: _paired(gains[name].get(task, {}), base, noises.get(name, {}).get(task))
-                for name in stored
-            }
-            known = {name: difference for name, difference in pairs.items() if difference is not None}
+            known = {}
+            for name in stored:
+                scores = gains[name].get(task, {})
+                if common := sorted(scores.keys() & base.keys()):
+                    pair = [scores[cell] for cell in common], [base[cell] for cell in common]
+                    known[name] = paired(*pair, noises.get(name, {}).get(task))
             for name, difference in holm(known).items():
                 stored[name][task] = difference
         return stored
@@ -267,14 +265,9 @@ class Comparison(Value):
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean over tasks, and by each task outside of it."""
-        stored = {}
+        stored, judged = {}, [(kind.score, column) for kind in self.kinds for column in self.judged(kind)]
         for name, by_task in self.differences(self.reference).items():
-            deciding = {
-                column: (kind.score, by_task[column])
-                for kind in self.kinds
-                for column in self.judged(kind)
-                if column in by_task
-            }
+            deciding = {c: (score, by_task[c]) for score, c in judged if c in by_task}
             stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
         return stored
 
@@ -303,14 +296,6 @@ class Comparison(Value):
             for key, base in changes.items()
         }
         return {**values, "seeds": self.seeds, "verdicts": self.verdicts()}
-
-
-def _paired(
-    scores: Mapping[Place, float], base: Mapping[Place, float], rows: Noise | None
-) -> Difference | None:
-    if not (common := sorted(scores.keys() & base.keys())):
-        return None
-    return paired([scores[cell] for cell in common], [base[cell] for cell in common], rows)
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:

@@ -97,18 +97,12 @@ class ComparisonSpec:
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
-            hint = did_you_mean(reference, jobs)
-            raise UsageError(
-                f"--reference {reference!r} is not one of the models{hint}", f"known: {listing(jobs)}"
-            )
-        out = (
-            self.out
-            if self.out is not None
-            else Path("comparisons") / (self.name or common.config.dataset.name)
-        )
+            what = f"--reference {reference!r} is not one of the models{did_you_mean(reference, jobs)}"
+            raise UsageError(what, f"known: {listing(jobs)}")
+        out = self.out or Path("comparisons") / (self.name or common.config.dataset.name)
         splits = split_seeds(common, self.splits)
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
-        sentences = (training_warnings(one, common.config.training) for one in prepared.values())
+        sentences = (training_warnings(data, common.config.training) for data in prepared.values())
         for sentence in dict.fromkeys(chain.from_iterable(sentences)):
             workflow.listener(Warned(sentence))
         seeds = range(common.config.seed, common.config.seed + self.seeds)
@@ -145,9 +139,8 @@ def split_seeds(job: Job, count: int) -> list[int]:
 
     """
     if count < 1:
-        raise UsageError(
-            f"--splits {count}: a comparison needs at least one split", "ask for 1 or more: --splits 3"
-        )
+        what = f"--splits {count}: a comparison needs at least one split"
+        raise UsageError(what, "ask for 1 or more: --splits 3")
     settings, name = job.components["dataset"], job.config.dataset.name
     alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:
@@ -188,19 +181,16 @@ def compare(
     data = bench.prepared
     take(bench.folder, jobs, data)
     runs = len(data) * len(jobs) * len(seeds)
-    for split, prepared in data.items():
-        by_split[split] = {
-            name: bench.resolve_auto(job, prepared, runs - 1) for name, job in by_split[split].items()
-        }
+    by_split = {
+        split: {name: bench.resolve_auto(job, data[split], runs - 1) for name, job in of_split.items()}
+        for split, of_split in by_split.items()
+    }
     _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
-    if trials > 1:
-        by_split = _tuned(by_split, trials, bench, runs)
-    cells = [
-        bench.cell(name, job.having(seed=seed))
-        for each in by_split.values()
-        for seed in seeds
-        for name, job in each.items()
-    ]
+    for place, split in enumerate(by_split, start=1) if trials > 1 else ():
+        later = (len(by_split) - place) * len(jobs) * trials + runs
+        by_split[split] = tuned(by_split[split], trials, bench, later)
+    settled = [(name, job, seed) for of in by_split.values() for seed in seeds for name, job in of.items()]
+    cells = [bench.cell(name, job.having(seed=seed)) for name, job, seed in settled]
     trained = bench.trained(cells)
     sound = bench.tested([cell for cell, result in trained.items() if result.state != "failed"])
     tested = {cell: sound.get(cell) or (without_results(cell, trained[cell]), {}) for cell in cells}
@@ -208,7 +198,10 @@ def compare(
     least = common.config.training.min_positives
     outcome = Comparison(
         dataset=common.config.dataset.name,
-        splits={seed: _split(prepared, least) for seed, prepared in bench.prepared.items()},
+        splits={
+            seed: Split(of.manifest["fingerprint"], of.manifest["rows"], task_facts(of, least))
+            for seed, of in data.items()
+        },
         user=common.dataset().user,
         min_positives=least,
         trials=trials,
@@ -228,26 +221,8 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
     part, tasks = prepared.part("test"), prepared.schema.tasks
-    found = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users)
-    return {
-        task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in found.items()
-    }
-
-
-def _tuned(
-    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: int
-) -> dict[int, dict[str, Job]]:
-    """Return the jobs of each split with their best recipes; `runs` follow."""
-    best: dict[int, dict[str, Job]] = {}
-    for split, jobs in by_split.items():
-        splits = len(by_split) - len(best) - 1
-        best[split] = tuned(jobs, trials, bench, later=splits * len(jobs) * trials + runs)
-    return best
-
-
-def _split(prepared: Prepared, least: int) -> Split:
-    manifest = prepared.manifest
-    return Split(manifest["fingerprint"], manifest["rows"], task_facts(prepared, least))
+    test = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users).items()
+    return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test}
 
 
 def _model(name: str, tested: Tested) -> ModelResult:
@@ -261,22 +236,20 @@ def _model(name: str, tested: Tested) -> ModelResult:
     )
 
 
-def _noises(found: Comparison, tested: Tested) -> Noises:
+def _noises(outcome: Comparison, tested: Tested) -> Noises:
     """Return the contribution of test rows to the variance of each difference."""
-    kind = found.kinds[0]
-    counting = [task for task in found.of_kind(kind) if kind.two_classes and found.tasks[task].counts]
-    by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
+    kind = outcome.kinds[0]
+    counting = [task for task in outcome.of_kind(kind) if kind.two_classes and outcome.tasks[task].counts]
+    by_model: dict[str, dict[Place, Samples]] = {name: {} for name in outcome.models}
     for cell, (_, scores) in tested.items():
         if scores:
             mean = {MEAN: np.mean([scores[task] for task in counting], axis=0)} if counting else {}
             by_model[cell.model][cell.split, cell.seed] = {**scores, **mean}
-    against = [name for name in dict.fromkeys((found.reference, ALONE)) if name in by_model]
+    against = [name for name in dict.fromkeys((outcome.reference, ALONE)) if name in by_model]
     return {
-        base: {
-            name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base
-        }
+        base: {name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base}
         for base in against
-    }  # fmt: skip
+    }
 
 
 def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dict[str, Noise]:
@@ -284,7 +257,7 @@ def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dic
     common = sorted(cells.keys() & base.keys())
     tasks = cells[common[0]] if common else ()
     noises = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
-    return {task: each for task, each in noises.items() if each is not None}
+    return {task: of_rows for task, of_rows in noises.items() if of_rows is not None}
 
 
 def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]) -> None:
@@ -305,7 +278,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
     now: dict[str, Any] = {
         "settings": dict(common),
         "models": {name: dict(own) for name, (_, own) in parts.items()},
-        "data": {f"data of split {seed}": one.manifest["fingerprint"][:12] for seed, one in prepared.items()},
+        "data": {f"data of split {seed}": of.manifest["fingerprint"][:12] for seed, of in prepared.items()},
     }
     path = folder / FILE
     remedy = f"give another folder: --out FOLDER, or delete {folder}, with its trainings"

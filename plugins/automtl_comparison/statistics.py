@@ -66,7 +66,7 @@ def noise(differences: Sequence[NDArray[np.float64]]) -> Noise | None:
     Where cells have different numbers of resamples, the first ones are used. Resamples with an undefined
     score, NaN, are left out; the result is None where fewer than two remain.
     """
-    together = np.stack([each[: min(map(len, differences))] for each in differences])
+    together = np.stack([of_cell[: min(map(len, differences))] for of_cell in differences])
     known = together[:, np.isfinite(together).all(axis=0)]
     if known.shape[1] < 2:
         return None

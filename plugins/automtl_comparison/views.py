@@ -48,10 +48,9 @@ def comma_separated(result: Comparison) -> str:
     for name, model in result.models.items():
         for cell in model.cells:
             about = {"model": name, **vars(cell)}
-            tests = (
-                [{}] if isinstance(cell, Failed) else [{"task": t, **flat(m)} for t, m in cell.test.items()]
-            )
-            writer.writerows({**about, **test} for test in tests)
+            tests = [] if isinstance(cell, Failed) else cell.test.items()
+            rows = [{"task": task, **flat(m)} for task, m in tests] or [{}]
+            writer.writerows({**about, **row} for row in rows)
     return out.getvalue()
 
 
@@ -112,10 +111,9 @@ def _gains(result: Comparison, against: str) -> Iterator[Bars]:
     tasks = [*(task for kind in result.kinds for task in result.of_kind(kind)), MEAN]
     for task in tasks:
         bars = [
-            Bar(name, one.mean, one.low, one.high, one.adjusted_p is not None and one.adjusted_p < SURE)
+            Bar(name, gain.mean, gain.low, gain.high, gain.adjusted_p is not None and gain.adjusted_p < SURE)
             for name, of_model in differences.items()
-            for one in [of_model.get(task)]
-            if one is not None
+            if (gain := of_model.get(task)) is not None
         ]
         if bars:
             yield Bars(task, f"gain over {against}", bars)
@@ -144,9 +142,8 @@ def _scores(result: Comparison) -> Iterator[Section]:
     for kind in result.kinds:
         for metric in result.of_tasks(kind):
             cells = {
-                name: {task: spread(summary, metric.form) for task, summary in by_task.items()}
+                name: {task: spread(s, metric.form) for task, s in result.summaries(name, metric).items()}
                 for name in result.models
-                for by_task in [result.summaries(name, metric)]
             }
             title = f"test {metric.title}, mean ± standard deviation over {_over(result)}"
             yield _by_task(result, kind, cells, title, notes)
@@ -158,7 +155,7 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
     for kind in result.kinds if differences else ():
         score = kind.score
         cells = {
-            name: {task: change(difference, score.form) for task, difference in by_task.items()}
+            name: {task: change(gain, score.form) for task, gain in by_task.items()}
             for name, by_task in differences.items()
         }
         measure = score.title if score.sign > 0 else f"reduction of {score.title}"
@@ -216,12 +213,8 @@ def _costs(result: Comparison) -> Section:
         means = [cost and spread(cost, ",.0f") for cost in model.mean_costs().values()]
         times = [ratio and f"{ratio:.2f}" for ratio in result.relative(name).values()]
         rows.append([name, *means, *times])
-    header = [
-        "model",
-        *(key.replace("_", " ") for key in COSTS),
-        f"flops / {result.reference}",
-        f"seconds / {result.reference}",
-    ]
+    relative = [f"{cost} / {result.reference}" for cost in ("flops", "seconds")]
+    header = ["model", *(key.replace("_", " ") for key in COSTS), *relative]
     return table(header, rows, "lr", "costs, mean ± standard deviation")
 
 
@@ -236,8 +229,7 @@ def _recipes(result: Comparison) -> Section:
         [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    title = f"hyperparameters, best of {result.trials} on validation data"
-    return table(["model", *keys], rows, "lr", title)
+    return table(["model", *keys], rows, "lr", f"hyperparameters, best of {result.trials} on validation data")
 
 
 def _verdicts(result: Comparison) -> Section:
