@@ -74,9 +74,9 @@ def _measured(m: TaskMetrics) -> str:
         return f"undefined: {m.reason}"
     known = {metric: value for metric in measures(m.type, [m]) if (value := flat(m)[metric.key]) is not None}
     interval = " ({:{form}} to {:{form}})".format(*m.interval, form=m.type.score.form) if m.interval else ""
-    found = [f"{one.title} {value:{one.form}}" for one, value in known.items()]
-    found[0] += interval
-    return ", ".join([*found, *([f"{m.positives:,} positives"] if m.positives is not None else [])])
+    values = [f"{metric.title} {value:{metric.form}}" for metric, value in known.items()]
+    values[0] += interval
+    return ", ".join([*values, *([f"{m.positives:,} positives"] if m.positives is not None else [])])
 
 
 def _data(data: Data) -> Iterator[str]:
@@ -92,13 +92,13 @@ def _calibration(record: RunRecord, test: Mapping[str, TaskMetrics]) -> Iterator
     calibration, behaviour = record.get(Calibration), record.get(Behaviour)
     scaling = calibration.scaling if calibration else {}
     without = behaviour.log_loss_without_scaling if behaviour else {}
-    for task, one in scaling.items():
-        numbers = f"sigmoid({one.slope:.4g} * logit {one.offset:+.4g})"
-        yield f"- {task}: {numbers}, fitted to {one.rows:,} validation rows (Platt scaling)"
+    for task, fit in scaling.items():
+        numbers = f"sigmoid({fit.slope:.4g} * logit {fit.offset:+.4g})"
+        yield f"- {task}: {numbers}, fitted to {fit.rows:,} validation rows (Platt scaling)"
         m = test[task]
         if task in without and m.loss is not None:
-            before = f"without the calibration {without[task]:.4f}"
-            yield f"- {task}: log loss on test rows {m.loss:.4f}, {before}"
+            losses = f"{m.loss:.4f}, without the calibration {without[task]:.4f}"
+            yield f"- {task}: log loss on test rows {losses}"
     if others := [task for task, m in test.items() if m.type.probability and task not in scaling]:
         yield f"- not calibrated after the training: {', '.join(others)}; see the log loss"
 
@@ -106,8 +106,8 @@ def _calibration(record: RunRecord, test: Mapping[str, TaskMetrics]) -> Iterator
 def _origin(record: RunRecord) -> Iterator[str]:
     config, environment = record.config, record.read(Environment)
     how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
-    best = record.result.best_epoch
-    yield f"- space `{config.space.name}`, {how}, seed {config.seed}; best epoch {best}"
+    how += f", seed {config.seed}; best epoch {record.result.best_epoch}"
+    yield f"- space `{config.space.name}`, {how}"
     if record.get(Search) is not None:
         count = len(record.search.evidence)
         yield f"- {count} decisions with evidence; all decisions are in `architecture.json`"

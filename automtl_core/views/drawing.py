@@ -24,11 +24,8 @@ def networks(record: RunRecord) -> Iterator[Drawing]:
     title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
     for name, network in record.networks():
         start = f"{name}/" if name else ""
-        weights = {
-            reader.removeprefix(start): of_reader
-            for reader, of_reader in (use.weights if use else {}).items()
-            if reader.startswith(start)
-        }
+        known = use.weights if use else {}
+        weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
         graph = _Graph(network, weights, [] if name else record.search.evidence)
         yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
 
@@ -45,10 +42,10 @@ class _Graph:
         known = () if schema is None else (*schema.fields(), *schema.history_inputs())
         self.inputs = list(dict.fromkeys([*known, *self.sharing.fields]))
         self.evidence: dict[tuple[str, str], list[str]] = {}
-        for one in evidence:
-            part = one.choice.rpartition("/")[0] or WHOLE
-            where = EVERYWHERE if one.choice == EVERYWHERE else part
-            self.evidence.setdefault((where, one.option), []).append(_sentence(one))
+        for decided in evidence:
+            part = decided.choice.rpartition("/")[0] or WHOLE
+            where = EVERYWHERE if decided.choice == EVERYWHERE else part
+            self.evidence.setdefault((where, decided.option), []).append(_sentence(decided))
 
     def drawn(self) -> tuple[list[Node], list[Edge]]:
         """Return the nodes and edges."""
@@ -80,10 +77,9 @@ class _Graph:
 
     def _closed(self, part: str, layers: Mapping[str, int]) -> Iterator[Edge]:
         """Yield the experts that a part could read, but that the search closed for it."""
-        below = {
-            group_and_word(name)[1]: name for name, column in layers.items() if column == layers[part] - 1
-        }
-        read = {group_and_word(one)[1] for one in self.sharing.reads.get(part, ())}
+        lower = layers[part] - 1
+        below = {group_and_word(name)[1]: name for name, column in layers.items() if column == lower}
+        read = {group_and_word(name)[1] for name in self.sharing.reads.get(part, ())}
         for (where, option), notes in self.evidence.items():
             if where == part and option in below and option not in read:
                 yield Edge(below[option], part, notes=tuple(notes), pruned=True)
@@ -98,10 +94,10 @@ class _Graph:
         columns = {group: place for place, group in enumerate(sorted(groups, key=natural), start=1)}
         last = len(columns) + 1
         order = sorted((part for part in parts if not part.startswith(TASK)), key=natural)
-        found = {part: columns.get(group_and_word(part)[0], 1) for part in order}
+        placed = {part: columns.get(group_and_word(part)[0], 1) for part in order}
         tasks = [f"{TASK}{task}" for task in self.tasks if f"{TASK}{task}" in parts]
         others = [part for part in parts if part.startswith(TASK) and part not in tasks]
-        return {**found, **dict.fromkeys([*tasks, *others], last)}
+        return {**placed, **dict.fromkeys([*tasks, *others], last)}
 
     def _of_gates(self) -> tuple[list[Node], list[Edge]]:
         """Return the parts of a network without choices, from the gates that were observed."""
@@ -180,9 +176,9 @@ def _grouped(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[Node], 
     return [*made, *(node for node in nodes if node.kind != "input")], [*joined, *others]
 
 
-def _sentence(one: Evidence) -> str:
+def _sentence(decided: Evidence) -> str:
     """Return a decision with its evidence in one sentence."""
-    against = f" against {one.against}" if one.against else ""
-    known = "" if one.difference is None else f", effect on held-out loss {effect(one)}"
-    p = "" if one.p is None else f", p {one.p:.2g}"
-    return f"{one.option} {one.action}{against}: {one.verdict}{known}{p}"
+    against = f" against {decided.against}" if decided.against else ""
+    known = "" if decided.difference is None else f", effect on held-out loss {effect(decided)}"
+    p = "" if decided.p is None else f", p {decided.p:.2g}"
+    return f"{decided.option} {decided.action}{against}: {decided.verdict}{known}{p}"

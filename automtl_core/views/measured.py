@@ -42,40 +42,32 @@ def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterat
 
     """
     meaningless = " Decisions and costs below have no meaning" if searched else ""
-    better = {task: one for task, one in baselines.items() if one.beats_constant}
+    scores = {task: f"{task} {b.measure} {b.score:.4f}" for task, b in baselines.items()}
+    better = {task: b for task, b in baselines.items() if b.beats_constant}
     if not baselines:
-        yield (
-            f"Too few test rows (no task has {LEAST} of either class) to know whether the network has "
-            "learned anything."
-        )
+        rows = f"Too few test rows (no task has {LEAST} of either class)"
+        yield f"{rows} to know whether the network has learned anything."
     elif not better:
-        scores = "; ".join(
-            f"{task} {one.measure} {one.score:.4f}, p {one.p_constant:.2g}" for task, one in baselines.items()
-        )
+        beaten = "; ".join(f"{scores[task]}, p {b.p_constant:.2g}" for task, b in baselines.items())
         yield (
             "Nothing was learned: on the test rows, the network is not significantly better than a constant "
-            f"prediction ({scores}).{meaningless and f'{meaningless}.'}"
+            f"prediction ({beaten}).{meaningless and f'{meaningless}.'}"
         )
-    elif not any(one.beats_field for one in better.values()):
-        scores = ", ".join(
-            f"{task} {one.measure} {one.score:.4f}, `{one.field}` alone {one.field_score:.4f}"
-            for task, one in better.items()
-        )
+    elif not any(b.beats_field for b in better.values()):
+        fields = (f"{scores[t]}, `{b.field}` alone {b.field_score:.4f}" for t, b in better.items())
         yield (
             "On the test rows, the network is not significantly better than a single field "
-            f"({scores}).{meaningless and f'{meaningless} beyond that.'}"
+            f"({', '.join(fields)}).{meaningless and f'{meaningless} beyond that.'}"
         )
 
 
 def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
     """Yield a warning for each task that is predicted suspiciously well."""
-    for task, one in baselines.items():
-        if one.score > 0.99:
-            field = (
-                f"; the best single field is `{one.field}`, with {one.field_score:.4f}" if one.field else ""
-            )
+    for task, b in baselines.items():
+        if b.score > 0.99:
+            field = f"; the best single field is `{b.field}`, with {b.field_score:.4f}" if b.field else ""
             yield (
-                f"warning: {one.measure} {one.score:.4f} of {task} suggests label leakage{field}: "
+                f"warning: {b.measure} {b.score:.4f} of {task} suggests label leakage{field}: "
                 "is each field known before the event? See automtl data describe"
             )
 
@@ -109,10 +101,8 @@ def verdict(record: RunRecord) -> Iterator[Section]:
         flops = [Bar("this network", float(result.flops_per_row)), *known]
         blocks.append(Bars("Cost, beside known architectures of the space", "FLOPs per row", flops, ",.0f"))
     blocks += tested(record)
-    rows = [
-        [task, one.measure, one.score, one.field, one.field_score, one.beats_field]
-        for task, one in (result.baselines or {}).items()
-    ]
+    baselines = (result.baselines or {}).items()
+    rows = [[task, b.measure, b.score, b.field, b.field_score, b.beats_field] for task, b in baselines]
     head = ["task", "measure", "network", "best single field", "its score", "network significantly better"]
     yield Section("verdict", [*blocks, *([Grid(head, rows, "llrlrl")] if rows else [])])
 
@@ -145,8 +135,8 @@ def learning(record: RunRecord) -> Iterator[Section]:
 def _best_epoch(record: RunRecord) -> float:
     """Return the place of the best epoch among those of all phases; it is counted in its own training."""
     names = [epoch.phase for epoch in record.epochs]
-    chosen = [point.name for point in record.search.front if point.chosen and point.name in names]
-    phase = chosen[0] if chosen else names[-1]
+    chosen = (point.name for point in record.search.front if point.chosen and point.name in names)
+    phase = next(chosen, names[-1])
     return float(record.epochs[names.index(phase)].epoch - 1 + record.result.best_epoch)
 
 
@@ -158,20 +148,14 @@ def strongest(record: RunRecord) -> list[Block]:
     rows = f"permutation on {importance.rows:,} test rows"
     largest = []  # of each field that matters for any task
     for field, effects in importance.effects.items():
-        if drops := [
-            (one.drop or 0.0, t, one.measure) for t, one in effects.items() if one.verdict == "matters"
-        ]:
+        if drops := [(e.drop or 0.0, t, e.measure) for t, e in effects.items() if e.verdict == "matters"]:
             largest.append((*max(drops), field))
     if not largest:
         return [Text(f"No field has a significant effect on any task ({rows})")]
     named = [f"{field} {drop:.4f} ({score} of {t})" for drop, t, score, field in sorted(largest)[::-1]]
     notes = [f"Strongest fields (drop of the score by {rows}): {', '.join(named[:5])}"]
-    without = [
-        field
-        for field, effects in importance.effects.items()
-        if all(one.verdict == "no effect" for one in effects.values())
-    ]
-    if without:
+    verdicts = {field: {e.verdict for e in of.values()} for field, of in importance.effects.items()}
+    if without := [field for field, known in verdicts.items() if known <= {"no effect"}]:
         how = f"{rows}, 95 % intervals within {MARGIN} of 0"
         notes.append(f"Fields without effect on any task ({how}): {', '.join(without)}")
     return list(map(Text, notes))
@@ -181,15 +165,15 @@ def effects(importance: Importance) -> Section:
     """Return a table of the effect of each field on each task, the strongest fields first."""
 
     def most(field: str) -> float:
-        return max((one.drop or 0.0 for one in importance.effects[field].values()), default=0.0)
+        return max((effect.drop or 0.0 for effect in importance.effects[field].values()), default=0.0)
 
     rows = []
     for field in sorted(importance.effects, key=most, reverse=True):
-        for place, (task, one) in enumerate(importance.effects[field].items()):
+        for place, (task, e) in enumerate(importance.effects[field].items()):
             cells = ["undefined", "", ""]
-            if one.drop is not None:
-                cells = [f"{one.drop:+z.4f}", f"[{one.low:+z.4f}, {one.high:+z.4f}]", f"{one.p:.2g}"]
-            rows.append(["" if place else field, task, one.measure, *cells, one.verdict])
+            if e.drop is not None:
+                cells = [f"{e.drop:+z.4f}", f"[{e.low:+z.4f}, {e.high:+z.4f}]", f"{e.p:.2g}"]
+            rows.append(["" if place else field, task, e.measure, *cells, e.verdict])
     title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     head = ["field", "task", "score", "drop", "95 % interval", "p", "verdict"]
     return Section(title, [Grid(head, rows), Text(EFFECTS)])
@@ -206,17 +190,12 @@ def fields(record: RunRecord) -> Iterator[Section]:
         of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
         if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
-    drops = {
-        name: [of[task].drop if task in of else None for task in tasks]
-        for name, of in importance.effects.items()
-    }
+    by_field = importance.effects.items()
+    drops = {name: [of[task].drop if task in of else None for task in tasks] for name, of in by_field}
     pale = "Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals."
     hint = f"All effects with intervals: automtl show {shlex.quote(str(record.path))} --fields"
-    matrix: list[Block] = [
-        Text("Drop of the score for each field and task:"),
-        Matrix("field", tasks, drops, "z.4f"),
-    ]
-    yield Section("importance of fields", [*strongest(record), Text(pale), *charts, *matrix, Text(hint)])
+    charts += [Text("Drop of the score for each field and task:"), Matrix("field", tasks, drops, "z.4f")]
+    yield Section("importance of fields", [*strongest(record), Text(pale), *charts, Text(hint)])
 
 
 def histories(record: RunRecord) -> Iterator[Section]:
@@ -234,11 +213,8 @@ def histories(record: RunRecord) -> Iterator[Section]:
 
 def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:
     """Return a bar for each defined effect."""
-    return [
-        Bar(label, one.drop, one.low, one.high, one.verdict == "matters")
-        for label, one in effects.items()
-        if one.drop is not None
-    ]
+    known = [(label, effect.drop, effect) for label, effect in effects.items() if effect.drop is not None]
+    return [Bar(label, drop, e.low, e.high, e.verdict == "matters") for label, drop, e in known]
 
 
 def calibration(record: RunRecord) -> Iterator[Section]:
@@ -249,15 +225,13 @@ def calibration(record: RunRecord) -> Iterator[Section]:
     for task, bins in behaviour.calibration.items() if behaviour else ():
         if not bins:
             continue
-        highest = max(max(one.predicted, one.interval[1]) for one in bins)
-        lines = {
-            "observed": [(one.predicted, one.observed) for one in bins],
-            "perfect": [(0.0, 0.0), (highest, highest)],
-        }
-        intervals = [(one.predicted, *one.interval) for one in bins]
+        highest = max(max(group.predicted, group.interval[1]) for group in bins)
+        observed = [(group.predicted, group.observed) for group in bins]
+        lines = {"observed": observed, "perfect": [(0.0, 0.0), (highest, highest)]}
+        intervals = [(group.predicted, *group.interval) for group in bins]
         axes = task, "predicted probability", "observed share"
         charts.append(Curves(*axes, lines, intervals=intervals, reference="perfect"))
-        errors.append([task, calibration_error(bins), sum(one.rows for one in bins)])
+        errors.append([task, calibration_error(bins), sum(group.rows for group in bins)])
     if charts:
         note = "Test rows in groups of equal size by prediction, with 95 % intervals of the observed share."
         grid = Grid(["task", "expected calibration error", "rows"], errors, "lr")
@@ -284,7 +258,7 @@ def expert_use(record: RunRecord) -> Iterator[Section]:
         blocks += [Text(f"Mean weight of each expert in the gates of {group}:"), Matrix(group, experts, rows)]
         similar = use.similarity.get(group, {})
         if len(similar) > 1:
-            entries = {one: [similar[one][other] for other in similar] for one in similar}
+            entries = {name: [values[other] for other in similar] for name, values in similar.items()}
             note = "Similarity of outputs (linear CKA; 1: the same up to rotation and scale):"
             blocks += [Text(note), Matrix("expert", list(similar), entries)]
     yield Section("use of experts", blocks)

@@ -42,14 +42,12 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         columns |= dict.fromkeys([score, *generated, *others], kind.two_classes)
         scores.add(score)
     counts = [key for key in COUNTS if any(key in of_task for of_task in values.values())]
-    rows: list[list[object]] = [
-        [
-            task if m.is_informative(least) else f"{task} *",
-            *(_cell(values[task], column) for column in columns),
-            *(values[task].get(key, "") for key in counts),
-        ]
-        for task, m in test.items()
-    ]
+    few = {task: m for task, m in test.items() if not m.is_informative(least)}
+    rows: list[list[object]] = []
+    for task in test:
+        cells = [_cell(values[task], column) for column in columns]
+        totals = [values[task].get(key, "") for key in counts]
+        rows.append([task + " *" * (task in few), *cells, *totals])
     if any(columns.values()):
         means: list[object] = []
         for column, has_mean in columns.items():
@@ -57,9 +55,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
             by_task = {task: values[task][column.key] for task in of_column}
             means.append(mean_over_tasks(by_task, of_column, least) if has_mean else "")
         rows.append(["mean", *means, *[""] * len(counts)])
-    titles = [f"test {one.title}" if one in scores else one.title for one in columns]
+    titles = ["test " * (column in scores) + column.title for column in columns]
     yield Grid(["task", *titles, *counts], rows, "lr")
-    few = {task: m for task, m in test.items() if not m.is_informative(least)}
     yield from map(Text, too_few(few))
     undefined: dict[str, list[str]] = {}  # reason -> tasks
     for task, m in test.items():
@@ -78,12 +75,13 @@ def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
         least: Users that a value needs to be reliable; None for no warnings about single values.
 
     """
-    found: dict[str, list[_Ranked]] = {}
+    ranked: dict[str, list[_Ranked]] = {}
     for task, m in test.items():
-        for one in m.others.values():
-            if one.by_user and one.value is not None:
-                found.setdefault(one.title, []).append(_Ranked(task, one.sign, one.value, one.by_user))
-    for title, of_tasks in found.items():
+        for other in m.others.values():
+            if other.by_user and other.value is not None:
+                value = _Ranked(task, other.sign, other.value, other.by_user)
+                ranked.setdefault(other.title, []).append(value)
+    for title, of_tasks in ranked.items():
         yield from _of_users(title, of_tasks)
         if least is not None:
             yield from _faults(title, of_tasks, least)
@@ -98,17 +96,17 @@ class _Ranked(NamedTuple):
     users: ByUser
 
 
-def _of_users(title: str, found: Sequence[_Ranked]) -> Iterator[str]:
+def _of_users(title: str, values: Sequence[_Ranked]) -> Iterator[str]:
     """Yield the users of one metric, and warnings about them."""
-    users = [one.users for one in found]
-    counted, known = (_range([getattr(one, key) for one in users], ",") for key in ("users", "all_users"))
-    rows = [one.rows / one.all_users for one in users]
-    random = _range([one.random for one in users], ".4f")
+    users = [value.users for value in values]
+    counted, known = _range([u.users for u in users], ","), _range([u.all_users for u in users], ",")
+    rows = [of_task.rows / of_task.all_users for of_task in users]
+    random = _range([of_task.random for of_task in users], ".4f")
     yield (
         f"{title}: over {counted} users {users[0].which}, of {known} users with {_range(rows, '.1f')} rows "
         f"each on average; a random order has {random}"
     )
-    if any(one.buckets for one in users):
+    if any(of_task.buckets for of_task in users):
         yield (
             f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed, and the "
             "users of a bucket count as one"
@@ -117,25 +115,23 @@ def _of_users(title: str, found: Sequence[_Ranked]) -> Iterator[str]:
         yield f"warning: {title} says little, since most users have one row, and nothing to rank"
 
 
-def _faults(title: str, found: Sequence[_Ranked], least: int) -> Iterator[str]:
+def _faults(title: str, ranked: Sequence[_Ranked], least: int) -> Iterator[str]:
     """Yield warnings about the values of one metric."""
     faults: dict[str, list[str]] = {}  # fault -> tasks with their values
-    for one in found:
-        if fault := _fault(one, least):
-            chance = f"{one.users.random:.4f} ± {one.users.spread:.4f}"
-            text = f"{one.task} {one.value:.4f} (random {chance}, {one.users.users:,} users)"
-            faults.setdefault(fault, []).append(text)
+    for task, sign, value, users in ranked:
+        if fault := _fault(sign * (value - users.random), users, least):
+            chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} users"
+            faults.setdefault(fault, []).append(f"{task} {value:.4f} ({chance})")
     yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
 
 
-def _fault(one: _Ranked, least: int) -> str | None:
-    """Return what is wrong with the value of a metric by user; None if it says something."""
-    above = one.sign * (one.value - one.users.random)
-    if above < -BEYOND_CHANCE * one.users.spread - ROUNDING:
+def _fault(above: float, users: ByUser, least: int) -> str | None:
+    """Return the fault of a value that is so much better than a random order; None if it says something."""
+    if above < -BEYOND_CHANCE * users.spread - ROUNDING:
         return "is worse than a random order, beyond chance"
-    if one.users.users < least:
+    if users.users < least:
         return f"is over fewer than {least} users, too few to be reliable"
-    if above <= OF_CHANCE * one.users.spread + ROUNDING:
+    if above <= OF_CHANCE * users.spread + ROUNDING:
         return "does not differ from a random order beyond chance"
     return None
 
@@ -153,9 +149,9 @@ def _cell(values: Mapping[str, object], column: Measure) -> object:
 
 def _undefined(m: TaskMetrics) -> dict[str, list[str]]:
     """Return the titles of undefined metrics by their reason."""
-    reasons = [(one.title, m.reason) for one in m.type.measures if m.values[one.key] is None]
-    reasons += [(each.title, each.reason) for each in m.others.values() if each.value is None]
-    found: dict[str, list[str]] = {}
+    reasons = [(own.title, m.reason) for own in m.type.measures if m.values[own.key] is None]
+    reasons += [(other.title, other.reason) for other in m.others.values() if other.value is None]
+    titles: dict[str, list[str]] = {}
     for title, reason in reasons:
-        found.setdefault(reason or "", []).append(title)
-    return found
+        titles.setdefault(reason or "", []).append(title)
+    return titles

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, repeat
 from pathlib import Path
 
 import yaml
@@ -16,8 +15,6 @@ from automtl_core.views.run import COSTS, numbers
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
 
-SHOWN = 10
-"""Number of skipped rows that are named."""
 MEASURED = ["kFLOPs per row", "seconds"]
 """Columns of the costs of a run."""
 
@@ -40,10 +37,8 @@ def evaluation(ended: Evaluation) -> Section:
 
 def tested(ended: Tested) -> Section:
     """Return the test metrics of new rows."""
-    rows = Text(f"{ended.rows:,} rows{_left_out(len(ended.skipped))}")
-    return Section(
-        "", [*metrics(ended.test, {}, ended.min_positives), rows, *map(Text, _some(ended.skipped))]
-    )
+    rows = [f"{ended.rows:,} rows{_left_out(len(ended.skipped))}", *_some(ended.skipped)]
+    return Section("", [*metrics(ended.test, {}, ended.min_positives), *map(Text, rows)])
 
 
 def predicted(ended: Predicted) -> Section:
@@ -59,17 +54,16 @@ def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
     for choice, options in costs.items():
         alike.setdefault((choice.rpartition("/")[2], tuple(options.items())), []).append(choice)
     for (_, alternatives), (first, *others) in alike.items():
-        names = chain([first + (f" and {len(others)} more" if others else "")], repeat(""))
-        yield from (
-            [name, option, *numbers(cost)] for name, (option, cost) in zip(names, alternatives, strict=False)
-        )
+        name = first + (f" and {len(others)} more" if others else "")
+        for place, (option, cost) in enumerate(alternatives):
+            yield ["" if place else name, option, *numbers(cost)]
 
 
 def _some(skipped: Sequence[str]) -> Iterator[str]:
     """Yield the first of some skipped rows."""
-    yield from (f"skipped: {row}" for row in skipped[:SHOWN])
-    if len(skipped) > SHOWN:
-        yield f"and {len(skipped) - SHOWN:,} more; --json lists all"
+    yield from (f"skipped: {row}" for row in skipped[:10])
+    if len(skipped) > 10:
+        yield f"and {len(skipped) - 10:,} more; --json lists all"
 
 
 def _left_out(rejected: int) -> str:

@@ -124,12 +124,10 @@ def numbers(cost: Cost) -> list[object]:
 
 def architecture(record: RunRecord) -> Iterator[Section]:
     """Yield the drawing of the network, the fields that it does not read, and its decisions."""
-    hint = (
-        "Hover over a part or a line: decisions and their evidence. Width of a line: mean weight in the gate."
-    )
-    grid = decisions(record)
+    hint = "Hover over a part or a line: decisions and their evidence"
+    text, grid = Text(f"{hint}. Width of a line: mean weight in the gate."), decisions(record)
     decided = [grid] if grid.rows else []
-    yield Section("architecture", [*networks(record), Text(hint), *sharing.notes(record), *decided])
+    yield Section("architecture", [*networks(record), text, *sharing.notes(record), *decided])
 
 
 def readers(record: RunRecord) -> Iterator[Section]:
@@ -148,9 +146,8 @@ def evidence(record: RunRecord) -> Iterator[Section]:
 def front(record: RunRecord) -> Iterator[Section]:
     """Yield the Pareto front of the search, in a sentence if it is one point."""
     points = record.search.front
-    yield from (
-        search.front(record) if len(points) != 1 else [Section("Pareto front", [*search.selected(points)])]
-    )
+    single = [Section("Pareto front", [*search.selected(points)])]
+    yield from search.front(record) if len(points) != 1 else single
 
 
 def costs(record: RunRecord) -> Iterator[Section]:

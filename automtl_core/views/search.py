@@ -64,17 +64,17 @@ def evidence(record: RunRecord) -> list[Block]:
     if not record.search.evidence:
         return []
     decided = [records[0] for records in _comparisons(record.search.evidence)]
-    counts = Counter(one.verdict for one in decided)
+    counts = Counter(evidence.verdict for evidence in decided)
     words = VERDICTS.items()
     reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
     notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
-    if shares := [one.stability for one in decided if one.stability is not None]:
+    if shares := [d.stability for d in decided if d.stability is not None]:
         stable = sum(share >= STABLE for share in shares)
         notes.append(
             f"{stable} of {len(shares)} decisions are stable: the same in {STABLE:.0%} or more of bootstrap "
             "resamples of the held-out rows"
         )
-    if chance := [one.choice for one in decided if one.verdict == "at chance"]:
+    if chance := [d.choice for d in decided if d.verdict == "at chance"]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > 3 else ""
         notes.append(f"{len(chance)} made at chance, without evidence: {', '.join(names[:3])}{more}")
@@ -87,11 +87,11 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     An option that was removed from several choices at once has one row.
     """
     rows = []
-    for one, *more in _comparisons(evidence):
-        cells: dict[str, Any] = {**vars(one), "difference": effect(one)}
+    for first, *more in _comparisons(evidence):
+        cells: dict[str, Any] = {**vars(first), "difference": effect(first)}
         cells["choice"] += f" + {len(more)} more" if more else ""
-        cells["p"] = None if one.p is None else f"{one.p:.2g}"
-        cells["stability"] = None if one.stability is None else f"{one.stability:.0%}"
+        cells["p"] = None if first.p is None else f"{first.p:.2g}"
+        cells["stability"] = None if first.stability is None else f"{first.stability:.0%}"
         rows.append(cells)
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
@@ -101,7 +101,7 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
 
 def decisions_over_time(record: RunRecord) -> list[Block]:
     """Return the number of decisions that were made up to each epoch, if they were made in several."""
-    made = sorted(one.epoch for one in record.search.evidence if one.epoch is not None)
+    made = sorted(decided.epoch for decided in record.search.evidence if decided.epoch is not None)
     if len(set(made)) < 2:
         return []
     line = [(float(epoch.epoch), float(bisect_right(made, epoch.epoch))) for epoch in record.epochs]
@@ -111,10 +111,10 @@ def decisions_over_time(record: RunRecord) -> list[Block]:
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
     """Return the records of each comparison: an option may be closed in several choices at once."""
     together: dict[tuple[object, ...], list[Evidence]] = {}
-    for one in evidence:
-        at_once = one.action == "closed" and one.difference is not None
-        key = (one.option, one.difference, one.error) if at_once else (one.choice, one.option, one.verdict)
-        together.setdefault(key, []).append(one)
+    for e in evidence:
+        at_once = e.action == "closed" and e.difference is not None
+        key = (e.option, e.difference, e.error) if at_once else (e.choice, e.option, e.verdict)
+        together.setdefault(key, []).append(e)
     return list(together.values())
 
 
@@ -124,21 +124,21 @@ def removals(evidence: Sequence[Evidence]) -> dict[str, str]:
     An option that was closed in several places has that of the removal with the highest upper end.
     """
 
-    def high(one: Evidence) -> float:
-        return (one.difference or 0.0) + one.half
+    def high(removal: Evidence) -> float:
+        return (removal.difference or 0.0) + removal.half
 
     closed: dict[str, Evidence] = {}
-    for one in evidence:
-        if one.action == "closed" and one.difference is not None:
-            closed[one.option] = max(closed.get(one.option, one), one, key=high)
-    return {option: effect(one) or "" for option, one in closed.items()}
+    for removal in evidence:
+        if removal.action == "closed" and removal.difference is not None:
+            closed[removal.option] = max(closed.get(removal.option, removal), removal, key=high)
+    return {option: effect(removal) or "" for option, removal in closed.items()}
 
 
-def effect(one: Evidence) -> str | None:
+def effect(decided: Evidence) -> str | None:
     """Return the effect of a decision on the held-out loss, with its 95 % interval; None if unknown."""
-    if one.difference is None or one.error is None:
-        return None if one.difference is None else f"{one.difference:+.4f}"
-    return f"{one.difference:+.4f} [{one.difference - one.half:+.4f}, {one.difference + one.half:+.4f}]"
+    if (change := decided.difference) is None or decided.error is None:
+        return None if change is None else f"{change:+.4f}"
+    return f"{change:+.4f} [{change - decided.half:+.4f}, {change + decided.half:+.4f}]"
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
@@ -172,18 +172,11 @@ def front(record: RunRecord) -> Iterator[Section]:
     if not points:
         return
     best = pareto_points(points)
-    rows = [
-        [
-            f"{number} {point.name}{' *' * point.chosen}",
-            "yes" if point in best else "no",
-            point.score,
-            f"{point.loss:.5f}",
-            point.flops_per_row,
-            point.parameters,
-            "trained" if point.trained else "inherited",
-        ]
-        for number, point in enumerate(points, 1)
-    ]
+    rows: list[list[object]] = []
+    for number, p in enumerate(points, 1):
+        name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
+        weights = "trained" if p.trained else "inherited"
+        rows.append([name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row, p.parameters, weights])
     head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
     blocks: list[Block] = [Grid(head, rows, "llr")]
     if any(point.chosen for point in points):
@@ -192,19 +185,16 @@ def front(record: RunRecord) -> Iterator[Section]:
         blocks.append(Text("Scores are of validation rows; inherited weights improve by training"))
     if len(points) > 1:
         command = f"automtl train --model {shlex.quote(str(record.path))}"
-        way_on = (
-            f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
-        )
-        blocks += [_plot(points), Text(way_on)]
+        options = "--pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+        blocks += [_plot(points), Text(f"To train another point: {command} {options}")]
     yield Section("Pareto front", blocks)
 
 
 def _plot(points: Sequence[Point]) -> Plot:
     """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
-    title, heights = "AUC", scores
-    if len(scores) < len(points):
-        title, heights = "loss", [point.loss for point in points]
+    known = len(scores) == len(points)
+    title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])
     placed = [
         (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
         for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
@@ -240,8 +230,8 @@ def encodings(record: RunRecord) -> Iterator[Section]:
         return
     result, title = searched.encoding_search, measure(record)
     rows = [
-        ["->" if one.answers == result.answers else "", in_words(one.answers), one.score, one.trainings]
-        for one in result.trials
+        ["->" * (trial.answers == result.answers), in_words(trial.answers), trial.score, trial.trainings]
+        for trial in result.trials
     ]
     grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
     yield Section("feature encodings", [Text(encoding(result, title)), grid])

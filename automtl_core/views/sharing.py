@@ -22,8 +22,9 @@ def matrices(sharing: Sharing) -> list[Block]:
     for title, parts in _groups(sharing.sees).items():
         blocks.append(_matrix(title, parts, sharing.sees, {field: field for field in sharing.fields}))
     for title, parts in reversed(_groups(sharing.reads).items()):
-        if read := sorted({one for part in parts.values() for one in sharing.reads[part]}, key=natural):
-            blocks.append(_matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read}))
+        if read := sorted({name for part in parts.values() for name in sharing.reads[part]}, key=natural):
+            labels = {name: names.get(name, name) for name in read}
+            blocks.append(_matrix(title, parts, sharing.reads, labels))
     return blocks
 
 
@@ -119,7 +120,7 @@ def _matrix(
     title: str, parts: Mapping[str, str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, str]
 ) -> Matrix:
     """Return a matrix of reads: `parts` is short name -> part, `rows` is part or field -> its label."""
-    marks = {name: [one in reads[part] for part in parts.values()] for one, name in rows.items()}
+    marks = {label: [name in reads[part] for part in parts.values()] for name, label in rows.items()}
     return Matrix(title, list(parts), marks)
 
 
@@ -134,8 +135,6 @@ def _fields(sharing: Sharing, part: str) -> str:
     """Return the fields that a part reads directly, in the shortest wording."""
     read = sharing.sees[part]
     missing = [field for field in sharing.fields if field not in read]
-    if not read:
-        return "no field"
-    if not missing:
-        return "all fields"
+    if not read or not missing:
+        return "all fields" if read else "no field"
     return f"all except {', '.join(missing)}" if len(missing) < len(read) else ", ".join(read)
