@@ -88,7 +88,7 @@ def of_epoch(report: EpochEnded) -> Iterator[tuple[str, float]]:
 
 def of_test(metrics: Metrics) -> dict[str, float]:
     """Return the test metrics of all tasks by name."""
-    return dict(pair for task, each in metrics.items() for pair in of_task(f"test/{task}", each))
+    return dict(pair for task, m in metrics.items() for pair in of_task(f"test/{task}", m))
 
 
 def of_task(start: str, metrics: TaskMetrics) -> Iterator[tuple[str, float]]:

@@ -91,9 +91,7 @@ def _curves(block: Curves) -> dict[str, Any]:
 def _bars(block: Bars) -> dict[str, Any]:
     bar = {"type": "bar", "height": {"band": 0.55}}
     mark = bar if block.from_zero else {"type": "point", "filled": True, "size": 70}
-    rows = [
-        {**vars(bar), "label": printable(bar.label), "words": _words(bar, block.form)} for bar in block.bars
-    ]
+    rows = [{**vars(b), "label": printable(b.label), "words": _words(b, block.form)} for b in block.bars]
     return {
         "x": printable(block.measure),
         "rows": rows,
@@ -134,7 +132,9 @@ def _accessible(drawn: str, title: str) -> Markup:
         if element.get("display") == "none" or (element.tag == f"{{{SVG}}}path" and not element.get("d")):
             parents[element].remove(element)
         elif label and element.tag in (f"{{{SVG}}}path", f"{{{SVG}}}line"):
-            element.insert(0, _titled(label))
+            name = ElementTree.Element(f"{{{SVG}}}title")
+            name.text = label
+            element.insert(0, name)
     width = float(root.attrib.pop("width"))
     root.attrib.pop("height")
     root.set("style", f"max-width:{width:.0f}px")
@@ -150,9 +150,3 @@ def _accessible(drawn: str, title: str) -> Markup:
 
 def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
-
-
-def _titled(label: str) -> ElementTree.Element:
-    title = ElementTree.Element(f"{{{SVG}}}title")
-    title.text = label
-    return title

@@ -39,18 +39,13 @@ def as_json(drawings: Sequence[Drawing]) -> str:
     return json.dumps([asdict(drawing) for drawing in drawings], indent=2) + "\n"
 
 
-def svg(drawings: Sequence[Drawing]) -> str:
-    """Return an SVG file; of an ensemble, that of its first member."""
-    return standalone(drawings[0])
-
-
 FORMATS: Mapping[str, Callable[[Sequence[Drawing]], str]] = {
-    "svg": svg,
+    "svg": lambda drawings: standalone(drawings[0]),
     "mermaid": mermaid,
     "dot": dot,
     "json": as_json,
 }
-"""Name -> function that returns the text of a file."""
+"""Name -> function that returns the text of a file; SVG shows the first member of an ensemble."""
 
 
 def _numbered(drawings: Sequence[Drawing]) -> Iterator[tuple[str, str, bool]]:

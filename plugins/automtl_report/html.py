@@ -72,41 +72,33 @@ def page(title: str, subtitle: str, sections: Iterable[Section], version: str) -
 
 def _titled(sections: Iterable[Section]) -> list[tuple[str, list[Block]]]:
     """Return the sections by title; blocks without a title join those before them."""
-    found: list[tuple[str, list[Block]]] = []
+    titled: list[tuple[str, list[Block]]] = []
     for section in sections:
-        if section.title or not found:
-            if section.title or section.blocks:
-                found.append((_sentence(section.title or "Summary"), list(section.blocks)))
-        else:
-            found[-1][1].extend(section.blocks)
-    return found
+        if titled and not section.title:
+            titled[-1][1].extend(section.blocks)
+        elif section.title or section.blocks:
+            titled.append((_sentence(section.title or "Summary"), list(section.blocks)))
+    return titled
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[Markup]:
     """Yield blocks; charts that follow each other stand side by side."""
     for together, some in groupby(blocks, lambda block: isinstance(block, Curves | Bars)):
-        if together:
-            yield from _cards(
-                [Markup('<figure class="card">{}{}</figure>').format(*_figure(b)) for b in some]
-            )
-        else:
-            yield from map(_block, some)
-
-
-def _cards(cards: Sequence[Markup]) -> Iterator[Markup]:
-    yield Markup('<div class="cards">{}</div>').format(Markup("").join(cards[:CARDS]))
-    if more := cards[CARDS:]:
-        body = Markup('<div class="cards">{}</div>').format(Markup("").join(more))
-        yield _folded(f"{len(more)} more", body)
-
-
-def _figure(block: Block) -> tuple[Markup, Markup]:
-    assert isinstance(block, Curves | Bars)  # noqa: S101 - see `_blocks`
-    return Markup("<figcaption>{}</figcaption>").format(_text(block.title)), chart(block)
+        rendered = list(map(_block, some))
+        if not together:
+            yield from rendered
+            continue
+        cards = Markup('<div class="cards">{}</div>')
+        yield cards.format(Markup("").join(rendered[:CARDS]))
+        if more := rendered[CARDS:]:
+            yield _folded(f"{len(more)} more", cards.format(Markup("").join(more)))
 
 
 def _block(block: Block) -> Markup:
     match block:
+        case Curves() | Bars():
+            figure = Markup('<figure class="card"><figcaption>{}</figcaption>{}</figure>')
+            return figure.format(_text(block.title), chart(block))
         case Preformatted():
             return Markup('<pre tabindex="0">{}</pre>').format(_text(block.text))
         case Text():

@@ -44,15 +44,9 @@ def drawn(drawing: Drawing) -> Markup:
     edges = [_edge(edge, nodes, places, colours) for edge in ordered]
     boxes = [_box(node, places[node.name], colours.get(node.name)) for node in drawing.nodes]
     return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" class="net" viewBox="0 0 {w:.0f} {h:.0f}" '
-        'style="max-width:{most:.0f}px" role="img" aria-label="{title}"><title>{title}</title>{body}</svg>'
-    ).format(
-        w=width,
-        h=height,
-        most=1.3 * width,
-        title=_shown(drawing.title),
-        body=Markup("").join([*edges, *boxes]),
-    )
+        '<svg xmlns="http://www.w3.org/2000/svg" class="net" viewBox="0 0 {0:.0f} {1:.0f}" '
+        'style="max-width:{2:.0f}px" role="img" aria-label="{3}"><title>{3}</title>{4}</svg>'
+    ).format(width, height, 1.3 * width, _shown(drawing.title), Markup("").join([*edges, *boxes]))
 
 
 def standalone(drawing: Drawing) -> str:
@@ -65,11 +59,10 @@ def standalone(drawing: Drawing) -> str:
 
 def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
     """Return the nodes by column, left to right; pruned ones are last."""
-    numbers = sorted({node.column for node in nodes})
-    return [
-        sorted((node for node in nodes if node.column == number), key=lambda node: node.pruned)
-        for number in numbers
-    ]
+    columns: dict[int, list[Node]] = {}
+    for node in sorted(nodes, key=lambda node: (node.column, node.pruned)):
+        columns.setdefault(node.column, []).append(node)
+    return list(columns.values())
 
 
 def _colours(nodes: Sequence[Node]) -> dict[str, str]:
@@ -108,7 +101,7 @@ def _edge(
 
 
 def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
-    x, y = place
+    (x, y), label = place, on_one_line(node.label)
     return Markup(
         '<g class="node {}{}" data-n="{}"><title>{}</title>'
         '<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="6"{}/>'
@@ -125,17 +118,12 @@ def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
         Markup(' stroke="{}" stroke-width="2"').format(paint) if paint else "",
         x + BOX / 2,
         y + HEIGHT / 2 + 4,
-        _shown(_short(node.label)),
+        _shown(label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"),
     )
 
 
-def _pruned(one: Node | Edge) -> list[str]:
-    return ["pruned by the search"] if one.pruned else []
-
-
-def _short(label: str) -> str:
-    label = on_one_line(label)
-    return label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…"
+def _pruned(part: Node | Edge) -> list[str]:
+    return ["pruned by the search"] * part.pruned
 
 
 def _lines(texts: Sequence[str]) -> Markup:
