@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
@@ -17,9 +18,8 @@ from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, K
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.training.learner import Learner
-from automtl_testing.balancers import check_balancer
+from automtl_testing.contracts import SCHEMAS, Subject, contract_tests
 from automtl_testing.datasets import check_dataset
-from automtl_testing.ops import check_history_encoder, check_op
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
@@ -82,32 +82,32 @@ SEARCHES = {
 }
 
 
-@pytest.mark.parametrize("name", ops())
-def test_op(name):
-    check_op(REGISTRY.op(name))
+SUBJECTS = [
+    *(Subject(REGISTRY, OPS, name, {}, None) for name in ops()),
+    *(Subject(REGISTRY, SPACES, name, SMALL.get(name, NARROW), None) for name in NETWORKS),
+    *(
+        Subject(REGISTRY, kind, n, {}, None)
+        for kind in (BALANCERS, HISTORY_ENCODERS)
+        for n in REGISTRY.names(kind)
+    ),
+]
 
 
-@pytest.mark.parametrize("schema", [plain_schema(dense=0), sample_schema(dense=2)], ids=["plain", "mixed"])
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: f"{subject.kind.name} {subject.name}")
+def test_contract(subject, tmp_path):
+    need(subject.object())
+    for title, test in contract_tests(subject):
+        seeds.seed_torch(0, title)
+        test(tmp_path)
+
+
+@pytest.mark.parametrize("fields", ["numbers alone", "multi-valued fields alone"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_space(name, schema):
-    check_space(space(name, schema, SMALL.get(name, NARROW)), architectures=4)
-
-
-NO_SINGLE = {
-    "numbers alone": sample_schema(dense=3, regression=False, multi=False, single=False),
-    "bags alone": sample_schema(dense=0, regression=False, single=False),
-}
-"""Schemas without a sparse field of one value."""
-
-
-@pytest.mark.parametrize("encodings", [{}, {"statistics": "folds", "numbers": "bins", "wide": True}])
-@pytest.mark.parametrize("fields", NO_SINGLE)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_space_without_a_categorical_field_of_one_value(name, fields, encodings):
-    schema = NO_SINGLE[fields].encoded(plain().with_answers(**encodings))
+def test_space_without_a_categorical_field_of_one_value(name, fields):
+    schema = SCHEMAS[fields]().encoded(plain().with_answers(statistics="folds", numbers="bins", wide=True))
     made = space(name, schema, {} if name in SMALL else NARROW)
     folds, made.fitted = fitted(sample_part(schema, 100, seed=3), schema)
-    assert (folds is not None) == bool(encodings and schema.sparse)
+    assert (folds is not None) == bool(schema.sparse)
     check_space(made, architectures=2)
     assert made.costs() or not made.choices()
 
@@ -151,12 +151,6 @@ def test_strategy(name, settings):
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 
-@pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
-def test_balancer(name):
-    need(REGISTRY.get(BALANCERS, name))
-    check_balancer(REGISTRY.get(BALANCERS, name))
-
-
 def test_the_sample_has_a_regression_a_masked_label_and_a_bag():
     schema = sample_schema()
     assert "regression" in {task.kind for task in schema.tasks}
@@ -185,11 +179,6 @@ def test_names_are_described():
     for kind in KINDS.values():
         for name in REGISTRY.names(kind):
             assert REGISTRY.describe(kind, name), f"{kind.name} {name} needs a docstring"
-
-
-@pytest.mark.parametrize("name", REGISTRY.names(HISTORY_ENCODERS))
-def test_history_encoder(name):
-    check_history_encoder(REGISTRY.history_encoder(name))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
