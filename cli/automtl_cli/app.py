@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -56,13 +57,21 @@ class Commands(Mapping[str, Any]):
             for name in row.provides.get(COMMANDS.plural, ()):
                 words = name.split()
                 if words[:depth] == self.above and len(words) == depth + 1:
-                    lines[words[depth]] = self.registry.line(COMMANDS, name) or f"Of plugin {row.name}."
+                    lines[words[depth]] = self._line(name) or f"Of plugin {row.name}."
                 elif words[:depth] == self.above and len(words) > depth + 1:
                     lines.setdefault(words[depth], f"Commands of plugin {row.name}.")
         if not lines and not self.above:
             fix = f"install automtl again, and do not name `commands` in {DISABLE}"
             raise PluginError("no plugin with commands is installed", fix)
         return lines
+
+    def _line(self, name: str) -> str | None:
+        """Return the line of a command; one of a group is imported for it if necessary."""
+        line = self.registry.line(COMMANDS, name)
+        if line is None and self.above:
+            with suppress(PluginError):  # its use has this error
+                return self.registry.describe(COMMANDS, name)
+        return line
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines)
