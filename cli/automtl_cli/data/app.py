@@ -1,7 +1,8 @@
 """The commands of `automtl data`. They import slow modules themselves."""
 
-from collections import deque
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,11 +112,8 @@ def validate(
         raise RunExistsError(f"{out}: exists already", "choose another file")
     with stages("checking data") as progress:
         rejected = _noted(validation.rejected(progress), faults)
-        if out is None:
-            deque(rejected, maxlen=0)
-        else:
-            with publish_file(out) as draft:
-                write_rejected(draft, rejected)
+        with nullcontext(Path(os.devnull)) if out is None else publish_file(out) as draft:
+            write_rejected(draft, rejected)
     files = [{**asdict(file), "records": file.records} for file in validation.files]
     settings = chosen.dataset.settings
     result = {
