@@ -112,15 +112,13 @@ class Group(TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return the words and options that begin with a text."""
+        from typer._click.shell_completion import CompletionItem
+
         lines = self.commands.lines if isinstance(self.commands, Commands) else {}
-        items = [_completion(word, line) for word, line in lines.items() if word.startswith(incomplete)]
+        items = [
+            CompletionItem(word, help=line) for word, line in lines.items() if word.startswith(incomplete)
+        ]
         return items + super(TyperGroup, self).shell_complete(ctx, incomplete)
-
-
-def _completion(word: str, line: str) -> Any:
-    from typer._click.shell_completion import CompletionItem
-
-    return CompletionItem(word, help=line)
 
 
 def _show(output: Output, as_json: bool) -> None:
@@ -167,7 +165,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     try:
         _check_folder()
         with joined(), muted():
-            _check_parallel(arguments)
+            _check_parallel(next(iter(arguments), ""))
             made = program()
             with made.make_context("automtl", list(arguments)) as context:
                 made.invoke(context)
@@ -182,26 +180,15 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
 
 
 def _check_folder() -> None:
-    """Check that the current folder exists, without which torch ends the process.
-
-    Raises:
-        InputMissingError: it does not.
-
-    """
+    """Check that the current folder exists, without which torch ends the process."""
     try:
         os.getcwd()
     except FileNotFoundError:
         raise InputMissingError("the current folder was removed", "change to another folder: cd") from None
 
 
-def _check_parallel(arguments: Sequence[str]) -> None:
-    """Check that several processes run a command that trains.
-
-    Raises:
-        UsageError: the command is another one.
-
-    """
-    name = next(iter(arguments), "")
+def _check_parallel(name: str) -> None:
+    """Check that several processes run a command that trains."""
     if processes() > 1 and name not in PARALLEL:
         raise UsageError(
             f"torchrun starts {listing(PARALLEL)}, not {name!r}", "run it as one process: automtl"
