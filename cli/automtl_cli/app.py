@@ -52,7 +52,7 @@ class Commands(Mapping[str, Any]):
     def lines(self) -> dict[str, str]:
         """Word -> the line of its help, in the order of registration."""
         depth = len(self.above)
-        lines = {word: each.get_short_help_str(200) for word, each in self.own.items() if not each.hidden}
+        lines = {word: own.get_short_help_str(200) for word, own in self.own.items() if not own.hidden}
         for row in self.registry.rows:
             for name in row.provides.get(COMMANDS.plural, ()):
                 words = name.split()
@@ -135,8 +135,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(version: bool) -> None:
+    if version:
         typer.echo(f"automtl {automtl_core.__version__}")
         raise typer.Exit
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import Json
+from automtl_cli.output import Json, say
 from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
@@ -173,12 +173,14 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.prepare.prepare import prepare
+    from automtl_core.workflow.data_warnings import preparation_warnings
 
     chosen = configuration.chosen(dataset, rows)
     limit = preparing.memory_limit(memory_limit)
     with preparing.stages("preparing data") as progress:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
-    preparing.warn(made)
+    for sentence in preparation_warnings(made):
+        say(f"warning: {sentence}")
     return made
 
 

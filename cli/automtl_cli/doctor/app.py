@@ -1,6 +1,7 @@
 """The command `automtl doctor`. As all commands, it imports slow modules itself."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,11 +76,9 @@ def _configuration(request: "Request") -> tuple[Check, "Job | None"]:
 
 def _compute(job: "Job | None") -> "Compute":
     """Return device and precision of the job, or those without settings."""
-    try:
+    with suppress(AutoMTLError):  # the check of the configuration has this error
         if job is not None:
             return job.compute()
-    except AutoMTLError:  # the check of the configuration has this error
-        pass
     import torch
 
     from automtl_core.training.compute import Compute
