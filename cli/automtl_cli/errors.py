@@ -54,11 +54,12 @@ def _reported(error: BaseException, stop: Stop) -> int:
     if isinstance(error, MemoryError | SystemError | OutOfMemoryError):
         traceback.clear_frames(error.__traceback__)  # which hold the memory that a message takes
     close_views()
+    notes = getattr(error, "__notes__", ())
     # An interrupted library may raise some other error: the signal takes precedence.
     mine = blamed(error) if stop.signal is None and not isinstance(error, AutoMTLError) else None
     if mine is None and (stop.signal is not None or isinstance(error, KeyboardInterrupt)):
         number = signal.Signals(stop.signal or signal.SIGINT)
-        _tell(f"stopped by {number.name}", *_notes(error))
+        _tell(f"stopped by {number.name}", *notes)
         return 128 + number
     # To explain a usage error, libraries are imported, which an unreadable package prevents.
     known = mine if mine and isinstance(error, typer.TyperException) else _known(error) or mine
@@ -67,7 +68,7 @@ def _reported(error: BaseException, stop: Stop) -> int:
     if known is None:
         _tell("this is a bug of automtl", "report it, with the lines above")
         return 1
-    _tell(str(known), known.fix, *_notes(error))
+    _tell(str(known), known.fix, *notes)
     return known.exit_code
 
 
@@ -120,10 +121,6 @@ def _usage(error: typer.TyperException) -> str | None:
     if takes and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
     return f"see `{context.command_path} --help`" if context else None
-
-
-def _notes(error: BaseException) -> list[str]:
-    return list(getattr(error, "__notes__", []))
 
 
 def _tell(message: str, *fixes: str | None) -> None:

@@ -19,7 +19,6 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.recipe import Recipe
 
 Schema = dict[str, Any]
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REF = "#/$defs/{model}"
 HOLDERS = {"training": Recipe}
 """Part of a configuration that holds a component -> its class."""
@@ -63,7 +62,8 @@ def schema() -> Schema:
         owner[part] = {**about, "anyOf": [*_alternatives(kind, components[key]), *nullable]}
     root = {key: value for key, value in defs.pop(RunConfig.__name__).items() if key != "required"}
     root["title"] = f"Configuration of automtl {automtl_core.__version__}"
-    return {"$schema": DIALECT, **_plain(root), "$defs": _plain(defs)}
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **_plain(root), "$defs": _plain(defs)}
 
 
 def _classes(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[str, type[Settings]]]:

@@ -106,14 +106,9 @@ def new(name: str, kind: str, out: Path) -> Json:
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             (draft / place).write_text(text, encoding="utf-8")
     test = ["pip install -e '.[dev]'", "pytest", f"automtl plugins check {plugin}"]
-    return {
-        "path": str(path),
-        "module": module,
-        "kind": kind,
-        "object": plugin,
-        "files": sorted(contents),
-        "next": [f"cd {shlex.quote(str(path))}", *test, use],
-    }
+    commands = [f"cd {shlex.quote(str(path))}", *test, use]
+    about = {"path": str(path), "module": module, "kind": kind, "object": plugin}
+    return {**about, "files": sorted(contents), "next": commands}
 
 
 def _view(written: Json) -> Iterator[Section]:
