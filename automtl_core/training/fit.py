@@ -1,8 +1,9 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeAlias
 
 from torch import nn
 
@@ -25,6 +26,14 @@ from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
+
+Lasts: TypeAlias = Callable[[float], bool]
+"""Returns whether there is time until a share of all work is finished."""
+
+
+def always(share: float) -> bool:
+    """Return that there is time."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -62,39 +71,30 @@ class Checkpoint:
         self.weights = {k: v for k, v in weights.items() if k.startswith(self.prefix)}
 
 
+@dataclass(eq=False)
 class Fit:
     """Trains with early stopping; afterwards `network` has the best weights.
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
     weight.
-
-    Args:
-        network: Trained in place, on the device of `compute`.
-        data: Training and validation part.
-        recipe: Learning rate, decay, epochs, patience.
-        seed: Seed of the run.
-        compute: Device and precision.
-        first_epoch: Number of epochs that the weights are already trained for. The epochs of the recipe are
-            additional, and their numbers follow it.
-
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        data: TrainingData,
-        recipe: Recipe,
-        seed: int,
-        compute: Compute,
-        first_epoch: int = 0,
-    ) -> None:
+    network: nn.Module
+    """Trained in place, on the device of `compute`."""
+    data: TrainingData
+    recipe: Recipe
+    seed: int
+    """Seed of the run."""
+    compute: Compute
+    first_epoch: int = 0
+    """Number of epochs that the weights are already trained for. The epochs of the recipe are additional, and
+    their numbers follow it."""
+
+    def __post_init__(self) -> None:
+        data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = compute.placed(network)
-        self.data = data
-        self.recipe = recipe
-        self.seed = seed
-        self.compute = compute
-        self.first_epoch = self.epoch = first_epoch
+        self.epoch = self.first_epoch
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
@@ -103,7 +103,7 @@ class Fit:
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
         self.common = _checkpoints(network, data.tasks)
         for checkpoint in self.common:
-            checkpoint.epoch = first_epoch
+            checkpoint.epoch = self.first_epoch
 
     @property
     def best(self) -> Metrics:
@@ -155,7 +155,7 @@ class Fit:
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
-        self.network.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
+        self.network.load_state_dict({k: v for c in self.common for k, v in c.weights.items()})
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
