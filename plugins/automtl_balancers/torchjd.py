@@ -41,7 +41,7 @@ def torchjd(module: str, name: str, **arguments: Any) -> Any:
 
 
 class Aggregated(Balancer[S]):
-    """Base of those of gradients. A subclass has the name of its TorchJD class; its settings are arguments."""
+    """Base of aggregators. A subclass has the name of its TorchJD class; its settings are arguments."""
 
     libraries = ("torchjd",)
     sums: ClassVar[bool] = False
@@ -184,7 +184,7 @@ class UPGrad(Aggregated):
 
 
 class Scalarized(Balancer[S]):
-    """Base of those of losses. A subclass has the name of its TorchJD class; its settings are arguments."""
+    """Base of scalarizers. A subclass has the name of its TorchJD class; its settings are arguments."""
 
     libraries = ("torchjd",)
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, Task, is_encoder
+from automtl_core.dataset.schema import Schema, is_encoder
 from automtl_core.errors import UsageError, one_line
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, inputs_of
@@ -278,7 +278,9 @@ class BoostedTrees(Learner):
         """Grow the trees of one task after the other, with and without categories."""
         self._rank(data.train)
         seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
-        numbers, widths = self.numbers, self._widths()
+        numbers = self.numbers
+        # Numbers of columns to try: all but the categories, and all.
+        widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
         tries = len(data.tasks) * len(widths)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
@@ -297,12 +299,11 @@ class BoostedTrees(Learner):
                 )
             best = max(widths, key=lambda width: grown[width].score)
             trees.take(grown[best].text)
-            _tell(task, grown, numbers, best)
-
-    def _widths(self) -> list[int]:
-        """Return the numbers of columns to try: all but the categories, and all."""
-        numbers, categories = self.numbers, len(self.sizes)
-        return [*([numbers] if numbers else []), *([numbers + categories] if categories else [])]
+            for width, g in grown.items():
+                kind = "with" if width > numbers else "without"
+                mark = ", selected" if width == best else ""
+                text = f"{kind} categories: {g.rounds} trees, validation {g.score:.4f}{mark}"
+                log.info("boosting %s %s", task.name, text)
 
     def _rank(self, part: Part) -> None:
         """Rank the values of training rows by frequency."""
@@ -341,16 +342,6 @@ def _labelled(columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Rows
 def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool]:
     """Return `going_on` for one of several tries, as a function of the completed share of that try."""
     return lambda share: going_on((number + share) / tries, (number + 1) / tries)
-
-
-def _tell(task: Task, found: dict[int, GrownTrees], numbers: int, taken: int) -> None:
-    """Log the trees of a task, and mark the selected ones."""
-    for width, grown in found.items():
-        name = "with categories" if width > numbers else "without categories"
-        mark = ", selected" if width == taken else ""
-        log.info(
-            "boosting %s %s: %d trees, validation %.4f%s", task.name, name, grown.rounds, grown.score, mark
-        )
 
 
 class Boosting(SearchSpace[BoostingSettings]):

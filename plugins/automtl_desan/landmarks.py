@@ -45,7 +45,12 @@ def landmarks(
             models["ple-2"] = _by_hand(choices, op, mixed, below=below)
         if chosen:
             models["stem"] = _by_hand(choices, op, mixed, alone.values())
-    models |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
+    for name in settings.ops:
+        decided = {
+            k: c.options if isinstance(c, AnyOf) else name if name in c.options else "shared"
+            for k, c in choices.items()
+        }
+        models[f"all-{name}"] = Architecture(decided)
     first: dict[str, Architecture] = {}
     for name, architecture in models.items():
         if architecture not in first.values():
@@ -93,14 +98,3 @@ def _by_hand(
         return "identity" if more and "identity" in choice.options else op
 
     return Architecture({name: decide(name, choice) for name, choice in choices.items()})
-
-
-def _everything(choices: Mapping[str, Choice], op: str) -> Architecture:
-    """Return the landmark with every option open, the same op in every block, and the shared table."""
-
-    def decide(choice: Choice) -> Decision:
-        if isinstance(choice, AnyOf):
-            return choice.options
-        return op if op in choice.options else "shared"
-
-    return Architecture({name: decide(choice) for name, choice in choices.items()})

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from automtl_core import seeds
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.modules.network import Averaging
 from automtl_core.modules.relaxation import Softmax
@@ -243,14 +243,16 @@ def probes(problem: Problem) -> dict[str, Architecture]:
     """
     choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
-    known = problem.space.landmarks() or {
-        f"uniform {k + 1}": Architecture({name: _kth(c, k) for name, c in choices.items()})
-        for k in range(most)
-    }
+
+    def uniform(k: int) -> Architecture:
+        return Architecture(
+            {
+                name: c.options if isinstance(c, AnyOf) else c.options[min(k, len(c.options) - 1)]
+                for name, c in choices.items()
+            }
+        )
+
+    known = problem.space.landmarks() or {f"uniform {k + 1}": uniform(k) for k in range(most)}
     if problem.warm_start is None:
         return known
     return {START: problem.warm_start.decisions(choices, next(iter(known.values())))} | known
-
-
-def _kth(choice: Choice, k: int) -> Decision:
-    return choice.options if isinstance(choice, AnyOf) else choice.options[min(k, len(choice.options) - 1)]

@@ -74,6 +74,6 @@ class Histories(Kind):
                 effect[lag:] += same * np.where(drawn["opened"][order][:-lag], 1.0, -1.0)
             else:
                 effect[lag:] += same & (category[lag:] == category[:-lag])
-        found = np.empty(self.size)
-        found[order] = scaled(effect)
-        return found
+        by_row = np.empty(self.size)
+        by_row[order] = scaled(effect)
+        return by_row

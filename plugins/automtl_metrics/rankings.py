@@ -1,4 +1,4 @@
-"""Metrics of the ranking of each user's rows, averaged over users.
+"""Metrics of rankings: of each user's rows, averaged over users, and PR-AUC over all rows.
 
 Users are those of the raw data: all users of new rows and of test rows count, whether or not their id is in
 the vocabulary. Rows without a user are left out.
@@ -22,6 +22,8 @@ from automtl_core.training.metric import ByUser, Counted, Metric
 Array = NDArray[Any]
 BLOCK = 1 << 20
 """Approximate number of rows that are ranked together: all rows of some users."""
+CHUNK = 1 << 18
+"""Number of positive rows that PR-AUC counts together."""
 
 
 class _Groups(NamedTuple):
@@ -123,6 +125,34 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
     return _averaged(labels, predictions, users, "with a positive row", of_block)
 
 
+def average_precision(labels: Array, predictions: Array, users: Array | None = None) -> float | None:
+    """PR-AUC: average precision, the mean precision over the positive rows.
+
+    The sum over thresholds of precision times the increase of recall. Each distinct prediction is one
+    threshold, so that the order of rows with equal predictions has no effect. A random ranking has about the
+    share of positive rows.
+
+    Args:
+        labels: [R], zeros and ones.
+        predictions: [R]; higher means more likely.
+        users: Unused.
+
+    Returns:
+        None without a positive row.
+
+    """
+    positives = np.count_nonzero(labels)
+    if positives == 0:
+        return None
+    ordered, of_positives = np.sort(predictions), np.sort(predictions[labels > 0])
+    total = 0.0
+    for start in range(0, positives, CHUNK):
+        some = of_positives[start : start + CHUNK]
+        rows = len(ordered) - np.searchsorted(ordered, some)  # with at least this prediction
+        total += float(np.sum((positives - np.searchsorted(of_positives, some)) / rows))
+    return total / positives
+
+
 def ndcg_at(number: int) -> Metric:
     """NDCG@k: discounted positive rows among the first k of a user, averaged over users with any."""
     return Metric(
@@ -133,6 +163,7 @@ def ndcg_at(number: int) -> Metric:
     )
 
 
+PR_AUC = Metric("PR-AUC", average_precision, undefined="no row is positive")
 GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
 
 
