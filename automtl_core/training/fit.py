@@ -101,9 +101,13 @@ class Fit:
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
-        self.common = _checkpoints(network, data.tasks)
-        for checkpoint in self.common:
-            checkpoint.epoch = self.first_epoch
+        # One checkpoint for all tasks or, where they share no weights, one for each task.
+        groups_of_tasks = (
+            [([task], prefix) for task, prefix in network.separate_parts().items()]
+            if isinstance(network, Separate)
+            else [([task.name for task in data.tasks], "")]
+        )
+        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups_of_tasks]
 
     @property
     def best(self) -> Metrics:
@@ -142,13 +146,14 @@ class Fit:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch, own=True)
             done = self._train(listener)
-            self.average.recalibrate_batchnorm(
-                islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
-            )
-            metrics = self._evaluate()
+            enough = steps(NORM_ROWS, self.recipe.batch_size)
+            self.average.recalibrate_batchnorm(islice(self._batches(), enough))
+            size, monitored = self.recipe.batch_size, self.recipe.monitored
+            rows, tasks = self.data.validation, self.data.tasks
+            metrics = evaluate(self.average.network, rows, tasks, size, self.compute, monitored)
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
-            losses = done.losses(self.data.tasks)
+            losses = done.losses(tasks)
             going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
         self.restore_best()
         return self.best
@@ -178,16 +183,6 @@ class Fit:
 
     def _batches(self) -> Iterator[Batch]:
         return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.compute)
-
-    def _evaluate(self) -> Metrics:
-        return evaluate(
-            self.average.network,
-            self.data.validation,
-            self.data.tasks,
-            self.recipe.batch_size,
-            self.compute,
-            self.recipe.monitored,
-        )
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights for the tasks that improved."""
@@ -224,10 +219,3 @@ class Fit:
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
             checkpoint.load(saved, state["kept"].get(str(saved["epoch"]), {}))
-
-
-def _checkpoints(network: nn.Module, tasks: Sequence[Task]) -> list[Checkpoint]:
-    """Return a checkpoint for all tasks or, where they share no weights, for each task."""
-    if isinstance(network, Separate):
-        return [Checkpoint([task], prefix) for task, prefix in network.separate_parts().items()]
-    return [Checkpoint([task.name for task in tasks])]

@@ -167,7 +167,18 @@ class Grower:
         check_installed()
         import lightgbm
 
-        params = {**self.params, **_fixed(kind, seed)}
+        params = {
+            **self.params,
+            "objective": kind.boosting,
+            "metric": kind.boosting_metric or kind.boosting,
+            "bagging_freq": 1,
+            "seed": seed % 2**31,
+            # With the same number of threads, equal seeds give equal bytes.
+            "deterministic": True,
+            "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
+            "num_threads": torch.get_num_threads(),
+            "verbosity": -1,
+        }
         learned = lightgbm.Dataset(
             train.columns, train.labels, params=params, categorical_feature=list(categories)
         )
@@ -184,20 +195,6 @@ class Grower:
             if done - kept >= self.patience or not going_on(done / rounds):
                 break
         return GrownTrees(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
-
-
-def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
-    """Return the fixed parameters. With the same number of threads, equal seeds give equal bytes."""
-    return {
-        "objective": kind.boosting,
-        "metric": kind.boosting_metric or kind.boosting,
-        "bagging_freq": 1,
-        "seed": seed % 2**31,
-        "deterministic": True,
-        "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
-        "num_threads": torch.get_num_threads(),
-        "verbosity": -1,
-    }
 
 
 def _score(booster: "Booster", validation: Rows) -> float:

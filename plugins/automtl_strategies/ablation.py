@@ -348,22 +348,21 @@ class Ablation:
     ) -> None:
         """Record a decision. The saved cost of options that were closed together is divided among them."""
         saved = None if action == "kept" else change.saved
-        self.evidence.append(
-            Evidence(
-                choice,
-                option,
-                action,
-                "no significant effect",  # until all decisions are judged
-                against,
-                change.difference.mean,
-                change.difference.error,
-                flops=None if saved is None else saved.flops_per_row // sharing,
-                parameters=None if saved is None else saved.parameters // sharing,
-                epoch=self.epoch,
-                interchangeable=interchangeable,
-                stability=self._stability(action, change),
-            )
+        evidence = Evidence(
+            choice,
+            option,
+            action,
+            "no significant effect",  # until all decisions are judged
+            against,
+            change.difference.mean,
+            change.difference.error,
+            flops=None if saved is None else saved.flops_per_row // sharing,
+            parameters=None if saved is None else saved.parameters // sharing,
+            epoch=self.epoch,
+            interchangeable=interchangeable,
+            stability=self._stability(action, change),
         )
+        self.evidence.append(evidence)
 
 
 def _all_of(bundles: Collection[Bundle]) -> set[Option]:

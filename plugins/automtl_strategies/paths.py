@@ -35,6 +35,8 @@ from automtl_core.training.events import Listener
 
 START = "start"
 """Name of the architecture of a warm start, among probes."""
+STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
+"""Attributes of `Paths` that a checkpoint holds as they are."""
 IN_TIME = 0.35, 0.6
 """Shares of the time budget of the search after which the first and the second stage end."""
 EPOCH_STEPS = 100
@@ -218,11 +220,7 @@ class Paths:
             "relaxed": self.relaxed.state_dict(),
             "average": self.average.state_dict(),
             "bounds": Architecture(self.bounds).to_json(),
-            "first_epoch": self.first_epoch,
-            "widened": self.widened,
-            "best_loss": self.best_loss,
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
+            **{name: getattr(self, name) for name in STAGE},
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -230,9 +228,8 @@ class Paths:
         self.relaxed.load_state_dict(state["relaxed"])
         self.average.load_state_dict(state["average"])
         self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
-        self.first_epoch, self.widened = state["first_epoch"], state["widened"]
-        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
-        self.best_weights = state["best_weights"]
+        for name in STAGE:
+            setattr(self, name, state[name])
 
 
 def probes(problem: Problem) -> dict[str, Architecture]:

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_datasets.synthetic.draws import Chance, Floats
-from automtl_datasets.synthetic.kind import Ids, Kind, scaled
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, scaled
 
 PERIODS, NEW, WIDTH = 10, 40, 16
 """Periods, new items of a period, and numbers of a vector."""

@@ -16,9 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from automtl_core.dataset.history import History
-from automtl_datasets.synthetic.draws import Chance, Floats
 from automtl_datasets.synthetic.drift import HOURS, SECONDS, START
-from automtl_datasets.synthetic.kind import Ids, Kind, scaled
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, scaled
 
 LENGTH = 10
 """Number of latest events that may have an effect."""

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Floats, Ints
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind
 
 BOTH = {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6}
 ENGAGE = BOTH | {"engage_only": 0.7}, {("engage_left", "engage_right"): 0.9}
