@@ -123,11 +123,10 @@ class AITMNetwork(TaskNetwork):
     """y_t = tower_t(z_t), z_t = transfer(z of the task before, mlp_t(x)), or mlp_t(x) for a first task."""
 
     mlps: nn.ModuleList
+    steps: Sequence[tuple[int, int]]
     """As in `ESMMNetwork`."""
     transfers: nn.ModuleList
     """One per step."""
-    steps: Sequence[tuple[int, int]]
-    """As in `ESMMNetwork`."""
     calibrator: float
     """Weight of the behavioural expectation calibrator in the loss."""
 
