@@ -31,7 +31,30 @@ OF_HISTORY = ("ids", "numbers", "ages", "known", "row")
 """The inputs of a history, in the order of `Past`."""
 
 
-class Serving(nn.Module):
+class Served(nn.Module):
+    """A network of `Features`, called with the inputs of the graph.
+
+    Args:
+        network: A trained network.
+        schema: Schema of its inputs.
+
+    """
+
+    def __init__(self, network: nn.Module, schema: Schema) -> None:
+        super().__init__()
+        self.network = network
+        self.bags = 2 * sum(field.kind == "bag" for field in schema.sparse)
+
+    def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, ...]
+        bags, events = others[: self.bags], others[self.bags :]
+        values, starts = bags[::2], bags[1::2]
+        size = len(Past._fields)
+        histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
+        found: Tensor = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
+        return found
+
+
+class Scoring(Served):
     """A network with predictions in place of logits.
 
     Args:
@@ -42,9 +65,7 @@ class Serving(nn.Module):
     """
 
     def __init__(self, network: nn.Module, schema: Schema, scaling: Mapping[str, Platt]) -> None:
-        super().__init__()
-        self.network = network
-        self.bags = 2 * sum(field.kind == "bag" for field in schema.sparse)
+        super().__init__(network, schema)
         tasks = schema.tasks
         self.mean: Tensor
         self.deviation: Tensor
@@ -61,11 +82,7 @@ class Serving(nn.Module):
         self.scores = [score.tasks for score in scores_of(tasks)]
 
     def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
-        bags, events = others[: self.bags], others[self.bags :]
-        values, starts = bags[::2], bags[1::2]
-        size = len(Past._fields)
-        histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
-        logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
+        logits = super().forward(ids, dense, *others)
         scaled = logits.to(self.mean.dtype) * self.deviation + self.mean
         found: Tensor = scaled
         for kind in self.kinds:
@@ -95,17 +112,20 @@ def inputs(part: Part, schema: Schema) -> dict[str, Tensor]:
     return given
 
 
-def graph(network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] = UNSCALED) -> Graph:
+def graph(
+    network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] | None = UNSCALED
+) -> Graph:
     """Return the network as a graph, for any number of examples.
 
     Args:
         network: A trained network.
         schema: Schema of its inputs and tasks.
         some: A few encoded examples, at least two, for tracing.
-        scaling: Binary task -> its calibration.
+        scaling: Binary task -> its calibration; None for the output of the network, such as `Output`.
 
     """
     given = inputs(some, schema)
     bags = [f"{field.name}:values" for field in schema.sparse if field.kind == "bag"]
     sizes = {name: f"values{bags.index(name)}" if name in bags else "batch" for name in given}
-    return Graph(Serving(network, schema, scaling).eval(), given, sizes)
+    module = Served(network, schema) if scaling is None else Scoring(network, schema, scaling)
+    return Graph(module.eval(), given, sizes)

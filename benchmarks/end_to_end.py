@@ -93,12 +93,12 @@ def measured(model: str, common: dict[str, Any], settings: Sequence[str]) -> dic
     line = Workflow(load_registry(), phases)
     (job,) = line.models([model], [common, assignments(settings)]).values()
     with tempfile.TemporaryDirectory() as folder:
-        found = line.search(job, Path(folder), "one")
+        result = line.search(job, Path(folder), "one").result
         phases.end()
     least = job.config.training.min_positives
     scores = {
         part: mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, least)
-        for part, metrics in (("validation", found.result.validation), ("test", found.result.test or {}))
+        for part, metrics in (("validation", result.validation), ("test", result.test or {}))
     }
     return {"phases": phases.found, **scores}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from automtl.frames import write
@@ -27,7 +28,7 @@ from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.views.run import outcome
-from automtl_core.workflow.new_rows import Reading, check_log, measure, predicted, skippable
+from automtl_core.workflow.new_rows import Reading, check_log, measure, outputs, predicted, skippable
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -145,6 +146,20 @@ class Run:
         with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
             result, _, rejected[:] = measure(self._trained, reading, registered)
         return _frame(result)
+
+    @interface
+    def outputs(
+        self, examples: object, *, history: pd.DataFrame | Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs of the network beside its predictions by name, such as vectors of users.
+
+        Args:
+            examples: A table, as for `predict`; an output has a row for each example.
+            history: Events up to now, as for `predict`.
+
+        """
+        with self._reading(examples, history, "fail", None) as (reading, _):
+            return outputs(self._trained, reading)
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:

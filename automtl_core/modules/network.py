@@ -4,9 +4,11 @@ A network is any module that is called with `Features` and returns `[B, T]`. Let
 """
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from automtl_core.modules.features import Features
 
 
 @runtime_checkable
@@ -46,3 +48,27 @@ class Averaging(Protocol):
 
     def use_members(self, count: int) -> None:
         """Train and predict with the first `count` members from now on, as a search does with one."""
+
+
+@runtime_checkable
+class WithOutputs(Protocol):
+    """A network with outputs beside its logits, such as vectors of users and of items. Optional.
+
+    An export writes a graph for each of them, and `automtl.Run.outputs` returns them.
+    """
+
+    def outputs(self, features: Features) -> Mapping[str, Tensor]:
+        """Return the outputs of B examples by name, [B, ...] each; a name is a Python identifier."""
+
+
+class Output(nn.Module):
+    """One output of a `WithOutputs`, as a network that returns [B, ...]."""
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network: Any = network
+        self.name = name
+
+    def forward(self, features: Features) -> Tensor:
+        output: Tensor = self.network.outputs(features)[self.name]
+        return output

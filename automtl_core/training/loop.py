@@ -215,7 +215,7 @@ def shuffled(
 
 @torch.no_grad()
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
-    """Return the network's output for all rows in stored order, [R, T], in single precision or its own.
+    """Return the network's output for all rows in stored order, [R, ...], in single precision or its own.
 
     Of several processes, each computes a part of the rows, and all return the whole.
 
@@ -229,6 +229,8 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     with kept_state():
         for batch in batches(part, batch_size, compute.device, order):
             logits = compute.logits(network, batch).cpu().numpy()
+            if not done and logits.shape[1:] != outputs.shape[1:]:  # those of an `Output`
+                outputs = np.zeros((len(part), *logits.shape[1:]), outputs.dtype)
             outputs[own[done : done + len(logits)]] = logits
             done += len(logits)
     return compute.joined(outputs)

@@ -135,6 +135,15 @@ def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rej
         return np.concatenate([none, *found]), rows.rejected
 
 
+def outputs(made: Trained, reading: Reading) -> dict[str, np.ndarray]:
+    """Return the outputs of a network beside its predictions by name, [R, ...] each; raises as `new_rows`."""
+    with reading.rows(False, made.unread) as rows:
+        parts = [
+            {name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows, reading)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
+
+
 def measure(
     made: Trained, reading: Reading, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:

@@ -18,11 +18,13 @@ from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.modules.network import Output, WithOutputs
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Calibration
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
+from automtl_core.training.batches import take
 from automtl_core.training.calibration import Platt, calibrated
 from automtl_core.training.compute import Compute
 from automtl_core.training.guard import computing
@@ -74,11 +76,26 @@ class Trained:
             DivergedError: an output is not finite.
 
         """
+        return calibrated(self.scaling, self.tasks, self._computed(self.network, part))
+
+    def outputs(self) -> Sequence[str]:
+        """Return the names of the outputs beside the predictions, see `WithOutputs`; empty without any."""
+        if not isinstance(self.network, WithOutputs):
+            return ()
+        rows = take(drawn(self.encoder.schema, 2), np.arange(2), self.compute.device)
+        with torch.no_grad():
+            return tuple(self.network.eval().outputs(rows.features))
+
+    def output(self, name: str, part: Part) -> NDArray[Any]:
+        """Return an output of the network for encoded rows, [R, ...]; raises as `predict_logits`."""
+        return self._computed(Output(self.network, name), part)
+
+    def _computed(self, network: nn.Module, part: Part) -> NDArray[Any]:
         with computing():
-            logits = predict(self.network, part, self.batch_size, self.compute)
-        if not np.isfinite(logits).all():
+            outputs = predict(network, part, self.batch_size, self.compute)
+        if not np.isfinite(outputs).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
-        return calibrated(self.scaling, self.tasks, logits)
+        return outputs
 
 
 def scaling(run: Run) -> Mapping[str, Platt]:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -51,18 +52,26 @@ class Commands(Mapping[str, Any]):
     def lines(self) -> dict[str, str]:
         """Word -> the line of its help, in the order of registration."""
         depth = len(self.above)
-        lines = {word: each.get_short_help_str(200) for word, each in self.own.items() if not each.hidden}
+        lines = {word: own.get_short_help_str(200) for word, own in self.own.items() if not own.hidden}
         for row in self.registry.rows:
             for name in row.provides.get(COMMANDS.plural, ()):
                 words = name.split()
                 if words[:depth] == self.above and len(words) == depth + 1:
-                    lines[words[depth]] = self.registry.line(COMMANDS, name) or f"Of plugin {row.name}."
+                    lines[words[depth]] = self._line(name) or f"Of plugin {row.name}."
                 elif words[:depth] == self.above and len(words) > depth + 1:
                     lines.setdefault(words[depth], f"Commands of plugin {row.name}.")
         if not lines and not self.above:
             fix = f"install automtl again, and do not name `commands` in {DISABLE}"
             raise PluginError("no plugin with commands is installed", fix)
         return lines
+
+    def _line(self, name: str) -> str | None:
+        """Return the line of a command; one of a group is imported for it if necessary."""
+        line = self.registry.line(COMMANDS, name)
+        if line is None and self.above:
+            with suppress(PluginError):  # its use has this error
+                return self.registry.describe(COMMANDS, name)
+        return line
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines)
@@ -103,15 +112,13 @@ class Group(TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return the words and options that begin with a text."""
+        from typer._click.shell_completion import CompletionItem
+
         lines = self.commands.lines if isinstance(self.commands, Commands) else {}
-        items = [_completion(word, line) for word, line in lines.items() if word.startswith(incomplete)]
+        items = [
+            CompletionItem(word, help=line) for word, line in lines.items() if word.startswith(incomplete)
+        ]
         return items + super(TyperGroup, self).shell_complete(ctx, incomplete)
-
-
-def _completion(word: str, line: str) -> Any:
-    from typer._click.shell_completion import CompletionItem
-
-    return CompletionItem(word, help=line)
 
 
 def _show(output: Output, as_json: bool) -> None:
@@ -128,8 +135,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(version: bool) -> None:
+    if version:
         typer.echo(f"automtl {automtl_core.__version__}")
         raise typer.Exit
 
@@ -158,7 +165,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     try:
         _check_folder()
         with joined(), muted():
-            _check_parallel(arguments)
+            _check_parallel(next(iter(arguments), ""))
             made = program()
             with made.make_context("automtl", list(arguments)) as context:
                 made.invoke(context)
@@ -173,26 +180,15 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
 
 
 def _check_folder() -> None:
-    """Check that the current folder exists, without which torch ends the process.
-
-    Raises:
-        InputMissingError: it does not.
-
-    """
+    """Check that the current folder exists, without which torch ends the process."""
     try:
         os.getcwd()
     except FileNotFoundError:
         raise InputMissingError("the current folder was removed", "change to another folder: cd") from None
 
 
-def _check_parallel(arguments: Sequence[str]) -> None:
-    """Check that several processes run a command that trains.
-
-    Raises:
-        UsageError: the command is another one.
-
-    """
-    name = next(iter(arguments), "")
+def _check_parallel(name: str) -> None:
+    """Check that several processes run a command that trains."""
     if processes() > 1 and name not in PARALLEL:
         raise UsageError(
             f"torchrun starts {listing(PARALLEL)}, not {name!r}", "run it as one process: automtl"

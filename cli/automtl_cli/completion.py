@@ -39,7 +39,7 @@ def settings(context: typer.Context, incomplete: str) -> list[str]:
     for kind, (key, _) in NAMED.items():
         if name := context.params.get(kind) or below.get(key, {}).get("name"):
             parts.append(explained(registry, kind, name))
-    keys = (".".join(filter(None, [part.key, each.name])) for part in parts for each in part.settings)
+    keys = (".".join(filter(None, [part.key, s.name])) for part in parts for s in part.settings)
     return [f"{key}=" for key in _starting(incomplete, dict.fromkeys(keys))]
 
 

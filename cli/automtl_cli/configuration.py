@@ -79,8 +79,10 @@ def layers(
         if isinstance(name := engine.get("name"), str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
-    preset, file = configuration.preset, configuration.config
-    of_file = Source({}, named("")) if file is None else _of_file(file)
+    preset, file, of_file = configuration.preset, configuration.config, Source({}, named(""))
+    if file is not None:
+        places = read_places(file)
+        of_file = Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
     if "prepared_dir" not in settings:
         _check_within(of_file)
     of_flags = Source(
@@ -101,12 +103,6 @@ def _check_within(source: Source) -> None:
             "directory",
             f"name a folder in it, or give it yourself: --set prepared_dir={shlex.quote(folder)}",
         )
-
-
-def _of_file(file: Path) -> Source:
-    """Return the layer of a file; the origin of a value is its line."""
-    places = read_places(file)
-    return Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
 
 
 def check(layers: Sequence[Layer], *models: str) -> None:
@@ -145,14 +141,13 @@ def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chose
         UsageError: a setting does not exist or has a wrong value.
 
     """
-    rows = rows or options.BadRows()
-    treatment = {key: value for key, value in vars(rows).items() if value is not None}
+    treatment = {key: value for key, value in vars(rows).items() if value is not None} if rows else {}
     table = options.Configuration(which.name, which.data_dir, None, which.config, which.settings)
     config, _ = load_common(*layers(table, {}).options(), {"dataset": treatment})
     registry = load_registry()
     dataset_class = registry.get(DATASETS, config.dataset.name)
     settings = dataset_class.settings_class.parse(config.dataset.settings, "dataset", which.name)
-    if rows.max_bad_rows is not None and settings.bad_rows != "skip":
+    if "max_bad_rows" in treatment and settings.bad_rows != "skip":
         raise UsageError("--max-bad-rows has no effect without skip", "add --bad-rows skip, or leave it out")
     dataset = dataset_class(settings, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)

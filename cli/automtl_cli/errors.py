@@ -21,12 +21,7 @@ from automtl_core.errors import (
 )
 from automtl_core.registry.plugins import load_registry
 
-BUG = 1
 MORE_MEMORY = "use smaller settings, or more memory"
-DEBUG = "AUTOMTL_DEBUG"
-"""Environment variable. If it is set, all errors show a traceback."""
-
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,20 +54,21 @@ def _reported(error: BaseException, stop: Stop) -> int:
     if isinstance(error, MemoryError | SystemError | OutOfMemoryError):
         traceback.clear_frames(error.__traceback__)  # which hold the memory that a message takes
     close_views()
+    notes = getattr(error, "__notes__", ())
     # An interrupted library may raise some other error: the signal takes precedence.
     mine = blamed(error) if stop.signal is None and not isinstance(error, AutoMTLError) else None
     if mine is None and (stop.signal is not None or isinstance(error, KeyboardInterrupt)):
         number = signal.Signals(stop.signal or signal.SIGINT)
-        _tell(f"stopped by {number.name}", *_notes(error))
+        _tell(f"stopped by {number.name}", *notes)
         return 128 + number
     # To explain a usage error, libraries are imported, which an unreadable package prevents.
     known = mine if mine and isinstance(error, typer.TyperException) else _known(error) or mine
-    if known is None or os.environ.get(DEBUG):
+    if known is None or os.environ.get("AUTOMTL_DEBUG"):  # which shows a traceback of every error
         say_lines("".join(traceback.format_exception(error)).rstrip())
     if known is None:
         _tell("this is a bug of automtl", "report it, with the lines above")
-        return BUG
-    _tell(str(known), known.fix, *_notes(error))
+        return 1
+    _tell(str(known), known.fix, *notes)
     return known.exit_code
 
 
@@ -87,9 +83,7 @@ def _known(error: BaseException) -> AutoMTLError | None:
             return OutOfMemoryError(str(error) or "out of memory", MORE_MEMORY)
         case SystemError() if _has_memory_limit():
             # In place of MemoryError, where an allocation inside of the interpreter fails.
-            return OutOfMemoryError(
-                f"out of memory: {one_line(error)}", "use smaller settings, or more memory"
-            )
+            return OutOfMemoryError(f"out of memory: {one_line(error)}", MORE_MEMORY)
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return StorageError(f"{where}{error.strerror or error}", "check the disk and the permissions")
@@ -102,10 +96,8 @@ def _has_memory_limit() -> bool:
         import resource  # which Windows lacks
     except ImportError:
         return False
-    return any(
-        resource.getrlimit(kind)[0] != resource.RLIM_INFINITY
-        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
-    )
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
 
 
 def blamed(error: BaseException) -> AutoMTLError | None:
@@ -129,10 +121,6 @@ def _usage(error: typer.TyperException) -> str | None:
     if takes and name not in ("", "name") and (key := nested(name, RunConfig)):
         return f"it is a setting: --set {key}=VALUE"
     return f"see `{context.command_path} --help`" if context else None
-
-
-def _notes(error: BaseException) -> list[str]:
-    return list(getattr(error, "__notes__", []))
 
 
 def _tell(message: str, *fixes: str | None) -> None:

@@ -45,8 +45,7 @@ def explain_settings(
     from automtl_cli.settings import NAMED, PARTS, explained, view
 
     registry = load_registry()
-    if kind not in (*PARTS, *NAMED):
-        known = [*NAMED, *PARTS]
+    if kind not in (known := [*NAMED, *PARTS]):
         owners = [part for part, (_, of) in NAMED.items() if kind in registry.names(of)]
         if owners:
             fix = f"run: automtl settings {owners[0]} {kind}"

@@ -7,18 +7,15 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import StorageError, on_one_line, printable
 
 if TYPE_CHECKING:
     from automtl_core.views.values import Section
 
-T = TypeVar("T")
 Json = Mapping[str, Any]
 """The document that `--json` prints."""
-
-
 _views = ExitStack()
 
 
@@ -32,7 +29,7 @@ def close_views() -> None:
     _views.close()
 
 
-def emit(outcome: T, view: "Callable[[T], Section | Iterable[Section]]", as_json: bool) -> None:
+def emit(outcome: Any, view: "Callable[[Any], Section | Iterable[Section]]", as_json: bool) -> None:
     """Print the outcome of a command as JSON, or as text for people; both have the same content."""
     close_views()
     if sys.stdout is None:  # closed by the process that started this one

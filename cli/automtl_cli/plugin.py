@@ -1,4 +1,4 @@
-"""Registers the built-in commands, each with its line in `automtl --help`, in the order of the help."""
+"""Registers the built-in commands, in the order of the help."""
 
 from collections.abc import Mapping
 
@@ -23,47 +23,36 @@ LINES = {
         "Explain settings: description, values, default, tuning range.",
     ),
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
-    "data list": ("data.app:list_datasets", "List the datasets and their tasks."),
-    "data show": ("data.app:show", "Show a dataset: source, raw files, fields, tasks, settings."),
-    "data prepare": ("data.app:prepare", "Prepare a dataset: encode its raw files and store them."),
-    "data describe": ("data.app:describe", "Describe a dataset: rows, fields, labels, and suspected faults."),
-    "data sample": ("data.app:sample", "Show the first training rows as a model receives them."),
-    "data validate": ("data.app:validate", "Check every row of the raw files of a dataset."),
-    "data export": ("data.app:export", "Write the examples of a dataset as one table."),
-    "data init": ("data.app:init", "Write settings for a table, with guesses of roles."),
     "runs": ("runs.listed:runs", "List, show, compare and remove runs."),
-    "runs list": ("runs.listed:list_runs", "List the runs of a folder by dataset, the best first."),
-    "runs show": ("runs.commands:show_run", "Show the architecture of a run, as `automtl show` does."),
-    "runs compare": ("runs.listed:compare", "Show test metrics and costs of several runs side by side."),
-    "runs remove": ("runs.listed:remove", "Remove runs, after a confirmation."),
     "plugins": ("plugins.app:plugins", "List the installed plugins, write a new one, or check one."),
-    "plugins new": (
-        "plugins.new:new_plugin",
-        "Write a plugin project with a working example, tests and a README.",
-    ),
-    "plugins check": (
-        "plugins.app:check_plugin",
-        "Run the contract tests of an installed plugin, or of one of its objects.",
-    ),
     "config": ("config.app:config", "Show, check, describe and create configuration files."),
-    "config show": (
-        "config.app:show",
-        "Print the configuration of a search or a training, with all defaults.",
-    ),
-    "config validate": ("config.app:validate", "Check a configuration file, and list all faults."),
-    "config schema": (
-        "config.app:schema",
-        "Print a JSON schema of configuration files, for completion and checks in an editor.",
-    ),
-    "config init": (
-        "config.app:init",
-        "Write a configuration file with the important settings, their defaults and descriptions.",
-    ),
 }
-"""Words of a command -> its function, or the app of a group, in this package; and the line of its help."""
+"""Word of a command -> its function, or the app of a group, in this package; and the line of its help."""
+NESTED = {
+    "data list": "data.app:list_datasets",
+    "data show": "data.app:show",
+    "data prepare": "data.app:prepare",
+    "data describe": "data.app:describe",
+    "data sample": "data.app:sample",
+    "data validate": "data.app:validate",
+    "data export": "data.app:export",
+    "data init": "data.app:init",
+    "runs list": "runs.listed:list_runs",
+    "runs show": "runs.commands:show_run",
+    "runs compare": "runs.listed:compare",
+    "runs remove": "runs.listed:remove",
+    "plugins new": "plugins.new:new_plugin",
+    "plugins check": "plugins.app:check_plugin",
+    "config show": "config.app:show",
+    "config validate": "config.app:validate",
+    "config schema": "config.app:schema",
+    "config init": "config.app:init",
+}
+"""Words of a command of a group -> its function; the line of its help is read at first use."""
 
 
 @hookimpl
 def automtl_register_commands() -> Mapping[str, str]:
     """Return the commands by their words."""
-    return {words: Reference(f"automtl_cli.{place}", line) for words, (place, line) in LINES.items()}
+    lines = {word: Reference(f"automtl_cli.{place}", line) for word, (place, line) in LINES.items()}
+    return lines | {words: f"automtl_cli.{place}" for words, place in NESTED.items()}

@@ -36,7 +36,7 @@ def rendered(view: Section | Iterable[Section]) -> str:
 def _printed(block: Text | Preformatted | Grid) -> Table | RichText:
     if isinstance(block, Grid):
         return _table(block)
-    return _safe(block.text) if isinstance(block, Preformatted) else _line(block.text)
+    return RichText(printable(block.text)) if isinstance(block, Preformatted) else _line(block.text)
 
 
 def _table(grid: Grid) -> Table:
@@ -51,8 +51,3 @@ def _table(grid: Grid) -> Table:
 def _line(text: str) -> RichText:
     """Return a text as one line, so that a name cannot look like another line of the output."""
     return RichText(on_one_line(text))
-
-
-def _safe(text: str) -> RichText:
-    """Return a text without control characters."""
-    return RichText(printable(text))

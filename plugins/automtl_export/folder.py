@@ -2,6 +2,7 @@
 
 <folder>/
     model.onnx or another     the graph, see `automtl_core.graph` and the format
+    outputs/NAME/             the graph of each further output of the network, see `WithOutputs`
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
     example.py                scores the examples in examples.json
@@ -35,6 +36,7 @@ from automtl_core.exporter import quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
 from automtl_core.graph import graph
+from automtl_core.modules.network import Output
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, NewRows
@@ -109,9 +111,8 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)
-    traced = graph(
-        made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False), made.scaling
-    )
+    some = made.encoder.encode(_first(columns, TRACED), labelled=False)
+    traced = graph(made.network, schema, some, made.scaling)
     with publish_folder(folder) as draft:
         made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=_as_texts(run))
         code = source(made.encoder.fields.values())
@@ -128,14 +129,24 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
         encoder = exported(draft / "encode.py", draft / ENCODER)  # the exported code
         with quiet():
             exporter.write(traced, draft)
-            outputs = np.asarray(exporter.load(draft)(encoder(columns)))
-        own = made.predict_scores(made.encoder.encode(columns, labelled=False))
+            outputs = np.asarray(exporter.load(draft)(given := encoder(columns)))
+        encoded = made.encoder.encode(columns, labelled=False)
+        own = made.predict_scores(encoded)
         if outputs.shape != own.shape:
             shapes = f"{list(outputs.shape)}, expected {list(own.shape)}"
             raise registry.broken(EXPORTERS, form, f"the written graph returns {shapes}")
         gap = _gap(made, own, outputs)
+        for name in made.outputs():
+            (inner := draft / "outputs" / name).mkdir(parents=True)
+            with quiet():
+                exporter.write(graph(Output(made.network, name), schema, some, None), inner)
+                outputs = np.asarray(exporter.load(inner)(given))
+            own = made.output(name, encoded)
+            _check_close(float(np.abs(outputs - own).max() / max(np.abs(own).max(), 1.0)), f"output {name!r}")
         rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
+        for name in made.outputs():
+            parity += f"`outputs/{name}/` has the graph of the output `{name}`.\n"
         (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
@@ -159,12 +170,16 @@ def _gap(made: Trained, own: np.ndarray, outputs: np.ndarray) -> float:
     tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
     units = np.array([task.deviation for task in tasks])
     gap = float(np.abs((outputs - own) / units).max())
+    _check_close(gap, "graph")
+    return gap
+
+
+def _check_close(gap: float, what: str) -> None:
     if not gap <= CLOSE:
         raise ArtifactError(
-            f"the exported graph differs from the network by {gap:.2g}",
+            f"the exported {what} differs from the network by {gap:.2g}",
             "try another --format, and report the difference",
         )
-    return gap
 
 
 def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:

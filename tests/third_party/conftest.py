@@ -18,7 +18,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = {"dataset": {"name": "synthetic", "rows": 1000}, "prepared_dir": folder / "prepared"}
     layer = {**data, "training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
     flow = Workflow(load_registry())
-    return flow.search(flow.model("mmoe", [layer]), folder, "mmoe").run
+    return flow.search(flow.model("mmoe", [layer]), folder, "mmoe").path
 
 
 @pytest.fixture

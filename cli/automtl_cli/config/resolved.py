@@ -19,14 +19,12 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import Places, read_places
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import DEFAULT, Layer, default
+from automtl_core.run_dir.config import DEFAULT, default
 from automtl_core.run_dir.origins import Source, named, origins
 from automtl_core.views.values import Section, lines, preformatted, table
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
 from automtl_core.workflow.workflow import Workflow
-
-_QUOTED = re.compile("'([^']*)'")
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ class Request:
         if self.model is None:
             return [lowest, *own]
         model, origin = layer(self.model, registry), named(f"--model {self.model}")
-        chosen = {key: _name(model.get(key)) for key in ("space", "strategy")}
+        parts = {key: model.get(key) for key in ("space", "strategy")}
+        chosen = {key: part and {"name": part["name"]} for key, part in parts.items()}
         below = [Source(common(self.model, registry), origin), Source(model, origin)]
         # Options cannot change the space and the strategy of a model, only their settings.
         return [lowest, *below, *own, Source(chosen, origin)]
@@ -134,14 +133,12 @@ def _schema(job: Job) -> Schema:
         raise UsageError(f"dataset: {error}", fix) from None
 
 
-def _errors(request: Request) -> Iterator[UsageError]:
-    """Yield all errors of a configuration that are known before any row is read."""
+def _errors(request: Request) -> Iterable[UsageError]:
+    """Return all errors of a configuration that are known before any row is read."""
     try:
-        job = request.job()
+        return errors_of(request.job())
     except UsageError as error:
-        yield from error.several or [error]
-    else:
-        yield from errors_of(job)
+        return error.several or [error]
 
 
 def _with_remedy(file: str, faults: Iterable[Json], remedy: str | None) -> Iterator[str]:
@@ -149,10 +146,6 @@ def _with_remedy(file: str, faults: Iterable[Json], remedy: str | None) -> Itera
         place = file if fault["line"] is None else f"{file}:{fault['line']}"
         yield f"{place}: {fault['problem']}"
     yield from (f"  fix: {line}" for line in (remedy or "").splitlines())
-
-
-def _name(component: Any) -> Layer | None:
-    return None if component is None else {"name": component["name"]}
 
 
 def _values(config: Json, above: str) -> Iterator[tuple[str, Any]]:
@@ -168,5 +161,5 @@ def _line(problem: str, places: Places) -> int | None:
     keys = [path for path in places.keys if re.match(rf"{re.escape('.'.join(path))}(?![\w-])", problem)]
     if keys:
         return places.keys[max(keys, key=len)]
-    quoted = [name for name in _QUOTED.findall(problem) if name in places.values]
+    quoted = [name for name in re.findall("'([^']*)'", problem) if name in places.values]
     return places.values[quoted[0]] if quoted else None

@@ -1,10 +1,10 @@
 """The JSON schema of configuration files, from the settings classes of the core and of installed plugins."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
@@ -19,11 +19,9 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.recipe import Recipe
 
 Schema = dict[str, Any]
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REF = "#/$defs/{model}"
 HOLDERS = {"training": Recipe}
 """Part of a configuration that holds a component -> its class."""
-_REFERENCE = re.compile(r"#/\$defs/(.+)")
 
 
 class _Generator(GenerateJsonSchema):
@@ -44,90 +42,50 @@ def schema() -> Schema:
     or balancer follow its name; without a name the settings of any of them are allowed.
     """
     registry = load_registry()
-    named = {key: dict(_classes(registry, kind)) for key, kind in COMPONENTS.items()}
-    classes: dict[type[Settings], None] = {RunConfig: None}
-    classes |= dict.fromkeys(each for of in named.values() for each in of.values())
-    refs, document = models_json_schema(
-        [(each, "validation") for each in classes], ref_template=REF, schema_generator=_Generator
+    components = {key: dict(_classes(registry, kind)) for key, kind in COMPONENTS.items()}
+    classes: list[type[Settings]] = [RunConfig]
+    classes += (settings for named in components.values() for settings in named.values())
+    _, document = models_json_schema(
+        [(settings, "validation") for settings in classes], ref_template=REF, schema_generator=_Generator
     )
     defs: dict[str, Schema] = document["$defs"]
-    at = {each: _name(refs[each, "validation"]["$ref"]) for each in classes}
     defs[Component.__name__] = {"anyOf": [{"type": "string"}, defs[Component.__name__]]}
     for key, kind in COMPONENTS.items():
+        described = [{"const": n, "description": registry.describe(kind, n)} for n in components[key]]
+        defs[f"{kind.name}-names"] = {"anyOf": described}
+        for name in components[key]:
+            defs[f"{kind.name}-{name}"].pop("required")
         holder, _, part = key.rpartition(".")
-        owner = defs[HOLDERS[holder].__name__ if holder else at[RunConfig]]["properties"]
-        contents = {name: defs[at[each]] for name, each in named[key].items()}
-        defs |= _components(registry, kind, contents)
+        owner = defs[(HOLDERS[holder] if holder else RunConfig).__name__]["properties"]
         nullable = [{"type": "null"}] if "anyOf" in owner[part] else []
         about = {"description": owner[part]["description"]}
-        owner[part] = {**about, "anyOf": [*_alternatives(kind, contents), *nullable]}
-    root = {key: value for key, value in defs[at[RunConfig]].items() if key != "required"}
+        owner[part] = {**about, "anyOf": [*_alternatives(kind, components[key]), *nullable]}
+    root = {key: value for key, value in defs.pop(RunConfig.__name__).items() if key != "required"}
     root["title"] = f"Configuration of automtl {automtl_core.__version__}"
-    return {"$schema": DIALECT, **_plain(root), "$defs": _plain(_reachable(root, defs))}
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **_plain(root), "$defs": _plain(defs)}
 
 
 def _classes(registry: Registry, kind: Kind[Any]) -> Iterator[tuple[str, type[Settings]]]:
-    """Yield the usable names of a kind with their settings classes."""
+    """Yield the usable names of a kind with their settings classes, to which the name is added."""
     for name in registry.names(kind):
         with suppress(PluginError):
-            yield name, registry.get(kind, name).settings_class
+            settings = registry.get(kind, name).settings_class
+            field: Any = (Literal[name], ...)
+            yield name, create_model(f"{kind.name}-{name}", __base__=settings, name=field)
 
 
-def _components(registry: Registry, kind: Kind[Any], contents: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Return the definitions of the names of a kind, and of the settings of each."""
-    described = [{"const": name, "description": registry.describe(kind, name)} for name in contents]
-    return {f"{kind.name}-names": {"anyOf": described}} | {
-        f"{kind.name}-{name}": {
-            "type": "object",
-            "properties": {"name": {"const": name}, **of.get("properties", {})},
-            "additionalProperties": of.get("additionalProperties", True),
-        }
-        for name, of in contents.items()
-    }
-
-
-def _alternatives(kind: Kind[Any], contents: Mapping[str, Schema]) -> list[Schema]:
+def _alternatives(kind: Kind[Any], components: Iterable[str]) -> list[Schema]:
     """Return the two forms of a component: its name, or a mapping with its settings."""
-    names, each = _ref(f"{kind.name}-names"), {name: _ref(f"{kind.name}-{name}") for name in contents}
+    names = {"$ref": REF.format(model=f"{kind.name}-names")}
+    settings = {name: {"$ref": REF.format(model=f"{kind.name}-{name}")} for name in components}
     by_name = [
-        {"if": {"properties": {"name": {"const": name}}, "required": ["name"]}, "then": ref}
-        for name, ref in each.items()
+        {"if": {"properties": {"name": {"const": name}}, "required": ["name"]}, "then": reference}
+        for name, reference in settings.items()
     ]
-    nameless = {"if": {"not": {"required": ["name"]}}, "then": {"anyOf": [*each.values()]}}
+    nameless = {"if": {"not": {"required": ["name"]}}, "then": {"anyOf": [*settings.values()]}}
     mapping = {"type": "object", "properties": {"name": names}, "allOf": [*by_name, nameless]}
     return [names, mapping]
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": REF.format(model=name)}
-
-
-def _name(reference: str) -> str:
-    found = _REFERENCE.fullmatch(reference)
-    assert found is not None, reference  # noqa: S101 - `REF` has this form
-    return found[1]
-
-
-def _reachable(root: Schema, defs: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Return the definitions that the schema refers to, directly or indirectly."""
-    reached: dict[str, Schema] = {}
-    ahead = [*_references(root)]
-    while ahead:
-        if (name := ahead.pop()) not in reached:
-            reached[name] = defs[name]
-            ahead += _references(defs[name])
-    return dict(sorted(reached.items()))
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(reference := value.get("$ref"), str):
-            yield _name(reference)
-        for below in value.values():
-            yield from _references(below)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for below in value:
-            yield from _references(below)
 
 
 def _plain(value: Any) -> Any:

@@ -39,7 +39,6 @@ HEAD = """\
 # Completion in an editor: `automtl config schema > automtl.schema.json`, and this line without the first `#`:
 # # yaml-language-server: $schema=automtl.schema.json
 """
-COMMENTED = "Only a search reads these settings; remove the first `#` of each line, and change values."
 
 
 def init(path: Path) -> Json:
@@ -50,12 +49,10 @@ def init(path: Path) -> Json:
 
     """
     check_path(path)
-    write(path, content(path))
     name = shlex.quote(str(path))
-    return {
-        "path": str(path),
-        "next": [f"automtl config validate {name}", f"automtl search --config {name}"],
-    }
+    write(path, "\n".join([*_content(on_one_line(name)), ""]))  # a comment is one line
+    commands = [f"automtl config validate {name}", f"automtl search --config {name}"]
+    return {"path": str(path), "next": commands}
 
 
 def view(result: Json) -> Section:
@@ -63,14 +60,9 @@ def view(result: Json) -> Section:
     return lines(f"written: {result['path']}", *next_commands(result["next"]))
 
 
-def content(path: Path) -> str:
-    """Return the text of a configuration file that is to be written to `path`."""
+def _content(path: str) -> Iterator[str]:
+    """Yield the lines of a configuration file that is to be written to a path, which is quoted."""
     config = Request(Configuration()).job().config.model_dump(mode="json")
-    name = on_one_line(shlex.quote(str(path)))  # a comment is one line
-    return "\n".join(_lines(config, name)) + "\n"
-
-
-def _lines(config: Json, path: str) -> Iterator[str]:
     yield HEAD.format(version=automtl_core.__version__, path=path)
     yield from _settings("run", config, IMPORTANT["run"], "")
     for part in ("dataset", "training"):
@@ -78,7 +70,7 @@ def _lines(config: Json, path: str) -> Iterator[str]:
         names = [*(["name"] if part == "dataset" else []), *IMPORTANT[part]]
         yield from _settings(part, config[part], names, "  ")
     for part in ("space", "strategy"):
-        yield f"\n# {COMMENTED}"
+        yield "\n# Only a search reads these settings; remove the first `#` of each line, and change values."
         yield f"# {part}:"
         yield from _settings(part, config[part], list(config[part]), "#   ")
 
@@ -86,11 +78,13 @@ def _lines(config: Json, path: str) -> Iterator[str]:
 def _settings(part: str, values: Mapping[str, Any], names: Sequence[str], indent: str) -> Iterator[str]:
     """Yield a line for each setting: its default, and the first sentence of its description."""
     settings = explained(load_registry(), part, values.get("name", "")).settings
-    described = {each.name: each.description.partition(". ")[0].rstrip(".") for each in settings}
+    described = {s.name: s.description.partition(". ")[0].rstrip(".") for s in settings}
     if part in NAMED:
         described["name"] = f"one of `automtl list {NAMED[part][1].plural}`"
     for name in names:
-        yield f"{indent}{name}: {_yaml(_short(values[name]))}  # {described[name]}"
+        text = yaml.safe_dump(_short(values[name]), default_flow_style=True, width=1 << 30)
+        value = text.removesuffix("...\n").rstrip("\n")
+        yield f"{indent}{name}: {value}  # {described[name]}"
 
 
 def _short(value: Any) -> Any:
@@ -99,8 +93,3 @@ def _short(value: Any) -> Any:
         return value
     words = (word for word, settings in WORDS.items() if settings.items() <= value.items())
     return value["name"] if set(value) == {"name"} else next(words, value)
-
-
-def _yaml(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 30)
-    return text.removesuffix("...\n").rstrip("\n")

@@ -1,7 +1,8 @@
 """The commands of `automtl data`. They import slow modules themselves."""
 
-from collections import deque
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import Json
+from automtl_cli.output import Json, say
 from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
@@ -111,11 +112,8 @@ def validate(
         raise RunExistsError(f"{out}: exists already", "choose another file")
     with stages("checking data") as progress:
         rejected = _noted(validation.rejected(progress), faults)
-        if out is None:
-            deque(rejected, maxlen=0)
-        else:
-            with publish_file(out) as draft:
-                write_rejected(draft, rejected)
+        with nullcontext(Path(os.devnull)) if out is None else publish_file(out) as draft:
+            write_rejected(draft, rejected)
     files = [{**asdict(file), "records": file.records} for file in validation.files]
     settings = chosen.dataset.settings
     result = {
@@ -175,12 +173,14 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.prepare.prepare import prepare
+    from automtl_core.workflow.data_warnings import preparation_warnings
 
     chosen = configuration.chosen(dataset, rows)
     limit = preparing.memory_limit(memory_limit)
     with preparing.stages("preparing data") as progress:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
-    preparing.warn(made)
+    for sentence in preparation_warnings(made):
+        say(f"warning: {sentence}")
     return made
 
 

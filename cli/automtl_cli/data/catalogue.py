@@ -9,7 +9,7 @@ from automtl_cli.configuration import Chosen
 from automtl_cli.listings import entry
 from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_core.dataset.dataset import Dataset, RawFile, stated
+from automtl_core.dataset.dataset import RawFile, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -33,6 +33,8 @@ def view_datasets(described: Mapping[str, Json]) -> Section:
 def dataset(chosen: Chosen) -> Json:
     """Return everything about a dataset that is known before its preparation."""
     result = chosen.dataset
+    values = result.settings.model_dump(mode="json")
+    settings = [setting for setting in explain(type(result).settings_class) if setting.name in values]
     return {
         "name": chosen.name,
         "description": inspect.cleandoc(type(result).__doc__ or ""),
@@ -43,7 +45,10 @@ def dataset(chosen: Chosen) -> Json:
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
         "splits": ["random", *(split for split in ("user", "time") if getattr(result, split))],
         "given_parts": result.part is not None,
-        "settings": _settings(result),
+        "settings": {
+            s.name: {"value": values[s.name], "takes": s.takes, "description": s.description}
+            for s in settings
+        },
     }
 
 
@@ -51,7 +56,12 @@ def view_dataset(result: Json) -> Iterator[Section]:
     """Yield the sections of `automtl data show`."""
     yield Section(result["name"], [])
     yield lines(result["description"])
-    yield table(["about", ""], _about(result))
+    about = {key: result[key] for key in ("source", "licence", "preparation") if result[key]}
+    if result["folder"]:
+        about["raw files in"] = result["folder"]
+    parts = "; with published parts" if result["given_parts"] else ""
+    about["split by"] = ", ".join(result["splits"]) + parts
+    yield table(["about", ""], about.items())
     for file in result["files"].values():
         yield table(["column", "values"], file["columns"].items(), title=_title(file))
     kinds: dict[str, list[str]] = {}
@@ -79,33 +89,14 @@ def _listed(registry: Registry, name: str) -> Json:
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:
-    result = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
+    present = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
     columns = {}
     for name, column in file.columns.items():
+        like = f" like {column.matching}" if column.matching else ""
         kind = "not read" if column.kind == "unused" else column.kind
-        columns[name] = " or ".join(column.among) or kind
-        if column.matching and not column.among:
-            columns[name] += f" like {column.matching}"
+        columns[name] = " or ".join(column.among) or f"{kind}{like}"
     about = {key: getattr(file, key) for key in ("rows", "header", "separator")}
-    return {"path": file.path, "found": result, **about, "columns": columns}
-
-
-def _settings(result: Dataset) -> dict[str, Json]:
-    """Return the settings by name, with their values and the columns of `automtl settings`."""
-    values = result.settings.model_dump(mode="json")
-    return {
-        each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
-        for each in explain(type(result).settings_class)
-        if each.name in values
-    }
-
-
-def _about(result: Json) -> Iterator[tuple[str, object]]:
-    yield from ((key, result[key]) for key in ("source", "licence", "preparation") if result[key])
-    if result["folder"]:
-        yield "raw files in", result["folder"]
-    parts = "; with published parts" if result["given_parts"] else ""
-    yield "split by", ", ".join(result["splits"]) + parts
+    return {"path": file.path, "found": present, **about, "columns": columns}
 
 
 def _title(file: Json) -> str:

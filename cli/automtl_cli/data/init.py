@@ -77,8 +77,8 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
     write(path, content)
     columns = [
-        {**asdict(each.facts), "name": each.name, "role": each.role, "about": about(each, seen)}
-        for each in guessed.columns
+        {**asdict(column.facts), "name": column.name, "role": column.role, "about": about(column, seen)}
+        for column in guessed.columns
     ]
     return {
         "path": str(path),
@@ -87,14 +87,14 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
         "columns": columns,
         "faulty": {"rows": seen.faulty, "first": seen.fault},
         "remarks": [*guessed.remarks()],
-        "may_be_labels": [each.name for each in guessed.candidates],
+        "may_be_labels": [column.name for column in guessed.candidates],
         "next": commands,
     }
 
 
 def view(done: Json) -> Iterator[Section]:
     """Yield the role of each column and the next commands."""
-    columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
+    columns = [(column["name"], column["role"], column["about"]) for column in done["columns"]]
     yield table(["column", "use", "values"], columns)
     if done["remarks"]:
         yield lines(*done["remarks"])
@@ -129,7 +129,7 @@ def settings(guessed: TableGuess, commands: Sequence[str]) -> str:
     lines += ["", *(f"  {line}" for line in (*_split(guessed, dataset), *_bad_rows(guessed)))]
     if unused := guessed.of("unused"):
         lines += ["", "  # Not used:"]
-        lines += [f"  #   {on_one_line(each.facts.name)}: {about(each, seen)}" for each in unused]
+        lines += [f"  #   {on_one_line(c.facts.name)}: {about(c, seen)}" for c in unused]
     training = [
         "training:",
         f"  batch_size: {layer['training']['batch_size']}  # for {seen.rows:,} rows",
@@ -199,16 +199,16 @@ def _section(role: Role, guessed: TableGuess) -> Iterator[str]:
         yield ""
         yield from (f"  # {line}" for line in HELP[role].splitlines())
     if columns and role == "sparse":
-        ids = sum(each.facts.values for each in columns)
+        ids = sum(column.facts.values for column in columns)
         yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
     if columns:
         yield f"  {role}:"
     elif role == "labels":
         yield f"  {role}: []  # no column looks like a label: name some, such as [click]"
-    for each in columns:
-        yield f"    {_yaml(each.name)}: {_yaml(each.setting)}  # {about(each, guessed.seen)}"
+    for column in columns:
+        yield f"    {_yaml(column.name)}: {_yaml(column.setting)}  # {about(column, guessed.seen)}"
     if role == "labels" and guessed.candidates:
-        known = {each.name: as_label(each.facts) for each in guessed.candidates}
+        known = {column.name: as_label(column.facts) for column in guessed.candidates}
         named = (on_one_line(name) + (f": {on_one_line(_yaml(s))}" if s else "") for name, s in known.items())
         yield f"  # These columns have two values too, and may be labels: {', '.join(named)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
@@ -242,9 +242,9 @@ def _bad_rows(guessed: TableGuess) -> Iterator[str]:
     """Yield a proposal to skip faulty rows, if there are any."""
     seen = guessed.seen
     odd = [
-        each.name
-        for each in guessed.columns
-        if each.odd not in (None, each.facts.odd_clock) and "positive" not in (each.setting or ())
+        column.name
+        for column in guessed.columns
+        if column.odd not in (None, column.facts.odd_clock) and "positive" not in (column.setting or ())
     ]
     if seen.faulty:
         rows = "row is" if seen.faulty == 1 else "rows are"

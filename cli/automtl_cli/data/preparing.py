@@ -1,4 +1,4 @@
-"""Shared parts of commands that prepare data: progress, memory limit, warnings."""
+"""Shared parts of commands that prepare data: progress, memory limit."""
 
 import os
 import re
@@ -8,12 +8,9 @@ from contextlib import contextmanager
 from automtl_cli.bars import bar, draws
 from automtl_cli.output import say
 from automtl_core.data.progress import Progress
-from automtl_core.data.store import Prepared
 from automtl_core.errors import UsageError, printable
-from automtl_core.workflow.data_warnings import preparation_warnings
 
-MEMORY = "AUTOMTL_MEMORY_LIMIT"
-_SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+SIZE = r"(?i)(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B"
 
 
 def memory_limit(size: str | None = None) -> str | None:
@@ -23,9 +20,9 @@ def memory_limit(size: str | None = None) -> str | None:
         UsageError: the value is not an amount of memory.
 
     """
-    limit = size if size is not None else os.environ.get(MEMORY) or None
-    if limit is not None and not _SIZE.fullmatch(limit):
-        source = "--memory-limit" if size is not None else MEMORY
+    limit = size if size is not None else os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
+    if limit is not None and not re.fullmatch(SIZE, limit):
+        source = "--memory-limit" if size is not None else "AUTOMTL_MEMORY_LIMIT"
         raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
     return limit
 
@@ -51,9 +48,3 @@ def stages(doing: str) -> Iterator[Progress]:
         current = stage
 
     yield show
-
-
-def warn(prepared: Prepared) -> None:
-    """Print the warnings of prepared data."""
-    for sentence in preparation_warnings(prepared):
-        say(f"warning: {sentence}")

@@ -1,13 +1,14 @@
 """The command `automtl doctor`. As all commands, it imports slow modules itself."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automtl_cli import options
-from automtl_cli.doctor.check import Check, ok, problem, size, warning
+from automtl_cli.doctor.check import Check, size
 from automtl_core.commands import Output
-from automtl_core.errors import AutoMTLError, SetupError
+from automtl_core.errors import AutoMTLError, SetupError, together
 
 if TYPE_CHECKING:
     from automtl_cli.config.resolved import Request
@@ -61,28 +62,23 @@ def _configuration(request: "Request") -> tuple[Check, "Job | None"]:
     """Return the check of the configuration, and its job unless it has none."""
     from automtl_cli.config.resolved import errors_of
 
-    file = request.configuration.config
+    file, job = request.configuration.config, None
     name = "configuration" if file is None else f"configuration {file}"
     try:
         job = request.job()
-        errors = list(errors_of(job))
+        if errors := list(errors_of(job)):
+            raise together(errors)
     except AutoMTLError as error:
-        return problem(name, str(error), error.fix), None
-    if errors:
-        return problem(
-            name, "\n".join(map(str, errors)), "\n".join(filter(None, (e.fix for e in errors)))
-        ), job
-    parts = (job.config.dataset, job.config.space, *([job.config.strategy] if job.config.strategy else []))
-    return ok(name, f"valid: {', '.join(part.name for part in parts)}"), job
+        return Check(name, "problem", str(error), error.fix), job
+    parts = filter(None, (job.config.dataset, job.config.space, job.config.strategy))
+    return Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}"), job
 
 
 def _compute(job: "Job | None") -> "Compute":
     """Return device and precision of the job, or those without settings."""
-    try:
+    with suppress(AutoMTLError):  # the check of the configuration has this error
         if job is not None:
             return job.compute()
-    except AutoMTLError:  # the check of the configuration has this error
-        pass
     import torch
 
     from automtl_core.training.compute import Compute
@@ -97,39 +93,34 @@ def data(job: "Job") -> Iterator[Check]:
 
     name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
     if not dataset.files():
-        yield ok(name, "needs no files")
+        yield Check(name, "ok", "needs no files")
         return
     try:
         validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, 1000)
-        faults = list(validation.rejected())
+        rejected = list(validation.rejected())
     except AutoMTLError as error:
-        yield problem(name, str(error), error.fix)
+        yield Check(name, "problem", str(error), error.fix)
         return
     broken = [file for file in validation.files if file.problem]
     for file in broken:
-        yield problem(f"{name}: {file.file}", file.problem or "", file.fix)
-    if faults:
-        yield _faulty(name, job, [located(each.file, each.fault) for each in faults[:3]])
-    if not broken and not faults:
-        files = [f"{file.file} ({file.accepted:,})" for file in validation.files]
-        yield ok(name, f"{size(raw_size(job))}; first rows are as declared: {', '.join(files)}")
+        yield Check(f"{name}: {file.file}", "problem", file.problem or "", file.fix)
+    faults = "; ".join(located(row.file, row.fault) for row in rejected[:3])
+    if faults and job.components["dataset"].bad_rows == "skip":
+        yield Check(name, "warning", f"faulty rows, which are left out: {faults}")
+    elif faults:
+        remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
+        yield Check(name, "problem", f"faulty rows: {faults}", remedy)
+    elif not broken:
+        files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
+        yield Check(name, "ok", f"{size(raw_size(job))}; first rows are as declared: {files}")
 
 
 def raw_size(job: "Job") -> int:
     """Return the size of the raw files in bytes; 0 if some are missing."""
     from automtl_core.data.raw.find import find
 
-    dataset = job.dataset()
     try:
-        found = find(job.config.data_dir, dataset, job.config.dataset.name)
+        sources = find(job.config.data_dir, job.dataset(), job.config.dataset.name)
     except AutoMTLError:
         return 0
-    return sum(source.path.stat().st_size for sources in found.values() for source in sources)
-
-
-def _faulty(name: str, job: "Job", faults: list[str]) -> Check:
-    result = "; ".join(faults)
-    if job.components["dataset"].bad_rows == "skip":
-        return warning(name, f"faulty rows, which are left out: {result}", None)
-    remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
-    return problem(name, f"faulty rows: {result}", remedy)
+    return sum(source.path.stat().st_size for files in sources.values() for source in files)

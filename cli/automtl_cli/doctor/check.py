@@ -18,21 +18,6 @@ class Check:
     """What to do about it, or about a part that is optional."""
 
 
-def ok(name: str, result: str, remedy: str | None = None) -> Check:
-    """Return a check without objections."""
-    return Check(name, "ok", result, remedy)
-
-
-def warning(name: str, result: str, remedy: str | None) -> Check:
-    """Return a check of a part that makes a search slower, or limits it."""
-    return Check(name, "warning", result, remedy)
-
-
-def problem(name: str, result: str, remedy: str | None) -> Check:
-    """Return a check of a part that makes a search fail."""
-    return Check(name, "problem", result, remedy)
-
-
 def size(amount: float) -> str:
     """Return a number of bytes as text."""
     for unit in ("bytes", "KiB", "MiB"):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from automtl_cli.doctor.check import Check, ok, problem, warning
+from automtl_cli.doctor.check import Check
 from automtl_core.errors import PluginError, one_line
 from automtl_core.libraries import library
 from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
@@ -22,8 +22,6 @@ EXTRAS: Mapping[str, Sequence[str]] = {
     "zst": ("backports.zstd",),
 }
 """Extra of automtl -> its packages."""
-MODULES = {"mlflow-skinny": "mlflow"}
-"""Package -> its module, where that has another name."""
 USES = {
     "mlflow": "the listener mlflow",
     "onnx": "`automtl export --format onnx`",
@@ -46,24 +44,22 @@ def extras(registry: Registry) -> Iterator[Check]:
 
 def plugins(registry: Registry) -> Iterator[Check]:
     """Yield a check of all plugins together, or of each that is not usable."""
-    faulty = False
+    faults = list(_unusable(registry))
+    yield from faults or [Check("plugins", "ok", f"{len(registry.rows)}, all usable")]
+
+
+def _unusable(registry: Registry) -> Iterator[Check]:
     for row in registry.rows:
-        if row.problem is None:
-            continue
-        faulty, name = True, f"plugin {row.name}"
         if row.problem == f"disabled by {DISABLE}":
-            yield warning(name, row.problem, f"to use it, remove it from {DISABLE}")
-        else:
-            yield problem(name, f"not loaded: {row.problem}", remedy(row))
+            yield Check(f"plugin {row.name}", "warning", row.problem, f"to use it, remove it from {DISABLE}")
+        elif row.problem is not None:
+            yield Check(f"plugin {row.name}", "problem", f"not loaded: {row.problem}", remedy(row))
     for kind in KINDS.values():
         for name in registry.names(kind):
             try:
                 registry.describe(kind, name)
             except PluginError as error:
-                faulty = True
-                yield problem(f"{kind.name} {name}", str(error), error.fix)
-    if not faulty:
-        yield ok("plugins", f"{len(registry.rows)}, all usable")
+                yield Check(f"{kind.name} {name}", "problem", str(error), error.fix)
 
 
 def _extra(extra: str, packages: Sequence[str], use: str) -> Check:
@@ -71,19 +67,20 @@ def _extra(extra: str, packages: Sequence[str], use: str) -> Check:
     if extra in BUILT_IN:
         with suppress(ImportError):
             library(BUILT_IN[extra])
-            return ok(name, f"part of Python; for {use}")
+            return Check(name, "ok", f"part of Python; for {use}")
     missing, versions = [], []
     for package in packages:
         try:
             versions.append(f"{package} {version(package)}")
-            library(MODULES.get(package, package))
+            library({"mlflow-skinny": "mlflow"}.get(package, package))
         except PackageNotFoundError:
             missing.append(package)
         except Exception as error:  # such as a shared library that is missing
-            return warning(name, f"{package} cannot be imported: {one_line(error)}; for {use}", install)
+            result = f"{package} cannot be imported: {one_line(error)}; for {use}"
+            return Check(name, "warning", result, install)
     if missing:
-        return ok(name, f"not installed: {', '.join(missing)}; for {use}", install)
-    return ok(name, f"{', '.join(versions)}; for {use}")
+        return Check(name, "ok", f"not installed: {', '.join(missing)}; for {use}", install)
+    return Check(name, "ok", f"{', '.join(versions)}; for {use}")
 
 
 def _users(registry: Registry, packages: Sequence[str]) -> Iterator[str]:

@@ -75,13 +75,8 @@ def _provided(row: PluginRow) -> str:
 
 def _view_outcomes(outcomes: "Sequence[Outcome]") -> Section:
     rows = [
-        (
-            test.plugin,
-            f"{test.kind} {test.name}",
-            test.test,
-            ": ".join(filter(None, (test.state, test.reason))),
-        )
-        for test in outcomes
+        (t.plugin, f"{t.kind} {t.name}", t.test, ": ".join(filter(None, (t.state, t.reason))))
+        for t in outcomes
     ]
     counts = Counter(test.state for test in outcomes)
     total = ", ".join(f"{counts[state]} {state}" for state in ("passed", "failed", "skipped"))

@@ -9,9 +9,6 @@ import keyword
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -30,6 +27,7 @@ PREFIX = "automtl-"
 """Prefix of names of distributions that names of objects lack."""
 SMALL = "--preset quick --set dataset.rows=20000"
 """Options for a search or a training of about a minute, on generated data."""
+TRAIN = "automtl train --model mmoe"
 
 
 class Kind(NamedTuple):
@@ -51,44 +49,22 @@ KINDS: Mapping[str, Kind] = {
         "Screening",
         f"automtl search --strategy random --set strategy.scheduler=$object {SMALL}",
     ),
-    "dataset": Kind(
-        kinds.DATASETS,
-        "Shop",
-        "automtl train --model mmoe --dataset $object --set training.batch_size=64",
-    ),
-    "balancer": Kind(
-        kinds.BALANCERS,
-        "HardestFirst",
-        f"automtl train --model mmoe --set training.balancer=$object {SMALL}",
-    ),
+    "dataset": Kind(kinds.DATASETS, "Shop", f"{TRAIN} --dataset $object --set training.batch_size=64"),
+    "balancer": Kind(kinds.BALANCERS, "HardestFirst", f"{TRAIN} --set training.balancer=$object {SMALL}"),
     "history-encoder": Kind(
         kinds.HISTORY_ENCODERS,
         "Largest",
-        "automtl train --model mmoe --set dataset.kind=history --set dataset.split=time "
+        f"{TRAIN} --set dataset.kind=history --set dataset.split=time "
         f"--set 'features.history=[matches, $object]' {SMALL}",
     ),
-    "field": Kind(kinds.FIELD_KINDS, "HourOfDay", "automtl train --model mmoe --config data/visits.yaml"),
-    "task-kind": Kind(kinds.TASK_KINDS, "Median", "automtl train --model mmoe --config data/orders.yaml"),
-    "metric": Kind(kinds.METRICS, "BRIER", f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
-    "listener": Kind(
-        kinds.LISTENERS, "LearningCurves", f"automtl train --model mmoe --set 'listeners=[$object]' {SMALL}"
-    ),
+    "field": Kind(kinds.FIELD_KINDS, "HourOfDay", f"{TRAIN} --config data/visits.yaml"),
+    "task-kind": Kind(kinds.TASK_KINDS, "Median", f"{TRAIN} --config data/orders.yaml"),
+    "metric": Kind(kinds.METRICS, "BRIER", f"{TRAIN} --set 'metrics=[$object]' {SMALL}"),
+    "listener": Kind(kinds.LISTENERS, "LearningCurves", f"{TRAIN} --set 'listeners=[$object]' {SMALL}"),
     "exporter": Kind(kinds.EXPORTERS, "TorchScript", "automtl export runs/NAME --format $object"),
     "command": Kind(kinds.COMMANDS, "scores", "automtl $object runs/NAME"),
 }
 """Kinds by the values of `--kind`."""
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names in a project."""
-
-    project: str
-    """Name of the distribution and of the folder."""
-    module: str
-    """Name of the package."""
-    object: str
-    """Name of the plugin and of its object."""
 
 
 def new_plugin(
@@ -120,23 +96,19 @@ def new(name: str, kind: str, out: Path) -> Json:
         raise UsageError(
             f"--kind {kind!r} does not exist{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}"
         )
-    names = _checked(name, KINDS[kind].registered, load_registry())
+    module, plugin = _names(name, KINDS[kind].registered, load_registry())
     path = out / name
-    use = Template(KINDS[kind].use).substitute(object=names.object)
-    contents = dict(_files(kind, names, use))
+    use = Template(KINDS[kind].use).substitute(object=plugin)
+    values = {"project": name, "module": module, "object": plugin, "use": use}
+    contents = dict(_files(kind, values))
     with publish_folder(path) as draft:
         for place, text in contents.items():
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             (draft / place).write_text(text, encoding="utf-8")
-    test = ["pip install -e '.[dev]'", "pytest", f"automtl plugins check {names.object}"]
-    return {
-        "path": str(path),
-        "module": names.module,
-        "kind": kind,
-        "object": names.object,
-        "files": sorted(contents),
-        "next": [f"cd {shlex.quote(str(path))}", *test, use],
-    }
+    test = ["pip install -e '.[dev]'", "pytest", f"automtl plugins check {plugin}"]
+    commands = [f"cd {shlex.quote(str(path))}", *test, use]
+    about = {"path": str(path), "module": module, "kind": kind, "object": plugin}
+    return {**about, "files": sorted(contents), "next": commands}
 
 
 def _view(written: Json) -> Iterator[Section]:
@@ -144,88 +116,68 @@ def _view(written: Json) -> Iterator[Section]:
     yield lines(*next_commands(written["next"]))
 
 
-def _checked(name: str, kind: kinds.Kind[Any], registry: Registry) -> Names:
-    """Return the names in a project.
+def _names(name: str, kind: kinds.Kind[Any], registry: Registry) -> tuple[str, str]:
+    """Return the name of the package of a project, and that of its plugin and of the object.
 
     Raises:
         UsageError: a name is not allowed, or in use.
 
     """
-    if not re.fullmatch("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):  # PEP 508
-        raise UsageError(
-            f"{name!r} is not the name of a distribution",
-            "use letters, digits and dashes, such as automtl-swish; begin and end with a letter or a digit",
-        )
     normal = re.sub(r"[-_.]+", "-", name).lower()
-    module, own = normal.replace("-", "_"), normal.removeprefix(PREFIX)
-    if not module.isidentifier() or keyword.iskeyword(module):
-        raise UsageError(
-            f"{name!r}: {module!r} cannot be the name of a Python package",
-            f"use another name, such as {PREFIX}{own}",
-        )
-    if module == "tests" or importlib.util.find_spec(module) is not None:
-        raise UsageError(
-            f"{name!r}: a Python package {module!r} is installed already",
-            f"use another name, such as {PREFIX}NAME",
-        )
-    try:
-        kind.check(own, f"{module}:Object")
-    except PluginError as error:
-        raise UsageError(str(error), "use another name") from None
-    if own in registry.names(kind):
-        row = registry.supplier(kind, own)
-        raise UsageError(
-            f"{name!r}: plugin {row.name!r} of {row.distribution} registers the {kind.name} {own!r} already",
-            f"use another name; `automtl list {kind.plural}` lists the names in use",
-        )
-    if own in [row.name for row in registry.rows]:
-        raise UsageError(
-            f"{name!r}: a plugin {own!r} is installed already",
-            "use another name; `automtl plugins` lists the names in use",
-        )
-    return Names(name, module, own)
+    module, plugin = normal.replace("-", "_"), normal.removeprefix(PREFIX)
+    if not re.fullmatch("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):  # PEP 508
+        problem = " is not the name of a distribution"
+        fix = "use letters, digits and dashes, such as automtl-swish; begin and end with a letter or a digit"
+    elif not module.isidentifier() or keyword.iskeyword(module):
+        problem = f": {module!r} cannot be the name of a Python package"
+        fix = f"use another name, such as {PREFIX}{plugin}"
+    elif module == "tests" or importlib.util.find_spec(module) is not None:
+        problem = f": a Python package {module!r} is installed already"
+        fix = f"use another name, such as {PREFIX}NAME"
+    elif plugin in registry.names(kind):
+        row = registry.supplier(kind, plugin)
+        problem = f": plugin {row.name!r} of {row.distribution} registers the {kind.name} {plugin!r} already"
+        fix = f"use another name; `automtl list {kind.plural}` lists the names in use"
+    elif plugin in [row.name for row in registry.rows]:
+        problem = f": a plugin {plugin!r} is installed already"
+        fix = "use another name; `automtl plugins` lists the names in use"
+    else:
+        try:
+            kind.check(plugin, f"{module}:Object")
+        except PluginError as error:
+            raise UsageError(str(error), "use another name") from None
+        return module, plugin
+    raise UsageError(f"{name!r}{problem}", fix)
 
 
-def _files(kind: str, names: Names, use: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each file of a project."""
-    templates = resources.files("automtl_cli.plugins") / "templates"
+def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each file of a project; `values` are those of the templates."""
     registered, example, _ = KINDS[kind]
     file = kind.replace("-", "_")
     values = {
-        "project": names.project,
-        "module": names.module,
-        "object": names.object,
+        **values,
         "kind": registered.name,
         "plural": registered.plural,
         "hook": registered.hook.__name__,
         "example": example,
         "file": file,
-        "use": use,
         "version": automtl_core.__version__,
     }
-    words = {f"example_{file}": names.module, f"example-{kind}": names.object}
-    yield from _texts(templates / "project", "", values)
-    for path, text in _texts(templates / f"example_{file}", "", None):
-        folder = "" if "/" in path else "tests/" if path.startswith("test_") else f"{names.module}/"
-        yield f"{folder}{_replaced(path, words)}", _replaced(text, words)
+    for place, text in _texts("project"):
+        yield Template(place.removesuffix(".txt")).substitute(values), Template(text).substitute(values)
+    for place, text in _texts(f"example_{file}"):
+        folder = "" if "/" in place else "tests/" if place.startswith("test_") else f"{values['module']}/"
+        yield folder + _renamed(place, kind, values), _renamed(text, kind, values)
 
 
-def _texts(folder: Traversable, path: str, values: Mapping[str, str] | None) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each file in a folder and below, with values in place of names."""
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        place = f"{path}{entry.name}"
-        if entry.is_dir() and entry.name != "__pycache__":
-            yield from _texts(entry, f"{place}/", values)
-        elif entry.is_file() and not entry.name.endswith(".pyc"):
-            text = entry.read_text(encoding="utf-8")
-            if values is None:
-                yield place, text
-            else:
-                place = Template(place.removesuffix(".txt")).substitute(values)
-                yield place, Template(text).substitute(values)
+def _texts(template: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each file of a template."""
+    folder = Path(__file__).with_name("templates") / template
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            yield path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")
 
 
-def _replaced(text: str, words: Mapping[str, str]) -> str:
-    for word, name in words.items():
-        text = text.replace(word, name)
-    return text
+def _renamed(text: str, kind: str, values: Mapping[str, str]) -> str:
+    example = f"example-{kind}"
+    return text.replace(example.replace("-", "_"), values["module"]).replace(example, values["object"])

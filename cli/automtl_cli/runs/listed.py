@@ -27,8 +27,8 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     from automtl_core.run_dir.run_list import summaries
     from automtl_core.views.outcome import listed
 
-    found = summaries(runs_dir)
-    return Output({"folder": str(runs_dir), "runs": found}, lambda _: listed(runs_dir, found))
+    runs = summaries(runs_dir)
+    return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))
 
 
 def compare(runs: Several) -> Output:

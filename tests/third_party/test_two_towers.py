@@ -1,0 +1,54 @@
+"""A space of sixty lines with two named outputs, vectors of users and items, which are exported as graphs."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from two_towers import TwoTowerSpace
+
+import automtl
+from automtl_core.fields.source import exported
+from automtl_core.registry.plugins import load_registry
+from automtl_testing import check_space, plain_schema
+
+SMALL = ["--set", "dataset.rows=1000", "--set", "training.epochs=2", "--set", "training.min_positives=1"]
+
+
+def test_it_is_short():
+    assert len((Path(__file__).parent / "two_towers.py").read_text().splitlines()) <= 60
+
+
+def test_it_keeps_its_contract():
+    schema = plain_schema(dense=0)
+    settings = TwoTowerSpace.settings_class(user_fields=(schema.sparse[0].name,))
+    check_space(TwoTowerSpace(schema, settings, load_registry().op))
+
+
+@pytest.fixture
+def command(request):
+    """Return the function that runs a command; `automtl` is the Python interface here."""
+    return request.getfixturevalue("automtl")
+
+
+@pytest.mark.needs_extra("onnx")
+def test_vectors_of_users_and_items_are_exported(install, command, tmp_path):
+    install("", "two-towers", value="two_towers")
+    assert command("train", "--model", "two-towers", *SMALL, "--name", "towers")[0] == 0
+    assert command("data", "export", "synthetic", *SMALL[:2], "--out", "new.csv")[0] == 0
+    rows = pd.read_csv("new.csv", dtype=str).head(40)
+    run = automtl.load("runs/towers")
+    vectors = run.outputs(rows)
+    assert {name: vector.shape for name, vector in vectors.items()} == {"user": (40, 16), "item": (40, 16)}
+    code, _, err = command("export", "runs/towers", "--out", "served")
+    assert code == 0, err
+    assert "`outputs/user/`" in Path("served/README.md").read_text()
+    encoded = exported(tmp_path / "served/encode.py", tmp_path / "served/encoder")(rows.to_dict("list"))
+    for name, own in vectors.items():
+        session = onnxruntime.InferenceSession(f"served/outputs/{name}/model.onnx")
+        read = {one.name for one in session.get_inputs()}
+        (vector,) = session.run(None, {key: value for key, value in encoded.items() if key in read})
+        assert np.allclose(vector, own, atol=1e-5)
+    sys.modules.pop("encode", None)
