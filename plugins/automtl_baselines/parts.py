@@ -165,7 +165,7 @@ class Sizes(Settings):
     embedding_std: float = Field(0.01, gt=0)
     """Standard deviation of the initial embeddings."""
     expert_layers: Layers = (128, 64)
-    """Widths of the layers of an expert. In models without experts: of the MLP of each task."""
+    """Widths of the layers of an expert, or of each task's MLP in models without experts."""
     tower_layers: tuple[Width, ...] = Field((64,), max_length=100)
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
