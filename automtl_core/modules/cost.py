@@ -1,5 +1,7 @@
-"""The cost of a network: its parameters, and its FLOPs per row."""
+"""The cost of a network: its parameters, its FLOPs per row, and the time of a prediction on this machine."""
 
+import statistics
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,10 +12,13 @@ from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
+from automtl_core.distributed import agreed
 from automtl_core.modules.features import Bag, Features, Past
 
 ROWS = 2
 """Number of rows for the count of FLOPs; batch normalisation needs more than one."""
+TIMED_ROWS = 1000
+"""Number of rows of a prediction whose time is measured."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,23 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
+@torch.no_grad()
+def latency(network: nn.Module, schema: Schema) -> float:
+    """Return the milliseconds in which a network predicts `TIMED_ROWS` rows, the median of several times.
+
+    The number of threads is that of torch. The result differs between machines, and with their load.
+    """
+    features = blank_features(schema, torch.device("cpu"), TIMED_ROWS)
+    network = network.cpu().eval()
+    network(features)  # the first prediction allocates memory
+    took = []
+    for _ in range(7):
+        start = time.perf_counter()
+        network(features)
+        took.append(time.perf_counter() - start)
+    return agreed(1000 * statistics.median(took))
+
+
 def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Features:
     """Return the features of rows whose ids are unseen and whose numbers are 0."""
     multi = [field for field in schema.sparse if field.kind == "bag"]
@@ -91,7 +113,10 @@ def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Fe
     bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
     dense = torch.zeros(rows, len(schema.dense), device=device)
     return Features(
-        ids, dense, bags, histories=tuple(_blank(schema, one, rows, device) for one in schema.histories)
+        ids,
+        dense,
+        bags,
+        histories=tuple(_blank(schema, history, rows, device) for history in schema.histories),
     )
 
 

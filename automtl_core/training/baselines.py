@@ -1,8 +1,9 @@
-"""Comparison of a trained network with trivial predictions: a constant, and the best single field.
+"""Comparison of a trained network with trivial predictions, and of its validation and test scores.
 
-A network that is no better than these has learned nothing, whatever a search concluded about its parts. The
-field is chosen on validation rows; all differences are those of the test rows, row by row, one-sided, and
-corrected by Holm for the number of tasks. Letters: R rows, T tasks.
+The predictions are a constant, and those of the best single field. A network that is no better has learned
+nothing, whatever a search concluded about its parts. The field is chosen on validation rows; all differences
+are those of the test rows, row by row, one-sided, and corrected by Holm for the number of tasks.
+Letters: R rows, T tasks.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from scipy.special import ndtr
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
 from automtl_core.tasks.kind import Floats, Groups
+from automtl_core.training.metrics import Metrics
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 
 LEAST = 10
@@ -49,6 +51,21 @@ class Baseline(Value):
     def beats_field(self) -> bool:
         """Whether the network is significantly better than the best single field."""
         return self.p_field is None or self.p_field < SIGNIFICANCE
+
+
+@dataclass(frozen=True)
+class Optimism(Value):
+    """The mean AUC of binary tasks on validation rows minus that on test rows.
+
+    Validation rows end trainings and choose among networks, so their score is too high on average (Cawley and
+    Talbot, JMLR 2010). A single difference also has the errors of both sets of rows.
+    """
+
+    difference: float
+    error: float
+    """Standard error of the difference, with errors of tasks as if they were independent."""
+    tasks: int
+    """Number of tasks with enough rows in both parts."""
 
 
 def baseline(
@@ -92,12 +109,37 @@ def baseline(
 
 def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
     """Return the comparisons of all tasks, with p values corrected for their number."""
-    constant = holm({task: one.p_constant for task, one in baselines.items()})
-    field = holm({task: one.p_field for task, one in baselines.items() if one.p_field is not None})
+    constant = holm({task: b.p_constant for task, b in baselines.items()})
+    field = holm({task: b.p_field for task, b in baselines.items() if b.p_field is not None})
     return {
-        task: replace(one, p_constant=constant[task], p_field=field.get(task))
-        for task, one in baselines.items()
+        task: replace(b, p_constant=constant[task], p_field=field.get(task)) for task, b in baselines.items()
     }
+
+
+def optimism(
+    validation: Metrics, test: Metrics, baselines: Mapping[str, Baseline], least: int
+) -> Optimism | None:
+    """Return the optimism of the validation score; None if no task counts.
+
+    Args:
+        validation: Metrics on validation rows, by task.
+        test: Metrics on test rows.
+        baselines: Comparisons on test rows, with standard errors of the scores.
+        least: Rows of either class that a task needs in both parts.
+
+    """
+    differences, variances = list[float](), list[float]()
+    for task, before in validation.items():
+        after, compared = test.get(task), baselines.get(task)
+        if after is None or compared is None or not before.type.probability:
+            continue
+        counts = before.is_informative(least) and after.is_informative(least)
+        if counts and before.evidence is not None and after.evidence is not None:
+            differences.append(before.evidence - after.evidence)
+            # The error of an AUC falls with the root of the number of rows of the rarer class.
+            variances.append(compared.error**2 * (1 + after.effective_rows / before.effective_rows))
+    count = len(differences)
+    return Optimism(sum(differences) / count, sum(variances) ** 0.5 / count, count) if count else None
 
 
 def _error(by_row: Floats) -> float:

@@ -1,54 +1,42 @@
 """Training of an ensemble: each member alone, one after the other."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
-from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.fit import Fit, Lasts, TrainingData, always
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 
 
+@dataclass(eq=False)
 class EnsembleFit:
     """Trains the members of an ensemble one after the other, each with its own seed and early stopping.
 
     Independent members make different errors; members that minimise the loss of their mean do not.
-
-    Args:
-        ensemble: Trained in place, on the device of `compute`.
-        data: Training and validation part.
-        recipe: The training settings, for each member.
-        seed: Seed of the run; see `seeds.of_member`.
-        compute: Device and precision.
-        lasts: Returns whether there is time until a share of all work is finished. Each member has an equal
-            share.
-
     """
 
-    def __init__(
-        self,
-        ensemble: Ensemble,
-        data: TrainingData,
-        recipe: Recipe,
-        seed: int,
-        compute: Compute,
-        lasts: Callable[[float], bool] = lambda share: True,
-    ) -> None:
-        self.network = compute.placed(ensemble)
-        self.data = data
-        self.recipe = recipe
-        self.seed = seed
-        self.compute = compute
-        self.lasts = lasts
-        self.epochs = 0
-        """Number of epochs of the trained members."""
-        self.best_epochs: list[int] = []
-        """The best epoch of each trained member."""
+    network: Ensemble
+    """Trained in place, on the device of `compute`."""
+    data: TrainingData
+    recipe: Recipe
+    """The training settings, for each member."""
+    seed: int
+    """Seed of the run; see `seeds.of_member`."""
+    compute: Compute
+    lasts: Lasts = always
+    """Each member has an equal share of the work."""
+    epochs: int = field(default=0, init=False)
+    """Number of epochs of the trained members."""
+    best_epochs: list[int] = field(default_factory=list, init=False)
+    """The best epoch of each trained member."""
+
+    def __post_init__(self) -> None:
+        self.network = self.compute.placed(self.network)
         self.fit = self._fit_of(0)
 
     @property

@@ -1,8 +1,9 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeAlias
 
 from torch import nn
 
@@ -25,6 +26,14 @@ from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
+
+Lasts: TypeAlias = Callable[[float], bool]
+"""Returns whether there is time until a share of all work is finished."""
+
+
+def always(share: float) -> bool:
+    """Return that there is time."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -62,48 +71,43 @@ class Checkpoint:
         self.weights = {k: v for k, v in weights.items() if k.startswith(self.prefix)}
 
 
+@dataclass(eq=False)
 class Fit:
     """Trains with early stopping; afterwards `network` has the best weights.
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
     weight.
-
-    Args:
-        network: Trained in place, on the device of `compute`.
-        data: Training and validation part.
-        recipe: Learning rate, decay, epochs, patience.
-        seed: Seed of the run.
-        compute: Device and precision.
-        first_epoch: Number of epochs that the weights are already trained for. The epochs of the recipe are
-            additional, and their numbers follow it.
-
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        data: TrainingData,
-        recipe: Recipe,
-        seed: int,
-        compute: Compute,
-        first_epoch: int = 0,
-    ) -> None:
+    network: nn.Module
+    """Trained in place, on the device of `compute`."""
+    data: TrainingData
+    recipe: Recipe
+    seed: int
+    """Seed of the run."""
+    compute: Compute
+    first_epoch: int = 0
+    """Number of epochs that the weights are already trained for. The epochs of the recipe are additional, and
+    their numbers follow it."""
+
+    def __post_init__(self) -> None:
+        data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = compute.placed(network)
-        self.data = data
-        self.recipe = recipe
-        self.seed = seed
-        self.compute = compute
-        self.first_epoch = self.epoch = first_epoch
+        self.epoch = self.first_epoch
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
-        self.common = _checkpoints(network, data.tasks)
-        for checkpoint in self.common:
-            checkpoint.epoch = first_epoch
+        # One checkpoint for all tasks or, where they share no weights, one for each task.
+        groups_of_tasks = (
+            [([task], prefix) for task, prefix in network.separate_parts().items()]
+            if isinstance(network, Separate)
+            else [([task.name for task in data.tasks], "")]
+        )
+        self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups_of_tasks]
 
     @property
     def best(self) -> Metrics:
@@ -142,20 +146,21 @@ class Fit:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch, own=True)
             done = self._train(listener)
-            self.average.recalibrate_batchnorm(
-                islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
-            )
-            metrics = self._evaluate()
+            enough = steps(NORM_ROWS, self.recipe.batch_size)
+            self.average.recalibrate_batchnorm(islice(self._batches(), enough))
+            size, monitored = self.recipe.batch_size, self.recipe.monitored
+            rows, tasks = self.data.validation, self.data.tasks
+            metrics = evaluate(self.average.network, rows, tasks, size, self.compute, monitored)
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
-            losses = done.losses(self.data.tasks)
+            losses = done.losses(tasks)
             going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
         self.restore_best()
         return self.best
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
-        self.network.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
+        self.network.load_state_dict({k: v for c in self.common for k, v in c.weights.items()})
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
@@ -178,16 +183,6 @@ class Fit:
 
     def _batches(self) -> Iterator[Batch]:
         return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.compute)
-
-    def _evaluate(self) -> Metrics:
-        return evaluate(
-            self.average.network,
-            self.data.validation,
-            self.data.tasks,
-            self.recipe.batch_size,
-            self.compute,
-            self.recipe.monitored,
-        )
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights for the tasks that improved."""
@@ -224,10 +219,3 @@ class Fit:
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
             checkpoint.load(saved, state["kept"].get(str(saved["epoch"]), {}))
-
-
-def _checkpoints(network: nn.Module, tasks: Sequence[Task]) -> list[Checkpoint]:
-    """Return a checkpoint for all tasks or, where they share no weights, for each task."""
-    if isinstance(network, Separate):
-        return [Checkpoint([task], prefix) for task, prefix in network.separate_parts().items()]
-    return [Checkpoint([task.name for task in tasks])]

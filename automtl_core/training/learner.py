@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
 
 from torch import nn
 
 from automtl_core.disk.state import State
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener, StepEnded
-from automtl_core.training.fit import TrainingData
+from automtl_core.training.fit import Lasts, TrainingData, always
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.recipe import Recipe
@@ -40,40 +41,26 @@ class Learner(nn.Module, ABC):
         """
 
 
+@dataclass(eq=False)
 class LearnerFit:
-    """Trains a `Learner`, as `Fit` trains a network, in one epoch.
+    """Trains a `Learner`, as `Fit` trains a network, in one epoch."""
 
-    Args:
-        model: Trained in place, on the device of `compute`.
-        data: Training and validation part.
-        recipe: The training settings; only the batch size is used, for predictions.
-        seed: Seed of the run.
-        compute: Device and precision.
-        lasts: Returns whether there is time until a share of all work is finished.
-
-    """
-
-    best_epoch = 1
+    network: Learner
+    """Trained in place, on the device of `compute`."""
+    data: TrainingData
+    recipe: Recipe
+    """The training settings; only the batch size is used, for predictions."""
+    seed: int
+    compute: Compute
+    lasts: Lasts = always
+    best: Metrics = field(default_factory=dict, init=False)
+    best_epoch: ClassVar[int] = 1
     """There is one epoch only."""
-    cut_short = False
+    cut_short: ClassVar[bool] = False
     """The model stops by its own rule."""
 
-    def __init__(
-        self,
-        model: Learner,
-        data: TrainingData,
-        recipe: Recipe,
-        seed: int,
-        compute: Compute,
-        lasts: Callable[[float], bool] = lambda share: True,
-    ) -> None:
-        self.network = model.to(compute.device)
-        self.data = data
-        self.recipe = recipe
-        self.seed = seed
-        self.compute = compute
-        self.lasts = lasts
-        self.best: Metrics = {}
+    def __post_init__(self) -> None:
+        self.network.to(self.compute.device)
 
     def run(self, listener: Listener) -> Metrics:
         """Train the model, unless it is trained already; return its validation metrics.
@@ -83,13 +70,13 @@ class LearnerFit:
 
         """
         if not self.best:
-            wanted = True
+            going = True
 
             def going_on(done: float, until: float) -> bool:
-                nonlocal wanted
+                nonlocal going
                 rows = round(done * len(self.data.train))
-                wanted = wanted and listener(StepEnded("train", 1, STEPS, round(done * STEPS), rows))
-                return wanted and self.lasts(until)
+                going = going and listener(StepEnded("train", 1, STEPS, round(done * STEPS), rows))
+                return going and self.lasts(until)
 
             self.network.learn(self.data, self.seed, going_on)
             size = self.recipe.batch_size

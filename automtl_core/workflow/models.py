@@ -23,7 +23,7 @@ from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
-from automtl_core.modules.latency import latency
+from automtl_core.modules.cost import latency
 from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Ints, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, Ints, draw, zipf
 from simulated.draws import Chances, blocks, of_groups
 
 ROWS_PER_COMMON, COMMONS_PER_USER = 50, 3

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, effects, intercept, sigmoid
+from automtl_datasets.synthetic.kind import Chance, Floats, Ints, draw, effects, intercept, sigmoid
 
 CHUNK = 200_000
 """Rows that are in memory at a time."""

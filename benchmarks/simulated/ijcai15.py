@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, Floats, Ints, draw, zipf
 from simulated.draws import Chances, blocks, of_groups, origins, pick, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 130, 50

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, Floats, Ints, draw, zipf
 from simulated.draws import CHUNK, Chances, of_groups, origins, pick, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_VIDEO = 43, 156

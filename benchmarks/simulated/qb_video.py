@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, draw, zipf
 from simulated.draws import Chances, blocks, of_groups, pick, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 70, 60

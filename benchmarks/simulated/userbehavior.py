@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Ints, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, Ints, draw, zipf
 from simulated.draws import Bools, Chances, blocks, of_groups, origins, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 150, 80

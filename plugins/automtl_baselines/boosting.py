@@ -1,14 +1,18 @@
-"""Gradient boosting: separate trees for each task, a baseline for networks.
+"""Gradient boosting: separate trees for each task by LightGBM, a baseline for networks.
 
-Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
+Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017. LightGBM is imported
+only when trees are grown or read, so that other models do not need it.
 
 Letters: B batch, R rows, T tasks, S fields of one value, F columns.
 """
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
-from typing import Annotated
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,28 +20,187 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.trees import Grower, GrownTrees, Rows, Trees, check_installed
 from automtl_core import seeds
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, Task, is_encoder
-from automtl_core.errors import UsageError
+from automtl_core.dataset.schema import Schema, is_encoder
+from automtl_core.errors import UsageError, one_line
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, inputs_of
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
+from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.batches import batches
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import GoingOn, Learner
 from automtl_core.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
 log = logging.getLogger("automtl")
 BATCH = 1 << 16
 """Number of rows whose columns are computed together."""
-ROW_SHARE = 0.8
-"""Share of the training rows that each tree is grown on."""
-READ = ("batch_size", "min_positives")
-"""Settings of the recipe that apply to trees."""
+
+
+def check_installed() -> None:
+    """Check that LightGBM can be imported.
+
+    Raises:
+        UsageError: it is not installed, or damaged.
+
+    """
+    if find_spec("lightgbm") is None:
+        raise UsageError("boosting needs lightgbm", "install it: pip install 'automtl[boosting]'")
+    try:
+        import lightgbm  # noqa: F401 - for its errors
+    except (ImportError, OSError) as error:  # a library of the system may be missing
+        raise UsageError(
+            f"boosting needs lightgbm, which cannot be imported: {one_line(error)}",
+            "pip install --force-reinstall lightgbm; on Linux it needs OpenMP, such as the package libgomp1",
+        ) from error
+
+
+class Rows(NamedTuple):
+    """Rows that have the label."""
+
+    columns: NDArray[np.float32]  # [R, F], NaN where a number is missing
+    labels: NDArray[np.float32]  # [R]
+
+    def first(self, width: int) -> "Rows":
+        """Return the rows with only their first columns."""
+        return Rows(self.columns[:, :width], self.labels)
+
+    @property
+    def labels_differ(self) -> bool:
+        """Whether labels differ, so that training and scoring are possible."""
+        return len(self.labels) > 0 and bool(np.ptp(self.labels) > 0)
+
+
+class GrownTrees(NamedTuple):
+    """The result of growing trees."""
+
+    text: str
+    """Model text of LightGBM."""
+    rounds: int
+    """Number of kept trees."""
+    score: float
+    """Score on validation rows, see `_score`; minus infinity if all validation labels are equal."""
+
+
+class Trees(nn.Module):
+    """The trees of a task; before they are grown, all predictions are 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
+        self.text: Tensor  # model text of LightGBM, compressed: sets of categories are mostly zeros
+        self._booster: Booster | None = None
+
+    @property
+    def grown(self) -> bool:
+        """Whether there are trees."""
+        return len(self.text) > 0
+
+    def take(self, text: str) -> None:
+        """Set the trees from a model text of LightGBM."""
+        packed = bytearray(zlib.compress(text.encode()))
+        self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
+        self._booster = None
+
+    def predict_logits(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
+        if not self.grown:
+            return np.zeros(len(columns))
+        booster = self._read()
+        read = columns[:, : booster.num_feature()]
+        return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
+
+    def _read(self) -> "Booster":
+        """Return the trees, which are read from the text on first use."""
+        if self._booster is None:
+            check_installed()
+            import lightgbm
+
+            text = zlib.decompress(self.text.cpu().numpy().tobytes()).decode()
+            self._booster = lightgbm.Booster(model_str=text)
+        return self._booster
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
+        if (text := state_dict.get(f"{prefix}text")) is not None:
+            self.text = self.text.new_empty(text.shape)  # texts differ in length
+        self._booster = None
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+@dataclass(frozen=True)
+class Grower:
+    """Grows trees."""
+
+    params: Mapping[str, Any]
+    """Parameters of LightGBM, except those that follow from the task."""
+    rounds: int
+    """Maximum number of trees of a task."""
+    patience: int
+    """Number of trees without a better score before early stopping."""
+
+    def grow(
+        self,
+        kind: TaskKind,
+        train: Rows,
+        validation: Rows,
+        categories: Sequence[int],
+        seed: int,
+        going_on: Callable[[float], bool],
+    ) -> GrownTrees:
+        """Return the trees up to the best round on validation rows, or `patience` trees without a score.
+
+        Args:
+            kind: Kind of the task.
+            train: Training rows, whose labels differ.
+            validation: Validation rows, for early stopping.
+            categories: Columns that are categories, whole numbers from 0; all other columns are numbers.
+            seed: Seed of random draws.
+            going_on: Receives the completed share of rounds, and ends the growing by returning False.
+
+        """
+        check_installed()
+        import lightgbm
+
+        params = {
+            **self.params,
+            "objective": kind.boosting,
+            "metric": kind.boosting_metric or kind.boosting,
+            "bagging_freq": 1,
+            "seed": seed % 2**31,
+            # With the same number of threads, equal seeds give equal bytes.
+            "deterministic": True,
+            "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
+            "num_threads": torch.get_num_threads(),
+            "verbosity": -1,
+        }
+        learned = lightgbm.Dataset(
+            train.columns, train.labels, params=params, categorical_feature=list(categories)
+        )
+        booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
+        if judged:
+            booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
+        rounds = self.rounds if judged else min(self.rounds, self.patience)
+        kept, best = 0, -np.inf
+        for done in range(1, rounds + 1):
+            booster.update()
+            score = _score(booster, validation) if judged else done
+            if score > best:
+                kept, best = done, score
+            if done - kept >= self.patience or not going_on(done / rounds):
+                break
+        return GrownTrees(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
+
+
+def _score(booster: "Booster", validation: Rows) -> float:
+    """Return the AUC, or 1 - the error divided by the variance of the labels: R2 for a squared error."""
+    value, higher_is_better = booster.eval_valid()[0][2:4]
+    return float(value if higher_is_better else 1 - value / float(np.var(validation.labels)))
 
 
 class BoostingSettings(Settings):
@@ -112,7 +275,9 @@ class BoostedTrees(Learner):
         """Grow the trees of one task after the other, with and without categories."""
         self._rank(data.train)
         seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
-        numbers, widths = self.numbers, self._widths()
+        numbers = self.numbers
+        # Numbers of columns to try: all but the categories, and all.
+        widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
         tries = len(data.tasks) * len(widths)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
@@ -131,12 +296,11 @@ class BoostedTrees(Learner):
                 )
             best = max(widths, key=lambda width: grown[width].score)
             trees.take(grown[best].text)
-            _tell(task, grown, numbers, best)
-
-    def _widths(self) -> list[int]:
-        """Return the numbers of columns to try: all but the categories, and all."""
-        numbers, categories = self.numbers, len(self.sizes)
-        return [*([numbers] if numbers else []), *([numbers + categories] if categories else [])]
+            for width, g in grown.items():
+                kind = "with" if width > numbers else "without"
+                mark = ", selected" if width == best else ""
+                text = f"{kind} categories: {g.rounds} trees, validation {g.score:.4f}{mark}"
+                log.info("boosting %s %s", task.name, text)
 
     def _rank(self, part: Part) -> None:
         """Rank the values of training rows by frequency."""
@@ -177,22 +341,12 @@ def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool
     return lambda share: going_on((number + share) / tries, (number + 1) / tries)
 
 
-def _tell(task: Task, found: dict[int, GrownTrees], numbers: int, taken: int) -> None:
-    """Log the trees of a task, and mark the selected ones."""
-    for width, grown in found.items():
-        name = "with categories" if width > numbers else "without categories"
-        mark = ", selected" if width == taken else ""
-        log.info(
-            "boosting %s %s: %d trees, validation %.4f%s", task.name, name, grown.rounds, grown.score, mark
-        )
-
-
 class Boosting(SearchSpace[BoostingSettings]):
     """Gradient-boosted trees for each task, by LightGBM; a baseline (Ke et al., NeurIPS 2017)."""
 
     takes_encodings = True
     ignores = (
-        *(f"training.{name}" for name in Recipe.model_fields if name not in READ),
+        *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
         *(f"features.{name}" for name in ("numbers", "bins", "wide")),
         "precision",
         "large_tables",
@@ -226,7 +380,7 @@ class Boosting(SearchSpace[BoostingSettings]):
             "learning_rate": s.learning_rate,
             "num_leaves": s.leaves,
             "min_data_in_leaf": s.min_rows,
-            "bagging_fraction": ROW_SHARE,
+            "bagging_fraction": 0.8,
             "feature_fraction": s.column_share,
         }
         grower = Grower(params, s.rounds, s.patience)

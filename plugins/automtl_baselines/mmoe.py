@@ -4,18 +4,29 @@ Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate M
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor
 
-from automtl_baselines.parts import Experts, GatingNetworks, TaskNetwork, numbered
-from automtl_baselines.sizes import HandDesigned, Sizes
+from automtl_baselines.parts import (
+    Experts,
+    GatingNetworks,
+    HandDesigned,
+    Layers,
+    Sizes,
+    TaskNetwork,
+    numbered,
+)
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.inputs import Inputs
 
 
 class MMoESettings(Sizes):
     """Sizes of MMoE."""
 
+    expert_layers: Layers = (256, 64)
+    """Widths of the layers of an expert."""
     experts: int = Field(4, ge=1, le=1000)
     """Number of experts. All tasks share them."""
 
@@ -43,6 +54,17 @@ class MMoE(HandDesigned[MMoESettings]):
         s = self.settings
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
         readers = [f"task/{task}" for task in self.tasks]
-        return MMoENetwork(
-            inputs, experts=experts, gating=GatingNetworks(inputs.width, numbered(s.experts), readers)
-        )
+        gating = GatingNetworks(inputs.width, numbered(s.experts), readers)
+        return MMoENetwork(inputs, experts=experts, gating=gating)
+
+
+class DINMMoE(MMoE):
+    """MMoE that reads each history by target attention alone (DIN, KDD 2018), a baseline of histories."""
+
+    needs_histories = True
+    ignores = ("features.history",)
+
+    def __init__(self, schema: Schema, *others: Any) -> None:
+        """Store the schema with target attention in place of other inputs from histories."""
+        encodings = schema.encodings.with_answers(history=("attention",))
+        super().__init__(schema.encoded(encodings), *others)

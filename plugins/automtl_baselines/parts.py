@@ -1,4 +1,4 @@
-"""Modules of hand-designed models.
+"""What hand-designed models share: their sizes, and the modules of their networks.
 
 Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K experts, H expert width.
 """
@@ -6,15 +6,21 @@ Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K exp
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Generic
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.mixture import Mixed, Mixture
+from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
 
 
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
@@ -72,7 +78,7 @@ class Towers(nn.Module):
         return len(self.tops)
 
     def forward(self, xs: Sequence[Tensor], x: Tensor) -> Tensor:
-        deep = torch.cat([top(each) for top, each in zip(self.tops, xs, strict=True)], dim=1)
+        deep = torch.cat([top(h) for top, h in zip(self.tops, xs, strict=True)], dim=1)
         return deep if self.wide is None else deep + self.wide(x)
 
 
@@ -83,17 +89,17 @@ class TaskNetwork(nn.Module, ABC):
 
     Args:
         inputs: Shared by all tasks.
-        parts: All other modules but the towers, by the names of their attributes.
+        parts: All other modules but the towers, and further values, by the names of their attributes.
 
     """
 
     towers: Towers
 
-    def __init__(self, inputs: Inputs, **parts: nn.Module) -> None:
+    def __init__(self, inputs: Inputs, **parts: Any) -> None:
         super().__init__()
         self.inputs = inputs
         for name, part in parts.items():
-            self.add_module(name, part)
+            setattr(self, name, part)
 
     @abstractmethod
     def hidden(self, x: Tensor) -> Sequence[Tensor]:
@@ -141,3 +147,63 @@ class GatingNetworks(nn.ModuleList):
             if isinstance(gate, GatingNetwork) and gate.observer is not None:
                 gate.observer(Mixed(gate.reader, gate.experts, of_gate, experts.unbind(1)))
         return torch.bmm(weights.transpose(1, 2), experts)
+
+
+Width = Annotated[int, Field(ge=1, le=65_536)]
+"""Width of a layer."""
+Layers = Annotated[tuple[Width, ...], Field(min_length=1, max_length=100)]
+"""Widths of one layer after another."""
+
+
+class Sizes(Settings):
+    """Sizes that all hand-designed models have."""
+
+    removed: ClassVar = {"features": "fixed"}
+
+    embedding_dim: int = Field(16, ge=1, le=4096)
+    """Embedding dimension d: the length of the vector of each id."""
+    embedding_std: float = Field(0.01, gt=0)
+    """Standard deviation of the initial embeddings."""
+    expert_layers: Layers = (128, 64)
+    """Widths of the layers of an expert, or of each task's MLP in models without experts."""
+    tower_layers: tuple[Width, ...] = Field((64,), max_length=100)
+    """Widths of the hidden layers of each tower."""
+    dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
+    """Dropout rate: the share of hidden values that training sets to 0."""
+
+
+S = TypeVar("S", bound=Sizes)
+
+
+class HandDesigned(SearchSpace[S], Generic[S]):
+    """A model without choices; subclasses define `body`, or `build`."""
+
+    takes_encodings = True
+
+    def body(self, inputs: Inputs) -> TaskNetwork:
+        """Return the network without its towers."""
+        raise NotImplementedError
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network."""
+        return self.with_towers(self.body(self.encoder()))
+
+    def encoder(self) -> Inputs:
+        """Return new embeddings and encodings of the fields."""
+        return self.inputs(self.settings.embedding_dim, self.settings.embedding_std)
+
+    def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
+        """Return a network with its towers; one for each task if `tasks` is None."""
+        network.towers = self.towers(network.inputs, tasks)
+        return network
+
+    def towers(self, inputs: Inputs, tasks: int | None = None) -> Towers:
+        """Return towers on hidden values; with a wide term they read the inputs too."""
+        s = self.settings
+        wide = inputs.width if self.schema.encodings.wide is True else 0
+        return Towers(s.expert_layers[-1], s.tower_layers, tasks or len(self.schema.tasks), s.dropout, wide)
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks."""
+        return [task.name for task in self.schema.tasks]

@@ -9,15 +9,15 @@ from automtl_core import hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
     """Register hand-designed models and gradient boosting."""
     return {
-        "aitm": "automtl_baselines.aitm:AITM",
+        "aitm": "automtl_baselines.funnel:AITM",
         "boosting": "automtl_baselines.boosting:Boosting",
-        "cgc": "automtl_baselines.cgc:CGC",
-        "cross-stitch": "automtl_baselines.cross_stitch:CrossStitch",
-        "din-mmoe": "automtl_baselines.din_mmoe:DINMMoE",
-        "esmm": "automtl_baselines.esmm:ESMM",
+        "cgc": "automtl_baselines.extraction:CGC",
+        "cross-stitch": "automtl_baselines.mlps:CrossStitch",
+        "din-mmoe": "automtl_baselines.mmoe:DINMMoE",
+        "esmm": "automtl_baselines.funnel:ESMM",
         "mmoe": "automtl_baselines.mmoe:MMoE",
-        "ple": "automtl_baselines.ple:PLE",
-        "shared-bottom": "automtl_baselines.shared_bottom:SharedBottom",
-        "single-task": "automtl_baselines.single_task:SingleTask",
+        "ple": "automtl_baselines.extraction:PLE",
+        "shared-bottom": "automtl_baselines.mlps:SharedBottom",
+        "single-task": "automtl_baselines.mlps:SingleTask",
         "stem": "automtl_baselines.stem:STEM",
     }

@@ -10,8 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
-from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_baselines.parts import Experts, GatingNetwork, HandDesigned, Sizes, Towers, numbered
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
 from automtl_core.space import Chooser
@@ -20,8 +19,6 @@ from automtl_core.space import Chooser
 class STEMSettings(Sizes):
     """Sizes of STEM."""
 
-    expert_layers: Layers = (128, 64)
-    """Widths of the layers of an expert."""
     experts: int = Field(1, ge=1, le=1000)
     """Number of experts per embedding table. Each task has a table, and one table is shared."""
 

@@ -77,23 +77,17 @@ class FeatureSelection(nn.Module):
                 self.columns += range(starts[place], starts[place + 1])
                 self.fields[f"{part}{place}"] = of_fields[place]
             self.width = starts[-1]
-        gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
-        for name, gate in gates.items():
-            self.register_buffer(
-                f"{name}_places", torch.tensor(gate.kept, dtype=torch.long), persistent=False
-            )
-        self.single_places: Tensor
-        self.interaction_places: Tensor
-        self.numbers_places: Tensor
-        self.crosses_places: Tensor
+        for name in ("single", "interaction", "numbers", "crosses"):
+            places = torch.tensor(getattr(self, name).kept, dtype=torch.long)
+            self.register_buffer(f"{name}_places", places, persistent=False)
 
     def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, len(columns)]
-        parts = [self.single(_some(encoded.sparse, self.single_places), dim=1).flatten(1)]
+        parts = [self._chosen("single", encoded.sparse).flatten(1)]
         if self.interacts:
             parts.append(self._products(encoded.sparse))
-        parts.append(self.numbers(_some(encoded.numbers, self.numbers_places), dim=1).flatten(1))
+        parts.append(self._chosen("numbers", encoded.numbers).flatten(1))
         if encoded.crosses is not None:
-            parts.append(self.crosses(_some(encoded.crosses, self.crosses_places), dim=1).flatten(1))
+            parts.append(self._chosen("crosses", encoded.crosses).flatten(1))
         if self.histories.kept:
             bits = self.histories(encoded.sparse.new_ones(len(self.histories.kept)), dim=0).unbind(0)
             parts += [bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)]
@@ -102,9 +96,12 @@ class FeatureSelection(nn.Module):
     def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]
         if len(self.interaction.open) < 2:
             return e.new_zeros(e.shape[0], e.shape[2])
-        return factorisation_machine(self.interaction(_some(e, self.interaction_places), dim=1))
+        return factorisation_machine(self._chosen("interaction", e))
 
-
-def _some(x: Tensor, places: Tensor) -> Tensor:
-    """Return some of the fields of x [B, N, ...]; the gradient of plain indexing would take far longer."""
-    return x if len(places) == x.shape[1] else x.index_select(1, places)
+    def _chosen(self, name: str, x: Tensor) -> Tensor:
+        """Return the fields of x [B, N, ...] that a gate keeps, times its bits."""
+        places = self.get_buffer(f"{name}_places")
+        # The gradient of plain indexing would take far longer.
+        kept = x if len(places) == x.shape[1] else x.index_select(1, places)
+        chosen: Tensor = getattr(self, name)(kept, dim=1)
+        return chosen

@@ -24,12 +24,14 @@ def landmarks(
     - stem: like ple, and private experts read private tables (AAAI 2024); only if tables are chosen
     - all-OP: every option is open, and every block is OP
 
-    All but all-OP have one block with the widest MLP, and `identity` in all others, if it is an op.
-    Their experts read each field directly, without interaction.
+    All but all-OP have one block with the widest plain MLP, or the last op if there is none, and `identity`
+    in all others, if it is an op. Their experts read each field directly, without interaction.
     """
     tasks, experts = [task.name for task in schema.tasks], settings.expert_names
     alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
-    op, chosen = _widest(settings.ops), settings.tables == "chosen"
+    plain = [op for op in settings.ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
+    op = max(plain, key=lambda op: int(op.rpartition("-")[2]), default=settings.ops[-1])
+    chosen = settings.tables == "chosen"
     models = {
         "shared-bottom": _by_hand(choices, op, dict.fromkeys(tasks, experts[:1])),
         "mmoe": _by_hand(choices, op, dict.fromkeys(tasks, experts)),
@@ -45,18 +47,17 @@ def landmarks(
             models["ple-2"] = _by_hand(choices, op, mixed, below=below)
         if chosen:
             models["stem"] = _by_hand(choices, op, mixed, alone.values())
-    models |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
+    for name in settings.ops:
+        decided = {
+            k: c.options if isinstance(c, AnyOf) else name if name in c.options else "shared"
+            for k, c in choices.items()
+        }
+        models[f"all-{name}"] = Architecture(decided)
     first: dict[str, Architecture] = {}
     for name, architecture in models.items():
         if architecture not in first.values():
             first[name] = architecture
     return first
-
-
-def _widest(ops: Sequence[str]) -> str:
-    """Return the widest plain MLP, or the last op if there is none."""
-    plain = [op for op in ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
-    return max(plain, key=lambda op: int(op.rpartition("-")[2]), default=ops[-1])
 
 
 def _by_hand(
@@ -93,14 +94,3 @@ def _by_hand(
         return "identity" if more and "identity" in choice.options else op
 
     return Architecture({name: decide(name, choice) for name, choice in choices.items()})
-
-
-def _everything(choices: Mapping[str, Choice], op: str) -> Architecture:
-    """Return the landmark with every option open, the same op in every block, and the shared table."""
-
-    def decide(choice: Choice) -> Decision:
-        if isinstance(choice, AnyOf):
-            return choice.options
-        return op if op in choice.options else "shared"
-
-    return Architecture({name: decide(choice) for name, choice in choices.items()})

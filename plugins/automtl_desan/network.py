@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import SparseField
@@ -18,7 +19,6 @@ from automtl_core.modules.inputs import EncodedFields, Inputs
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.members import Scales, mean_of_members
 from automtl_desan.selective_gate import SelectiveGate, mixtures
-from automtl_desan.wide import Wide
 
 
 class SharedTable(nn.Module):
@@ -128,6 +128,29 @@ class Task(nn.Module):
     def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)
         return logit
+
+
+class Wide(nn.Module):
+    """W x of selected fields, added to logits (Cheng et al., "Wide & Deep Learning", DLRS 2016, eq. 3).
+
+    Args:
+        selection: Selection of fields, without a factorisation machine.
+        tasks: T.
+
+    """
+
+    def __init__(self, selection: FeatureSelection, tasks: int) -> None:
+        super().__init__()
+        self.selection = selection
+        # Each weight has the name of its field, so that a network of fewer fields can copy it.
+        self.weights = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(tasks, width)) for name, width in selection.fields.items()}
+        )
+
+    def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, T]
+        x: Tensor = self.selection(encoded)
+        weights = [self.weights[name] for name in self.selection.fields]  # a dict of them sorts its names
+        return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(x.shape[0], 1)
 
 
 class DESANNetwork(nn.Module):

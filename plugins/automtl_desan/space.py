@@ -38,11 +38,11 @@ from automtl_desan.network import (
     Residual,
     SharedTable,
     Task,
+    Wide,
 )
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selective_gate import SelectiveGate
 from automtl_desan.settings import DESANSettings
-from automtl_desan.wide import Wide
 
 
 class DESAN(SearchSpace[DESANSettings]):

@@ -9,7 +9,7 @@ from automtl_core import hookimpl
 def automtl_register_metrics() -> Mapping[str, str]:
     """Register PR-AUC, and the metrics of the ranking of each user's rows."""
     return {
-        "pr-auc": "automtl_metrics.precision:PR_AUC",
-        "gauc": "automtl_metrics.by_user:GAUC",
-        "ndcg-*": "automtl_metrics.by_user:ndcg_at",
+        "pr-auc": "automtl_metrics.rankings:PR_AUC",
+        "gauc": "automtl_metrics.rankings:GAUC",
+        "ndcg-*": "automtl_metrics.rankings:ndcg_at",
     }

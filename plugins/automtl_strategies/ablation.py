@@ -15,6 +15,7 @@ findings is judged at the end, over all comparisons (`automtl_core.search.eviden
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -71,13 +72,13 @@ Score = Callable[[Mapping[str, Decision]], Losses]
 """Function from all decisions to the loss of each held-out row."""
 
 
+@dataclass(eq=False)
 class _Stand:
     """Decisions with their losses and their cost. The cost is computed on first access."""
 
-    def __init__(self, space: SearchSpace, decisions: Mapping[str, Decision], losses: Losses) -> None:
-        self.space = space
-        self.decisions = decisions
-        self.losses = losses
+    space: SearchSpace
+    decisions: Mapping[str, Decision]
+    losses: Losses
 
     @cached_property
     def loss(self) -> float:
@@ -90,13 +91,15 @@ class _Stand:
         return self.space.cost(Architecture(self.decisions))
 
 
+@dataclass(eq=False)
 class _Change:
     """The replacement of one stand by another."""
 
-    def __init__(self, before: _Stand, after: _Stand) -> None:
-        self.before = before
-        self.after = after
-        self.difference = difference(after.losses, before.losses)
+    before: _Stand
+    after: _Stand
+
+    def __post_init__(self) -> None:
+        self.difference = difference(self.after.losses, self.before.losses)
 
     @property
     def saved(self) -> Cost:
@@ -218,13 +221,13 @@ class Ablation:
         least_missed = sorted(weighed, key=lambda b: weighed[b].difference.z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
-            one_of_many = self._interchangeable(bundle, before)
+            replaceable = self._interchangeable(bundle, before)
             if bundle in closed:
                 for choice, option in bundle:
-                    self._record(choice, option, "closed", change, one_of_many, sharing=len(bundle))
+                    self._record(choice, option, "closed", change, replaceable, sharing=len(bundle))
             elif record:
                 (choice, option), *others = bundle
-                self._record(EVERYWHERE if others else choice, option, "kept", change, one_of_many)
+                self._record(EVERYWHERE if others else choice, option, "kept", change, replaceable)
 
     def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
         """Close all bundles together or, if that costs too much, as many as possible of each half.
@@ -262,9 +265,8 @@ class Ablation:
 
     def _siblings(self, name: str) -> list[str]:
         """Return the choices with the same options as this one, and itself."""
-        return [
-            other for other, choice in self.choices.items() if choice.options == self.choices[name].options
-        ]
+        options = self.choices[name].options
+        return [other for other, choice in self.choices.items() if choice.options == options]
 
     def _interchangeable(self, bundle: Bundle, before: _Stand) -> bool:
         """Return whether other parts could have the role of these options, so that a seed decides.
@@ -316,10 +318,9 @@ class Ablation:
         error = s.sure * difference.error
         if worse > error and worse + difference.error > NEGLIGIBLE * s.tolerance:
             return False
-        worth = (
-            change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row if worse > 0 else True
-        )
-        return worth and self._affordable(change, difference)
+        if worse > 0 and change.saved.flops_per_row < s.worth * change.before.cost.flops_per_row:
+            return False
+        return self._affordable(change, difference)
 
     def _affordable(self, change: _Change, difference: Difference) -> bool:
         """Return whether the loss is lower beyond its error, or surely higher by less than the tolerance."""
@@ -347,22 +348,21 @@ class Ablation:
     ) -> None:
         """Record a decision. The saved cost of options that were closed together is divided among them."""
         saved = None if action == "kept" else change.saved
-        self.evidence.append(
-            Evidence(
-                choice,
-                option,
-                action,
-                "no significant effect",  # until all decisions are judged
-                against,
-                change.difference.mean,
-                change.difference.error,
-                flops=None if saved is None else saved.flops_per_row // sharing,
-                parameters=None if saved is None else saved.parameters // sharing,
-                epoch=self.epoch,
-                interchangeable=interchangeable,
-                stability=self._stability(action, change),
-            )
+        evidence = Evidence(
+            choice,
+            option,
+            action,
+            "no significant effect",  # until all decisions are judged
+            against,
+            change.difference.mean,
+            change.difference.error,
+            flops=None if saved is None else saved.flops_per_row // sharing,
+            parameters=None if saved is None else saved.parameters // sharing,
+            epoch=self.epoch,
+            interchangeable=interchangeable,
+            stability=self._stability(action, change),
         )
+        self.evidence.append(evidence)
 
 
 def _all_of(bundles: Collection[Bundle]) -> set[Option]:

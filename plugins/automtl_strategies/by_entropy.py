@@ -20,7 +20,6 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
-from automtl_core.training.batches import Batch
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import Pass
 from automtl_core.training.recipe import Recipe
@@ -70,7 +69,7 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         relaxed, last = self.relaxed, self.last_epoch
         while relaxed.epoch < last and relaxed.going_on:
             searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
-            epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)
+            epoch = self._train(searching, listener)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self._settled(searching, relaxed.epoch == last)
             decided = evidence_of(self.supernet, fixed, relaxed.epoch)
@@ -81,27 +80,20 @@ class ByEntropy(SearchStrategy[EntropySettings]):
             relaxed.end(epoch, listener, metrics, entropy, fixed)
         return replace(relaxed.result(), evidence=self.evidence)
 
-    def _warm_up(self, listener: Listener) -> Pass[Batch]:
-        """Train only the weights for one epoch."""
-        relaxed, ours = self.relaxed, self.halves[0] if self.halves else None
-        epoch = relaxed.begin("warm-up", listener, ours)
-        for batch in epoch:
-            epoch.add(relaxed.step(batch, relaxed.weights), batch)
-        return epoch
-
-    def _search(self, listener: Listener) -> Pass[Batch] | Pass[tuple[Batch, Batch]]:
-        """Train weights and logits for one epoch: together, or in alternate steps on separate rows."""
+    def _train(self, searching: bool, listener: Listener) -> Pass[Any]:
+        """Train for one epoch: the weights, weights and logits together, or both in alternate steps."""
         relaxed = self.relaxed
-        if not self.halves:
-            epoch = relaxed.begin("search", listener)
-            for batch in epoch:
-                epoch.add(relaxed.step(batch), batch)
-            return epoch
-        pairs = relaxed.begin_pairs("search", listener, *self.halves)
-        for batch, held_out in pairs:
-            relaxed.step(held_out, relaxed.logits)
-            pairs.add(relaxed.step(batch, relaxed.weights), batch)
-        return pairs
+        if searching and self.halves:
+            pairs = relaxed.begin_pairs("search", listener, *self.halves)
+            for batch, held_out in pairs:
+                relaxed.step(held_out, relaxed.logits)
+                pairs.add(relaxed.step(batch, relaxed.weights), batch)
+            return pairs
+        rows = self.halves[0] if self.halves else None
+        epoch = relaxed.begin("search" if searching else "warm-up", listener, rows)
+        for batch in epoch:
+            epoch.add(relaxed.step(batch, None if searching else relaxed.weights), batch)
+        return epoch
 
     def _settled(self, searching: bool, is_last: bool) -> Mapping[str, Decision]:
         """Return the decisions that are fixed at the end of an epoch."""

@@ -73,7 +73,11 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         if not self.last_round.entrants:
             self._warm_up(listener)
             self._discretise(listener)
-            self._begin_last_round()
+            others = dict(list(self.landmarks.items())[: self.settings.landmarks])
+            made, freedom = self.ablation, self.paths.held_out.freedom
+            candidates = {"searched": Architecture(made.decisions), **others}
+            evidence = judged(made.evidence, made.comparisons, freedom)
+            self.last_round.begin(candidates, self.paths.epoch, evidence)
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:
@@ -127,14 +131,6 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             ablation.close(singly=rounds_left == 1)
         for evidence in ablation.evidence[known:]:
             listener(DecisionMade(evidence))
-
-    def _begin_last_round(self) -> None:
-        others = dict(list(self.landmarks.items())[: self.settings.landmarks])
-        ablation = self.ablation
-        evidence = judged(ablation.evidence, ablation.comparisons, self.paths.held_out.freedom)
-        self.last_round.begin(
-            {"searched": Architecture(ablation.decisions), **others}, self.paths.epoch, evidence
-        )
 
     def state_dict(self) -> State:
         """Return the supernet and the decisions or, once the last round has begun, only that round."""

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from automtl_core import seeds
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.modules.network import Averaging
 from automtl_core.modules.relaxation import Softmax
@@ -35,6 +35,8 @@ from automtl_core.training.events import Listener
 
 START = "start"
 """Name of the architecture of a warm start, among probes."""
+STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
+"""Attributes of `Paths` that a checkpoint holds as they are."""
 IN_TIME = 0.35, 0.6
 """Shares of the time budget of the search after which the first and the second stage end."""
 EPOCH_STEPS = 100
@@ -218,11 +220,7 @@ class Paths:
             "relaxed": self.relaxed.state_dict(),
             "average": self.average.state_dict(),
             "bounds": Architecture(self.bounds).to_json(),
-            "first_epoch": self.first_epoch,
-            "widened": self.widened,
-            "best_loss": self.best_loss,
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
+            **{name: getattr(self, name) for name in STAGE},
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -230,9 +228,8 @@ class Paths:
         self.relaxed.load_state_dict(state["relaxed"])
         self.average.load_state_dict(state["average"])
         self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
-        self.first_epoch, self.widened = state["first_epoch"], state["widened"]
-        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
-        self.best_weights = state["best_weights"]
+        for name in STAGE:
+            setattr(self, name, state[name])
 
 
 def probes(problem: Problem) -> dict[str, Architecture]:
@@ -243,14 +240,16 @@ def probes(problem: Problem) -> dict[str, Architecture]:
     """
     choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
-    known = problem.space.landmarks() or {
-        f"uniform {k + 1}": Architecture({name: _kth(c, k) for name, c in choices.items()})
-        for k in range(most)
-    }
+
+    def uniform(k: int) -> Architecture:
+        return Architecture(
+            {
+                name: c.options if isinstance(c, AnyOf) else c.options[min(k, len(c.options) - 1)]
+                for name, c in choices.items()
+            }
+        )
+
+    known = problem.space.landmarks() or {f"uniform {k + 1}": uniform(k) for k in range(most)}
     if problem.warm_start is None:
         return known
     return {START: problem.warm_start.decisions(choices, next(iter(known.values())))} | known
-
-
-def _kth(choice: Choice, k: int) -> Decision:
-    return choice.options if isinstance(choice, AnyOf) else choice.options[min(k, len(choice.options) - 1)]

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
+from automtl_baselines.mlps import SharedBottom, SharedBottomSettings
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
+from automtl_baselines.mlps import SharedBottom, SharedBottomSettings
 from automtl_core.choices import Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part

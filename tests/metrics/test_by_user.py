@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automtl_core.tasks.binary import auc
-from automtl_metrics import by_user
-from automtl_metrics.by_user import gauc, ndcg, ndcg_at
+from automtl_metrics import rankings
+from automtl_metrics.rankings import gauc, ndcg, ndcg_at
 
 ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
 ROWS = st.lists(ROW, min_size=1, max_size=40)
@@ -118,7 +118,7 @@ def test_the_order_of_rows_has_no_effect_down_to_the_last_bit(metric):
 def test_blocks_of_users_have_no_effect(metric, size, monkeypatch):
     rows = drawn(2000, 60)
     whole = metric(*rows)
-    monkeypatch.setattr(by_user, "BLOCK", size)
+    monkeypatch.setattr(rankings, "BLOCK", size)
     value, counted, users = metric(*rows)
     assert (value, counted) == (pytest.approx(whole.value, abs=1e-12), whole.rows)
     assert vars(users) == pytest.approx(vars(whole.by_user), abs=1e-12)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automtl_metrics import precision
-from automtl_metrics.precision import average_precision
+from automtl_metrics import rankings
+from automtl_metrics.rankings import average_precision
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
 
@@ -52,6 +52,6 @@ def test_a_perfect_ranking_has_1():
 def test_chunks_have_no_effect(size, monkeypatch):
     random = np.random.default_rng(0)
     labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
-    monkeypatch.setattr(precision, "CHUNK", size)
+    monkeypatch.setattr(rankings, "CHUNK", size)
     expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
     assert average_precision(labels, predictions) == expected

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_datasets.synthetic.draws import Chance, Floats
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, scaled
 
 PERIODS, NEW, WIDTH = 10, 40, 16
 """Periods, new items of a period, and numbers of a vector."""
@@ -65,5 +64,4 @@ class Cold(Kind):
         if field != VECTOR:
             return super().alone(field, group, drawn)
         weights = self.random("effects", VECTOR, group).standard_normal(WIDTH)
-        effect = self.vectors() @ weights
-        return np.asarray(((effect - effect.mean()) / effect.std())[drawn["item_id"]])
+        return np.asarray(scaled(self.vectors() @ weights)[drawn["item_id"]])

@@ -18,8 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_datasets.synthetic.draws import Chance, Floats
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind
 
 START, SECONDS = 1_700_000_000, 60 * 86_400
 HOURS = 24

@@ -17,8 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_datasets.synthetic.draws import Chance, Floats
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind
 
 RANK = 6
 READ = {"taste": (1, 1, 1, 1, 0, 0), "regret": (0, 0, -1, -1, 1, 1)}

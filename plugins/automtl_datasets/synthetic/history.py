@@ -16,9 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from automtl_core.dataset.history import History
-from automtl_datasets.synthetic.draws import Chance, Floats
 from automtl_datasets.synthetic.drift import HOURS, SECONDS, START
-from automtl_datasets.synthetic.kind import Ids, Kind, scaled
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, scaled
 
 LENGTH = 10
 """Number of latest events that may have an effect."""
@@ -74,6 +73,6 @@ class Histories(Kind):
                 effect[lag:] += same * np.where(drawn["opened"][order][:-lag], 1.0, -1.0)
             else:
                 effect[lag:] += same & (category[lag:] == category[:-lag])
-        found = np.empty(self.size)
-        found[order] = scaled(effect)
-        return found
+        by_row = np.empty(self.size)
+        by_row[order] = scaled(effect)
+        return by_row

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_datasets.synthetic.draws import Chance, Floats
-from automtl_datasets.synthetic.kind import Ids, Kind, scaled
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, scaled
 
 SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "step": lambda x: (x > 0.4).astype(np.float64),

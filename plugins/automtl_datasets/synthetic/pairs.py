@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from automtl_core.seeds import generator
-from automtl_datasets.synthetic.draws import Chance, Floats, Ints
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind
 
 BOTH = {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6}
 ENGAGE = BOTH | {"engage_only": 0.7}, {("engage_left", "engage_right"): 0.9}
@@ -53,13 +52,9 @@ class Pairs(Kind):
 
     def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the product of the signs of both values."""
-        left, right = (_sign(drawn[field]) for field in pair)
-        return left * right
+        left, right = (1.0 - 2 * (drawn[field] % 2) for field in pair)
+        return np.asarray(left * right)
 
     def random(self, *purpose: str) -> np.random.Generator:
         """Return the generator of one purpose; unlike other kinds, its seed does not depend on the name."""
         return generator(self.seed, "synthetic", *purpose)
-
-
-def _sign(ids: Ints) -> Floats:
-    return np.asarray(1 - 2 * (ids % 2), dtype=np.float64)

@@ -10,8 +10,7 @@ fields have no effect.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from automtl_datasets.synthetic.draws import Chance
-from automtl_datasets.synthetic.kind import Ids, Kind
+from automtl_datasets.synthetic.kind import Chance, Ids, Kind
 
 
 class Rare(Kind):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_datasets.synthetic.draws import Chance, draw, zipf
+from automtl_datasets.synthetic.kind import Chance, draw, zipf
 from simulated.draws import Chances, blocks, of_groups, origins, pick, scattered, write_csv
 
 

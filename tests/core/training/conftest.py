@@ -2,7 +2,8 @@
 
 import pytest
 
-from automtl_baselines.single_task import SingleTask, SingleTaskSettings
+from automtl_baselines.mlps import SingleTask
+from automtl_baselines.parts import Sizes
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_problem, sample_schema
@@ -25,5 +26,5 @@ def mixed():
 @pytest.fixture
 def separate():
     """Return a problem for networks whose tasks share nothing."""
-    settings = SingleTaskSettings(embedding_dim=4, expert_layers=(8,), tower_layers=(4,), dropout=0.0)
+    settings = Sizes(embedding_dim=4, expert_layers=(8,), tower_layers=(4,), dropout=0.0)
     return sample_problem(SingleTask(plain_schema(), settings, load_registry().op), epochs=10)

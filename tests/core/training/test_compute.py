@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_baselines.aitm import AITM, AITMSettings
+from automtl_baselines.funnel import AITM, AITMSettings
 from automtl_core.distributed import rank
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute as module

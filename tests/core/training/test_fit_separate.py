@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from automtl_baselines.single_task import SingleTask
+from automtl_baselines.mlps import SingleTask
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task

@@ -25,7 +25,7 @@ from automtl_core.workflow.new_rows import Reading, measure
 from automtl_core.workflow.pipeline import TESTED
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
-from automtl_metrics.by_user import gauc
+from automtl_metrics.rankings import gauc
 
 from .lines import fit, search, start
 

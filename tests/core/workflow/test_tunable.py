@@ -18,7 +18,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.tunable import changed, domains_of, tunable, values_of
-from automtl_desan.wide import Wide
+from automtl_desan.network import Wide
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
 

@@ -189,7 +189,7 @@ EARLY = {
 
 @pytest.mark.parametrize(("model", "settings", "told"), EARLY.values(), ids=EARLY.keys())
 def test_what_is_wrong_is_told_before_anything_is_trained(line, tmp_path, monkeypatch, model, settings, told):
-    monkeypatch.setattr("automtl_baselines.trees.find_spec", lambda name: None)
+    monkeypatch.setattr("automtl_baselines.boosting.find_spec", lambda name: None)
     monkeypatch.setattr(
         "automtl_core.workflow.resolve_auto.search_encodings", lambda *given: pytest.fail("trains")
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automtl_datasets.synthetic.draws import draw, effects, intercept, sigmoid, zipf
+from automtl_datasets.synthetic.kind import draw, effects, intercept, sigmoid, zipf
 
 
 def test_zipf_frequencies_fall_with_the_rank() -> None:

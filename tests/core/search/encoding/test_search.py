@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_baselines.shared_bottom import SharedBottom
+from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry

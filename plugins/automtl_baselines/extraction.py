@@ -1,7 +1,10 @@
-"""CGC, customised gate control: experts of each task beside experts that all tasks share.
+"""CGC and PLE: experts of each task beside experts that all tasks share, at one or several levels.
 
 Tang, Liu, Zhao and Gong, "Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model for
-Personalized Recommendations", RecSys 2020, section 4.1.
+Personalized Recommendations", RecSys 2020: section 4.1 for CGC, customised gate control; section 4.2 for PLE,
+layers of CGC, in which shared and task-specific parts drift apart.
+
+Letters: B batch, D input width, K experts of a task, S shared experts, H expert width, T tasks.
 """
 
 from collections.abc import Sequence
@@ -10,27 +13,23 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, TaskNetwork, numbered
-from automtl_baselines.sizes import HandDesigned, Layers, Sizes
+from automtl_baselines.parts import Experts, GatingNetwork, HandDesigned, Layers, Sizes, TaskNetwork, numbered
 from automtl_core.modules.inputs import Inputs
 
 
 class CGCSettings(Sizes):
     """Sizes of CGC."""
 
-    expert_layers: Layers = (128, 64)
-    """Widths of the layers of an expert."""
     shared_experts: int = Field(2, ge=1, le=1000)
-    """Number of experts that all tasks share."""
+    """Number of experts that all tasks share, at each level."""
     task_experts: int = Field(1, ge=1, le=1000)
-    """Number of task-specific experts of each task."""
+    """Number of task-specific experts of each task, at each level."""
 
 
 class ExtractionLayer(nn.Module):
     """g_t = sum_k softmax(W_t x_t)_k * S_t,k, S_t the experts of task t and the shared ones (eq. 1 to 3).
 
     A layer that is not the last one also has g_s over all experts, on the input of the shared part.
-    Letters: B batch, D input width, K experts of a task, S shared experts, H expert width, T tasks.
 
     Args:
         widths: D, hidden widths and H of an expert.
@@ -73,10 +72,7 @@ class ExtractionLayer(nn.Module):
 
 
 class CGCNetwork(TaskNetwork):
-    """y_t = tower_t(g_t), all parts on the same x (Tang et al. 2020, eq. 4).
-
-    Letters: B batch, D input width, H expert width, T tasks.
-    """
+    """y_t = tower_t(g_t), all parts on the same x (eq. 4)."""
 
     layer: ExtractionLayer
 
@@ -94,3 +90,40 @@ class CGC(HandDesigned[CGCSettings]):
         s = self.settings
         widths, experts = [inputs.width, *s.expert_layers], (s.task_experts, s.shared_experts)
         return CGCNetwork(inputs, layer=ExtractionLayer(widths, self.tasks, experts, s.dropout))
+
+
+class PLESettings(CGCSettings):
+    """Sizes of PLE."""
+
+    expert_layers: Layers = (96, 64)
+    """Widths of the layers of an expert, at each level."""
+    levels: int = Field(2, ge=1, le=100)
+    """Number of extraction layers. 1 is CGC."""
+
+
+class PLENetwork(TaskNetwork):
+    """y_t = tower_t(g_t of the last level), g of level j on g of level j - 1 (eq. 5 and 6)."""
+
+    levels: nn.ModuleList
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the mixture of experts of each task at the last level."""
+        xs: Sequence[Tensor] = [x] * (len(self.towers) + 1)
+        for level in self.levels:
+            xs = level(xs)  # T + 1 x [B, H]; T after the last level
+        return xs
+
+
+class PLE(HandDesigned[PLESettings]):
+    """Several levels of CGC: shared and task-specific experts at each level (Tang et al., RecSys 2020)."""
+
+    def body(self, inputs: Inputs) -> PLENetwork:
+        """Return the network without its towers."""
+        s = self.settings
+        experts = (s.task_experts, s.shared_experts)
+        levels = nn.ModuleList()
+        for level in range(1, s.levels + 1):
+            widths = [inputs.width if level == 1 else s.expert_layers[-1], *s.expert_layers]
+            name = f"level{level}" if level < s.levels else ""
+            levels.append(ExtractionLayer(widths, self.tasks, experts, s.dropout, name))
+        return PLENetwork(inputs, levels=levels)

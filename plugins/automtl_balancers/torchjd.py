@@ -1,33 +1,49 @@
-"""Balancers that combine the gradients of tasks, by the aggregators of TorchJD.
+"""Balancers of TorchJD, an optional library: aggregators of gradients, and scalarizers of losses.
 
-A step computes the Jacobian J [T, P] of the losses over the P entries of all shared parameters. A parameter
-is shared if more than one task has a gradient other than 0 for it in this step. An aggregator combines J into
-one gradient [P]. Every other parameter has the gradient of the mean loss. The gradient of the penalty is
-added to all.
-
-The gradient of a sparse embedding is sparse: J contains only the rows that the batch reads.
+A step with an aggregator computes the Jacobian J [T, P] of the losses over the P entries of all shared
+parameters. A parameter is shared if more than one task has a gradient other than 0 for it in this step. An
+aggregator combines J into one gradient [P]. Every other parameter has the gradient of the mean loss. The
+gradient of the penalty is added to all. The gradient of a sparse embedding is sparse: J contains only the
+rows that the batch reads. A scalarizer combines the losses into one.
 
 Letters: T tasks, P entries of parameters, n entries of one parameter.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_balancers.library import LIBRARIES, torchjd
 from automtl_core.dataset.schema import Task
+from automtl_core.errors import UsageError
 from automtl_core.modules.collectives import means
 from automtl_core.settings.settings import S, Settings
 from automtl_core.training.balancer import Balancer
 
 
-class Aggregated(Balancer[S]):
-    """Base of these balancers. A subclass has the name of its TorchJD class; its settings are arguments."""
+def torchjd(module: str, name: str, **arguments: Any) -> Any:
+    """Return a new object of a class of TorchJD.
 
-    libraries = LIBRARIES
+    Raises:
+        UsageError: TorchJD, or a further dependency of this class, is not installed.
+
+    """
+    try:
+        return getattr(import_module(f"torchjd.{module}"), name)(**arguments)
+    except ImportError as error:
+        raise UsageError(
+            f"training.balancer: {name} needs TorchJD and its dependencies: {error}",
+            "install them: pip install 'automtl[torchjd]'",
+        ) from None
+
+
+class Aggregated(Balancer[S]):
+    """Base of aggregators. A subclass has the name of its TorchJD class; its settings are arguments."""
+
+    libraries = ("torchjd",)
     sums: ClassVar[bool] = False
     """Whether the aggregator sums rows. The others average them."""
 
@@ -165,3 +181,38 @@ class PCGrad(Aggregated):
 
 class UPGrad(Aggregated):
     """Unconflicting projection of gradients (Quinton and Rey, 2024), by TorchJD."""
+
+
+class Scalarized(Balancer[S]):
+    """Base of scalarizers. A subclass has the name of its TorchJD class; its settings are arguments."""
+
+    libraries = ("torchjd",)
+
+    def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
+        super().__init__(settings, tasks)
+        self.scalarizer = torchjd("scalarization", type(self).__name__, **settings.model_dump())
+
+    def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
+        """Differentiate the scalar and the penalty together; tasks without a loss are left out."""
+        present = losses[losses.detach() != 0]
+        loss = (self.scalarizer(present) if len(present) else losses.sum()) + penalty
+        loss.backward(inputs=list(inputs))
+
+
+class GeometricMean(Scalarized):
+    """The geometric mean of the losses (Chennupati et al., MultiNet++, CVPR workshops 2019), by TorchJD."""
+
+
+class Random(Scalarized):
+    """Random weights, new ones in each step (Lin et al., TMLR 2022), by TorchJD."""
+
+
+class STCHSettings(Settings):
+    """Settings of smooth Tchebycheff scalarization."""
+
+    mu: float = Field(0.1, gt=0)
+    """Smoothing. The combined loss approaches the largest loss of the tasks as the value approaches 0."""
+
+
+class STCH(Scalarized[STCHSettings]):
+    """Smooth Tchebycheff: a soft maximum of the losses (Lin et al., ICML 2024), by TorchJD."""

@@ -5,9 +5,35 @@ import torch
 
 from automtl_core.modules.features import Features
 
+CGC_WEIGHTS = {
+    "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
+    "layer.gating.0.linear": [[0.0], [math.log(3.0) / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
+}  # fmt: skip
+CGC_SIZES = {"shared_experts": 1, "task_experts": 1}
+
+
+def test_a_task_weighs_its_own_and_the_shared_experts(network, logits):
+    # x = 2: experts 2 | 6 | 14; the first task 1/4 * 2 + 3/4 * 14, the second (6 + 14) / 2
+    assert logits(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 2)[0] == pytest.approx([11, 100])
+
+
+def test_a_task_moves_no_expert_of_another(network, moved):
+    names = moved(network("cgc", CGC_WEIGHTS, **CGC_SIZES), 0)
+    assert {"layer.experts.0.0.0.weight", "layer.experts.2.0.0.weight"} <= names
+    assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gating.1."))]
+
+
+def test_the_settings_count_the_experts_of_each_group(space):
+    layer = space("cgc", task_experts=2, shared_experts=3).supernet().network.layer
+    assert [len(group) for group in layer.experts] == [2, 2, 3]
+    assert [gating_network.linear.out_features for gating_network in layer.gating] == [5, 5]
+    assert layer.shared_gating is None
+
+
 LOG3 = math.log(3.0)
-SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
-WEIGHTS = {
+PLE_SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
+PLE_WEIGHTS = {
     "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
     "levels.0.gating.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gating.1.linear": [[LOG3 / 2], [0.0]],
     "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
@@ -20,24 +46,26 @@ WEIGHTS = {
 def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logits):
     # x = 2: experts 2 | 6 | 10; tasks 1/4 * 2 + 3/4 * 10 and 3/4 * 6 + 1/4 * 10, shared (2 + 6 + 10) / 3
     # level 1 on (8, 7, 6): experts 8 | 14 | 18; gates of 8 and 7: 1/4 * 8 + 3/4 * 18 and 3/4 * 14 + 1/4 * 18
-    assert logits(network("ple", WEIGHTS, **SIZES), 2)[0] == pytest.approx([31, 150])
+    assert logits(network("ple", PLE_WEIGHTS, **PLE_SIZES), 2)[0] == pytest.approx([31, 150])
 
 
 def test_the_shared_gating_network_reads_the_shared_part(network, logits):
-    weights = {**WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
-    level = {name.replace("levels.1.", "levels.2."): w for name, w in WEIGHTS.items() if "levels.1." in name}
+    weights = {**PLE_WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
+    level = {
+        name.replace("levels.1.", "levels.2."): w for name, w in PLE_WEIGHTS.items() if "levels.1." in name
+    }
     level |= {
         "levels.2.gating.0.linear": [[-99.0], [0.0]],
         "levels.2.gating.1.linear": [[-99.0], [0.0]],
     }
     # the shared part of level 1 weighs 8 | 14 | 18 by its input 6: (8 + 3 * 14 + 18) / 5; level 2 reads that
-    model = network("ple", {**weights, **level}, **{**SIZES, "levels": 3})
+    model = network("ple", {**weights, **level}, **{**PLE_SIZES, "levels": 3})
     shared = 3 * (8 + 3 * 14 + 18) / 5
     assert logits(model, 2)[0] == pytest.approx([2 * shared, 10 * shared])
 
 
 def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_earlier_levels(network, moved):
-    names = moved(network("ple", WEIGHTS, **SIZES), 0)
+    names = moved(network("ple", PLE_WEIGHTS, **PLE_SIZES), 0)
     assert {"levels.0.shared_gating.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
     assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gating.1."))]
 

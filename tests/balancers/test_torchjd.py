@@ -1,11 +1,26 @@
-"""Gradients of tasks, aggregated. Letters: T tasks."""
+"""Gradients of tasks, aggregated; losses of tasks, combined; TorchJD that is missing. Letters: T tasks."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
-from automtl_balancers.aggregators import MGDA, FairGrad, GradDrop, PCGrad, UPGrad
+from automtl_balancers.torchjd import (
+    MGDA,
+    STCH,
+    FairGrad,
+    GeometricMean,
+    GradDrop,
+    PCGrad,
+    STCHSettings,
+    UPGrad,
+    torchjd,
+)
 from automtl_core.dataset.schema import Task
+from automtl_core.errors import UsageError
+from automtl_core.settings.settings import Settings
 from automtl_core.training.balancer import MEAN
 
 pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
@@ -86,3 +101,39 @@ def test_alpha_of_fairgrad_counts():
     unequal = torch.tensor([[1.0, 0.0], [0.2, 1.0]])
     one, other = (gradients(make(FairGrad, alpha=alpha), unequal)[0] for alpha in (1.0, 4.0))
     assert not torch.allclose(one, other, atol=1e-3)
+
+
+def scalar_gradient(balancer, losses):
+    w = nn.Parameter(torch.ones(2))
+    balancer.backward(w * torch.tensor(losses), torch.zeros(()), [w])
+    return w.grad.tolist()
+
+
+def test_the_geometric_mean():
+    assert scalar_gradient(GeometricMean(Settings(), TASKS), [1.0, 4.0]) == pytest.approx([1.0, 1.0])
+
+
+def test_a_task_without_a_label_has_no_part_in_it():
+    assert scalar_gradient(GeometricMean(Settings(), TASKS), [3.0, 0.0]) == pytest.approx([3.0, 0.0])
+    assert scalar_gradient(GeometricMean(Settings(), TASKS), [0.0, 0.0]) == [0.0, 0.0]
+
+
+def test_the_smaller_mu_the_more_the_largest_loss_counts():
+    shares = [scalar_gradient(STCH(STCHSettings(mu=mu), TASKS), [1.0, 2.0])[0] for mu in (10.0, 0.1)]
+    assert shares[0] > 10 * shares[1] > 0
+
+
+@pytest.mark.parametrize("missing", ["torchjd.aggregation", "qpsolvers"])
+def test_a_missing_library_is_named(monkeypatch, missing):
+    for name in [name for name in sys.modules if name.startswith("torchjd")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else name)
+    with pytest.raises(UsageError, match=r"training\.balancer: UPGrad needs TorchJD") as error:
+        torchjd("aggregation", "UPGrad")
+    assert error.value.fix == "install them: pip install 'automtl[torchjd]'"
+
+
+def test_torchjd_is_not_imported_before_it_is_needed():
+    code = "import sys, automtl_balancers.torchjd; sys.exit('torchjd' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Metrics of the ranking of each user's rows, averaged over users.
+"""Metrics of rankings: of each user's rows, averaged over users, and PR-AUC over all rows.
 
 Users are those of the raw data: all users of new rows and of test rows count, whether or not their id is in
 the vocabulary. Rows without a user are left out.
@@ -10,7 +10,7 @@ rows in the data has no effect.
 Letters: R rows, U users, G groups of rows of one user with equal predictions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ from automtl_core.training.metric import ByUser, Counted, Metric
 Array = NDArray[Any]
 BLOCK = 1 << 20
 """Approximate number of rows that are ranked together: all rows of some users."""
+CHUNK = 1 << 18
+"""Number of positive rows that PR-AUC counts together."""
 
 
 class _Groups(NamedTuple):
@@ -41,6 +43,20 @@ class _Groups(NamedTuple):
     """Positive rows of each user, [U]."""
 
 
+class _Sums(NamedTuple):
+    """Sums over the users of a block who count."""
+
+    total: float
+    """Sum of the values of the users, times their weights."""
+    weight: float
+    random: float
+    """As `total`, for a random order of the rows of each user."""
+    variance: float
+    """Variance of `total` for a random order."""
+    users: int
+    rows: int
+
+
 def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
     """GAUC: AUC within each user, averaged over users with rows of both classes, weighted by their rows.
 
@@ -57,24 +73,18 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         a random order is that of the rank sum (Mann and Whitney 1947).
 
     """
-    total, counted, variance = 0.0, 0, 0.0
-    users_counted = all_users = 0
-    for groups in _blocks(labels, predictions, users):
+
+    def of_block(groups: _Groups) -> _Sums:
         positives, negatives = groups.positives, groups.rows - groups.positives
         counting = (positives > 0) & (negatives > 0)
         above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
         above_positives = np.bincount(groups.user, weights=groups.hits * above)
         wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
-        areas = 1 - wrong[counting] / (positives * negatives)[counting]
-        rows = groups.rows[counting]
-        total, counted = total + float(areas @ rows), counted + int(rows.sum())
-        variance += float(rows**2 @ ((rows + 1) / (12 * (positives * negatives)[counting])))
-        users_counted, all_users = users_counted + len(rows), all_users + len(groups.rows)
-    if not counted:
-        return Counted(None, 0)
-    which, spread = "with rows of both classes", variance**0.5 / counted
-    found = ByUser(users_counted, which, all_users, len(labels), 0.5, spread)
-    return Counted(total / counted, counted, found)
+        pairs, rows = (positives * negatives)[counting], groups.rows[counting]
+        total, count = float((1 - wrong[counting] / pairs) @ rows), int(rows.sum())
+        return _Sums(total, count, count / 2, float(rows**2 @ ((rows + 1) / (12 * pairs))), len(rows), count)
+
+    return _averaged(labels, predictions, users, "with rows of both classes", of_block)
 
 
 def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
@@ -95,9 +105,8 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         The value, the number of rows of users with a positive row, and these users.
 
     """
-    total, ranked, counted, all_users = 0.0, 0, 0, 0
-    random, variance = 0.0, 0.0
-    for groups in _blocks(labels, predictions, users):
+
+    def of_block(groups: _Groups) -> _Sums:
         counting = groups.positives > 0
         last = min(k, int(groups.rows.max()))
         discounts = 1 / np.log2(np.arange(last) + 2)
@@ -106,18 +115,42 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
         rows, positives = groups.rows[counting], groups.positives[counting]
         ideal = gains[np.minimum(positives.astype(np.int64), last)]
-        total += float(np.sum(gained[counting] / ideal))
         share, places = positives / rows, np.minimum(rows, last)
-        random += float(np.sum(share * gains[places] / ideal))
+        random = float(np.sum(share * gains[places] / ideal))
         apart = squares[places] - gains[places] ** 2 / rows  # drawn without replacement
-        variance += float(np.sum(share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2))
-        ranked, counted = ranked + len(rows), counted + int(rows.sum())
-        all_users += len(groups.rows)
-    if not ranked:
-        return Counted(None, 0)
-    which, spread = "with a positive row", max(variance, 0.0) ** 0.5 / ranked
-    found = ByUser(ranked, which, all_users, len(labels), random / ranked, spread)
-    return Counted(total / ranked, counted, found)
+        variance = float(np.sum(share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2))
+        total, count = float(np.sum(gained[counting] / ideal)), len(rows)
+        return _Sums(total, count, random, variance, count, int(rows.sum()))
+
+    return _averaged(labels, predictions, users, "with a positive row", of_block)
+
+
+def average_precision(labels: Array, predictions: Array, users: Array | None = None) -> float | None:
+    """PR-AUC: average precision, the mean precision over the positive rows.
+
+    The sum over thresholds of precision times the increase of recall. Each distinct prediction is one
+    threshold, so that the order of rows with equal predictions has no effect. A random ranking has about the
+    share of positive rows.
+
+    Args:
+        labels: [R], zeros and ones.
+        predictions: [R]; higher means more likely.
+        users: Unused.
+
+    Returns:
+        None without a positive row.
+
+    """
+    positives = np.count_nonzero(labels)
+    if positives == 0:
+        return None
+    ordered, of_positives = np.sort(predictions), np.sort(predictions[labels > 0])
+    total = 0.0
+    for start in range(0, positives, CHUNK):
+        some = of_positives[start : start + CHUNK]
+        rows = len(ordered) - np.searchsorted(ordered, some)  # with at least this prediction
+        total += float(np.sum((positives - np.searchsorted(of_positives, some)) / rows))
+    return total / positives
 
 
 def ndcg_at(number: int) -> Metric:
@@ -130,7 +163,24 @@ def ndcg_at(number: int) -> Metric:
     )
 
 
+PR_AUC = Metric("PR-AUC", average_precision, undefined="no row is positive")
 GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
+
+
+def _averaged(
+    labels: Array, predictions: Array, users: Array, which: str, of_block: Callable[[_Groups], _Sums]
+) -> Counted:
+    """Return the weighted mean over users; `which` says in words which users count."""
+    all_users, blocks = 0, [_Sums(0.0, 0, 0.0, 0.0, 0, 0)]
+    for groups in _blocks(labels, predictions, users):
+        blocks.append(of_block(groups))
+        all_users += len(groups.rows)
+    total, weight, random, variance, counted, rows = (sum(column) for column in zip(*blocks, strict=True))
+    if not weight:
+        return Counted(None, 0)
+    spread = max(variance, 0.0) ** 0.5 / weight
+    by_user = ByUser(counted, which, all_users, len(labels), random / weight, spread)
+    return Counted(total / weight, rows, by_user)
 
 
 def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[_Groups]:

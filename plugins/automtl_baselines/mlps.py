@@ -1,0 +1,150 @@
+"""Models of MLPs without experts.
+
+- shared bottom: one MLP that all tasks share, and a tower for each (Caruana, "Multitask Learning", Machine
+  Learning 28, 1997)
+- single task: a separate network for each task. A task that a multi-task model predicts worse than this one
+  has negative transfer.
+- cross-stitch networks: an MLP for each task, and units that mix the tasks' values after each layer (Misra,
+  Shrivastava, Gupta and Hebert, "Cross-Stitch Networks for Multi-Task Learning", CVPR 2016)
+
+Letters: B batch, D input width, H width of a layer, T tasks.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import Inputs
+from automtl_core.space import Chooser
+
+
+class SharedBottomSettings(Sizes):
+    """Sizes of the shared bottom. It is as wide as all experts of another model together."""
+
+    expert_layers: Layers = (768, 256)
+    """Widths of the layers of the shared bottom."""
+
+
+class SharedBottomNetwork(TaskNetwork):
+    """y_t = tower_t(bottom(x)) (Caruana 1997, section 2)."""
+
+    bottom: nn.Module
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the bottom for each task."""
+        return [self.bottom(x)] * len(self.towers)
+
+
+class SharedBottom(HandDesigned[SharedBottomSettings]):
+    """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
+
+    def body(self, inputs: Inputs) -> SharedBottomNetwork:
+        """Return the network without its towers."""
+        s = self.settings
+        return SharedBottomNetwork(inputs, bottom=mlp([inputs.width, *s.expert_layers], s.dropout))
+
+
+class OneTask(TaskNetwork):
+    """y = tower(mlp(x)), with private embeddings."""
+
+    mlp: nn.Module
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> 1 x [B, H]
+        """Return the output of the MLP."""
+        return [self.mlp(x)]
+
+
+class SingleTaskNetwork(nn.Module):
+    """y_t = tower_t(mlp_t(x_t)); nothing is shared."""
+
+    def __init__(self, tasks: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.names: Sequence[str] = list(tasks)
+        self.tasks = nn.ModuleList(tasks.values())
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        return torch.cat([task(features) for task in self.tasks], dim=1)
+
+    def separate_parts(self) -> Mapping[str, str]:
+        """Return task -> the prefix of the names of its weights."""
+        return {name: f"tasks.{t}." for t, name in enumerate(self.names)}
+
+
+class SingleTask(HandDesigned[Sizes]):
+    """A separate network for each task, embeddings included, trained as if alone."""
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network."""
+        return SingleTaskNetwork(
+            {task: self.with_towers(self.body(self.encoder()), 1) for task in self.tasks}
+        )
+
+    def body(self, inputs: Inputs) -> OneTask:
+        """Return the network of one task, without its tower."""
+        s = self.settings
+        return OneTask(inputs, mlp=mlp([inputs.width, *s.expert_layers], s.dropout))
+
+
+class CrossStitchSettings(Sizes):
+    """Sizes of a cross-stitch network."""
+
+    own: float = Field(0.9, ge=0, le=1)
+    """Initial weight of a task's own values in a cross-stitch unit. The other tasks share the rest
+    equally."""
+
+
+class CrossStitchUnit(nn.Module):
+    """x~_t = sum_s alpha_ts x_s (Misra et al. 2016, eq. 1): [B, T, H] -> [B, T, H]."""
+
+    def __init__(self, tasks: int, own: float) -> None:
+        super().__init__()
+        alpha = torch.full((tasks, tasks), (1 - own) / max(tasks - 1, 1))
+        self.alpha = nn.Parameter(alpha.fill_diagonal_(own))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("ts,bsh->bth", self.alpha, x)
+
+
+class CrossStitchLayer(nn.Module):
+    """A layer of the MLP of each task, and a cross-stitch unit: T x [B, D] -> T x [B, H]."""
+
+    def __init__(self, in_dim: int, out_dim: int, tasks: int, own: float, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(mlp([in_dim, out_dim], dropout) for _ in range(tasks))
+        self.unit = CrossStitchUnit(tasks, own)
+
+    def forward(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
+        hidden = [layer(x) for layer, x in zip(self.layers, xs, strict=True)]
+        out: Tensor = self.unit(torch.stack(hidden, dim=1))
+        return out.unbind(1)
+
+
+class CrossStitchNetwork(TaskNetwork):
+    """y_t = tower_t(x~_t of the last layer); all tasks start from the same inputs."""
+
+    layers: nn.ModuleList
+
+    def hidden(self, x: Tensor) -> Sequence[Tensor]:  # [B, D] -> T x [B, H]
+        """Return the output of the last layer."""
+        xs: Sequence[Tensor] = [x] * len(self.towers)
+        for layer in self.layers:
+            xs = layer(xs)
+        return xs
+
+
+class CrossStitch(HandDesigned[CrossStitchSettings]):
+    """An MLP per task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
+
+    def body(self, inputs: Inputs) -> CrossStitchNetwork:
+        """Return the network without its towers."""
+        s = self.settings
+        layers = (
+            CrossStitchLayer(before, after, len(self.tasks), s.own, s.dropout)
+            for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
+        )
+        return CrossStitchNetwork(inputs, layers=nn.ModuleList(layers))
