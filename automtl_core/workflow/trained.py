@@ -17,7 +17,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
-from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.errors import ArtifactError, DivergedError, PluginError
 from automtl_core.modules.network import Output, WithOutputs
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
@@ -79,12 +79,25 @@ class Trained:
         return calibrated(self.scaling, self.tasks, self._computed(self.network, part))
 
     def outputs(self) -> Sequence[str]:
-        """Return the names of the outputs beside the predictions, see `WithOutputs`; empty without any."""
-        if not isinstance(self.network, WithOutputs):
+        """Return the names of the outputs beside the predictions, see `WithOutputs`; empty without any.
+
+        Raises:
+            PluginError: a name is no Python identifier; it becomes the name of a folder of an export.
+
+        """
+        # A method of its class: a submodule may be called `outputs` too.
+        if not isinstance(self.network, WithOutputs) or not hasattr(type(self.network), "outputs"):
             return ()
         rows = take(drawn(self.encoder.schema, 2), np.arange(2), self.compute.device)
         with torch.no_grad():
-            return tuple(self.network.eval().outputs(rows.features))
+            names = tuple(self.network.eval().outputs(rows.features))
+        for name in names:
+            if not name.isidentifier():
+                raise PluginError(
+                    f"the network has an output {name!r}, whose name is no Python identifier",
+                    "name it with letters, digits and underscores",
+                )
+        return names
 
     def output(self, name: str, part: Part) -> NDArray[Any]:
         """Return an output of the network for encoded rows, [R, ...]; raises as `predict_logits`."""

@@ -32,7 +32,7 @@ from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
-from automtl_core.exporter import quiet
+from automtl_core.exporter import Graph, quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
 from automtl_core.graph import graph
@@ -127,25 +127,29 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
         encoder = exported(draft / "encode.py", draft / ENCODER)  # the exported code
-        with quiet():
-            exporter.write(traced, draft)
-            outputs = np.asarray(exporter.load(draft)(given := encoder(columns)))
-        encoded = made.encoder.encode(columns, labelled=False)
-        own = made.predict_scores(encoded)
-        if outputs.shape != own.shape:
-            shapes = f"{list(outputs.shape)}, expected {list(own.shape)}"
-            raise registry.broken(EXPORTERS, form, f"the written graph returns {shapes}")
-        gap = _gap(made, own, outputs)
-        for name in made.outputs():
-            (inner := draft / "outputs" / name).mkdir(parents=True)
+        rows_in, encoded = encoder(columns), made.encoder.encode(columns, labelled=False)
+
+        def written(traced: Graph, place: Path, own: np.ndarray) -> np.ndarray:
+            """Write a graph, and return its predictions, which have the shape of those of the network."""
             with quiet():
-                exporter.write(graph(Output(made.network, name), schema, some, None), inner)
-                outputs = np.asarray(exporter.load(inner)(given))
+                exporter.write(traced, place)
+                outputs = np.asarray(exporter.load(place)(rows_in))
+            if outputs.shape != own.shape:
+                shapes = f"{list(outputs.shape)}, expected {list(own.shape)}"
+                raise registry.broken(EXPORTERS, form, f"the written graph returns {shapes}")
+            return outputs
+
+        own = made.predict_scores(encoded)
+        gap = _gap(made, own, written(traced, draft, own))
+        names = made.outputs()
+        for name in names:
+            (place := draft / "outputs" / name).mkdir(parents=True)
             own = made.output(name, encoded)
+            outputs = written(graph(Output(made.network, name), schema, some, None), place, own)
             _check_close(float(np.abs(outputs - own).max() / max(np.abs(own).max(), 1.0)), f"output {name!r}")
         rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
-        for name in made.outputs():
+        for name in names:
             parity += f"`outputs/{name}/` has the graph of the output `{name}`.\n"
         (draft / "README.md").write_text(card + parity + TERMS, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)

@@ -7,7 +7,8 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
-from two_towers import TwoTowerSpace
+from torch import nn
+from two_towers import TwoTowers, TwoTowerSpace
 
 import automtl
 from automtl_core.fields.source import exported
@@ -34,7 +35,7 @@ def command(request):
 
 
 @pytest.mark.needs_extra("onnx")
-def test_vectors_of_users_and_items_are_exported(install, command, tmp_path):
+def test_vectors_of_users_and_items_are_exported(install, command, tmp_path, monkeypatch):
     install("", "two-towers", value="two_towers")
     assert command("train", "--model", "two-towers", *SMALL, "--name", "towers")[0] == 0
     assert command("data", "export", "synthetic", *SMALL[:2], "--out", "new.csv")[0] == 0
@@ -52,3 +53,17 @@ def test_vectors_of_users_and_items_are_exported(install, command, tmp_path):
         (vector,) = session.run(None, {key: value for key, value in encoded.items() if key in read})
         assert np.allclose(vector, own, atol=1e-5)
     sys.modules.pop("encode", None)
+    outputs = TwoTowers.outputs
+    monkeypatch.setattr(
+        TwoTowers, "outputs", lambda self, features: {"../x": outputs(self, features)["user"]}
+    )
+    monkeypatch.setattr(TwoTowers, "forward", lambda self, features: features.ids[:, :1] * self.scale)
+    code, _, err = command("export", "runs/towers", "--out", "elsewhere")
+    assert (code, "an output '../x'" in err) == (69, True)
+    assert not Path("elsewhere").exists()
+
+
+def test_a_submodule_of_this_name_is_no_output(trained):
+    made = automtl.load(trained)._trained
+    made.network.outputs = nn.Identity()
+    assert made.outputs() == ()
