@@ -8,11 +8,7 @@ from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import Any
 
-OFF = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
+OFF = {"MLFLOW_DISABLE_TELEMETRY": "true", "ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 """Environment variables that turn off the statistics of MLflow, onnxruntime and Ray."""
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """Environment variable with the cache folder of torch's compiler."""

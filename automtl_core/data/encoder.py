@@ -251,8 +251,7 @@ def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[
         length = len(columns[name])
         if first and length != rows:
             raise DataError(
-                f"column {name!r} has {length} rows, and {first!r} has {rows}",
-                "give columns of equal length",
+                f"column {name!r} has {length} rows, and {first!r} has {rows}", "give columns of equal length"
             )
         first, rows = first or name, length
     return rows

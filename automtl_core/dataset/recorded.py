@@ -8,14 +8,7 @@ from typing import Self
 import duckdb
 import pandas as pd
 
-from automtl_core.dataset.dataset import (
-    Column,
-    Dataset,
-    DatasetSettings,
-    RawFile,
-    histories_of,
-    reads_of,
-)
+from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of, reads_of
 from automtl_core.dataset.fields import Label
 from automtl_core.dataset.history import History
 from automtl_core.disk.value import Value

@@ -240,8 +240,7 @@ class Registry:
             fault = reason(error)
         if fault:
             raise PluginError(
-                f"the {kind.name} {key!r} of plugin {row.name!r} cannot be used: {fault}",
-                fix=remedy(row),
+                f"the {kind.name} {key!r} of plugin {row.name!r} cannot be used: {fault}", fix=remedy(row)
             )
         return found
 

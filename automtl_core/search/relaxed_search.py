@@ -181,12 +181,7 @@ class RelaxedSearch:
         self.supernet.train()
 
     def _pass(
-        self,
-        phase: str,
-        listener: Listener,
-        data: Iterator[Item],
-        rows: Rows | None,
-        most: int | None = None,
+        self, phase: str, listener: Listener, data: Iterator[Item], rows: Rows | None, most: int | None = None
     ) -> Pass[Item]:
         count, size = len(self.problem.data.train if rows is None else rows), self.problem.recipe.batch_size
         count, settle = steps(min(count, most or count), size), lambda: self.optimiser.settle()

@@ -36,8 +36,7 @@ class Recipe(Settings):
     weight_decay: float = Field(1e-5, ge=0)
     """Weight decay: the L2 penalty on weights, except those of batch normalisation and embeddings."""
     embedding_decay: Annotated[
-        Literal["auto"] | Annotated[float, Field(ge=0)],
-        Search(1e-5, 1e-1, log=True),
+        Literal["auto"] | Annotated[float, Field(ge=0)], Search(1e-5, 1e-1, log=True)
     ] = "auto"
     """L2 penalty on embedding tables. auto: the encoding search chooses it."""
     average_weights: bool = True

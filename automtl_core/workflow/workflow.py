@@ -27,11 +27,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Result
 from automtl_core.run_dir.folders import prepared_folder, raw_folder
-from automtl_core.run_dir.identity import (
-    check_data,
-    data_differences,
-    environment_differences,
-)
+from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
 from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming

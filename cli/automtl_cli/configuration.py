@@ -51,9 +51,7 @@ class Layers:
 
 
 def layers(
-    configuration: options.Configuration,
-    flags: Mapping[str, Any],
-    execution: options.Execution | None = None,
+    configuration: options.Configuration, flags: Mapping[str, Any], execution: options.Execution | None = None
 ) -> Layers:
     """Return the layers of options.
 

@@ -22,8 +22,7 @@ File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--conf
 _SET = "One setting, such as training.epochs=20; repeatable."
 Settings = Annotated[list[str] | None, option("A.B=VALUE", _SET, "--set", autocompletion=completion.settings)]
 MemoryLimit = Annotated[
-    str | None,
-    option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."),
+    str | None, option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT].")
 ]
 
 

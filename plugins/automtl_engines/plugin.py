@@ -8,7 +8,4 @@ from automtl_core import hookimpl
 @hookimpl
 def automtl_register_engines() -> Mapping[str, str]:
     """Register processes of this machine, and Ray."""
-    return {
-        "processes": "automtl_engines.processes:Processes",
-        "ray": "automtl_engines.ray:Ray",
-    }
+    return {"processes": "automtl_engines.processes:Processes", "ray": "automtl_engines.ray:Ray"}

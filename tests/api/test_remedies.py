@@ -14,10 +14,7 @@ from automtl.interface import in_python
     ("fix", "expected"),
     [
         ("use --set features=ids", 'use settings={"features": "ids"}'),
-        (
-            "use --set dataset.split=time, or",
-            'use settings={"dataset": {"split": "time"}}, or',
-        ),
+        ("use --set dataset.split=time, or", 'use settings={"dataset": {"split": "time"}}, or'),
         ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),
         ("set it: --set space.width=VALUE", 'set it: settings={"space": {"width": VALUE}}'),
         ("leave such rows out: --bad-rows skip", 'leave such rows out: bad_rows="skip"'),

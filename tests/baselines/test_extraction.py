@@ -54,10 +54,7 @@ def test_the_shared_gating_network_reads_the_shared_part(network, logits):
     level = {
         name.replace("levels.1.", "levels.2."): w for name, w in PLE_WEIGHTS.items() if "levels.1." in name
     }
-    level |= {
-        "levels.2.gating.0.linear": [[-99.0], [0.0]],
-        "levels.2.gating.1.linear": [[-99.0], [0.0]],
-    }
+    level |= {"levels.2.gating.0.linear": [[-99.0], [0.0]], "levels.2.gating.1.linear": [[-99.0], [0.0]]}
     # the shared part of level 1 weighs 8 | 14 | 18 by its input 6: (8 + 3 * 14 + 18) / 5; level 2 reads that
     model = network("ple", {**weights, **level}, **{**PLE_SIZES, "levels": 3})
     shared = 3 * (8 + 3 * 14 + 18) / 5

@@ -107,11 +107,7 @@ def test_the_value_is_that_of_the_first_projection(network, logits):
 def test_scores_are_divided_by_the_root_of_the_width():
     transfer = Transfer(4, 0.0).double().eval()
     transfer.passed_on = torch.nn.Identity()
-    for linear, scale in (
-        (transfer.value, 1.0),
-        (transfer.key, math.log(3.0) / 2),
-        (transfer.query, 1.0),
-    ):
+    for linear, scale in ((transfer.value, 1.0), (transfer.key, math.log(3.0) / 2), (transfer.query, 1.0)):
         linear.weight.data = torch.eye(4, dtype=torch.float64) * scale
         linear.bias.data.zero_()
     ones = torch.ones(1, 4, dtype=torch.float64)

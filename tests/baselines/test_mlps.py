@@ -87,8 +87,7 @@ def test_a_unit_stands_behind_each_layer(network, logits):
 
 
 @pytest.mark.parametrize(
-    ("tasks", "alpha"),
-    [(1, [[0.9]]), (3, [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])],
+    ("tasks", "alpha"), [(1, [[0.9]]), (3, [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])]
 )
 def test_units_start_near_separate_tasks(space, tasks, alpha):
     model = space("cross-stitch", tasks=[f"t{k}" for k in range(tasks)]).supernet().network

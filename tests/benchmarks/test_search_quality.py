@@ -22,9 +22,7 @@ def line_and_jobs(tmp_path_factory):
     return line.prepare(jobs["mmoe"]), jobs
 
 
-def test_a_training_costs_three_passes_over_rows_to_learn_from_and_one_over_others(
-    line_and_jobs,
-):
+def test_a_training_costs_three_passes_over_rows_to_learn_from_and_one_over_others(line_and_jobs):
     prepared, jobs = line_and_jobs
     found = spent("mmoe", jobs["mmoe"], prepared)
     train, validation = (len(prepared.part(name)) for name in ("train", "validation"))

@@ -45,10 +45,7 @@ USAGE = {
     "unknown flag": (["search", "--sed", "1"], "No such option: --sed"),
     "missing argument": (["show"], "Missing argument 'RUN'"),
     "no number": (["search", "--seed", "x"], "Invalid value for '--seed'"),
-    "unknown space": (
-        ["search", "--space", "desam"],
-        r"no space is called 'desam' \(did you mean 'desan'",
-    ),
+    "unknown space": (["search", "--space", "desam"], r"no space is called 'desam' \(did you mean 'desan'"),
     "unknown strategy": (["search", "--strategy", "x"], "no strategy is called 'x'; known: .*pd-darts"),
     "unknown dataset": (["search", "--dataset", "x"], "no dataset is called 'x'; known: .*synthetic"),
     "unknown op": (["search", "--set", "space.ops=[mpl-4]"], "no op is called 'mpl-4'"),

@@ -73,10 +73,7 @@ FAULTS = {
         r"op 'wide' of plugin 'mine' maps \[2, \d+\] to \[2, 1\]",
     ),
     "result": (["--strategy", "forgets"], "the strategy 'forgets' of plugin 'mine': search returns NoneType"),
-    "code": (
-        ["--strategy", "fails"],
-        "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'",
-    ),
+    "code": (["--strategy", "fails"], "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'"),
     "exit": (["--strategy", "leaves"], "strategy 'leaves' of plugin 'mine' failed: SystemExit: 3"),
 }
 

@@ -5,11 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_comparison.document import (
-    Comparison,
-    Failed,
-    verdict,
-)
+from automtl_comparison.document import Comparison, Failed, verdict
 from automtl_comparison.statistics import Difference
 from automtl_core.errors import ArtifactError
 from automtl_core.tasks.kinds import task_kind

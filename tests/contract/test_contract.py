@@ -45,7 +45,7 @@ SMALL = {
         "layers": 2,
         "blocks": 2,
         "ops": ["identity", "mlp-16", "mlp-linear-16+factorised-8", "zero"],
-    },
+    }
 }
 
 NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}

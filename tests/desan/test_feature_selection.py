@@ -57,8 +57,7 @@ def test_fields_are_chosen_for_either_use_apart():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "columns", "values"),
-    [("xy", [8, 9], [7, 9]), ("y", [9], [9]), ("", [], [])],
+    ("numbers", "columns", "values"), [("xy", [8, 9], [7, 9]), ("y", [9], [9]), ("", [], [])]
 )
 def test_numbers_are_chosen_too(numbers, columns, values):
     module = selection("", "", numbers)

@@ -39,12 +39,7 @@ def held(kept):
 
 def wide(gates, tasks=2):
     selection = FeatureSelection(
-        gates["single"],
-        FixedGate(AnyOf("", ()), ()),
-        gates["numbers"],
-        gates["crosses"],
-        (3, 2, 2),
-        WIDTHS,
+        gates["single"], FixedGate(AnyOf("", ()), ()), gates["numbers"], gates["crosses"], (3, 2, 2), WIDTHS
     )
     return Wide(selection, tasks)
 

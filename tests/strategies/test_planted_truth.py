@@ -74,8 +74,7 @@ class Planted(SearchSpace):
         noise = FIELDS.index("noise")
         blocks = [
             choose.one_of(
-                f"block{k}",
-                {"zero": Nothing, "noise": partial(Reads, noise), "signal": partial(Reads, k)},
+                f"block{k}", {"zero": Nothing, "noise": partial(Reads, noise), "signal": partial(Reads, k)}
             )
             for k in range(BLOCKS)
         ]

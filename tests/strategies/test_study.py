@@ -75,10 +75,7 @@ def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
         "mmoe",
         *(f"trial {k}" for k in range(2, 6)),
     ]
-    assert [one.candidate.overrides["training"]["rate"] for one in study.tried[:2]] == [
-        0.01,
-        0.01,
-    ]
+    assert [one.candidate.overrides["training"]["rate"] for one in study.tried[:2]] == [0.01, 0.01]
     landmarks = problem().space.landmarks()
     assert study.tried[1].candidate.architecture == problem().space.canonical(landmarks["mmoe"])
     assert len({one.candidate.overrides["training"]["rate"] for one in study.tried}) == 5

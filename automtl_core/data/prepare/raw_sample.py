@@ -112,10 +112,7 @@ def _is_test(db: duckdb.DuckDBPyConnection, dataset: Dataset, draft: Path) -> st
 
 
 def _texts(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    columns: Mapping[str, Column],
-    logged: Sequence[History],
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str, Column], logged: Sequence[History]
 ) -> str:
     """Return the beginning of a query of columns of `RAW` as a file holds them."""
     relation = db.sql(f"FROM {quoted(RAW)}")

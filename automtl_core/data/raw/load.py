@@ -181,11 +181,7 @@ def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequenc
 
 
 def load_copy(
-    db: duckdb.DuckDBPyConnection,
-    table: str,
-    layout: Layout,
-    rows: Iterable[Sequence[str]],
-    work_dir: Path,
+    db: duckdb.DuckDBPyConnection, table: str, layout: Layout, rows: Iterable[Sequence[str]], work_dir: Path
 ) -> None:
     """Create a table from valid rows of a file, through a copy in `work_dir`.
 

@@ -8,15 +8,7 @@ import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.remedies import MORE, REPAIR
-from automtl_core.data.raw.sql import (
-    create,
-    literal,
-    numbered,
-    one_file,
-    own,
-    quoted,
-    value_and_test,
-)
+from automtl_core.data.raw.sql import create, literal, numbered, one_file, own, quoted, value_and_test
 from automtl_core.dataset.dataset import Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 

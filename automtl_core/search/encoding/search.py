@@ -87,11 +87,7 @@ class EncodingsChosen(Event):
 
 
 def search_encodings(
-    rows: Rows,
-    encodings: Encodings,
-    recipe: Recipe,
-    train: Train,
-    progress: Progress = silent,
+    rows: Rows, encodings: Encodings, recipe: Recipe, train: Train, progress: Progress = silent
 ) -> EncodingSearchResult:
     """Return values of the settings `auto` of encodings and recipe.
 

@@ -40,9 +40,7 @@ def show(dataset: options.Dataset) -> Output:
 
 
 def prepare(
-    dataset: options.Dataset,
-    rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
+    dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
 ) -> Output:
     """Prepare a dataset: encode its raw files and store them."""
     from automtl_inspection import views as views
@@ -51,9 +49,7 @@ def prepare(
 
 
 def describe(
-    dataset: options.Dataset,
-    rows: options.BadRows,
-    memory_limit: options.MemoryLimit = None,
+    dataset: options.Dataset, rows: options.BadRows, memory_limit: options.MemoryLimit = None
 ) -> Output:
     """Describe a dataset: rows, fields, labels, and suspected faults.
 

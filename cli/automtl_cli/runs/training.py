@@ -173,9 +173,7 @@ def compare(
     report = first(lambda: write_comparison(result, folder))
     runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
     files = lines(
-        f"written to {folder}: {', '.join(FILES)}",
-        f"report: {report}",
-        f"the run of each training: {runs}",
+        f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"
     )
     failure = CellsFailedError(
         "\n".join(["trainings without a result:", *result.failed]),

@@ -66,10 +66,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
             "training.balancer.cc is not a setting (did you mean 'c'?)\n"
             "  fix: training.balancer takes: c; see the allowed values: automtl settings balancer cag",
         ),
-        (
-            ["train", "--model", "mmoe", "--set", "strategy.epochs=2"],
-            "strategy.epochs is not",
-        ),
+        (["train", "--model", "mmoe", "--set", "strategy.epochs=2"], "strategy.epochs is not"),
         (["compare", "--models", "mmoe,ple", "--set", "space.blocks=2"], "is not a setting of mmoe, ple"),
         (["search", "--space", "mmoe"], "mmoe leaves nothing to search"),
         (["search", "--space", "mmoe", "--dry-run"], "mmoe leaves nothing to search"),

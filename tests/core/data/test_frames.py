@@ -19,12 +19,7 @@ from automtl_core.fields.sparse import Vocabulary
 
 class Shop(Dataset):
     version = 1
-    fields = (
-        Sparse("user"),
-        Bag("tags", " "),
-        Bucketed("age", 3, 30.0),
-        Dense("price"),
-    )
+    fields = (Sparse("user"), Bag("tags", " "), Bucketed("age", 3, 30.0), Dense("price"))
     labels = (Label("click"), Label("spent", "regression"))
 
     def rows(self, db):

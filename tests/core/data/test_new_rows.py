@@ -13,12 +13,7 @@ from automtl_core.errors import DataError, InputMissingError, RunExistsError, Us
 
 class Shop(Dataset):
     version = 1
-    fields = (
-        Sparse("user"),
-        Bag("tags", " "),
-        Bucketed("age", 3, missing=30.0),
-        Dense("price"),
-    )
+    fields = (Sparse("user"), Bag("tags", " "), Bucketed("age", 3, missing=30.0), Dense("price"))
     labels = (Label("click"), Label("spent", "regression"))
 
     def rows(self, db):

@@ -67,10 +67,7 @@ def test_a_regression_tells_the_mean(monkeypatch):
     unscaled(monkeypatch)
     rows = part([[1], [1], [0]], [[3.0], [1.0], [-1.0]])
     tables = fit(
-        rows,
-        np.array([0, 1, 2], np.int8),
-        SparseField("user", 2),
-        task=Task("price", kind="regression"),
+        rows, np.array([0, 1, 2], np.int8), SparseField("user", 2), task=Task("price", kind="regression")
     )
     assert tables[FOLDS, 1, 0] == pytest.approx((4 + SMOOTHING * 1) / (2 + SMOOTHING) - 1)
 

@@ -70,8 +70,7 @@ TENSORS = {
 
 
 @pytest.mark.parametrize(
-    "named",
-    [{}, TENSORS, {"empty": torch.zeros(0, 4), "scalar": torch.tensor(7), "z": torch.ones(3)}],
+    "named", [{}, TENSORS, {"empty": torch.zeros(0, 4), "scalar": torch.tensor(7), "z": torch.ones(3)}]
 )
 def test_the_bytes_are_those_of_safetensors(tmp_path, named):
     metadata = {"automtl": 'a "text" with ä and \u2028'}

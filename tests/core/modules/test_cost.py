@@ -84,9 +84,7 @@ def test_what_is_counted_takes_no_memory():
 
 def test_the_cost_of_an_architecture_is_that_of_its_network():
     space = DESAN(
-        plain_schema(),
-        DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")),
-        load_registry().op,
+        plain_schema(), DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")), load_registry().op
     )
     for architecture in sample_architectures(space, 4):
         network = space.network(Architecture(architecture.decisions))

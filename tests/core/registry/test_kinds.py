@@ -12,16 +12,7 @@ from automtl_core.errors import PluginError
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind
 from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import (
-    _NAME,
-    DATASETS,
-    FIELD_KINDS,
-    KINDS,
-    METRICS,
-    OPS,
-    PRESETS,
-    STRATEGIES,
-)
+from automtl_core.registry.kinds import _NAME, DATASETS, FIELD_KINDS, KINDS, METRICS, OPS, PRESETS, STRATEGIES
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.tasks.kinds import task_kind
@@ -46,11 +37,7 @@ class Takes:
 
 
 WRONG_OPS = {
-    "two arguments": (
-        "op",
-        lambda i, o: nn.Linear(i, o),
-        "(in_dim, out_dim, dropout), but takes",
-    ),
+    "two arguments": ("op", lambda i, o: nn.Linear(i, o), "(in_dim, out_dim, dropout), but takes"),
     "no number": ("op-*", lambda i, o, d: nn.Linear(i, o), "(in_dim, out_dim, dropout, number), but takes"),
     "a number too many": ("op", Takes, "missing a required argument: 'number'"),
     "by name alone": ("op", lambda i, o, *, dropout: None, "too many positional arguments"),
@@ -161,11 +148,7 @@ def best_of(number: int) -> Metric:
             r"compute: expected a function, called with \(labels, predictions, users\)",
         ),  # type: ignore[arg-type]
         ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),  # type: ignore[arg-type,misc]
-        (
-            "mine",
-            Metric("mine", share, kind=7),
-            "its kind is 7: expected the name of a kind of task",
-        ),  # type: ignore[arg-type]
+        ("mine", Metric("mine", share, kind=7), "its kind is 7: expected the name of a kind of task"),  # type: ignore[arg-type]
         ("mine-*", Metric("mine", share), r"expected a function, called with \(number\)"),
         ("auc", Metric("mine", share), "metric 'auc': the name is reserved"),
     ],

@@ -163,12 +163,7 @@ def test_a_script_adds_to_a_registry_without_changing_it() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "plugin", "reason"),
     [
-        (
-            "linear",
-            linear,
-            "script",
-            "the op 'linear' of plugin 'script' is already registered",
-        ),
+        ("linear", linear, "script", "the op 'linear' of plugin 'script' is already registered"),
         ("Narrow", linear, "script", "a name consists of"),
         ("narrow", dict, "script", "op 'narrow': expected a factory"),
         ("narrow", linear, "mine", "a plugin 'mine' is installed"),

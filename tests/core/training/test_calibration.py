@@ -8,14 +8,7 @@ from scipy.stats import binomtest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.binary import log_loss
-from automtl_core.training.calibration import (
-    BINS,
-    Bin,
-    calibrated,
-    calibration,
-    calibration_error,
-    platt,
-)
+from automtl_core.training.calibration import BINS, Bin, calibrated, calibration, calibration_error, platt
 
 
 def test_groups_have_exact_means_of_known_labels():

@@ -34,11 +34,7 @@ def batch():
 @pytest.fixture
 def aitm():
     torch.manual_seed(0)
-    space = AITM(
-        plain_schema(),
-        AITMSettings(calibrator=50.0, dropout=0.0),
-        load_registry().op,
-    )
+    space = AITM(plain_schema(), AITMSettings(calibrator=50.0, dropout=0.0), load_registry().op)
     network = space.network(space.supernet().architecture())
     with torch.no_grad():
         network.towers.tops[1][-1].bias.fill_(3.0)  # the later task seems likelier than the one before it

@@ -53,10 +53,7 @@ def test_a_matrix_a_layer(sharing):
 
 def test_a_line_a_part_and_what_nobody_reads(sharing):
     (grid,) = readers(sharing)
-    assert grid.rows == [
-        ["expert0", ["expert10"], ["all except noise"]],
-        ["expert1", "-", ["no field"]],
-    ]
+    assert grid.rows == [["expert0", ["expert10"], ["all except noise"]], ["expert1", "-", ["no field"]]]
     assert said(sharing, [*FIELDS, "price"]) == [
         f"The network reads 3 of 4 fields, without noise{NO_PROOF}",
         "Fields that are always read: price",

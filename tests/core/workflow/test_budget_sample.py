@@ -17,8 +17,7 @@ EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200}, "features
 
 
 @pytest.mark.parametrize(
-    ("rows", "expected"),
-    [(10, None), (10_000_000, None), (10_000_001, 1_000_000), (80_000_000, 4_000_000)],
+    ("rows", "expected"), [(10, None), (10_000_000, None), (10_000_001, 1_000_000), (80_000_000, 4_000_000)]
 )
 def test_trials_read_a_part_of_a_large_table(rows, expected):
     assert trial_rows(rows) == expected

@@ -20,10 +20,7 @@ from automtl_core.workflow.workflow import Workflow
 from .lines import REGISTRY, begin, contents, go_on, make_job
 
 FILES = ("importance.json", "result.json", "weights.safetensors")
-CROSSES = {
-    "pairs": [["engage_left", "engage_right"], ["avoid_left", "avoid_right"]],
-    "numbers": [],
-}
+CROSSES = {"pairs": [["engage_left", "engage_right"], ["avoid_left", "avoid_right"]], "numbers": []}
 LEARNED_LATE = ("user_id",)
 """Fields whose values have too few rows for a short training."""
 

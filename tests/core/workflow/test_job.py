@@ -78,10 +78,7 @@ class Net(nn.Module):
 
 BUILT = {
     "nothing": (None, "build returns NoneType, expected a torch.nn.Module"),
-    "one column": (
-        Net(lambda dense: dense.new_zeros(len(dense), 1)),
-        r"returns \[2, 1\] for 2 rows",
-    ),
+    "one column": (Net(lambda dense: dense.new_zeros(len(dense), 1)), r"returns \[2, 1\] for 2 rows"),
     "flat": (Net(lambda dense: dense.new_zeros(len(dense))), r"returns \[2\] for 2 rows, expected \[2, 2\]"),
     "tuple": (Net(lambda dense: (dense, dense)), "returns tuple"),
 }

@@ -402,10 +402,7 @@ FILES: dict[str, File] = {
             },
             head=False,
         ),
-        {
-            **{"c1": ID, "c2": ID, "c3": None, "c4": "time"},
-            **{"c3=buy": BIT, "c3=cart": BIT, "c3=fav": BIT},
-        },
+        {**{"c1": ID, "c2": ID, "c3": None, "c4": "time"}, **{"c3=buy": BIT, "c3=cart": BIT, "c3=fav": BIT}},
     ),
     "types beside a label": File(
         more(event_type=lambda n: ("view", "cart")[n % 3 % 2]), {**AS_BASE, "event_type": ("sparse", "text")}

@@ -91,10 +91,7 @@ def test_hashed_values_do_not_depend_on_the_data(tmp_path: Path, given: Callable
         ({"click": [0, 2] * 10}, "label click holds 2.0, allowed are 0 and 1"),
         ({"buy": [0.5] * 20}, "label buy holds 0.5, allowed are 0 and 1"),
         ({"price": [1.0, float("inf")] * 10}, "price holds inf"),
-        (
-            {"click": ["0", "yes"] * 10},
-            "Conversion Error: Could not convert string 'yes' to FLOAT",
-        ),
+        ({"click": ["0", "yes"] * 10}, "Conversion Error: Could not convert string 'yes' to FLOAT"),
     ],
 )
 def test_wrong_values_are_refused(

@@ -106,10 +106,7 @@ def test_groups_fill_a_part_as_nearly_as_they_can() -> None:
     ],
 )
 def test_the_split_of_the_publisher_is_kept(
-    tmp_path: Path,
-    given: Callable[..., Any],
-    given_parts: Mapping[int, str],
-    expected: Mapping[int, int],
+    tmp_path: Path, given: Callable[..., Any], given_parts: Mapping[int, str], expected: Mapping[int, int]
 ) -> None:
     told = [given_parts.get(n % 10, "train") for n in range(ROWS)]
     dataset = given(frame(told=told))

@@ -10,14 +10,7 @@ from typing import Any
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, Column, RawFile
 
 LABEL = Column("number", ("0", "1", "0.0", "1.0"))
-COLUMNS = {
-    "user_id": INTEGER,
-    "item_id": INTEGER,
-    "price": NUMBER,
-    "tag": TEXT,
-    "click": LABEL,
-    "buy": LABEL,
-}
+COLUMNS = {"user_id": INTEGER, "item_id": INTEGER, "price": NUMBER, "tag": TEXT, "click": LABEL, "buy": LABEL}
 SETTINGS: Mapping[str, Any] = {
     "sparse": {"user_id": "integer", "item_id": "integer", "tag": "text"},
     "dense": ["price"],

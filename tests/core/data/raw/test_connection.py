@@ -36,10 +36,7 @@ def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> 
     data.mkdir()
     work.mkdir()
     (tmp_path / "secret.csv").write_text("a\n1\n")
-    with (
-        connect(data, work) as db,
-        pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
-    ):
+    with connect(data, work) as db, pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
         db.execute(statement.format(outside=tmp_path, data=data))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
 

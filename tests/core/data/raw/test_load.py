@@ -10,14 +10,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import opened
 from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import Rejected, check_rows, load
-from automtl_core.dataset.dataset import (
-    BIT,
-    INTEGER,
-    NUMBER,
-    TEXT,
-    UNUSED,
-    RawFile,
-)
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, RawFile
 from automtl_core.errors import DataError
 
 COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}

@@ -27,10 +27,7 @@ COLUMNS = {"user": INTEGER, "age": INTEGER, "price": NUMBER, "tag": TEXT, "click
 
 
 def load(
-    tmp_path: Path,
-    frame: pd.DataFrame,
-    columns: dict[str, Column] = COLUMNS,
-    most: int | None = None,
+    tmp_path: Path, frame: pd.DataFrame, columns: dict[str, Column] = COLUMNS, most: int | None = None
 ) -> tuple[list[tuple[object, ...]], list[Rejected]]:
     data, work = tmp_path / "data", tmp_path / "work"
     data.mkdir()

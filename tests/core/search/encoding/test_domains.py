@@ -27,10 +27,7 @@ def test_all_answers_of_the_encoding_search():
 
 @pytest.mark.parametrize(
     ("schema", "missing"),
-    [
-        ({"dense": 0}, {"numbers", "history"}),
-        ({"single": False, "multi": False}, {"statistics", "history"}),
-    ],
+    [({"dense": 0}, {"numbers", "history"}), ({"single": False, "multi": False}, {"statistics", "history"})],
 )
 def test_what_the_data_has_no_fields_for_is_left_out(schema, missing):
     domains = encoding_domains(FOUND, sample_schema(**schema), timed=False)

@@ -180,8 +180,7 @@ def test_a_wide_term_is_tried_with_statistics_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "errors", "kept"),
-    [(0.51, 2.4, False), (0.51, 2.6, True), (0.7, 0.9, False), (0.7, 1.1, True)],
+    ("score", "errors", "kept"), [(0.51, 2.4, False), (0.51, 2.6, True), (0.7, 0.9, False), (0.7, 1.1, True)]
 )
 def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_predictable(
     score, errors, kept
