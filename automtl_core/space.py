@@ -22,17 +22,14 @@ from torch import nn
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, meta
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.embedding import PretrainedVectors
-from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.modules.meta import meta
-from automtl_core.modules.mixture import Mixture
-from automtl_core.modules.relaxation import Relaxation, Softmax
-from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.modules.network import Ensemble, Mixture
+from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
 from automtl_core.modules.supernet import Relaxing, Supernet
 from automtl_core.ops import Candidates, OpFactory, standalone

@@ -1,19 +1,57 @@
-"""The cost of a network: its parameters, its FLOPs per row, and the time of a prediction on this machine."""
+"""Modules without weights, and their cost: parameters, FLOPs per row, and the time of a prediction."""
 
 import statistics
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.distributed import agreed
+from automtl_core.libraries import importing_compiler
 from automtl_core.modules.features import Bag, Features, Past
+
+FILLS = frozenset(
+    {Tensor.normal_, Tensor.uniform_, Tensor.bernoulli_, Tensor.exponential_}
+    | {function for name, function in vars(init).items() if name.endswith("_") and name[0] != "_"}
+)
+"""Functions that fill their first argument with initial values."""
+
+
+@contextmanager
+def meta() -> Iterator[None]:
+    """Create modules on the meta device, whose tensors have a shape and no values.
+
+    Initial values are skipped. On this device torch draws them by its reference implementations,
+    and these import its compiler, which takes two seconds in each process.
+    """
+    with importing_compiler(), torch.device("meta"), _WithoutValues():
+        yield
+
+
+class _WithoutValues(TorchFunctionMode):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func in FILLS:
+            tensor: Tensor = args[0] if args else (kwargs or {})["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **(kwargs or {}))
+
 
 ROWS = 2
 """Number of rows for the count of FLOPs; batch normalisation needs more than one."""

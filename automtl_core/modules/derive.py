@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Decision
 from automtl_core.errors import ArtifactError, PluginError, listing
-from automtl_core.modules.relaxed import MixedOp, Question
+from automtl_core.modules.relaxation import MixedOp, Question
 from automtl_core.ops import Candidates, narrowed, standalone
 
 

@@ -1,7 +1,9 @@
-"""The supernet: a network with open choices, and its interface for search strategies."""
+"""The supernet: a network with open choices, its interface for strategies, and reuse of its outputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +12,8 @@ from torch import Tensor, nn
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.features import Features
-from automtl_core.modules.network import Penalised
-from automtl_core.modules.relaxation import Relaxation
-from automtl_core.modules.relaxed import Gate, MixedOp, Question
+from automtl_core.modules.network import Penalised, Reusable
+from automtl_core.modules.relaxation import Gate, MixedOp, Question, Relaxation
 from automtl_core.ops import Candidates, narrowed, share_alike
 
 
@@ -169,3 +170,62 @@ class Supernet(nn.Module):
                     f"{name}: {decision!r} was dropped: the supernet is fixed to {question.favourite()!r}",
                     fix="decide only open choices",
                 )
+
+
+Outputs = list[Any]
+"""Outputs of a module for the batches of an evaluation, in order."""
+
+
+@dataclass
+class _Kept:
+    """The outputs of a module in the last evaluation, and all that they depend on."""
+
+    depends: object
+    outputs: Outputs = field(default_factory=list)
+
+
+class Reuse:
+    """The outputs of the parts of a network in its last evaluation.
+
+    All evaluations must read the same batches in the same order.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Kept] = {}
+
+    @contextmanager
+    def evaluation(self, network: nn.Module, decisions: Mapping[str, Decision]) -> Iterator[None]:
+        """Compute only those parts of a network whose decisions or weights have changed.
+
+        Args:
+            network: The network of a supernet; parts of one that is not `Reusable` are always computed.
+            decisions: All decisions of the evaluation.
+
+        """
+        parts = network.reusable_parts() if isinstance(network, Reusable) else {}
+        weights = [(id(p), p._version) for p in network.parameters()]  # torch counts changes in place
+        with ExitStack() as stack:
+            for name, choices in parts.items():
+                own = {key: d for key, d in decisions.items() if key.startswith(choices)}
+                kept = self._kept.get(name)
+                if kept is None or kept.depends != (weights, own):
+                    kept = self._kept[name] = _Kept((weights, own))
+                module = network.get_submodule(name)
+                stack.callback(delattr, module, "forward")
+                module.forward = _Replay(module.forward, kept.outputs)
+            yield
+
+
+class _Replay:
+    """The forward pass of a module, which computes only batches without an output."""
+
+    def __init__(self, compute: Any, outputs: Outputs) -> None:
+        self.compute = compute
+        self.outputs = outputs
+        self.place = 0
+
+    def __call__(self, *inputs: Any) -> Any:
+        if self.place == len(self.outputs):
+            self.outputs.append(self.compute(*inputs))
+        self.place += 1
+        return self.outputs[self.place - 1]

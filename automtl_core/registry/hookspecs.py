@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
+    from automtl_core.training.events import RunListener
     from automtl_core.training.metric import Metric, MetricFamily
-    from automtl_core.training.run_listener import RunListener
 
 hookspec = pluggy.HookspecMarker("automtl")
 ReportSection = Callable[[Any], Iterable[Any]]

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
+    from automtl_core.training.events import RunListener
     from automtl_core.training.metric import Metric
-    from automtl_core.training.run_listener import RunListener
 
 T = TypeVar("T")
 Fault = Callable[[str, object], str | None]
@@ -181,7 +181,7 @@ def _is_task_kind(name: str, value: object) -> str | None:
 
 def _is_listener(name: str, value: object) -> str | None:
     """Check that an object is a listener of runs."""
-    return _subclass("automtl_core.training.run_listener:RunListener", value)
+    return _subclass("automtl_core.training.events:RunListener", value)
 
 
 def _is_exporter(name: str, value: object) -> str | None:

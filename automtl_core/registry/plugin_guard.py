@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
 from automtl_core.registry.door import plugin_code
 
 ROWS = 2

@@ -13,17 +13,15 @@ from automtl_core import distributed, seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
-from automtl_core.modules.collectives import total
 from automtl_core.modules.network import Penalised
+from automtl_core.modules.transfer import total
 from automtl_core.process_state import kept_state
-from automtl_core.training.balancer import Balancer, WeightedMean
+from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
-from automtl_core.training.losses import TaskLosses
-from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.metrics import NONE, TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 

@@ -1,7 +1,7 @@
 """An exported run: a folder that predicts without automtl.
 
 <folder>/
-    model.onnx or another     the graph, see `automtl_core.graph` and the format
+    model.onnx or another     the graph, see `automtl_core.exporter` and the format
     outputs/NAME/             the graph of each further output of the network, see `WithOutputs`
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
@@ -32,10 +32,9 @@ from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
-from automtl_core.exporter import Graph, quiet
+from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
-from automtl_core.graph import graph
 from automtl_core.modules.network import Output
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry

@@ -26,17 +26,17 @@ from torch.func import functional_call
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
-from automtl_core.modules.collectives import means
 from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.transfer import means
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import objective
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.relaxed import evidence_of, halves, mean_entropy
 

@@ -12,7 +12,7 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.modules.cost import Cost
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.problem import Problem

@@ -16,7 +16,7 @@ from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.fields.field import FieldKind
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import COMMANDS, KINDS, Kind
 from automtl_core.registry.registry import Registry

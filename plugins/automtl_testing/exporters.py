@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from automtl_core import seeds
-from automtl_core.exporter import Exporter, quiet
-from automtl_core.graph import graph, inputs
+from automtl_core.exporter import Exporter, graph, inputs, quiet
 from automtl_testing.samples import sample_architectures, sample_part, sample_schema, sample_space
 
 

@@ -13,11 +13,11 @@ from automtl_core.training.events import (
     PhaseEnded,
     ProgressMade,
     RunBegan,
+    RunListener,
     StepEnded,
     Warned,
 )
 from automtl_core.training.metrics import Metrics
-from automtl_core.training.run_listener import RunListener
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 SETTINGS = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_balancers.torchjd import (
+from automtl_balancers.balancers import (
     MGDA,
     STCH,
     FairGrad,
@@ -135,5 +135,5 @@ def test_a_missing_library_is_named(monkeypatch, missing):
 
 
 def test_torchjd_is_not_imported_before_it_is_needed():
-    code = "import sys, automtl_balancers.torchjd; sys.exit('torchjd' in sys.modules)"
+    code = "import sys, automtl_balancers.balancers; sys.exit('torchjd' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_balancers.uncertainty import Uncertainty
+from automtl_balancers.balancers import Uncertainty
 from automtl_core.dataset.schema import Task
 from automtl_core.settings.settings import Settings
 

@@ -12,11 +12,11 @@ from automtl_core.choices import Architecture
 from automtl_core.modules.cost import blank_features
 from automtl_core.modules.derive import Fixing
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import objective
-from automtl_core.training.losses import TaskLosses
 from automtl_strategies.by_entropy import ByEntropy
 from automtl_strategies.random_search import RandomSearch
 from tabular import bad

@@ -11,7 +11,7 @@ from automtl_core import seeds
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.graph import graph, inputs
+from automtl_core.exporter import graph, inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take

@@ -4,9 +4,8 @@ import torch
 from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import EncodedFields, Widths
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate
-from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
+from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_desan.selection import FeatureSelection, factorisation_machine
 
 FIELDS = AnyOf("fields", ("a", "b", "c"))
 NUMBERS = AnyOf("numbers", ("x", "y"))

@@ -4,8 +4,7 @@ import pytest
 
 from automtl_core.choices import AnyOf
 from automtl_core.registry.plugins import load_registry
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema
 
 OPS = ("identity", "mlp-16", "mlp-8", "mlp-linear-16+factorised-8")

@@ -7,9 +7,8 @@ import torch
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
-from automtl_desan.members import Scales, mean_of_members
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.network import Scales, mean_of_members
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.paths import Paths, PathSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 

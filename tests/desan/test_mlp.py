@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.relaxed import mixture
+from automtl_core.modules.relaxation import mixture
 from automtl_core.ops import standalone
-from automtl_desan.mlp import MLP, LinearMLP
+from automtl_desan.ops import MLP, LinearMLP
 
 from .settled import X, normalised, settled
 

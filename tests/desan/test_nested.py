@@ -9,15 +9,23 @@ import torch
 from torch import nn
 
 from automtl_core.modules.features import Features
-from automtl_core.modules.relaxed import mixture
+from automtl_core.modules.relaxation import mixture
 from automtl_core.ops import narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import Batch, take
-from automtl_core.training.batchnorm import recalibrate_batchnorm
-from automtl_core.training.compute import CPU
-from automtl_desan.mlp import MLP, LinearMLP
-from automtl_desan.nested import first_layers, first_of_norm, linear_of, narrow_linear, normalise_first
-from automtl_desan.ops import Factorised, Identity, Sum
+from automtl_core.training.compute import CPU, recalibrate_batchnorm
+from automtl_desan.ops import (
+    MLP,
+    Factorised,
+    Identity,
+    LinearMLP,
+    Sum,
+    first_layers,
+    first_of_norm,
+    linear_of,
+    narrow_linear,
+    normalise_first,
+)
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import check_op, plain_schema
 from automtl_testing.samples import sample_part

@@ -8,7 +8,6 @@ from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
-from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.network import (
     DESANNetwork,
     Expert,
@@ -19,7 +18,7 @@ from automtl_desan.network import (
     SharedTable,
     Task,
 )
-from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.selection import FeatureSelection, SelectiveGate
 
 FIELDS = (SparseField("user", 5), SparseField("item", 3))
 SCHEMA = Schema(FIELDS, (DenseField("x"),), (Label("click"),))

@@ -3,8 +3,7 @@ import torch
 from automtl_core.ops import ZeroFilled
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.ops import Factorised, Identity, Sum, Zero
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema
 from automtl_testing.ops import check_op
 

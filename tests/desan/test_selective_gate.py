@@ -5,9 +5,8 @@ import torch
 
 from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate
-from automtl_desan.selective_gate import SelectiveGate, mixtures
+from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_desan.selection import SelectiveGate, mixtures
 
 NAMES = ("e0", "e1", "e2")
 CHOICE = AnyOf("experts", NAMES)

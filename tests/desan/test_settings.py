@@ -3,7 +3,7 @@ import pytest
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESANSettings
 
 
 def preset(name):

@@ -11,8 +11,7 @@ from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.network import Residual
 from automtl_desan.ops import Identity, Zero
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures
 from automtl_testing.spaces import check_space
 

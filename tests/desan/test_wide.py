@@ -7,13 +7,11 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.relaxation import Gate, Softmax
 from automtl_core.registry.plugins import load_registry
-from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.network import Wide
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.selection import FeatureSelection
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema
 
 OPTIONS = {"single": ("a", "b", "c"), "numbers": ("x", "y"), "crosses": ("a*b", "b*c")}

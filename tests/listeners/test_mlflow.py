@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.training.events import EpochEnded, RunBegan
-from automtl_listeners.mlflow import FILE, MLflow
+from automtl_listeners.listeners import FILE, MLflow
 from automtl_testing import check_listener
 from automtl_testing.samples import binary_metrics
 

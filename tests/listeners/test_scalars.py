@@ -6,7 +6,7 @@ from automtl_core.errors import UsageError
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_listeners.scalars import Speed, check_installed, flat, in_words, of_epoch
+from automtl_listeners.listeners import Speed, check_installed, flat, in_words, of_epoch
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 

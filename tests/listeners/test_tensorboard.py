@@ -12,7 +12,7 @@ from automtl_testing.samples import binary_metrics
 
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
 
-from automtl_listeners.tensorboard import FOLDER, TensorBoard
+from automtl_listeners.listeners import FOLDER, TensorBoard
 
 
 def report(epoch: int, auc: float) -> EpochEnded:

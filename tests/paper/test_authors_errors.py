@@ -18,21 +18,19 @@ from automtl_core.modules.cost import blank_features
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.table import WHOLE_TABLE
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.balancer import MEAN
+from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import Pass, predict, shuffled, step
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 

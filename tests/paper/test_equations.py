@@ -11,20 +11,16 @@ from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate, MixedOp
-from automtl_core.training.balancer import MEAN
+from automtl_core.modules.relaxation import Gate, MixedOp, Softmax
+from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import relative_change
 from automtl_core.training.optimisers import Group, Optimiser
-from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
-from automtl_desan.mlp import MLP
 from automtl_desan.network import Expert, Task
-from automtl_desan.ops import Identity, Zero
-from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.ops import MLP, Identity, Zero
+from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine
 from automtl_strategies.relaxed import entropy
 from automtl_testing.samples import binary_metrics
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from automtl_core import seeds
+from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.losses import TaskLosses
 from automtl_strategies.darts import architecture_gradient, loss_on
 from automtl_testing.samples import plain_schema, sample_part
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from automtl_core.training.events import EpochEnded
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import EpochEnded, RunListener
 from automtl_testing import check_listener
 
 

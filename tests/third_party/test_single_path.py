@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from automtl_core.modules.relaxed import MixedOp
+from automtl_core.modules.relaxation import MixedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EventHandler

@@ -6,7 +6,7 @@ from torch import nn
 
 from automtl_core import distributed
 from automtl_core.errors import UsageError
-from automtl_core.modules.batch_norm import SyncBatchNorm, function_of, synchronise
+from automtl_core.modules.transfer import SyncBatchNorm, function_of, synchronise
 
 from ..job_of_processes import results_of
 

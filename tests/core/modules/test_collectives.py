@@ -3,7 +3,7 @@
 import torch
 
 from automtl_core import distributed
-from automtl_core.modules.collectives import means, total
+from automtl_core.modules.transfer import means, total
 
 from ..job_of_processes import results_of
 

@@ -5,8 +5,8 @@ from automtl_core.data.part import Part
 from automtl_core.data.statistics import crossed
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.inputs import Crosses
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 

@@ -5,7 +5,7 @@ import torch
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.modules.sharing import WHOLE, Sharing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take

@@ -5,7 +5,7 @@ import torch
 
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.features import Bag, Features
-from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.modules.inputs import FieldStatistics
 
 FIELDS = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 

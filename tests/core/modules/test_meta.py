@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
 
 
 def test_modules_have_shapes_and_no_values() -> None:
@@ -28,7 +28,7 @@ def test_a_tensor_of_another_device_keeps_its_values() -> None:
 
 def test_the_compiler_of_torch_is_not_imported() -> None:
     code = (
-        "import sys; from torch import nn; from automtl_core.modules.meta import meta\n"
+        "import sys; from torch import nn; from automtl_core.modules.cost import meta\n"
         "with meta(): nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2), nn.GRU(2, 2))\n"
         "print('torch._dynamo' in sys.modules)"
     )

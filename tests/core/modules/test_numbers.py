@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from automtl_core.modules.numbers import Numbers
+from automtl_core.modules.inputs import Numbers
 
 NAN = float("nan")
 DENSE = torch.tensor([[0.5, -1.0], [NAN, 2.5], [9.0, NAN], [-9.0, 0.0]])

@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
-from automtl_core.modules.relaxation import Relaxation, Softmax, Weighed
-from automtl_core.modules.relaxed import Gate, MixedOp, mixture
+from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax, Weighed, mixture
 
 
 class Times(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.reuse import Reuse
+from automtl_core.modules.supernet import Reuse
 
 
 class Double(nn.Module):

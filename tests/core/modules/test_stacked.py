@@ -5,8 +5,8 @@ from unittest.mock import patch
 
 import torch
 
+from automtl_core.modules.embedding import mean_of
 from automtl_core.modules.features import Bag
-from automtl_core.modules.stacked import mean_of
 
 
 def bag(*values: list[int]) -> Bag:

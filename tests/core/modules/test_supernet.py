@@ -13,8 +13,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
-from automtl_core.training.batchnorm import recalibrate_batchnorm
-from automtl_core.training.compute import CPU
+from automtl_core.training.compute import CPU, recalibrate_batchnorm
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_part
 

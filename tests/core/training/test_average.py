@@ -6,9 +6,9 @@ from torch import nn
 
 from automtl_core.modules.features import Features
 from automtl_core.modules.table import RowTable
-from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
+from automtl_core.training.optimisers import WeightAverage
 
 
 class Net(nn.Module):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.baselines import Baseline, baseline, corrected, optimism
-from automtl_core.training.significance import SMALLEST
+from automtl_core.training.significance import SMALLEST, Baseline, baseline, corrected, optimism
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 ROWS = 2000

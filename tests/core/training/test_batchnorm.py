@@ -3,8 +3,7 @@ from torch import nn
 
 from automtl_core.modules.features import Features
 from automtl_core.training.batches import Batch
-from automtl_core.training.batchnorm import recalibrate_batchnorm
-from automtl_core.training.compute import CPU
+from automtl_core.training.compute import CPU, recalibrate_batchnorm
 
 
 class Net(nn.Module):

@@ -11,11 +11,10 @@ from automtl_baselines.funnel import AITM, AITMSettings
 from automtl_core.distributed import rank
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute as module
-from automtl_core.training.balancer import MEAN
+from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.loop import objective, step
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_part

@@ -5,10 +5,9 @@ import torch
 
 from automtl_core import seeds
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.modules.ensemble import Ensemble
-from automtl_core.training.ensemble_fit import EnsembleFit
+from automtl_core.modules.network import Ensemble
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
+from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.training.loop import evaluate
 
 EPOCHS, MEMBERS = 3, 3

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from automtl_core.errors import OutOfMemoryError
-from automtl_core.training.guard import guarded
+from automtl_core.training.compute import guarded
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])

@@ -12,12 +12,11 @@ from automtl_core.errors import DivergedError
 from automtl_core.modules.features import Features
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
-from automtl_core.training.balancer import MEAN
+from automtl_core.training.balancer import MEAN, TaskLosses, task_losses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import Pass, objective, shuffled, step
-from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
 from automtl_core.tasks.kinds import supply
+from automtl_core.training.balancer import TaskLosses, check_groups, task_losses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
-from automtl_core.training.losses import TaskLosses, check_groups, task_losses
 from automtl_core.training.recipe import Recipe
 
 from ...third_party.pairwise import Pairwise

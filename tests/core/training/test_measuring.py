@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import metrics_of
 
 NAN = np.nan
 CLICK, LIKE = Task("click"), Task("like")

@@ -7,7 +7,6 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.binary import auc
-from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.training.metrics import (
     agree,
@@ -15,6 +14,7 @@ from automtl_core.training.metrics import (
     mean_over_tasks,
     measures,
     metrics_from_json,
+    metrics_of,
     monitored,
     of_buckets,
     relative_change,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from automtl_core.training.events import Warned
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import RunListener, Warned
 
 
 class Keeps(RunListener):

@@ -1,4 +1,4 @@
-"""Balancers of TorchJD, an optional library: aggregators of gradients, and scalarizers of losses.
+"""Balancers: learned weights of tasks, and aggregators and scalarizers of TorchJD, an optional library.
 
 A step with an aggregator computes the Jacobian J [T, P] of the losses over the P entries of all shared
 parameters. A parameter is shared if more than one task has a gradient other than 0 for it in this step. An
@@ -19,9 +19,29 @@ from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
-from automtl_core.modules.collectives import means
+from automtl_core.modules.transfer import means
 from automtl_core.settings.settings import S, Settings
 from automtl_core.training.balancer import Balancer
+
+
+class Uncertainty(Balancer):
+    """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018)."""
+
+    factors: Tensor
+
+    def __init__(self, settings: Settings, tasks: Sequence[Task]) -> None:
+        super().__init__(settings, tasks)
+        self.log_variances = nn.Parameter(torch.zeros(len(tasks)))  # log sigma^2, as the paper learns it
+        factors = torch.tensor([task.type.variance_factor for task in tasks])
+        self.register_buffer("factors", factors, persistent=False)
+
+    def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
+        """Differentiate the mean over tasks of the paper's terms; a task without a loss has no term."""
+        s = self.log_variances.to(losses.dtype)
+        by_task = self.factors * (-s).exp() * losses + s / 2
+        labelled = losses.detach() != 0
+        loss = torch.where(labelled, by_task, 0.0).mean() + penalty
+        loss.backward(inputs=list(inputs))  # type: ignore[no-untyped-call]
 
 
 def torchjd(module: str, name: str, **arguments: Any) -> Any:
