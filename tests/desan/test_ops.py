@@ -1,11 +1,36 @@
-import torch
+"""Ops alone, several together against one by one, and nested widths."""
 
-from automtl_core.ops import ZeroFilled
+from copy import deepcopy
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.modules.features import Features
+from automtl_core.modules.relaxation import mixture
+from automtl_core.ops import ZeroFilled, narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
-from automtl_desan.ops import Factorised, Identity, Sum, Zero
+from automtl_core.training.batches import Batch, take
+from automtl_core.training.compute import CPU, recalibrate_batchnorm
+from automtl_desan.ops import (
+    MLP,
+    Factorised,
+    Identity,
+    LinearMLP,
+    Sum,
+    Zero,
+    first_layers,
+    first_of_norm,
+    linear_of,
+    narrow_linear,
+    normalise_first,
+)
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema
 from automtl_testing.ops import check_op
+from automtl_testing.samples import sample_part
 
 from .settled import X, normalised, settled
 
@@ -62,3 +87,356 @@ def test_a_sum_adds_what_its_ops_give_and_keeps_the_contract():
     summed = sum_of(4, 3, 0.5).eval()
     assert torch.allclose(summed(X), sum(op(X) for op in summed.ops))
     check_op(sum_of)
+
+
+def test_an_mlp_drops_its_share_of_inputs_in_training_alone():
+    torch.manual_seed(0)
+    op, x = MLP(200, 3, 0.4, 200), torch.ones(5, 200)
+    op.hidden.weight.data, op.hidden.bias.data = torch.eye(200), torch.zeros(200)
+    op.rest = lambda hidden: hidden
+    dropped, whole = op.train()(x).detach(), op.eval()(x).detach()
+    assert 0.3 < (dropped == 0).float().mean() < 0.5
+    assert dropped.max() == pytest.approx(1 / 0.6, rel=0.02), "what is left is scaled up"
+    assert torch.equal(whole, x)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_mlps_in_a_mixture_drop_inputs_too(training):
+    ops, weights, x = [MLP(20, 3, 0.4, 8) for _ in range(2)], torch.tensor([0.5, 0.5]), torch.ones(5, 20)
+    for op in ops:
+        op.train(training)
+    assert torch.equal(mixture(ops, weights, x), mixture(ops, weights, x)) is not training
+
+
+def test_a_linear_mlp_ends_in_a_linear_layer():
+    op = settled(LinearMLP(4, 3, 0.5, 8))
+    hidden = normalised(op.norm, X @ op.hidden.weight.T + op.hidden.bias)
+    assert torch.allclose(op(X), hidden.clamp(min=0) @ op.out.weight.T + op.out.bias, atol=1e-5)
+    assert (op(torch.randn(50, 4)) < 0).any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mixture_of_variants_is_evaluated_by_their_own_formula(training):
+    ops = [settled(cls(4, 3, 0.0, 8)).train(training) for cls in (MLP, LinearMLP, LinearMLP, MLP)]
+    weights = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    expected = sum(weight * op(X) for weight, op in zip(weights, ops, strict=True))
+    assert torch.allclose(mixture(ops, weights, X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("nested", [False, True], ids=["beside", "nested"])
+@pytest.mark.parametrize("cls", [MLP, LinearMLP])
+def test_a_mixture_equals_the_sum_of_its_ops_gradients_too(cls, nested, training):
+    torch.manual_seed(0)
+    ops = nn.ModuleList(cls(4, 3, 0.0, width) for width in (8, 2, 5)).double().train(training)
+    if nested:
+        cls.share(list(ops))
+    for p in ops.parameters():
+        nn.init.normal_(p)
+    x, weights = torch.randn(9, 4).double(), torch.tensor([0.2, 0.5, 0.3]).double()
+    plain, leaves = deepcopy(ops), []
+    found = []
+    for each, how in ((ops, mixture), (plain, lambda ops, weights, x: sum(map(one, weights, ops, [x] * 3)))):
+        leaves = [t.clone().requires_grad_() for t in (x, weights)]
+        y = how(list(each), leaves[1], leaves[0])
+        gradients = torch.autograd.grad(y.square().sum(), [*leaves, *each.parameters()])
+        found.append([y, *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+def one(weight, op, x):
+    return weight * op(x)
+
+
+def test_some_of_the_nested_are_mixed_without_the_widest():
+    torch.manual_seed(0)
+    ops = [MLP(4, 3, 0.0, width).double() for width in (8, 2, 5)]
+    MLP.share(ops)
+    few, x = ops[1:], torch.randn(9, 4).double()
+    alone = [deepcopy(standalone(op)) for op in few]
+    weights = torch.tensor([0.4, 0.6]).double()
+    expected = sum(weight * op(x) for weight, op in zip(weights, alone, strict=True))
+    torch.testing.assert_close(mixture(few, weights, x), expected, rtol=0, atol=1e-10)
+
+
+CLASSES = [MLP, LinearMLP, Factorised]
+BLOCK = "layer0/expert0/block0"
+OPS = ("identity", "mlp-linear-4", "mlp-linear-8", "mlp-linear-4+factorised-2", "mlp-linear-8+factorised-4")
+
+
+def nested_sum(width, in_dim=6, out_dim=3, dropout=0.0):
+    parts = [partial(LinearMLP, width=width), partial(Factorised, width=width // 2)]
+    return Sum.of(parts, in_dim, out_dim, dropout)
+
+
+MAKERS = [*(partial(lambda cls, width: cls(6, 3, 0.0, width), cls) for cls in CLASSES), nested_sum]
+
+
+def pair(make):
+    """Return a wide op and a narrow one that is its first units, in double precision."""
+    torch.manual_seed(0)
+    wide, narrow = make(8).double(), make(4).double()
+    for norm in wide.modules():
+        if isinstance(norm, nn.BatchNorm1d):
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    wide.train()(rows(1))
+    type(wide).share([narrow, wide])
+    return wide, narrow
+
+
+def rows(seed):
+    return torch.randn(10, 6, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def modes(training, *ops):
+    for op in ops:
+        op.train(training)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_nested_op_is_the_op_of_its_width_with_the_first_units(make):
+    wide, narrow = pair(make)
+    alone = standalone(narrow)
+    assert {n: p.shape for n, p in alone.named_parameters()} == {
+        n: p.shape for n, p in make(4).named_parameters()
+    }
+    for training in (True, False):  # in evaluation with the statistics of that step
+        modes(training, wide, narrow, alone)
+        assert torch.allclose(narrow(rows(2)), alone(rows(2)), atol=1e-12)
+    assert not torch.allclose(narrow(rows(2)), wide(rows(2)))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_widest_stays_as_it_was(make):
+    torch.manual_seed(0)
+    wide, narrow = make(8).double(), make(4).double()
+    names, before = list(wide.state_dict()), wide.eval()(rows(2))
+    type(wide).share([narrow, wide])
+    assert torch.equal(wide(rows(2)), before)
+    assert list(wide.state_dict()) == names
+    assert standalone(wide).state_dict().keys() == wide.state_dict().keys()
+    assert not list(narrow.parameters()), "what is shared is registered once"
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_statistics_and_gradients_are_of_the_first_units_alone(make):
+    wide, narrow = pair(make)
+    before = {n: b.clone() for n, b in wide.named_buffers()}
+    narrow.train()(rows(2)).square().sum().backward()
+    for name, buffer in wide.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            w = len(buffer) // 2
+            assert (buffer[:w] != before[name][:w]).all()
+            assert torch.equal(buffer[w:], before[name][w:])
+    for name, p in wide.named_parameters():
+        if not name.endswith("out.bias"):  # which all widths have in common
+            units = p.grad.T if name.endswith("out.weight") else p.grad
+            w = len(units) // 2
+            assert units[:w].any(), name
+            assert not units[w:].any(), name
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_an_op_that_was_taken_out_has_weights_of_its_own(make):
+    wide, narrow = pair(make)
+    alone = standalone(narrow).eval()
+    before = alone(rows(2))
+    with torch.no_grad():
+        for p in wide.parameters():
+            p.zero_()
+    assert torch.equal(alone(rows(2)), before)
+    assert standalone(alone).state_dict().keys() == alone.state_dict().keys()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_narrowed_ops_share_too_and_are_narrowed_once_taken_out(make):
+    torch.manual_seed(0)
+    columns = [0, 2, 5]
+    x, full = rows(2)[:, :3], torch.zeros(10, 6, dtype=torch.float64)
+    full[:, columns] = x
+    wide, narrow = pair(make)
+    modes(False, wide, narrow)
+    assert torch.allclose(narrowed(standalone(narrow), columns, 6).eval()(x), narrow(full), atol=1e-12)
+    few = [narrowed(make(width).double(), columns, 6) for width in (8, 4)]
+    share_alike(few)
+    modes(False, *few)
+    assert torch.allclose(standalone(few[1])(x), few[1](x), atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_mixture_of_nested_ops_is_their_weighted_sum(make, training):
+    ops = list(pair(make))
+    alone = [deepcopy(standalone(op)) for op in ops]
+    modes(training, *ops, *alone)
+    weights = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    expected = sum(w * op(rows(2)) for w, op in zip(weights, alone, strict=True))
+    assert torch.allclose(mixture(ops, weights, rows(2)), expected, atol=1e-12)
+
+
+def test_a_mixture_of_nested_mlps_counts_a_batch_once():
+    wide, narrow = pair(MAKERS[1])
+    counted = int(wide.norm.num_batches_tracked)
+    modes(True, wide, narrow)
+    mixture([narrow, wide], torch.tensor([0.5, 0.5], dtype=torch.float64), rows(2))
+    assert int(wide.norm.num_batches_tracked) == counted + 1
+
+
+class Path(nn.Module):
+    """Reads dense values by one of several ops."""
+
+    def __init__(self, ops, chosen):
+        super().__init__()
+        self.ops = nn.ModuleList(ops)
+        self.chosen = chosen
+
+    def forward(self, features):
+        return self.ops[self.chosen](features.dense)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_statistics_computed_anew_are_those_of_the_path(make):
+    wide, narrow = pair(make)
+    alone = standalone(narrow)
+    batches = [Batch(Features(torch.zeros(10, 1).long(), rows(k)), torch.zeros(10, 1)) for k in range(3)]
+    recalibrate_batchnorm(Path([narrow, wide], 0), batches, CPU)
+    recalibrate_batchnorm(Path([alone], 0), batches, CPU)
+    found, expected = standalone(narrow).state_dict(), alone.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.allclose(found[name], expected[name], atol=1e-12) for name in found)
+
+
+def supernet(**settings):
+    torch.manual_seed(0)
+    sizes = DESANSettings(
+        embedding_dim=4, experts=1, expert_width=8, tower_width=8, dropout=0.0, ops=OPS, **settings
+    )
+    return DESAN(plain_schema(), sizes, load_registry().op).supernet()
+
+
+def said(net, decision):
+    batch = take(sample_part(plain_schema(), 16, seed=0), np.arange(16), torch.device("cpu"))
+    with net.following({BLOCK: decision}):
+        return net(batch.features).detach()
+
+
+def test_a_copy_of_a_supernet_shares_inside_the_copy():
+    net = supernet().eval()
+    before = {op: said(net, op) for op in OPS}
+    copy = deepcopy(net)
+    candidates = copy.questions[BLOCK].candidates
+    assert candidates["mlp-linear-4"].wider == (candidates["mlp-linear-8"],)
+    with torch.no_grad():
+        for p in candidates.parameters():
+            p.zero_()
+    for op in OPS:
+        assert torch.equal(said(net, op), before[op])
+        assert not torch.equal(said(copy, op), before[op])
+
+
+def test_weights_of_a_supernet_are_registered_once():
+    net, apart = supernet(), supernet(nested=False)
+    owners = [name for name, _ in net.questions[BLOCK].candidates.named_parameters()]
+    assert len(owners) == len(set(owners))
+    assert {name.split(".")[0] for name in owners} == {
+        "identity",
+        "mlp-linear-8",
+        "mlp-linear-8+factorised-4",
+    }
+    assert sum(p.numel() for p in net.parameters()) < sum(p.numel() for p in apart.parameters())
+    assert not any(op.wider for op in apart.modules() if isinstance(op, MLP | Factorised))
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_what_is_fixed_has_weights_of_its_own(op):
+    net = supernet().eval()
+    before = said(net, op)
+    net.fix(BLOCK, op)
+    assert torch.equal(said(net, op), before)
+    (kept,) = net.questions[BLOCK].candidates.values()
+    assert not any(part.wider for part in kept.modules() if isinstance(part, MLP | Factorised))
+    widths = [p.shape[0] for n, p in kept.named_parameters() if n.endswith(("hidden.weight", "one.weight"))]
+    assert widths == [int(part.split("-")[-1]) for part in op.split("+") if part != "identity"]
+
+
+@pytest.mark.parametrize("make", [partial(nested_sum, 8), partial(nested_sum, 4)])
+def test_sums_keep_the_contract_of_ops(make):
+    check_op(make)
+
+
+def test_normalising_the_first_units_counts_batches_for_a_plain_mean():
+    norm, x = nn.BatchNorm1d(4, momentum=None), [torch.randn(8, 2) for _ in range(3)]
+    for batch in x:
+        normalise_first(norm, batch)
+    assert torch.allclose(norm.running_mean[:2], torch.stack([b.mean(0) for b in x]).mean(0), atol=1e-6)
+    assert norm.running_mean[2:].tolist() == [0, 0]
+    norm.eval()
+    normalise_first(norm, x[0])
+    assert int(norm.num_batches_tracked) == 3
+
+
+def test_a_norm_of_the_first_units_alone():
+    norm = nn.BatchNorm1d(4, eps=0.1, momentum=0.3)
+    nn.init.normal_(norm.weight)
+    norm(torch.randn(8, 4))
+    first = first_of_norm(norm, 2)
+    assert (first.num_features, first.eps, first.momentum) == (2, 0.1, 0.3)
+    x = torch.randn(5, 4)
+    assert torch.allclose(first.eval()(x[:, :2]), norm.eval()(x)[:, :2], atol=1e-6)
+
+
+def test_first_layers_are_those_of_each_op_gradients_too():
+    torch.manual_seed(0)
+    ops, x = [MLP(5, 3, 0.0, 4).double(), Factorised(5, 3, 0.0, 2).double()], torch.randn(7, 5).double()
+    weights = [w for op in ops for w in op.parameters()]
+    found = []
+    for hidden in (first_layers(ops, x), [torch.nn.functional.linear(x, *op.first()) for op in ops]):
+        given = [op.rest(own) for op, own in zip(ops, hidden, strict=True)]
+        found.append([*hidden, *torch.autograd.grad(sum(given).square().sum(), weights)])
+    assert [tuple(h.shape) for h in found[0][:2]] == [(7, 4), (7, 4)]
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_a_sum_is_that_of_its_ops_whatever_they_begin_with():
+    torch.manual_seed(0)
+    parts = [LinearMLP(5, 3, 0.5, 4), Identity(5, 3, 0.5), Factorised(5, 3, 0.5, 2)]
+    for p in nn.ModuleList(parts).parameters():
+        nn.init.normal_(p)
+    whole, x = Sum(parts, 5).eval(), torch.randn(7, 5)
+    assert torch.allclose(whole(x), sum(part(x) for part in parts), atol=1e-5)
+
+
+def test_parts_of_a_sum_see_the_same_mask():
+    torch.manual_seed(0)
+    one, two = MLP(200, 200, 0.5, 200), MLP(200, 200, 0.5, 200)
+    for op in (one, two):
+        op.hidden.weight.data, op.hidden.bias.data = torch.eye(200), torch.zeros(200)
+        op.rest = lambda hidden: hidden
+    first, second = first_layers([one, two], torch.ones(9, 200))
+    assert torch.equal(first, second)
+    assert 0.4 < (first == 0).float().mean() < 0.6
+    assert not torch.equal(one(torch.ones(9, 200)), two(torch.ones(9, 200)))
+
+
+def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
+    linear = nn.Linear(4, 2)
+    x = torch.randn(3, 2)
+    full = torch.zeros(3, 4)
+    full[:, [0, 3]] = x
+    assert torch.allclose(narrow_linear(linear, [0, 3])(x), linear(full))
+
+
+def test_a_layer_without_inputs_is_its_bias():
+    linear = nn.Linear(4, 2)
+    assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
+
+
+def test_weights_are_copied():
+    linear = nn.Linear(2, 2)
+    copy = linear_of(linear.weight, None)
+    linear.weight.data.zero_()
+    assert copy.weight.any()
+    assert copy.bias is None

@@ -1,12 +1,16 @@
-"""Parameters and operations, by hand; the time of a prediction is that of a thousand rows."""
+"""Parameters and operations, by hand; the time of a prediction; modules without weights."""
 
+import subprocess
+import sys
+
+import pytest
 import torch
 from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import cost as module
-from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency, meta
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_architectures, sample_schema
@@ -112,3 +116,28 @@ def test_it_is_the_median_of_several_predictions_after_a_first_one(monkeypatch):
     network = Slow(clock).train()
     assert round(latency(network, sample_schema()), 6) == 5, "of calls two to eight"
     assert network.rows == [1000] * 8
+
+
+def test_modules_have_shapes_and_no_values() -> None:
+    with meta():
+        linear = nn.Linear(3, 4)
+        table = nn.init.trunc_normal_(torch.empty(2, 5), std=0.1)
+    assert [tuple(p.shape) for p in linear.parameters()] == [(4, 3), (4,)]
+    assert linear.weight.is_meta
+    assert table.is_meta
+    assert tuple(table.shape) == (2, 5)
+
+
+def test_a_tensor_of_another_device_keeps_its_values() -> None:
+    with meta():
+        drawn = torch.zeros(1000, device="cpu").normal_(generator=torch.Generator().manual_seed(0))
+    assert drawn.std().item() == pytest.approx(1, abs=0.1)
+
+
+def test_the_compiler_of_torch_is_not_imported() -> None:
+    code = (
+        "import sys; from torch import nn; from automtl_core.modules.cost import meta\n"
+        "with meta(): nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2), nn.GRU(2, 2))\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

@@ -1,12 +1,16 @@
+import itertools
+
+import numpy as np
 import pytest
 import torch
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
+from automtl_core.data.statistics import crossed
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Widths, inputs_of
+from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.inputs import Crosses, FieldStatistics, Numbers, Widths, inputs_of
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5))
 SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task("buy")))
@@ -57,3 +61,105 @@ def test_all_that_was_fitted_is_read_and_saved() -> None:
     seen = inputs(Features(ids, dense, folds=torch.from_numpy(folds).long()))
     assert not torch.equal(seen.sparse, given.sparse)
     assert not torch.equal(seen.crosses, given.crosses)
+
+
+NAN = float("nan")
+DENSE = torch.tensor([[0.5, -1.0], [NAN, 2.5], [9.0, NAN], [-9.0, 0.0]])
+EDGES = torch.tensor([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 2.0, 2.0]])
+
+
+def numbers(bins: int) -> Numbers:
+    found = Numbers(2, bins, 2, 0.1)
+    found.load_fitted(EDGES)
+    return found
+
+
+@pytest.mark.parametrize("bins", [0, 3])
+def test_the_number_itself_comes_first_and_is_0_where_missing(bins: int) -> None:
+    assert numbers(bins)(DENSE)[:, :, 0].tolist() == [[0.5, -1.0], [0.0, 2.5], [9.0, 0.0], [-9.0, 0.0]]
+
+
+def test_a_number_has_the_embedding_of_its_bin_and_a_missing_one_its_own() -> None:
+    found = numbers(3)
+    rows = [[1 + 1, 4 + 1 + 0], [0, 4 + 1 + 2], [1 + 2, 4], [1 + 0, 4 + 1 + 1]]
+    assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
+
+
+def test_without_numbers_nothing_is_made() -> None:
+    found = Numbers(0, 32, 2, 0.1)
+    assert found(torch.zeros(3, 0)).shape == (3, 0, 1)
+    assert not list(found.parameters())
+
+
+STACKED = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
+
+
+def bag(*values: list[int]) -> Bag:
+    starts = [sum(map(len, values[:n])) for n in range(len(values))]
+    return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
+
+
+def features(ids, *bags: Bag, folds=None) -> Features:
+    return Features(ids, torch.zeros(len(ids), 0), bags, folds)
+
+
+@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
+def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor | None) -> None:
+    statistics = FieldStatistics(STACKED, 2)
+    tables = torch.randn(3, 16, 2)  # of two folds, and of both together
+    statistics.load_fitted(tables)
+    told = statistics(features(torch.tensor([[2], [6]]), bag([1, 4], []), bag([3], [1, 2, 3]), folds=fold))
+    one, two = tables[[2, 2] if fold is None else fold.tolist()]
+    expected = [
+        [one[[1, 4]].mean(0), one[5 + 2], one[12 + 3]],
+        [torch.zeros(2), two[5 + 6], two[[13, 14, 15]].mean(0)],
+    ]
+    torch.testing.assert_close(told, torch.stack([torch.stack(row) for row in expected]))
+
+
+def test_what_is_saved_is_of_all_rows() -> None:
+    statistics = FieldStatistics(STACKED, 2)
+    statistics.load_fitted(torch.randn(3, 16, 2))
+    assert set(statistics.state_dict()) == {"table"}
+
+
+def test_without_bags_all_fields_are_read_at_once() -> None:
+    statistics = FieldStatistics((SparseField("a", 2), SparseField("b", 3)), 1)
+    statistics.load_fitted(torch.arange(15.0).view(3, 5, 1))
+    ids = torch.tensor([[0, 2], [1, 0]])
+    assert statistics(features(ids))[:, :, 0].tolist() == [[10, 14], [11, 12]]
+    assert statistics(features(ids, folds=torch.tensor([0, 1])))[:, :, 0].tolist() == [[0, 4], [6, 7]]
+
+
+@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
+def test_no_field_of_one_value_has_no_columns(fold: torch.Tensor | None) -> None:
+    none = torch.zeros(2, 0, dtype=torch.long)
+    assert FieldStatistics((), 3)(features(none, folds=fold)).shape == (2, 0, 3)
+    bags = FieldStatistics(STACKED[:1], 3)
+    bags.load_fitted(torch.randn(3, 5, 3))
+    assert bags(features(none, bag([1, 4], [3]), folds=fold)).shape == (2, 1, 3)
+
+
+CROSSED = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
+
+
+def schema(*pairs, **encodings) -> Schema:
+    return Schema(CROSSED, (), (Task("click"),), plain().with_answers(crosses=pairs, **encodings))
+
+
+def batch(folds=None) -> Features:
+    tags = Bag(torch.tensor([1, 2]), torch.tensor([0, 1]))
+    return Features(torch.tensor([[1, 4, 8999], [2, 0, 77]]), torch.zeros(2, 0), (tags,), folds)
+
+
+def test_a_pair_reads_the_row_that_preparation_counted() -> None:
+    told = schema(("a", "b"), ("b", "c"), ("a", "c"))
+    crosses, random = Crosses(told), np.random.default_rng(0)
+    tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))
+    crosses.statistics.load_fitted(tables)
+    ids = np.array([[1, 0, 4, 8999], [2, 0, 0, 77]], np.int32)
+    part = Part(ids, np.zeros((2, 0), np.float32), np.zeros((2, 1), np.float32))
+    for place, cross in enumerate(told.crosses()):
+        rows = torch.from_numpy(crossed(part, cross)) + crosses.statistics.offsets[place]
+        assert torch.equal(crosses(batch())[:, place], tables[-1][rows])
+        assert torch.equal(crosses(batch(torch.tensor([1, 0])))[:, place], tables[[1, 0], rows])

@@ -1,4 +1,4 @@
-"""GAUC and NDCG against slow definitions, user by user, and their properties."""
+"""GAUC, NDCG and PR-AUC against slow definitions, and their properties."""
 
 from itertools import permutations
 
@@ -7,9 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automtl_core.registry.kinds import METRICS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.binary import auc
 from automtl_metrics import rankings
-from automtl_metrics.rankings import gauc, ndcg, ndcg_at
+from automtl_metrics.rankings import average_precision, gauc, ndcg, ndcg_at
+from automtl_testing import check_metric
+
+REGISTRY = load_registry()
+NAMES = [name.replace("*", number) for name in REGISTRY.names(METRICS) for number in ("1", "10")]
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(NAMES))
+def test_it_keeps_the_contract(name):
+    check_metric(REGISTRY.get(METRICS, name))
+
+
+def test_a_family_has_the_number_in_its_title():
+    assert REGISTRY.get(METRICS, "ndcg-7").title == "NDCG@7"
+
 
 ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
 ROWS = st.lists(ROW, min_size=1, max_size=40)
@@ -139,3 +155,52 @@ def test_users_that_count_are_counted():
     of_gauc, of_ndcg = (metric(labels, labels, users).by_user for metric in (gauc, ndcg_at(3).compute))
     assert (of_gauc.users, of_gauc.all_users, of_gauc.rows) == (1, 4, 5)
     assert (of_ndcg.users, of_ndcg.all_users, of_ndcg.rows) == (3, 4, 5)
+
+
+PAIRS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
+
+
+def by_definition(labels, predictions):
+    """Return the sum over thresholds of precision times the increase of recall, threshold by threshold."""
+    area, recall = 0.0, 0.0
+    for threshold in sorted(set(predictions), reverse=True):
+        above = predictions >= threshold
+        hits = labels[above].sum()
+        area += hits / above.sum() * (hits / labels.sum() - recall)
+        recall = hits / labels.sum()
+    return area
+
+
+@given(PAIRS)
+def test_it_is_the_sum_over_thresholds(rows):
+    labels, predictions = (np.array(column, float) for column in zip(*rows, strict=True))
+    found = average_precision(labels, predictions)
+    if labels.any():
+        assert found == pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    else:
+        assert found is None
+
+
+def test_by_hand():
+    # the documented example of scikit-learn: 0.5 * 1 + 0.5 * 2 / 3
+    labels, scores = np.array([0.0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
+    assert average_precision(labels, scores) == pytest.approx(0.5 + 1 / 3)
+    assert average_precision(np.array([1.0, 0, 1]), np.array([3.0, 2, 1])) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_a_constant_has_the_share_of_positive_rows_in_any_order():
+    labels = np.array([1.0, 0, 0, 0])
+    assert average_precision(labels, np.zeros(4)) == average_precision(labels[::-1], np.zeros(4)) == 0.25
+
+
+def test_a_perfect_ranking_has_1():
+    assert average_precision(np.array([0.0, 1, 1]), np.array([-1.0, 5, 2])) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_have_no_effect(size, monkeypatch):
+    random = np.random.default_rng(0)
+    labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
+    monkeypatch.setattr(rankings, "CHUNK", size)
+    expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    assert average_precision(labels, predictions) == expected
