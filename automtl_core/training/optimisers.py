@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from automtl_core.disk.state import State
 from automtl_core.errors import PluginError
 from automtl_core.libraries import importing_compiler
-from automtl_core.modules.table import Average, Table
+from automtl_core.modules.table import RowAverage, Table
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute, recalibrate_batchnorm
 from automtl_core.training.recipe import Recipe
@@ -178,7 +178,7 @@ class WeightAverage:
         self.steps = 0
         self.trained = network
         self._network = network
-        self._tables: list[Average] = []
+        self._tables: list[RowAverage] = []
         self._parameters: list[tuple[Tensor, Tensor]] = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
         if span > 1:

@@ -67,7 +67,6 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("boosting", "patience"): (1, {}),
     ("boosting", "min_rows"): (60, {}),
-    ("boosting", "categories"): (2, {}),
     ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
     ("darts", "decay"): (1.0, {}),
     ("encodings", "history"): (["matches"], {"history": ["last-2"]}),

@@ -7,7 +7,7 @@ from torch import nn
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import PluginError
 from automtl_core.modules.features import Features
-from automtl_core.modules.table import RowAverage, RowTable, WholeTable
+from automtl_core.modules.table import RowAverage, RowTable, Table
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
@@ -22,7 +22,7 @@ class Model(nn.Module):
     def __init__(self, sparse):
         super().__init__()
         torch.manual_seed(0)
-        self.table = (RowTable if sparse else WholeTable)(50, 3)
+        self.table = (RowTable if sparse else Table)(50, 3)
         self.linear = nn.Linear(3, 1)
 
     def forward(self, step):
