@@ -59,7 +59,6 @@ SPACE = DESANSettings(
     dropout=0.0,
     members=1,
     gating="open",
-    tables="shared",
     numbers="all",
     ops=("identity", "mlp-linear-16+factorised-8", "mlp-linear-32"),
     nested=True,

@@ -20,9 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core import distributed
-from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Inputs
 from automtl_desan.selection import FeatureSelection, SelectiveGate, mixtures
@@ -75,39 +73,6 @@ class Scales(nn.Module):
 def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]
     """Return the mean over the members of each row."""
     return logits.view(logits.shape[0] // members, members, logits.shape[1]).mean(1)
-
-
-class SharedTable(nn.Module):
-    """The embeddings that all experts share."""
-
-    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
-        return e
-
-
-class OwnTable(nn.Module):
-    """Private embeddings of one expert; the fitted encodings beside them are the same for all experts."""
-
-    def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
-        super().__init__()
-        self.embedding = FieldEmbedding(fields, dim, std)
-
-    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
-        own: Tensor = self.embedding(features)
-        return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
-
-
-class FieldReader(nn.Module):
-    """Input of an expert of the first layer: selected fields, from the shared or from a private table."""
-
-    def __init__(self, selection: FeatureSelection, table: nn.Module) -> None:
-        super().__init__()
-        self.selection = selection
-        self.table = table
-        self.columns, self.width = selection.columns, selection.width
-
-    def forward(self, encoded: EncodedFields, features: Features) -> Tensor:  # -> [B, len(columns)]
-        selected: Tensor = self.selection(encoded._replace(sparse=self.table(encoded.sparse, features)))
-        return selected
 
 
 class Residual(nn.Module):
@@ -243,7 +208,7 @@ class DESANNetwork(nn.Module):
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
         of_lowest, *names = self._wanted(gates)
-        experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
+        experts: dict[str, Tensor] = lowest(of_lowest, encoded)
         for layer, read in zip(others, names, strict=True):
             experts = layer(read, x, experts, members)
         mixed = mixtures(gates, x, experts, members)

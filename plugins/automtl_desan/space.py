@@ -9,12 +9,12 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). A setting adds `layer0/expert0/table` (shared or own). A
-wide term adds `single`, `numbers`, `crosses` and `histories`.
+`layer0/expert0/block0` (op). A wide term adds `single`, `numbers`, `crosses` and
+`histories`.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, ClassVar, Literal, Self
@@ -31,18 +31,7 @@ from automtl_core.ops import Candidates, OpFactory
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
-from automtl_desan.network import (
-    DESANNetwork,
-    Expert,
-    FieldReader,
-    Layer,
-    OwnTable,
-    Residual,
-    Scales,
-    SharedTable,
-    Task,
-    Wide,
-)
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 
@@ -53,7 +42,7 @@ BLOCKS = 10_000
 class DESANSettings(Settings):
     """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
 
-    removed: ClassVar = {"optional_layers": False}
+    removed: ClassVar = {"optional_layers": False, "tables": "shared"}
 
     embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
@@ -84,9 +73,6 @@ class DESANSettings(Settings):
     gating: Literal["open", "all"] = "open"
     """Experts in the softmax of a gating network. open: only the open experts. all: all experts of the layer,
     as in the paper; a closed expert then reduces the scale of the output."""
-    tables: Literal["shared", "chosen"] = "shared"
-    """Embedding tables. shared: all experts read one table. chosen: each expert of the first layer reads the
-    shared table or a private one, so that a task can have a fully separate model (STEM)."""
     numbers: Literal["chosen", "all"] = "chosen"
     """Numeric fields of each expert of the first layer. chosen: the search selects them. all: every expert
     reads all of them, as in the paper."""
@@ -126,13 +112,11 @@ def landmarks(
 
     - shared-bottom: all tasks read one expert (Caruana 1997)
     - mmoe: all tasks mix all experts (KDD 2018)
-    - single-task: each task has a private expert, with a private table if tables are chosen; only if there
-      are at least as many experts as tasks
+    - single-task: each task has a private expert; only if there are at least as many experts as tasks
     - ple: each task mixes a private expert with the shared ones (one level of PLE, RecSys 2020); only if
       there are more experts than tasks
     - ple-2: two levels of PLE: a private expert of the second layer reads its own and the shared experts
       below, a shared one reads all; only if there are two layers or more
-    - stem: like ple, and private experts read private tables (AAAI 2024); only if tables are chosen
     - all-OP: every option is open, and every block is OP
 
     All but all-OP have one block with the widest plain MLP, or the last op if there is none, and `identity`
@@ -142,28 +126,23 @@ def landmarks(
     alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
     plain = [op for op in settings.ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
     op = max(plain, key=lambda op: int(op.rpartition("-")[2]), default=settings.ops[-1])
-    chosen = settings.tables == "chosen"
     models = {
         "shared-bottom": _by_hand(choices, op, dict.fromkeys(tasks, experts[:1])),
         "mmoe": _by_hand(choices, op, dict.fromkeys(tasks, experts)),
     }
     if len(alone) == len(tasks):
         single = {task: [expert] for task, expert in alone.items()}
-        models["single-task"] = _by_hand(choices, op, single, experts if chosen else ())
+        models["single-task"] = _by_hand(choices, op, single)
     if common:
         mixed = {task: [expert, *common] for task, expert in alone.items()}
         models["ple"] = _by_hand(choices, op, mixed)
         if settings.layers > 1:
             below = {expert: [expert, *common] for expert in alone.values()} | dict.fromkeys(common, experts)
             models["ple-2"] = _by_hand(choices, op, mixed, below=below)
-        if chosen:
-            models["stem"] = _by_hand(choices, op, mixed, alone.values())
     for name in settings.ops:
-        decided = {
-            k: c.options if isinstance(c, AnyOf) else name if name in c.options else "shared"
-            for k, c in choices.items()
-        }
-        models[f"all-{name}"] = Architecture(decided)
+        models[f"all-{name}"] = Architecture(
+            {k: c.options if isinstance(c, AnyOf) else name for k, c in choices.items()}
+        )
     first: dict[str, Architecture] = {}
     for name, architecture in models.items():
         if architecture not in first.values():
@@ -175,10 +154,9 @@ def _by_hand(
     choices: Mapping[str, Choice],
     op: str,
     shares: Mapping[str, Sequence[str]],
-    own: Collection[str] = (),
     below: Mapping[str, Sequence[str]] | None = None,
 ) -> Architecture:
-    """Return the landmark whose tasks read the experts in `shares`; experts in `own` have private tables.
+    """Return the landmark whose tasks read the experts in `shares`.
 
     With `below`, experts of the second layer read these experts of the first one. In all other
     layers an expert reads the expert of the same name below.
@@ -196,8 +174,6 @@ def _by_hand(
                 else:
                     read = (below or {}).get(expert, [expert]) if where.startswith("layer1/") else [expert]
                 return tuple(option for option in choice.options if option in read)
-            case "table":
-                return "own" if expert in own else "shared"
         if isinstance(choice, AnyOf):
             return choice.options
         first = ("layer0/",) if below is None else ("layer0/", "layer1/")
@@ -246,7 +222,7 @@ class DESAN(SearchSpace[DESANSettings]):
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""
         s = self.settings
-        reader = self._field_reader(choose, name) if lowest else self._selective_gate(choose, name)
+        reader = self._selection(choose, f"{name}/") if lowest else self._selective_gate(choose, name)
         columns, width = reader.columns, reader.width
         # Signs differ between members where fields enter; above, only scales that are learned do.
         initial: Literal["signs", "ones"] = "signs" if lowest else "ones"
@@ -275,14 +251,6 @@ class DESAN(SearchSpace[DESANSettings]):
         # With a residual connection the identity is there already.
         parts = [Zero if adds and part == "identity" else self.op(part) for part in name.split("+")]
         return parts[0] if len(parts) == 1 else partial(Sum.of, parts)
-
-    def _field_reader(self, choose: Chooser, name: str) -> FieldReader:
-        s, schema = self.settings, self.schema
-        selection = self._selection(choose, f"{name}/")
-        if s.tables == "shared":
-            return FieldReader(selection, SharedTable())
-        own = partial(OwnTable, schema.sparse, s.embedding_dim, s.embedding_std)
-        return FieldReader(selection, choose.one_of(f"{name}/table", {"shared": SharedTable, "own": own}))
 
     def _selection(self, choose: Chooser, name: str, interacts: bool = True) -> FeatureSelection:
         schema = self.schema

@@ -16,19 +16,7 @@ from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
 from automtl_core.modules.relaxation import Gate, Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
-from automtl_desan.network import (
-    DESANNetwork,
-    Expert,
-    FieldReader,
-    Layer,
-    OwnTable,
-    Residual,
-    Scales,
-    SharedTable,
-    Task,
-    Wide,
-    mean_of_members,
-)
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide, mean_of_members
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.paths import Paths, PathSettings
@@ -54,36 +42,6 @@ def all_of(name, *options):
     return FixedGate(AnyOf(name, options), options)
 
 
-def field_reader(table):
-    gates = all_of("single", "user", "item"), all_of("interaction", "user", "item"), all_of("numbers", "x")
-    selection = FeatureSelection(*gates, all_of("crosses"), (2, 1, 0), Widths.of(SCHEMA, 4))
-    return FieldReader(selection, table)
-
-
-def given(e):
-    return EncodedFields(e, DENSE.unsqueeze(2))
-
-
-def test_an_expert_reads_the_shared_table_or_one_of_its_own():
-    e, own = torch.randn(2, 2, 4), OwnTable(FIELDS, 4, 1.0)
-    shared = field_reader(SharedTable())
-    assert torch.equal(shared(given(e), FEATURES)[:, :8], e.flatten(1))
-    other = field_reader(own)
-    assert torch.equal(other(given(e), FEATURES)[:, :8], own.embedding(FEATURES).flatten(1))
-    assert (list(shared.columns), shared.width) == (list(other.columns), other.width) == (list(range(13)), 13)
-
-
-def test_what_is_fitted_is_the_same_beside_a_table_of_ones_own():
-    e, own = torch.randn(2, 2, 6), OwnTable(FIELDS, 4, 1.0)
-    assert torch.equal(own(e, FEATURES), torch.cat([own.embedding(FEATURES), e[:, :, 4:]], dim=2))
-
-
-def test_a_table_of_its_own_starts_as_the_settings_say():
-    torch.manual_seed(0)
-    table = OwnTable((SparseField("user", 1000),), 16, 0.3).embedding.table.weight
-    assert table.std().item() == pytest.approx(0.3, rel=0.05)
-
-
 def test_a_residual_block_adds_to_what_it_reads():
     assert Expert(Times(2.0), [Times(3.0), Residual(Times(4.0))])(torch.ones(1)).item() == 2 * 3 * (1 + 4)
 
@@ -98,7 +56,7 @@ def network():
     """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
 
     class Sum(nn.Module):
-        def forward(self, encoded, features):
+        def forward(self, encoded):
             return encoded.sparse.sum((1, 2))[:, None]
 
     below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
@@ -168,9 +126,8 @@ def test_the_first_scales_make_rows_of_all_members_side_by_side_in_prediction():
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize("tables", ["shared", "chosen"])
-def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member(layers, tables):
-    sizes = {"members": 3, "layers": layers, "tables": tables}
+def test_the_prediction_is_the_mean_over_networks_with_the_scales_of_each_member(layers):
+    sizes = {"members": 3, "layers": layers}
     together = drawn(**sizes).eval()
     scales = [module for module in together.modules() if isinstance(module, Scales)]
     assert len(scales) == 2 * layers + 2 * 2, (

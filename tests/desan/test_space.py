@@ -50,10 +50,6 @@ def test_labels():
         ({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}),
         ({"dense": 0}, {}),
         ({"numbers": "all"}, {}),
-        (
-            {"numbers": "all", "tables": "chosen"},
-            {f"layer0/expert{j}/table": ("shared", "own") for j in (0, 1)},
-        ),
     ],
 )
 def test_what_else_is_asked_as_the_settings_say(settings, asked):
@@ -152,12 +148,12 @@ EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identit
     "sizes",
     [
         {"gating": "all", "numbers": "all", "residual": False, "layers": 2, "blocks": 2},
-        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "ops": EVERYTHING},
-        {"gating": "all", "tables": "chosen", "layers": 3},
+        {"gating": "open", "layers": 2, "blocks": 2, "ops": EVERYTHING},
+        {"gating": "all", "layers": 3},
         {"gating": "open", "residual": False, "layers": 3, "blocks": 2},
-        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "members": 3},
+        {"gating": "open", "layers": 2, "blocks": 2, "members": 3},
     ],
-    ids=["paper", "tables", "depth", "chain", "members"],
+    ids=["paper", "ops", "depth", "chain", "members"],
 )
 def test_derived_networks_are_the_supernet_with_the_same_decisions(sizes):
     check_space(desan(dense=2, experts=2, **sizes), architectures=6)
@@ -183,13 +179,6 @@ def test_an_identity_adds_nothing_to_what_is_there(op):
     for block in others:
         assert torch.equal(block(x), x)
         assert all(isinstance(m, Zero) for m in block.block.modules() if not list(m.children()))
-
-
-def test_experts_have_tables_of_their_own_where_they_chose_them():
-    space = desan(experts=2, tables="chosen")
-    network = space.network(decisions(space, **{"layer0/expert0/table": "shared"}))
-    sizes = [sum(p.numel() for p in e.reader.table.parameters()) for e in network.layers["layer0"].values()]
-    assert sizes == [0, (30 + 20 + 4) * 4]
 
 
 def test_what_a_run_depends_on_are_the_ops_of_a_sum():
@@ -239,7 +228,7 @@ def test_preset_paper_is_the_papers_space_exactly():
     paper = {
         "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "experts": 4,
         "blocks": 3, "residual": False, "expert_width": 64, "tower_width": 64, "dropout": 0.2,
-        "members": 1, "gating": "all", "tables": "shared", "numbers": "all", "nested": False,
+        "members": 1, "gating": "all", "numbers": "all", "nested": False,
         "ops": ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024))),
     }  # fmt: skip
     assert DESANSettings.parse(preset("paper"), "space").model_dump() == paper
@@ -266,7 +255,7 @@ def test_experts_have_the_same_names_in_each_layer():
         ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
         ({"ops": ()}, "space.ops"),
         ({"gating": "closed"}, "space.gating"),
-        ({"tables": "own"}, "space.tables"),
+        ({"tables": "chosen"}, "this version does not have the setting tables"),
         ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
     ],
 )
@@ -290,8 +279,6 @@ def with_landmarks(**sizes):
         ({"experts": 1}, {"shared-bottom"}),
         ({"experts": 2}, {"shared-bottom", "mmoe", "single-task"}),
         ({"experts": 3}, {"shared-bottom", "mmoe", "single-task", "ple"}),
-        ({"experts": 2, "tables": "chosen"}, {"shared-bottom", "mmoe", "single-task"}),
-        ({"experts": 3, "tables": "chosen"}, {"shared-bottom", "mmoe", "single-task", "ple", "stem"}),
         ({"layers": 3, "blocks": 2}, {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"}),
     ],
 )
@@ -316,12 +303,11 @@ def test_of_equal_points_there_is_one():
         ("mmoe", [["expert0", "expert1", "expert2"]] * 2),
         ("single-task", [["expert0"], ["expert1"]]),
         ("ple", [["expert0", "expert2"], ["expert1", "expert2"]]),
-        ("stem", [["expert0", "expert2"], ["expert1", "expert2"]]),
     ],
 )
 @pytest.mark.parametrize("layers", [1, 2])
 def test_who_reads_what(name, read, layers):
-    space = with_landmarks(layers=layers, tables="chosen", blocks=2)
+    space = with_landmarks(layers=layers, blocks=2)
     network = space.network(space.landmarks()[name])
     assert [task.gate.inputs for task in network.tasks] == read
     experts = sorted({expert for inputs in read for expert in inputs})
@@ -379,21 +365,8 @@ def test_without_identity_all_blocks_are_the_mlp():
     assert {d for d in decisions.values() if isinstance(d, str)} == {"mlp-8"}
 
 
-@pytest.mark.parametrize(
-    ("name", "tables"),
-    [
-        ("mmoe", ["shared"] * 3), ("ple", ["shared"] * 3),
-        ("single-task", ["own"] * 3), ("stem", ["own", "own", "shared"]),
-    ],
-)  # fmt: skip
-def test_tables_of_their_own(name, tables):
-    decisions = with_landmarks(tables="chosen").landmarks()[name].decisions
-    assert [decisions[f"layer0/expert{j}/table"] for j in range(3)] == tables
-
-
 def test_everything_open_with_one_op():
-    space = with_landmarks(layers=2, blocks=2, tables="chosen")
+    space = with_landmarks(layers=2, blocks=2)
     decisions = space.landmarks()["all-mlp-8"].decisions
     for name, choice in space.choices().items():
-        expected = "shared" if name.endswith("/table") else "mlp-8"
-        assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else expected)
+        assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")

@@ -93,7 +93,7 @@ def test_an_exported_architecture_keeps_single_and_interaction_fields_apart(spac
     read = Architecture.from_json(supernet.architecture().to_json())
     assert read.decisions["layer0/expert0/single"] == ("user",)
     assert read.decisions["layer0/expert0/interaction"] == ("item", "tab")
-    selection = space.network(read).layers["layer0"]["expert0"].reader.selection
+    selection = space.network(read).layers["layer0"]["expert0"].reader
     assert (selection.single.kept, selection.interaction.kept) == ((0,), (1, 2))
 
 
