@@ -14,7 +14,6 @@ from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.schema import SparseField
-from automtl_core.modules.cost import blank_features
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields
@@ -127,7 +126,7 @@ def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
     assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert1"]]
     first = network.layers["layer0"]["expert1"]
     given = EncodedFields(torch.ones(2, 3, 4), torch.ones(2, 1, 1))
-    assert first.reader(given, blank_features(space.schema, CPU.device)).shape == (2, 4 + 1)
+    assert first.reader(given).shape == (2, 4 + 1)
     size = sum(p.numel() for p in network.parameters())
     assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
