@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.distributed import agreed
 from automtl_core.libraries import importing_compiler
@@ -59,6 +59,9 @@ TIMED_ROWS = 1000
 """Number of rows of a prediction whose time is measured."""
 
 
+Module = TypeVar("Module", bound=nn.Module)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Parameters and FLOPs of a network, or the difference between those of two networks."""
@@ -83,15 +86,14 @@ class Cost:
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
     """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    parameters = _numbers(module)
+    parameters, *of_tables = (sum(p.numel() for p in m.parameters()) for m in (module, *tables))
     module.eval()
     with torch.no_grad(), _Counter() as counter:
         module(*inputs)
-    beside = parameters - sum(map(_numbers, tables))
-    return Cost(parameters, beside, counter.flops // ROWS)
+    return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS)
 
 
-def hollow(module: nn.Module) -> nn.Module:
+def hollow(module: Module) -> Module:
     """Replace all tensors of a module on the meta device by zeros that share memory, and return it.
 
     The module can then run on the CPU; counting is six times as fast there as on the meta device.
@@ -144,35 +146,22 @@ def latency(network: nn.Module, schema: Schema) -> float:
 
 
 def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Features:
-    """Return the features of rows whose ids are unseen and whose numbers are 0."""
+    """Return the features of rows whose ids are unseen and numbers 0, with histories of full length."""
+    zeros = partial(torch.zeros, device=device)
     multi = [field for field in schema.sparse if field.kind == "bag"]
-    ids = torch.zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
-    starts = torch.arange(rows, device=device)
-    bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
-    dense = torch.zeros(rows, len(schema.dense), device=device)
+    starts, histories = torch.arange(rows, device=device), []
+    for history in schema.histories:
+        length, fields = history.length, len(schema.shared_fields(history))
+        ids, values = zeros(rows, length, fields, dtype=torch.long), zeros(rows, fields, dtype=torch.long)
+        known = torch.ones(rows, length, dtype=torch.bool, device=device)
+        numbers = zeros(rows, length, len(history.numeric))
+        histories.append(Past(ids, numbers, zeros(rows, length), known, values))
     return Features(
-        ids,
-        dense,
-        bags,
-        histories=tuple(_blank(schema, history, rows, device) for history in schema.histories),
+        zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long),
+        zeros(rows, len(schema.dense)),
+        tuple(Bag(torch.zeros_like(starts), starts) for _ in multi),
+        histories=tuple(histories),
     )
-
-
-def _blank(schema: Schema, history: History, rows: int, device: torch.device) -> Past:
-    """Return histories of full length, with unseen values, and numbers that are 0."""
-    length, numbers = history.length, len(history.numeric)
-    fields = len(schema.shared_fields(history))
-    return Past(
-        torch.zeros(rows, length, fields, dtype=torch.long, device=device),
-        torch.zeros(rows, length, numbers, device=device),
-        torch.zeros(rows, length, device=device),
-        torch.ones(rows, length, dtype=torch.bool, device=device),
-        torch.zeros(rows, fields, dtype=torch.long, device=device),
-    )
-
-
-def _numbers(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 def cost_in_words(ratio: float) -> str:

@@ -47,11 +47,25 @@ class Fixing:
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> nn.Module:
-        """Return the selected module, narrowed to the remaining inputs."""
+        """Return the selected module, narrowed to the remaining inputs.
+
+        Raises:
+            ArtifactError: the supernet has dropped it.
+
+        """
         decision = str(self.decisions[name])
         self.asked[name] = decision
         trained = self.trained.get(name)
-        op = _copy_of(trained, decision) if isinstance(trained, MixedOp) else candidates[decision]()
+        if not isinstance(trained, MixedOp):
+            op = candidates[decision]()
+        elif decision in trained.candidates:
+            op = deepcopy(standalone(trained.candidates[decision]))
+        else:
+            raise ArtifactError(
+                f"{name}: the architecture has {decision!r}, but the supernet is fixed to "
+                f"{listing(trained.candidates)}",
+                fix="derive the architecture of the fixed supernet, or do not copy its weights",
+            )
         if inputs is not None:
             op = narrowed(op, *inputs)
         self.chosen.append(op)
@@ -61,22 +75,6 @@ class Fixing:
         """Return the gate that passes the selected options."""
         self.asked[name] = decision = tuple(self.decisions[name])
         return FixedGate(AnyOf(name, tuple(options)), decision)
-
-
-def _copy_of(question: MixedOp, decision: str) -> nn.Module:
-    """Return a copy of a trained candidate.
-
-    Raises:
-        ArtifactError: the supernet has dropped it.
-
-    """
-    if decision not in question.candidates:
-        raise ArtifactError(
-            f"{question.choice.name}: the architecture has {decision!r}, but the supernet is fixed to "
-            f"{listing(question.candidates)}",
-            fix="derive the architecture of the fixed supernet, or do not copy its weights",
-        )
-    return deepcopy(standalone(question.candidates[decision]))
 
 
 def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:

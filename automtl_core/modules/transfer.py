@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from automtl_core import distributed
 from automtl_core.errors import UsageError
 
-NONE, DENSE, SPARSE = range(3)
-
 
 class _Total(torch.autograd.Function):
     """The sum over all processes; its gradient is the sum of their gradients, and differentiable again."""
@@ -58,23 +56,23 @@ def means(gradients: Sequence[Tensor | None], like: Sequence[Tensor]) -> list[Te
     """
     if distributed.processes() == 1:
         return list(gradients)
-    kinds = torch.tensor([NONE if g is None else SPARSE if g.is_sparse else DENSE for g in gradients])
+    # 0 where a process has no gradient, 1 for a dense one, 2 for a sparse one
+    kinds = torch.tensor([0 if g is None else 2 if g.is_sparse else 1 for g in gradients])
     dist.all_reduce(kinds, dist.ReduceOp.MAX)
     found: list[Tensor | None] = [None] * len(gradients)
-    dense = [place for place, kind in enumerate(kinds.tolist()) if kind == DENSE]
+    dense, sparse = ([n for n, k in enumerate(kinds.tolist()) if k == kind] for kind in (1, 2))
     for dtype in dict.fromkeys(like[place].dtype for place in dense):
         places = [place for place in dense if like[place].dtype == dtype]
-        given = [(gradients[place], like[place]) for place in places]
-        own = [torch.zeros_like(p) if g is None else g for g, p in given]
+        pairs = [(gradients[place], like[place]) for place in places]
+        own = [torch.zeros_like(p) if g is None else g for g, p in pairs]
         bucket = torch.cat([g.flatten() for g in own])
         dist.all_reduce(bucket)
         bucket /= distributed.processes()
         parts = torch.split(bucket, [g.numel() for g in own])
         for place, g, part in zip(places, own, parts, strict=True):
             found[place] = part.view(g.shape)
-    for place, kind in enumerate(kinds.tolist()):
-        if kind == SPARSE:
-            found[place] = _mean_of_rows(gradients[place], like[place])
+    for place in sparse:
+        found[place] = _mean_of_rows(gradients[place], like[place])
     return found
 
 

@@ -115,14 +115,9 @@ def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
     return {task: TaskMetrics.from_json(value) for task, value in values.items()}
 
 
-def with_others(metrics: Metrics, measured: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics with the registered ones of a later measurement of the same network and rows."""
-    return {task: replace(m, others=measured[task].others) for task, m in metrics.items()}
-
-
-def without_others(metrics: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics without the registered ones."""
-    return {task: replace(m, others={}) for task, m in metrics.items()}
+def with_others(metrics: Metrics, measured: Metrics | None = None) -> dict[str, TaskMetrics]:
+    """Return metrics with the registered ones of another measurement of the network and rows, or without."""
+    return {t: replace(m, others=measured[t].others if measured else {}) for t, m in metrics.items()}
 
 
 def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
@@ -137,14 +132,12 @@ def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
     }
 
 
-def agree(one: Metrics, other: Metrics) -> bool:
+def agree(a: Metrics, b: Metrics) -> bool:
     """Return whether metrics are equal, as far as both have them: registered ones may be in one of them."""
-
-    def common(m: TaskMetrics, others: TaskMetrics) -> TaskMetrics:
-        return replace(m, others={name: v for name, v in m.others.items() if name in others.others})
-
-    return one.keys() == other.keys() and all(
-        common(m, other[task]) == common(other[task], m) for task, m in one.items()
+    return with_others(a) == with_others(b) and all(
+        m.others[name] == b[task].others[name]
+        for task, m in a.items()
+        for name in m.others.keys() & b[task].others
     )
 
 

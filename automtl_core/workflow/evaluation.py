@@ -26,7 +26,7 @@ from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.importance import importance, sample
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, metrics_of, of_buckets, with_others, without_others
+from automtl_core.training.metrics import Metrics, metrics_of, of_buckets, with_others
 from automtl_core.training.significance import Baseline, baseline, corrected
 from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
 from automtl_core.workflow.job import Job
@@ -178,7 +178,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) ->
         return trained.validation
     registered = job.validation_metrics()
     if not registered:
-        return without_others(trained.validation)
+        return with_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
     return with_others(trained.validation, _measured(job, prepared, "validation", logits, registered))
 

@@ -47,7 +47,7 @@ from automtl_core.training.events import PhaseBegan, Planned
 from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
-from automtl_core.training.metrics import Metrics, metrics_of, with_others, without_others
+from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
@@ -273,13 +273,13 @@ def _calibrated(
         and validation[task.name].is_informative(recipe.min_positives)
     ]
     if not enough and not registered:  # no need for another pass
-        return Calibration(), without_others(validation)
+        return Calibration(), with_others(validation)
     labels = np.asarray(data.validation.labels)
     logits = predict(network, data.validation, recipe.batch_size, problem.compute)
     scalings = {data.tasks[place].name: platt(labels[:, place], logits[:, place]) for place in enough}
     scaling = Calibration({name: fitted for name, fitted in scalings.items() if fitted is not None})
     if not registered:
-        return scaling, without_others(validation)
+        return scaling, with_others(validation)
     logits = calibrated(scaling.scaling, data.tasks, logits)
     measured = metrics_of(data.tasks, labels, logits, data.validation.users, registered)
     return scaling, with_others(validation, measured)

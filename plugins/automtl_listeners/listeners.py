@@ -15,7 +15,7 @@ import os
 import re
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,40 +31,19 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-class Speed:
-    """Measures the training rows per second of each epoch.
-
-    Args:
-        clock: Function that returns the time in seconds.
-
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._first = self._last = (0.0, 0)  # time and rows of the first and of the last step
-
-    def step(self, event: StepEnded) -> None:
-        """Take note of a step."""
-        now = (self._clock(), event.rows)
-        self._first, self._last = (now if event.done == 1 else self._first), now
-
-    def rows_per_second(self) -> float | None:
-        """Return the speed after the first step of the epoch; None where it had no other step."""
-        seconds, rows = (last - first for first, last in zip(self._first, self._last, strict=True))
-        return rows / seconds if rows > 0 and seconds > 0 else None
-
-
 class Recorder(RunListener):
     """Counts the epochs of a run, and collects their values and the decisions.
 
     It has the numbers of epochs and the decisions since its start, which a subclass may empty.
     """
 
+    clock = staticmethod(time.monotonic)
+
     def __init__(self, run: Path, settings: Mapping[str, Any]) -> None:
         super().__init__(run, settings)
         self.epochs = 0  # of the run so far
         self.decisions: list[str] = []
-        self._speed = Speed()
+        self._first = self._last = (0.0, 0)  # time and rows of the first and of the last step of the epoch
 
     def receive(self, event: Event) -> None:
         """Record each epoch."""
@@ -73,13 +52,11 @@ class Recorder(RunListener):
                 self.epochs = len(reports)
                 self.begin()
             case StepEnded():
-                self._speed.step(event)
+                self._last = (self.clock(), event.rows)
+                self._first = self._last if event.done == 1 else self._first
             case EpochEnded():
                 self.epochs += 1
-                values = dict(of_epoch(event))
-                if (speed := self._speed.rows_per_second()) is not None:
-                    values[f"{event.phase}/rows_per_second"] = speed
-                self.record(values)
+                self.record(dict(self._values(event)))
             case DecisionMade(evidence):
                 self.decisions.append(in_words(evidence))
 
@@ -91,16 +68,18 @@ class Recorder(RunListener):
     def record(self, values: Mapping[str, float]) -> None:
         """Record the values of the epoch with the number `epochs`."""
 
-
-def of_epoch(report: EpochEnded) -> Iterator[tuple[str, float]]:
-    """Yield the names and values of an epoch: losses, and the validation metrics of each task."""
-    for task, loss in report.losses.items():
-        if loss is not None:
-            yield f"{report.phase}/{task}/loss", loss
-    for task, metrics in report.metrics.items():
-        yield from of_task(f"{report.phase}/{task}", metrics)
-    if report.entropy is not None:
-        yield f"{report.phase}/entropy", report.entropy
+    def _values(self, report: EpochEnded) -> Iterator[tuple[str, float]]:
+        """Yield names and values of an epoch: losses, validation metrics, rows per second without step 1."""
+        for task, loss in report.losses.items():
+            if loss is not None:
+                yield f"{report.phase}/{task}/loss", loss
+        for task, metrics in report.metrics.items():
+            yield from of_task(f"{report.phase}/{task}", metrics)
+        if report.entropy is not None:
+            yield f"{report.phase}/entropy", report.entropy
+        seconds, rows = (last - first for first, last in zip(self._first, self._last, strict=True))
+        if rows > 0 and seconds > 0:
+            yield f"{report.phase}/rows_per_second", rows / seconds
 
 
 def of_test(metrics: Metrics) -> dict[str, float]:
@@ -149,9 +128,6 @@ def check_installed(module: str, listener: str) -> None:
             f"listeners: {listener} needs a library that is not installed: {error}",
             f"install it: pip install 'automtl[{listener}]'",
         ) from None
-
-
-FOLDER = "tensorboard"
 
 
 class TensorBoard(Recorder):
@@ -203,16 +179,13 @@ class TensorBoard(Recorder):
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self.run / FOLDER), purge_step=purge_step)
+            self._writer = SummaryWriter(str(self.run / "tensorboard"), purge_step=purge_step)
         return self._writer
 
 
 def _listed(lines: Any) -> str:
     """Return lines as a list in Markdown."""
     return "\n".join(f"- `{line}`" for line in lines)
-
-
-FILE = Path("mlflow") / "run.json"
 
 
 class MLflow(Recorder):
@@ -253,6 +226,7 @@ class MLflow(Recorder):
 
     def _connected(self) -> tuple["MlflowClient", str]:
         """Return the client, and the identifier of the MLflow run, perhaps of an earlier process."""
+        from mlflow.entities import Param
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
@@ -260,8 +234,9 @@ class MLflow(Recorder):
         client = MlflowClient(
             os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
         )
+        record = self.run / "mlflow" / "run.json"
         with suppress(OSError, ValueError, KeyError, TypeError, MlflowException):
-            earlier = str(json.loads((self.run / FILE).read_text(encoding="utf-8"))["run_id"])
+            earlier = str(json.loads(record.read_text(encoding="utf-8"))["run_id"])
             client.update_run(earlier, "RUNNING")
             return client, earlier
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "automtl"
@@ -269,20 +244,13 @@ class MLflow(Recorder):
         place = client.create_experiment(name) if experiment is None else experiment.experiment_id
         tags = {"automtl.run": str(self.run)}
         made = client.create_run(place, run_name=self.run.name, tags=tags).info.run_id
-        for params in _params(self.settings):
-            client.log_batch(made, params=params)
-        (self.run / FILE).parent.mkdir(exist_ok=True)
-        (self.run / FILE).write_text(json.dumps({"run_id": made}), encoding="utf-8")
+        # Servers take values of at most 500 characters, and 100 of them in a request.
+        params = [Param(_name(name), str(value)[:500]) for name, value in flat(self.settings)]
+        for place in range(0, len(params), 100):
+            client.log_batch(made, params=params[place : place + 100])
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(json.dumps({"run_id": made}), encoding="utf-8")
         return client, made
-
-
-def _params(settings: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-    """Yield the settings as parameters, of at most 500 characters and in requests of 100, as servers take."""
-    from mlflow.entities import Param
-
-    params = [Param(_name(name), str(value)[:500]) for name, value in flat(settings)]
-    for place in range(0, len(params), 100):
-        yield params[place : place + 100]
 
 
 def _name(name: str) -> str:

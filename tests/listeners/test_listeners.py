@@ -11,32 +11,41 @@ from automtl_core.errors import UsageError
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import EpochEnded, RunBegan, StepEnded
 from automtl_core.training.metric import MetricValue
-from automtl_listeners.listeners import (
-    FILE,
-    FOLDER,
-    MLflow,
-    Speed,
-    TensorBoard,
-    check_installed,
-    flat,
-    in_words,
-    of_epoch,
-)
+from automtl_listeners.listeners import MLflow, Recorder, TensorBoard, check_installed, flat, in_words
 from automtl_testing import check_listener
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 
-def test_the_speed_is_that_of_the_epoch_after_its_first_step():
-    times = iter([100.0, 102.0, 104.0, 200.0, 201.0])
-    speed = Speed(lambda: next(times))
-    assert speed.rows_per_second() is None
-    for done in (1, 2, 3):
-        speed.step(StepEnded("train", 1, 3, done, 50 * done))
-    assert speed.rows_per_second() == 25
-    speed.step(StepEnded("train", 2, 3, 1, 50))
-    assert speed.rows_per_second() is None
-    speed.step(StepEnded("train", 2, 3, 2, 100))
-    assert speed.rows_per_second() == 50
+def report(epoch: int, auc: float) -> EpochEnded:
+    return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
+
+
+class Kept(Recorder):
+    def record(self, values):
+        self.values = values
+
+
+def values_of(report, *steps):
+    """Return the values of an epoch with these done steps, each at a time and with a number of rows."""
+    times, kept = iter([time for _, time, _ in steps]), Kept(Path("run"), {})
+    kept.clock = lambda: next(times)
+    for done, _, rows in steps:
+        kept.receive(StepEnded("train", 1, 3, done, rows))
+    kept.receive(report)
+    return kept.values
+
+
+@pytest.mark.parametrize(
+    ("steps", "speed"),
+    [
+        ([], None),
+        ([(1, 100.0, 50)], None),
+        ([(1, 100.0, 50), (2, 102.0, 100), (3, 104.0, 150)], 25),
+        ([(2, 90.0, 100), (1, 200.0, 50), (2, 201.0, 100)], 50),
+    ],
+)
+def test_the_speed_is_that_of_the_epoch_after_its_first_step(steps, speed):
+    assert values_of(report(1, 0.6), *steps).get("train/rows_per_second") == speed
 
 
 def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
@@ -45,17 +54,12 @@ def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
         "click": binary_metrics(0.7, 0.5, 4, 10, others=others),
         "price": regression_metrics(3.0, 2.0, 0.1, 10),
     }
-    report = EpochEnded("warm-up", 3, {"click": 0.4, "price": None}, metrics, entropy=0.2)
-    assert dict(of_epoch(report)) == {
-        "warm-up/click/loss": 0.4,
-        "warm-up/click/auc": 0.7,
-        "warm-up/click/log_loss": 0.5,
-        "warm-up/click/gauc": 0.6,
-        "warm-up/price/rmse": 3.0,
-        "warm-up/price/mae": 2.0,
-        "warm-up/price/r2": 0.1,
-        "warm-up/entropy": 0.2,
-    }
+    epoch = EpochEnded("warm-up", 3, {"click": 0.4, "price": None}, metrics, entropy=0.2)
+    assert values_of(epoch) == {
+        "warm-up/click/loss": 0.4, "warm-up/click/auc": 0.7, "warm-up/click/log_loss": 0.5,
+        "warm-up/click/gauc": 0.6, "warm-up/price/rmse": 3.0, "warm-up/price/mae": 2.0,
+        "warm-up/price/r2": 0.1, "warm-up/entropy": 0.2,
+    }  # fmt: skip
 
 
 def test_settings_are_named_by_their_path():
@@ -88,14 +92,10 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it():
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
 
 
-def report(epoch: int, auc: float) -> EpochEnded:
-    return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
-
-
 def read(run: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(run / FOLDER))
+    events = EventAccumulator(str(run / "tensorboard"))
     events.Reload()
     return events
 
@@ -127,10 +127,6 @@ def test_epochs_that_another_process_trains_again_replace_the_earlier_ones(tmp_p
 METRICS = {"click": binary_metrics(0.7, 0.6, 4, 10)}
 
 
-def report_of(epoch: int) -> EpochEnded:
-    return EpochEnded("train", epoch, {"click": 0.5}, METRICS)
-
-
 @pytest.fixture
 def client(tmp_path, monkeypatch):
     tracking = pytest.importorskip(
@@ -151,14 +147,14 @@ def test_it_keeps_the_contract_and_continues_its_run(client, tmp_path):
     (run / "architecture.json").write_text("{}")
     first = MLflow(run, {"training": {"epochs": 2}})
     first.receive(RunBegan(run))
-    first.receive(report_of(1))
+    first.receive(report(1, 0.7))
     first.close(KeyboardInterrupt())
-    name = json.loads((run / FILE).read_text())["run_id"]
+    name = json.loads((run / "mlflow" / "run.json").read_text())["run_id"]
     assert client.get_run(name).info.status == "KILLED"
     second = MLflow(run, {"training": {"epochs": 2}})
     assert client.get_run(name).info.status == "RUNNING"
-    second.receive(RunBegan(run, (report_of(1),)))
-    second.receive(report_of(2))
+    second.receive(RunBegan(run, (report(1, 0.7),)))
+    second.receive(report(2, 0.7))
     second.tested(METRICS)
     second.close(None)
     found = client.get_run(name)
