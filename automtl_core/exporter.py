@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
 from textwrap import dedent
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -143,12 +144,6 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-UNSCALED: Mapping[str, Platt] = {}
-"""The calibration of a network without one."""
-OF_HISTORY = ("ids", "numbers", "ages", "known", "row")
-"""The inputs of a history, in the order of `Past`."""
-
-
 class Served(nn.Module):
     """A network of `Features`, called with the inputs of the graph.
 
@@ -224,14 +219,14 @@ def inputs(part: Part, schema: Schema) -> dict[str, Tensor]:
     for field, bag in zip((f for f in schema.sparse if f.kind == "bag"), features.bags, strict=True):
         given |= {f"{field.name}:values": bag[0], f"{field.name}:starts": bag[1]}
     for history, past in zip(schema.histories, features.histories, strict=True):
-        for what, each in zip(OF_HISTORY, past, strict=True):
-            padded = each if what == OF_HISTORY[-1] else first(each, history.length)
-            given[f"{history.name}:{what}"] = padded
+        for name, part_of in zip(("ids", "numbers", "ages", "known", "row"), past, strict=True):
+            padded = part_of if name == "row" else first(part_of, history.length)
+            given[f"{history.name}:{name}"] = padded
     return given
 
 
 def graph(
-    network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] | None = UNSCALED
+    network: nn.Module, schema: Schema, some: Part, scaling: Mapping[str, Platt] | None = MappingProxyType({})
 ) -> Graph:
     """Return the network as a graph, for any number of examples.
 

@@ -37,7 +37,6 @@ from automtl_core.settings.settings import Configured, S
 
 ALL = "all"
 """Name of all options of a choose-any together, in costs."""
-_CPU = torch.device("cpu")
 
 
 class Chooser(Protocol):
@@ -258,7 +257,7 @@ class SearchSpace(ABC, Configured[S]):
         """Return the cost of the derived network, without weights. Raises as `network` does."""
         with meta():
             network = self.network(architecture)
-        return cost_of(hollow(network), blank_features(self.schema, _CPU))
+        return cost_of(hollow(network), blank_features(self.schema, torch.device("cpu")))
 
     def costs_of(self, architecture: Architecture) -> dict[str, Cost]:
         """Return for each choice the cost of its decision over that of its cheapest decision.
@@ -303,7 +302,7 @@ class SearchSpace(ABC, Configured[S]):
         for question in supernet.questions.values():
             if isinstance(question, MixedOp):
                 question.register_forward_pre_hook(count)
-        supernet(blank_features(self.schema, _CPU))
+        supernet(blank_features(self.schema, torch.device("cpu")))
         everything: dict[str, Decision] = {
             name: choice.options if isinstance(choice, AnyOf) else choice.options[0]
             for name, choice in choices.items()

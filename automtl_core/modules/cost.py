@@ -55,8 +55,6 @@ class _WithoutValues(TorchFunctionMode):
 
 ROWS = 2
 """Number of rows for the count of FLOPs; batch normalisation needs more than one."""
-TIMED_ROWS = 1000
-"""Number of rows of a prediction whose time is measured."""
 
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -130,11 +128,11 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @torch.no_grad()
 def latency(network: nn.Module, schema: Schema) -> float:
-    """Return the milliseconds in which a network predicts `TIMED_ROWS` rows, the median of several times.
+    """Return the milliseconds in which a network predicts 1,000 rows, the median of several times.
 
     The number of threads is that of torch. The result differs between machines, and with their load.
     """
-    features = blank_features(schema, torch.device("cpu"), TIMED_ROWS)
+    features = blank_features(schema, torch.device("cpu"), 1000)
     network = network.cpu().eval()
     network(features)  # the first prediction allocates memory
     took = []

@@ -10,7 +10,7 @@ CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 
 binary tasks. Practice in recommendation counts .001 as a gain."""
 BOUND = re.compile(r"(\d+)flops|(\d+(?:\.\d+)?)ms")
 """Name of the most accurate point with at most as many FLOPs per row, `200000flops`, or milliseconds for a
-prediction of `modules.cost.TIMED_ROWS` rows, `2.5ms`."""
+prediction of 1,000 rows, `2.5ms`."""
 
 
 def preferred(

@@ -25,9 +25,6 @@ from automtl_core.training.metrics import NONE, TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 
-LOOK = 100
-"""Number of steps between checks of the loss, on a device where reading it blocks."""
-
 Item = TypeVar("Item")
 
 
@@ -176,7 +173,7 @@ class Pass(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):
             yield item
-            if done % LOOK == 0:
+            if done % 100 == 0:  # reading the loss blocks on some devices
                 check_finite(self._total)
             self.going_on = self.listener(StepEnded(self.phase, self.number, self.steps, done, self.rows))
             if not self.going_on:

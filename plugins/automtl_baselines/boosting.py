@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 log = logging.getLogger("automtl")
-BATCH = 1 << 16
-"""Number of rows whose columns are computed together."""
 CATEGORIES = 10_000
 """Number of values of a field, the most frequent ones, that trees read as categories; others are one more."""
 
@@ -310,9 +308,11 @@ class BoostedTrees(Learner):
     def _matrix(self, part: Part) -> NDArray[np.float32]:
         """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
         matrix = np.empty((len(part), self.numbers + len(self.sizes)), np.float32, order="F")
-        for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
-            columns = self._columns(batch.features)
-            matrix[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
+        done = 0
+        for batch in batches(part, 1 << 16, self.ranks.device):
+            columns = self._columns(batch.features).cpu().numpy()
+            matrix[done : done + len(columns)] = columns
+            done += len(columns)
         return matrix
 
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]

@@ -19,8 +19,6 @@ from automtl_core.modules.network import Mixed, Mixture
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.transfer import indices
 
-NO_HISTORIES = FixedGate(AnyOf("histories", ()), ())
-
 
 def factorisation_machine(z: Tensor) -> Tensor:
     """Return 0.5 * ((sum_f z_f)^2 - sum_f z_f^2), [B, fields, d] -> [B, d] (Rendle 2010, eq. 3)."""
@@ -41,7 +39,7 @@ class FeatureSelection(nn.Module):
         crosses: Gate over the feature crosses.
         counts: N, M and X.
         widths: Numbers of one field of each kind.
-        histories: Gate over the inputs from histories.
+        histories: Gate over the inputs from histories; None without.
 
     """
 
@@ -53,14 +51,14 @@ class FeatureSelection(nn.Module):
         crosses: Gate | FixedGate,
         counts: tuple[int, int, int],
         widths: Widths,
-        histories: Gate | FixedGate = NO_HISTORIES,
+        histories: Gate | FixedGate | None = None,
     ) -> None:
         super().__init__()
         self.single = single
         self.interaction = interaction
         self.numbers = numbers
         self.crosses = crosses
-        self.histories = histories
+        self.histories = histories = histories or FixedGate(AnyOf("histories", ()), ())
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
         (sparse, dense, pairs), (w, m, x, _, past) = counts, widths

@@ -35,9 +35,6 @@ from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales,
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 
-BLOCKS = 10_000
-"""Largest number of blocks of all experts of all layers."""
-
 
 class DESANSettings(Settings):
     """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
@@ -93,9 +90,9 @@ class DESANSettings(Settings):
 
     @model_validator(mode="after")
     def _builds(self) -> Self:
-        if (count := self.layers * self.experts * self.blocks) > BLOCKS:
+        if (count := self.layers * self.experts * self.blocks) > 10_000:
             raise ValueError(
-                f"layers x experts x blocks are {count:,}, at most {BLOCKS:,} are possible: lower one of them"
+                f"layers x experts x blocks are {count:,}, at most 10,000 are possible: lower one of them"
             )
         return self
 

@@ -45,8 +45,6 @@ from automtl_core.workflow.trained import Trained
 
 ROWS = 10_000
 """Largest number of rows for the comparison of graph and network."""
-TRACED = 32
-"""Number of rows for tracing."""
 TERMS = """
 ## Terms
 
@@ -105,7 +103,7 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)
-    first = {name: (list(values) * TRACED)[:TRACED] for name, values in columns.items()}  # repeated if few
+    first = {name: (list(values) * 32)[:32] for name, values in columns.items()}  # for tracing
     some = made.encoder.encode(first, labelled=False)
     traced = graph(made.network, schema, some, made.scaling)
     with publish_folder(folder) as draft:

@@ -10,7 +10,6 @@ from torch import nn
 from automtl_balancers.balancers import (
     MGDA,
     STCH,
-    FairGrad,
     GeometricMean,
     GradDrop,
     PCGrad,
@@ -42,11 +41,6 @@ def test_the_weights_are_those_of_the_paper():
     grad, of_variances = backward(losses.tolist(), s.tolist())
     torch.testing.assert_close(grad, weights * losses / 3)
     torch.testing.assert_close(of_variances, (0.5 - weights * losses) / 3)
-
-
-def test_at_the_start_it_is_the_mean_with_half_of_a_regression():
-    grad, _ = backward([1.0, 1.0, 1.0], [0.0] * 3)
-    assert (3 * grad).tolist() == pytest.approx([1.0, 0.5, 1.0])
 
 
 def test_the_variance_of_a_task_without_a_label_stays():
@@ -127,12 +121,6 @@ def test_rows_of_a_sparse_embedding_are_aggregated_as_those_of_a_dense_one():
     assert sparse.is_sparse
     assert sparse.coalesce().indices()[0].tolist() == [0, 1, 4]
     torch.testing.assert_close(sparse.to_dense(), dense)
-
-
-def test_alpha_of_fairgrad_counts():
-    unequal = torch.tensor([[1.0, 0.0], [0.2, 1.0]])
-    one, other = (gradients(make(FairGrad, alpha=alpha), unequal)[0] for alpha in (1.0, 4.0))
-    assert not torch.allclose(one, other, atol=1e-3)
 
 
 def scalar_gradient(balancer, losses):

@@ -65,13 +65,6 @@ def test_a_task_moves_no_expert_of_another(network, moved):
     assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gating.1."))]
 
 
-def test_the_settings_count_the_experts_of_each_group(space):
-    layer = space("cgc", task_experts=2, shared_experts=3).supernet().network.layer
-    assert [len(group) for group in layer.experts] == [2, 2, 3]
-    assert [gating_network.linear.out_features for gating_network in layer.gating] == [5, 5]
-    assert layer.shared_gating is None
-
-
 LOG3 = math.log(3.0)
 PLE_SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
 PLE_WEIGHTS = {
@@ -106,11 +99,6 @@ def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_e
     names = moved(network("ple", PLE_WEIGHTS, **PLE_SIZES), 0)
     assert {"levels.0.shared_gating.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
     assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gating.1."))]
-
-
-def test_the_last_level_has_no_shared_gating(space):
-    levels = space("ple", levels=3).supernet().network.levels
-    assert [level.shared_gating is None for level in levels] == [False, False, True]
 
 
 def test_one_level_is_cgc(space):
@@ -152,14 +140,3 @@ def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model
     assert {f"gating.{task}.linear.weight", f"towers.tops.{task}.0.weight"} <= names
     kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.tops.{other}.")
     assert not [name for name in names if name.startswith(kept)]
-
-
-def test_all_tasks_together_teach_every_part(model):
-    model(Features(torch.tensor([[1], [2]]), torch.zeros(2, 0))).sum().backward()
-    assert all(p.grad is not None for p in model.parameters())
-
-
-def test_each_table_may_have_several_experts(space):
-    model = space("stem", experts=2).supernet().network
-    assert [len(group) for group in model.experts] == [2, 2, 2]
-    assert [gating_network.linear.out_features for gating_network in model.gating] == [6, 6]

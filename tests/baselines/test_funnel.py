@@ -37,15 +37,6 @@ def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(netw
     assert logits(model, 2)[0] == pytest.approx([logit(3 / 8), 0])
 
 
-def test_products_run_along_the_whole_chain_and_no_further(network, logits):
-    given = {"pay<buy": LOG3, "share": LOG3, "buy<click": 0.0, "click": -LOG3}
-    weights = {f"mlps.{t}.0": 1.0 for t in range(4)}
-    weights |= {f"towers.tops.{t}.0": value / 2 for t, value in enumerate(given.values())}
-    model = network("esmm", weights, tasks=list(given))
-    # click 1/4, buy 1/4 * 1/2, pay 1/8 * 3/4
-    assert logits(model, 2)[0] == pytest.approx([logit(3 / 32), LOG3, logit(1 / 8), -LOG3])
-
-
 def test_the_loss_of_a_later_task_moves_the_one_before(network, moved):
     model = network("esmm", 1.0, tasks=("buy<click", "click"))
     assert {"towers.tops.0.0.weight", "towers.tops.1.0.weight"} <= moved(model, 0)
@@ -137,8 +128,3 @@ def test_the_calibrator_counts_by_how_much_a_task_is_likelier_than_the_one_befor
     rows = torch.tensor([[math.log(3.0), 0.0], [-math.log(9.0), 0.0]], dtype=torch.float64)
     assert model.penalty(rows).item() == pytest.approx(0.6 * (1 / 4 + 0) / 2 / 2)
     assert model.penalty(rows.flip(1)).item() == pytest.approx(0.6 * (0 + 4 / 10) / 2 / 2)
-
-
-def test_the_weight_of_the_calibrator_is_a_setting(space):
-    model = space("aitm", tasks=TASKS, calibrator=0.0).supernet().network
-    assert model.penalty(torch.tensor([[9.0, -9.0]])).item() == 0

@@ -238,17 +238,6 @@ def test_it_weighs_each_number_of_what_is_selected(gates):
     assert made(GIVEN).tolist() == [[expected, 100 * sum(range(1, 17))]]
 
 
-def test_it_is_linear():
-    made = wide(fixed(EVERYTHING)).double()
-    for weight in made.weights.values():
-        nn.init.normal_(weight)
-    one, other = (
-        EncodedFields(*(torch.randn_like(x, dtype=torch.double) for x in GIVEN[:3])) for _ in range(2)
-    )
-    mixed = EncodedFields(*(2 * x - 3 * y for x, y in zip(one[:3], other[:3], strict=True)))
-    torch.testing.assert_close(made(mixed), 2 * made(one) - 3 * made(other))
-
-
 @pytest.mark.parametrize(
     ("kept", "total"),
     [
@@ -319,14 +308,3 @@ def test_a_derived_network_takes_the_weights_of_its_fields_over_from_a_supernet(
     with supernet.holding({**supernet.favourites(), **kept}):
         given = supernet.network.inputs(Features(ids, dense))
         torch.testing.assert_close(network.wide(given), supernet.network.wide(given))
-
-
-def test_each_task_has_weights_of_its_own_and_they_are_learned(space):
-    network = space.network(Architecture(space.supernet().favourites()))
-    ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.tensor([[0.5, 1.0], [float("nan"), -1.0]])
-    crosses = network.inputs.crosses.statistics
-    crosses.load_fitted(torch.ones(1, crosses.rows, network.inputs.crosses(Features(ids, dense)).shape[2]))
-    network(Features(ids, dense))[:, 0].sum().backward()
-    for weight in network.wide.weights.values():
-        assert weight.grad[0].any()
-        assert not weight.grad[1].any()

@@ -14,19 +14,7 @@ from automtl_core.ops import ZeroFilled, narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU, recalibrate_batchnorm
-from automtl_desan.ops import (
-    MLP,
-    Factorised,
-    Identity,
-    LinearMLP,
-    Sum,
-    Zero,
-    first_layers,
-    first_of_norm,
-    linear_of,
-    narrow_linear,
-    normalise_first,
-)
+from automtl_desan.ops import MLP, Factorised, Identity, LinearMLP, Sum, first_layers, narrow_linear
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema
 from automtl_testing.ops import check_op
@@ -59,23 +47,12 @@ def test_identity_is_narrowed_to_its_projection_or_filled_with_zeros():
     assert filled(torch.tensor([[7.0]])).tolist() == [[0, 0, 7]]
 
 
-def test_zero_learns_nothing():
-    assert list(Zero(3, 2, 0.5).parameters()) == []
-
-
 def test_factorised_multiplies_two_linear_layers_and_adds_the_second():
     op = settled(Factorised(4, 3, 0.5, 8))
     h1, h2 = (X @ layer.weight.T + layer.bias for layer in (op.one, op.two))
     assert torch.allclose(
         op(X), normalised(op.norm, h2 + h1 * h2) @ op.out.weight.T + op.out.bias, rtol=1e-4, atol=1e-4
     )
-
-
-def test_products_drop_their_share_of_inputs_in_training_alone():
-    op = settled(Factorised(4, 3, 0.5, 2))
-    assert torch.equal(op(X), op(X))
-    op.train()
-    assert not torch.equal(op(X), op(X))
 
 
 def sum_of(in_dim, out_dim, dropout):
@@ -98,14 +75,6 @@ def test_an_mlp_drops_its_share_of_inputs_in_training_alone():
     assert 0.3 < (dropped == 0).float().mean() < 0.5
     assert dropped.max() == pytest.approx(1 / 0.6, rel=0.02), "what is left is scaled up"
     assert torch.equal(whole, x)
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_mlps_in_a_mixture_drop_inputs_too(training):
-    ops, weights, x = [MLP(20, 3, 0.4, 8) for _ in range(2)], torch.tensor([0.5, 0.5]), torch.ones(5, 20)
-    for op in ops:
-        op.train(training)
-    assert torch.equal(mixture(ops, weights, x), mixture(ops, weights, x)) is not training
 
 
 def test_a_linear_mlp_ends_in_a_linear_layer():
@@ -276,14 +245,6 @@ def test_a_mixture_of_nested_ops_is_their_weighted_sum(make, training):
     assert torch.allclose(mixture(ops, weights, rows(2)), expected, atol=1e-12)
 
 
-def test_a_mixture_of_nested_mlps_counts_a_batch_once():
-    wide, narrow = pair(MAKERS[1])
-    counted = int(wide.norm.num_batches_tracked)
-    modes(True, wide, narrow)
-    mixture([narrow, wide], torch.tensor([0.5, 0.5], dtype=torch.float64), rows(2))
-    assert int(wide.norm.num_batches_tracked) == counted + 1
-
-
 class Path(nn.Module):
     """Reads dense values by one of several ops."""
 
@@ -361,45 +322,6 @@ def test_what_is_fixed_has_weights_of_its_own(op):
     assert widths == [int(part.split("-")[-1]) for part in op.split("+") if part != "identity"]
 
 
-@pytest.mark.parametrize("make", [partial(nested_sum, 8), partial(nested_sum, 4)])
-def test_sums_keep_the_contract_of_ops(make):
-    check_op(make)
-
-
-def test_normalising_the_first_units_counts_batches_for_a_plain_mean():
-    norm, x = nn.BatchNorm1d(4, momentum=None), [torch.randn(8, 2) for _ in range(3)]
-    for batch in x:
-        normalise_first(norm, batch)
-    assert torch.allclose(norm.running_mean[:2], torch.stack([b.mean(0) for b in x]).mean(0), atol=1e-6)
-    assert norm.running_mean[2:].tolist() == [0, 0]
-    norm.eval()
-    normalise_first(norm, x[0])
-    assert int(norm.num_batches_tracked) == 3
-
-
-def test_a_norm_of_the_first_units_alone():
-    norm = nn.BatchNorm1d(4, eps=0.1, momentum=0.3)
-    nn.init.normal_(norm.weight)
-    norm(torch.randn(8, 4))
-    first = first_of_norm(norm, 2)
-    assert (first.num_features, first.eps, first.momentum) == (2, 0.1, 0.3)
-    x = torch.randn(5, 4)
-    assert torch.allclose(first.eval()(x[:, :2]), norm.eval()(x)[:, :2], atol=1e-6)
-
-
-def test_first_layers_are_those_of_each_op_gradients_too():
-    torch.manual_seed(0)
-    ops, x = [MLP(5, 3, 0.0, 4).double(), Factorised(5, 3, 0.0, 2).double()], torch.randn(7, 5).double()
-    weights = [w for op in ops for w in op.parameters()]
-    found = []
-    for hidden in (first_layers(ops, x), [torch.nn.functional.linear(x, *op.first()) for op in ops]):
-        given = [op.rest(own) for op, own in zip(ops, hidden, strict=True)]
-        found.append([*hidden, *torch.autograd.grad(sum(given).square().sum(), weights)])
-    assert [tuple(h.shape) for h in found[0][:2]] == [(7, 4), (7, 4)]
-    for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
-
-
 def test_a_sum_is_that_of_its_ops_whatever_they_begin_with():
     torch.manual_seed(0)
     parts = [LinearMLP(5, 3, 0.5, 4), Identity(5, 3, 0.5), Factorised(5, 3, 0.5, 2)]
@@ -421,22 +343,6 @@ def test_parts_of_a_sum_see_the_same_mask():
     assert not torch.equal(one(torch.ones(9, 200)), two(torch.ones(9, 200)))
 
 
-def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
-    linear = nn.Linear(4, 2)
-    x = torch.randn(3, 2)
-    full = torch.zeros(3, 4)
-    full[:, [0, 3]] = x
-    assert torch.allclose(narrow_linear(linear, [0, 3])(x), linear(full))
-
-
 def test_a_layer_without_inputs_is_its_bias():
     linear = nn.Linear(4, 2)
     assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
-
-
-def test_weights_are_copied():
-    linear = nn.Linear(2, 2)
-    copy = linear_of(linear.weight, None)
-    linear.weight.data.zero_()
-    assert copy.weight.any()
-    assert copy.bias is None

@@ -51,12 +51,6 @@ def test_one_field_alone_has_nothing_to_interact_with():
     assert torch.allclose(factorisation_machine(e), torch.zeros(2, 4), atol=1e-6)
 
 
-def test_fields_are_chosen_for_either_use_apart():
-    e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
-    # c as it is; a times b, number by number; the dense value
-    assert selection("c", "ab")(given(e, torch.tensor([[9.0, 0.0]]))).tolist() == [[5, 6, 1 * 3, 2 * 4, 9]]
-
-
 @pytest.mark.parametrize(
     ("numbers", "columns", "values"), [("xy", [8, 9], [7, 9]), ("y", [9], [9]), ("", [], [])]
 )
@@ -115,18 +109,6 @@ def held(*shared):
     return made
 
 
-def test_inputs_are_the_shared_experts_in_the_order_of_the_layer():
-    assert gate(fixed("e2", "e0")).inputs == ["e0", "e2"]
-    assert list(gate(fixed("e0")).columns) == [0, 1, 2]
-
-
-@pytest.mark.parametrize("shared", [fixed, held])
-def test_over_all_what_is_not_shared_takes_its_weight_along(shared):
-    # weights 1/6, 2/6 and 3/6, that of the second is lost
-    out = gate(shared("e0", "e2"), over="all")(X, EXPERTS)
-    assert out[0].tolist() == pytest.approx([4 / 6 + 8 / 2] * 3)
-
-
 @pytest.mark.parametrize("shared", [fixed, held])
 def test_over_open_weights_add_up_to_1(shared):
     # weights 1/4 and 3/4
@@ -183,13 +165,6 @@ def test_the_gradient_of_bits_is_finite_whatever_was_drawn(over, shared):
     assert shares.logits.grad.abs().max() < 1000
     if not shared:
         assert shares.logits.grad.abs().max() > 0, "what is closed can open again"
-
-
-def test_a_gate_that_is_not_read_learns_nothing():
-    module = gate(held("e0", "e2"))
-    module(X, EXPERTS).sum().backward()
-    assert module.gating["e1"].weight.grad.abs().sum() == 0
-    assert module.gating["e0"].weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("over", ["open", "all"])

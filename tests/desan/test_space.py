@@ -24,15 +24,6 @@ def desan(dense=1, **sizes):
     return DESAN(plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_number_of_decisions(layers):
-    experts, blocks, tasks, fields = 4, 3, 2, 3
-    choices = desan(layers=layers, blocks=blocks, numbers="all").choices().values()
-    assert sum(isinstance(c, OneOf) for c in choices) == layers * experts * blocks
-    bits = sum(len(c.options) for c in choices if not isinstance(c, OneOf))
-    assert bits == 2 * experts * fields + (layers - 1) * experts * experts + tasks * experts
-
-
 def test_labels():
     labels = set(desan(layers=2, experts=2, blocks=1, numbers="all").choices())
     assert labels == {
@@ -112,16 +103,6 @@ def test_a_network_whose_tasks_share_nothing_is_a_constant():
     ids = torch.tensor([[1, 2, 3], [4, 5, 1]])
     logits = network(Features(ids, torch.tensor([[0.0], [9.0]])))
     assert torch.equal(logits[0], logits[1])
-
-
-def test_single_task_and_shared_bottom_are_points_of_the_space():
-    space = desan(layers=1, experts=2)
-    single = space.network(
-        decisions(space, **{"task/click/experts": ("expert0",), "task/like/experts": ("expert1",)})
-    )
-    assert [task.gate.inputs for task in single.tasks] == [["expert0"], ["expert1"]]
-    both = {f"task/{t}/experts": ("expert0",) for t in ("click", "like")}
-    assert list(space.network(decisions(space, **both)).layers["layer0"]) == ["expert0"]
 
 
 def test_no_dense_fields():
@@ -242,10 +223,6 @@ def test_preset_quick_is_a_part_of_the_default_space():
     assert set(quick.ops) < set(default.ops)
     assert quick.experts < default.experts
     assert quick.blocks < default.blocks
-
-
-def test_experts_have_the_same_names_in_each_layer():
-    assert DESANSettings(experts=3).expert_names == ["expert0", "expert1", "expert2"]
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,6 @@ def test_a_number_has_the_embedding_of_its_bin_and_a_missing_one_its_own() -> No
     assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
 
 
-def test_without_numbers_nothing_is_made() -> None:
-    found = Numbers(0, 32, 2, 0.1)
-    assert found(torch.zeros(3, 0)).shape == (3, 0, 1)
-    assert not list(found.parameters())
-
-
 STACKED = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 
 
@@ -115,12 +109,6 @@ def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor
         [torch.zeros(2), two[5 + 6], two[[13, 14, 15]].mean(0)],
     ]
     torch.testing.assert_close(told, torch.stack([torch.stack(row) for row in expected]))
-
-
-def test_what_is_saved_is_of_all_rows() -> None:
-    statistics = FieldStatistics(STACKED, 2)
-    statistics.load_fitted(torch.randn(3, 16, 2))
-    assert set(statistics.state_dict()) == {"table"}
 
 
 def test_without_bags_all_fields_are_read_at_once() -> None:

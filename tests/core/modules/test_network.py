@@ -2,43 +2,17 @@
 
 import pytest
 import torch
-from torch import nn
 
 from automtl_baselines.parts import GatingNetwork, GatingNetworks
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
-from automtl_core.modules.network import Ensemble, Penalised, Separate
+from automtl_core.modules.network import Ensemble
 from automtl_core.modules.sharing import WHOLE, Sharing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part
-
-
-class Plain(nn.Module):
-    def forward(self, features):
-        return features.dense
-
-
-class Offering(Plain):
-    def penalty(self, logits):
-        return logits.sum()
-
-    def separate_parts(self):
-        return {"click": "click."}
-
-
-def test_what_a_network_offers_is_seen_by_its_methods():
-    assert isinstance(Offering(), Penalised)
-    assert isinstance(Offering(), Separate)
-    assert not isinstance(Plain(), Penalised | Separate)
-
-
-def test_a_wrapper_hides_what_a_network_offers():
-    # which is why `Compute` never wraps one
-    assert not isinstance(torch.nn.Sequential(Offering()), Penalised)
-
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16", "mlp-4"))
 

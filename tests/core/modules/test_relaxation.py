@@ -71,12 +71,6 @@ def mixed(relaxation):
     return MixedOp(OneOf("op", ("a", "b")), {"a": Times(1.0), "b": Times(10.0)}, relaxation)
 
 
-def test_a_mixed_op_is_the_weighted_sum():
-    op = mixed(Softmax())
-    op.logits.data.zero_()
-    assert op(torch.ones(1, 1)).item() == pytest.approx((1 + 10) / 2)
-
-
 def test_what_a_relaxation_leaves_out_is_not_computed():
     op = mixed(Second())
     assert op(torch.ones(1, 1)).item() == 20

@@ -28,7 +28,6 @@ from automtl_core.training.balancer import (
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
 from automtl_core.training.recipe import Recipe
 
 from ...third_party.pairwise import Pairwise
@@ -119,27 +118,6 @@ def test_the_state_of_a_balancer_is_saved_with_a_fit(scaled, tmp_path):
     assert torch.equal(saved["changes"], fit.balancer.changes)
 
 
-def test_loss_weights_scale_the_losses_that_a_balancer_gets(scaled):
-    def first(weights):
-        fit = make(scaled, loss_weights=weights, epochs=1)
-        found = []
-        backward = fit.balancer.backward
-        fit.balancer.backward = lambda losses, penalty, inputs: (
-            found.append(losses.detach()),
-            backward(losses, penalty, inputs),
-        )
-        fit.run(EventHandler())
-        return found[0]
-
-    plain, weighted = first({}), first({"like": 3.0})
-    torch.testing.assert_close(weighted, plain * torch.tensor([1.0, 3.0]))
-
-
-def test_a_loop_has_a_balancer_of_its_own(scaled):
-    one, other = (Fit(nn.Linear(1, 1), scaled.data, scaled.recipe, 0, scaled.compute) for _ in range(2))
-    assert one.balancer is not other.balancer
-
-
 NAN = float("nan")
 TASKS = [Task("click"), Task("price", kind="regression"), Task("like")]
 MIXED = task_losses(Recipe(), TASKS, CPU.device)
@@ -191,15 +169,6 @@ def test_the_loss_of_a_task_is_that_of_the_rows_that_have_its_label(rows, seed):
         expected = one(ours, truth)
         assert losses[t].item() == pytest.approx(expected.item(), rel=1e-12)
         assert torch.allclose(found[:, t], gradient(expected, logits)[:, t], rtol=1e-12, atol=0)
-
-
-def test_the_gradient_of_a_regression_in_closed_form():
-    # 2 (prediction - label) / 2 rows that have it
-    logits = torch.tensor([[0.0, 3.0, 0.0], [0.0, -1.0, 0.0], [0.0, 9.0, 0.0]], requires_grad=True)
-    labels = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.5, 0.0], [0.0, NAN, 0.0]])
-    losses = mean_of(MIXED, logits, labels)
-    assert losses[1].item() == pytest.approx((4 + 2.25) / 2)
-    assert gradient(losses[1], logits)[:, 1].tolist() == [2.0, -1.5, 0.0]
 
 
 def test_labels_far_from_0_and_1_leave_the_gradients_of_other_tasks_alone():

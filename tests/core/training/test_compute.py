@@ -19,7 +19,6 @@ from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU, Compute, guarded, recalibrate_batchnorm
 from automtl_core.training.loop import objective, step
 from automtl_core.training.optimisers import Group, Optimiser
-from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_part
 
 from ..job_of_processes import results_of
@@ -59,19 +58,6 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     step(aitm, batch, ONES, MEAN, optimiser, BF16)
     assert all(p.dtype == torch.float32 for p in aitm.parameters())
     assert sum(not torch.equal(p, before[name]) for name, p in aitm.named_parameters()) > 10
-
-
-def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
-    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, dropout=0.0)
-    space = DESAN(plain_schema(), sizes, load_registry().op)
-    torch.manual_seed(0)
-    supernet = space.supernet().train()
-    losses = []
-    for compute in (CPU, BF16):
-        for question in supernet.questions.values():
-            question.relaxation.seed(0)
-        losses.append(objective(supernet, batch, ONES, compute).loss.item())
-    assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
 def test_double_stays_double(batch):
@@ -149,15 +135,6 @@ def test_a_network_does_not_change_the_state_of_the_process(batch, aitm, tmp_pat
     assert (os.getcwd(), torch.get_default_dtype()) == (before, torch.float32)
 
 
-def test_steps_need_no_working_directory(batch, aitm, tmp_path, monkeypatch):
-    folder = tmp_path / "removed"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    weights = Group(dict(aitm.named_parameters()), 1e-3, 0.0)
-    step(aitm, batch, ONES, MEAN, Optimiser([weights], CPU), CPU)
-
-
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
@@ -179,13 +156,6 @@ def test_statistics_are_plain_means_over_batches_without_dropout():
     assert net.norm.running_mean.item() == (2 + 12) / 2
     assert net.norm.running_var.item() == (2 + 8) / 2
     assert net.norm.num_batches_tracked.item() == 2
-
-
-def test_momentum_is_given_back_and_the_network_evaluates():
-    net = Net().train()
-    recalibrate_batchnorm(net, [batch_of(1.0, 3.0)], CPU)
-    assert net.norm.momentum == 0.25
-    assert not any(module.training for module in net.modules())
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
@@ -235,8 +205,3 @@ def test_two_threads_draw_what_each_would_draw_alone():
     for seed, numbers in found.items():
         generator = torch.Generator().manual_seed(seed)
         assert numbers == [torch.rand((), generator=generator).item() for _ in range(50)]
-
-
-def test_a_guard_in_a_guard_does_not_wait():
-    with guarded(), guarded():
-        assert torch.is_grad_enabled()

@@ -9,7 +9,7 @@ import torch
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Schema, Task
 from automtl_core.modules.inputs import inputs_of
 from automtl_core.tasks.binary import auc
 from automtl_core.training.batches import take
@@ -119,15 +119,6 @@ def test_intervals_contain_the_true_drop(rate, rows, truth, weight):
     assert 0.91 < inside < 0.99
 
 
-def test_coin_labels_depend_on_nothing():
-    for seed in range(20):
-        random = np.random.default_rng([seed, 1])
-        part, schema = numbers(1000, seed, BINARY)
-        coin = replace(part, labels=random.integers(0, 2, (1000, 1)).astype(np.float32))
-        found = effects(coin, schema, linear(*random.standard_normal(3)), seed=seed)
-        assert "matters" not in {one.verdict for one in found.values()}
-
-
 def test_a_rare_task_has_a_wide_interval():
     part, schema = numbers(4000, 0, BINARY)
     few = part.labels.copy()
@@ -234,13 +225,3 @@ def test_a_permutation_reaches_all_encodings_of_a_field_and_of_nothing_else(fiel
     if field in ("user", "item"):
         mixed[:, ("user", "item").index(field)] = part.ids[order, ("user", "item").index(field)]
     assert torch.equal(after.crosses, encoded(replace(part, ids=mixed)).crosses)
-
-
-def test_the_rows_themselves_are_unchanged():
-    schema = Schema((SparseField("user", 9),), (DenseField("x"),), (BINARY,))
-    part = Part(
-        np.arange(8, dtype=np.int32)[:, None], np.zeros((8, 1), np.float32), np.zeros((8, 1), np.float32)
-    )
-    moved = permuted(part, schema, "user", np.arange(8)[::-1])
-    assert moved.ids[:, 0].tolist() == list(range(8))[::-1]
-    assert part.ids[:, 0].tolist() == list(range(8))

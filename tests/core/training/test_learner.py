@@ -9,7 +9,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import DivergedError
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import EventHandler
-from automtl_core.training.learner import STEPS, Learner, LearnerFit
+from automtl_core.training.learner import Learner, LearnerFit
 
 
 class Counts(Learner):
@@ -73,9 +73,9 @@ def test_steps_tell_how_far_it_is(lesson, problem):
     watch = Watch()
     lesson().run(watch)
     rows = len(problem.data.train)
-    assert [step[:3] for step in watch.steps] == [("train", 1, STEPS)] * 8
+    assert [step[:3] for step in watch.steps] == [("train", 1, 1000)] * 8
     assert [step[3:] for step in watch.steps[3:]] == [
-        (share * STEPS // 8, share * rows // 8) for share in (4, 5, 6, 7, 8)
+        (share * 1000 // 8, share * rows // 8) for share in (4, 5, 6, 7, 8)
     ]
 
 

@@ -55,12 +55,6 @@ def test_a_penalty_is_added_once_and_to_no_task():
     assert torch.equal(losses, torch.div(*ONES.sums(Plain()(BATCH.features), BATCH)))
 
 
-def test_loss_weights_leave_the_penalty_as_it_is():
-    plain = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
-    loss = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
-    assert loss.item() == pytest.approx(plain.item() + 2.5)
-
-
 def test_the_penalty_is_minimised():
     plain, squares = Plain(), Squares()
     for model in (plain, squares):
@@ -84,14 +78,6 @@ def test_a_supernet_passes_on_the_penalty_of_its_network():
     assert (
         objective(supernet, BATCH, ONES, CPU).loss.item()
         == objective(Squares(), BATCH, ONES, CPU).loss.item()
-    )
-
-
-def test_a_supernet_of_a_network_without_penalty_has_none():
-    supernet = Supernet(Plain(), {})
-    assert supernet.penalty(torch.ones(2, 2)).item() == 0
-    assert (
-        objective(supernet, BATCH, ONES, CPU).loss.item() == objective(Plain(), BATCH, ONES, CPU).loss.item()
     )
 
 
@@ -122,15 +108,6 @@ def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
     moved = [bool(tower.grad.any()) for tower in model.towers]
     assert moved == [t != missing for t in range(3)]
     assert all(tower.grad.isfinite().all() for tower in model.towers)
-
-
-def test_a_batch_without_any_label_has_no_loss_and_no_gradient():
-    model = Towers()
-    found = objective(model, batch_of([[NAN] * 3] * 2), MIXED, CPU)
-    loss, losses = found.loss, found.by_task
-    loss.backward()
-    assert (loss.item(), losses.tolist()) == (0, [0, 0, 0])
-    assert not any(tower.grad.any() for tower in model.towers)
 
 
 def test_a_prediction_that_is_not_finite_is_found_where_the_label_is_missing():

@@ -29,14 +29,6 @@ CLICK, LIKE = Task("click"), Task("like")
 PRICE = Task("price", kind="regression", mean=100.0, deviation=20.0)
 
 
-def test_metrics_survive_json():
-    labels = np.array([[1.0, 0.5, NAN], [0.0, NAN, NAN]])
-    tasks = [CLICK, PRICE, LIKE]
-    found = metrics_of(tasks, labels, np.ones((2, 3)))
-    text = json.dumps({task: m.to_json() for task, m in found.items()}, allow_nan=False)
-    assert metrics_from_json(json.loads(text)) == found
-
-
 def test_metrics_of_earlier_runs_can_be_read():
     written = {"auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None}
     assert metrics_from_json({"a": written}) == {"a": binary_metrics(0.6, 0.5, 60, 120)}
@@ -172,17 +164,6 @@ def test_registered_metrics_survive_json_and_stand_beside_the_others():
     }  # fmt: skip
 
 
-def test_the_users_of_a_metric_survive_json():
-    users = ByUser(3, "with a positive row", 9, 20, 0.5, 0.1)
-    value = MetricValue("GAUC", 1, 0.7, 12, by_user=users)
-    found = {
-        "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
-    }
-    read = metrics_from_json(json.loads(json.dumps({task: m.to_json() for task, m in found.items()})))
-    assert read["a"].others["gauc"].by_user == users
-    assert read["a"].others["pr-auc"].by_user is None
-
-
 def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
     value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
     found = {
@@ -294,12 +275,6 @@ def test_without_any_label_all_is_undefined_with_a_reason(task):
     assert (found.rows, found.reason) == (0, "no row has a label")
 
 
-def test_the_r2_of_equal_labels_is_undefined_with_a_reason():
-    found = measured(PRICE, [0.5, 0.5, NAN], [0.5, 1.5, 0.0])
-    assert (found.values["rmse"], found.values["mae"]) == (pytest.approx(200**0.5), 10.0)
-    assert (found.values["r2"], found.reason) == (None, "all 2 labels are equal")
-
-
 SUM = Metric("sum", lambda labels, predictions, users: labels.sum())
 OF_USERS = Metric("users", lambda labels, predictions, users: len(set(users)), needs_users=True)
 LARGEST = Metric("largest", lambda labels, predictions, users: labels.max(), kind="regression")
@@ -317,9 +292,3 @@ def test_registered_metrics_are_of_the_rows_with_a_label_and_of_the_tasks_of_the
 def test_metrics_by_user_are_left_out_without_a_user_field():
     found = metrics_of([CLICK], np.array([[1.0], [0.0]]), np.zeros((2, 1)), None, REGISTERED)
     assert list(found["click"].others) == ["sum"]
-
-
-def test_other_metrics_are_the_same_with_and_without_registered_ones():
-    rows = np.array([[1.0], [0.0], [1.0]]), np.array([[0.1], [0.2], [0.3]])
-    plain, more = (metrics_of([CLICK], *rows, None, registered)["click"] for registered in ({}, REGISTERED))
-    assert replace(more, others={}) == plain

@@ -72,14 +72,6 @@ def test_groups_have_their_own_step_size_and_decay():
     assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
 
 
-def test_parameters_without_a_gradient_stay():
-    model, optimiser = make(sparse=True)
-    unused = nn.Parameter(torch.ones(1))
-    optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)], CPU)
-    optimiser.step(model(1).backward)
-    assert unused.item() == 1.0
-
-
 def test_sparse_gradients_are_those_of_a_table():
     model = nn.Sequential(nn.Embedding(3, 1, sparse=True))
     with pytest.raises(PluginError, match="sparse gradients"):
@@ -239,15 +231,6 @@ def test_nobody_is_kept_alive_by_the_table_that_he_watches():
     assert [lazy() for lazy in table.lazy.values()] == [None]
 
 
-def test_an_average_goes_on_from_its_state():
-    whole, half = WeightAverage(Net(), span=3, compute=CPU), WeightAverage(Net(), span=3, compute=CPU)
-    expected = follow(whole, [8.0, 2.0, 2.0, 10.0, 6.0])
-    follow(half, [8.0, 2.0, 2.0])
-    other = WeightAverage(Net(), span=3, compute=CPU)
-    other.load_state_dict(half.state_dict())
-    assert follow(other, [10.0, 6.0]) == pytest.approx(expected[3:])
-
-
 def test_buffers_are_those_of_the_network_after_each_step():
     net = Net()
     net.register_buffer("seen", torch.zeros(1))
@@ -259,13 +242,3 @@ def test_buffers_are_those_of_the_network_after_each_step():
     for name, buffer in net.named_buffers():
         assert torch.equal(average.network.get_buffer(name), buffer), name
     assert average.network.norm.running_mean.tolist() == pytest.approx([0.3, 0.3])
-
-
-def test_a_network_may_have_no_buffers():
-    network = nn.Linear(1, 1)
-    average = WeightAverage(network, span=3, compute=CPU)
-    with torch.no_grad():
-        for _ in range(2):
-            network.weight += 1
-            average.update()
-    assert torch.allclose(average.network.weight, network.weight - 0.5)
