@@ -91,50 +91,6 @@ def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
     assert grow(validation=nobody).text == grown.text
 
 
-def real(seed):
-    drawn = rows(seed)
-    return Rows(drawn.columns, drawn.labels * 2 - 1 + np.nan_to_num(drawn.columns[:, 0]) / 4)
-
-
-def test_a_real_label_is_predicted_as_it_is_and_judged_by_its_variance():
-    grown = grow(kind="regression", train=real(1), validation=real(2))
-    errors = logits_of_text(grown.text, real(2).columns) - real(2).labels
-    assert grown.score == pytest.approx(1 - np.mean(errors**2) / np.var(real(2).labels), abs=1e-6)
-    assert grown.score > 0.4
-
-
-def test_equal_seeds_give_equal_texts():
-    assert grow().text == grow().text
-    assert grow(seed=1).text != grow().text
-    assert grow(seed=2**40 + 1).text == grow(seed=1).text, "LightGBM takes 31 bits"
-
-
-def test_trees_are_none_until_they_are_grown():
-    trees = Trees()
-    assert not trees.grown
-    assert trees.predict_logits(np.ones((3, 2), np.float32)).tolist() == [0, 0, 0]
-
-
-def test_a_state_of_any_length_is_taken_over():
-    first, second = Trees(), Trees()
-    first.take(grow().text)
-    second.take(grow(seed=3, kind="regression").text)
-    before = second.predict_logits(rows(3).columns)
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(second.text, first.text)
-    assert (second.predict_logits(rows(3).columns) == first.predict_logits(rows(3).columns)).all()
-    assert (before != second.predict_logits(rows(3).columns)).any()
-    second.load_state_dict(Trees().state_dict())
-    assert not second.grown
-
-
-def test_columns_behind_those_that_trees_read_are_left_out():
-    drawn = rows(1)
-    numbers = [Rows(each.columns[:, :2], each.labels) for each in (drawn, rows(2))]
-    text = GROWER.grow(task_kind("binary"), *numbers, [], 0, lambda share: True).text
-    assert (logits_of_text(text, drawn.columns) == logits_of_text(text, drawn.columns[:, :2])).all()
-
-
 def test_lightgbm_that_is_missing_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UsageError, match="boosting needs lightgbm") as error:
@@ -322,13 +278,6 @@ def test_parts_of_the_work_are_told():
     assert told[0] == (0.5 / 20, 0.5), "one round of twenty, of the first of two tries"
     assert told[1][0] == 0.5 + 0.5 / 20
     assert {until for _, until in told[1:]} == {1.0}
-
-
-def test_it_costs_no_weight_and_asks_nothing():
-    made = space(sample_schema().encoded(STATISTICS))
-    assert made.choices() == {}
-    cost = made.cost(Architecture({}))
-    assert (cost.parameters, cost.flops_per_row) == (0, 0)
 
 
 def test_it_needs_lightgbm_and_something_to_read(monkeypatch):

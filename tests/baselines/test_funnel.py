@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from automtl_baselines.funnel import Transfer, funnel_steps, product
+from automtl_baselines.funnel import funnel_steps, product
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
 
@@ -88,22 +88,6 @@ TASKS = ("buy<click", "click")
 def test_a_task_attends_to_the_task_before_and_to_itself(network, logits):
     # x = 2: buy q = 2, click 6, passed on as p = 3; buy z = 3/4 * 3 + 1/4 * 2; columns as in the schema
     assert logits(network("aitm", WEIGHTS, tasks=TASKS), 2)[0] == pytest.approx([11, 60])
-
-
-def test_the_value_is_that_of_the_first_projection(network, logits):
-    model = network("aitm", {**WEIGHTS, "transfers.0.value": 2.0}, tasks=TASKS)
-    assert logits(model, 2)[0] == pytest.approx([22, 60])
-
-
-def test_scores_are_divided_by_the_root_of_the_width():
-    transfer = Transfer(4, 0.0).double().eval()
-    transfer.passed_on = torch.nn.Identity()
-    for linear, scale in ((transfer.value, 1.0), (transfer.key, math.log(3.0) / 2), (transfer.query, 1.0)):
-        linear.weight.data = torch.eye(4, dtype=torch.float64) * scale
-        linear.bias.data.zero_()
-    ones = torch.ones(1, 4, dtype=torch.float64)
-    # scores log 3 / 2 * 4 / sqrt(4) = log 3, and 0
-    assert transfer(ones, 0 * ones)[0].tolist() == pytest.approx([0.75] * 4)
 
 
 def test_a_task_moves_the_task_before_and_never_the_one_after(network, moved):

@@ -82,12 +82,6 @@ def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
     assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
 
 
-def test_probabilities_are_single_precision():
-    schema = sample_schema(regression=False)
-    traced = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program.module()
-    assert traced(*inputs(sample_part(schema, 2, 1), schema).values()).dtype == torch.float32
-
-
 def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
     def fail(*_, **options):
         raise FileExistsError(17, "File exists", "torchinductor_root")

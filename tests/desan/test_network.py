@@ -46,12 +46,6 @@ def test_a_residual_block_adds_to_what_it_reads():
     assert Expert(Times(2.0), [Times(3.0), Residual(Times(4.0))])(torch.ones(1)).item() == 2 * 3 * (1 + 4)
 
 
-def test_experts_of_a_layer_read_the_same():
-    layer = Layer({"a": Times(2.0), "b": Times(3.0)})
-    assert {name: out.item() for name, out in layer("ab", torch.ones(1)).items()} == {"a": 2, "b": 3}
-    assert layer("b", torch.ones(1)).keys() == {"b"}
-
-
 def network():
     """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
 
@@ -155,10 +149,6 @@ def test_a_row_trains_one_member():
     assert any((grad[1] != 0).any() for grad in grads)
 
 
-def test_a_single_network_has_no_scales():
-    assert not [name for name in drawn(members=1).state_dict() if "scale" in name]
-
-
 def test_prediction_takes_the_flops_of_all_members_above_the_gates():
     schema = plain_schema()
     one, three = (cost_of(drawn(members=m), blank_features(schema, torch.device("cpu"))) for m in (1, 3))
@@ -224,11 +214,6 @@ def filled(made, **weights):
         weight.data[:] = 100
         weight.data[0] = weights.get(name, 0)
     return made
-
-
-@pytest.mark.parametrize("gates", [fixed, held])
-def test_it_adds_nothing_at_the_start(gates):
-    assert wide(gates(EVERYTHING), tasks=3)(GIVEN).tolist() == [[0, 0, 0]]
 
 
 @pytest.mark.parametrize("gates", [fixed, held])

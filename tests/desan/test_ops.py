@@ -14,7 +14,7 @@ from automtl_core.ops import ZeroFilled, narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU, recalibrate_batchnorm
-from automtl_desan.ops import MLP, Factorised, Identity, LinearMLP, Sum, first_layers, narrow_linear
+from automtl_desan.ops import MLP, Factorised, Identity, LinearMLP, Sum, narrow_linear
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema
 from automtl_testing.ops import check_op
@@ -82,14 +82,6 @@ def test_a_linear_mlp_ends_in_a_linear_layer():
     hidden = normalised(op.norm, X @ op.hidden.weight.T + op.hidden.bias)
     assert torch.allclose(op(X), hidden.clamp(min=0) @ op.out.weight.T + op.out.bias, atol=1e-5)
     assert (op(torch.randn(50, 4)) < 0).any()
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_a_mixture_of_variants_is_evaluated_by_their_own_formula(training):
-    ops = [settled(cls(4, 3, 0.0, 8)).train(training) for cls in (MLP, LinearMLP, LinearMLP, MLP)]
-    weights = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    expected = sum(weight * op(X) for weight, op in zip(weights, ops, strict=True))
-    assert torch.allclose(mixture(ops, weights, X), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -178,18 +170,6 @@ def test_a_nested_op_is_the_op_of_its_width_with_the_first_units(make):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_the_widest_stays_as_it_was(make):
-    torch.manual_seed(0)
-    wide, narrow = make(8).double(), make(4).double()
-    names, before = list(wide.state_dict()), wide.eval()(rows(2))
-    type(wide).share([narrow, wide])
-    assert torch.equal(wide(rows(2)), before)
-    assert list(wide.state_dict()) == names
-    assert standalone(wide).state_dict().keys() == wide.state_dict().keys()
-    assert not list(narrow.parameters()), "what is shared is registered once"
-
-
-@pytest.mark.parametrize("make", MAKERS)
 def test_statistics_and_gradients_are_of_the_first_units_alone(make):
     wide, narrow = pair(make)
     before = {n: b.clone() for n, b in wide.named_buffers()}
@@ -232,17 +212,6 @@ def test_narrowed_ops_share_too_and_are_narrowed_once_taken_out(make):
     share_alike(few)
     modes(False, *few)
     assert torch.allclose(standalone(few[1])(x), few[1](x), atol=1e-12)
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("make", MAKERS)
-def test_a_mixture_of_nested_ops_is_their_weighted_sum(make, training):
-    ops = list(pair(make))
-    alone = [deepcopy(standalone(op)) for op in ops]
-    modes(training, *ops, *alone)
-    weights = torch.tensor([0.3, 0.7], dtype=torch.float64)
-    expected = sum(w * op(rows(2)) for w, op in zip(weights, alone, strict=True))
-    assert torch.allclose(mixture(ops, weights, rows(2)), expected, atol=1e-12)
 
 
 class Path(nn.Module):
@@ -320,27 +289,6 @@ def test_what_is_fixed_has_weights_of_its_own(op):
     assert not any(part.wider for part in kept.modules() if isinstance(part, MLP | Factorised))
     widths = [p.shape[0] for n, p in kept.named_parameters() if n.endswith(("hidden.weight", "one.weight"))]
     assert widths == [int(part.split("-")[-1]) for part in op.split("+") if part != "identity"]
-
-
-def test_a_sum_is_that_of_its_ops_whatever_they_begin_with():
-    torch.manual_seed(0)
-    parts = [LinearMLP(5, 3, 0.5, 4), Identity(5, 3, 0.5), Factorised(5, 3, 0.5, 2)]
-    for p in nn.ModuleList(parts).parameters():
-        nn.init.normal_(p)
-    whole, x = Sum(parts, 5).eval(), torch.randn(7, 5)
-    assert torch.allclose(whole(x), sum(part(x) for part in parts), atol=1e-5)
-
-
-def test_parts_of_a_sum_see_the_same_mask():
-    torch.manual_seed(0)
-    one, two = MLP(200, 200, 0.5, 200), MLP(200, 200, 0.5, 200)
-    for op in (one, two):
-        op.hidden.weight.data, op.hidden.bias.data = torch.eye(200), torch.zeros(200)
-        op.rest = lambda hidden: hidden
-    first, second = first_layers([one, two], torch.ones(9, 200))
-    assert torch.equal(first, second)
-    assert 0.4 < (first == 0).float().mean() < 0.6
-    assert not torch.equal(one(torch.ones(9, 200)), two(torch.ones(9, 200)))
 
 
 def test_a_layer_without_inputs_is_its_bias():

@@ -105,11 +105,6 @@ def test_a_network_whose_tasks_share_nothing_is_a_constant():
     assert torch.equal(logits[0], logits[1])
 
 
-def test_no_dense_fields():
-    space = desan(dense=0)
-    assert space.supernet()(Features(torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0))).shape == (2, 2)
-
-
 def test_a_single_field_has_no_interaction():
     schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
     sizes = {"embedding_dim": 4, "expert_width": 8, "experts": 2, "ops": ["identity", "mlp-16"]}
@@ -265,12 +260,6 @@ def test_which_there_are(sizes, names):
     assert set(found) == names | {f"all-{op}" for op in OPS}
     for architecture in found.values():
         architecture.check(space.choices())
-
-
-def test_of_equal_points_there_is_one():
-    # one task's expert is all experts; its only field does not interact
-    points = with_landmarks(ops=("mlp-16",), experts=1).landmarks()
-    assert list(points) == ["shared-bottom", "all-mlp-16"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from automtl_core import seeds
-from automtl_core.choices import Architecture
+from automtl_core.choices import Architecture, OneOf
+from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.schema import SparseField
@@ -20,10 +20,11 @@ from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.table import WHOLE_TABLE
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.balancer import MEAN, TaskLosses
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
-from automtl_core.training.loop import predict
+from automtl_core.training.loop import Pass, predict, shuffled, step
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
@@ -128,6 +129,14 @@ def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
     assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
 
+def test_a_gate_that_was_never_learned_stays_open(space):
+    architecture = space.supernet().architecture()
+    choices = space.choices()
+    for label, decision in architecture.decisions.items():
+        if not isinstance(choices[label], OneOf):
+            assert decision == choices[label].options
+
+
 def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
     problem = sample_problem(space)
     strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=2, fix_per_epoch=3), problem)
@@ -167,37 +176,19 @@ def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
     assert sorted(together) == sorted(supernet.weights())
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"batch_size": 32},
-        {"epochs": 2},
-        {"learning_rate": 1e-2},
-        {"weight_decay": 0.1},
-        {"embedding_decay": 0.1},
-        {"loss_weights": {"click": 5.0}},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_every_setting_of_the_recipe_is_used(space, change):
-    """But for patience and min_positives, which test_fit.py shows to decide when training stops."""
-    problem = sample_problem(space, epochs=4)
-
-    def outcome(recipe):
-        seeds.seed_torch(0)
-        network = space.network(space.supernet().architecture())
-        fit = Fit(network, problem.data, recipe, 0, CPU)
-        reports = []
-
-        class Watch(EventHandler):
-            def epoch(self, report):
-                reports.append(report.to_json())
-                return True
-
-        fit.run(Watch())
-        return reports
-
-    assert outcome(problem.recipe) != outcome(problem.recipe.model_copy(update=change))
+def test_an_epoch_reads_each_row_once(space, monkeypatch):
+    problem = sample_problem(space, rows=200)
+    read = []
+    monkeypatch.setattr(
+        "automtl_core.training.batches.take",
+        lambda part, rows, device: read.append(rows) or take(part, rows, device),
+    )
+    network = space.supernet()
+    optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe), CPU)
+    data, losses = shuffled(problem.data.train, problem.recipe, 0, 1, CPU), TaskLosses(torch.ones(2))
+    for batch in Pass("train", 1, data, 4, losses, EventHandler()):
+        step(network, batch, losses, MEAN, optimiser, CPU)
+    assert sorted(np.concatenate(read).tolist()) == list(range(200))
 
 
 def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space, monkeypatch):
@@ -211,6 +202,24 @@ def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space, mon
         network(Features(torch.ones(1, 3).long(), torch.tensor([[value]], dtype=torch.double)))
     assert seen[0].shape == (1, len(gate.gating))
     assert not torch.equal(*seen)
+
+
+def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
+    """Counts the array accesses of a batch: they must not grow with its rows."""
+
+    class Counting(np.ndarray):
+        reads = 0
+
+        def __getitem__(self, key):
+            Counting.reads += 1
+            return super().__getitem__(key)
+
+    part = sample_part(plain_schema(), 1000, seed=0)
+    counted = Part(*(array.view(Counting) for array in (part.ids, part.dense, part.labels)))
+    take(counted, np.arange(10), CPU.device)
+    few, Counting.reads = Counting.reads, 0
+    take(counted, np.arange(1000), CPU.device)
+    assert Counting.reads == few
 
 
 def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):

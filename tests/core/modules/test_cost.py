@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import cost as module
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency, meta
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing import plain_schema, sample_architectures, sample_schema
+from automtl_testing import plain_schema, sample_schema
 
 
 class Net(nn.Module):
@@ -84,15 +83,6 @@ def test_what_is_counted_takes_no_memory():
     made = hollow(net)
     assert sum(p.numel() for p in made.parameters()) == 3 * 10**12 + 16
     assert made["a"](torch.tensor([10**11])).tolist() == [[0.0, 0.0, 0.0]]
-
-
-def test_the_cost_of_an_architecture_is_that_of_its_network():
-    space = DESAN(
-        plain_schema(), DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")), load_registry().op
-    )
-    for architecture in sample_architectures(space, 4):
-        network = space.network(Architecture(architecture.decisions))
-        assert space.cost(architecture) == cost_of(network, blank_features(space.schema, CPU))
 
 
 class Slow(nn.Module):

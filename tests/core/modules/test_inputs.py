@@ -119,15 +119,6 @@ def test_without_bags_all_fields_are_read_at_once() -> None:
     assert statistics(features(ids, folds=torch.tensor([0, 1])))[:, :, 0].tolist() == [[0, 4], [6, 7]]
 
 
-@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
-def test_no_field_of_one_value_has_no_columns(fold: torch.Tensor | None) -> None:
-    none = torch.zeros(2, 0, dtype=torch.long)
-    assert FieldStatistics((), 3)(features(none, folds=fold)).shape == (2, 0, 3)
-    bags = FieldStatistics(STACKED[:1], 3)
-    bags.load_fitted(torch.randn(3, 5, 3))
-    assert bags(features(none, bag([1, 4], [3]), folds=fold)).shape == (2, 1, 3)
-
-
 CROSSED = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 
 

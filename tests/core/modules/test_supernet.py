@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import AnyOf
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
@@ -129,15 +128,6 @@ def test_what_cannot_be_held_is_refused_and_changes_nothing(space, path, message
     with pytest.raises(ArtifactError, match=message), supernet.holding(path):
         pass
     assert_as_it_was(supernet, before)
-
-
-def test_an_open_gate_can_be_held_closed_and_a_closed_one_open(space, batch):
-    supernet = space.supernet().eval()
-    supernet.fix("task/like/experts", ())
-    gates = {name: choice.options for name, choice in supernet.choices().items() if isinstance(choice, AnyOf)}
-    with supernet.holding(gates):
-        opened = CPU.logits(supernet, batch)
-    assert not torch.equal(opened[:, 1], CPU.logits(supernet, batch)[:, 1])
 
 
 class Scale(nn.Module):
@@ -278,18 +268,3 @@ def test_outside_of_an_evaluation_nothing_is_reused(network):
     with pytest.raises(RuntimeError), reuse.evaluation(network, {}):
         raise RuntimeError
     assert network(torch.tensor([5.0])).item() == 5
-
-
-def test_a_network_that_names_no_parts_computes_all():
-    class Plain(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first = Double()
-
-        def forward(self, x):
-            return self.first(x)
-
-    network, reuse = Plain(), Reuse()
-    evaluated(reuse, network, {})
-    evaluated(reuse, network, {})
-    assert network.first.calls == 4

@@ -34,12 +34,6 @@ def first_rows(part, rows):
     return Part(part.ids[:rows], part.dense[:rows], part.labels[:rows])
 
 
-def test_epochs_of_the_search_count(problem):
-    fit = make(problem, epochs=3)
-    fit.epoch = fit.common[0].epoch = 2
-    assert [r.epoch for r in run(fit).reports] == [3]
-
-
 def test_epochs_come_on_top_of_those_that_the_weights_have_behind_them(problem):
     fit = make(problem, first_epoch=5, epochs=3, patience=3)
     assert [report.epoch for report in run(fit).reports] == [6, 7, 8]
@@ -191,14 +185,6 @@ def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
     for task, epoch in enumerate((1, 3)):
         assert torch.equal(weights(fit.network.tasks[task]), watch.weights[epoch - 1][task])
         assert not torch.equal(watch.weights[0][task], watch.weights[2][task])
-
-
-def test_patience_counts_from_the_last_epoch_at_which_any_separate_task_got_better(separate, monkeypatch):
-    # the mean falls from the second epoch on, while like gets better up to the fourth
-    script(monkeypatch, [(0.9, 0.60), (0.6, 0.61), (0.6, 0.62), (0.6, 0.63), (0.6, 0.6), (0.6, 0.6)])
-    fit = make(separate, patience=2)
-    assert len(run(fit).reports) == 6
-    assert fit.best_epoch == 4
 
 
 def test_a_rare_task_that_is_separate_decides_for_itself(separate, monkeypatch):
