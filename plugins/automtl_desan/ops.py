@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import dropout
-from automtl_core.modules.transfer import SyncBatchNorm, function_of
+from automtl_core.modules.transfer import function_of
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
 
 
@@ -65,9 +65,21 @@ class Nested(nn.Module, ABC):
         return torch.cat([m.weight[:w] for m in layers]), torch.cat([m.bias[:w] for m in layers])
 
     def normalised(self, units: Tensor) -> Tensor:  # [B, h] -> [B, h]
-        """Return the normalised units."""
-        out: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
-        return out
+        """Return the normalised units; in training their statistics are updated, and no others."""
+        if not self.wider:
+            alone: Tensor = self.norm(units)
+            return alone
+        norm, w = self.owner.norm, units.shape[1]
+        assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101, PT018 - types
+        assert norm.num_batches_tracked is not None  # noqa: S101
+        momentum = norm.momentum
+        if norm.training:
+            norm.num_batches_tracked.add_(1)
+            momentum = momentum if momentum is not None else 1 / float(norm.num_batches_tracked)
+        return function_of(norm)(
+            units, norm.running_mean[:w], norm.running_var[:w], norm.weight[:w], norm.bias[:w],
+            norm.training, momentum or 0.0, norm.eps,
+        )  # fmt: skip
 
     def output(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the last layer."""
@@ -98,42 +110,11 @@ class Nested(nn.Module, ABC):
         for name in self.firsts:
             layer = getattr(wide, name)
             setattr(op, name, linear_of(layer.weight[:w], layer.bias[:w]))
-        op.norm = first_of_norm(wide.norm, w)
+        op.norm = nn.BatchNorm1d(w, wide.norm.eps, wide.norm.momentum).to(wide.norm.weight)
+        for name, tensor in wide.norm.state_dict().items():
+            getattr(op.norm, name).data.copy_(tensor[:w] if tensor.dim() else tensor)
         op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
         return op.train(self.training)  # type: ignore[no-any-return]
-
-
-def normalise_first(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
-    """Return the first units [B, w] of a norm, normalised; in training their statistics are updated."""
-    w, momentum = x.shape[1], norm.momentum
-    assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101, PT018 - types
-    assert norm.num_batches_tracked is not None  # noqa: S101
-    if norm.training:
-        norm.num_batches_tracked.add_(1)
-        momentum = momentum if momentum is not None else 1 / float(norm.num_batches_tracked)
-    return function_of(norm)(
-        x, norm.running_mean[:w], norm.running_var[:w], norm.weight[:w], norm.bias[:w],
-        norm.training, momentum or 0.0, norm.eps,
-    )  # fmt: skip
-
-
-def first_of_norm(norm: nn.BatchNorm1d, w: int) -> nn.BatchNorm1d:
-    """Return a norm of only the first units."""
-    own = nn.BatchNorm1d(w, norm.eps, norm.momentum).to(norm.weight)
-    for name, tensor in norm.state_dict().items():
-        getattr(own, name).data.copy_(tensor[:w] if tensor.dim() else tensor)
-    return own
-
-
-def first_layers(ops: Sequence[Nested], x: Tensor) -> list[Tensor]:
-    """Return the outputs of the first layers of several ops, [B, h of each], from one product.
-
-    All ops share one dropout mask, because a mask of a wide input costs as much as the products with it. The
-    distribution of each single op is the same as with its own mask.
-    """
-    weights, biases = zip(*(op.first() for op in ops), strict=True)
-    hidden = F.linear(dropout(x, ops[0].dropout, ops[0].training), torch.cat(weights), torch.cat(biases))
-    return list(torch.split(hidden, [len(bias) for bias in biases], dim=1))
 
 
 def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -164,18 +145,14 @@ class MLP(Nested):
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the op for the output of its hidden layer."""
-        out = self.output(self.activated(hidden))
+        out = self.output(self.normalised(hidden).relu_())
         return out.relu() if self.rectified else out
-
-    def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]
-        """Return the normalised and activated hidden layer."""
-        return self.normalised(hidden).relu_()
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
         """Return the weighted sum of several MLPs, whose hidden layers are one wide product.
 
-        All see the same dropout mask, see `first_layers`.
+        All see the same dropout mask, see `Sum.forward`.
         """
         x = dropout(x, ops[0].dropout, ops[0].training)
         return (cls._nested if any(op.wider for op in ops) else cls._beside)(ops, weights, x)
@@ -186,7 +163,7 @@ class MLP(Nested):
         order = sorted(range(len(ops)), key=lambda k: ops[k].width)
         widest, widths = ops[order[-1]], [ops[k].width for k in order]
         own = [after - before for before, after in pairwise([0, *widths])]
-        out, hidden = widest.owner.out, widest.activated(F.linear(x, *widest.first()))
+        out, hidden = widest.owner.out, widest.normalised(F.linear(x, *widest.first())).relu_()
         rows = out.weight[:, : widest.width]
         if not cls.rectified:  # the weight of a unit is the sum of the weights of the ops that contain it
             counts = torch.cat([weights[order[n:]].sum().expand(units) for n, units in enumerate(own)])
@@ -219,8 +196,6 @@ class MLP(Nested):
 def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     """Return each norm on its own columns of `x` [B, S], updating its statistics."""
     widths = [norm.num_features for norm in norms]
-    if len({type(norm) for norm in norms} - {nn.BatchNorm1d, SyncBatchNorm}):  # of an op of another plugin
-        return torch.cat([norm(part) for norm, part in zip(norms, torch.split(x, widths, 1), strict=True)], 1)
     mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
     var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
     weight = torch.cat([norm.weight for norm in norms])
@@ -304,12 +279,15 @@ class Sum(nn.Module):
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        alike = [op for op in self.ops if isinstance(op, Nested)]
-        parts = (
-            [op.rest(hidden) for op, hidden in zip(alike, first_layers(alike, x), strict=True)]
-            if alike
-            else []
-        )
+        alike, parts = [op for op in self.ops if isinstance(op, Nested)], list[Tensor]()
+        if alike:  # their first layers are one product
+            weights, biases = zip(*(op.first() for op in alike), strict=True)
+            # One mask for all, because that of a wide input costs as much as the products with it. For each
+            # single op the distribution is the same as with its own mask.
+            dropped = dropout(x, alike[0].dropout, alike[0].training)
+            hidden = F.linear(dropped, torch.cat(weights), torch.cat(biases))
+            widths = [len(bias) for bias in biases]
+            parts += [op.rest(h) for op, h in zip(alike, torch.split(hidden, widths, dim=1), strict=True)]
         parts += [op(x) for op in self.ops if not isinstance(op, Nested)]
         return reduce(torch.add, parts)
 

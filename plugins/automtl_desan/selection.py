@@ -86,8 +86,11 @@ class FeatureSelection(nn.Module):
 
     def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, len(columns)]
         parts = [self._chosen("single", encoded.sparse).flatten(1)]
-        if self.interacts:
-            parts.append(self._products(encoded.sparse))
+        e = encoded.sparse
+        if self.interacts and len(self.interaction.open) < 2:
+            parts.append(e.new_zeros(e.shape[0], e.shape[2]))
+        elif self.interacts:
+            parts.append(factorisation_machine(self._chosen("interaction", e)))
         parts.append(self._chosen("numbers", encoded.numbers).flatten(1))
         if encoded.crosses is not None:
             parts.append(self._chosen("crosses", encoded.crosses).flatten(1))
@@ -95,11 +98,6 @@ class FeatureSelection(nn.Module):
             bits = self.histories(encoded.sparse.new_ones(len(self.histories.kept)), dim=0).unbind(0)
             parts += [bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)]
         return torch.cat(parts, dim=1)
-
-    def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]
-        if len(self.interaction.open) < 2:
-            return e.new_zeros(e.shape[0], e.shape[2])
-        return factorisation_machine(self._chosen("interaction", e))
 
     def _chosen(self, name: str, x: Tensor) -> Tensor:
         """Return the fields of x [B, N, ...] that a gate keeps, times its bits."""

@@ -199,7 +199,9 @@ class DESAN(SearchSpace[DESANSettings]):
             wanted = {name for reader in readers for name in reader.inputs}
         inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
-        wide = self._wide(choose) if self.schema.encodings.wide is True else None
+        wide = None
+        if self.schema.encodings.wide is True:  # of the whole network, so names of its choices have no prefix
+            wide = Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
         return DESANNetwork(inputs, layers, tasks, wide, s.members)
 
     def canonical(self, architecture: Architecture) -> Architecture:
@@ -234,10 +236,6 @@ class DESAN(SearchSpace[DESANSettings]):
             blocks.append(Residual(block) if adds else block)
             columns, width = range(s.expert_width), s.expert_width
         return Expert(reader, blocks, scales)
-
-    def _wide(self, choose: Chooser) -> Wide:
-        """Return the wide term. Its choices are those of the whole network, so their names have no prefix."""
-        return Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
 
     @property
     def _widths(self) -> Widths:
