@@ -9,7 +9,6 @@ import torch
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
-from automtl_core.errors import UsageError
 from automtl_core.fields.dense import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
@@ -138,11 +137,6 @@ def test_names_and_widths_agree():
     assert [one.shape[1] for one in found] == list(widths.histories)
     inputs = inputs_of(schema("matches", "last-2"), DIM, 0.1)
     assert inputs(FEATURES).flat().shape == (2, inputs.width)
-
-
-def test_an_encoder_needs_a_registry():
-    with pytest.raises(UsageError, match="there is no history encoder 'mean' here"):
-        inputs_of(schema("mean"), DIM, 0.1)
 
 
 def test_events_have_the_vectors_of_their_values_which_are_not_matched():

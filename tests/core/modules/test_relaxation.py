@@ -86,15 +86,6 @@ def test_a_fixed_op_holds_the_chosen_candidate_alone():
     assert op(torch.ones(1, 1)).item() == 10
 
 
-def test_a_held_op_is_let_go():
-    op = mixed(Softmax())
-    op.logits.data = torch.tensor([5.0, 0.0])
-    op.hold("b")
-    assert (op.favourite(), op(torch.ones(1, 1)).item()) == ("b", 10)
-    op.hold(None)
-    assert op.favourite() == "a"
-
-
 def test_a_gate_multiplies_the_dimension_of_its_options():
     gate = Gate(AnyOf("fields", ("a", "b")), Second())
     assert gate(torch.ones(1, 2, 3), dim=1).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]

@@ -78,13 +78,6 @@ def test_holding_leaves_every_byte_as_it_was(space, batch, fails):
     assert_as_it_was(supernet, before)
 
 
-def test_nothing_can_learn_while_decisions_are_held(space, batch):
-    supernet = space.supernet()
-    with supernet.holding(supernet.favourites()):
-        assert not CPU.logits(supernet, batch).requires_grad
-    assert CPU.logits(supernet, batch).requires_grad
-
-
 def test_decisions_can_be_held_within_others(space, batch):
     supernet, name = space.supernet(), "layer0/expert0/block0"
     with supernet.holding({name: "zero"}):
@@ -252,13 +245,6 @@ def test_a_part_is_computed_again_after_a_change_of_weights(network):
     with torch.no_grad():
         network.first.weight.mul_(3)
     assert evaluated(reuse, network, {}) == [3, 6]
-
-
-def test_a_part_that_was_not_read_is_computed_when_it_is(network):
-    reuse = Reuse()
-    with reuse.evaluation(network, {}):
-        pass
-    assert evaluated(reuse, network, {}) == [1, 2]
 
 
 def test_outside_of_an_evaluation_nothing_is_reused(network):

@@ -44,18 +44,6 @@ def step(rule, rows, values):
     rule.step(shared=False)
 
 
-def test_without_decay_it_is_rmsprop_over_the_whole_table():
-    torch.manual_seed(0)
-    table = table_of(torch.randn(9, 2, dtype=torch.double))
-    whole, rule = Whole(table.weight.detach(), 0.01, 0.0), table.rule(0.01, 0.0)
-    for _ in range(50):
-        read = torch.randperm(9)[:2]
-        values = torch.randn(2, 2, dtype=torch.double)
-        step(rule, read, values)
-        whole.step(table.weight.grad.to_dense())
-    torch.testing.assert_close(table.weight.detach(), whole.w, rtol=0, atol=1e-10)
-
-
 def test_rows_that_each_step_reads_decay_as_in_the_whole_table():
     torch.manual_seed(0)
     table = table_of(torch.randn(3, 2, dtype=torch.double))

@@ -16,15 +16,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.settings.settings import Settings
 from automtl_core.tasks.kinds import supply
-from automtl_core.training.balancer import (
-    MEAN,
-    Balancer,
-    TaskLosses,
-    WeightedMean,
-    balancer_of,
-    check_groups,
-    task_losses,
-)
+from automtl_core.training.balancer import MEAN, Balancer, TaskLosses, balancer_of, check_groups, task_losses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
@@ -67,10 +59,6 @@ def test_the_mean_is_differentiated_with_the_penalty():
     MEAN.backward(w * torch.tensor([1.0, 4.0]) * other, w.sum(), [w])
     assert w.grad.tolist() == [1.5, 3.0]
     assert other.grad is None
-
-
-def test_a_recipe_that_names_none_has_the_weighted_mean():
-    assert isinstance(balancer_of(Recipe(), ()), WeightedMean)
 
 
 def test_the_recipe_makes_a_balancer_with_its_settings_and_outlives_copies():

@@ -8,7 +8,6 @@ from automtl_core.training.events import (
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
-    RunListener,
     StepEnded,
     Warned,
     phase,
@@ -71,20 +70,3 @@ def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
     assert heard.events == [
         PhaseBegan("preparation"), ProgressMade("preparation", "read", 0.5), PhaseEnded("preparation")
     ]  # fmt: skip
-
-
-class Keeps(RunListener):
-    def receive(self, event):
-        self.last = event
-
-
-def test_a_listener_knows_its_run_and_needs_one_method(tmp_path):
-    listener = Keeps(tmp_path, {"seed": 3})
-    listener.receive(Warned("x"))
-    assert (listener.run, listener.settings, listener.last) == (tmp_path, {"seed": 3}, Warned("x"))
-    assert (listener.check(), listener.tested({}), listener.close(None)) == (None, None, None)
-
-
-def test_without_that_method_there_is_no_listener(tmp_path):
-    with pytest.raises(TypeError, match="receive"):
-        RunListener(tmp_path, {})  # type: ignore[abstract]

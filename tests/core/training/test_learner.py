@@ -7,7 +7,7 @@ import torch
 
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import DivergedError
-from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.learner import Learner, LearnerFit
 
@@ -106,8 +106,3 @@ def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
 def test_predictions_have_to_be_finite(lesson):
     with pytest.raises(DivergedError):
         lesson(Counts(2, scale=math.inf)).run(EventHandler())
-
-
-def test_precision_does_not_matter(lesson):
-    found = lesson(compute=Compute(torch.device("cpu"), "bf16")).run(EventHandler())
-    assert found == lesson().run(EventHandler())
