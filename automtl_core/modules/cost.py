@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.schema import Schema
+from automtl_core.disk.value import Value
 from automtl_core.distributed import agreed
 from automtl_core.libraries import importing_compiler
 from automtl_core.modules.features import Bag, Features, Past
@@ -61,7 +62,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Value):
     """Parameters and FLOPs of a network, or the difference between those of two networks."""
 
     parameters: int
@@ -75,10 +76,6 @@ class Cost:
             self.parameters_beside_embeddings - other.parameters_beside_embeddings,
             self.flops_per_row - other.flops_per_row,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
 
 
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:

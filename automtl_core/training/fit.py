@@ -59,13 +59,9 @@ class Checkpoint:
     """Validation metrics of the tasks."""
     weights: State = field(default_factory=dict)
 
-    def to_state(self) -> State:
-        """Return epoch and metrics."""
-        return {"epoch": self.epoch, "metrics": {task: m.to_json() for task, m in self.metrics.items()}}
-
-    def load(self, state: State, weights: State) -> None:
-        """Take epoch and metrics from `state`, and the weights from those of that epoch."""
-        self.epoch, self.metrics = state["epoch"], metrics_from_json(state["metrics"])
+    def keep(self, epoch: int, metrics: Metrics, weights: State) -> None:
+        """Keep these metrics of an epoch, and the tasks' own of these weights."""
+        self.epoch, self.metrics = epoch, metrics
         self.weights = {k: v for k, v in weights.items() if k.startswith(self.prefix)}
 
 
@@ -189,14 +185,16 @@ class Fit:
             now = {task: metrics[task] for task in checkpoint.tasks}
             if not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0:
                 weights = weights or cpu_copy(self.average.network.state_dict())
-                checkpoint.epoch, checkpoint.metrics = self.epoch, now
-                checkpoint.weights = {k: v for k, v in weights.items() if k.startswith(checkpoint.prefix)}
+                checkpoint.keep(self.epoch, now, weights)
 
     def state_dict(self) -> State:
         """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
         kept: State = {}
-        for checkpoint in self.common:
+        common: State = {}
+        for number, checkpoint in enumerate(self.common):
             kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
+            metrics = {task: m.to_json() for task, m in checkpoint.metrics.items()}
+            common[str(number)] = {"epoch": checkpoint.epoch, "metrics": metrics}
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
@@ -204,7 +202,7 @@ class Fit:
             "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
-            "common": {str(k): checkpoint.to_state() for k, checkpoint in enumerate(self.common)},
+            "common": common,
             "kept": kept,
         }
 
@@ -216,7 +214,8 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
-            checkpoint.load(saved, state["kept"].get(str(saved["epoch"]), {}))
+            kept = state["kept"].get(str(saved["epoch"]), {})
+            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), kept)
 
 
 @dataclass(eq=False)

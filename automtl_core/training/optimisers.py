@@ -181,8 +181,17 @@ class WeightAverage:
         self._tables: list[RowAverage] = []
         self._parameters: list[tuple[Tensor, Tensor]] = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
-        if span > 1:
-            self._copy()
+        if span <= 1:
+            return
+        self._network = deepcopy(self.trained)
+        pairs = list(zip(self.trained.modules(), self._network.modules(), strict=True))
+        averages = [t.average(m) for t, m in pairs if isinstance(t, Table) and isinstance(m, Table)]
+        self._tables = [average for average in averages if average is not None]
+        own = {id(average.weight) for average in self._tables}
+        # A search through all modules would take as long as a small step.
+        parameters = zip(self._network.parameters(), self.trained.parameters(), strict=True)
+        self._parameters = [(mean, now) for mean, now in parameters if id(now) not in own]
+        self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
     @property
     def network(self) -> nn.Module:
@@ -206,17 +215,6 @@ class WeightAverage:
             torch._foreach_copy_(ours, theirs)
         for table in self._tables:
             table.update(share)
-
-    def _copy(self) -> None:
-        self._network = deepcopy(self.trained)
-        pairs = list(zip(self.trained.modules(), self._network.modules(), strict=True))
-        averages = [t.average(m) for t, m in pairs if isinstance(t, Table) and isinstance(m, Table)]
-        self._tables = [average for average in averages if average is not None]
-        own = {id(average.weight) for average in self._tables}
-        # A search through all modules would take as long as a small step.
-        parameters = zip(self._network.parameters(), self.trained.parameters(), strict=True)
-        self._parameters = [(mean, now) for mean, now in parameters if id(now) not in own]
-        self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
     def recalibrate_batchnorm(self, data: Iterable[Batch]) -> None:
         """Recompute the statistics of batch normalisation for the averaged weights."""
