@@ -103,7 +103,10 @@ def gathered(x: Tensor) -> list[Tensor]:
 
 
 class SyncBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that trains with the mean and variance of a batch over all processes."""
+    """Batch normalisation that trains with the mean and variance of a batch over all processes.
+
+    torch's own `SyncBatchNorm` needs a GPU.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
@@ -178,7 +181,11 @@ def synchronise(network: nn.Module) -> None:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a new tensor of the CPU on a device; the copy to a GPU does not block."""
+    """Return a new tensor of the CPU on a device; the copy to a GPU does not block.
+
+    A copy that blocks, such as that of an index given as a list, lets the CPU wait until the queue of the GPU
+    is empty, and the GPU wait for the next operation after it.
+    """
     if device.type in ("cpu", "meta"):
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

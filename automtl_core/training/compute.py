@@ -167,6 +167,9 @@ _TURN = threading.RLock()
 def guarded() -> Iterator[None]:
     """Compute with torch's own defaults, alone in this process, and restore the caller's state.
 
+    The generator, the default type and the gradient mode of torch belong to the process. Two trainings in two
+    threads would draw from one generator, so that neither could be repeated: the second one waits.
+
     Raises:
         OutOfMemoryError: torch raises one of its errors for too little memory.
 

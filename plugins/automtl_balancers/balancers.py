@@ -9,7 +9,7 @@ rows that the batch reads. A scalarizer combines the losses into one.
 Letters: T tasks, P entries of parameters, n entries of one parameter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -25,7 +25,10 @@ from automtl_core.training.balancer import Balancer
 
 
 class Uncertainty(Balancer):
-    """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018)."""
+    """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018).
+
+    L / sigma^2 + log sigma for a classification (eq. 10), L / (2 sigma^2) + log sigma for a regression (eq. 7).
+    """
 
     factors: Tensor
 
@@ -66,10 +69,14 @@ class Aggregated(Balancer[S]):
     libraries = ("torchjd",)
     sums: ClassVar[bool] = False
     """Whether the aggregator sums rows. The others average them."""
+    arguments: ClassVar[Mapping[str, float]] = {}
+    """Arguments besides the settings."""
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
-        self.aggregator = torchjd("aggregation", type(self).__name__, **settings.model_dump())
+        self.aggregator = torchjd(
+            "aggregation", type(self).__name__, **self.arguments, **settings.model_dump()
+        )
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
         """Aggregate the gradients of shared parameters, and average those of all others."""
@@ -165,18 +172,12 @@ class CAGrad(Aggregated[CAGradSettings]):
     """Conflict-averse gradient descent (Liu et al., NeurIPS 2021), by TorchJD."""
 
 
-class FairGradSettings(Settings):
-    """Settings of FairGrad."""
-
-    alpha: float = Field(1.0, gt=0)
-    """Fairness. 1 is the Nash bargaining solution of Nash-MTL (Navon et al., ICML 2022). A larger value gives
-    more weight to the task that improves least."""
-
-
-class FairGrad(Aggregated[FairGradSettings]):
+class FairGrad(Aggregated):
     """Fair resource allocation among tasks (Ban and Ji, ICML 2024), by TorchJD."""
 
     sums = True
+    arguments: ClassVar = {"alpha": 1.0}
+    """Fairness: 1 is the Nash bargaining solution of Nash-MTL (Navon et al., ICML 2022)."""
 
 
 class GradDrop(Aggregated):
@@ -203,14 +204,15 @@ class UPGrad(Aggregated):
     """Unconflicting projection of gradients (Quinton and Rey, 2024), by TorchJD."""
 
 
-class Scalarized(Balancer[S]):
-    """Base of scalarizers. A subclass has the name of its TorchJD class; its settings are arguments."""
+class Scalarized(Balancer):
+    """Base of scalarizers. A subclass has the name of its TorchJD class."""
 
     libraries = ("torchjd",)
+    arguments: ClassVar[Mapping[str, float]] = {}
 
-    def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
+    def __init__(self, settings: Settings, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
-        self.scalarizer = torchjd("scalarization", type(self).__name__, **settings.model_dump())
+        self.scalarizer = torchjd("scalarization", type(self).__name__, **self.arguments)
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
         """Differentiate the scalar and the penalty together; tasks without a loss are left out."""
@@ -227,12 +229,8 @@ class Random(Scalarized):
     """Random weights, new ones in each step (Lin et al., TMLR 2022), by TorchJD."""
 
 
-class STCHSettings(Settings):
-    """Settings of smooth Tchebycheff scalarization."""
-
-    mu: float = Field(0.1, gt=0)
-    """Smoothing. The combined loss approaches the largest loss of the tasks as the value approaches 0."""
-
-
-class STCH(Scalarized[STCHSettings]):
+class STCH(Scalarized):
     """Smooth Tchebycheff: a soft maximum of the losses (Lin et al., ICML 2024), by TorchJD."""
+
+    arguments: ClassVar = {"mu": 0.1}
+    """Smoothing: the combined loss approaches the largest loss of the tasks as the value approaches 0."""

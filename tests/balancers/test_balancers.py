@@ -13,7 +13,6 @@ from automtl_balancers.balancers import (
     GeometricMean,
     GradDrop,
     PCGrad,
-    STCHSettings,
     Uncertainty,
     UPGrad,
     torchjd,
@@ -138,9 +137,9 @@ def test_a_task_without_a_label_has_no_part_in_it():
     assert scalar_gradient(GeometricMean(Settings(), TASKS), [0.0, 0.0]) == [0.0, 0.0]
 
 
-def test_the_smaller_mu_the_more_the_largest_loss_counts():
-    shares = [scalar_gradient(STCH(STCHSettings(mu=mu), TASKS), [1.0, 2.0])[0] for mu in (10.0, 0.1)]
-    assert shares[0] > 10 * shares[1] > 0
+def test_the_smooth_maximum_is_almost_the_largest_loss():
+    smaller, larger = scalar_gradient(STCH(Settings(), TASKS), [1.0, 2.0])
+    assert larger > 10 * smaller > 0
 
 
 @pytest.mark.parametrize("missing", ["torchjd.aggregation", "qpsolvers"])
