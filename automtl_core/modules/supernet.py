@@ -188,7 +188,8 @@ class Reuse:
     """The outputs of the parts of a network in its last evaluation.
 
     An ablation changes one decision at a time, on the same batches and with the same weights, so that most
-    parts have the outputs of the evaluation before. All evaluations must read the same batches in the same order.
+    parts have the outputs of the evaluation before. All evaluations must read the same batches in the same
+    order.
     """
 
     def __init__(self) -> None:

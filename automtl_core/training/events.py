@@ -220,7 +220,9 @@ class RunListener(ABC):
     """Follows one run; the setting `listeners` names the listeners of a run.
 
     They change no result: what a listener returns is ignored, and one that raises is left out of the rest of
-    the run, with a warning. A listener is made when a process starts to work on the run. If another process continues the run, a
+    the run, with a warning.
+
+    A listener is made when a process starts to work on the run. If another process continues the run, a
     listener is made there for the same folder: it should continue its earlier record, and replace the epochs
     that are sent again. For a run of a comparison, the test may be done by another object than the training.
 

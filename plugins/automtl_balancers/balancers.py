@@ -27,7 +27,7 @@ from automtl_core.training.balancer import Balancer
 class Uncertainty(Balancer):
     """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018).
 
-    L / sigma^2 + log sigma for a classification (eq. 10), L / (2 sigma^2) + log sigma for a regression (eq. 7).
+    L / sigma^2 + log sigma for a classification (eq. 10), L / (2 sigma^2) + log sigma for a regression (7).
     """
 
     factors: Tensor
