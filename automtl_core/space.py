@@ -23,7 +23,6 @@ from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, meta
-from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
@@ -31,7 +30,7 @@ from automtl_core.modules.inputs import Inputs, inputs_of
 from automtl_core.modules.network import Ensemble, Mixture
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
-from automtl_core.modules.supernet import Relaxing, Supernet
+from automtl_core.modules.supernet import FixedGate, Fixing, Relaxing, Supernet, copy_shared
 from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.settings.settings import Configured, S
 

@@ -29,8 +29,8 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
-from automtl_core.modules.derive import FixedGate, Fixing
 from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.network import Mixed, Mixture
 from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.modules.transfer import indices
 
 

@@ -24,9 +24,9 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import Widths
 from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings

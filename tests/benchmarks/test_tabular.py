@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import blank_features
-from automtl_core.modules.derive import Fixing
+from automtl_core.modules.supernet import Fixing
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch

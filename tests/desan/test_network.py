@@ -10,10 +10,10 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField
 from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.cost import blank_features, cost_of
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
 from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
 from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide, mean_of_members

@@ -20,7 +20,22 @@ from automtl_testing import plain_schema
 from automtl_testing.ops import check_op
 from automtl_testing.samples import sample_part
 
-from .settled import X, normalised, settled
+
+def settled(op):
+    """Return the op in evaluation, with statistics and weights that tell its parts apart."""
+    torch.manual_seed(0)
+    for parameter in op.parameters():
+        nn.init.normal_(parameter)
+    for _ in range(3):
+        op.train()(3 * torch.randn(20, 4) + 1)
+    return op.eval()
+
+
+def normalised(norm, x):
+    return (x - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
+
+
+X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
 
 
 def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():

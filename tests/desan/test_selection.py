@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_core.modules.supernet import FixedGate
 from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine, mixtures
 
 FIELDS = AnyOf("fields", ("a", "b", "c"))

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Gate, MixedOp, Softmax
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
@@ -254,3 +255,12 @@ def test_outside_of_an_evaluation_nothing_is_reused(network):
     with pytest.raises(RuntimeError), reuse.evaluation(network, {}):
         raise RuntimeError
     assert network(torch.tensor([5.0])).item() == 5
+
+
+def test_a_supernet_that_was_fixed_otherwise_cannot_be_inherited_from(space):
+    supernet = space.supernet()
+    supernet.fix("layer0/expert0/block0", "zero")
+    wanted = Architecture({**supernet.favourites(), "layer0/expert0/block0": "mlp-16"})
+    message = "the architecture has 'mlp-16', but the supernet is fixed to zero"
+    with pytest.raises(ArtifactError, match=message):
+        space.network(wanted, inherit=supernet)
