@@ -38,22 +38,6 @@ def normalised(norm, x):
 X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
 
 
-def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():
-    asked = []
-
-    def op(name):
-        def make(in_dim, out_dim, dropout):
-            asked.append((name, dropout))
-            return load_registry().op(name)(in_dim, out_dim, dropout)
-
-        return make
-
-    settings = DESANSettings(layers=1, experts=1, blocks=2, ops=("identity", "mlp-16"), dropout=0.37)
-    DESAN(plain_schema(), settings, op).supernet()
-    # an identity adds nothing where a block adds to what it reads
-    assert asked == [("identity", 0.37), ("mlp-16", 0.37), ("mlp-16", 0.37)]
-
-
 def test_identity_is_narrowed_to_its_projection_or_filled_with_zeros():
     projected = Identity(4, 2, 0.0)
     assert projected.narrow([1]).weight.tolist() == projected.projection.weight[:, [1]].tolist()

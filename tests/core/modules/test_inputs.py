@@ -111,14 +111,6 @@ def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor
     torch.testing.assert_close(told, torch.stack([torch.stack(row) for row in expected]))
 
 
-def test_without_bags_all_fields_are_read_at_once() -> None:
-    statistics = FieldStatistics((SparseField("a", 2), SparseField("b", 3)), 1)
-    statistics.load_fitted(torch.arange(15.0).view(3, 5, 1))
-    ids = torch.tensor([[0, 2], [1, 0]])
-    assert statistics(features(ids))[:, :, 0].tolist() == [[10, 14], [11, 12]]
-    assert statistics(features(ids, folds=torch.tensor([0, 1])))[:, :, 0].tolist() == [[0, 4], [6, 7]]
-
-
 CROSSED = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 
 

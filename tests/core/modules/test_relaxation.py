@@ -101,21 +101,6 @@ def test_a_fixed_gate_keeps_its_decision():
     assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
 
 
-def test_a_gate_tells_what_can_be_open_in_a_pass():
-    gate = Gate(AnyOf("fields", ("a", "b", "c")), Softmax())
-    assert gate.open == (0, 1, 2)
-    gate.hold(("c",))
-    assert gate.open == (2,)
-    gate.hold(())
-    assert gate.open == ()
-    gate.hold(None)
-    assert gate.open == (0, 1, 2)
-    gate.fix(("a", "b"))
-    assert gate.open == (0, 1)
-    gate.hold(("b",))
-    assert gate.open == (1,)
-
-
 def test_classes_that_can_are_evaluated_together():
     class Joint(Times):
         @classmethod

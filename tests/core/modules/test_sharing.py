@@ -169,20 +169,6 @@ def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
     assert without.closed() == ("user", "tab", "user*tab")
 
 
-def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
-    choices = {"task/click/crosses": AnyOf("task/click/crosses", ("user*tab",)),
-               "task/click/single": AnyOf("task/click/single", ("user", "tab", "item"))}  # fmt: skip
-    asked, fields = (
-        {"task/click/crosses": ("user*tab",), "task/click/single": ()},
-        ("user", "tab", "item", "user*tab"),
-    )
-    found = Sharing.of(asked, choices, fields, {"user*tab": ("user", "tab")})
-    assert found.closed() == ("item",)
-    assert found.missed({"click": ["user", "tab"]}) == {}
-    assert found.missed({"click": ["user", "item"]}) == {"click": ("item",)}
-    assert Sharing.of({**asked, "task/click/crosses": ()}, choices, fields, found.pairs).closed() == fields
-
-
 @pytest.mark.parametrize(
     ("part", "split"),
     [
