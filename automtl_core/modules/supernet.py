@@ -3,10 +3,10 @@
 The supernet has open choices. A derived network has new weights, or those of the supernet.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -262,18 +262,6 @@ class Supernet(nn.Module):
                 )
 
 
-Outputs = list[Any]
-"""Outputs of a module for the batches of an evaluation, in order."""
-
-
-@dataclass
-class _Kept:
-    """The outputs of a module in the last evaluation, and all that they depend on."""
-
-    depends: object
-    outputs: Outputs = field(default_factory=list)
-
-
 class Reuse:
     """The outputs of the parts of a network in its last evaluation.
 
@@ -283,7 +271,8 @@ class Reuse:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, tuple[object, list[Any]]] = {}
+        """Name of a part -> what its outputs depend on, and these, batch by batch."""
 
     @contextmanager
     def evaluation(self, network: nn.Module, decisions: Mapping[str, Decision]) -> Iterator[None]:
@@ -299,25 +288,24 @@ class Reuse:
         with ExitStack() as stack:
             for name, choices in parts.items():
                 own = {key: d for key, d in decisions.items() if key.startswith(choices)}
-                kept = self._kept.get(name)
-                if kept is None or kept.depends != (weights, own):
-                    kept = self._kept[name] = _Kept((weights, own))
+                depends, outputs = self._kept.get(name, (None, []))
+                if depends != (weights, own):
+                    outputs = []
+                    self._kept[name] = (weights, own), outputs
                 module = network.get_submodule(name)
                 stack.callback(delattr, module, "forward")
-                module.forward = _Replay(module.forward, kept.outputs)
+                module.forward = _replayed(module.forward, outputs)
             yield
 
 
-class _Replay:
-    """The forward pass of a module, which computes only batches without an output."""
+def _replayed(compute: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any]:
+    """Return the forward pass of a module, which computes only batches without an output."""
+    places = count()
 
-    def __init__(self, compute: Any, outputs: Outputs) -> None:
-        self.compute = compute
-        self.outputs = outputs
-        self.place = 0
+    def forward(*inputs: Any) -> Any:
+        place = next(places)
+        if place == len(outputs):
+            outputs.append(compute(*inputs))
+        return outputs[place]
 
-    def __call__(self, *inputs: Any) -> Any:
-        if self.place == len(self.outputs):
-            self.outputs.append(self.compute(*inputs))
-        self.place += 1
-        return self.outputs[self.place - 1]
+    return forward
