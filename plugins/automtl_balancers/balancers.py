@@ -172,7 +172,13 @@ class CAGrad(Aggregated[CAGradSettings]):
     """Conflict-averse gradient descent (Liu et al., NeurIPS 2021), by TorchJD."""
 
 
-class FairGrad(Aggregated):
+class NoSettings(Settings):
+    """No settings: the values are those of the papers."""
+
+    removed: ClassVar = {"alpha": 1.0, "mu": 0.1}
+
+
+class FairGrad(Aggregated[NoSettings]):
     """Fair resource allocation among tasks (Ban and Ji, ICML 2024), by TorchJD."""
 
     sums = True
@@ -204,13 +210,13 @@ class UPGrad(Aggregated):
     """Unconflicting projection of gradients (Quinton and Rey, 2024), by TorchJD."""
 
 
-class Scalarized(Balancer):
+class Scalarized(Balancer[S]):
     """Base of scalarizers. A subclass has the name of its TorchJD class."""
 
     libraries = ("torchjd",)
     arguments: ClassVar[Mapping[str, float]] = {}
 
-    def __init__(self, settings: Settings, tasks: Sequence[Task]) -> None:
+    def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
         self.scalarizer = torchjd("scalarization", type(self).__name__, **self.arguments)
 
@@ -229,7 +235,7 @@ class Random(Scalarized):
     """Random weights, new ones in each step (Lin et al., TMLR 2022), by TorchJD."""
 
 
-class STCH(Scalarized):
+class STCH(Scalarized[NoSettings]):
     """Smooth Tchebycheff: a soft maximum of the losses (Lin et al., ICML 2024), by TorchJD."""
 
     arguments: ClassVar = {"mu": 0.1}
