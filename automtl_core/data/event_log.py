@@ -12,8 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import literal, own, quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import literal, own, quoted, typed_time
 from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
 from automtl_core.dataset.history import History, source_of
 from automtl_core.errors import DataError

@@ -38,7 +38,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core.data.encoder import Encoder
+from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.encodings import FittedEncodings
@@ -144,6 +144,18 @@ class Prepared:
     @cached_property
     def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
         return {}
+
+    def decoded(self, count: int) -> list[dict[str, Value]]:
+        """Return the first training rows, with the values of each field and label as of `Encoder.decode`.
+
+        Numbers are rounded, since they are stored in single precision.
+        """
+        columns = self.encoder.decode(self.part("train").some(slice(count)))
+        rounded = [
+            [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+            for values in columns.values()
+        ]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*rounded, strict=True)]
 
     def vocabulary(self, name: str) -> list[str]:
         """Return the values of a sparse field; the value at index k has id k + 1.

@@ -19,8 +19,7 @@ import automtl_core
 from automtl_core.data.leaks.event_predictors import event_predictors
 from automtl_core.data.leaks.histories import history_warnings
 from automtl_core.data.leaks.predictors import Kind, Predictor, predictors
-from automtl_core.data.part import Bags, Part
-from automtl_core.data.rows import chunks, held
+from automtl_core.data.part import Bags, Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import read_signed, write_signed

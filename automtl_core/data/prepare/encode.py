@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
-from automtl_core.data.prepare import bags, vectors
 from automtl_core.data.prepare.examples import added_columns, coded, columns_read, number_columns
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
-from automtl_core.data.raw.sql import codes, count, quoted
+from automtl_core.data.prepare.values import codes, held, of_bags, vector_blocks
+from automtl_core.data.raw.sql import count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.history import History
 from automtl_core.fields.dense import Dense, Scale, Scaled
@@ -74,22 +74,22 @@ class Examples:
 
     def values(self, column: str) -> Iterator[Sequence[str]]:
         """Yield all values of a column in the order of their codes."""
-        table = bags.value_codes(column) if column in self.bags else codes(column)
-        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
+        table = of_bags(column) if column in self.bags else column
+        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {codes(table)} ORDER BY code")
         while rows := self.db.fetchmany(LINES):
             yield [row[0] for row in rows]
 
     def value_codes(self, column: str) -> int:
         """Return the number of codes of the values in bags."""
-        return self.hashed.get(column) or bags.value_count(self.db, column)
+        return self.hashed.get(column) or count(self.db, codes(of_bags(column)))
 
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
         """Yield codes of bags and of their values."""
-        return bags.held(self.db, column)
+        return held(self.db, column)
 
     def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
         """Yield values and their vectors; no other table may be read meanwhile."""
-        return vectors.blocks(self.db, field)
+        return vector_blocks(self.db, field)
 
 
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:

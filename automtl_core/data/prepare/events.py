@@ -30,8 +30,20 @@ from automtl_core.data.event_log import (
 from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
 from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
 from automtl_core.data.prepare.split import TRAIN, Parts
-from automtl_core.data.raw.sql import category, codes, count, create, literal, numbered, own, quoted
-from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
+from automtl_core.data.prepare.values import codes, number_values
+from automtl_core.data.raw.sql import (
+    TimeRange,
+    as_seconds,
+    category,
+    check_comparable,
+    count,
+    create,
+    form_of,
+    literal,
+    numbered,
+    own,
+    quoted,
+)
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.history import EventFacts, History, TimeForm
@@ -127,27 +139,13 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
         joins, owner = f" JOIN {codes(owner_key(dataset, history))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
         value = f"l.{event_key(name)}"
-        _number_others(db, name, value, log, hashed.get(name))
+        number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", hashed.get(name), more=True)
         joins += f" LEFT JOIN {codes(name)} AS t{n} ON t{n}.value = {value}"
         values[name] = f"t{n}.code"
         order[name] = values[name] if name in hashed else f"t{n}.value"
     values |= {name: f"l.{event_key(name)}" for name in history.numeric}
     by = [f"l.{PLACE}"] if history.lists else order_by_time(history, order)
     return sorted_events(history, f"{log} AS l{joins}", owner, f"l.{TIME}", values, by)
-
-
-def _number_others(
-    db: duckdb.DuckDBPyConnection, name: str, value: str, log: str, buckets: int | None
-) -> None:
-    """Add codes for the values of a field that no row has."""
-    code = f"{count(db, codes(name))} + row_number() OVER (ORDER BY value) - 1"
-    if buckets:
-        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
-    db.execute(
-        f"INSERT INTO {codes(name)} SELECT value, CAST({code} AS INTEGER) FROM (SELECT DISTINCT "
-        f"{value} AS value FROM {log} AS l ANTI JOIN {codes(name)} AS c ON c.value = {value} "
-        f"WHERE {value} IS NOT NULL)"
-    )
 
 
 def _log(

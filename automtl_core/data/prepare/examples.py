@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 import duckdb
 import pandas as pd
 
-from automtl_core.data.prepare.bags import number_bags
-from automtl_core.data.raw.sql import category, check_names, codes, create, literal, number_values, quoted
-from automtl_core.data.raw.times import as_seconds
+from automtl_core.data.prepare.values import codes, number_bags, number_values
+from automtl_core.data.raw.sql import as_seconds, category, check_names, create, literal, quoted
 from automtl_core.dataset.dataset import (
     Dataset,
     Read,

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from automtl_core.data.prepare.examples import columns_read, rows_of
-from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import find
+from automtl_core.data.raw.load import read
 from automtl_core.data.raw.sql import count, create, quoted
 from automtl_core.dataset.dataset import Dataset, names_of, reads_of
 from automtl_core.disk.files import publish_file

@@ -17,13 +17,13 @@ from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.raw_sample import write_sample
-from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
-from automtl_core.data.prepare.vectors import make_vectors
+from automtl_core.data.prepare.values import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import Sources, find
-from automtl_core.data.raw.load import Rejected, place_of
+from automtl_core.data.raw.load import Rejected, place_of, read
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
 from automtl_core.dataset.derive_schema import schema_of

@@ -14,8 +14,8 @@ from automtl_core.data.event_log import OWNER
 from automtl_core.data.new_histories import with_events
 from automtl_core.data.prepare.events import event_table
 from automtl_core.data.prepare.examples import owner_key
-from automtl_core.data.raw.sql import category, codes, literal, own, quoted
-from automtl_core.data.raw.times import as_seconds, typed_time
+from automtl_core.data.prepare.values import codes
+from automtl_core.data.raw.sql import as_seconds, category, literal, own, quoted, typed_time
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, reads_of, time_column_of
 from automtl_core.dataset.history import History

@@ -6,7 +6,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import codes, count, quoted
+from automtl_core.data.prepare.values import codes
+from automtl_core.data.raw.sql import count, quoted
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError

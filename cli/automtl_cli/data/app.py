@@ -77,11 +77,10 @@ def sample(
     Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
     the dataset if necessary.
     """
-    from automtl_core.data.rows import sample
     from automtl_inspection import views as views
 
     made = _prepared(dataset, rows, memory_limit)
-    return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
+    return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
 
 
 def validate(

@@ -9,8 +9,7 @@ import pytest
 
 from automtl_core.data import event_log, new_histories
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.sql import quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import quoted, typed_time
 from automtl_core.dataset import dataset as declarations
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode

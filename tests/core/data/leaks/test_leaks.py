@@ -217,7 +217,7 @@ def test_many_passes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Mon
     made = prepared(tmp_path, Table(click=clicks()))
     once = alone(made)
     monkeypatch.setattr(leaks, "CELLS", 10)
-    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 100)
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", 100)
     (made.path / leaks.SCORES).unlink()
     assert alone(made) == once
 

@@ -6,8 +6,8 @@ import pytest
 
 from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.values import codes
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.sql import codes
 from automtl_core.errors import DataError, PluginError, UsageError
 
 GOOD = {

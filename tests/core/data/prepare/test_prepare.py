@@ -58,7 +58,7 @@ def test_equal_input_gives_equal_bytes(
 ) -> None:
     first = prepare(shop, "shop", shop_dir, tmp_path / "first")
     monkeypatch.setattr(
-        "automtl_core.data.prepare.sources.connect",
+        "automtl_core.data.raw.connection.connect",
         lambda data_dir, work_dir, *limits: connect(data_dir, work_dir, threads=threads),
     )
     monkeypatch.chdir(shop_dir)
@@ -256,3 +256,11 @@ def test_where_a_task_between_is_not_learned_the_one_before_it_counts(
     )  # fmt: skip
     dataset.settings = type(dataset.settings)(tasks=["pay"])
     assert prepare(dataset, "given", None, tmp_path).schema.tasks == (Task("pay"),)
+
+
+def test_decoded_rows_are_those_of_the_raw_file(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    raw = {tuple(row) for row in pd.read_csv(shop_dir / "shop.csv").itertuples(index=False)}
+    rows = prepare(shop, "shop", shop_dir, tmp_path / "out").decoded(1000)
+    assert list(rows[0]) == ["user", "city", "price", "click", "buy"]
+    assert len({tuple(row.values()) for row in rows}) == len(rows) == 80
+    assert {tuple(row.values()) for row in rows} <= raw

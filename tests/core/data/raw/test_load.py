@@ -1,3 +1,5 @@
+"""Raw files become tables; faulty rows have a place and a remedy."""
+
 import gzip
 from pathlib import Path
 from typing import Any
@@ -5,12 +7,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from automtl_core.data.progress import silent
 from automtl_core.data.raw import records
-from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.connection import connect, workshop
 from automtl_core.data.raw.delimited import opened
-from automtl_core.data.raw.find import source_of
-from automtl_core.data.raw.load import Rejected, check_rows, load
-from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, RawFile
+from automtl_core.data.raw.find import find, source_of
+from automtl_core.data.raw.load import REPAIR, Rejected, load
+from automtl_core.data.raw.load import read as read_tables
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
 
 COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
@@ -38,7 +42,6 @@ def read(
     with connect(data, work) as db:
         sources = [source_of(path, file, data)]
         rejected = load(db, "log", sources, work, most)
-        check_rows(db, "log", sources)
         return db.table("log").fetchall(), rejected
 
 
@@ -190,12 +193,6 @@ def test_faulty_rows_of_all_files_count_together(folders: tuple[Path, Path]) -> 
         load(db, "log", sources, work, 1)
 
 
-@pytest.mark.parametrize("content", [b"user,tags,click\n", b"user,tags,click"])
-def test_a_file_without_rows_is_refused(folders: tuple[Path, Path], content: bytes) -> None:
-    with pytest.raises(DataError, match=r"log\.csv: holds no rows"):
-        read(folders, content)
-
-
 def test_the_line_is_right_far_into_a_large_file(folders: tuple[Path, Path]) -> None:
     lines = [b"12345,abcdefghij,0\n"] * 300_000
     lines[270_000] = b"12345\n"
@@ -229,3 +226,105 @@ def test_a_clean_file_with_quotes_is_looked_at_once(tmp_path: Path, monkeypatch:
         assert load(db, "log", [source], tmp_path, None) == []
         assert db.table("log").fetchall() == [("x,y",), ("z",)]
     assert len(seen) == 3
+
+
+LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1, such as {value}")
+TABLE = {"user": TEXT, "item": INTEGER, "price": NUMBER, "click": LABEL}
+
+
+def refusal(folder: Path, rows: list[str], encoding: str = "utf-8", **declared: object) -> DataError:
+    path = folder / "log.csv"
+    header = str(declared.get("separator", ",")).join(TABLE)
+    path.write_bytes("\n".join([header, *rows, ""]).encode(encoding))
+    file = RawFile("log.csv", TABLE, **declared)  # type: ignore[arg-type]
+    with pytest.raises(DataError) as error, connect(folder, folder) as db:
+        load(db, "log", [source_of(path, file, folder)], folder, None)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("row", "fix"),
+    [
+        ("u{n},{n},1.5,{three}", "say which values mean 1, such as 2"),
+        ("u{n},{n},1.5,yes", "say which values mean 1, such as yes"),
+        ("u{n},{n},cheap,1", "convert the column price, or declare its actual type"),
+        ("u{n},{n},1,5,1", "declare the actual columns of the rows, or write the file with"),
+        ('u{n},{n},"1,5",1', "write numbers with a decimal point: 1.5"),
+        ('u{n},"1,5",1.5,1', "write numbers with a decimal point: 1.5"),
+        ('u{n},"1,000",1.5,1', "write numbers without thousands separators: 1000"),
+        ("u{n},{n},1.5,{three}.0", "say which values mean 1, such as "),
+    ],
+)
+def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path: Path, row: str, fix: str) -> None:
+    error = refusal(tmp_path, [row.format(n=n, three=n % 3) for n in range(90)])
+    assert str(error.fix).startswith(fix)
+    assert "; the same fault in " in str(error)
+    assert str(error).endswith(" rows")
+
+
+@pytest.mark.parametrize("others", [1, 4, 1000])
+def test_a_slip_is_to_be_repaired(tmp_path: Path, others: int) -> None:
+    error = refusal(tmp_path, ["u,1,1.5,2", *["u,1,1.5,1"] * others, *["u,1,1.5,2"] * (others == 1000)])
+    assert error.fix == REPAIR
+    assert str(error) == f'{tmp_path}/log.csv:2: click: expected 0 or 1, found "2": "u,1,1.5,2"'
+
+
+def test_other_faults_are_other_slips(tmp_path: Path) -> None:
+    rows = ["u,1,1.5,2", "u,x,1,1", "u,1,x,1", "u,1", "u,1,1.5,1", "u,1,1.5,1"]
+    assert refusal(tmp_path, rows).fix == REPAIR
+
+
+@pytest.mark.parametrize("share", [1, 1000])
+def test_text_in_another_encoding_is_to_be_converted(tmp_path: Path, share: int) -> None:
+    rows = [f"{'é' if n % share == 0 else 'e'},{n},1.5,1" for n in range(2000)]
+    error = refusal(tmp_path, rows, "latin-1")
+    assert str(error.fix).startswith("in settings of a table, declare its encoding: dataset.encoding: cp1252")
+    assert "convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8" in str(error.fix)
+    assert "bad-rows skip" in str(error.fix)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"user": "u", "item": 1}\n', '[\n {"user": 1}]', '[{"user": 1}]', "[[1, 2]]"]
+)
+def test_json_is_to_be_written_otherwise(tmp_path: Path, text: str) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    file = RawFile("log.csv", {"click": BIT})
+    with pytest.raises(DataError, match="holds JSON") as error, connect(tmp_path, tmp_path) as db:
+        load(db, "log", [source_of(tmp_path / "log.csv", file, tmp_path)], tmp_path, None)
+    assert error.value.fix == "write it as CSV or Parquet"
+
+
+def test_a_name_of_the_settings_is_corrected_there(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,click\nu,1,1\n")
+    names = {"user": "dataset.sparse", "clik": "dataset.labels"}
+    file = RawFile("log.csv", {"user": TEXT, "clik": BIT}, others=True, named_by=names)
+    source = source_of(tmp_path / "log.csv", file, tmp_path)
+    with pytest.raises(DataError, match="lacks 'clik'") as error, connect(tmp_path, tmp_path) as db:
+        load(db, "log", [source], tmp_path, None)
+    there, header = '"user,item,click"', "let the first line name user,clik"
+    assert error.value.fix == f"correct dataset.labels (the first line of the file is {there}), or {header}"
+
+
+def test_files_become_tables(shop, shop_dir, tmp_path):
+    stages = []
+    with workshop(shop_dir, tmp_path / "here", None) as (db, work_dir):
+        assert work_dir.parent == tmp_path / "here"
+        sources = find(shop_dir, shop, "shop")
+        assert read_tables(db, shop, sources, work_dir, lambda *told: stages.append(told)) == []
+        assert len(db.table("shop").fetchall()) == 100
+    assert list((tmp_path / "here").iterdir()) == []
+    assert stages == [("read", 0)]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path, most):
+    (shop_dir / "shop.csv").write_text("user,city,price,click,buy\nu,c,x,0,0\nu,c,1,0,0\n")
+    source = source_of(shop_dir / "shop.csv", shop.files()["shop"], shop_dir)
+    chosen = type(shop)(type(shop.settings)(bad_rows="skip", max_bad_rows=most))
+    with workshop(shop_dir, tmp_path, None) as (db, work_dir):
+        sources = {"shop": [source], "again": [source]}
+        if most == 2:
+            assert [one.fault.line for one in read_tables(db, chosen, sources, work_dir, silent)] == [2, 2]
+            return
+        with pytest.raises(DataError, match="price: expected a number"):
+            read_tables(db, chosen, sources, work_dir, silent)

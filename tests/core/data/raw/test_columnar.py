@@ -1,3 +1,5 @@
+"""Parquet files and arrays of numpy are read like the rows of text files."""
+
 from contextlib import suppress
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.raw import parquet
+from automtl_core.data.raw import columnar
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import Rejected
@@ -126,13 +128,13 @@ def test_no_flipped_bit_is_a_traceback(tmp_path: Path) -> None:
             (tmp_path / "t.parquet").write_bytes(flipped)
             file = RawFile("t.parquet", COLUMNS)
             with suppress(DataError):
-                parquet.load(db, f"t{place}", tmp_path / "t.parquet", file, None)
+                columnar.load(db, f"t{place}", tmp_path / "t.parquet", file, 0)
 
 
 def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
     with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match="not a Parquet file"):
-        parquet.load(db, "t", tmp_path / "t.parquet", RawFile("t.parquet", {"a": INTEGER}), None)
+        columnar.load(db, "t", tmp_path / "t.parquet", RawFile("t.parquet", {"a": INTEGER}), 0)
 
 
 ODD = {
@@ -152,7 +154,7 @@ def test_values_that_are_no_single_ones_are_refused(value: str, column: Column, 
     with connect(tmp_path, tmp_path) as db:
         db.execute(f"COPY (SELECT {value} AS x) TO '{path}' (FORMAT parquet)")
         with pytest.raises(DataError, match=r"column 'x' is of the type .*, expected single values"):
-            parquet.load(db, "t", path, RawFile(path.name, {"x": column}), None)
+            columnar.load(db, "t", path, RawFile(path.name, {"x": column}), 0)
 
 
 def test_nan_is_a_blank_whatever_the_statistics_of_the_file_say(tmp_path: Path) -> None:
@@ -161,6 +163,63 @@ def test_nan_is_a_blank_whatever_the_statistics_of_the_file_say(tmp_path: Path) 
         rows = "SELECT CASE WHEN i % 2 THEN 'nan'::DOUBLE ELSE 1 END AS x FROM range(4) AS r(i)"
         db.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
         for kind in (TEXT, NUMBER, INTEGER):
-            parquet.load(db, f"t {kind.kind}", path, RawFile(path.name, {"x": kind}), None)
+            columnar.load(db, f"t {kind.kind}", path, RawFile(path.name, {"x": kind}), 0)
             values = db.table(f'"t {kind.kind}"').fetchall()
             assert [value is None for (value,) in values] == [False, True, False, True]
+
+
+VECTOR = RawFile("v.npy", {"vector": Column("vector")}, header=False)
+IDS = RawFile("ids.npy", {"id": Column()}, header=False)
+
+
+def loaded(path, array, file):
+    np.save(path / "a.npy", array)
+    with connect(path, path) as db:
+        faults = columnar.load(db, "table", path / "a.npy", file, 0)
+        if faults:
+            raise DataError(f"row {faults[0].line}: {faults[0].reason}", "")
+        return db.execute('FROM "table"').fetchall()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.int64])
+def test_rows_of_an_array_become_vectors(tmp_path, kind):
+    assert loaded(tmp_path, np.array([[1, 2], [3, 4]], kind), VECTOR) == [([1.0, 2.0],), ([3.0, 4.0],)]
+
+
+@pytest.mark.parametrize("array", [np.array(["7", "8"]), np.array([7, 8]), np.array([b"7", b"8"])])
+def test_values_become_texts(tmp_path, array):
+    assert loaded(tmp_path, array, IDS) == [("7",), ("8",)]
+
+
+def test_long_arrays_are_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(columnar, "ROWS", 3)
+    assert loaded(tmp_path, np.arange(8), IDS) == [(str(n),) for n in range(8)]
+    with pytest.raises(DataError, match="row 5: vector"):
+        loaded(tmp_path, np.array([[0.0]] * 4 + [[np.inf]] * 3), VECTOR)
+    assert loaded(tmp_path, np.zeros((0, 2)), VECTOR) == []
+
+
+@pytest.mark.parametrize(
+    ("array", "file", "message"),
+    [
+        (np.zeros(3), VECTOR, r"an array \[3\] of float64, expected \[values, numbers\]"),
+        (np.array([["a"]]), VECTOR, r"an array \[1, 1\] of <U1"),
+        (np.zeros((2, 2)), IDS, r"an array \[2, 2\] of float64, expected \[values\] of texts"),
+        (np.array([[1.0, 2], [np.nan, 1]]), VECTOR, "row 2: vector: expected a list of finite numbers"),
+    ],
+)
+def test_another_array_is_named(tmp_path, array, file, message):
+    with pytest.raises(DataError, match=message):
+        loaded(tmp_path, array, file)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
+def test_another_file_is_named(tmp_path, content):
+    (tmp_path / "a.npy").write_bytes(content)
+    with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match=r"a\.npy: not an array"):
+        columnar.load(db, "table", tmp_path / "a.npy", VECTOR, 0)
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    with pytest.raises(DataError, match="not an array"):
+        loaded(tmp_path, np.array([{"a": 1}], dtype=object), IDS)
