@@ -1,10 +1,10 @@
-"""New examples from files: they are read in order, chunk by chunk, and their predictions are written.
+"""New examples: files are read in order, chunk by chunk, and their predictions are written.
 
 Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T tasks.
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewExamples, NewFormat
-from automtl_core.data.new_histories import NewEvents, new_events
+from automtl_core.data.event_log import NewEvents, new_events
+from automtl_core.data.frames import FrameRows, NewExamples, frame_rows
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load, place_of
@@ -24,10 +24,6 @@ from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 
-MEMORY = "256MiB"
-"""Default memory limit of the database."""
-VECTORS = 8
-"""Size of a fetched chunk, in DuckDB's vectors of 2048 rows."""
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
 """File extension -> format of the output."""
 TABLE, LOG = "new rows", "events of new rows"
@@ -39,7 +35,7 @@ class NewRows:
 
     db: duckdb.DuckDBPyConnection
     work_dir: Path
-    form: NewFormat
+    reading: NewExamples
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped."""
     events: Sequence[NewEvents] = ()
@@ -57,27 +53,35 @@ class NewRows:
             for name in table.columns
         )
         self.db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
-        left, done = pd.DataFrame(), 0
-        while len(fetched := self.db.fetch_df_chunk(VECTORS)):
+        left, done = pd.DataFrame(), 0  # a fetched chunk has 8 x 2048 rows
+        while len(fetched := self.db.fetch_df_chunk(8)):
             left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
             full = len(left) // size * size
             for start in range(0, full, size):
-                yield self.form.encodable(left.iloc[start : start + size], self.events, done + start)
+                yield self.reading.encodable(left.iloc[start : start + size], self.events, done + start)
             left, done = left.iloc[full:], done + full
         if len(left):
-            yield self.form.encodable(left, self.events, done)
+            yield self.reading.encodable(left, self.events, done)
 
     @contextmanager
-    def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
+    def output(self, path: Path, tasks: Sequence[str]) -> Iterator["Output"]:
         """Yield the receiver of predictions; the file is created when the block ends without an error.
 
         Args:
-            path: Output file, .csv or .parquet.
+            path: Output file, .csv or .parquet; the kept columns of the input are its first ones.
             tasks: Columns of the predictions.
-            keep: Columns of the input that are copied to the front.
+
+        Raises:
+            UsageError: a kept column has the name of another one.
 
         """
-        _check_names(tasks, keep)
+        keep = self.reading.keep
+        lowered = [name.lower() for name in (*keep, *tasks)]
+        if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
+            raise UsageError(
+                f"--keep names {twice[0]!r}, but another column of the output has this name",
+                "leave it out: the output has a column for each task",
+            )
         with publish_file(path) as draft:
             yield Output(self.db.cursor(), list(tasks))
             kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
@@ -110,16 +114,8 @@ class Output:
 
 
 @contextmanager
-def new_rows(
-    reading: NewExamples, labelled: bool = False, unread: Collection[str] = (), keep: Sequence[str] = ()
-) -> Iterator[NewRows]:
-    """Read files of new examples.
-
-    Args:
-        reading: The files, and the options to read them.
-        labelled: Whether the files have labels.
-        unread: Columns that the network does not read, see `NewFormat`.
-        keep: Further columns to keep, unchanged.
+def new_rows(reading: NewExamples) -> Iterator[NewRows | FrameRows]:
+    """Read new examples, from files or in memory.
 
     Raises:
         InputMissingError: there is no such file.
@@ -127,45 +123,42 @@ def new_rows(
         UsageError: a column to keep does not exist.
 
     """
-    form, dataset, log, most = (
-        NewFormat(reading, labelled, unread),
-        reading.dataset,
-        reading.log,
-        reading.most,
-    )
+    if not isinstance(reading.examples, Path):
+        yield frame_rows(reading)
+        return
+    dataset, log = reading.dataset, reading.log
     folder, _, paths = listed_files(str(reading.examples))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     with (
         scratch_folder(reading.work_in) as work_dir,
-        connect(folder, work_dir, reading.memory_limit or MEMORY, more=[logged]) as db,
+        connect(folder, work_dir, reading.memory_limit or "256MiB", more=[logged]) as db,
     ):
         sources = []
         for place, path in enumerate(paths):
             reading.progress("check", place / len(paths))
-            declared = form.file(path.relative_to(folder).as_posix())
-            sources.append(source_of(path, _keeping(declared, keep), folder))
+            declared = reading.file(path.relative_to(folder).as_posix())
+            sources.append(source_of(path, _keeping(declared, reading.keep), folder))
         reading.progress("read", 0.0)
         try:
-            rejected = load(db, TABLE, sources, work_dir, most)
+            rejected = load(db, TABLE, sources, work_dir, reading.most)
         except DataError as error:
-            of_log = columns_of_lists(one for one in reading.histories if not one.lists)
+            of_log = columns_of_lists(history for history in reading.histories if not history.lists)
             if log is None and any(repr(name) in str(error) for name in of_log):
-                raise DataError(
-                    str(error), f"give the events up to now by --history, or {error.fix}"
-                ) from None
+                fix = f"give the events up to now by --history, or {error.fix}"
+                raise DataError(str(error), fix) from None
             raise
-        held: list[NewEvents] = []
+        events: list[NewEvents] = []
         for history in reading.histories if log is not None else ():
             files_of_log = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
-            left = None if most is None else most - len(rejected)
+            left = None if reading.most is None else reading.most - len(rejected)
             rejected += load(db, LOG, files_of_log, work_dir, left)
             try:
-                held.append(new_events(db, dataset, history, TABLE, LOG))
+                events.append(new_events(db, dataset, history, TABLE, LOG))
             except FaultyRowError as fault:
                 where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, form, rejected, held)
+        yield NewRows(db, work_dir, reading, rejected, events)
 
 
 def check_output(path: Path) -> None:
@@ -198,12 +191,3 @@ def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
         if name not in columns or columns[name].kind == "unused":
             columns[name], named_by[name] = TEXT, "--keep"
     return replace(file, columns=columns, named_by=named_by)
-
-
-def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:
-    lowered = [name.lower() for name in (*keep, *tasks)]
-    if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
-        raise UsageError(
-            f"--keep names {twice[0]!r}, but another column of the output has this name",
-            "leave it out: the output has a column for each task",
-        )

@@ -291,7 +291,7 @@ def test_blanks_of_new_rows_in_memory() -> None:
         "buy": ["NA", "no"],
         "tags": ["NA", "a"],
     }
-    rows = frame_rows(NewExamples(made, examples), labelled=True).rows
+    rows = frame_rows(NewExamples(made, examples, labelled=True)).rows
     assert rows.user.isna().tolist() == [False, True]
     assert rows.tags.isna().tolist() == [True, False]
     assert np.isnan(rows.age.tolist()).tolist() == [True, False]

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from automtl_core.data.event_log import OWNER
-from automtl_core.data.new_histories import with_events
+from automtl_core.data.frames import with_events
 from automtl_core.data.prepare.events import event_table
 from automtl_core.data.prepare.examples import owner_key
 from automtl_core.data.prepare.values import codes

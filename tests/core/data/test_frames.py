@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import NewExamples, frame_rows
+from automtl_core.data.frames import NewExamples, entries, frame_rows, with_events
 from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
@@ -49,7 +50,7 @@ def good(**changes):
 
 def taken(dataset, frame, labelled=False):
     """Return what the encoder is given, without indices."""
-    rows = frame_rows(NewExamples(dataset, frame), labelled=labelled)
+    rows = frame_rows(NewExamples(dataset, frame, labelled=labelled))
     return pd.concat(list(rows.chunks(2)), ignore_index=True)
 
 
@@ -189,7 +190,7 @@ def test_what_is_wrong_is_named(frame, told):
 )
 def test_values_are_as_they_are_declared(frame, told):
     with pytest.raises(DataError, match=told):
-        frame_rows(NewExamples(shop(Numbered), frame), labelled="click" in frame)
+        frame_rows(NewExamples(shop(Numbered), frame, labelled="click" in frame))
 
 
 def test_faulty_rows_are_left_out_up_to_a_number():
@@ -211,7 +212,7 @@ def test_the_setting_of_the_dataset_for_its_own_files_does_not_count():
 def test_columns_that_are_not_read_may_lack_and_are_not_checked():
     unread = ["tags", "price"]
     (rows,) = frame_rows(
-        NewExamples(shop(), good(price=["old", 1]).drop(columns="tags")), unread=unread
+        NewExamples(shop(), good(price=["old", 1]).drop(columns="tags"), unread=unread)
     ).chunks(5)
     assert rows["user"].tolist() == ["u", "v"]
     assert rows["tags"].tolist() == [[], []]
@@ -224,3 +225,19 @@ def test_examples_are_not_modified():
     taken(shop(), frame)
     pd.testing.assert_frame_equal(frame, before)
     assert frame["tags"].iloc[0] == ["a", None]
+
+
+PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
+
+
+def test_entries_keep_blanks_so_that_lists_stay_aligned():
+    assert entries("a||b", "|") == ["a", "", "b"]
+    assert entries("", "|") == entries(None, "|") == entries(float("nan"), "|") == []
+    assert entries(np.array([1, 2]), "|") == [1, 2]
+
+
+def test_files_have_list_columns_unless_they_have_no_header():
+    file = with_events(RawFile("new.csv", {}), shop(), [PAST], False)
+    assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
+    with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
+        with_events(RawFile("new.csv", {}, header=False), shop(), [PAST], False)

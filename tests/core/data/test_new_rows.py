@@ -74,8 +74,8 @@ def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, e
     path = file("id,user,tags,age,price\n007,u,a,1,1\n,v,b,2,2\n009,w,,3,3\n")
     out = tmp_path / f"out{ending}"
     with (
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["id", "price"]) as rows,
-        rows.output(out, ["click", "spent"], ["id", "price"]) as output,
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["id", "price"])) as rows,
+        rows.output(out, ["click", "spent"]) as output,
     ):
         for chunk in rows.chunks(2):
             output.add(np.array([[0.1, float(p)] for p in chunk["price"]]))
@@ -94,7 +94,7 @@ def test_nothing_is_left_where_writing_ends_early(file, tmp_path):
     with (
         pytest.raises(KeyboardInterrupt),
         new_rows(NewExamples(shop(), path, tmp_path)) as rows,
-        rows.output(tmp_path / "out.csv", ["click"], []),
+        rows.output(tmp_path / "out.csv", ["click"]),
     ):
         raise KeyboardInterrupt
     assert (tmp_path / "out.csv").read_text() == "before"
@@ -114,7 +114,7 @@ def test_faulty_rows_are_an_error_or_are_left_out(file, tmp_path):
 
 def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
     path = file("user,age,price\nu,1,dear\nv,2,1\n")
-    with new_rows(NewExamples(shop(), path, tmp_path), keep=["price"], unread=["tags", "price"]) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path, keep=["price"], unread=["tags", "price"])) as rows:
         read = frame(rows)
     assert list(read["user"]) == ["u", "v"]
     assert list(read["tags"]) == [[], []]
@@ -123,14 +123,15 @@ def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
 
 def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
-    with new_rows(NewExamples(shop(), path, tmp_path), labelled=True) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path, labelled=True)) as rows:
         read = frame(rows)
     assert float(read["click"].iloc[0]) == 1
     assert pd.isna(read["click"].iloc[1])
     with pytest.raises(DataError, match="click: expected 0 or 1"):
         new_rows(
-            NewExamples(shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path),
-            labelled=True,
+            NewExamples(
+                shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path, labelled=True
+            )
         ).__enter__()
 
 
@@ -181,16 +182,16 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name
 def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
     path = file("user,tags,age,price,Click\nu,a,1,1,1\n")
     with (
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["Click"]) as rows,
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["Click"])) as rows,
         pytest.raises(UsageError, match="--keep names 'Click'"),
     ):
-        rows.output(tmp_path / "out.csv", ["click"], ["Click"]).__enter__()
+        rows.output(tmp_path / "out.csv", ["click"]).__enter__()
 
 
 def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(file, tmp_path):
     path = file("user,tags,age,price,event_id\nu,a,1,1,1\n")
     with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["event_di"]).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["event_di"])).__enter__()
     assert error.value.fix.startswith("correct --keep")
 
 

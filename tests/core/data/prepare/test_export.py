@@ -24,7 +24,7 @@ def test_the_table_holds_the_examples(shop, shop_dir: Path, tmp_path: Path, name
     expected = pd.read_csv(shop_dir / "shop.csv")
     read = duckdb.read_csv if name == "out.csv" else duckdb.read_parquet
     assert_frame_equal(by_price(read(str(tmp_path / name)).df()), expected)
-    with new_rows(NewExamples(shop, tmp_path / name, tmp_path), labelled=True) as rows:
+    with new_rows(NewExamples(shop, tmp_path / name, tmp_path, labelled=True)) as rows:
         [found] = rows.chunks(1000)
     assert_frame_equal(by_price(found), expected.astype({"click": float, "buy": float}))
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "raw"]
