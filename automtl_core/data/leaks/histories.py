@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automtl_core.data.leaks.event_predictors import spread_rows
+from automtl_core.data.leaks.predictors import spread_rows
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.history import History

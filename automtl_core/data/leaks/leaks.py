@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 import automtl_core
-from automtl_core.data.leaks.event_predictors import event_predictors
 from automtl_core.data.leaks.histories import history_warnings
-from automtl_core.data.leaks.predictors import Kind, Predictor, predictors
+from automtl_core.data.leaks.predictors import Kind, Predictor, event_predictors, predictors
 from automtl_core.data.part import Bags, Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
@@ -137,11 +136,12 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
     return found
 
 
-def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak; of events, for the best predictor of a task.
+def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
+    """Yield a warning for each suspected leak, and each history that does not fit the rows.
 
     Args:
-        scores: Task -> result of `alone`.
+        prepared: The data.
+        scores: Task -> result of `alone`. Of events, the best predictor of a task is named.
 
     """
     for task, best in scores.items():
@@ -156,11 +156,6 @@ def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str
                     "of rows and events; dataset.history_delay leaves out the latest events"
                 )
             yield f"{how} alone predicts {task} ({one.measure} {one.score:.3f}): {doubt}"
-
-
-def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak among scores, and each history that does not fit the rows."""
-    yield from suspicions(scores)
     yield from history_warnings(prepared)
 
 
