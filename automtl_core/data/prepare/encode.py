@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
-from automtl_core.data.prepare.examples import added_columns, coded, columns_read, number_columns
+from automtl_core.data.prepare.examples import CODED, NUMBERS, columns_of
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.data.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.data.raw.sql import count, quoted
@@ -61,7 +61,7 @@ class Examples:
         self.hashed = dataset.settings.hashed
         self.min_count = dataset.settings.min_count_of
         self.max_vocabulary = dataset.settings.max_vocabulary
-        self.bags = columns_read(dataset, "bag")
+        self.bags = columns_of(dataset, "bag")
 
     def buckets(self, field: str) -> int | None:
         """Return the number of hash buckets of a field."""
@@ -129,10 +129,10 @@ def chunks(
         parts: Part of each row, [R].
 
     """
-    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
-    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
-    chosen |= {c: quoted(c) for c in added_columns(dataset, "text", "time")}
-    numbers = bool(added_columns(dataset, "list"))
+    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in columns_of(dataset, *CODED)}
+    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in columns_of(dataset, *NUMBERS)}
+    chosen |= {c: quoted(c) for c in columns_of(dataset, "text", "time")}
+    numbers = bool(columns_of(dataset, "list"))
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from automtl_core.data.prepare.examples import columns_read, rows_of
+from automtl_core.data.prepare.examples import columns_of, rows_of
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import find
@@ -49,7 +49,7 @@ def export(
         columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
         names = list(dict.fromkeys(column for column in columns if column))
         values = {column: quoted(column) for column in names}
-        for field in columns_read(dataset, "bag"):
+        for field in columns_of(dataset, "bag"):
             create(db, held := f"values of {field}", dataset.values(db, field))
             joined = "string_agg(CAST(value AS VARCHAR), '|' ORDER BY value)"
             values[field] = f"(SELECT {joined} FROM {quoted(held)} WHERE bag = examples.{quoted(field)})"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
 from automtl_core.data.prepare.events import EventLog, matched_values
-from automtl_core.data.prepare.examples import oracles
+from automtl_core.data.prepare.examples import columns_of
 from automtl_core.data.prepare.split import Parts, sizes_of
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
@@ -124,7 +124,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
         array("labels", np.float32, [column(task.name) for task in tasks]),
     ]
-    if oracles(dataset):
+    if columns_of(dataset, "oracle"):
         arrays.append(array("oracle", np.float64, [column(task.oracle) for task in tasks]))
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))

@@ -127,7 +127,7 @@ def test_a_split_needs_its_column(tmp_path: Path, given: Callable[..., Any], how
     ("column", "values", "message"),
     [
         ("told", ["train"] * (ROWS - 1) + ["dev"], "told holds 'dev'"),
-        ("at", [None, *range(ROWS - 1)], "at is blank in some rows"),
+        ("at", [None, *range(ROWS - 1)], "at holds None, expected a time in each row"),
     ],
 )
 def test_wrong_parts_and_times_are_refused(
