@@ -16,7 +16,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.raw_sample import write_sample
+from automtl_core.data.prepare.raw_rows import write_sample
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.values import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts

@@ -134,7 +134,7 @@ def export(
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.new_rows import check_output
-    from automtl_core.data.prepare.export import export
+    from automtl_core.data.prepare.raw_rows import export
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)
