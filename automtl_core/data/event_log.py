@@ -137,9 +137,9 @@ def order_by_time(history: History, fields: Mapping[str, str]) -> list[str]:
     return [TIME, *(fields[name] for name in history.shared), *map(event_key, history.numeric)]
 
 
-def order_of(history: History, field: str) -> str:
+def order_of(history: History, value: str, field: str) -> str:
     """Return SQL for the order of a value of a shared field in a log, as `History.facts` describes it."""
-    facts, text = history.facts, f"CAST({quoted(field)} AS VARCHAR)"
+    facts, text = history.facts, f"CAST({value} AS VARCHAR)"
     if facts and field in facts.buckets:
         return f"md5_number_lower({text}) % {facts.buckets[field]}"
     return f"TRY_CAST({text} AS BIGINT)" if facts and field in facts.integers else text
@@ -170,13 +170,14 @@ def spans(
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
 
 
-def count_reads(counts: NDArray[np.int64], of_rows: NDArray[np.int64]) -> None:
-    """Add to the changes of the number of rows that read an event, [E + 1], those of the spans of rows.
-
-    The cumulative sum is the number of rows that read each event.
-    """
-    np.add.at(counts, of_rows[:, 0], 1)
-    np.add.at(counts, of_rows[:, 1], -1)
+def events_read(events: int, of_rows: Iterable[NDArray[np.int64]]) -> NDArray[np.bool_]:
+    """Return whether a row reads each event, [E], from the spans of rows, [R, 2] each."""
+    changes = np.zeros(events + 1, np.int64)  # of the number of rows that read an event
+    for bounds in of_rows:
+        np.add.at(changes, bounds[:, 0], 1)
+        np.add.at(changes, bounds[:, 1], -1)
+    read: NDArray[np.bool_] = changes.cumsum()[:-1] > 0
+    return read
 
 
 def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
@@ -302,7 +303,7 @@ def _sort(
     source = f'"events of a log" JOIN "owners of rows" ON {by}'
     values = {name: quoted(name) for name in history.shared}
     values |= {name: f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
-    order = order_by_time(history, {name: order_of(history, name) for name in history.shared})
+    order = order_by_time(history, {name: order_of(history, quoted(name), name) for name in history.shared})
     query = sorted_events(
         history, source, own("number"), as_seconds(quoted(history.time), kind), values, order
     )
@@ -320,14 +321,12 @@ def _needed(
     times: NDArray[np.float64],
 ) -> NewEvents:
     """Return the events of rows without those that no row has."""
-    changes = np.zeros(len(times) + 1, np.int64)
-    count_reads(changes, places)
-    wanted = changes.cumsum()[:-1] > 0
-    before = np.concatenate([[0], wanted.cumsum()])
+    needed = events_read(len(times), [places])
+    before = np.concatenate([[0], needed.cumsum()])
     values = [f"CAST(s.{event_key(name)} AS VARCHAR)" for name in history.shared]
     values += [f"s.{event_key(name)}" for name in history.numeric]
     chosen = [f"{sql} AS c{n}" for n, sql in enumerate(values)]
-    db.register("needed", pd.DataFrame({"place": np.flatnonzero(wanted)}))
+    db.register("needed", pd.DataFrame({"place": np.flatnonzero(needed)}))
     joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
     found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
     db.unregister("needed")
@@ -335,4 +334,4 @@ def _needed(
     names = event_columns(history.to_json())[: len(chosen)]
     held = found.astype(object).where(found.notna(), None)
     columns = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
-    return NewEvents(history, before[places], now, times[wanted], columns)
+    return NewEvents(history, before[places], now, times[needed], columns)

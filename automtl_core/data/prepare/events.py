@@ -20,10 +20,11 @@ from automtl_core.data.encoder import encoder_file
 from automtl_core.data.event_log import (
     OWNER,
     TIME,
-    count_reads,
     event_key,
+    events_read,
     joined,
     order_by_time,
+    order_of,
     sorted_events,
     spans,
 )
@@ -133,16 +134,15 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
     Events at one time are ordered by values, since codes of values that no row has follow all others, and
     would be another order than in the log of new rows.
     """
-    hashed, joins, values, order = dataset.settings.hashed, "", {}, {}
-    owner = f"l.{OWNER}"
+    owner, joins, values = f"l.{OWNER}", "", {}
     if not history.lists:  # of owners that a row has
         joins, owner = f" JOIN {codes(owner_key(dataset, history))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
-        value = f"l.{event_key(name)}"
-        number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", hashed.get(name), more=True)
+        value, buckets = f"l.{event_key(name)}", dataset.settings.hashed.get(name)
+        number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
         joins += f" LEFT JOIN {codes(name)} AS t{n} ON t{n}.value = {value}"
         values[name] = f"t{n}.code"
-        order[name] = values[name] if name in hashed else f"t{n}.value"
+    order = {name: order_of(history, f"l.{event_key(name)}", name) for name in history.shared}
     values |= {name: f"l.{event_key(name)}" for name in history.numeric}
     by = [f"l.{PLACE}"] if history.lists else order_by_time(history, order)
     return sorted_events(history, f"{log} AS l{joins}", owner, f"l.{TIME}", values, by)
@@ -186,12 +186,20 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
 
     """
     lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
-    _check_lengths(db, history, lists, name)
+    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
+    (first, length), *others = lengths.items()
+    for column, other in others:
+        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
+                "give one entry for each event",
+            )
     blanks = ", ".join(map(literal, ("", *history.blanks)))
     known = f"lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END"
     entries = [f"unnest(list_transform({of}, {known})) AS {event_key(key)}" for key, of in lists.items()]
-    length = f"len({next(iter(lists.values()))})"
-    places = f"unnest(range(1, {length} + 1)) AS {PLACE}, {length} AS {LAST}"
+    last = f"len({next(iter(lists.values()))})"
+    places = f"unnest(range(1, {last} + 1)) AS {PLACE}, {last} AS {LAST}"
     rows = f"SELECT {own('row')} AS {OWNER}, {places}, {', '.join(entries)} FROM {numbered('examples')}"
     latest = db.sql(f"SELECT * FROM ({rows}) WHERE {PLACE} > {LAST} - {history.length}")
     create(db, f"log of {history.name}", latest)
@@ -216,20 +224,6 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
     time = f"-CAST({event_key(history.age)} AS DOUBLE)" if history.age in lists else f"{PLACE} - {LAST} - 1"
     columns = f"*{f' REPLACE ({changes})' if changes else ''}, CAST({time} AS DOUBLE) AS {TIME}"
     return f"(SELECT {columns} FROM {_raw(history)})"
-
-
-def _check_lengths(
-    db: duckdb.DuckDBPyConnection, history: History, lists: Mapping[str, str], name: str
-) -> None:
-    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
-    (first, length), *others = lengths.items()
-    for column, other in others:
-        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
-        if odd := db.execute(wrong).fetchall():
-            raise DataError(
-                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
-                "give one entry for each event",
-            )
 
 
 def _refuse(
@@ -311,37 +305,32 @@ def event_logs(
 
     These are learned from the events of training rows.
     """
-    logs = [_indexed(db, dataset, history) for history in histories]
-    encoders: dict[str, FieldEncoder] = {}
-    for place, log in enumerate(logs):
-        if log.history.numbers:
-            logs[place] = replace(log, learners=_learners(db, dataset, log, parts))
-            for number, learner in logs[place].learners.items():
-                key = f"{log.history.name}:{number}"
-                encoders[key] = learner.learn(encoder_file(encoders_in, key))
+    logs, encoders = [], dict[str, FieldEncoder]()
+    for history in histories:
+        owner = ROW if history.lists else owner_key(dataset, history)
+        owners = count(db, "examples" if history.lists else codes(owner))
+        times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
+        for chunk in _chunks(db, history, ()):
+            rows = len(chunk[TIME])
+            times[done : done + rows] = chunk[TIME]
+            starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
+            done += rows
+        log = EventLog(history, owner, times, starts.cumsum())
+        if history.numbers:
+            log = replace(log, learners=_learners(db, dataset, log, parts))
+        logs.append(log)
+        for number, learner in log.learners.items():
+            key = f"{history.name}:{number}"
+            encoders[key] = learner.learn(encoder_file(encoders_in, key))
     return logs, encoders
-
-
-def _indexed(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History) -> EventLog:
-    owner = ROW if history.lists else owner_key(dataset, history)
-    owners = count(db, "examples" if history.lists else codes(owner))
-    times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
-    for chunk in _chunks(db, history, ()):
-        rows = len(chunk[TIME])
-        times[done : done + rows] = chunk[TIME]
-        starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
-        done += rows
-    return EventLog(history, owner, times, starts.cumsum())
 
 
 def _learners(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts
 ) -> dict[str, Learner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
-    reads = np.zeros(len(log.times) + 1, np.int64)
-    for rows, places in chunks(db, dataset, parts):
-        count_reads(reads, log.spans(rows)[places == TRAIN])
-    read = reads.cumsum()[:-1] > 0
+    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts))
+    read = events_read(len(log.times), spans_of)
     source = Examples(db, dataset, int(read.sum()))
     learners = {number.name: number.learner(source) for number in log.history.numbers}
     done = 0

@@ -80,7 +80,7 @@ def test_numbers_in_place_of_texts_are_refused():
 )
 def test_events_at_one_time_are_in_one_order(known, items):
     history = History(**{**vars(LOGGED), "outcomes": (), "facts": known})
-    order = {"item": order_of(history, "item")}
+    order = {"item": order_of(history, "item", "item")}
     with duckdb.connect() as db:
         items_of_log = "unnest([NULL, '10', '9']) AS item"
         db.sql(f'SELECT 1 AS "user", 2.0 AS "at", {items_of_log}').create("log")

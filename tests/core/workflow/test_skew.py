@@ -105,7 +105,7 @@ MUTANTS = {
     "offsets of times": lambda patch: patch.setattr(event_log, "typed_time", without_offset),
     "users 5 and 05": lambda patch: patch.setattr("automtl_core.data.new_rows.new_events", as_numbers),
     "order at one time": lambda patch: patch.setattr(
-        event_log, "order_of", lambda history, field: f"CAST({quoted(field)} AS VARCHAR) DESC"
+        event_log, "order_of", lambda history, value, field: f"CAST({value} AS VARCHAR) DESC"
     ),
     "blanks": lambda patch: patch.setattr(Table, "event_file", without_blanks),
     "labels that do not count": lambda patch: patch.setattr(event_log, "label_of", without_given),
