@@ -6,7 +6,7 @@ Letters: E events, O owners, R rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -30,8 +30,10 @@ from automtl_core.dataset.history import History, source_of
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
 
-OWNER, TIME = own("owner"), own("time")
+OWNER, TIME, PLACE = own("owner"), own("time"), own("place")
 """Columns of tables of events, quoted for SQL."""
+SORTED = own("sorted events")
+"""Table of the events of new rows."""
 
 
 def label_of(name: str, labels: Mapping[str, Label]) -> str:
@@ -40,14 +42,13 @@ def label_of(name: str, labels: Mapping[str, Label]) -> str:
     Texts that mean 1 become 1, and other texts 0. A label that is given another one is null where that one
     is not 1.
     """
-    given = labels[name].given
-    value = _plain_label(labels[name])
-    return f"CASE WHEN {_plain_label(labels[given])} = 1 THEN {value} END" if given else value
-
-
-def _plain_label(label: Label) -> str:
+    label = labels[name]
     positive = ", ".join(map(literal, label.positive))
-    return f"CAST({quoted(label.source)} IN ({positive}) AS INTEGER)" if positive else quoted(label.source)
+    value = f"CAST({quoted(label.source)} IN ({positive}) AS INTEGER)" if positive else quoted(label.source)
+    if not label.given:
+        return value
+    condition = label_of(label.given, {**labels, label.given: replace(labels[label.given], given=None)})
+    return f"CASE WHEN {condition} = 1 THEN {value} END"
 
 
 def outcome_of(name: str) -> str:
@@ -74,7 +75,15 @@ def events_of_file(
     """
     declared = dataset.event_file("", history).columns
     labels = {one.name: one for one in dataset.labels if history.of_rows and one.source in declared}
-    _check_texts(db, labels.values(), table)
+    for label in (one for one in labels.values() if one.positive):
+        name, positive = quoted(label.source), ", ".join(map(literal, label.positive))
+        bits = f"bool_and({name} IN ('0', '1', '0.0', '1.0')) AND NOT bool_or({name} IN ({positive}))"
+        if db.execute(f"SELECT {bits} FROM {quoted(table)} WHERE {name} IS NOT NULL").fetchall()[0][0]:
+            raise DataError(
+                f"the events hold 0 and 1 as {label.name}, and the training rows texts: "
+                f"{' or '.join(map(repr, label.positive))} means 1",
+                "write the events as the training rows",
+            )
     made = {name: label_of(name, labels) for name in labels}
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
     made[history.time] = typed_time(db, time_column_of(dataset, history), f"FROM {quoted(table)}", [table])
@@ -83,26 +92,6 @@ def events_of_file(
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
     events = db.sql(f"SELECT {columns} FROM {quoted(table)}")
     return events.distinct() if history.distinct else events
-
-
-def _check_texts(db: duckdb.DuckDBPyConnection, labels: Iterable[Label], table: str) -> None:
-    """Check that labels which are texts in the rows are not numbers in a log.
-
-    Raises:
-        DataError: one is.
-
-    """
-    for label in labels:
-        name, positive = quoted(label.source), ", ".join(map(literal, label.positive))
-        if not positive:
-            continue
-        bits = f"bool_and({name} IN ('0', '1', '0.0', '1.0')) AND NOT bool_or({name} IN ({positive}))"
-        if db.execute(f"SELECT {bits} FROM {quoted(table)} WHERE {name} IS NOT NULL").fetchall()[0][0]:
-            raise DataError(
-                f"the events hold 0 and 1 as {label.name}, and the training rows texts: "
-                f"{' or '.join(map(repr, label.positive))} means 1",
-                "write the events as the training rows",
-            )
 
 
 def sorted_events(
@@ -165,7 +154,12 @@ def spans(
     known = owners >= 0
     owners = np.where(known, owners, 0)
     low = starts[owners]
-    end = first_not_before(times, low, starts[owners + 1], now - history.delay)
+    before, end, above = now - history.delay, low.copy(), starts[owners + 1]
+    while (open_ := end < above).any():  # binary search of all rows at once for the first event not before
+        middle = (end + above) // 2
+        earlier = open_ & (times[np.where(open_, middle, 0)] < before)
+        end = np.where(earlier, middle + 1, end)
+        above = np.where(open_ & ~earlier, middle, above)
     start = np.maximum(low, end - history.length)
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
 
@@ -196,26 +190,6 @@ def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
         f"history {history.name}: {len(ages):,} of {rows:,} rows have events; the newest event is "
         f"{ages.min():,.6g}{unit} before its row (median {np.median(ages):,.6g}{unit})"
     )
-
-
-def first_not_before(
-    times: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], before: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Return for each row the first place in [low, high) whose time is not before a time, else `high`.
-
-    Binary search of all rows at once. Times between `low` and `high` are sorted.
-    """
-    low, high = low.copy(), high.copy()
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        earlier = open_ & (times[np.where(open_, middle, 0)] < before)
-        low = np.where(earlier, middle + 1, low)
-        high = np.where(open_ & ~earlier, middle, high)
-    return low
-
-
-SORTED, PLACE = own("sorted events"), own("place")
-"""Table of the events of new rows, and its column with their places."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T ta
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,8 +64,10 @@ class NewRows:
             yield self.reading.encodable(left, self.events, done)
 
     @contextmanager
-    def output(self, path: Path, tasks: Sequence[str]) -> Iterator["Output"]:
-        """Yield the receiver of predictions; the file is created when the block ends without an error.
+    def output(self, path: Path, tasks: Sequence[str]) -> Iterator[Callable[[NDArray[np.float64]], None]]:
+        """Yield a function that receives the predictions of the next rows, [R, T].
+
+        The file is created when the block ends without an error.
 
         Args:
             path: Output file, .csv or .parquet; the kept columns of the input are its first ones.
@@ -83,7 +85,15 @@ class NewRows:
                 "leave it out: the output has a column for each task",
             )
         with publish_file(path) as draft:
-            yield Output(self.db.cursor(), list(tasks))
+            db = self.db.cursor()  # a connection that reads rows cannot insert at the same time
+            db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
+
+            def add(predictions: NDArray[np.float64]) -> None:
+                db.register("more", pd.DataFrame(predictions, columns=list(tasks)))
+                db.execute("INSERT INTO predictions FROM more")
+                db.unregister("more")
+
+            yield add
             kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
             written = self.work_dir / f"written{path.suffix}"
             self.db.execute(
@@ -91,26 +101,6 @@ class NewRows:
                 f"TO {literal(str(written.resolve()))} ({FORMATS[path.suffix]})"
             )
             written.replace(draft)
-
-
-class Output:
-    """A receiver of predictions.
-
-    Args:
-        db: A separate connection, since the connection that reads rows cannot insert at the same time.
-        tasks: Columns of the predictions.
-
-    """
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, tasks: Sequence[str]) -> None:
-        self._db, self._tasks = db, tasks
-        db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
-
-    def add(self, predictions: NDArray[np.float64]) -> None:
-        """Append the predictions of the next rows, [R, T]."""
-        self._db.register("more", pd.DataFrame(predictions, columns=list(self._tasks)))
-        self._db.execute("INSERT INTO predictions FROM more")
-        self._db.unregister("more")
 
 
 @contextmanager

@@ -52,8 +52,6 @@ from automtl_core.fields.sparse import Vocabulary
 
 FORMAT = 10
 PARTS = ("train", "validation", "test")
-ARRAYS = ("ids", "dense", "labels")
-OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
@@ -79,7 +77,9 @@ class Prepared:
 
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
-        ids, dense, labels = (_mapped(self.path / name / f"{array}.npy") for array in ARRAYS)
+        ids, dense, labels = (
+            _mapped(self.path / name / f"{array}.npy") for array in ("ids", "dense", "labels")
+        )
         folder = self.path / "bags"
         bags = {
             place: Bags(*(_mapped(folder / f"{file_name(one.name)}.{array}.npy") for array in Bags._fields))
@@ -93,7 +93,8 @@ class Prepared:
         folder = events_folder(self.path, history)
         events = Events(*(_mapped(folder / f"{array}.npy") for array in Events._fields))
         stem = self.path / part / file_name(history)
-        spans, times, values = (_mapped(stem.with_name(f"{stem.name}.{one}.npy")) for one in OF_ROWS)
+        names = (f"{stem.name}.{array}.npy" for array in ("spans", "times", "values"))
+        spans, times, values = (_mapped(stem.with_name(name)) for name in names)
         return Histories(events, spans, times[:, 0], values)
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:

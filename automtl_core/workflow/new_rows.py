@@ -88,9 +88,9 @@ def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tupl
     names = [score.name for score in scores_of(made.tasks)]
     with new_rows(replace(reading, unread=made.unread)) as rows:
         assert isinstance(rows, NewRows)  # noqa: S101 - of files
-        with rows.output(output, names) as out:
+        with rows.output(output, names) as add:
             for part in _encoded(made, rows):
-                out.add(made.predict_scores(part))
+                add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Histories, Padded, Part
+from automtl_core.data.part import Bags, Padded, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.fields.buckets import edges
@@ -96,7 +96,11 @@ def event_predictors(schema: Schema, train: Part, other: Part) -> tuple[list[Pre
         other: Rows of another part.
 
     """
-    ages = [_most_frequent_age(of_rows) for of_rows in train.histories]
+    ages = []
+    for of_rows in train.histories:  # the age that most events of training rows have
+        events = of_rows.padded(spread_rows(len(of_rows.times), CHUNK))
+        known, counts = np.unique(events.ages[events.known], return_counts=True)
+        ages.append(float(known[counts.argmax()]) if len(known) else None)
     (codes, numbers, sample), (_, _, others) = (_sample(schema, ages, part) for part in (train, other))
     found = [Predictor(name, "event", size, column("ids", place)) for place, (name, size) in enumerate(codes)]
     found += [number(name, "event", column("dense", place), sample) for place, name in enumerate(numbers)]
@@ -162,10 +166,3 @@ def _values(
             yield f"{outcome} of {which}", 3, np.where(there, 1 + events.numbers[rows, latest, place], 0)
         if not history.outcomes:
             yield f"presence of {which}", 2, there
-
-
-def _most_frequent_age(of_rows: Histories) -> float | None:
-    """Return the age that most events of training rows have; None without events."""
-    events = of_rows.padded(spread_rows(len(of_rows.times), CHUNK))
-    ages, counts = np.unique(events.ages[events.known], return_counts=True)
-    return float(ages[counts.argmax()]) if len(ages) else None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.event_log import (
     OWNER,
+    PLACE,
     TIME,
     event_key,
     events_read,
@@ -53,8 +54,8 @@ from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import Learner
 
 Chunk = Mapping[str, NDArray[Any]]
-PLACE, LAST = own("place"), own("last")
-"""Place of an event in the list of its row, from 1 on, and the last place."""
+LAST = own("last")
+"""Last place of an event, `PLACE`, in the list of its row, where the first one is 1."""
 
 
 def event_table(history: History) -> str:

@@ -1,6 +1,6 @@
 """Output of preparation: arrays of each part, and bags."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -92,14 +92,16 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
     for name, learner in encoding.learners.items():
         if isinstance(learner, BagCounts):
             (draft / "bags").mkdir(exist_ok=True)
-            path = draft / "bags" / file_name(name)
-            with path.with_name(f"{path.name}.starts.npy").open("wb") as file:
-                write_header(file, np.int64, (len(learner.starts),))
-                file.write(learner.starts.astype(np.int64, copy=False).tobytes())
-            with path.with_name(f"{path.name}.values.npy").open("wb") as file:
-                write_header(file, np.int32, (int(learner.starts[-1]),))
-                for block in learner.values():
-                    file.write(block.astype(np.int32, copy=False).tobytes())
+            starts, values = len(learner.starts), int(learner.starts[-1])
+            arrays: list[tuple[str, type[np.generic], int, Iterable[NDArray[Any]]]] = [
+                ("starts", np.int64, starts, [learner.starts]),
+                ("values", np.int32, values, learner.values()),
+            ]
+            for array, dtype, size, blocks in arrays:
+                with (draft / "bags" / f"{file_name(name)}.{array}.npy").open("wb") as file:
+                    write_header(file, dtype, (size,))
+                    for block in blocks:
+                        file.write(block.astype(dtype, copy=False).tobytes())
 
 
 def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:

@@ -281,23 +281,19 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    if _all_taken(db, found):
-        return True
-    db.execute(f"DROP TABLE {quoted(table)}")
-    return False
-
-
-def _all_taken(db: duckdb.DuckDBPyConnection, found: Layout) -> bool:
-    """Return whether DuckDB accepted every row of a file, except for a truncated last line."""
     rejects = db.execute(
         "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
         "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",
         [str(found.path.resolve())],
     ).fetchall()
-    if not rejects or not found.file.cut_tail or len(rejects) > 1:
-        return not rejects
-    [(start, kind)] = rejects
-    with opened(found.path) as stream:
+    if rejects == [] or (len(rejects) == 1 and found.file.cut_tail and _is_cut_tail(found.path, *rejects[0])):
+        return True
+    db.execute(f"DROP TABLE {quoted(table)}")
+    return False
+
+
+def _is_cut_tail(path: Path, start: int, kind: str) -> bool:
+    """Return whether a rejected row, which starts at a byte, is a truncated last line."""
+    with opened(path) as stream:
         stream.seek(start)
-        last = b"\n" not in stream.read(LINE_LIMIT + 2).rstrip(b"\r\n")
-    return last and kind == "MISSING COLUMNS"
+        return kind == "MISSING COLUMNS" and b"\n" not in stream.read(LINE_LIMIT + 2).rstrip(b"\r\n")

@@ -29,30 +29,22 @@ from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds, whole
 
-SHOWN = 80
-"""Number of characters of a row or a value in a message."""
-
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
-CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8 FILE > NEW"
 NOT_CONVERTED = (
-    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or "
-    f"{CONVERT.format('ISO-8859-1')}"
+    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or convert it "
+    "to UTF-8: iconv -f ISO-8859-1 -t UTF-8 FILE > NEW"
 )
 TABLES = "give a table as CSV, TSV or Parquet"
 _FORMATS = {
-    b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
-    b"\0\0\xfe\xff": ("UTF-32", CONVERT.format("UTF-32")),
+    b"\xff\xfe\0\0": ("UTF-32", "convert it to UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
+    b"\0\0\xfe\xff": ("UTF-32", "convert it to UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
     b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
     b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
     b"\x89PNG": ("an image", TABLES),
     b"\xff\xd8\xff": ("an image", TABLES),
-    b"GIF8": ("an image", TABLES),
-    b"%PDF": ("a PDF", TABLES),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet or a document", "save it as CSV"),
-    b"SQLite format": ("a database", "export its table as CSV or Parquet"),
-    b"\x80\x04": ("a pickle", "write it as CSV or Parquet"),
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
 
@@ -99,7 +91,7 @@ def shown(text: str, blank: str = '""') -> str:
     if not text:
         return blank
     line = printable(text.split("\n")[0])
-    return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
+    return f'"{line[:80]}..."' if len(line) > 80 else f'"{line}"'
 
 
 def located(path: Path | str, fault: Fault) -> str:
@@ -146,13 +138,13 @@ def records(laid_out: Layout) -> Iterator[Record]:
 
     """
     file, columns = laid_out.file, laid_out.columns
-    judge, blank = _judge(columns, file), _blank(columns, file)
+    judge = _judge(columns, file)
     with opened(laid_out.path) as stream:
         lines = Lines(stream, file.encoding)
         found = rows(lines, file.separator)
         if file.header:
             next(found)
-        judged = (Record(row[0], row[2], judge(row)) for row in map(blank, found))
+        judged = (Record(row[0], row[2], judge(row)) for row in found)
         for record, following in pairwise(chain[Any](judged, [None])):
             values = len(record.fields)
             short = values < len(columns) or (values == len(columns) and not lines.terminated)
@@ -181,7 +173,10 @@ def ambiguous(laid_out: Layout) -> bool:
         if isinstance(stream, codecs.StreamRecoder):
             return True
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
-            if _has_odd_lines(block):
+            lines = b"\n%b\n" % block
+            if b"\0" in block or b"\n\n" in lines:  # a blank line
+                return True
+            if b"\r" in block and (b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")):
                 return True
             if b'"' in block:
                 if any(sign in block + b"\n" for sign in signs):
@@ -193,16 +188,6 @@ def ambiguous(laid_out: Layout) -> bool:
             if missing:
                 return True
     return False
-
-
-def _has_odd_lines(block: bytes) -> bool:
-    """Return whether there are blank lines, NUL bytes, or carriage returns within lines."""
-    if b"\0" in block or b"\n\n" in block or block[:1] in (b"", b"\n") or block[-1:] == b"\n":
-        return True
-    if b"\r" not in block:
-        return False
-    lines = b"\n%b\n" % block
-    return b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")
 
 
 def expected(value: str, column: Column) -> str | None:
@@ -285,16 +270,16 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     missing = [name for name, column in file.columns.items() if name not in found and not column.optional]
     unknown = [name for name in found if name not in declared]
     if padded := [name for name in unknown if name.strip() in declared]:
-        return f"the header has blanks around {_printed(padded[0])}"
+        return f"the header has blanks around {padded[0]!r}"
     if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
         return f"no header: the first line names none of the columns: {shown(text)}"
     if twice := [name for name in found if found.count(name) > 1]:
-        return f"the header names {_printed(twice[0])} twice"
+        return f"the header names {twice[0]!r} twice"
     faults = []
     if missing:
-        faults.append(f"lacks {', '.join(_printed(name) + did_you_mean(name, found) for name in missing)}")
+        faults.append(f"lacks {', '.join(repr(name) + did_you_mean(name, found) for name in missing)}")
     if unknown and not file.others:
-        faults.append(f"has unknown {', '.join(map(_printed, unknown))}")
+        faults.append(f"has unknown {', '.join(map(repr, unknown))}")
     if not faults and found != declared and not file.others:
         faults.append("names the columns in another order")
     return f"the header {' and '.join(faults)}" if faults else None
@@ -311,20 +296,17 @@ def _header_fix(first: Row, file: RawFile) -> str:
     return header
 
 
-def _printed(name: str) -> str:
-    return printable(repr(name))
-
-
 def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
-    """Return a function that returns the fault of a row, or None."""
-    tests = [
-        (place, name, file.columns[name], _quick(file.columns[name]))
-        for place, name in enumerate(columns)
-        if name in file.columns and not file.columns[name].anything
-    ]
+    """Return a function that makes declared blanks of a row empty texts, and returns its fault or None."""
+    known = [(place, name, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
+    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, _, c in known if c.blanks]
+    tests = [(place, name, c, _quick(c)) for place, name, c in known if not c.anything]
 
     def judge(row: Row) -> Fault | None:
         line, text, values, problem = row
+        for place, texts, integer in blanks:
+            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
+                values[place] = ""
         if problem:
             at = problem.place
             if at is None or at >= len(columns):
@@ -339,21 +321,6 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         return None
 
     return judge
-
-
-def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
-    """Return a function that makes the declared blanks of a row empty texts."""
-    known = [(place, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
-    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, c in known if c.blanks]
-
-    def blank(row: Row) -> Row:
-        values = row[2]
-        for place, texts, integer in blanks:
-            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
-                values[place] = ""
-        return row
-
-    return blank
 
 
 def _quick(column: Column) -> Callable[[str], object]:

@@ -108,12 +108,13 @@ def value_and_test(value: str, kind: str, column: Column) -> tuple[str, str]:
             found = f"TRY_CAST({value} AS DOUBLE)"
             fits = is_number(text) if kind in ("", "VARCHAR") else f"abs({found}) <= {LARGEST}"
         case "time":
-            fits = is_time(text)
+            fits = f"coalesce({is_number(text)}, {is_date(text)})"  # as `fields.encode.seconds` reads it
         case "vector":
             split = f"string_split({text}, {literal(column.separator)})"
             found = f"TRY_CAST({value if kind.endswith(']') else 'NULL' if kind else split} AS FLOAT[])"
             odd = "false" if kind else f"contains({text}, '_') OR contains({text}, '+-')"
-            fits = f"{all_finite(found)} AND NOT ({odd})"
+            finite = f"list_transform({found}, lambda x: coalesce(abs(x) <= {LARGEST}, false))"
+            fits = f"coalesce(list_bool_and({finite}), false) AND NOT ({odd})"
     tests = [fits] if fits != "true" else []
     if column.among:
         tests.append(f"{plain} IN ({', '.join(map(literal, column.among))})")
@@ -142,11 +143,6 @@ def without_blanks(value: str, column: Column) -> str:
     return f"CASE WHEN {value} {texts}{also} THEN NULL ELSE {value} END"
 
 
-def is_time(value: str) -> str:
-    """Return SQL for the test that a text is a time, as `fields.encode.seconds` reads it."""
-    return f"coalesce({is_number(value)}, {is_date(value)})"
-
-
 def is_date(value: str) -> str:
     """Return SQL for the test that a text is a date, with or without a time of the day."""
     return f"(regexp_full_match({value}, {literal(TIME)}) AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL)"
@@ -157,14 +153,6 @@ def is_number(value: str) -> str:
     # A cast accepts '+-5', and '1_000', but not all that Python accepts with underscores.
     odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
     return f"(abs(TRY_CAST({value} AS DOUBLE)) <= {LARGEST} AND NOT ({odd}))"
-
-
-def all_finite(numbers: str) -> str:
-    """Return SQL for the test that all entries of a list are numbers up to `LARGEST`."""
-    return (
-        f"coalesce(list_bool_and(list_transform({numbers}, lambda x: coalesce(abs(x) <= {LARGEST}, false))), "
-        "false)"
-    )
 
 
 def category(value: str, kind: str) -> str:
@@ -281,9 +269,14 @@ def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
     """
     one, other = times.name, others.name
     if times.form != others.form:
-        form = _plural(times.form)
+        forms = {
+            "number": "numbers",
+            "date": "dates without an offset",
+            "date with offset": "dates with an offset, such as +02:00 or Z",
+        }
+        form = forms[times.form]
         raise DataError(
-            f"{column}: the times of {other} are {_plural(others.form)}, and those of {one} {form}",
+            f"{column}: the times of {other} are {forms[others.form]}, and those of {one} {form}",
             f"write the times of {other} as {form}",
         )
     # Seconds and minutes differ by a factor of 60.
@@ -295,8 +288,3 @@ def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
             f"{other} from {others.first:.15g} to {others.last:.15g}",
             "write both in the same unit: seconds and milliseconds differ by a factor of 1,000",
         )
-
-
-def _plural(form: TimeForm) -> str:
-    forms = {"number": "numbers", "date": "dates without an offset"}
-    return forms.get(form, "dates with an offset, such as +02:00 or Z")

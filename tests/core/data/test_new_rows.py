@@ -75,10 +75,10 @@ def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, e
     out = tmp_path / f"out{ending}"
     with (
         new_rows(NewExamples(shop(), path, tmp_path, keep=["id", "price"])) as rows,
-        rows.output(out, ["click", "spent"]) as output,
+        rows.output(out, ["click", "spent"]) as add,
     ):
         for chunk in rows.chunks(2):
-            output.add(np.array([[0.1, float(p)] for p in chunk["price"]]))
+            add(np.array([[0.1, float(p)] for p in chunk["price"]]))
     with duckdb.connect() as db:
         read = db.sql(f"FROM '{out}'").fetchall() if ending == ".parquet" else None
     if read is None:

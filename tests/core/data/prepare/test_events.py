@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.event_log import first_not_before
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
@@ -176,13 +175,6 @@ def test_a_history_of_an_unknown_field_is_a_fault() -> None:
 
     with pytest.raises(PluginError, match="history 'past' shares 'items', which is not a single-valued"):
         Wrong(DatasetSettings())
-
-
-def test_first_not_before_searches_each_range() -> None:
-    times = np.array([1.0, 2, 2, 5, 0, 3, 3, 9])
-    low, high = np.array([0, 0, 4, 4, 8, 0]), np.array([4, 4, 8, 8, 8, 4])
-    found = first_not_before(times, low, high, np.array([2.0, 9, 3, 0, 1, 0]))
-    assert found.tolist() == [1, 4, 5, 4, 8, 0]
 
 
 LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"})
