@@ -35,7 +35,7 @@ class Shop(Dataset):
         raise NotImplementedError
 
 
-def events(history: History, *values: tuple[object, ...]) -> list[tuple[object, ...]]:
+def events(history, *values):
     with duckdb.connect() as db:
         named = db.values(*values).project(
             'col0 AS "user", col1 AS item, col2 AS "at", col3 AS click, col4 AS buy'
@@ -118,14 +118,14 @@ class Stall(Dataset):
         raise NotImplementedError
 
 
-def new(rows: pd.DataFrame, log: pd.DataFrame, history: History = PAST):
+def new(rows, log, history=PAST):
     with duckdb.connect() as db:
         db.register("rows", rows)
         db.register("log", log)
         return new_events(db, Stall(DatasetSettings()), history, "rows", "log")
 
 
-def test_the_latest_events_before_the_delay_in_order_of_time() -> None:
+def test_the_latest_events_before_the_delay_in_order_of_time():
     rows = pd.DataFrame({"user": ["c", "a", "a", None], "at": ["100", "100", "30", "100"], "item": "x"})
     made = new(rows, LOG)
     # The event at 95 is not known at 100, nor is that of 20 at 30. Events at the same time are sorted.
@@ -141,13 +141,13 @@ def test_the_latest_events_before_the_delay_in_order_of_time() -> None:
     )
 
 
-def test_no_event_is_said() -> None:
+def test_no_event_is_said():
     rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
     assert new(rows, LOG).sentence() == "history past: none of 1 rows has an event"
     assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
 
 
-def test_dates_are_seconds_and_offsets_count() -> None:
+def test_dates_are_seconds_and_offsets_count():
     rows = pd.DataFrame({"user": ["a"], "at": ["2024-01-02"], "item": "x"})
     log = LOG.head(1).assign(at="2024-01-01 23:00:00")
     assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[3600.0]]
@@ -166,7 +166,7 @@ KNOWN = EventFacts("number", (1.7e9, 1.71e9), ("item",), {})
         ("2024-01-02", "1700000000", "new rows are dates without an offset, and those of the training rows"),
     ],
 )
-def test_times_of_other_units_and_forms_are_refused(rows: str, log: str, message: str) -> None:
+def test_times_of_other_units_and_forms_are_refused(rows, log, message):
     history = History(**{**vars(PAST), "facts": KNOWN})
     with pytest.raises(DataError) as caught:
         new(pd.DataFrame({"user": ["a"], "at": [rows]}), LOG.head(1).assign(at=log), history)
@@ -176,7 +176,7 @@ def test_times_of_other_units_and_forms_are_refused(rows: str, log: str, message
 
 
 @pytest.mark.parametrize("where", ["rows", "events"])
-def test_a_time_that_is_none_is_named(where: str) -> None:
+def test_a_time_that_is_none_is_named(where):
     rows = pd.DataFrame({"user": ["a"], "at": ["soon" if where == "rows" else "1"], "item": "x"})
     log = LOG.assign(at="soon") if where == "events" else LOG
     with pytest.raises(FaultyRowError, match="the time at holds 'soon'") as caught:

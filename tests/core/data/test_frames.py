@@ -1,6 +1,6 @@
 """Examples in memory are checked and read as the same rows in a file are."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,8 +14,6 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import texts
-from automtl_core.fields.sparse import Vocabulary
 
 
 class Shop(Dataset):
@@ -116,24 +114,6 @@ def test_values_become_the_same_texts_as_in_a_file_whatever_the_zone_of_the_mach
     assert [None if pd.isna(text) else text for text in direct] == expected
 
 
-VALUES = [True, False, np.True_, 3, 3.0, np.float32(0.1), np.float64(2.5), np.float32(4), 1e300, np.inf, "x",
-          datetime(2024, 1, 31, 10, tzinfo=BERLIN), datetime(2024, 1, 31, 10, 0, 0, 500, tzinfo=UTC),
-          pd.Timestamp("2024-01-31 10:00:00.5"), date(2024, 1, 31),
-          None, np.nan, np.float32("nan"), ""]  # fmt: skip
-
-
-def test_an_encoder_writes_values_as_files_do(tmp_path):
-    words = ["1", "0", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", "2024-01-31 09:00:00+00",
-             "2024-01-31 10:00:00.0005+00", "2024-01-31 10:00:00.5", "2024-01-31"]  # fmt: skip
-    (tmp_path / "user.txt").write_text("null\n" + "".join(f'"{word}"\n' for word in words))
-    vocabulary = Vocabulary(len(words) + 1, "", tmp_path / "user.txt")
-    expected = [words.index(word) + 1 for word in [
-        "1", "0", "1", "3", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", *words[-4:]]]  # fmt: skip
-    assert vocabulary.encode(texts(VALUES)).tolist() == [*expected, 0, 0, 0, 0]
-    single = np.array([0.1, 4], dtype=np.float32)
-    assert vocabulary.encode(texts(single)).tolist() == [words.index("0.1") + 1, words.index("4") + 1]
-
-
 def test_blanks_bags_and_columns_with_a_value_for_blanks():
     examples = {"price": [None, "1"], "tags": [["x", None, 7], "b  c "], "user": ["", 9007199254740993]}
     read = taken(shop(), examples)
@@ -143,13 +123,6 @@ def test_blanks_bags_and_columns_with_a_value_for_blanks():
     assert np.isnan(read["price"].iloc[0])
     assert read["price"].iloc[1] == 1
     assert read["age"].isna().all()
-
-
-def test_integers_with_gaps_are_integers_where_they_are_declared():
-    frame = pd.DataFrame({"user": [3.0, np.nan], "city": ["ulm", None], "click": [1.0, np.nan]})
-    read = taken(shop(Numbered), frame, labelled=True)
-    assert read["user"].iloc[0] == "3"
-    assert read[["user", "city", "click"]].iloc[1].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):
             each.check_whole()
 
 
-def test_chunks_hold_all_rows_and_all_values_of_bags(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_hold_all_rows_and_all_values_of_bags(monkeypatch):
     monkeypatch.setattr("automtl_core.data.part.CHUNK", 7)
     part = drawn(SCHEMA, 80)
     assert [len(chunk) for chunk in chunks(part)] == [7] * 11 + [3]
@@ -50,7 +50,7 @@ def test_chunks_hold_all_rows_and_all_values_of_bags(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("whole", [10_000, 10])
 @pytest.mark.parametrize(("rows", "count"), [(1000, 1), (1000, 70), (1000, 999), (1000, 1000), (5, 9)])
-def test_a_sample_has_distinct_rows_in_order(rows: int, count: int, whole: int) -> None:
+def test_a_sample_has_distinct_rows_in_order(rows, count, whole):
     found = some_rows(rows, count, np.random.default_rng(0), whole)
     assert len(found) == min(rows, count)
     assert (np.diff(found) > 0).all()
@@ -58,7 +58,7 @@ def test_a_sample_has_distinct_rows_in_order(rows: int, count: int, whole: int) 
     assert found[-1] < rows
 
 
-def test_every_row_of_many_is_drawn_equally_often() -> None:
+def test_every_row_of_many_is_drawn_equally_often():
     random = np.random.default_rng(0)
     drawn = np.concatenate([some_rows(100, 7, random, whole=10) for _ in range(4000)])
     counts = np.bincount(drawn, minlength=100)
@@ -66,13 +66,13 @@ def test_every_row_of_many_is_drawn_equally_often() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 30, 31, 99, 100])
-def test_the_latest_rows_are_the_last_of_a_stable_order(count: int) -> None:
+def test_the_latest_rows_are_the_last_of_a_stable_order(count):
     times = np.random.default_rng(0).integers(0, 12, 100).astype(np.int32)
     expected = np.sort(np.argsort(times, kind="stable")[-count:])
     assert np.array_equal(latest_rows(times, count), expected)
 
 
-def test_ranks_are_counted() -> None:
+def test_ranks_are_counted():
     assert counts_of(np.array([0, 2, 2, 5], np.int32)).tolist() == [1, 0, 2, 0, 0, 1]
     assert counts_of(np.zeros(0, np.int32)).tolist() == []
 

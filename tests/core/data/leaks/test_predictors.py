@@ -1,10 +1,5 @@
 """Codes of fields, labels and events, as a reader of one row at a time finds them."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +9,6 @@ from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.leaks.predictors import event_predictors, predictors, spread_rows
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
@@ -69,7 +63,7 @@ ITEM = History("past", "user", "at", ("item", "shop"), ("buy",))
 OF_EVENTS = Schema((SparseField("item", 4), SparseField("shop", 3)), (), (Task("buy"),), histories=(ITEM,))
 
 
-def part(history: History = ITEM) -> Part:
+def part(history=ITEM):
     """Return rows with no event, with one, and with three events."""
     events = Events(
         np.array([[1, 1], [2, 1], [9, 2], [1, 2]], np.int32),  # 9: outside of the vocabulary
@@ -83,13 +77,13 @@ def part(history: History = ITEM) -> Part:
     return Part(np.zeros((4, 2), np.int32), empty, np.array([[0.0], [1], [0], [1]]), histories=histories)
 
 
-def codes(schema: Schema, rows: Part) -> dict[str, list[float]]:
+def codes(schema, rows):
     found, seen, _ = event_predictors(schema, rows, rows)
     raw = {one.name: one.codes(seen).tolist() for one in found[: seen.ids.shape[1]]}
     return {**raw, "numbers": seen.dense.tolist()}
 
 
-def test_codes_are_those_of_events_read_one_by_one() -> None:
+def test_codes_are_those_of_events_read_one_by_one():
     found = codes(OF_EVENTS, part())
     assert found["item of the newest event"] == [0, 1, 4, 1], "4 for all values outside of the vocabulary"
     assert found["shop of the newest event"] == [0, 1, 2, 2]
@@ -102,14 +96,14 @@ def test_codes_are_those_of_events_read_one_by_one() -> None:
     assert np.nan_to_num(found["numbers"], nan=-1).tolist() == [[0, -1], [1, 40], [3, 10], [3, 10]]
 
 
-def test_events_without_outcomes_are_there_or_not() -> None:
+def test_events_without_outcomes_are_there_or_not():
     history = History("past", "user", "at", ("item", "shop"))
     found = codes(Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(history))
     assert found["presence of the newest event with the same shop"] == [0, 0, 1, 1]
     assert found["presence of the event 10 before the row"] == [0, 0, 1, 1]
 
 
-def test_ranks_of_lists_are_no_ages() -> None:
+def test_ranks_of_lists_are_no_ages():
     history = History("past", "", "", ("item",), ("buy",), lists={"item": "items", "buy": "buys"})
     found, seen, _ = event_predictors(
         Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(), part()
@@ -118,7 +112,7 @@ def test_ranks_of_lists_are_no_ages() -> None:
     assert seen.dense.shape == (4, 1)
 
 
-def test_a_sample_of_rows_is_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_of_rows_is_read_in_chunks(monkeypatch):
     whole = event_predictors(OF_EVENTS, part(), part())[1]
     monkeypatch.setattr(module, "CHUNK", 3)
     assert np.array_equal(event_predictors(OF_EVENTS, part(), part())[1].ids, whole.ids)
@@ -137,7 +131,7 @@ class Shop(Dataset):
     user, time = "user", "at"
     histories: tuple[History, ...] = ()
 
-    def __init__(self, outcomes: tuple[str, ...] = ("buy",), **log: Any) -> None:
+    def __init__(self, outcomes=("buy",), **log):
         self.histories = (History("past", "user", "at", ("item",), outcomes, of_rows=False),)
         super().__init__(DatasetSettings(split="time"))
         draw = np.random.default_rng(0)
@@ -151,17 +145,17 @@ class Shop(Dataset):
         )
         self.log = self.table.assign(**log)
 
-    def content(self) -> str:
+    def content(self):
         return self.table.to_csv() + self.log.to_csv()
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         return self.table
 
-    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+    def events(self, db, history):
         return db.from_df(self.log)
 
 
-LOGS: Mapping[str, tuple[dict[str, Any], str]] = {
+LOGS = {
     "another zone": ({"at": lambda log: log["at"] - 9 * 3600}, "buy of "),
     "time of the session": ({"at": lambda log: log["at"] - log.index % 1700 - 1}, "buy of the newest event"),
     "whole hours": ({"at": lambda log: log["at"] // 3600 * 3600 - 1}, "buy of the newest event"),
@@ -169,7 +163,7 @@ LOGS: Mapping[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", LOGS)
-def test_a_row_that_reads_its_own_event_is_found(tmp_path: Path, name: str) -> None:
+def test_a_row_that_reads_its_own_event_is_found(tmp_path, name):
     changes, predictor = LOGS[name]
     made = prepared(tmp_path, Shop(**changes))
     (warning,) = warnings(made, alone(made))
@@ -178,7 +172,7 @@ def test_a_row_that_reads_its_own_event_is_found(tmp_path: Path, name: str) -> N
     assert "does a row read its own event? Compare the unit, the zone" in warning
 
 
-def test_a_log_of_what_was_bought_is_found(tmp_path: Path) -> None:
+def test_a_log_of_what_was_bought_is_found(tmp_path):
     dataset = Shop(outcomes=())
     dataset.log = (
         dataset.log[dataset.log["buy"] == 1].assign(at=lambda log: log["at"] - 60).drop(columns="buy")
@@ -188,12 +182,12 @@ def test_a_log_of_what_was_bought_is_found(tmp_path: Path) -> None:
     assert warning.startswith("presence of the event 60 before the row alone predicts buy (AUC 1.000)")
 
 
-def test_a_log_of_earlier_events_is_not_suspected(tmp_path: Path) -> None:
+def test_a_log_of_earlier_events_is_not_suspected(tmp_path):
     made = prepared(tmp_path, Shop())
     assert not list(warnings(made, alone(made)))
     assert "event" in {one.kind for found in alone(made).values() for one in found}
     assert {one.kind for found in alone(made, ["field"]).values() for one in found} == {"field"}
 
 
-def prepared(tmp_path: Path, dataset: Dataset) -> Prepared:
+def prepared(tmp_path, dataset):
     return prepare(dataset, "shop", None, tmp_path)

@@ -1,7 +1,5 @@
 """Rows as files: all of them as one table, which a dataset of the same fields reads back; and a sample."""
 
-from pathlib import Path
-
 import duckdb
 import pandas as pd
 import pytest
@@ -16,12 +14,12 @@ from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, H
 from automtl_core.errors import DataError, RunExistsError
 
 
-def by_price(rows: pd.DataFrame) -> pd.DataFrame:
+def by_price(rows):
     return rows.sort_values("price", ignore_index=True)
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
-def test_the_table_holds_the_examples(shop, shop_dir: Path, tmp_path: Path, name: str) -> None:
+def test_the_table_holds_the_examples(shop, shop_dir, tmp_path, name):
     assert export(shop, "shop", shop_dir, tmp_path / name) == 100
     expected = pd.read_csv(shop_dir / "shop.csv")
     read = duckdb.read_csv if name == "out.csv" else duckdb.read_parquet
@@ -32,7 +30,7 @@ def test_the_table_holds_the_examples(shop, shop_dir: Path, tmp_path: Path, name
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "raw"]
 
 
-def test_bags_are_joined_and_other_columns_left_out(given, tmp_path: Path) -> None:
+def test_bags_are_joined_and_other_columns_left_out(given, tmp_path):
     dataset = given({"tags": ["x", "y", "z"], "day": [1, 2, 3], "click": [0, 1, 0], "other": [7, 8, 9]})
     dataset.fields, dataset.labels, dataset.time = (Bag("tags"),), (Label("click"),), "day"
     held = pd.DataFrame({"bag": ["x", "x", "y"], "value": ["b", "a", "c"]})
@@ -42,14 +40,14 @@ def test_bags_are_joined_and_other_columns_left_out(given, tmp_path: Path) -> No
     assert (header, sorted(rows)) == ("tags,click,day", [",0,3", "a|b,0,1", "c,1,2"])
 
 
-def test_what_stands_there_stays(shop, shop_dir: Path, tmp_path: Path) -> None:
+def test_what_stands_there_stays(shop, shop_dir, tmp_path):
     (tmp_path / "out.csv").write_text("mine")
     with pytest.raises(RunExistsError, match=r"out\.csv: exists already"):
         export(shop, "shop", shop_dir, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "mine"
 
 
-def test_a_faulty_row_leaves_no_file(shop, shop_dir: Path, tmp_path: Path) -> None:
+def test_a_faulty_row_leaves_no_file(shop, shop_dir, tmp_path):
     with (shop_dir / "shop.csv").open("a") as file:
         file.write("u1,c,1.5,2,0\n")
     with pytest.raises(DataError, match="click: expected 0 or 1"):
@@ -67,7 +65,7 @@ class Market(Dataset):
     def content(self):
         return "shop"
 
-    def rows(self, db) -> pd.DataFrame:
+    def rows(self, db):
         n = pd.Series(range(900))
         return pd.DataFrame(
             {"user": n % 6, "item": "i" + (n % 9).astype(str), "tags": n % 4, "price": n / 8, "at": n,
@@ -78,7 +76,7 @@ class Market(Dataset):
         return db.sql("SELECT unnest([0, 1, 1, 2, 3]) AS bag, unnest(['a', 'b', 'c', 'c', NULL]) AS value")
 
 
-def sampled(folder: Path, **settings) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def sampled(folder, **settings):
     found = prepare(Market(DatasetSettings.parse(settings, "dataset")), "shop", None, folder).sample
     assert found is not None
     with duckdb.connect() as db:  # texts of a data set without delimited files

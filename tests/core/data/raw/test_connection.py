@@ -8,7 +8,7 @@ from automtl_core.data.raw.sql import one_file
 from automtl_core.errors import DataError, OutOfMemoryError, StorageError
 
 
-def test_its_own_folders_are_open(tmp_path: Path) -> None:
+def test_its_own_folders_are_open(tmp_path):
     data, work = tmp_path / "it's data", tmp_path / "work"
     data.mkdir()
     work.mkdir()
@@ -31,7 +31,7 @@ def test_its_own_folders_are_open(tmp_path: Path) -> None:
         "SET allowed_directories = ['/']",
     ],
 )
-def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> None:
+def test_the_connection_reaches_nothing_else(tmp_path, statement):
     data, work = tmp_path / "data", tmp_path / "work"
     data.mkdir()
     work.mkdir()
@@ -41,7 +41,7 @@ def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
 
 
-def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
+def test_errors_of_the_database_are_errors_of_the_data(tmp_path):
     with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
         db.execute("SELECT CAST('x1' AS INTEGER)")
 
@@ -58,12 +58,12 @@ def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
         (duckdb.InternalException, duckdb.InternalException),
     ],
 )
-def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected) -> None:
+def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected):
     with pytest.raises(expected), connect(None, tmp_path):
         raise raised("x\ny")
 
 
-def test_too_little_memory_says_how_to_allow_more(tmp_path: Path) -> None:
+def test_too_little_memory_says_how_to_allow_more(tmp_path):
     with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
     assert "--memory-limit" in error.value.fix
@@ -84,9 +84,7 @@ def test_a_folder_may_have_signs_of_patterns_in_its_name(name, tmp_path):
             db.read_csv(str(tmp_path / "a1" / "t.csv"), header=True).fetchall()
 
 
-def test_a_folder_called_as_the_home_folder_is_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_called_as_the_home_folder_is_no_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     work = Path("~") / "work"

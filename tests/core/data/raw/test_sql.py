@@ -14,7 +14,6 @@ from automtl_core.data.raw.sql import (
     quoted,
     typed_time,
 )
-from automtl_core.dataset.history import TimeForm
 from automtl_core.errors import DataError, FaultyRowError
 
 
@@ -38,7 +37,7 @@ def test_a_table_is_made_of_rows_and_counted(db):
     assert count(db, "more") == 2
 
 
-def read(*texts: str | None) -> tuple[str, list[float | None]]:
+def read(*texts):
     """Return the form of times and their numbers."""
     with duckdb.connect() as db:
         db.execute("CREATE TABLE t AS SELECT unnest($1) AS at", [list(texts)])
@@ -85,7 +84,7 @@ def test_dates_of_days_and_nanoseconds_are_dates():
             assert typed.project(as_seconds("time", str(typed.types[0]))).fetchall() == [(86400.0,)]
 
 
-def of(name: str, first: float = 0.0, last: float = 0.0, form: TimeForm = "number") -> TimeRange:
+def of(name, first=0.0, last=0.0, form="number"):
     return TimeRange(name, form, first, last)
 
 
