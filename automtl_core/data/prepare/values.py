@@ -108,17 +108,20 @@ def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> 
         chosen = given.project("CAST(id AS VARCHAR) AS id, CAST(vector AS FLOAT[]) AS vector")
         create(db, f"vectors of {field.name}", chosen.filter("id IS NOT NULL AND vector IS NOT NULL"))
         table = _vectors(field.name)
-        length = f"(SELECT len(vector) FROM {table} LIMIT 1)"
+        other = f"len(vector) <> (SELECT mode(len(vector)) FROM {table})"
         wrong = "NOT list_bool_and(list_transform(vector, lambda x: coalesce(isfinite(x), false)))"
         faults = {
             "is empty": f"SELECT 'the table' WHERE NOT EXISTS (FROM {table})",
             "has several vectors": f"SELECT id FROM {table} GROUP BY id HAVING count(*) > 1 LIMIT 1",
-            "has a vector of another length": f"SELECT id FROM {table} WHERE len(vector) <> {length} LIMIT 1",
+            "has a vector of another length than most": f"SELECT id FROM {table} WHERE {other}",
             "has a vector with other values than finite numbers": f"SELECT id FROM {table} WHERE {wrong}",
         }
         for problem, query in faults.items():
             if faulty := db.execute(query).fetchall():
-                raise DataError(f"{where}: {printable(str(faulty[0][0]))} {problem}", "correct the vectors")
+                raise DataError(
+                    f"{where}: {printable(str(faulty[0][0]))} {problem}",
+                    "give each value one vector; all have an equal number of finite numbers",
+                )
 
 
 def vector_blocks(

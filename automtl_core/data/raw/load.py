@@ -29,9 +29,9 @@ from automtl_core.data.raw.records import (
     located,
     records,
 )
-from automtl_core.data.raw.sql import check_names, create, numbered, one_file, own, quoted, typed
+from automtl_core.data.raw.sql import check_names, create, one_file, quoted, typed
 from automtl_core.dataset.dataset import Dataset, RawFile
-from automtl_core.errors import DataError, printable
+from automtl_core.errors import DataError
 
 SKIP = (
     "leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
@@ -113,37 +113,12 @@ def load(
                 fix = f"repair such rows, or allow more than {left}: {more}"
             raise DataError(str(Rejected(str(source.path), faults[0])), fix)
         rejected += [Rejected(source.name, fault) for fault in faults]
-        _check_rows(db, part, source)
     first, *others = (quoted(f"{table} part {place}") for place in range(len(sources)))
     for other in others:
         db.execute(f"INSERT INTO {first} FROM {other}")
         db.execute(f"DROP TABLE {other}")
     db.execute(f"ALTER TABLE {first} RENAME TO {quoted(table)}")
     return rejected
-
-
-def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> None:
-    """Check that values are unique, and vectors equally long, where this is declared.
-
-    Raises:
-        DataError: they are not; the message names the place of the first faulty row.
-
-    """
-    rows, row = numbered(quoted(table)), own("row")
-    for name, column in source.file.columns.items():
-        at, wrong = quoted(name), ""
-        if column.unique:
-            again = f"row_number() OVER (PARTITION BY {at} ORDER BY {row}) > 1 AND {at} IS NOT NULL"
-            wrong = f"SELECT {row}, CAST({at} AS VARCHAR) FROM {rows} QUALIFY {again} ORDER BY {row} LIMIT 1"
-        elif column.kind == "vector":
-            first = f"(SELECT len({at}) FROM {rows} WHERE {at} IS NOT NULL ORDER BY {row} LIMIT 1)"
-            lengths = f"'has ' || len({at}) || ' numbers, and the first vector ' || {first}"
-            wrong = f"SELECT {row}, {lengths} FROM {rows} WHERE len({at}) <> {first} ORDER BY {row} LIMIT 1"
-        if wrong and (faults := db.execute(wrong).fetchall()):
-            place, fault = faults[0]
-            problem = f"holds {printable(repr(fault))} a second time" if column.unique else fault
-            fix = "keep one of the rows" if column.unique else "write vectors of equal length"
-            raise DataError(f"{place_of(db, [source], place)}: {name} {problem}", fix)
 
 
 def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int) -> str:

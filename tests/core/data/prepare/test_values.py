@@ -94,7 +94,7 @@ def test_rows_without_a_value_or_a_vector_are_left_out():
     ("rows", "message"),
     [
         (frame(["a", "a"], [1, 2], [3, 4]), "the vectors of 'item:vector': a has several vectors"),
-        (frame(["a", "b"], [1, 2], [3]), "b has a vector of another length"),
+        (frame(["a", "b", "c"], [3], [1, 2], [5, 6]), "a has a vector of another length than most"),
         (frame(["a", "b"], [1, 2], [3, np.inf]), "b has a vector with other values than finite numbers"),
         (frame(["a"], [1]).rename(columns={"id": "item"}), "lack the column 'id'"),
         (frame(["a"], [1]).assign(id=None), "the table is empty"),
