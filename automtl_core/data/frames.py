@@ -134,27 +134,33 @@ def _values(joined: Any, separator: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class FrameRows:
-    """Checked examples in memory."""
+class NewRows:
+    """Checked new examples."""
 
-    rows: pd.DataFrame
-    """Columns in the form for `Dataset.new_rows`."""
     reading: NewExamples
+    count: int
+    """Number of rows."""
+    tables: Callable[[int], Iterator[pd.DataFrame]]
+    """Function that yields the rows in order, as many at a time, in the form for `Dataset.new_rows`."""
     rejected: Sequence[Rejected]
-    """Faulty rows, which are skipped; their line is the number of the row, from 1."""
+    """Faulty rows, which are skipped; in memory their line is the number of the row, from 1."""
     events: Sequence[NewEvents] = ()
     """The events of the rows, from a log."""
+    db: duckdb.DuckDBPyConnection | None = None
+    """Database with the rows of files."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.count
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
-        for start in range(0, len(self), size):
-            yield self.reading.encodable(self.rows.iloc[start : start + size], self.events, start)
+        start = 0
+        for rows in self.tables(size):
+            yield self.reading.encodable(rows, self.events, start)
+            start += len(rows)
 
 
-def frame_rows(reading: NewExamples) -> FrameRows:
+def frame_rows(reading: NewExamples) -> NewRows:
     """Check examples in memory.
 
     Raises:
@@ -172,7 +178,12 @@ def frame_rows(reading: NewExamples) -> FrameRows:
     if faults:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
     rejected = [Rejected("", fault) for fault in faults]
-    return FrameRows(rows, reading, rejected, () if reading.log is None else _of_log(reading, rows))
+    events = () if reading.log is None else _of_log(reading, rows)
+
+    def tables(size: int) -> Iterator[pd.DataFrame]:
+        return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
+
+    return NewRows(reading, len(rows), tables, rejected, events)
 
 
 def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:

@@ -6,7 +6,8 @@ Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T ta
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -15,10 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.frames import FrameRows, NewExamples, frame_rows
+from automtl_core.data.frames import NewExamples, NewRows, frame_rows
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
-from automtl_core.data.raw.load import Rejected, load, place_of
+from automtl_core.data.raw.load import load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
@@ -29,82 +30,8 @@ FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
 TABLE, LOG = "new rows", "events of new rows"
 
 
-@dataclass(frozen=True)
-class NewRows:
-    """New examples from files, as a table of a database."""
-
-    db: duckdb.DuckDBPyConnection
-    work_dir: Path
-    reading: NewExamples
-    rejected: Sequence[Rejected]
-    """Faulty rows, which are skipped."""
-    events: Sequence[NewEvents] = ()
-    """The events of the rows, from a log."""
-
-    def __len__(self) -> int:
-        return count(self.db, quoted(TABLE))
-
-    def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
-        table = self.db.table(quoted(TABLE))
-        numbers = {name for name, kind in zip(table.columns, table.types, strict=True) if kind == "DOUBLE"}
-        chosen = ", ".join(
-            quoted(name) if name in numbers else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
-            for name in table.columns
-        )
-        self.db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
-        left, done = pd.DataFrame(), 0  # a fetched chunk has 8 x 2048 rows
-        while len(fetched := self.db.fetch_df_chunk(8)):
-            left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
-            full = len(left) // size * size
-            for start in range(0, full, size):
-                yield self.reading.encodable(left.iloc[start : start + size], self.events, done + start)
-            left, done = left.iloc[full:], done + full
-        if len(left):
-            yield self.reading.encodable(left, self.events, done)
-
-    @contextmanager
-    def output(self, path: Path, tasks: Sequence[str]) -> Iterator[Callable[[NDArray[np.float64]], None]]:
-        """Yield a function that receives the predictions of the next rows, [R, T].
-
-        The file is created when the block ends without an error.
-
-        Args:
-            path: Output file, .csv or .parquet; the kept columns of the input are its first ones.
-            tasks: Columns of the predictions.
-
-        Raises:
-            UsageError: a kept column has the name of another one.
-
-        """
-        keep = self.reading.keep
-        lowered = [name.lower() for name in (*keep, *tasks)]
-        if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
-            raise UsageError(
-                f"--keep names {twice[0]!r}, but another column of the output has this name",
-                "leave it out: the output has a column for each task",
-            )
-        with publish_file(path) as draft:
-            db = self.db.cursor()  # a connection that reads rows cannot insert at the same time
-            db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
-
-            def add(predictions: NDArray[np.float64]) -> None:
-                db.register("more", pd.DataFrame(predictions, columns=list(tasks)))
-                db.execute("INSERT INTO predictions FROM more")
-                db.unregister("more")
-
-            yield add
-            kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
-            written = self.work_dir / f"written{path.suffix}"
-            self.db.execute(
-                f"COPY (SELECT {', '.join(kept)} FROM {quoted(TABLE)} AS n POSITIONAL JOIN predictions AS p) "
-                f"TO {literal(str(written.resolve()))} ({FORMATS[path.suffix]})"
-            )
-            written.replace(draft)
-
-
 @contextmanager
-def new_rows(reading: NewExamples) -> Iterator[NewRows | FrameRows]:
+def new_rows(reading: NewExamples) -> Iterator[NewRows]:
     """Read new examples, from files or in memory.
 
     Raises:
@@ -148,7 +75,72 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows | FrameRows]:
                 where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, reading, rejected, events)
+        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, db)
+
+
+def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:
+    """Yield the rows of files in order, `size` at a time."""
+    table = db.table(quoted(TABLE))
+    kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+    chosen = ", ".join(
+        quoted(name) if kind == "DOUBLE" else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
+        for name, kind in kinds.items()
+    )
+    db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
+    left = pd.DataFrame()
+    while len(fetched := db.fetch_df_chunk(8)):  # of 2048 rows each
+        left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
+        full = len(left) // size * size
+        for start in range(0, full, size):
+            yield left.iloc[start : start + size]
+        left = left.iloc[full:]
+    if len(left):
+        yield left
+
+
+@contextmanager
+def predictions_file(
+    rows: NewRows, path: Path, tasks: Sequence[str]
+) -> Iterator[Callable[[NDArray[np.float64]], None]]:
+    """Yield a function that receives the predictions of the next rows, [R, T].
+
+    The file is created when the block ends without an error.
+
+    Args:
+        rows: The rows of files.
+        path: Output file, .csv or .parquet; the kept columns of the input are its first ones.
+        tasks: Columns of the predictions.
+
+    Raises:
+        UsageError: a kept column has the name of another one.
+
+    """
+    assert rows.db is not None  # noqa: S101 - of files
+    keep = rows.reading.keep
+    lowered = [name.lower() for name in (*keep, *tasks)]
+    if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
+        raise UsageError(
+            f"--keep names {twice[0]!r}, but another column of the output has this name",
+            "leave it out: the output has a column for each task",
+        )
+    db = rows.db.cursor()  # a connection that reads rows cannot insert at the same time
+    db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
+
+    def add(predictions: NDArray[np.float64]) -> None:
+        db.register("more", pd.DataFrame(predictions, columns=list(tasks)))
+        db.execute("INSERT INTO predictions FROM more")
+        db.unregister("more")
+
+    with publish_file(path) as draft:
+        yield add
+        kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
+        [folder] = rows.db.execute("SELECT current_setting('temp_directory')").fetchall()[0]
+        written = Path(folder) / f"written{path.suffix}"
+        rows.db.execute(
+            f"COPY (SELECT {', '.join(kept)} FROM {quoted(TABLE)} AS n POSITIONAL JOIN predictions AS p) "
+            f"TO {literal(str(written))} ({FORMATS[path.suffix]})"
+        )
+        written.replace(draft)
 
 
 def check_output(path: Path) -> None:

@@ -110,8 +110,7 @@ class Prepared:
 
         Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
         """
-        path = self.path / name / "users.npy"
-        return _mapped(path)[:, 0] if path.exists() else None
+        return self._column(name, "users")
 
     @property
     def sample(self) -> tuple[Path, Path | None] | None:
@@ -132,7 +131,10 @@ class Prepared:
 
     def times(self, name: str) -> NDArray[np.int32] | None:
         """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
-        path = self.path / name / "times.npy"
+        return self._column(name, "times")
+
+    def _column(self, part: str, name: str) -> NDArray[np.int32] | None:
+        path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
     def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:

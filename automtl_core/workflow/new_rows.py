@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import FrameRows, NewExamples
-from automtl_core.data.new_rows import NewRows, check_output, new_rows
+from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
@@ -87,8 +87,7 @@ def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tupl
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
     with new_rows(replace(reading, unread=made.unread)) as rows:
-        assert isinstance(rows, NewRows)  # noqa: S101 - of files
-        with rows.output(output, names) as add:
+        with predictions_file(rows, output, names) as add:
             for part in _encoded(made, rows):
                 add(made.predict_scores(part))
         return len(rows), rows.rejected
@@ -131,7 +130,7 @@ def measure(
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows) -> Iterator[Part]:
+def _encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
     unseen = Unseen(made.encoder, made.unread)

@@ -24,8 +24,6 @@ from automtl_core.fields.dense import Dense, Scale, Scaled
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, Learner
 
-VECTORS = 64
-"""Size of a chunk in DuckDB's vectors of 2048 rows."""
 ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
 LINES = 100_000
@@ -145,9 +143,9 @@ def chunks(
 def fetched(
     db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield columns of a table by chunks; `chosen` has their SQL by name."""
+    """Yield columns of a table by chunks of 64 x 2048 rows; `chosen` has their SQL by name."""
     db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
-    while len(frame := db.fetch_df_chunk(VECTORS)):
+    while len(frame := db.fetch_df_chunk(64)):
         yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
 
 

@@ -63,6 +63,11 @@ def event_table(history: History) -> str:
     return quoted(f"events of {history.name}")
 
 
+def log_table(history: History) -> str:
+    """Return the name of the table of a log, with values in place of codes, quoted for SQL."""
+    return quoted(f"log of {history.name}")
+
+
 def make_events(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
 ) -> tuple[tuple[History, ...], list[str]]:
@@ -99,7 +104,7 @@ def make_events(
             log, form = _log(db, dataset, history, name)
             query = _of_log(db, dataset, history, log)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
-        db.execute(f"DROP TABLE IF EXISTS {_raw(history)}")
+        db.execute(f"DROP TABLE IF EXISTS {log_table(history)}")
         histories.append(history)
         if form:
             column = f"dataset {name}: {time_column_of(dataset, history)}"
@@ -122,11 +127,6 @@ def _facts(
     ends = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
     form = form_of(str(rows.types[rows.columns.index(history.time)]))
     return EventFacts(form, ends, integers, buckets)
-
-
-def _raw(history: History) -> str:
-    """Return the table of a log with values in place of codes."""
-    return quoted(f"log of {history.name}")
 
 
 def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, log: str) -> str:
@@ -176,7 +176,7 @@ def _log(
     tests |= {one.name: (event_key(one.name), finite, "numbers and null") for one in history.numbers}
     for column, test in tests.items():
         _refuse(db, history, *test, f"{hold} {column}", "correct the column")
-    return _raw(history), form_of(kinds[history.time])
+    return log_table(history), form_of(kinds[history.time])
 
 
 def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str:
@@ -224,14 +224,14 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
     changes = ", ".join(f"{sql} AS {event_key(key)}" for key, sql in typed.items())
     time = f"-CAST({event_key(history.age)} AS DOUBLE)" if history.age in lists else f"{PLACE} - {LAST} - 1"
     columns = f"*{f' REPLACE ({changes})' if changes else ''}, CAST({time} AS DOUBLE) AS {TIME}"
-    return f"(SELECT {columns} FROM {_raw(history)})"
+    return f"(SELECT {columns} FROM {log_table(history)})"
 
 
 def _refuse(
     db: duckdb.DuckDBPyConnection, history: History, column: str, test: str, allowed: str, hold: str, fix: str
 ) -> None:
     """Refuse a log with a value of a column for which the test is true."""
-    wrong = f"SELECT {column} FROM {_raw(history)} WHERE {test.format(column)} LIMIT 1"
+    wrong = f"SELECT {column} FROM {log_table(history)} WHERE {test.format(column)} LIMIT 1"
     if odd := db.execute(wrong).fetchall():
         raise DataError(f"{hold} {odd[0][0]!r}, allowed are {allowed}", fix)
 

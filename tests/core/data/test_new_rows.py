@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.frames import NewExamples
-from automtl_core.data.new_rows import check_output, new_rows
+from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
 
@@ -75,7 +75,7 @@ def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, e
     out = tmp_path / f"out{ending}"
     with (
         new_rows(NewExamples(shop(), path, tmp_path, keep=["id", "price"])) as rows,
-        rows.output(out, ["click", "spent"]) as add,
+        predictions_file(rows, out, ["click", "spent"]) as add,
     ):
         for chunk in rows.chunks(2):
             add(np.array([[0.1, float(p)] for p in chunk["price"]]))
@@ -94,7 +94,7 @@ def test_nothing_is_left_where_writing_ends_early(file, tmp_path):
     with (
         pytest.raises(KeyboardInterrupt),
         new_rows(NewExamples(shop(), path, tmp_path)) as rows,
-        rows.output(tmp_path / "out.csv", ["click"]),
+        predictions_file(rows, tmp_path / "out.csv", ["click"]),
     ):
         raise KeyboardInterrupt
     assert (tmp_path / "out.csv").read_text() == "before"
@@ -185,7 +185,7 @@ def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
         new_rows(NewExamples(shop(), path, tmp_path, keep=["Click"])) as rows,
         pytest.raises(UsageError, match="--keep names 'Click'"),
     ):
-        rows.output(tmp_path / "out.csv", ["click"]).__enter__()
+        predictions_file(rows, tmp_path / "out.csv", ["click"]).__enter__()
 
 
 def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(file, tmp_path):
