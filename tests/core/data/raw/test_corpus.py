@@ -37,10 +37,6 @@ def of(*kinds):
     return pytest.mark.parametrize("case", chosen, ids=lambda case: case.name)
 
 
-def test_there_are_sixty_different_files():
-    assert len(CASES) == len({case.name for case in CASES}) == 60
-
-
 @of(True)
 def test_a_file_is_refused_with_its_place_and_a_way_out(case, path):
     with pytest.raises(DataError, match=case.pattern(path)) as error:
