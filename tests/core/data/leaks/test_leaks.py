@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.leaks import leaks
-from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, declared
+from automtl_core.data.leaks.leaks import Rule, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
@@ -56,10 +56,42 @@ def suspects(found):
     return {task: [(one.name, one.by) for one in told if one.suspicious] for task, told in found.items()}
 
 
-def test_nothing_is_suspicious_where_nothing_tells(tmp_path):
-    found = alone(prepared(tmp_path, Table()))
-    assert suspects(found) == {"click": [], "buy": []}
-    assert all(0.4 < predictor.score < 0.6 for predictors in found.values() for predictor in predictors)
+CLICK, NOISE = clicks(), np.random.default_rng(5).normal(size=ROWS)
+GIVEN = np.where(CLICK, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
+PAID = np.where(GIVEN == 1, np.arange(ROWS) % 2, np.nan)
+FEW = np.arange(ROWS) < 40
+CITY, PRICE = [("city", "value")], [("price", "value")]
+PLANTED = {
+    "nothing": ({}, []),
+    "a field that repeats the label": ({"city": np.where(CLICK, "yes", "no")}, CITY),
+    "its opposite": ({"city": np.where(CLICK, "no", "yes")}, CITY),
+    "filled in afterwards": (
+        {"city": pd.Series([f"order{n}" for n in range(ROWS)]).where(CLICK)},
+        [("city", "presence")],
+    ),
+    "a number that rises": ({"price": CLICK + 0.1 * NOISE}, PRICE),
+    "a number that falls": ({"price": np.where(CLICK, 1, -1) * -3 + 0.5 * NOISE}, PRICE),
+    "the tail of a number": ({"price": np.where(CLICK, np.abs(NOISE) + 3, NOISE)}, PRICE),
+    "a blank number": ({"price": np.where(CLICK, NOISE, np.nan)}, PRICE),
+    "either side": ({"price": np.where(CLICK, np.sign(NOISE) * (np.abs(NOISE) + 4), NOISE)}, PRICE),
+    "a label that is missing": ({"buy": GIVEN}, [("buy", "value")]),
+    "too few rows": ({"click": FEW, "city": np.where(FEW, "yes", "no")}, []),
+}
+
+
+@pytest.mark.parametrize(("columns", "expected"), PLANTED.values(), ids=PLANTED)
+def test_what_is_planted_is_found(tmp_path, columns, expected):
+    found = alone(prepared(tmp_path, Table(**{"click": CLICK, **columns})))
+    assert suspects(found) == {"click": expected, "buy": []}
+    if not columns:
+        assert all(0.4 < one.score < 0.6 for scores in found.values() for one in scores)
+
+
+def test_a_label_that_is_given_another_one_is_no_leak(tmp_path):
+    """It is missing where the other one is 0, which tells that one."""
+    dataset = Table(click=CLICK, buy=GIVEN, pay=PAID)
+    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
+    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
 
 
 def test_scores_are_those_of_target_means(tmp_path):
@@ -78,42 +110,6 @@ def test_scores_are_those_of_target_means(tmp_path):
     assert best.name == "user"
     assert best.score == pytest.approx(auc(validation.labels[:, 0], scores.to_numpy()))
     assert best.score > 0.7
-
-
-@pytest.mark.parametrize("opposite", [False, True])
-def test_a_field_that_repeats_a_label_is_found(tmp_path, opposite):
-    click = clicks()
-    dataset = Table(click=click, city=np.where(click ^ opposite, "yes", "no"))
-    found = alone(prepared(tmp_path, dataset))
-    assert suspects(found) == {"click": [("city", "value")], "buy": []}
-    assert found["click"][0] == SingleFieldScore(
-        "city", "field", "value", suspicious=True, measure="AUC", score=1.0
-    )
-
-
-def test_a_field_that_is_filled_in_afterwards_is_found(tmp_path):
-    click = clicks()
-    order = pd.Series([f"order{n}" for n in range(ROWS)]).where(click)
-    assert suspects(alone(prepared(tmp_path, Table(click=click, city=order))))["click"] == [
-        ("city", "presence")
-    ]
-
-
-@pytest.mark.parametrize(
-    "price",
-    [
-        lambda click, noise: click + 0.1 * noise,
-        lambda click, noise: np.where(click, 1, -1) * -3 + 0.5 * noise,
-        lambda click, noise: np.where(click, np.abs(noise) + 3, noise),
-        lambda click, noise: np.where(click, noise, np.nan),
-        lambda click, noise: np.where(click, np.sign(noise) * (np.abs(noise) + 4), noise),
-    ],
-    ids=["rises", "falls", "tail", "blank", "either side"],
-)
-def test_a_number_that_gives_a_label_away_is_found(tmp_path, price):
-    click, noise = clicks(), np.random.default_rng(5).normal(size=ROWS)
-    found = suspects(alone(prepared(tmp_path, Table(click=click, price=price(click, noise)))))
-    assert found == {"click": [("price", "value")], "buy": []}
 
 
 def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_path):
@@ -151,15 +147,6 @@ def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path):
     assert all(rule.declared for rule in made.rules)
 
 
-def test_a_label_that_is_given_another_one_is_no_leak(tmp_path):
-    """It is missing where the other one is 0, which tells that one."""
-    click = clicks()
-    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
-    dataset = Table(click=click, buy=buy, pay=np.where(buy == 1, np.arange(ROWS) % 2, np.nan))
-    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
-    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
-
-
 def test_labels_that_imply_or_exclude_another_are_told(tmp_path):
     click = clicks()
     few = np.random.default_rng(7).random(ROWS) < 0.3
@@ -191,20 +178,6 @@ def test_a_real_label_is_judged_by_r2(tmp_path):
     click = next(predictor for predictor in found["buy"] if predictor.name == "click")
     made = prepared(tmp_path, dataset).part("validation").labels
     assert click.score == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
-
-
-def test_too_few_rows_say_nothing(tmp_path):
-    click = np.zeros(ROWS, dtype=bool)
-    click[:40] = True
-    found = alone(prepared(tmp_path, Table(click=click, city=np.where(click, "yes", "no"))))
-    assert found["click"] == ()
-
-
-def test_missing_labels_are_left_out_and_tell_where_they_are_missing(tmp_path):
-    click = clicks()
-    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
-    found = alone(prepared(tmp_path, Table(click=click, buy=buy)))
-    assert suspects(found) == {"click": [("buy", "value")], "buy": []}
 
 
 def test_many_passes_give_what_one_gives(tmp_path, monkeypatch):

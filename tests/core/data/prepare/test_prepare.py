@@ -6,7 +6,6 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Label
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, InputMissingError, PluginError, RunExistsError, StorageError
@@ -74,7 +73,9 @@ def test_whatever_the_data_depends_on_changes_its_name(shop, shop_dir, tmp_path,
     with (shop_dir / "shop.csv").open("a") as file:
         file.write("u1,c,1,1,1\n")
     paths.append(path(shop))
-    assert len(set(paths)) == 4
+    monkeypatch.setattr(type(shop), "content", lambda self: ["holidays of 2024"])
+    paths.append(path(shop))
+    assert len(set(paths)) == 5
 
 
 @pytest.mark.parametrize("stage", ["read", "sort", "encode", "write"])
@@ -87,15 +88,6 @@ def test_an_interrupted_preparation_leaves_nothing(shop, shop_dir, tmp_path, sta
         prepare(shop, "shop", shop_dir, tmp_path / "out", interrupt)
     assert list((tmp_path / "out").iterdir()) == []
     assert not prepare(shop, "shop", shop_dir, tmp_path / "out").reused
-
-
-def test_the_order_of_tasks_reaches_the_schema(shop, shop_dir, tmp_path, monkeypatch):
-    plain = prepare(shop, "shop", shop_dir, tmp_path / "plain")
-    assert plain.schema.tasks == (Task("click"), Task("buy"))
-    monkeypatch.setattr(type(shop), "labels", (Label("click"), Label("buy", after="click")))
-    ordered = prepare(shop, "shop", shop_dir, tmp_path / "ordered")
-    assert ordered.schema.tasks == (Task("click"), Task("buy", after="click"))
-    assert Prepared.open(ordered.path).schema == ordered.schema
 
 
 def test_missing_files_are_reported_before_anything_is_made(shop, tmp_path):
@@ -184,12 +176,6 @@ def test_a_dataset_without_files_has_to_say_what_its_content_is(tmp_path, given,
     with pytest.raises(PluginError, match=message) as error:
         prepare(dataset, "given", None, tmp_path)
     assert "Given.content" in str(error.value.fix)
-
-
-def test_what_a_dataset_with_files_adds_counts_too(shop, shop_dir, tmp_path, monkeypatch):
-    plain = prepare(shop, "shop", shop_dir, tmp_path / "out")
-    monkeypatch.setattr(type(shop), "content", lambda self: ["holidays of 2024"])
-    assert prepare(shop, "shop", shop_dir, tmp_path / "out").path != plain.path
 
 
 def test_where_a_task_between_is_not_learned_the_one_before_it_counts(tmp_path, given, rows):
