@@ -113,7 +113,12 @@ class Encoder:
 
         """
         labels_of = [task.name for task in self.schema.tasks if labelled and task.name in columns]
-        rows = self._rows(columns, labels_of)
+        known = [str(name) for name in columns]
+        missing = [f"{name!r}{did_you_mean(name, known)}" for name in self.columns if name not in columns]
+        if missing:
+            raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
+        is_frame = isinstance(columns, pd.DataFrame)
+        rows = len(columns) if is_frame else common_length(columns, [*self.columns, *labels_of])
         ids = np.zeros((rows, len(self.schema.sparse)), np.int32)
         dense = np.zeros((rows, len(self.schema.dense)), np.float32)
         labels = np.full((rows, len(self.schema.tasks)), np.nan, np.float32)
@@ -231,16 +236,6 @@ class Encoder:
             for part in encoder.parts():
                 for ending, held in part.files().items():
                     yield name, ending, *held
-
-    def _rows(self, columns: Mapping[str, Column] | pd.DataFrame, labels: Sequence[str]) -> int:
-        """Return the number of rows, after a check of the columns."""
-        known = [str(name) for name in columns]
-        missing = [f"{name!r}{did_you_mean(name, known)}" for name in self.columns if name not in columns]
-        if missing:
-            raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
-        if isinstance(columns, pd.DataFrame):
-            return len(columns)
-        return common_length(columns, [*self.columns, *labels])
 
 
 def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[str]) -> int:

@@ -370,10 +370,11 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
         columns.append(np.where(outside, encoding.encoders[name].size - 1 + places, ids))
     vectors = encoding.event_fields(history)[len(history.shared) :]
     columns += [encoding.learners[name].encode(chunk) for name in vectors]
-    return _stacked(columns, chunk, np.int32)
+    return stacked(columns, chunk, np.int32)
 
 
-def _stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
+def stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return the columns of a chunk, [R] each, as one array, [R, width]."""
     return np.array(columns, dtype).reshape(len(columns), rows_of(chunk)).T
 
 
@@ -398,7 +399,7 @@ def write_events(
                 numbers = [chunk[name] for name in history.outcomes]
                 numbers += [learner.encode(chunk) for learner in log.learners.values()]
                 files["ids"].write(matched_values(encoding, history, chunk).tobytes())
-                files["numbers"].write(_stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
+                files["numbers"].write(stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
                 files["times"].write(chunk[TIME].tobytes())
 
 

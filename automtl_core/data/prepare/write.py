@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
-from automtl_core.data.prepare.events import EventLog, matched_values
+from automtl_core.data.prepare.events import EventLog, matched_values, stacked
 from automtl_core.data.prepare.examples import columns_of
 from automtl_core.data.prepare.split import Parts, sizes_of
 from automtl_core.data.store import PARTS, write_header
@@ -108,15 +108,12 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
         if name is None:
-            return lambda chunk: np.nan
+            return lambda chunk: np.full(rows_of(chunk), np.nan)
         return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
 
     def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
         def block(chunk: Chunk) -> NDArray[Any]:
-            found = np.empty((rows_of(chunk), len(columns)), dtype)
-            for n, column in enumerate(columns):
-                found[:, n] = column(chunk)
-            return found
+            return stacked([column(chunk) for column in columns], chunk, dtype)
 
         return _Array(name, dtype, len(columns), block)
 

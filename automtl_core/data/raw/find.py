@@ -54,10 +54,9 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
                 f"{named}: is a file, and a pattern for {matched[0]}",
                 f"write {glob.escape(file.path)!r} for the file, or move it away",
             )
-    for paths in found.values():
-        if len(paths) > 1 and paths[0].file.alone:
+        if len(matched) > 1 and file.alone:
             raise DataError(
-                f"{paths[0].path} and {paths[1].path}: dataset {name} needs one such file",
+                f"{found[table][0].path} and {found[table][1].path}: dataset {name} needs one such file",
                 "name the folder that holds the right one",
             )
     for path, times in Counter(source.path for sources in found.values() for source in sources).items():

@@ -29,7 +29,6 @@ from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds, whole
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 NOT_CONVERTED = (
     "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or convert it "
     "to UTF-8: iconv -f ISO-8859-1 -t UTF-8 FILE > NEW"
@@ -116,11 +115,17 @@ def layout(path: Path, file: RawFile) -> Layout:
         first = next(rows(Lines(stream, file.encoding), file.separator), None)
     if first is None:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
-    if other := _other_separator(first, file):
-        raise DataError(
-            f"{path}:1: {_SEPARATORS[other]} separate its values, but {file.separator!r} is declared",
-            f"declare the separator {other!r}, or write the file with {file.separator!r}",
-        )
+    declared, signs = (
+        set(file.columns),
+        {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"},
+    )
+    for other, name in signs.items() if len(declared) > 1 and len(first[2]) == 1 else ():
+        values = split(first[1], other).values
+        if len(values) == len(declared) or (file.header and len(declared.intersection(values)) > 1):
+            raise DataError(
+                f"{path}:1: {name} separate its values, but {file.separator!r} is declared",
+                f"declare the separator {other!r}, or write the file with {file.separator!r}",
+            )
     if not file.header:
         return Layout(path, file, tuple(file.columns), returns)
     if reason := _header_fault(first, file):
@@ -245,19 +250,6 @@ def _check_format(path: Path, head: bytes) -> None:
         raise DataError(f"{path}:1: holds binary data, not text", TABLES)
     if b"\n" not in head and b"\r" in head[:-1]:
         raise DataError(f"{path}:1: its lines end in carriage returns only", "end them with line feeds")
-
-
-def _other_separator(first: Row, file: RawFile) -> str | None:
-    """Return the actual separator of the first line, if it is not the declared one."""
-    _, text, values, _ = first
-    columns = set(file.columns)
-    if len(columns) == 1 or len(values) > 1:
-        return None
-    for other in _SEPARATORS:
-        found = split(text, other).values
-        if len(found) == len(columns) or (file.header and len(columns.intersection(found)) > 1):
-            return other
-    return None
 
 
 def _header_fault(first: Row, file: RawFile) -> str | None:
