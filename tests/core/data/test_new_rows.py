@@ -171,10 +171,16 @@ def test_a_link_to_elsewhere_is_refused(file, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("out.txt", "is not one of"), ("no/out.csv", "no such folder"), ("d.csv", "exists already")],
+    [
+        ("out.txt", "is not one of"),
+        ("no/out.csv", "no such folder"),
+        ("d.csv", "exists already, and is not replaced"),
+        ("link.csv", "exists already, and is not replaced"),
+    ],
 )
 def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name, told):
     (tmp_path / "d.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to("nowhere")
     with pytest.raises((UsageError, RunExistsError), match=told):
         check_output(tmp_path / name)
 
@@ -193,11 +199,3 @@ def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(f
     with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
         new_rows(NewExamples(shop(), path, tmp_path, keep=["event_di"])).__enter__()
     assert error.value.fix.startswith("correct --keep")
-
-
-def test_no_file_that_exists_is_replaced(tmp_path):
-    (tmp_path / "a.csv").write_text("mine\n")
-    (tmp_path / "link.csv").symlink_to("nowhere")
-    for name in ("a.csv", "link.csv"):
-        with pytest.raises(RunExistsError, match="exists already, and is not replaced"):
-            check_output(tmp_path / name)

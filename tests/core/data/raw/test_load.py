@@ -42,14 +42,26 @@ def read(folders, content, file=LOG, most=None):
         return db.table("log").fetchall(), rejected
 
 
-def test_values_have_their_types_and_blanks_are_null(folders):
-    file = RawFile("log.csv", {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED})
-    content = b'a,b,c,d\n7,"x,y",9.50,?\n-8,,1e3,?\n,"",,?\n'
-    assert read(folders, content, file)[0] == [(7, "x,y", 9.5), (-8, None, 1000.0), (None, None, None)]
+TYPES = {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED}
+BREAK = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
+ROWS = [(1, "a", 0), (2, "b", 1)]
 
 
-def test_quoted_line_breaks_and_doubled_quotes(folders):
-    assert read(folders, b'1,"a\n""b""",0\n', BARE)[0] == [(1, 'a\n"b"', 0)]
+@pytest.mark.parametrize(
+    ("file", "content", "rows"),
+    [
+        (RawFile("log.csv", TYPES), b'a,b,c,d\n7,"x,y",9.50,?\n-8,,1e3,?\n,"",,?\n',
+         [(7, "x,y", 9.5), (-8, None, 1000.0), (None, None, None)]),
+        (BARE, b'1,"a\n""b""",0\n', [(1, 'a\n"b"', 0)]),
+        (BREAK, b'user,"item\nid"\n1,a\n2,b\n', [("1", "a"), ("2", "b")]),
+        (BREAK, b'user,"item\nid"\r\n1,a\r\n2,b\r\n', [("1", "a"), ("2", "b")]),
+        (RawFile("log.csv", COLUMNS, others=True), b"x,click,tags,user\n?,1,a,5\n", [(5, "a", 1)]),
+        (RawFile("log.tsv", COLUMNS, separator="\t"), b"user\ttags\tclick\n5\ta,b\t1\n", [(5, "a,b", 1)]),
+        *((CUT, b"1,a,0\n2,b,1\n" + tail, ROWS) for tail in (b"3", b"3,c", b"3,c\n")),
+    ],
+)  # fmt: skip
+def test_values_have_their_types_and_blanks_are_null(folders, file, content, rows):
+    assert read(folders, content, file) == (rows, [])
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -59,13 +71,6 @@ def test_quoted_carriage_returns(folders, value, end):
     assert read(folders, end.join(rows) + end, BARE)[0] == [(1, value, 0), (2, "b", 1)]
     rows.insert(1, b"x,y,z")
     assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
-
-
-@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_a_line_break_in_the_header(folders, end):
-    file = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
-    rows = [b'user,"item\nid"', b"1,a", b"2,b"]
-    assert read(folders, end.join(rows) + end, file) == ([("1", "a"), ("2", "b")], [])
 
 
 def test_a_row_may_outgrow_the_limit_in_the_copy(folders):
@@ -80,25 +85,10 @@ def test_two_signs_make_no_number(folders):
 
 
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
-def test_a_cut_last_line_is_left_out_where_declared(folders, tail):
-    assert read(folders, b"1,a,0\n2,b,1\n" + tail, CUT) == ([(1, "a", 0), (2, "b", 1)], [])
-
-
-@pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
 def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders, tail):
     rows, rejected = read(folders, b"1,a,0\n2\n2,b,1\n" + tail, CUT, most=1)
     assert rows == [(1, "a", 0), (2, "b", 1)]
     assert [fault.line for _, fault in rejected] == [2]
-
-
-def test_columns_may_be_in_another_order_among_others(folders):
-    file = RawFile("log.csv", COLUMNS, others=True)
-    assert read(folders, b"x,click,tags,user\n?,1,a,5\n", file)[0] == [(5, "a", 1)]
-
-
-def test_the_separator_is_declared(folders):
-    file = RawFile("log.tsv", COLUMNS, separator="\t")
-    assert read(folders, b"user\ttags\tclick\n5\ta,b\t1\n", file)[0] == [(5, "a,b", 1)]
 
 
 BAD = b"user,tags,click\n1,a,0\n9.5,b,1\n3,c\n4,d,2\n5,e,1\n"
