@@ -43,7 +43,11 @@ _FORMATS = {
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
     b"\x89PNG": ("an image", TABLES),
     b"\xff\xd8\xff": ("an image", TABLES),
+    b"GIF8": ("an image", TABLES),
+    b"%PDF": ("a PDF", TABLES),
     b"\xd0\xcf\x11\xe0": ("a spreadsheet or a document", "save it as CSV"),
+    b"SQLite format": ("a database", "export its table as CSV or Parquet"),
+    b"\x80\x04": ("a pickle", "write it as CSV or Parquet"),
 }
 """First bytes of files that are not delimited text, with their format and a remedy."""
 
