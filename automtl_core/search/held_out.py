@@ -25,7 +25,7 @@ from automtl_core.data.part import Part
 from automtl_core.data.sampling import some_rows
 from automtl_core.modules.reuse import Reuse
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
 from automtl_core.training.batchnorm import recalibrate_batchnorm

@@ -16,7 +16,7 @@ from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.distributed import agreed
 from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOut
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from automtl_comparison.cells import Cell, CellRunner, in_split, without_results
+from automtl_comparison.cells import (
+    SCHEDULER,
+    Cell,
+    CellRunner,
+    batches,
+    in_split,
+    recipe,
+    tuned,
+    without_results,
+)
 from automtl_comparison.document import (
     ALONE,
     MEAN,
@@ -25,9 +34,7 @@ from automtl_comparison.document import (
     Split,
     TaskFacts,
 )
-from automtl_comparison.resampling import Samples
-from automtl_comparison.statistics import Noise, noise
-from automtl_comparison.tuning import SCHEDULER, batches, recipe, tuned
+from automtl_comparison.statistics import Noise, Samples, noise
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import make_folder
 from automtl_core.disk.signed import read_signed, write_signed

@@ -17,8 +17,7 @@ from multiprocessing.connection import wait
 from pydantic import Field
 
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, WorkerError
-from automtl_core.search.engine import Engine
-from automtl_core.search.trial import Executor, OnEvent, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Event
 
@@ -42,10 +41,10 @@ class Processes(Engine[ProcessesSettings]):
     """Processes of this machine; a killed one is replaced, and its trial goes on from its checkpoint."""
 
     @contextmanager
-    def executor(self) -> Iterator[Executor]:
+    def executor(self, run_trial: RunTrial) -> Iterator[Executor]:
         """Yield an executor that starts workers when they are needed, and keeps them until the end."""
         workers = self.workers or cores()
-        pool = Pool(workers, self._threads(workers), self.settings.attempts)
+        pool = Pool(run_trial, workers, self._threads(workers), self.settings.attempts)
         try:
             yield pool
         finally:
@@ -66,13 +65,15 @@ class Pool:
     """Executor that gives each of several worker processes the next trial.
 
     Args:
+        run_trial: Runs one trial in a worker.
         size: Maximum number of workers.
         threads: Number of threads of each worker.
         attempts: Number of workers that a trial may cost.
 
     """
 
-    def __init__(self, size: int, threads: str, attempts: int) -> None:
+    def __init__(self, run_trial: RunTrial, size: int, threads: str, attempts: int) -> None:
+        self._run_trial = run_trial
         self._size = size
         self.environment = {**os.environ, THREADS: threads}
         self._attempts = attempts
@@ -110,12 +111,10 @@ class Pool:
                             if deaths[spec] < self._attempts:
                                 queue.appendleft(spec)
                                 continue
-                            from automtl_core.workflow.run_trial import failed
-
                             fault = _fault(spec, message, self._attempts)
                             if spec.architecture is not None:
                                 raise fault
-                            result = failed(fault, spec.folder)  # other whole runs go on
+                            result = TrialResult.failed(fault, spec.folder)  # other whole runs go on
                             on_event(spec, TrialEnded(result))
                             yield spec, result
         finally:
@@ -140,7 +139,7 @@ class Pool:
                 return worker
         if len(self._workers) == self._size:
             return None
-        self._workers.append(Supervised(self.environment))
+        self._workers.append(Supervised(self._run_trial, self.environment))
         return self._workers[-1]
 
     def _close(self, workers: "Sequence[Supervised]") -> None:
@@ -155,11 +154,12 @@ class Supervised:
     """A worker process with its pipe and its trial.
 
     Args:
+        run_trial: Runs one trial in the process.
         environment: Environment variables of the process.
 
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, run_trial: RunTrial, environment: dict[str, str]) -> None:
         self.spec: TrialSpec | None = None
         self._number = 0
         self.connection, theirs = Pipe()
@@ -176,6 +176,7 @@ class Supervised:
                 start_new_session=True,
             )
         self._send(sys.path)
+        self._send(run_trial)
 
     def begin(self, number: int, spec: TrialSpec) -> None:
         """Run a trial; numbers rise."""

@@ -8,22 +8,65 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from math import log
+from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
-from automtl_core.choices import Decision
+from automtl_core.choices import Decision, OneOf
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.search.evidence import DecisionMade, Evidence
-from automtl_core.search.problem import Problem
+from automtl_core.modules.supernet import Supernet
+from automtl_core.search.evidence import Action, DecisionMade, Evidence, Verdict
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
-from automtl_core.training.loop import Pass
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
+
+CHANCE = 0.05
+"""Highest certainty, 1 - entropy / entropy of a uniform draw, of a decision that is called "at chance"."""
+
+
+def entropy(logits: Tensor) -> float:
+    """Return the entropy of softmax(logits), in nats."""
+    log_p = logits.detach().double().log_softmax(0)
+    return -float((log_p.exp() * log_p).sum())
+
+
+def entropies(supernet: Supernet) -> dict[str, float]:
+    """Return the entropy of each undecided choose-one decision by name."""
+    choices, undecided = supernet.choices(), supernet.logits().items()
+    return {name: entropy(logits) for name, logits in undecided if isinstance(choices[name], OneOf)}
+
+
+def mean_entropy(supernet: Supernet) -> float | None:
+    """Return the mean of `entropies`, or None if everything is decided."""
+    values = list(entropies(supernet).values())
+    return sum(values) / len(values) if values else None
+
+
+def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: int) -> list[Evidence]:
+    """Return the evidence of decisions before they are fixed: the distance of logits from a uniform draw."""
+    choices, undecided = supernet.choices(), supernet.logits()
+    evidence: list[Evidence] = []
+    for name, decision in decisions.items():
+        logits, choice = undecided[name], choices[name]
+        if isinstance(choice, OneOf):
+            sure = 1 - entropy(logits) / log(len(choice.options)) if len(choice.options) > 1 else 1.0
+            evidence.append(_by_logit(name, str(decision), "chosen", sure, epoch))
+            continue
+        for option, logit in zip(choice.options, logits.detach(), strict=True):
+            sure = 1 - entropy(torch.stack([logit, torch.zeros_like(logit)])) / log(2)
+            evidence.append(_by_logit(name, option, "kept" if option in decision else "closed", sure, epoch))
+    return evidence
+
+
+def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch: int) -> Evidence:
+    verdict: Verdict = "by logit" if certainty > CHANCE else "at chance"
+    return Evidence(choice, option, action, verdict, certainty=certainty, epoch=epoch)
 
 
 class EntropySettings(Settings):
@@ -42,9 +85,7 @@ class EntropySettings(Settings):
     (docs/results.md)."""
     decay: float = Field(1e-6, ge=0)
     """L2 penalty on the architecture logits."""
-    level: Literal["single", "bi"] = "single"
-    """Rows for weights and logits. single: each batch updates both. bi: one half of the training rows updates
-    the weights and the other half updates the logits, in alternate steps (DARTS of first order)."""
+    removed: ClassVar[Mapping[str, Any]] = {"level": "single"}
 
 
 class ByEntropy(SearchStrategy[EntropySettings]):
@@ -57,7 +98,6 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         self.relaxation = Softmax()
         self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
         self.supernet = self.relaxed.supernet
-        self.halves = halves(problem) if settings.level == "bi" else None
 
     @classmethod
     def epochs(cls, settings: EntropySettings, recipe: Recipe) -> int:
@@ -69,7 +109,9 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         relaxed, last = self.relaxed, self.last_epoch
         while relaxed.epoch < last and relaxed.going_on:
             searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
-            epoch = self._train(searching, listener)
+            epoch = relaxed.begin("search" if searching else "warm-up", listener)
+            for batch in epoch:
+                epoch.add(relaxed.step(batch, None if searching else relaxed.weights), batch)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self._settled(searching, relaxed.epoch == last)
             decided = evidence_of(self.supernet, fixed, relaxed.epoch)
@@ -79,21 +121,6 @@ class ByEntropy(SearchStrategy[EntropySettings]):
             relaxed.fix(fixed)
             relaxed.end(epoch, listener, metrics, entropy, fixed)
         return replace(relaxed.result(), evidence=self.evidence)
-
-    def _train(self, searching: bool, listener: Listener) -> Pass[Any]:
-        """Train for one epoch: the weights, weights and logits together, or both in alternate steps."""
-        relaxed = self.relaxed
-        if searching and self.halves:
-            pairs = relaxed.begin_pairs("search", listener, *self.halves)
-            for batch, held_out in pairs:
-                relaxed.step(held_out, relaxed.logits)
-                pairs.add(relaxed.step(batch, relaxed.weights), batch)
-            return pairs
-        rows = self.halves[0] if self.halves else None
-        epoch = relaxed.begin("search" if searching else "warm-up", listener, rows)
-        for batch in epoch:
-            epoch.add(relaxed.step(batch, None if searching else relaxed.weights), batch)
-        return epoch
 
     def _settled(self, searching: bool, is_last: bool) -> Mapping[str, Decision]:
         """Return the decisions that are fixed at the end of an epoch."""

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -28,17 +29,16 @@ from automtl_core import seeds
 from automtl_core.disk.state import State
 from automtl_core.modules.collectives import means
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Retrain, SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
-from automtl_core.training.batches import Batch
+from automtl_core.training.batches import Batch, Rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.relaxed import evidence_of, halves, mean_entropy
+from automtl_strategies.by_entropy import evidence_of, mean_entropy
 
 Tensors = Mapping[str, Tensor]
 """Parameters or gradients by the names of the parameters."""
@@ -48,6 +48,16 @@ Loss = Callable[[Tensors, Tensors], Tensor]
 
 RADIUS = 0.01
 """Length of the finite-difference step (section 2.3)."""
+
+
+def halves(problem: Problem) -> tuple[Rows, Rows]:
+    """Return the training rows for the weights and those for the logits; each call returns the same rows.
+
+    Both are in stored order, so that neighbouring rows are read together.
+    """
+    order = seeds.generator(problem.seed, "halves").permutation(len(problem.data.train))
+    ours, held_out = np.array_split(order, 2)
+    return np.sort(ours), np.sort(held_out)
 
 
 class DARTSSettings(Settings):

@@ -12,7 +12,7 @@ def automtl_register_strategies() -> Mapping[str, str]:
         "darts": "automtl_strategies.darts:DARTS",
         "pd-darts": "automtl_strategies.by_evidence:ByEvidence",
         "pd-darts-entropy": "automtl_strategies.by_entropy:ByEntropy",
-        "random": "automtl_strategies.random_search:RandomSearch",
+        "random": "automtl_strategies.last_round:RandomSearch",
         "study": "automtl_strategies.study:StudySearch",
     }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_comparison import resampling
-from automtl_comparison.resampling import FILE, resampled, resamples, samples
+from automtl_comparison.statistics import FILE, resampled, resamples, samples
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import RunInUseError

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from automtl_comparison.cells import recipe, tuned
 from automtl_comparison.spec import compare
-from automtl_comparison.tuning import recipe, tuned
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.workflow import pipeline
 from automtl_testing.samples import binary_metrics

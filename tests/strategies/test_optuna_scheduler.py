@@ -12,8 +12,7 @@ from automtl_core.errors import UsageError
 from automtl_core.search.scheduler import Proposals
 from automtl_core.search.trial import Candidate
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
-from automtl_strategies.record import quiet
+from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings, quiet
 from automtl_testing import check_scheduler
 
 optuna = pytest.importorskip("optuna")
@@ -123,6 +122,6 @@ def test_optuna_that_is_missing_is_told(monkeypatch):
 
 
 def test_optuna_is_not_imported_before_it_is_needed():
-    modules = "automtl_strategies.study, automtl_comparison.tuning"
+    modules = "automtl_strategies.study, automtl_comparison.cells"
     code = f"import sys, {modules}; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

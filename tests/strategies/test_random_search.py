@@ -11,7 +11,7 @@ from automtl_core.choices import AnyOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_strategies.random_search import RandomSearch, RandomSettings
+from automtl_strategies.last_round import RandomSearch, RandomSettings
 
 from .small import Watch, problem, script
 

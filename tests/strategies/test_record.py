@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.errors import StorageError, UsageError
-from automtl_strategies.record import Record, quiet
+from automtl_strategies.optuna_scheduler import Record, quiet
 
 optuna = pytest.importorskip("optuna")
 

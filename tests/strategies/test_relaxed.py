@@ -10,7 +10,7 @@ import torch
 from automtl_core.choices import OneOf
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.relaxed import entropies, entropy, evidence_of, halves, mean_entropy
+from automtl_strategies.by_entropy import entropies, entropy, evidence_of, halves, mean_entropy
 from automtl_testing import plain_schema, sample_problem
 
 SIZES = DESANSettings(

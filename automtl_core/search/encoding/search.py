@@ -15,12 +15,13 @@ from scipy.special import ndtri
 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
-from automtl_core.dataset.schema import LAST, MATCHES
+from automtl_core.dataset.schema import LAST, MATCHES, Schema
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
+from automtl_core.settings.domain import Search
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
@@ -240,3 +241,25 @@ class _Trials:
         """Return the mean score over the tasks with enough held-out rows."""
         scores = [metrics[task.name].evidence for task in self.rows.telling]
         return float(np.mean([np.nan if one is None else one for one in scores]))
+
+
+def encoding_domains(result: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:
+    """Return the domain of each encoding that was `auto`; none for one without an effect on the data.
+
+    Args:
+        result: Result of the encoding search, with the candidates for feature crosses.
+        schema: The fields.
+        timed: Whether the rows have times, so that target statistics may use earlier rows.
+
+    """
+    domains: dict[str, Search] = {}
+    if schema.sparse:
+        domains["statistics"] = Search(choices=("none", "folds", *(["earlier"] if timed else [])))
+    if schema.dense:
+        domains["numbers"] = Search(choices=("standard", "bins"))
+    if result.pairs:
+        domains["crosses"] = Search(choices=((), tuple(cross.pair for cross in result.pairs)))
+    domains["wide"] = Search(choices=(False, True))
+    if schema.histories:
+        domains["history"] = Search(choices=((), *HISTORY))
+    return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}

@@ -7,8 +7,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding import crosses as pairs
 from automtl_core.search.encoding.crosses import find_crosses
-from automtl_core.search.encoding.rows import Rows
-from automtl_core.search.encoding.settings import EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows
 
 from .data import part, planted
 
