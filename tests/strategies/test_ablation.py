@@ -286,11 +286,6 @@ def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():
     assert chosen(lost=1.0)[0] == "wide"
 
 
-def test_a_price_buys_what_is_missed_a_little():
-    assert "needed" in closed(flop_price=0.0).decisions["fields"]
-    assert "needed" not in closed(flop_price=2e4).decisions["fields"]
-
-
 def test_being_surer_misses_less():
     start = {**ALL, "fields": ("needed", "noise")}
     assert closed(start=start, sure=0.0, tolerance=0.01).decisions["fields"] == ("needed", "noise")
@@ -343,12 +338,12 @@ def test_candidates_are_scored_once_while_everything_stands():
 
 
 def test_a_decision_is_stable_if_resamples_of_the_rows_lead_to_it_too():
-    made = ablation(resamples=200)
+    made = ablation()
     decide_all(made)
     stability = {(one.option, one.action): one.stability for one in made.evidence}
     assert stability["needed", "kept"] == 1, "an effect of 20 standard errors"
     assert stability["harmful", "closed"] == 1
-    again = ablation(resamples=200)
+    again = ablation()
     decide_all(again)
     assert [one.stability for one in again.evidence] == [one.stability for one in made.evidence]
 
@@ -359,17 +354,11 @@ def test_a_decision_at_its_limit_is_unstable():
         error = 0.1 / (ROWS - 1) ** 0.5
         return np.ones(ROWS) + ("needed" not in decisions["fields"]) * (spread + 0.999 * error)
 
-    made = ablation(score, resamples=400)
+    made = ablation(score)
     made.close()
     (one,) = (one for one in made.evidence if one.option == "needed")
     assert one.action == "closed"
-    assert 0.35 < one.stability < 0.65, "its effect is the one standard error that is allowed"
-
-
-def test_without_resamples_stability_is_unknown():
-    made = ablation(resamples=0)
-    decide_all(made)
-    assert {one.stability for one in made.evidence} == {None}
+    assert 0.3 < one.stability < 0.7, "its effect is the one standard error that is allowed"
 
 
 @pytest.mark.parametrize(

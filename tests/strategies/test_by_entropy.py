@@ -1,5 +1,7 @@
 """PD-DARTS by entropy, step by step."""
 
+import math
+
 import pytest
 import torch
 
@@ -9,13 +11,19 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default
-from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.by_entropy import ByEntropy, EntropySettings
-from automtl_testing.samples import plain_schema, sample_problem
+from automtl_strategies.by_entropy import (
+    ByEntropy,
+    EntropySettings,
+    entropies,
+    entropy,
+    evidence_of,
+    mean_entropy,
+)
+from automtl_testing import plain_schema, sample_problem
 
 OPS = ("identity", "mlp-16", "zero")
 
@@ -59,7 +67,7 @@ def test_it_is_the_strategy_of_the_paper():
     found = Job.load(registry, default(registry), registry.get(PRESETS, "paper"), {"dataset": "synthetic"})
     assert found.config.strategy.name == "pd-darts-entropy"
     assert found.components["strategy"] == EntropySettings(
-        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3, decay=1e-6, level="single"
+        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3, decay=1e-6
     )
 
 
@@ -140,29 +148,6 @@ def test_entropy_is_reported_and_falls_to_none():
     assert watch.reports[1].entropy is None
 
 
-def test_bi_level_takes_weights_from_one_half_and_logits_from_the_other(monkeypatch):
-    strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=1, level="bi"), problem())
-    weights = {id(p) for p in strategy.supernet.weights().values()}
-    moved, read, step = [], [], strategy.relaxed.optimiser.step
-
-    def watched_step(loss, moving):
-        moved.append("weights" if {id(p) for p in moving} <= weights else "logits")
-        step(loss, moving)
-
-    def watched_take(part, rows, device):
-        read.append(set(rows.tolist()))
-        return take(part, rows, device)
-
-    monkeypatch.setattr(strategy.relaxed.optimiser, "step", watched_step)
-    monkeypatch.setattr("automtl_core.training.batches.take", watched_take)
-    strategy.search(EventHandler())
-    # two pairs of batches are read, the weights' first; the logits step first
-    assert moved == ["logits", "weights"] * 2
-    ours, held_out = read[0] | read[2], read[1] | read[3]
-    assert not ours & held_out
-    assert ours | held_out == set(range(256))
-
-
 def test_loss_that_is_not_finite_stops_before_the_update():
     strategy = ByEntropy(EntropySettings(), problem())
     tower = strategy.supernet.network.tasks[0].tower[-1]
@@ -171,3 +156,53 @@ def test_loss_that_is_not_finite_stops_before_the_update():
     with pytest.raises(DivergedError, match="diverged"):
         strategy.search(EventHandler())
     assert torch.equal(strategy.supernet.network.tasks[1].tower[-1].weight, before)
+
+
+ALONE = DESANSettings(
+    embedding_dim=2, experts=1, layers=1, blocks=2, expert_width=4, ops=("identity", "zero")
+)
+
+
+@pytest.fixture
+def plain():
+    return sample_problem(DESAN(plain_schema(), ALONE, load_registry().op), rows=101)
+
+
+def test_entropy_is_that_of_the_softmax():
+    assert entropy(torch.zeros(4)) == pytest.approx(math.log(4))
+    assert entropy(torch.tensor([math.log(3.0), 0.0])) == pytest.approx(
+        -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
+    )
+    assert entropy(torch.tensor([100.0, -100.0])) == pytest.approx(0)
+
+
+def test_entropies_are_those_of_undecided_choose_one_decisions(plain):
+    supernet = plain.space.supernet()
+    ones = [name for name, choice in supernet.choices().items() if isinstance(choice, OneOf)]
+    assert list(entropies(supernet)) == ones
+    assert mean_entropy(supernet) == pytest.approx(math.log(2), abs=1e-4)
+    supernet.fix(ones[0], "zero")
+    assert list(entropies(supernet)) == ones[1:]
+    supernet.fix(ones[1], "zero")
+    assert mean_entropy(supernet) is None
+
+
+def test_logits_that_say_nothing_decide_at_chance(plain):
+    supernet = plain.space.supernet()
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=2)
+    assert {e.verdict for e in found} == {"at chance"}
+    assert {e.epoch for e in found} == {2}
+    assert {e.action for e in found} == {"chosen", "kept"}
+
+
+def test_logits_that_are_clear_decide_by_themselves(plain):
+    supernet = plain.space.supernet()
+    for logits in supernet.logits().values():
+        logits.data = torch.tensor([-9.0] + [9.0] * (len(logits) - 1))
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=1)
+    gates = [e for e in found if e.action != "chosen"]
+    assert {e.verdict for e in gates} == {"by logit"}
+    assert {e.action for e in gates} == {"kept", "closed"}
+    assert all(e.certainty > 0.99 for e in gates)

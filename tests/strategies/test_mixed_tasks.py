@@ -22,7 +22,6 @@ SEARCHES = [
     ("darts", {"epochs": 2, "order": "second"}),
     ("pd-darts", FEW),
     ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
-    ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
     ("random", {"candidates": 2, "rung_epochs": 1}),
     ("random", {"candidates": 1, "landmarks": 2, "rung_epochs": 1}),
 ]

@@ -62,8 +62,7 @@ def test_trials_of_another_process_are_the_same(sampler, flops):
     "settings",
     [
         {"trials": 9, "rung_epochs": 2},
-        {"trials": 5, "pruner": "wilcoxon", "seeds": 4},
-        {"trials": 8, "seeds": 2, "pruner": "hyperband", "rung_epochs": 1},
+        {"trials": 5, "rung_epochs": 99},
         {"trials": 8, "sampler": "random", "flops": True},
     ],
 )
@@ -77,17 +76,11 @@ def made(**settings):
 
 
 @pytest.mark.parametrize(
-    ("settings", "steps"),
-    [
-        ({"rung_epochs": 2}, [2, 4, 8]),
-        ({"rung_epochs": 9}, [8]),
-        ({"pruner": "none"}, [8]),
-        ({"pruner": "wilcoxon", "seeds": 4}, [0, 1, 2, 3]),
-        ({"flops": True, "rung_epochs": 2}, [8]),
-    ],
+    ("settings", "rungs"),
+    [({"rung_epochs": 2}, [2, 4]), ({"rung_epochs": 9}, []), ({"flops": True, "rung_epochs": 2}, [])],
 )
-def test_stages_of_a_trial(settings, steps):
-    assert [stage.step for stage in made(**settings).stages] == steps
+def test_rungs_of_a_trial(settings, rungs):
+    assert made(**settings).rungs == rungs
 
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():

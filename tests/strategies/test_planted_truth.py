@@ -112,7 +112,6 @@ FEW = {"epochs": 4, "rung_epochs": 1, "landmarks": 1}
 SEARCHES = [
     ("pd-darts", FEW),
     ("pd-darts-entropy", ENTROPY),
-    ("pd-darts-entropy", {**ENTROPY, "level": "bi"}),
     ("darts", {"learning_rate": 0.02, "epochs": 4, "order": "first"}),
     ("darts", {"learning_rate": 0.02, "epochs": 4, "order": "second"}),
 ]
