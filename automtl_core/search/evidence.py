@@ -177,9 +177,6 @@ def pareto_points(points: Sequence[Point]) -> list[Point]:
 CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}
 """Preference -> mean validation AUC by which a cheaper point may be behind the best one; mean R2 without
 binary tasks. Practice in recommendation counts .001 as a gain."""
-BOUND = re.compile(r"(\d+)flops|(\d+(?:\.\d+)?)ms")
-"""Name of the most accurate point with at most as many FLOPs per row, `200000flops`, or milliseconds for a
-prediction of `modules.cost.TIMED_ROWS` rows, `2.5ms`."""
 
 
 def preferred(
@@ -190,7 +187,8 @@ def preferred(
     Args:
         points: A Pareto front. Points with inherited weights have no comparable score.
         preference: `accuracy`, `balanced` or `cost`: the cheapest point whose score is not further below the
-            best one than `CONCESSIONS`; or a bound, see `BOUND`.
+            best one than `CONCESSIONS`; or a bound for the most accurate point: FLOPs per row, `200000flops`,
+            or milliseconds for a prediction of `modules.cost.TIMED_ROWS` rows, `2.5ms`.
         milliseconds: Returns the time of a prediction of the network of a point; used for a bound on it.
 
     Returns:
@@ -198,7 +196,7 @@ def preferred(
 
     """
     trained = [point for point in points if point.trained]
-    if bound := BOUND.fullmatch(preference):
+    if bound := re.fullmatch(r"(\d+)flops|(\d+(?:\.\d+)?)ms", preference):
         flops, most = bound.groups()
         fitting = [
             point

@@ -36,9 +36,6 @@ from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
 
-NORM_BATCHES = 1
-"""Training batches from which the statistics of batch normalisation are computed for each architecture."""
-
 
 class HeldOutSettings(Settings):
     """Settings of the rows that architectures are compared on."""
@@ -99,7 +96,7 @@ class HeldOut:
         self._start = int(own[0]) if len(own) else 0
         self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places[own]]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
-        self._learned = list(islice(learned, NORM_BATCHES))
+        self._learned = list(islice(learned, 1))  # for the statistics of batch normalisation
         self._reuse = Reuse()
         self._labels = np.asarray(part.labels[places])
         self._users = None if part.users is None else part.users[places]

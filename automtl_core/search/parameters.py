@@ -20,8 +20,6 @@ from automtl_core.space import SearchSpace
 
 ALL, NONE, SOME = "all", "none", "some"
 """Values of the parameter of a choose-any. Options are a group: only for `some` each has a parameter."""
-DIGITS = 3
-"""Significant digits of a value of a range."""
 
 Value = str | int | float | bool
 Parameters = dict[str, Value]
@@ -157,7 +155,7 @@ def _suggested(trial: Suggests, name: str, domain: Search, value: Any) -> Any:
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(name, low, high, log=domain.log)
     found = trial.suggest_float(name, low, high, log=domain.log)
-    return value if found == value else float(f"{found:.{DIGITS}g}")
+    return value if found == value else float(f"{found:.3g}")
 
 
 def _holds(domain: Search, value: Any) -> bool:

@@ -22,8 +22,6 @@ from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
 
 CHECKPOINT = "checkpoint.safetensors"
-RESULT = "result-{}-{}.safetensors"
-"""File with the result up to an epoch, with losses of a number of rows."""
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints of a trial before its end."""
 
@@ -54,7 +52,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     """
     start, path = time.monotonic(), Path(spec.folder) / CHECKPOINT
     last = spec.max_epochs or problem.recipe.epochs
-    kept = path.with_name(RESULT.format(last, spec.loss_rows))
+    kept = path.with_name(f"result-{last}-{spec.loss_rows}.safetensors")
     saved = load_state(path) if path.exists() else {}
     reports: list[dict[str, Any]] = saved.get("reports", [])
     going_on = True

@@ -28,8 +28,6 @@ from automtl_core.settings.settings import Configured, S
 from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
-PLACES = ("data_dir", "prepared_dir")
-"""Settings that are file locations; the result of a trial does not depend on them."""
 WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
 """Fields of a `TrialSpec` that the weights of a trial do not depend on."""
 CONFIG = ("the configuration of a trial", "start the search again")
@@ -99,7 +97,9 @@ class TrialSpec:
     @property
     def name(self) -> str:
         """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        config = {k: v for k, v in parse_json(self.config or "{}", *CONFIG).items() if k not in PLACES}
+        config = dict(parse_json(self.config or "{}", *CONFIG))
+        config.pop("data_dir", None)  # the result does not depend on places
+        config.pop("prepared_dir", None)
         values = {**asdict(self), "config": config, "data": Path(self.data).name}
         parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]

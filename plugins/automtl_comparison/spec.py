@@ -54,7 +54,6 @@ from automtl_core.workflow.workflow import Workflow
 
 Tested = Mapping[Cell, tuple[CellResult, Samples]]
 FILE = "configuration.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -289,7 +288,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
     }
     path = folder / FILE
     remedy = f"give another folder: --out FOLDER, or delete {folder}, with its trainings"
-    then = read_signed(path, FORMAT, remedy) if path.exists() else {}
+    then = read_signed(path, 1, remedy) if path.exists() else {}
     changed = differences(then.get("settings", common), now["settings"])
     for part in ("models", "data"):
         before = then.get(part, {})
@@ -300,7 +299,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
         raise RunExistsError(what, remedy)
     with suppress(OSError, StorageError):  # the first training reports a faulty folder
         make_folder(folder)
-        write_signed(path, FORMAT, now)
+        write_signed(path, 1, now)
 
 
 def _settings(job: Job) -> dict[str, Any]:

@@ -23,8 +23,6 @@ from automtl_core.training.events import Event
 
 THREADS = "OMP_NUM_THREADS"
 """Environment variable with the number of threads of a process."""
-GRACE = 5.0
-"""Seconds in which workers end after their pipes are closed, before they are killed."""
 
 
 class ProcessesSettings(Settings):
@@ -211,9 +209,9 @@ class Supervised:
         self.connection.close()
 
     def join(self) -> None:
-        """Wait for the end of the process, and kill it if it does not end."""
+        """Wait for the end of the process, and kill it if it does not end within 5 seconds."""
         try:
-            self._process.wait(GRACE)
+            self._process.wait(5.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -27,8 +27,6 @@ from automtl_core.training.process import set_up
 
 POLL = 0.2
 """Seconds between two looks at the events of trials, and least time between two messages of a trial."""
-GRACE = 5.0
-"""Seconds in which tasks end after they are cancelled, before they are killed."""
 
 
 class RaySettings(Settings):
@@ -166,13 +164,13 @@ class Tasks:
         return result
 
     def _cancel(self, tasks: list[Any]) -> None:
-        """Interrupt tasks, and kill those that do not end."""
+        """Interrupt tasks, and kill those that do not end within 5 seconds."""
         for force in (False, True):
             for task in tasks:
                 with suppress(Exception):  # it has ended, or its node has
                     self._ray.cancel(task, force=force)
             start = time.monotonic()
-            while tasks and time.monotonic() - start < GRACE:
+            while tasks and time.monotonic() - start < 5.0:
                 _, tasks = self._ray.wait(tasks, num_returns=len(tasks), timeout=POLL)
 
     def _missing(self) -> str:

@@ -21,9 +21,6 @@ from automtl_core.training.process import set_up
 if TYPE_CHECKING:
     from automtl_core.search.trial import RunTrial, TrialSpec
 
-GRACE = 10.0
-"""Seconds in which a trial ends after the parent has closed the pipe, before the process is killed."""
-
 
 class Worker:
     """Runs one trial after the other.
@@ -70,7 +67,7 @@ class Worker:
                     self._trials.put((number, spec))
         except (EOFError, OSError):
             os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE)
+        time.sleep(10.0)
         os._exit(1)  # the trial is in code that does not return
 
 

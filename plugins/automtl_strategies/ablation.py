@@ -30,10 +30,6 @@ from automtl_core.search.held_out import Difference, Losses, difference
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 
-NEGLIGIBLE = 0.3
-"""Share of the tolerance below which a single loss does not matter, however sure it is. A supernet that has
-fitted noise predicts slightly worse without it."""
-
 Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
@@ -306,7 +302,8 @@ class Ablation:
         """
         difference = difference or change.difference
         s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
-        if worse > error and worse + difference.error > NEGLIGIBLE * s.tolerance:
+        # A supernet that has fitted noise predicts slightly worse without it, however sure that is.
+        if worse > error and worse + difference.error > 0.3 * s.tolerance:
             return False
         if worse > 0 and change.saved.flops_per_row < s.worth * change.before.cost.flops_per_row:
             return False

@@ -26,9 +26,6 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
 
-CHANCE = 0.05
-"""Highest certainty, 1 - entropy / entropy of a uniform draw, of a decision that is called "at chance"."""
-
 
 def entropy(logits: Tensor) -> float:
     """Return the entropy of softmax(logits), in nats."""
@@ -65,7 +62,7 @@ def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: in
 
 
 def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch: int) -> Evidence:
-    verdict: Verdict = "by logit" if certainty > CHANCE else "at chance"
+    verdict: Verdict = "by logit" if certainty > 0.05 else "at chance"
     return Evidence(choice, option, action, verdict, certainty=certainty, epoch=epoch)
 
 

@@ -25,9 +25,6 @@ from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 
-HURRY = 0.5
-"""Share of the time budget of the search after which all remaining rounds become one."""
-
 
 class _EndedError(Exception):
     """The listener has ended the search."""
@@ -103,7 +100,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         rounds, paths = self.settings.rounds, self.paths
         while self.round < rounds and paths.relaxed.going_on:
             paths.restore_best()
-            if self.problem.spent() > HURRY:
+            if self.problem.spent() > 0.5:
                 self.round = rounds - 1
             self._decide_some(rounds - self.round, listener)
             self.round += 1

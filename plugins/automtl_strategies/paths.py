@@ -37,8 +37,6 @@ START = "start"
 """Name of the architecture of a warm start, among probes."""
 STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
 """Attributes of `Paths` that a checkpoint holds as they are."""
-IN_TIME = 0.35, 0.6
-"""Shares of the time budget of the search after which the first and the second stage end."""
 EPOCH_STEPS = 100
 """Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is
 therefore scored more often, and its training ends soon after it stops improving."""
@@ -120,7 +118,7 @@ class Paths:
     @property
     def learning(self) -> bool:
         """Whether another epoch may help."""
-        in_time = self.problem.spent() < IN_TIME[self.widened]
+        in_time = self.problem.spent() < (0.6 if self.widened else 0.35)
         few = self.epoch - self.first_epoch < self.stage_epochs
         better = self.widened or self.epoch - self.best_epoch < PATIENCE
         return self.relaxed.going_on and few and better and (in_time or self.epoch == self.first_epoch)

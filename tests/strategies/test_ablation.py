@@ -6,7 +6,7 @@ import pytest
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import judged
-from automtl_strategies.ablation import Ablation, AblationSettings, without
+from automtl_strategies.ablation import Ablation, AblationSettings
 
 ROWS = 400
 FIELDS = ("needed", "noise", "twin_a", "twin_b", "harmful")
@@ -222,10 +222,6 @@ def test_what_is_gained_is_not_spent():
     assert w.lost == 0.001
 
 
-def test_every_option_has_one_last_word():
-    assert sorted(e.option for e in closed().evidence) == sorted(FIELDS)
-
-
 def test_evidence_holds_difference_error_saving_and_epoch():
     w = closed()
     needed = next(e for e in w.evidence if e.option == "needed")
@@ -305,18 +301,6 @@ def test_the_clearest_choice_comes_first():
     space.choices = lambda: choices
     w = ablation(score, {"close": "a", "clear": "a"}, space)
     assert w.clearest(["close", "clear"]) == ["clear", "close"]
-
-
-def test_all_decides_both_kinds():
-    w = ablation()
-    decide_all(w)
-    assert w.decisions["op"] == "narrow"
-    assert "needed" in w.decisions["fields"]
-    assert "noise" not in w.decisions["fields"]
-
-
-def test_without():
-    assert without({"a": ("x", "y"), "b": "x"}, {("a", "x"), ("b", "x")}) == {"a": ("y",), "b": "x"}
 
 
 def test_candidates_are_scored_once_while_everything_stands():

@@ -1,6 +1,5 @@
 """Successive halving: the better ones train on, and the winner is what a training of it alone gives."""
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 
 from automtl_core import seeds
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
@@ -156,11 +154,6 @@ def test_what_the_search_prefers_is_replaced_by_another_that_is_clearly_ahead_at
     assert (seen, name) == (trained, winner)
 
 
-def test_the_first_of_equals_is_taken(monkeypatch):
-    script(monkeypatch, [0.6] * 20)
-    assert run(make(3))[0] == "entrant 1"
-
-
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
     halving = make(4, rung_epochs=9, epochs=2)
@@ -219,18 +212,6 @@ def test_a_schedule_ends_with_as_many_as_are_trained_fully():
     assert rungs_of(4, 9, 2) == [Rung(4, 2)]
 
 
-def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
-    script(monkeypatch, [0.5 + k / 100 for k in range(9)])
-    halving = make(4)
-    assert len(run(halving)[2]) == halving.settings.most_epochs(4, halving.problem.recipe) == 4 + 2 + 2
-
-
-def test_reports_go_on_from_the_epochs_before():
-    watch = Watch()
-    make(2, spent=7).run(watch)
-    assert [report.epoch for report in watch.reports] == list(range(8, 8 + len(watch.reports)))
-
-
 @pytest.mark.parametrize("count", [1, 4])
 def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     halving, watch = make(count, patience=2), Watch()
@@ -245,38 +226,6 @@ def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     assert [(r.losses, r.metrics, r.change) for r in ours] == [
         (r.losses, r.metrics, r.change) for r in reports
     ]
-
-
-def make_in(folder, ensemble):
-    """Return a round whose trials stay in a folder, as those of a run do."""
-    halving = make(4, ensemble=ensemble)
-    trials = Trials(TrialSpec(folder=str(folder)), Serial(partial(train_trial, halving.problem)))
-    halving.problem = replace(halving.problem, trials=trials)
-    return halving
-
-
-@pytest.mark.parametrize("ensemble", [1, 3])
-def test_a_state_goes_on_to_the_same_weights(tmp_path, ensemble):
-    class Stopped(Watch):
-        def epoch(self, report):
-            super().epoch(report)
-            save_state(tmp_path / str(len(self.reports)), half.loop.state_dict())
-            shutil.copytree(tmp_path / "trials", tmp_path / f"trials {len(self.reports)}")
-            return True
-
-    half, watch = make_in(tmp_path / "trials", ensemble), Stopped()
-    whole = half.run(watch)
-    last = len(watch.reports)
-    for stop in (1, last // 2, last - 1, last):
-        rest, later = make_in(tmp_path / f"trials {stop}", ensemble), Watch()
-        rest.loop.load_state_dict(load_state(tmp_path / str(stop)))
-        torch.manual_seed(99)
-        networks = rest.run(later)
-        assert list(networks) == list(whole)
-        for name, network in networks.items():
-            assert_same(network, whole[name])
-        assert [r.to_json() for r in watch.reports[stop:]] == [r.to_json() for r in later.reports]
-        assert rest.metrics == half.metrics
 
 
 def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):

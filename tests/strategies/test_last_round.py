@@ -7,14 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
-from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
 from automtl_testing.samples import binary_metrics
@@ -207,14 +204,6 @@ def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
     assert {point.name for point in found.front} >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
 
 
-def test_a_state_has_the_seeds_of_the_first_once():
-    round_ = make(ensemble=3)
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
-    rest = make(ensemble=3)
-    rest.load_state_dict(round_.state_dict())
-    assert list(rest.loop.scheduler.entrants) == ["mmoe", "mmoe, seed 2", "mmoe, seed 3", "shared-bottom"]
-
-
 def random(given=None, **settings):
     return RandomSearch(RandomSettings(**{"rung_epochs": 1} | settings), given or problem(epochs=4))
 
@@ -222,24 +211,6 @@ def random(given=None, **settings):
 def searched(search, watch=None):
     watch = watch or Watch()
     return search.search(watch), watch
-
-
-def assert_same(one, other):
-    left, right = one.state_dict(), other.state_dict()
-    assert left.keys() == right.keys()
-    assert all(torch.equal(left[name], right[name]) for name in left)
-
-
-def test_the_better_half_trains_on_until_one_is_left(monkeypatch):
-    # candidates 1 to 5 after an epoch; 2 and 4 go on for one more; 4 trains on to the end
-    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.58, 0.63, 0.64, 0.66, 0.65])
-    search = random(candidates=5)
-    found, watch = searched(search)
-    assert [int(phase.removeprefix("candidate ")) for phase in watch.phases] == [1, 2, 3, 4, 5, 2, 4, 4, 4]
-    assert [report.epoch for report in watch.reports] == list(range(1, 10))
-    assert found.architecture == search.architectures[3]
-    assert (found.epochs, found.trained) == (3, True)
-    assert search.retrain == "inherit"
 
 
 @pytest.mark.parametrize(
@@ -250,17 +221,6 @@ def test_the_best_wins_and_of_equals_the_first(monkeypatch, aucs, winner):
     script(monkeypatch, aucs)
     search = random(problem(epochs=3), candidates=3)
     assert searched(search)[0].architecture == search.architectures[winner]
-
-
-def test_the_winner_is_the_network_that_a_training_of_it_alone_gives():
-    search = random(candidates=3)
-    found, _ = searched(search)
-    given = search.problem
-    seeds.seed_torch(given.seed, "network")
-    fit = Fit(given.space.network(found.architecture), given.data, given.recipe, given.seed, given.compute)
-    fit.run(EventHandler())
-    assert_same(found.network, fit.network)
-    assert found.epochs == fit.best_epoch
 
 
 def test_candidates_do_not_depend_on_how_many_there_are():
@@ -302,11 +262,6 @@ def test_of_one_candidate_nothing_is_trained():
     assert not watch.reports
 
 
-def test_one_candidate_is_compared_with_a_landmark():
-    _, watch = searched(random(candidates=1, landmarks=1))
-    assert set(watch.phases) == {"candidate 1", "shared-bottom"}
-
-
 def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
     given = problem()
     monkeypatch.setattr(type(given.space), "choices", lambda self: {})
@@ -314,21 +269,3 @@ def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
     found, watch = searched(random(given, candidates=4))
     assert found.architecture.decisions == {}
     assert not watch.reports
-
-
-def test_random_search_goes_on_from_a_state_to_the_same_network(tmp_path):
-    class Stopped(Watch):
-        def epoch(self, report):
-            save_state(tmp_path / str(len(self.reports)), whole.state_dict())
-            return super().epoch(report)
-
-    whole = random(candidates=3)
-    found, watch = searched(whole, Stopped())
-    for stop in (0, 2, 3):
-        rest = random(candidates=3)
-        rest.load_state_dict(load_state(tmp_path / str(stop)))
-        torch.manual_seed(99)
-        again, later = searched(rest)
-        assert_same(again.network, found.network)
-        assert [r.epoch for r in later.reports] == [r.epoch for r in watch.reports[stop + 1 :]]
-        assert again.front == found.front

@@ -35,14 +35,6 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 """Inputs from histories to try, in order."""
-COMPARISONS, OF_HISTORIES = 8, 3
-"""Largest number of changes that are tried, without histories and for them, for the correction of their
-significance."""
-
-
-CHANCE, CLEAR_INTERVALS, CLEAR_R2 = 0.5, 3, 0.02
-"""AUC of labels that nothing predicts; and the distance from it, in halves of a 95 % interval, and the R2,
-from which labels are predicted beyond any doubt."""
 
 
 class OutOfTimeError(Exception):
@@ -119,12 +111,12 @@ def _decay(steps: int) -> float:
 
 
 def _clear(metrics: TaskMetrics) -> bool:
-    """Return whether a task is predicted beyond any doubt."""
+    """Return whether a task is predicted beyond any doubt: an R2 above .02, or an AUC far above .5."""
     if metrics.evidence is None:
         return False
     if metrics.interval is None:
-        return metrics.positives is None and metrics.evidence > CLEAR_R2
-    return metrics.evidence - CHANCE > CLEAR_INTERVALS * (metrics.evidence - metrics.interval[0])
+        return metrics.positives is None and metrics.evidence > 0.02
+    return metrics.evidence - 0.5 > 3 * (metrics.evidence - metrics.interval[0])
 
 
 class _Trials:
@@ -138,7 +130,7 @@ class _Trials:
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FeatureCross, ...] = ()
         self._results: list[tuple[Answers, list[TrialResult]]] = []
-        changes = COMPARISONS + (OF_HISTORIES if rows.schema.histories else 0)
+        changes = 8 + (3 if rows.schema.histories else 0)  # the most that are tried
         self._sure = float(ndtri(1 - rows.settings.significance / changes))  # standard errors
 
     @property
