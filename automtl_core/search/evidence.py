@@ -92,12 +92,18 @@ def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None =
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
     adjusted = holm({test: _p_value(*test, freedom) for test in tests}, comparisons)
-    return [
-        one
-        if one.difference is None
-        else _judged(one, one.difference, adjusted[one.difference, one.error], freedom)
-        for one in evidence
-    ]
+    judged: list[Evidence] = []
+    for one in evidence:
+        if one.difference is None:
+            judged.append(one)
+            continue
+        p = adjusted[one.difference, one.error]
+        verdict: Verdict = "no significant effect"
+        if p < SIGNIFICANCE and (one.difference > 0) == (one.action == "kept"):
+            verdict = "required" if one.action == "kept" else "better"
+            verdict = "interchangeable" if one.interchangeable else verdict
+        judged.append(replace(one, p=p, verdict=verdict, freedom=freedom))
+    return judged
 
 
 def quantile(freedom: int | None) -> float:
@@ -105,14 +111,6 @@ def quantile(freedom: int | None) -> float:
     if freedom is None:
         return NORMAL
     return float(stdtrit(freedom, 0.975)) if freedom else inf
-
-
-def _judged(one: Evidence, difference: float, p: float, freedom: int | None) -> Evidence:
-    verdict: Verdict = "no significant effect"
-    if p < SIGNIFICANCE and (difference > 0) == (one.action == "kept"):
-        verdict = "required" if one.action == "kept" else "better"
-        verdict = "interchangeable" if one.interchangeable else verdict
-    return replace(one, p=p, verdict=verdict, freedom=freedom)
 
 
 def _p_value(difference: float, error: float | None, freedom: int | None) -> float:

@@ -90,7 +90,8 @@ class Pool:
         deaths, going_on = Counter[TrialSpec](), True
         try:
             while busy := self._busy(queue if going_on else deque()):
-                for worker in ready(busy):
+                sent = wait([worker.connection for worker in busy])  # a message, or the end of the process
+                for worker in [worker for worker in busy if worker.connection in sent]:
                     spec, message = worker.receive()
                     match message:
                         case Event():
@@ -116,11 +117,16 @@ class Pool:
                             on_event(spec, TrialEnded(result))
                             yield spec, result
         finally:
-            self._close([worker for worker in self._workers if worker.spec is not None])
+            self.close([worker for worker in self._workers if worker.spec is not None])
 
-    def close(self) -> None:
-        """End all workers."""
-        self._close(self._workers)
+    def close(self, workers: "Sequence[Supervised] | None" = None) -> None:
+        """End some workers, or all."""
+        ended = list(self._workers if workers is None else workers)
+        self._workers = [worker for worker in self._workers if worker not in ended]
+        for worker in ended:
+            worker.connection.close()  # which ends the process
+        for worker in ended:
+            worker.join()
 
     def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
@@ -131,7 +137,7 @@ class Pool:
 
     def _free(self) -> "Supervised | None":
         """Return a worker without a trial, perhaps a new one; None if all workers are busy."""
-        self._workers = [worker for worker in self._workers if worker.spec is not None or worker.lives()]
+        self._workers = [w for w in self._workers if w.spec is not None or w.process.poll() is None]
         for worker in self._workers:
             if worker.spec is None:
                 return worker
@@ -139,13 +145,6 @@ class Pool:
             return None
         self._workers.append(Supervised(self._run_trial, self.environment))
         return self._workers[-1]
-
-    def _close(self, workers: "Sequence[Supervised]") -> None:
-        self._workers = [worker for worker in self._workers if worker not in workers]
-        for worker in workers:
-            worker.close()
-        for worker in workers:
-            worker.join()
 
 
 class Supervised:
@@ -164,7 +163,7 @@ class Supervised:
         # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this program
+            self.process = subprocess.Popen(  # noqa: S603 - this program
                 # -P: a module of the current folder, such as a `queue.py`, is not imported.
                 [sys.executable, "-P", "-m", "automtl_engines.worker", str(theirs.fileno())],
                 env=environment,
@@ -195,36 +194,22 @@ class Supervised:
         except (EOFError, OSError):
             self.connection.close()
             # Only a process that has ended has released its locks.
-            return spec, self._process.wait()
+            return spec, self.process.wait()
         if not isinstance(message, Event):
             self.spec = None
         return spec, message
 
-    def lives(self) -> bool:
-        """Return whether the process has not ended."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """Close the pipe, which ends the process."""
-        self.connection.close()
-
     def join(self) -> None:
         """Wait for the end of the process, and kill it if it does not end within 5 seconds."""
         try:
-            self._process.wait(5.0)
+            self.process.wait(5.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
     def _send(self, message: object) -> None:
         with suppress(OSError):  # the process has ended: `receive` tells
             self.connection.send(message)
-
-
-def ready(workers: Sequence[Supervised]) -> Iterator[Supervised]:
-    """Yield the workers that have sent something or have died; wait for at least one."""
-    found = wait([worker.connection for worker in workers])
-    yield from (worker for worker in workers if worker.connection in found)
 
 
 def _errors() -> int:

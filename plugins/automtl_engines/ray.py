@@ -216,35 +216,6 @@ class Mailbox:
         self._going_on = False
 
 
-class Sending:
-    """Listener that sends events to a mailbox, several at once.
-
-    Args:
-        number: Number of the trial.
-        mailbox: Handle of the actor.
-
-    """
-
-    def __init__(self, number: int, mailbox: Any) -> None:
-        self._number = number
-        self._mailbox = mailbox
-        self._events: list[Event] = []
-        self._sent = time.monotonic()
-        self.going_on = True
-
-    def __call__(self, event: Event) -> bool:
-        """Take note of an event; return whether the trial shall continue."""
-        self._events.append(event)
-        if time.monotonic() - self._sent >= POLL:
-            self.send()
-        return self.going_on
-
-    def send(self) -> None:
-        """Send the events."""
-        self.going_on = library("ray").get(self._mailbox.put.remote(self._number, self._events))
-        self._events, self._sent = [], time.monotonic()
-
-
 def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, command: Command) -> Any:
     """Run a trial on a worker of the cluster.
 
@@ -262,14 +233,27 @@ def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, comman
     os.environ["OMP_NUM_THREADS"] = str(command.threads)
     set_up()
     torch.set_num_threads(command.threads)
-    listener = Sending(number, mailbox)
+    ray, events, sent, going_on = library("ray"), list[Event](), 0.0, True
+
+    def send() -> None:
+        nonlocal sent, going_on
+        going_on = ray.get(mailbox.put.remote(number, events))
+        sent = time.monotonic()
+        events.clear()
+
+    def listener(event: Event) -> bool:
+        events.append(event)
+        if time.monotonic() - sent >= POLL:
+            send()
+        return going_on
+
     try:
-        listener.send()
-        if not listener.going_on:
+        send()
+        if not going_on:
             return None
         _check_node(spec, command)
         result = run_trial(spec, listener)
-        listener.send()
+        send()
     except Exception as error:
         return error
     return result

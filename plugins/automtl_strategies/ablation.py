@@ -146,7 +146,21 @@ class Ablation:
     def choose(self, names: Sequence[str]) -> None:
         """Decide the named choose-ones one after the other, with all other decisions unchanged."""
         for name in names:
-            self._choose(name)
+            stands = self._candidates(name)
+            now = str(self._now.decisions[name])
+            best = min(stands, key=lambda o: stands[o].loss)
+            if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
+                now = best
+            cheapest_first = sorted(
+                stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
+            )
+            option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
+            # The evidence is the difference to the previous option or, if that is kept, to the next best one.
+            others = [o for o in stands if o != option]
+            against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
+            change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
+            self._record(name, option, "chosen", change, equal, against)
+            self._take(stands[option])
 
     def _take(self, stand: _Stand) -> None:
         """Make the decisions of a stand the current ones."""
@@ -173,23 +187,6 @@ class Ablation:
         self._close(self._everywhere(), record=singly)
         if singly:
             self._close([(option,) for option in self._open()], record=True)
-
-    def _choose(self, name: str) -> None:
-        stands = self._candidates(name)
-        now = str(self._now.decisions[name])
-        best = min(stands, key=lambda o: stands[o].loss)
-        if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
-            now = best
-        cheapest_first = sorted(
-            stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
-        )
-        option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
-        # The evidence is the difference to the previous option or, if that is kept, to the next best one.
-        others = [o for o in stands if o != option]
-        against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
-        change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
-        self._record(name, option, "chosen", change, equal, against)
-        self._take(stands[option])
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
         """Return the stand of each candidate of a choose-one, scored once per set of current decisions."""
@@ -227,7 +224,7 @@ class Ablation:
         """
         if not few:
             return set()
-        after = self._without(_all_of(few))
+        after = self._without([option for bundle in few for option in bundle])
         if self._may_follow(self._now, after):
             self._take(after)
             return set(few)
@@ -239,7 +236,11 @@ class Ablation:
         return _Stand(self.space, decisions, self.score(decisions))
 
     def _without(self, closed: Collection[Option]) -> _Stand:
-        return self._stand(without(self._now.decisions, closed))
+        decisions = {
+            name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
+            for name, d in self._now.decisions.items()
+        }
+        return self._stand(decisions)
 
     def _open(self) -> list[Option]:
         gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
@@ -341,15 +342,3 @@ class Ablation:
             stability=self._stability(action, change),
         )
         self.evidence.append(evidence)
-
-
-def _all_of(bundles: Collection[Bundle]) -> set[Option]:
-    return {option for bundle in bundles for option in bundle}
-
-
-def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
-    """Return the decisions without the `closed` options."""
-    return {
-        name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
-        for name, d in decisions.items()
-    }

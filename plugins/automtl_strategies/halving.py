@@ -166,7 +166,13 @@ class Halving(Scheduler[HalvingSettings]):
                 stay.add(next(iter(self.entrants)))
             self.alive = [name for name in self.alive if name in stay]
         decided = self.proposals.on_sample and len(self.alive) <= least
-        self._left = deque(() if decided else (name for name in self.alive if not self._done(name)))
+        results = {name: self.results[name] for name in self.alive}
+        going_on = [
+            name
+            for name, result in results.items()
+            if result.state not in ("done", "diverged") and result.epochs < self.rungs[self.rung].epochs
+        ]
+        self._left = deque([] if decided else going_on)
 
     def _ranked(self) -> list[str]:
         metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
@@ -184,8 +190,3 @@ class Halving(Scheduler[HalvingSettings]):
             return True
         gap = difference(losses, least)
         return gap.mean > self.settings.ahead * gap.error
-
-    def _done(self, name: str) -> bool:
-        """Return whether a training is complete for this rung."""
-        result = self.results[name]
-        return result.state in ("done", "diverged") or result.epochs >= self.rungs[self.rung].epochs
