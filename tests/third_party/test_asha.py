@@ -66,10 +66,6 @@ def searched(install, tmp_path):
     return search
 
 
-def test_it_is_short():
-    assert len(SOURCE.splitlines()) <= 60
-
-
 def test_it_keeps_the_contract():
     check_scheduler(partial(ASHA, ASHASettings(eta=2, trials=9)))
 

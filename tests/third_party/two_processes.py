@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import Manager, get_context
-from multiprocessing.managers import SyncManager
-from multiprocessing.synchronize import Event as Flag
-from queue import Queue
+from typing import Any
 
 from automtl_core import hookimpl
 from automtl_core.search.trial import Engine, OnEvent, RunTrial, TrialResult, TrialSpec
@@ -28,10 +26,8 @@ class Processes(Engine):
 class Pooled:
     """Executor that gives each process the next trial."""
 
-    def __init__(self, run_trial: RunTrial, pool: ProcessPoolExecutor, manager: SyncManager) -> None:
-        self.run_trial = run_trial
-        self.pool = pool
-        self.manager = manager
+    def __init__(self, run_trial: RunTrial, pool: ProcessPoolExecutor, manager: Any) -> None:
+        self.run_trial, self.pool, self.manager = run_trial, pool, manager
 
     def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come; events are passed on before the result of their trial."""
@@ -47,9 +43,7 @@ class Pooled:
             yield from ((left.pop(future), future.result()) for future in done)
 
 
-def work(
-    run_trial: RunTrial, spec: TrialSpec, events: "Queue[tuple[TrialSpec, Event]]", stop: Flag
-) -> TrialResult:
+def work(run_trial: RunTrial, spec: TrialSpec, events: Any, stop: Any) -> TrialResult:
     """Run a trial in a worker, until the flag is set."""
 
     def listener(event: Event) -> bool:
