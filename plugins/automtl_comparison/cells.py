@@ -291,7 +291,7 @@ def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
     def suggest(trial: Suggests, name: str) -> Candidate:
         return Candidate(name, overrides=suggested_settings(trial, domains, values))
 
-    settings = {"trials": trials, "batch": BATCH, "rung_epochs": job.config.training.epochs}
+    settings = {"trials": trials, "batch": BATCH, "rung_epochs": 0}
     return scheduler_class(
         scheduler_class.settings_class.parse(settings, SCHEDULERS.name, SCHEDULER),
         Proposals(

@@ -48,11 +48,10 @@ class OptunaSettings(Settings):
     sampler: Literal["tpe", "gp", "random"] = "tpe"
     """Optuna's sampler. tpe: tree-structured Parzen estimator, for any number of parameters. gp: Gaussian
     process, for few. random: random search."""
-    rung_epochs: int = Field(8, ge=1)
+    rung_epochs: int = Field(8, ge=0)
     """Number of epochs after which the worse half of the trials ends for the first time, on large data fewer:
     those of 600 training steps. Each rung has twice the epochs of the one before. A small value favours wide
-    networks, which learn faster at first. A larger value takes longer; with `training.epochs` or more, no
-    trial ends early."""
+    networks, which learn faster at first. A larger value takes longer. With 0, no trial ends early."""
     removed: ClassVar[Mapping[str, Any]] = {"pruner": "auto", "seeds": 1, "rung_steps": 600, "storage": None}
     flops: bool = False
     """Whether the FLOPs per row are a second objective, to be minimised; no trial ends early then. The result
@@ -171,7 +170,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
         """Return the epochs after which trials may end early."""
         whole, rungs = self.proposals.recipe.epochs, list[int]()
         epochs = first_rung(self.settings.rung_epochs, self.proposals.epoch_steps)
-        while epochs < whole and not self.settings.flops:  # Optuna has no pruner for two objectives
+        while 0 < epochs < whole and not self.settings.flops:  # Optuna has no pruner for two objectives
             rungs.append(epochs)
             epochs *= ETA
         return rungs

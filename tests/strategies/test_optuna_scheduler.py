@@ -62,7 +62,7 @@ def test_trials_of_another_process_are_the_same(sampler, flops):
     "settings",
     [
         {"trials": 9, "rung_epochs": 2},
-        {"trials": 5, "rung_epochs": 99},
+        {"trials": 5, "rung_epochs": 0},
         {"trials": 8, "sampler": "random", "flops": True},
     ],
 )
@@ -77,7 +77,12 @@ def made(**settings):
 
 @pytest.mark.parametrize(
     ("settings", "rungs"),
-    [({"rung_epochs": 2}, [2, 4]), ({"rung_epochs": 9}, []), ({"flops": True, "rung_epochs": 2}, [])],
+    [
+        ({"rung_epochs": 2}, [2, 4]),
+        ({"rung_epochs": 9}, []),
+        ({"rung_epochs": 0}, []),
+        ({"flops": True, "rung_epochs": 2}, []),
+    ],
 )
 def test_rungs_of_a_trial(settings, rungs):
     assert made(**settings).rungs == rungs
