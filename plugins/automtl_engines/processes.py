@@ -21,9 +21,6 @@ from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, Trial
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Event
 
-THREADS = "OMP_NUM_THREADS"
-"""Environment variable with the number of threads of a process."""
-
 
 class ProcessesSettings(Settings):
     """Settings of the engine `processes`."""
@@ -51,7 +48,7 @@ class Processes(Engine[ProcessesSettings]):
     def _threads(self, workers: int) -> str:
         if self.settings.threads is not None:
             return str(self.settings.threads)
-        return os.environ.get(THREADS) or str(max(1, cores() // workers))
+        return os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // workers))
 
 
 def cores() -> int:
@@ -73,7 +70,7 @@ class Pool:
     def __init__(self, run_trial: RunTrial, size: int, threads: str, attempts: int) -> None:
         self._run_trial = run_trial
         self._size = size
-        self.environment = {**os.environ, THREADS: threads}
+        self.environment = {**os.environ, "OMP_NUM_THREADS": threads}
         self._attempts = attempts
         self._workers: list[Supervised] = []
         self._number = 0

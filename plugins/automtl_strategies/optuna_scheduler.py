@@ -117,7 +117,7 @@ class OptunaScheduler(Scheduler[OptunaSettings]):
                 pruner=SuccessiveHalvingPruner(min_resource=min(self.rungs, default=1), reduction_factor=ETA),
                 directions=["maximize", "minimize"] if settings.flops else ["maximize"],
             )
-            for parameters in proposals.parameters:
+            for parameters in proposals.parameters[: settings.trials]:
                 self._study.enqueue_trial(parameters)
         self.tried: list[Tried] = []
         self.reference: Metrics = {}

@@ -40,8 +40,6 @@ STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
 EPOCH_STEPS = 100
 """Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is
 therefore scored more often, and its training ends soon after it stops improving."""
-RATE = 3.0
-"""Learning rate of both stages, as a multiple of that of the recipe; it falls to 0 in the second stage."""
 PATIENCE = 3
 """Epochs without a better held-out loss after which the first stage ends."""
 SHARE = 0.7
@@ -77,7 +75,7 @@ class Paths:
     def __init__(self, problem: Problem, settings: PathSettings) -> None:
         self.problem = problem
         self.settings = settings
-        batch = max(1, round(problem.recipe.batch_size / 2))  # docs/results.md: twice as fast, equally good
+        batch = max(1, round(problem.recipe.batch_size / 2))  # faster, and decisions are as good
         recipe = problem.recipe.model_copy(update={"batch_size": batch})
         self.relaxed = RelaxedSearch(replace(problem, recipe=recipe), Softmax())
         if isinstance(network := self.relaxed.supernet.network, Averaging):
@@ -173,15 +171,15 @@ class Paths:
         relaxed.end(epoch, listener, scored.metrics, fixed=fixed)
 
     def _rate(self, done: int) -> float:
-        """Return the factor of the learning rate after a number of steps of the current epoch.
+        """Return the factor of the learning rate of the recipe after a number of steps of the current epoch.
 
-        It is 1 in the epochs after both stages.
+        It is 3 in the first stage, falls from 3 to 0 in the second one, and is 1 in the epochs after both.
         """
         if not self.widened:
-            return RATE
+            return 3.0
         before = (self.epoch - 1 - self.first_epoch) * self.epoch_steps
         passed = (before + done) / (self.stage_epochs * self.epoch_steps)
-        return RATE * (1 + cos(pi * passed)) / 2 if passed < 1 else 1.0
+        return 1.5 * (1 + cos(pi * passed)) if passed < 1 else 1.0
 
     def restore_best(self) -> None:
         """Load the best weights into the supernet and its average."""
