@@ -17,9 +17,8 @@ from automtl_core.settings.component import Component
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
-from automtl_strategies.darts import DARTS, DARTSSettings
+from automtl_strategies.by_logits import DARTS, ByEntropy, DARTSSettings, EntropySettings
 from automtl_strategies.last_round import RandomSearch, RandomSettings
 from automtl_testing import plain_schema, sample_problem
 
