@@ -1,10 +1,10 @@
 """The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import erfc, inf
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from scipy.special import stdtr, stdtrit
 
@@ -25,8 +25,6 @@ Verdict = Literal["required", "better", "interchangeable", "no significant effec
 - by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
-
-Item = TypeVar("Item")
 
 EVERYWHERE = "everywhere"
 """In place of a choice: all choices with this option at once, such as a field for all experts."""
@@ -69,7 +67,9 @@ class Evidence(Value):
     @property
     def half(self) -> float:
         """Half of the 95 % interval of the difference; infinite without degrees of freedom."""
-        return quantile(self.freedom) * self.error if self.error else 0.0
+        if not self.error or self.freedom is None:
+            return NORMAL * (self.error or 0.0)
+        return self.error * (float(stdtrit(self.freedom, 0.975)) if self.freedom else inf)
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,6 @@ def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None =
             verdict = "interchangeable" if one.interchangeable else verdict
         judged.append(replace(one, p=p, verdict=verdict, freedom=freedom))
     return judged
-
-
-def quantile(freedom: int | None) -> float:
-    """Return the 97.5 % quantile of Student's t, or of the normal distribution for None."""
-    if freedom is None:
-        return NORMAL
-    return float(stdtrit(freedom, 0.975)) if freedom else inf
 
 
 def _p_value(difference: float, error: float | None, freedom: int | None) -> float:
@@ -148,28 +141,17 @@ class Point(Value):
     `SearchResult.overrides`."""
 
 
-def pareto(items: Iterable[Item], of: Callable[[Item], tuple[float, float]]) -> list[Item]:
-    """Return the items whose loss is lower than that of all cheaper ones, cheapest first.
-
-    Args:
-        items: Architectures, as points or other values.
-        of: Function that returns cost and loss of an item.
-
-    """
-    front: list[Item] = []
-    for item in sorted(items, key=of):
-        if not front or of(item)[1] < of(front[-1])[1]:
-            front.append(item)
-    return front
-
-
 def pareto_points(points: Sequence[Point]) -> list[Point]:
     """Return the points of the Pareto fronts of loss against FLOPs, of trained and of inherited weights.
 
     Losses of the two kinds are not comparable.
     """
-    kinds = [[point for point in points if point.trained == trained] for trained in (True, False)]
-    return [point for kind in kinds for point in pareto(kind, lambda one: (one.flops_per_row, one.loss))]
+    front: dict[bool, list[Point]] = {True: [], False: []}  # by `trained`
+    for point in sorted(points, key=lambda point: (point.flops_per_row, point.loss)):
+        better = front[point.trained]
+        if not better or point.loss < better[-1].loss:
+            better.append(point)
+    return [*front[True], *front[False]]
 
 
 CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}

@@ -13,7 +13,6 @@ import time
 from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.training.process import set_up
@@ -71,13 +70,9 @@ class Worker:
         os._exit(1)  # the trial is in code that does not return
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(descriptor: int) -> None:
     """Run the worker of the pipe with a file descriptor."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         connection: Connection[Any, Any] = Connection(descriptor)
         sys.path[:] = connection.recv()  # plugins may be in folders that the parent has added

@@ -1,4 +1,7 @@
-"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best."""
+"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best.
+
+Random search is a last round of random candidates.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -252,13 +255,10 @@ class RandomSearch(SearchStrategy[RandomSettings]):
             for k in range(settings.candidates)
         ]
         self.last_round = LastRound(problem, settings)
-        self.last_round.begin(self._entrants(), spent=0)
-
-    def _entrants(self) -> dict[str, Architecture]:
         drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        known = list(self.problem.space.landmarks().items())[: self.settings.landmarks]
-        start = {name: a for name, a in probes(self.problem).items() if name == START}
-        return {**start, **drawn, **dict(known)}
+        known = dict(list(problem.space.landmarks().items())[: settings.landmarks])
+        start = {name: a for name, a in probes(problem).items() if name == START}
+        self.last_round.begin({**start, **drawn, **known}, spent=0)
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:

@@ -209,13 +209,10 @@ class _Trials:
         if not by_row:
             return True
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
-        errors = self.rows.settings.errors if self._predictable() else self._sure
+        first = self._results[0][1][0].metrics
+        predictable = any(_clear(first[task.name]) for task in self.rows.telling)
+        errors = self.rows.settings.errors if predictable else self._sure
         return gain.mean > errors * gain.error
-
-    def _predictable(self) -> bool:
-        """Return whether labels are predicted beyond any doubt by the first values."""
-        metrics = self._results[0][1][0].metrics
-        return any(_clear(metrics[task.name]) for task in self.rows.telling)
 
     def _of(self, answers: Answers) -> list[TrialResult]:
         return next((results for tried, results in self._results if tried == answers), [])
