@@ -65,13 +65,6 @@ class Optimiser:
         backward(inputs=list(self.names if moving is None else moving))
         self._move()
 
-    def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:
-        """Update parameters by gradients that were computed elsewhere."""
-        self._forget()
-        for p, gradient in gradients.items():
-            p.grad = gradient
-        self._move()
-
     def scale(self, factor: float) -> None:
         """Multiply the learning rates of all groups by a factor, which replaces an earlier one.
 

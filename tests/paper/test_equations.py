@@ -21,7 +21,7 @@ from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.network import Expert, Task
 from automtl_desan.ops import MLP, Identity, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine
-from automtl_strategies.relaxed import entropy
+from automtl_strategies.by_logits import entropy
 from automtl_testing.samples import binary_metrics
 
 
