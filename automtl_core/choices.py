@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from automtl_core.disk.plain_file import json_text, parse_json, read_plain
+from automtl_core.disk.documents import json_text, parse_json, read_plain
 from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1

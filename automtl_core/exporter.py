@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from automtl_core.errors import PluginError
-from automtl_core.libraries import own_cache
+from automtl_core.process_state import own_cache
 
 Predict = Callable[[Mapping[str, Any]], Any]
 """Function from the encoded columns of any number of rows, as arrays by name, to predictions [B, S]."""

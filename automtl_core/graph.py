@@ -1,4 +1,4 @@
-"""The exported graph: from encoded examples to scores, see `dataset.scores`.
+"""The exported graph: from encoded examples to scores, see `dataset.schema`.
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import Schema, scores_of
 from automtl_core.exporter import Graph
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first

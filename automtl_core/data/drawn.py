@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from automtl_core import seeds
 from automtl_core.data.part import Bags, Events, Histories, Part
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 
 

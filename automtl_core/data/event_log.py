@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from automtl_core.data.raw.sql import literal, own, quoted
 from automtl_core.data.raw.times import typed_time
 from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
-from automtl_core.dataset.history import History, source_of
+from automtl_core.dataset.declarations import History, source_of
 from automtl_core.errors import DataError
 
 OWNER, TIME = own("owner"), own("time")

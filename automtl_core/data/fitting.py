@@ -9,7 +9,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
-from automtl_core.fields.buckets import edges
+from automtl_core.fields.numeric import edges
 
 Folds = NDArray[np.int8]
 """Folds of training rows, [R]."""

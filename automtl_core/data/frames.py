@@ -22,7 +22,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.sql import quoted
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, reading, reads_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 

@@ -28,7 +28,7 @@ from automtl_core.data.event_log import (
 from automtl_core.data.raw.sql import own, quoted
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
 from automtl_core.dataset.dataset import Dataset, RawFile, columns_of_lists, time_column_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
 

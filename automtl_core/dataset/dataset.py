@@ -13,17 +13,15 @@ import pandas as pd
 from pydantic import Field
 from typing_extensions import TypeVar
 
-from automtl_core.dataset.fields import Label, faults_of, names_of
-from automtl_core.dataset.history import History, source_of
-from automtl_core.disk.value import Value
+from automtl_core.dataset.declarations import History, Label, faults_of, names_of, source_of
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.disk.documents import Value
 from automtl_core.errors import PluginError
-from automtl_core.fields.bag import Bag
-from automtl_core.fields.buckets import Bucketed
-from automtl_core.fields.dense import Dense, Scaling
 from automtl_core.fields.encode import AGE, LARGEST, as_number, event_columns
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.sparse import Sparse
+from automtl_core.fields.numeric import Bucketed, Dense, Scaling
+from automtl_core.fields.sparse import Bag, Sparse
 from automtl_core.fields.vectors import Vectors
 from automtl_core.settings.settings import Configured, Settings
 
@@ -528,3 +526,53 @@ def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
     """Return an attribute of a dataset; None for a class whose attribute depends on settings."""
     value = getattr(dataset, name)
     return None if hasattr(value, "__get__") else value
+
+
+UNKNOWN_SIZE = 2
+"""Vocabulary size of a categorical field in `expected_schema`: the unseen id and a value."""
+
+
+def schema_of(
+    dataset: Dataset, sparse: Sequence[SparseField], scales: Mapping[str, tuple[float, float]]
+) -> Schema:
+    """Return the schema of a dataset.
+
+    Args:
+        dataset: The dataset, with its settings.
+        sparse: The fitted categorical fields, in the order of `sparse_fields`.
+        scales: Regression label -> mean and standard deviation in the training part.
+
+    """
+    labels = {label.name: label for label in dataset.labels}
+    tasks = names_of(learned(dataset))
+
+    def nearest(name: str | None, relation: str) -> str | None:
+        """Return the nearest learned label along a relation."""
+        while name is not None and name not in tasks:
+            name = getattr(labels[name], relation)
+        return name
+
+    def task(label: Label) -> Task:
+        after, given = nearest(label.after, "after"), nearest(label.given, "given")
+        return Task(label.name, after, label.kind, *scales.get(label.name, (0.0, 1.0)), given=given)
+
+    return Schema(
+        tuple(sparse),
+        tuple(DenseField(field.name) for field in dense_fields(dataset)),
+        tuple(map(task, learned(dataset))),
+        histories=histories_of(dataset),
+    )
+
+
+def expected_schema(dataset: Dataset) -> Schema:
+    """Return the schema before any row is read: sizes of vocabularies and scales of labels are unknown.
+
+    Raises:
+        ArtifactError: the dataset has no field or no task.
+
+    """
+    sparse = [
+        SparseField(field.name, UNKNOWN_SIZE, "bag" if field.gives == "bags" else "single")
+        for field in sparse_fields(dataset)
+    ]
+    return schema_of(dataset, sparse, {})

@@ -9,13 +9,11 @@ import duckdb
 import pandas as pd
 
 from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of, reads_of
-from automtl_core.dataset.fields import Label
-from automtl_core.dataset.history import History
-from automtl_core.disk.value import Value
-from automtl_core.fields.bag import Bag
-from automtl_core.fields.dense import Dense
+from automtl_core.dataset.declarations import History, Label
+from automtl_core.disk.documents import Value
 from automtl_core.fields.field import FieldKind
-from automtl_core.fields.sparse import Sparse
+from automtl_core.fields.numeric import Dense
+from automtl_core.fields.sparse import Bag, Sparse
 
 SUFFIXES = (".csv", ".tsv")
 """Endings of delimited files, which may have different separators."""

@@ -1,14 +1,18 @@
-"""The schema: fields and tasks of a prepared dataset, as plain values."""
+"""The schema: fields and tasks of a prepared dataset, as plain values, and the scores of predictions.
 
-from collections.abc import Mapping
+Letters: R rows, T tasks, S scores.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.dataset.history import ALL_EVENTS, LATEST, History
+from automtl_core.disk.documents import Value
 from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
@@ -260,3 +264,58 @@ def last_of(part: str) -> int:
 def _sparse_field(value: Mapping[str, Any]) -> SparseField:
     field = SparseField(**value)
     return replace(field, vectors=Pretrained(**value["vectors"])) if "vectors" in value else field
+
+
+@dataclass(frozen=True)
+class Score(Value):
+    """A column of predictions: the product of the predictions of some tasks."""
+
+    name: str
+    meaning: str
+    tasks: tuple[int, ...]
+    """Indices of the tasks."""
+
+
+def scores_of(tasks: Sequence[Task]) -> list[Score]:
+    """Return the scores of tasks, in their order.
+
+    A task that counts only if another label is 1 has a conditional probability, `buy_given_click`, and the
+    probability of the event, `click_and_buy`. Names that are taken end in an underscore.
+    """
+    names, places = {task.name for task in tasks}, {task.name: place for place, task in enumerate(tasks)}
+    found: list[Score] = []
+    for place, task in enumerate(tasks):
+        what = task.type.meaning.format(task.name)
+        before = _before(tasks, places, task)
+        if not before:
+            found.append(Score(task.name, what, (place,)))
+            continue
+        meaning = f"{what}, in rows where {task.given} is 1"
+        found.append(Score(_free(f"{task.name}_given_{task.given}", names), meaning, (place,)))
+        if all(other.type.probability for other in (task, *(tasks[place] for place in before))):
+            events = [*(tasks[one].name for one in before), task.name]
+            every = "all" if events[2:] else "both"
+            meaning = f"probability that {', '.join(events[:-1])} and {events[-1]} are {every} 1"
+            found.append(Score(_free("_and_".join(events), names), meaning, (*before, place)))
+    return found
+
+
+def products(scores: Sequence[Score], predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores of predictions: [R, T] -> [R, S]."""
+    return np.stack([predictions[:, list(score.tasks)].prod(axis=1) for score in scores], axis=1)
+
+
+def _before(tasks: Sequence[Task], places: Mapping[str, int], task: Task) -> tuple[int, ...]:
+    """Return the tasks whose labels must be 1 for a task to count, the first one first."""
+    if task.given is None or task.given not in places:
+        return ()
+    place = places[task.given]
+    return (*_before(tasks, places, tasks[place]), place)
+
+
+def _free(name: str, names: set[str]) -> str:
+    """Return a name that is not among `names`, and add it to them."""
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name

@@ -11,9 +11,9 @@ import yaml
 from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 
-from automtl_core.denormals import exact
-from automtl_core.disk.plain_file import read_plain
+from automtl_core.disk.documents import read_plain
 from automtl_core.errors import InputMissingError, UsageError, near_file
+from automtl_core.process_state import exact
 
 SIZE_LIMIT = 1 << 20
 """Largest size of a configuration file in bytes."""

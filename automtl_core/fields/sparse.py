@@ -1,4 +1,7 @@
-"""Categorical fields: each value has an id, from a vocabulary or a hash."""
+"""Categorical fields: each value has an id, from a vocabulary, a hash or a rule.
+
+A row holds one value, or, of a bag, any number of distinct values without an order.
+"""
 
 import hashlib
 import json
@@ -8,12 +11,22 @@ from functools import cached_property
 from itertools import islice, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from automtl_core.fields.encode import FieldEncoder, Kinds, hashed
-from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source
+from automtl_core.fields.encode import (
+    FieldEncoder,
+    Gives,
+    Kinds,
+    Reading,
+    WrongValueError,
+    hashed,
+    read_encoder,
+    seconds,
+    texts,
+)
+from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source, one_of
 
 
 @dataclass(frozen=True)
@@ -156,3 +169,158 @@ class Counts(Learner):
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.name]]
+
+
+@dataclass(frozen=True)
+class BagEncoder(FieldEncoder):
+    """Encoder of a bag as the sorted ids of its known values, without duplicates."""
+
+    values: FieldEncoder
+    """Encoder of a single value."""
+
+    kind: ClassVar[str] = "bag"
+    gives: ClassVar[Gives] = "bags"
+    reading: ClassVar[Reading] = "lists"
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of ids of values, including that of unseen values."""
+        return self.values.size
+
+    def encode(self, bags: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+        lengths = np.fromiter(map(len, bags), np.int64, len(bags))
+        owners = np.repeat(np.arange(len(bags)), lengths)
+        try:
+            ids = self.values.encode(texts([value for bag in bags for value in bag]))
+        except WrongValueError as wrong:
+            wrong.row = int(owners[wrong.row])
+            raise
+        pairs = np.unique((owners * self.size + ids)[ids > 0])
+        counts = np.bincount(pairs // self.size, minlength=len(bags))
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), pairs % self.size
+
+    def decode(self, ids: Sequence[int]) -> list[Any]:
+        return self.values.decode(ids)
+
+    def parts(self) -> tuple[FieldEncoder, ...]:
+        return self, *self.values.parts()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "values": self.values.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "BagEncoder":
+        return cls(read_encoder(value["values"], path, kinds))
+
+
+@dataclass(frozen=True)
+class Bag(FieldKind):
+    """A multi-valued field: a row holds any number of different values, see `Dataset.values`."""
+
+    separator: str = "|"
+    """Separator of the values in a text, as in files of new examples."""
+
+    words: ClassVar[str] = "multi-valued"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (BagEncoder, Vocabulary, Hashed)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.name: Read("bag", separator=self.separator)}
+
+    def faults(self) -> Iterator[str]:
+        if not isinstance(self.separator, str) or not self.separator:
+            yield f"separator is {self.separator!r}, allowed are non-empty texts"
+
+    def learner(self, source: Source) -> "BagCounts":
+        return BagCounts(self.name, source)
+
+
+class BagCounts(Counts):
+    """Learner from counts of bags and their values: a value counts once for each row that holds it."""
+
+    starts: Ints
+    """Start of the values of each bag, and the end of the last one, [bags + 2]; bag 0 is empty."""
+
+    def learn(self, path: Path) -> FieldEncoder:
+        counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
+        for bags, values in self.source.held(self.name):
+            np.add.at(counts, values, self.counts[bags + 1])
+        learned = Values(self.name, counts, self.source)
+        self.table = learned.table
+        lengths = np.zeros(len(self.counts) + 1, dtype=np.int64)
+        for bags, values in self.source.held(self.name):
+            lengths += np.bincount(bags[self.table[values + 1] > 0] + 2, minlength=len(lengths))
+        self.starts, self.constant = np.cumsum(lengths), bool(np.count_nonzero(self.counts) <= 1)
+        del self.counts  # frees memory of millions of bags
+        return BagEncoder(learned.encoder(path, self.source.values(self.name)))
+
+    def encode(self, chunk: Chunk) -> Codes:
+        return chunk[self.name]
+
+    def values(self) -> Iterator[Codes]:
+        """Yield the ids of the values of all bags, in blocks."""
+        for _, values in self.source.held(self.name):
+            ids = self.table[values + 1]
+            yield ids[ids > 0]
+
+
+Part = Literal["hour", "weekday"]
+"""Hour of the day, or day of the week; of times in UTC."""
+
+
+@dataclass(frozen=True)
+class PartOfTime(FieldEncoder):
+    """Encoder of a time as 1 + its hour from 0 to 23, or its weekday from 0 (Monday) to 6; 0 for a blank.
+
+    Times are in UTC, see `seconds`.
+    """
+
+    column: str
+    part: str
+
+    kind: ClassVar[str] = "time-part"
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of ids, including that of a blank."""
+        return 25 if self.part == "hour" else 8
+
+    def reads(self, name: str) -> Mapping[str, Reading]:
+        return {self.column: "texts"}
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        since = [None if not text else seconds(text) for text in texts]
+        times = np.array(since, np.float64)  # NaN in place of None
+        # 1970 began on a Thursday.
+        whole = times // 3600 % 24 if self.part == "hour" else (times // 86400 + 3) % 7
+        return np.where(np.isnan(times), 0, 1 + np.nan_to_num(whole)).astype(np.int32)
+
+    def decode(self, encoded: Sequence[int]) -> list[str | None]:
+        days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+        names = [str(hour) for hour in range(24)] if self.part == "hour" else days
+        return [names[one - 1] if one else None for one in encoded]
+
+    def examples(self, name: str, ids: Sequence[int]) -> dict[str, list[Any]]:
+        step, first = (3600, 0) if self.part == "hour" else (86400, 4 * 86400)
+        return {self.column: [str(first + step * (one - 1)) if one else None for one in ids]}
+
+
+@dataclass(frozen=True)
+class TimePart(FieldKind):
+    """The hour or the weekday of a time, in UTC."""
+
+    column: str = ""
+    """Column with the time, as numbers or dates; empty for the name of the field."""
+    part: Part = "hour"
+    """hour: the hour of the day. weekday: the day of the week."""
+
+    words: ClassVar[str] = "part of a time"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (PartOfTime,)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.column or self.name: Read("text")}
+
+    def faults(self) -> Iterator[str]:
+        yield from one_of("part", self.part, get_args(Part))
+
+    def learner(self, source: Source) -> Learner:
+        return Learner(self.reads(), PartOfTime(self.column or self.name, self.part))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.distributed import agreed
 from automtl_core.modules.features import Bag, Features, Past

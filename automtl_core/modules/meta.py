@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from automtl_core.libraries import importing_compiler
+from automtl_core.process_state import importing_compiler
 
 FILLS = frozenset(
     {Tensor.normal_, Tensor.uniform_, Tensor.bernoulli_, Tensor.exponential_}

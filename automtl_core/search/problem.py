@@ -7,8 +7,7 @@ from typing import Any
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Overrides, Trials
 from automtl_core.search.warm_start import WarmStart
-from automtl_core.settings.component import Component
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Component, Search
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.fit import TrainingData

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import member_name
 from automtl_core.data.part import Part
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.mixture import Mixed, Mixture
 from automtl_core.modules.sharing import group_and_word

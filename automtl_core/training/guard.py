@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import torch
 
-from automtl_core.denormals import flushed
 from automtl_core.errors import OutOfMemoryError
+from automtl_core.process_state import flushed
 
 _TURN = threading.RLock()
 

@@ -10,7 +10,7 @@ from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.registry import Registry
 from automtl_core.search.engine import DEFAULT_ENGINE, Engine
 from automtl_core.search.trial import Executor
-from automtl_core.settings.component import Component
+from automtl_core.settings.settings import Component
 
 
 def engine_of(

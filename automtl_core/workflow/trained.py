@@ -15,8 +15,7 @@ from torch import nn
 from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
-from automtl_core.dataset.schema import Schema, Task
-from automtl_core.dataset.scores import products, scores_of
+from automtl_core.dataset.schema import Schema, Task, products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError
 from automtl_core.modules.network import Output, WithOutputs
 from automtl_core.registry.registry import Registry
@@ -66,7 +65,7 @@ class Trained:
         return self.encoder.schema.tasks
 
     def predict_scores(self, part: Part) -> NDArray[np.float64]:
-        """Return the scores of encoded rows, [R, S], see `dataset.scores`; raises as `predict_logits`."""
+        """Return the scores of encoded rows, [R, S], see `dataset.schema`; raises as `predict_logits`."""
         return products(scores_of(self.tasks), predictions(self.tasks, self.predict_logits(part)))
 
     def predict_logits(self, part: Part) -> NDArray[Any]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from automtl_comparison.document import CellResult, Failed, Measured
 from automtl_comparison.resampling import Samples, samples
 from automtl_core.data.store import Prepared
-from automtl_core.disk.plain_file import json_text
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.documents import canonical, json_text
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status

@@ -29,8 +29,8 @@ from automtl_comparison.resampling import Samples
 from automtl_comparison.statistics import Noise, noise
 from automtl_comparison.tuning import SCHEDULER, batches, recipe, tuned
 from automtl_core.data.store import Prepared
+from automtl_core.disk.documents import read_signed, write_signed
 from automtl_core.disk.files import make_folder
-from automtl_core.disk.signed import read_signed, write_signed
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.registry.registry import Registry

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.training import significance
 
 

@@ -10,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
-from automtl_core.dataset.fields import before, is_event
-from automtl_core.dataset.history import source_of
+from automtl_core.dataset.declarations import before, is_event, source_of
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings

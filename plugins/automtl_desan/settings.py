@@ -4,8 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Search, Settings
 
 BLOCKS = 10_000
 """Largest number of blocks of all experts of all layers."""

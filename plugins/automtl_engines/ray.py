@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from automtl_core.errors import OutOfMemoryError, UsageError, WorkerError, one_line
-from automtl_core.libraries import library
+from automtl_core.process_state import library
 from automtl_core.search.engine import Engine
 from automtl_core.search.trial import Executor, OnEvent, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings

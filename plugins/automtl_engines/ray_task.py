@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.libraries import library
+from automtl_core.process_state import library
 from automtl_core.training.process import set_up
 
 if TYPE_CHECKING:

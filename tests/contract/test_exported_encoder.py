@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import exported, source
 from automtl_core.graph import inputs
 
 from .test_encoder import NAMES, raw_examples

@@ -18,8 +18,7 @@ from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Common
-from automtl_core.settings.domain import domains
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Settings, domains
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from automtl_core.disk.signed import KEY, canonical
+from automtl_core.disk.documents import KEY, canonical
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run

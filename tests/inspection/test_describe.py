@@ -11,8 +11,18 @@ import pytest
 
 from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
-from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
+from automtl_inspection.describe import (
+    DenseFacts,
+    Described,
+    Duplicates,
+    LabelFacts,
+    SparseFacts,
+    codes,
+    describe,
+    duplicates,
+)
 
 Given = Callable[..., Any]
 
@@ -175,3 +185,111 @@ def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pyte
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 8 * 100_000 < peak < 40 * 100_000
+
+
+@pytest.fixture
+def prepared(given: Given, tmp_path: Path) -> Prepared:
+    """Return rows that are alike within and between parts."""
+    random = np.random.default_rng(0)
+    rows = 1500
+    dataset = given(
+        {
+            "user": random.integers(0, 30, rows),
+            "city": random.integers(0, 5, rows),
+            "price": random.choice([0.0, -0.0, 1.5, np.nan], rows),
+            "click": random.integers(0, 2, rows),
+            "buy": random.choice([0, 1, np.nan], rows),
+            "part": np.repeat(["train", "validation", "test"], [900, 300, 300]),
+        }
+    )
+    dataset.part = "part"
+    return prepare(dataset, "given", None, tmp_path)
+
+
+def table(prepared: Prepared, part: str, labels: bool) -> pd.Series:
+    held = prepared.part(part)
+    floats = [np.nan_to_num(array, nan=-99) + 0.0 for array in (held.dense, held.labels)]
+    columns = [held.ids, *floats][: 3 if labels else 2]
+    return pd.Series(list(map(tuple, np.concatenate(columns, axis=1).tolist())))
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 70])
+def test_shares_are_those_of_comparing_all_rows(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("automtl_core.data.rows.CHUNK", chunk)
+    found = duplicates(prepared)
+    for what, labels in (("features", False), ("features_and_labels", True)):
+        train = table(prepared, "train", labels)
+        assert getattr(found["train"], what) == train.duplicated(keep=False).mean()
+        for part in ("validation", "test"):
+            assert getattr(found[part], what) == table(prepared, part, labels).isin(set(train)).mean()
+    assert 0 < found["test"].features_and_labels < found["test"].features < 1
+
+
+def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
+    """Rows with the same numbers in other columns are not alike."""
+    one = {
+        "user": ["a", "b"] * 50,
+        "city": ["b", "a"] * 50,
+        "price": np.arange(100) // 2,
+        "click": [0, 1] * 50,
+    }
+    prepared = prepare(given({**one, "buy": [1, 0] * 50}), "given", None, tmp_path)
+    assert duplicates(prepared)["train"] == Duplicates(features=0.0, features_and_labels=0.0)
+
+
+def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> None:
+    class Bags(type(given({}))):  # type: ignore[misc]
+        fields = (Sparse("user"), Bag("city"), Dense("price"))
+
+        def values(self, db: Any, field: str) -> Any:
+            bags = pd.DataFrame({"bag": self.frame[field].unique()})
+            return db.from_df(bags).project("bag, unnest(string_split(bag, '|')) AS value")
+
+    dataset = Bags(given({}).settings)
+    bags = ["a|b", "b|a", "c|a|b", "c"] * 25  # the first two hold the same
+    labels = {"click": [0, 1] * 50, "buy": [1, 0] * 50}
+    dataset.frame = pd.DataFrame({"user": "u", "city": bags, "price": np.arange(100) // 4, **labels})
+    dataset.part = "part"
+    dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
+    prepared = prepare(dataset, "bags", None, tmp_path)
+    assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)
+
+
+RANDOM = np.random.default_rng(0)
+NUMBERS = RANDOM.integers(1, 61, 8000).astype(float)
+EFFECTS = RANDOM.standard_normal(61)
+
+
+def drawn(logits):
+    """Return a label drawn from its logits, beside one of chance."""
+    labels = RANDOM.random((len(logits), 2)) < 1 / (1 + np.exp(-np.stack([logits, 0 * logits], axis=1)))
+    return labels.astype(np.float32)
+
+
+def test_numbers_whose_neighbours_say_other_things_are_codes():
+    assert codes(NUMBERS, drawn(EFFECTS[NUMBERS.astype(int)])) == 60
+
+
+@pytest.mark.parametrize(
+    "logits", [0 * NUMBERS, NUMBERS / 20 - 1.5, np.cos(NUMBERS / 10)], ids=["nothing", "line", "curve"]
+)
+def test_numbers_in_an_order_are_none(logits):
+    assert codes(NUMBERS, drawn(logits)) is None
+
+
+def test_missing_numbers_and_labels_do_not_count():
+    labels, numbers = drawn(EFFECTS[NUMBERS.astype(int)]), NUMBERS.copy()
+    labels[::3] = np.nan
+    numbers[::5] = np.nan
+    assert codes(numbers, labels) == 60
+    labels[:] = np.nan
+    assert codes(numbers, labels) is None
+
+
+@pytest.mark.parametrize(
+    "numbers", [NUMBERS + 0.5, np.arange(8000.0), NUMBERS % 3], ids=["half", "each", "few"]
+)
+def test_fractions_and_numbers_of_one_row_each_are_no_codes_and_of_few_each_has_its_bin(numbers):
+    assert codes(numbers, drawn(EFFECTS[NUMBERS.astype(int)])) is None

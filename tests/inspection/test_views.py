@@ -3,8 +3,7 @@
 from automtl_core.data.leaks.histories import HistoryFacts
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore
 from automtl_core.views.values import Matrix, Text
-from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts
-from automtl_inspection.duplicates import Duplicates
+from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
 from automtl_inspection.views import described, exported, prepared, sampled, validated
 
 ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}

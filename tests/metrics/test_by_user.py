@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_metrics import rankings
 from automtl_metrics.rankings import gauc, ndcg, ndcg_at
 

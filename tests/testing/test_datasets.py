@@ -10,8 +10,8 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
-from automtl_core.dataset.history import History
-from automtl_datasets.synthetic import Synthetic, SyntheticSettings
+from automtl_core.dataset.declarations import History
+from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
 from automtl_testing import check_dataset
 from automtl_testing.datasets import check_histories
 

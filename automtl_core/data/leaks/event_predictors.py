@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.leaks.predictors import Predictor, column, number
 from automtl_core.data.part import Histories, Padded, Part
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 
 SEEN = 1 << 14

@@ -23,8 +23,7 @@ from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.signed import read_signed, write_signed
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value, read_signed, write_signed
 from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, StorageError
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema
-from automtl_core.fields.buckets import edges
+from automtl_core.fields.numeric import edges
 
 Codes = NDArray[Any]
 Kind = Literal["field", "label", "event"]

@@ -19,10 +19,10 @@ from automtl_core.data.prepare.examples import added_columns, coded, columns_rea
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
-from automtl_core.dataset.history import History
-from automtl_core.fields.dense import Dense, Scale, Scaled
+from automtl_core.dataset.declarations import History
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, Learner
+from automtl_core.fields.numeric import Dense, Scale, Scaled
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""

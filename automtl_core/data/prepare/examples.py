@@ -19,7 +19,7 @@ from automtl_core.dataset.dataset import (
     names_of,
     sparse_fields,
 )
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
 from automtl_core.tasks.kind import TaskKind

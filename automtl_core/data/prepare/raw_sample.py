@@ -18,7 +18,7 @@ from automtl_core.data.raw.sql import category, codes, literal, own, quoted
 from automtl_core.data.raw.times import as_seconds, typed_time
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, reads_of, time_column_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 
 ROWS, EVENTS = 200, 100_000
 """Largest numbers of rows of a sample, and of their events."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import duckdb
 
 from automtl_core.data.raw.sql import literal, numbered, own, quoted
-from automtl_core.dataset.history import TimeForm
+from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
 
 

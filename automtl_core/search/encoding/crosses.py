@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import Encodings, Pair
-from automtl_core.disk.value import Value
-from automtl_core.fields.buckets import edges
+from automtl_core.disk.documents import Value
+from automtl_core.fields.numeric import edges
 from automtl_core.search.encoding.rows import Rows
 
 ROUNDS = 3

@@ -2,7 +2,7 @@
 
 from automtl_core.dataset.schema import Schema
 from automtl_core.search.encoding.search import DECAY, HISTORY, EncodingSearchResult
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 
 
 def encoding_domains(result: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:

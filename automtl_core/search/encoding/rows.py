@@ -16,7 +16,7 @@ from automtl_core.data.sampling import latest_rows, some_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.documents import canonical
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 
 

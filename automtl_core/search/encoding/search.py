@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference

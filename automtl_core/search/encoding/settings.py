@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from automtl_core.settings.component import NAMED, Component
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import NAMED, Component, Settings
 
 
 class EncodingSearchSettings(Settings):

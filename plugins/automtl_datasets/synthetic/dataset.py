@@ -8,14 +8,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label, Vectors
-from automtl_datasets.synthetic.cold import Cold
-from automtl_datasets.synthetic.drift import Drift
-from automtl_datasets.synthetic.factors import Factors
-from automtl_datasets.synthetic.history import Histories
 from automtl_datasets.synthetic.kind import Kind
-from automtl_datasets.synthetic.numbers import Numbers
-from automtl_datasets.synthetic.pairs import Pairs
-from automtl_datasets.synthetic.rare import Rare
+from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
+from automtl_datasets.synthetic.timed import Cold, Drift, Histories
 
 KINDS: Mapping[str, type[Kind]] = {
     kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold)

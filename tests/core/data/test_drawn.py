@@ -3,7 +3,7 @@
 import numpy as np
 
 from automtl_core.data.drawn import drawn
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema(

@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.data.new_histories import entries, new_events, with_events
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, RawFile, Sparse
-from automtl_core.dataset.history import EventFacts
+from automtl_core.dataset.declarations import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
 
 PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)

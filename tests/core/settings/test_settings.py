@@ -1,19 +1,38 @@
-"""Settings: what is wrong is said in words, all at once; and each setting is explained."""
+"""Domains: what is drawn from them, and where they stand."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import pytest
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
 from automtl_core.errors import UsageError
 from automtl_core.run_dir.config import load_config
-from automtl_core.settings.faults import IN_WORDS, OWN_WORDS, UNKNOWN
-from automtl_core.settings.settings import Setting, Settings, explain
-from automtl_core.settings.words import Takes
+from automtl_core.settings.settings import Component, Search, Setting, Settings, domains, explain, named
+from automtl_core.settings.words import IN_WORDS, OWN_WORDS, UNKNOWN, Takes
+
+
+class Some(Settings):
+    """Settings of which two have a domain."""
+
+    rate: Annotated[float, Search(1e-3, 1e-1, log=True)] = Field(1e-2, gt=0)
+    """A rate."""
+    width: Annotated[int, Search(choices=(8, 16))] = 8
+    """A width."""
+    name: str = "it"
+    """A name."""
+
+
+def test_domains_stand_at_the_settings():
+    assert domains(Some) == {"rate": Search(1e-3, 1e-1, log=True), "width": Search(choices=(8, 16))}
+
+
+def test_limits_stay_beside_a_domain():
+    assert [s.tuned for s in explain(Some)] == ["0.001 to 0.1, log scale", "8, 16", ""]
+    assert explain(Some)[0].takes == "a number above 0"
 
 
 class Inner(Settings):
@@ -246,3 +265,19 @@ def test_settings_are_explained() -> None:
     )
     assert explained["alone"].default is None
     assert list(explained)[-2:] == ["alone", "even"]
+
+
+def test_a_bare_name_is_enough():
+    assert Component.model_validate("mmoe") == Component(name="mmoe")
+    assert named("mmoe") == {"name": "mmoe"}
+    assert named({"experts": 2}) == {"experts": 2}
+    assert named(None) is None
+
+
+def test_every_other_key_is_a_setting():
+    assert Component.model_validate({"name": "mmoe", "experts": 2}).settings == {"experts": 2}
+
+
+def test_a_name_is_needed():
+    with pytest.raises(ValidationError, match="name"):
+        Component.model_validate({"experts": 2})

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from automtl_core.data.part import Part
-from automtl_core.disk.tensors import is_in_file
+from automtl_core.disk.state import is_in_file
 from automtl_core.errors import UsageError
 from automtl_core.modules.table import RowTable
 from automtl_core.training.compute import CPU
@@ -148,7 +148,7 @@ def test_the_statistics_of_an_average_are_those_of_the_training_rows():
 @pytest.mark.parametrize("average", [True, False])
 def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path, average):
     monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
-    monkeypatch.setattr("automtl_core.disk.tensors.LARGE", 1)
+    monkeypatch.setattr("automtl_core.disk.state.LARGE", 1)
     recipe = {"average_weights": average, "embedding_decay": 1e-3, "epochs": 3}
     on_disk = replace(problem, compute=replace(problem.compute, tables_on_disk=True))
     fit, in_memory = (make(each, **recipe) for each in (on_disk, problem))

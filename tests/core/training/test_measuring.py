@@ -31,7 +31,7 @@ def test_rows_in_chunks_give_the_same_metrics(monkeypatch):
     labels[::7] = np.nan
     logits = random.normal(size=(200, 1)).astype(np.float32).round(1)
     whole = metrics_of([Task("click")], labels, logits)["click"]
-    monkeypatch.setattr("automtl_core.tasks.binary.CHUNK", 16)
+    monkeypatch.setattr("automtl_core.tasks.builtin.CHUNK", 16)
     parts = metrics_of([Task("click")], labels, logits)["click"]
     assert parts.values == {**whole.values, "log_loss": pytest.approx(whole.values["log_loss"], rel=1e-12)}
     assert replace(parts, values=whole.values) == whole

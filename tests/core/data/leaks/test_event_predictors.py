@@ -17,7 +17,7 @@ from automtl_core.data.part import Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
 
 ROWS = 3000

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of, typed_time
-from automtl_core.dataset.history import TimeForm
+from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError
 
 

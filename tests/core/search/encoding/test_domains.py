@@ -5,7 +5,7 @@ import pytest
 from automtl_core.search.encoding.crosses import FeatureCross
 from automtl_core.search.encoding.domains import encoding_domains
 from automtl_core.search.encoding.search import DECAY, HISTORY, EncodingSearchResult
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 from automtl_testing.samples import sample_schema
 
 PAIR = ("user", "item")
