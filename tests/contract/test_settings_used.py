@@ -104,8 +104,6 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("encodings", "numbers"): ("bins", {}),
     ("encodings", "crosses"): ([["user", "item"]], {}),
     ("encodings", "wide"): (True, {}),
-    ("encodings", "folds"): (3, {"statistics": "folds"}),
-    ("encodings", "smoothing"): (1.0, {"statistics": "folds"}),
     ("encodings", "bins"): (3, {"numbers": "bins"}),
     ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),

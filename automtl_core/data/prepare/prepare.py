@@ -120,7 +120,7 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
     for place, source in enumerate(found := [source for table in sources.values() for source in table]):
         progress("check", place / len(found))
         files[source.name] = {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
-    settings = dataset.settings.model_dump(mode="json")
+    settings = {**dataset.settings.removed, **dataset.settings.model_dump(mode="json")}
     return {
         "dataset": name,
         "version": dataset.version,

@@ -1,7 +1,7 @@
 """The dataset `synthetic`: one of several kinds of generated data with a known truth."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import duckdb
 import pandas as pd
@@ -20,6 +20,8 @@ KINDS: Mapping[str, type[Kind]] = {
 class SyntheticSettings(DatasetSettings):
     """Settings of `synthetic`."""
 
+    removed: ClassVar = {"vectors": True}
+
     kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold"] = "pairs"
     """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
     preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
@@ -31,9 +33,6 @@ class SyntheticSettings(DatasetSettings):
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
     """Seed of values, effects and labels. The split has a separate seed."""
-
-    vectors: bool = True
-    """Whether there is a field with the pretrained vectors of a kind that has them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -60,7 +59,7 @@ class Synthetic(Dataset[SyntheticSettings]):
     @property
     def fields(self) -> Sequence[FieldKind]:
         """The fields of the kind, and that of its vectors."""
-        column = self.kind.vector_of if self.settings.vectors else None
+        column = self.kind.vector_of
         return (*self.kind.fields(), *([Vectors(f"{column}:vector", column)] if column else []))
 
     @property

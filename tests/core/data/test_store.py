@@ -63,13 +63,10 @@ def test_reads_what_was_written(folder: Path) -> None:
 
 
 def test_encodings_are_fitted_once_and_know_when_rows_were(folder: Path) -> None:
-    prepared, schema = (
-        Prepared.open(folder),
-        SCHEMA.encoded(plain().with_answers(statistics="earlier", folds=2)),
-    )
+    prepared, schema = (Prepared.open(folder), SCHEMA.encoded(plain().with_answers(statistics="earlier")))
     folds, found = prepared.fitted(schema)
     assert folds is not None
-    assert folds.tolist() == [1, 0]
+    assert folds.tolist() == [2, 0]
     assert prepared.fitted(schema)[1] is found
     assert prepared.fitted(SCHEMA) == (None, (None, None, None))
     (folder / "train" / "times.npy").unlink()
