@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column as Values
-from automtl_core.data.encoder import common_length
+from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.new_histories import NewEvents, entries, new_events, with_events
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected

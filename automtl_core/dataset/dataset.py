@@ -13,57 +13,23 @@ import pandas as pd
 from pydantic import Field
 from typing_extensions import TypeVar
 
-from automtl_core.dataset.declarations import History, Label, faults_of, names_of, source_of
+from automtl_core.dataset.declarations import (
+    History as History,
+    Label as Label,
+    faults_of,
+    names_of as names_of,
+    source_of,
+)
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.documents import Value
 from automtl_core.errors import PluginError
-from automtl_core.fields.encode import AGE, LARGEST, as_number, event_columns
-from automtl_core.fields.field import FieldKind, Read
+from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
+from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.numeric import Bucketed, Dense, Scaling
-from automtl_core.fields.sparse import Bag, Sparse
-from automtl_core.fields.vectors import Vectors
+from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Scaling as Scaling
+from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
+from automtl_core.fields.vectors import Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
-
-__all__ = [
-    "BIT",
-    "FLAG",
-    "INTEGER",
-    "LARGEST",
-    "MOST_BAD_ROWS",
-    "NUMBER",
-    "TEXT",
-    "UNUSED",
-    "Bag",
-    "Bucketed",
-    "Column",
-    "Count",
-    "Dataset",
-    "DatasetSettings",
-    "Dense",
-    "FieldKind",
-    "History",
-    "Label",
-    "RawFile",
-    "Read",
-    "Scaling",
-    "Sparse",
-    "Vectors",
-    "column_of",
-    "columns_of_lists",
-    "declaration_faults",
-    "dense_fields",
-    "event_columns_of",
-    "histories_of",
-    "label_column",
-    "learned",
-    "names_of",
-    "reading",
-    "reads_of",
-    "sparse_fields",
-    "stated",
-    "time_column_of",
-]
 
 MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""

@@ -3,8 +3,7 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf
-from automtl_core.dataset.schema import DenseField, Schema, SparseField
-from automtl_core.dataset.schema import Task as Label
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task as Label
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of

@@ -8,8 +8,7 @@ import pytest
 from automtl_core.data.raw import parquet
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import source_of
-from automtl_core.data.raw.load import Rejected
-from automtl_core.data.raw.load import load as raw_load
+from automtl_core.data.raw.load import Rejected, load as raw_load
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
 
