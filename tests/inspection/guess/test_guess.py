@@ -172,21 +172,6 @@ def test_a_label_counts_where_another_is_set_if_it_is_blank_elsewhere() -> None:
     assert guessed(bits("vip"), replace(bits("buy"), blank_where="vip"))[1].setting == {}
 
 
-def test_numbers_with_decimal_commas_are_told() -> None:
-    parts = {",": Parts(SEEN, 2 * SEEN, 80)}
-    column = facts("price", "text", 90, form="decimal commas", parts=parts)
-    (found,) = guessed(column)
-    assert (found.role, found.reason) == ("unused", "numbers with decimal commas: write them with points")
-
-
-def test_a_column_of_users_is_one_of_ids() -> None:
-    assert [guessed(facts(name))[0].role for name in ("user", "customer", "user_age")] == [
-        "sparse",
-        "sparse",
-        "dense",
-    ]
-
-
 def test_a_label_that_is_never_1_without_another_comes_after_it() -> None:
     buy = bits("buy", only_where=("vip", "cart", "click"))
     assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"after": "click"}]
@@ -244,12 +229,6 @@ def test_actions_are_labels_only_where_no_other_column_may_be_one() -> None:
     assert [each.role for each in guessed(action(), replace(action(), name="event"))] == ["sparse", "sparse"]
 
 
-def test_times_that_are_odd() -> None:
-    odd = Odd(1, 9, "15")
-    (found,) = guessed(facts("ts", clock="seconds", odd_clock=odd))
-    assert found.odd == odd
-
-
 def test_who_the_users_are() -> None:
     columns = [facts("item_id"), facts("user_age"), facts("customerId", "text"), facts("uid")]
     assert dataset(*columns)["user"] == "customerId"
@@ -260,11 +239,6 @@ def test_long_tails() -> None:
     short = facts("a_id", values=2000, single=100)
     tail = facts("b_id", values=1500, single=900, rows=5000)
     assert dataset(short, tail, facts("c_id", values=900, single=900))["min_count"] == {"b_id": 2}
-
-
-def test_blanks_of_columns_that_are_used() -> None:
-    columns = facts("age", blanks=("NA", "-")), bits("click", blanks=("NA",)), Facts("a", blanks=("?",))
-    assert dataset(*columns)["blanks"] == ["-", "NA"]
 
 
 def test_a_time_decides_on_the_split() -> None:
@@ -323,12 +297,6 @@ def test_columns_have_the_role_that_they_look_like(table, tmp_path):
     }
 
 
-def test_labels_that_are_not_named_are_not_used(table):
-    dataset = settings(table(), ["grade", "buy"])["dataset"]
-    assert dataset["labels"] == {"buy": {"positive": ["yes"]}, "grade": {"kind": "regression"}}
-    assert "click" not in {**dataset["sparse"], **dataset["dense"]}
-
-
 def test_what_labels_mean_can_be_said(table):
     said = {"shop": {"positive": ["bs"]}, "buy": {"positive": ["no"]}}
     assert settings(table(), said)["dataset"]["labels"] == {name: said[name] for name in ("shop", "buy")}
@@ -340,11 +308,6 @@ def test_columns_of_a_file_without_a_header_are_named(table):
     dataset = settings(table(""), ["c6"])["dataset"]
     assert dataset["columns"] == [f"c{n}" for n in range(1, 9)]
     assert dataset["labels"] == {"c6": {}}
-
-
-def test_there_has_to_be_a_label(table):
-    with pytest.raises(UsageError, match=r"label 'clik' is not a column \(did you mean 'click'\?\)"):
-        settings(table(), ["clik"])
 
 
 def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
