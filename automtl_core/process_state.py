@@ -67,10 +67,6 @@ def _of_torch() -> tuple[Any, bool]:
     return None, True
 
 
-ENVIRONMENT = 64
-"""Largest size in bytes of the floating-point environment of a thread (`fenv_t`)."""
-
-
 @contextmanager
 def flushed() -> Iterator[None]:
     """Compute with zeros in place of denormal numbers, in this thread and in those of torch."""
@@ -126,7 +122,7 @@ def _copy_to(threads: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library, or threads without OpenMP
             library = ctypes.CDLL(None)
-            environment = ctypes.create_string_buffer(ENVIRONMENT)
+            environment = ctypes.create_string_buffer(64)  # the largest `fenv_t`
             library.fegetenv(environment)
             set_environment = ctypes.cast(library.fesetenv, ctypes.c_void_p)
             library.GOMP_parallel(set_environment, environment, ctypes.c_uint(threads), 0)

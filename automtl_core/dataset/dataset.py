@@ -494,10 +494,6 @@ def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
     return None if hasattr(value, "__get__") else value
 
 
-UNKNOWN_SIZE = 2
-"""Vocabulary size of a categorical field in `expected_schema`: the unseen id and a value."""
-
-
 def schema_of(
     dataset: Dataset, sparse: Sequence[SparseField], scales: Mapping[str, tuple[float, float]]
 ) -> Schema:
@@ -531,14 +527,14 @@ def schema_of(
 
 
 def expected_schema(dataset: Dataset) -> Schema:
-    """Return the schema before any row is read: sizes of vocabularies and scales of labels are unknown.
+    """Return the schema before any row is read: without scales of labels, and with vocabularies of one value.
 
     Raises:
         ArtifactError: the dataset has no field or no task.
 
     """
     sparse = [
-        SparseField(field.name, UNKNOWN_SIZE, "bag" if field.gives == "bags" else "single")
+        SparseField(field.name, 2, "bag" if field.gives == "bags" else "single")
         for field in sparse_fields(dataset)
     ]
     return schema_of(dataset, sparse, {})

@@ -173,10 +173,6 @@ def faults_of_histories(
             yield f"{what}: its delay is {history.delay}, expected 0 or more"
 
 
-TAKEN_AS = {"code": "a category", "text": "a category", "number": "a number", "bag": "a bag"}
-"""Description of a column for each way of reading it."""
-
-
 @dataclass(frozen=True)
 class Label(Value):
     """A label to predict: a user action, or a number."""
@@ -277,11 +273,12 @@ def _columns(
     fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping[str, Any], holds_bags: bool
 ) -> Iterator[str]:
     """Yield faults of the columns that fields read."""
+    words = {"code": "a category", "text": "a category", "number": "a number", "bag": "a bag"}
     taken: dict[str, str] = {}
     hidden = {*names_of(labels), *_others(labels, stated)} - {*names_of(fields)}
     for each in fields:
         for column, read in each.reads().items():
-            what = TAKEN_AS[read.how] + (f", {read.missing} where blank" if read.missing is not None else "")
+            what = words[read.how] + (f", {read.missing} where blank" if read.missing is not None else "")
             if column in hidden:
                 yield f"field {each.name!r} reads {column!r}, which is a label, or not a column of fields"
             if taken.setdefault(column, what) != what:

@@ -63,7 +63,7 @@ class Encodings(Settings):
 
     def unanswered(self) -> tuple[str, ...]:
         """Return the settings that are `auto`."""
-        return tuple(name for name in ANSWERS if getattr(self, name) == "auto")
+        return tuple(name for name in PLAIN if getattr(self, name) == "auto")
 
     @property
     def plain(self) -> bool:
@@ -93,10 +93,9 @@ PLAIN: Mapping[str, Any] = {
     "history": (),
 }
 """Embeddings of values and scaled numbers, and nothing else."""
-ANSWERS = tuple(PLAIN)
 Word = Literal["auto", "ids", "statistics"]
 WORDS: Mapping[Word, Mapping[str, Any]] = {
-    "auto": dict.fromkeys(ANSWERS, "auto"),
+    "auto": dict.fromkeys(PLAIN, "auto"),
     "ids": PLAIN,
     "statistics": {**PLAIN, "statistics": "folds"},
 }

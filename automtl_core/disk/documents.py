@@ -116,9 +116,6 @@ def _refused(text: str) -> float:
     raise ValueError(f"{text} is no number of JSON")
 
 
-KEY = "sha256"
-
-
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON that is equal for equal values, for hashing."""
     return json_text(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -141,7 +138,7 @@ def write_signed(path: Path, form: int, content: Mapping[str, Any]) -> dict[str,
 
 def _signed(body: str) -> str:
     """Return the text of a file without its last value, with that value."""
-    return f'{body},\n  "{KEY}": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
+    return f'{body},\n  "sha256": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
 
 
 def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
@@ -160,8 +157,8 @@ def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
     content = parse_json(text, f"{path}: damaged", fix)
     if not isinstance(content, dict) or content.get("format") != form:
         raise ArtifactError(f"{path}: is of another format, written by another version", fix)
-    digest = content.pop(KEY, None)
-    intact = text == _signed(text.rpartition(f',\n  "{KEY}"')[0])
+    digest = content.pop("sha256", None)
+    intact = text == _signed(text.rpartition(',\n  "sha256"')[0])
     with suppress(RecursionError):
         intact = intact or digest == hashlib.sha256(canonical(content)).hexdigest()
     if not intact:

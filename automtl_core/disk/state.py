@@ -100,9 +100,6 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
             file.write(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
 
 
-KEY = "automtl"
-"""The only key of the header's metadata, since safetensors writes several keys in random order."""
-
 AGAIN = "restore it from a copy, or start again"
 """Remedy for a damaged state."""
 TENSOR = "$tensor"
@@ -119,7 +116,8 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
     """
     tensors: dict[str, Tensor] = {}
     values = json_text(_split(state, (), tensors))
-    metadata = {KEY: json_text([_digest(values, tensors), values])}
+    # One key, since safetensors writes several keys in random order.
+    metadata = {"automtl": json_text([_digest(values, tensors), values])}
 
     def write() -> None:
         with publish_file(path, keep) as draft:
@@ -161,7 +159,7 @@ def _loaded(path: Path) -> State:
         ) from None
     try:
         with safetensors.safe_open(path, "pt") as file:
-            digest, values = json.loads(file.metadata()[KEY])
+            digest, values = json.loads(file.metadata()["automtl"])
             # Copies, because the file may be replaced while its tensors are used and changed.
             tensors = {name: copy_of(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - no dict
         intact = _digest(values, tensors) == digest

@@ -115,10 +115,6 @@ class Scaled(Learner):
         return self.encoder
 
 
-QUANTILE_ROWS = 1_000_000
-"""Largest number of training rows for the computation of bucket edges."""
-
-
 @dataclass(frozen=True)
 class Buckets(FieldEncoder):
     """Encoder of a number as 1 + the number of edges at or below it; 0 where missing."""
@@ -173,12 +169,12 @@ class Bucketed(FieldKind):
 
 
 class Sample(Learner):
-    """Learner of edges from a sample of the numbers of training rows."""
+    """Learner of edges from a sample of the numbers of training rows, up to a million."""
 
     def __init__(self, field: Bucketed, source: Source) -> None:
         super().__init__(field.reads())
         self.field = field
-        self.step = -(-source.rows // QUANTILE_ROWS)
+        self.step = -(-source.rows // 1_000_000)
         self.samples: list[Floats] = []
 
     def see(self, chunk: Chunk) -> None:

@@ -22,7 +22,6 @@ NOUNS: Mapping[Any, tuple[str, str]] = {
     Any: ("any value", "any values"),
 }
 """Type -> singular and plural."""
-UNIONS = (Union, UnionType)
 
 
 class Takes(str):
@@ -36,7 +35,7 @@ def words(annotation: Any, limits: Sequence[Any] = (), many: bool = False) -> st
     annotation, limits = bare(annotation, limits)
     if parts := [limit for limit in limits if isinstance(limit, Takes)]:
         return parts[0]
-    if get_origin(annotation) in (Literal, *UNIONS):
+    if get_origin(annotation) in (Literal, Union, UnionType):
         *others, last = _choices(annotation, limits, many)
         return f"{', '.join(others)} or {last}" if others else last
     if (value := inside(annotation)) is not None:
@@ -64,7 +63,7 @@ def bare(annotation: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
 def options(annotation: Any) -> tuple[Any, ...]:
     """Return the alternatives of a union; for other annotations the annotation itself."""
     plain = bare(annotation)[0]
-    return get_args(plain) if get_origin(plain) in UNIONS else (annotation,)
+    return get_args(plain) if get_origin(plain) in (Union, UnionType) else (annotation,)
 
 
 def inside(annotation: Any) -> Any:
@@ -110,8 +109,6 @@ def _limit(limits: Sequence[Any], name: str) -> Any:
     return next((found for each in limits if (found := getattr(each, name, None)) is not None), None)
 
 
-SHOWN = 60
-"""Number of characters of a value that a message shows."""
 UNKNOWN = ("extra_forbidden", "invalid_key")
 OWN_WORDS = ("value_error", "assertion_error", "string_pattern_mismatch", "multiple_of")
 """Error types that the description of an annotation does not cover: validators of a class, and rare
@@ -188,7 +185,7 @@ def shown(value: object) -> str:
     """Return a value as YAML, shortened if it is long."""
     plain = {None: "null", True: "true", False: "false"}
     text = plain[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:

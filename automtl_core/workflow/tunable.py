@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import ANSWERS
+from automtl_core.dataset.encodings import PLAIN
 from automtl_core.disk.documents import canonical, parse_json
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
@@ -36,7 +36,7 @@ def values_of(job: Job) -> dict[str, Any]:
     for path in domains_of(job):
         part, _, name = path.partition(".")
         found[path] = getattr(job.settings[part], name)
-    return found | {f"features.{name}": getattr(job.config.features, name) for name in ANSWERS}
+    return found | {f"features.{name}": getattr(job.config.features, name) for name in PLAIN}
 
 
 def changed(job: Job, overrides: Overrides) -> Job:

@@ -10,7 +10,6 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import (
-    UNKNOWN_SIZE,
     Dataset,
     DatasetSettings,
     Dense,
@@ -112,7 +111,7 @@ def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind: str,
     dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"kind": kind, "rows": 300}))
     expected = expected_schema(dataset)
     prepared = prepare(dataset, "synthetic", None, tmp_path).schema
-    assert {field.size for field in expected.sparse} == {UNKNOWN_SIZE}
+    assert {field.size for field in expected.sparse} == {2}
     sizes = [field.size for field in prepared.sparse]
     fields = tuple(replace(f, size=size) for f, size in zip(expected.sparse, sizes, strict=True))
     assert replace(expected, sparse=fields) == prepared
