@@ -145,7 +145,8 @@ def faults_of_histories(
             yield f"{what} is declared twice"
         for name in history.shared:
             if name not in single:
-                yield f"{what} shares {name!r}, which is not a single-valued categorical field"
+                hint = did_you_mean(name, single)
+                yield f"{what} shares {name!r}, which is not a single-valued categorical field{hint}"
             elif name == ALL_EVENTS or re.fullmatch(f"{LATEST}[0-9]+", name):
                 yield f"{what} shares {name!r}, which is the name of an input from events: rename the field"
         for number in history.numbers:
@@ -288,7 +289,7 @@ def _columns(
 
 
 def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
-    yield from (f"{label.name!r}: {fault}" for fault in one_of("kind", label.kind, kind_names()))
+    yield from (f"label {label.name!r}: {fault}" for fault in one_of("kind", label.kind, kind_names()))
     for relation, other in (("after", label.after), ("given", label.given)):
         if other is not None and other not in known:
             near = did_you_mean(str(other), known)

@@ -119,8 +119,8 @@ class Table(Dataset[TableSettings]):
         )
         if not declared.lists:
             return (past,)
-        lists, sign, blanks = chosen.history_lists(), declared.separator, chosen.blanks
-        return (replace(past, by="", time="", lists=lists, separator=sign, blanks=blanks, distinct=False),)
+        held = replace(past, lists=declared.lists, separator=declared.separator, blanks=chosen.blanks)
+        return (replace(held, by="", time="", distinct=False),)
 
     @property
     def part(self) -> str | None:
