@@ -60,11 +60,6 @@ ACTIONS = """
     FROM actions
 """
 """One row for each action; hours are those of China."""
-FREQUENT = """
-    SEMI JOIN (SELECT user_id FROM {0} GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM {0} GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
-"""
-IDS = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
 OUTCOMES = ("click", "buy", "cart", "favourite")
 
 
@@ -101,7 +96,8 @@ class UserBehavior(Dataset[UserBehaviorSettings]):
     @property
     def fields(self) -> Sequence[FieldKind]:
         """User, item and category; of an action, the hour too."""
-        return (*IDS, Sparse("hour")) if self.by_action else IDS
+        names = ["user_id", "item_id", "category", *(["hour"] if self.by_action else [])]
+        return tuple(map(Sparse, names))
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -137,7 +133,10 @@ class UserBehavior(Dataset[UserBehaviorSettings]):
         query, table = (ACTIONS, "actions") if self.by_action else (ROWS, "grouped")
         if not (least := self.settings.min_buys):  # there is nothing to count
             return db.sql(query)
-        return db.sql(query + FREQUENT.format(table), params={"least": least})
+        for column in ("user_id", "item_id"):
+            bought = f"SELECT {column} FROM {table} GROUP BY {column} HAVING sum(buy) >= $least"
+            query += f" SEMI JOIN ({bought}) USING ({column})"
+        return db.sql(query, params={"least": least})
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return all actions."""

@@ -252,17 +252,14 @@ def _correlation(pairs: _Pairs) -> tuple[tuple[float | None, ...], ...]:
     )
 
 
-BINS = 16
-"""Number of bins of neighbouring numbers."""
-
-
 def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
     """Return the number of distinct values, if they are codes without an order; else None.
 
     Codes have at most 1,000 values, with 20 rows or more on average.
 
-    The mean label of each number, and of each bin of numbers, is computed on every other row, and tested on
-    the remaining rows: where the labels of neighbouring numbers are unrelated, bins predict worse.
+    The mean label of each number, and of each of 16 bins of neighbouring numbers, is computed on every other
+    row, and tested on the remaining rows: where the labels of neighbouring numbers are unrelated, bins
+    predict worse.
 
     Args:
         numbers: Values of a field, [R], NaN where missing.
@@ -271,10 +268,10 @@ def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
     """
     known = ~np.isnan(numbers)
     different, places = np.unique(numbers[known].round(3), return_inverse=True)  # stored in single precision
-    few = BINS < len(different) <= min(1000, known.sum() / 20)
+    few = 16 < len(different) <= min(1000, known.sum() / 20)
     if not few or (different != different.round()).any():
         return None
-    bins = np.minimum(np.cumsum(np.bincount(places)) * BINS // len(places), BINS - 1)[places]
+    bins = np.minimum(np.cumsum(np.bincount(places)) * 16 // len(places), 15)[places]
     is_informative = any(_more(places, bins, column) for column in labels[known].T.astype(np.float64))
     return len(different) if is_informative else None
 

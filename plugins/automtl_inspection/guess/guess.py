@@ -169,8 +169,6 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
     return Guess(facts, rule.role, setting, rule.reason.format(facts), rule.doubt)
 
 
-SHOWN = 8
-"""Largest number of columns in a sentence."""
 ROLES: tuple[Role, ...] = ("labels", "sparse", "dense", "multi")
 
 
@@ -264,8 +262,8 @@ class TableGuess:
                 sentence = f"taken as {each.role}, since these are {each.doubt}"
                 doubts.setdefault(sentence, []).append(each.name)
         for sentence, columns in doubts.items():
-            more = f" and {len(columns) - SHOWN:,} more" if len(columns) > SHOWN else ""
-            yield f"{listing(columns[:SHOWN])}{more}: {sentence}"
+            more = f" and {len(columns) - 8:,} more" if len(columns) > 8 else ""
+            yield f"{listing(columns[:8])}{more}: {sentence}"
 
 
 def _names(of_role: Any) -> set[str]:

@@ -44,12 +44,6 @@ IDS = _set("id ids uuid guid key code nr no number upc ean sku isbn zip")
 """Last words of names of ids; `no` and `number` need a word before them."""
 STATISTICS = _set("avg average mean median count cnt num number sum total min max")
 """Words in the names of numbers that are neither ids nor labels, although another word suggests it."""
-TIMES = _set("time timestamp ts date datetime day at epoch unixtime created when")
-"""Words in the names of columns of times."""
-OTHER_TIMES = _set("birth birthday birthdate born dob signup registered registration release")
-"""Words in the names of columns of times that are not those of the rows."""
-ACTIONS = _set("action event behavior behaviour activity interaction")
-"""Words in the names of columns of actions."""
 LABELS = tuple(
     _set(
         "click lik dislik buy bought purchas order cart fav follow shar comment forward hate conver install "
@@ -143,11 +137,12 @@ def separator_of(facts: Facts) -> str | None:
 
 def _tells_time(facts: Facts, seen: Glimpse) -> bool:
     named = words(facts.name)
-    if set(named).intersection(OTHER_TIMES):
-        return False
+    if set(named) & _set("birth birthday birthdate born dob signup registered registration release"):
+        return False  # the time of something else than the row
     if facts.kind not in ("integer", "number") or facts.values <= FEW:
         return facts.kind == "time"
-    likely = set(named).intersection(TIMES) and (facts.clock or len(named) == 1)
+    times = _set("time timestamp ts date datetime day at epoch unixtime created when")
+    likely = set(named) & times and (facts.clock or len(named) == 1)
     return bool(likely) or (facts.clock == "seconds" and not seen.header)
 
 
@@ -178,7 +173,7 @@ def _looks_coded(facts: Facts, seen: Glimpse) -> bool:
 def acts(facts: Facts) -> bool:
     """Return whether the few values of a column are actions, by its name or by most of the values."""
     like_labels = sum(value.lower().startswith(LABELS) for value in facts.few)
-    named = set(words(facts.name)).intersection(ACTIONS)
+    named = set(words(facts.name)) & _set("action event behavior behaviour activity interaction")
     return len(facts.few) > 1 and bool(named or 2 * like_labels > len(facts.few))
 
 
