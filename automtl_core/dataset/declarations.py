@@ -7,7 +7,7 @@ sorted by owner and time.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from reprlib import repr as short
 from typing import Any, Literal, Self, get_type_hints
 
@@ -30,7 +30,7 @@ TimeForm = Literal["number", "date", "date with offset"]
 
 
 @dataclass(frozen=True)
-class EventFacts:
+class EventFacts(Value):
     """Facts about the rows and events of prepared data, by which new rows and events are read."""
 
     form: TimeForm
@@ -40,11 +40,6 @@ class EventFacts:
     """Shared fields with integers. Events at the same time are sorted by their number, others by the text."""
     buckets: Mapping[str, int]
     """Hashed shared field -> number of its buckets, whose numbers sort events at the same time."""
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the facts of JSON values; those of earlier versions have more."""
-        return cls(value["form"], tuple(value["rows"]), tuple(value["integers"]), value["buckets"])
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,7 @@ class History:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, of numbers their names: an `Encoder` has the encoders."""
         lists = {name: list(getattr(self, name)) for name in ("shared", "outcomes", "blanks")}
-        facts = asdict(self.facts) if self.facts else None
-        if facts:
-            facts |= {name: list(facts[name]) for name in ("rows", "integers")}
+        facts = self.facts and self.facts.to_json()
         numbers = [number.name for number in self.numbers]
         return {**vars(self), **lists, "numbers": numbers, "lists": dict(self.lists), "facts": facts}
 
@@ -117,7 +110,7 @@ class History:
         made = {"age": "age", **value}
         made |= {name: tuple(value.get(name, ())) for name in ("shared", "outcomes", "blanks")}
         made["numbers"] = tuple(map(Dense, value.get("numbers", ())))
-        made["facts"] = EventFacts.from_json(value["facts"]) if value.get("facts") else None
+        made["facts"] = EventFacts.from_json(facts, "facts") if (facts := value.get("facts")) else None
         return cls(**made)
 
 

@@ -5,15 +5,15 @@ Letters: R rows, T tasks, S scores.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.disk.documents import Value
-from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing
+from automtl_core.disk.documents import Value, reader
+from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing, one_line
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 
@@ -115,10 +115,6 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
-        for sparse in self.sparse:
-            if sparse.kind not in (allowed := get_args(FieldForm)):
-                what = f"field {sparse.name!r} is of kind {sparse.kind!r}"
-                raise ArtifactError(what, f"allowed are {listing(allowed)}")
         for task in self.tasks:
             try:
                 task_kind(task.kind)
@@ -232,14 +228,14 @@ class Schema:
         """Return the schema of a value of `to_json`."""
         try:
             return cls(
-                sparse=tuple(map(_sparse_field, value["sparse"])),
-                dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
-                tasks=tuple(Task(**t) for t in value["tasks"]),
+                sparse=reader(tuple[SparseField, ...]).validate_python(value["sparse"]),
+                dense=reader(tuple[DenseField, ...]).validate_python(value["dense"]),
+                tasks=reader(tuple[Task, ...]).validate_python(value["tasks"]),
                 encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
                 histories=tuple(History.from_json(history) for history in value.get("histories", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None
+            raise ArtifactError(f"not a schema: {one_line(error)}", "prepare the dataset again") from None
 
 
 def inputs_of_part(part: str, history: History) -> list[str]:
@@ -259,11 +255,6 @@ def is_encoder(part: str) -> bool:
 def last_of(part: str) -> int:
     """Return K for `last-K`, 0 for other parts."""
     return int(part.removeprefix(LAST)) if part.startswith(LAST) and part[len(LAST) :].isdigit() else 0
-
-
-def _sparse_field(value: Mapping[str, Any]) -> SparseField:
-    field = SparseField(**value)
-    return replace(field, vectors=Pretrained(**value["vectors"])) if "vectors" in value else field
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ A row holds one value, or, of a bag, any number of distinct values without an or
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -132,21 +132,29 @@ class Values:
         """Return the encoder of values; a vocabulary is written to `path`."""
         if self.buckets:
             return Hashed(self.buckets)
-        digest = hashlib.sha256()
-        with path.open("wb") as file:
-            for block in self._lines(blocks):
-                file.write(block)
-                digest.update(block)
-        return Vocabulary(len(self.kept) + 1, digest.hexdigest(), path)
+        return Vocabulary(len(self.kept) + 1, write_vocabulary(path, self._kept(blocks)), path)
 
-    def _lines(self, blocks: Iterator[Sequence[str]]) -> Iterator[bytes]:
-        """Yield the lines of a vocabulary in blocks."""
-        yield b"null\n"
+    def _kept(self, blocks: Iterator[Sequence[str]]) -> Iterator[Sequence[str]]:
+        """Yield the values of the vocabulary in blocks."""
         start = 0
         for values in blocks:
             inside = self.kept[slice(*np.searchsorted(self.kept, [start, start + len(values)]))]
-            yield "".join(encode_basestring_ascii(values[code - start]) + "\n" for code in inside).encode()
+            yield [values[code - start] for code in inside]
             start += len(values)
+
+
+def write_vocabulary(path: Path, blocks: Iterable[Sequence[str]]) -> str:
+    """Write a vocabulary, and return its SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for line in chain([b"null\n"], map(_lines, blocks)):
+            file.write(line)
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def _lines(values: Sequence[str]) -> bytes:
+    return "".join(f"{encode_basestring_ascii(value)}\n" for value in values).encode()
 
 
 class Counts(Learner):
