@@ -221,19 +221,27 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
     if shapes:
         return
     fields, labels = fields or (), labels or ()
-    yield from _names(fields, labels, stated)
+    known = {label.name: label for label in labels}
+    others = [label.oracle for label in labels if label.oracle]
+    others += [stated[name] for name in ("time", "part") if stated[name] is not None]
+    for name, times in Counter([*names_of(fields), *names_of(labels), *others]).items():
+        if times > 1:
+            yield f"{name!r} is named twice: each field, label and other column of `rows` needs its own name"
     for each in fields:
         yield from (f"field {each.name!r}: {fault}" for fault in each.faults())
-    yield from _columns(fields, labels, stated, holds_bags)
+    yield from _columns(fields, {*known, *others} - {*names_of(fields)}, holds_bags)
     for label in labels:
-        yield from _label(label, {one.name: one for one in labels})
+        yield from _label(label, known)
     if stated["fields"] is not None:
-        yield from _user(stated["user"], fields)
         single = [each.name for each in fields if isinstance(each, Sparse)]
+        if (user := stated["user"]) is not None and user not in single:
+            is_field = user in names_of(fields)
+            there = "is not a single-valued sparse field" if is_field else "is not a field"
+            hint = did_you_mean(str(user), single)
+            yield f"user names {user!r}, which {there}{hint}: allowed are {listing(single)}"
         columns = [column for each in fields for column in each.reads()]
-        yield from faults_of_histories(
-            stated["histories"] or (), single, [*columns, *names_of(fields), *names_of(labels)]
-        )
+        columns += [*names_of(fields), *known]
+        yield from faults_of_histories(stated["histories"] or (), single, columns)
 
 
 def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:
@@ -250,26 +258,10 @@ def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:
             yield f"`{what}` holds {short(each)}: give it a name"
 
 
-def _names(fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping[str, Any]) -> Iterator[str]:
-    columns = [*names_of(fields), *names_of(labels), *_others(labels, stated)]
-    for name, times in Counter(columns).items():
-        if times > 1:
-            yield f"{name!r} is named twice: each field, label and other column of `rows` needs its own name"
-
-
-def _others(labels: Sequence[Label], stated: Mapping[str, Any]) -> list[str]:
-    """Return the columns that are neither fields nor labels."""
-    oracles = [label.oracle for label in labels if label.oracle]
-    return oracles + [stated[name] for name in ("time", "part") if stated[name] is not None]
-
-
-def _columns(
-    fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping[str, Any], holds_bags: bool
-) -> Iterator[str]:
+def _columns(fields: Sequence[FieldKind], hidden: set[str], holds_bags: bool) -> Iterator[str]:
     """Yield faults of the columns that fields read."""
     words = {"code": "a category", "text": "a category", "number": "a number", "bag": "a bag"}
     taken: dict[str, str] = {}
-    hidden = {*names_of(labels), *_others(labels, stated)} - {*names_of(fields)}
     for each in fields:
         for column, read in each.reads().items():
             what = words[read.how] + (f", {read.missing} where blank" if read.missing is not None else "")
@@ -308,14 +300,6 @@ def before(label: Label, known: Mapping[str, Label]) -> set[str]:
         found |= near
         ahead += [known[name] for name in near]
     return found
-
-
-def _user(user: Any, fields: Sequence[FieldKind]) -> Iterator[str]:
-    fit = [each.name for each in fields if isinstance(each, Sparse)]
-    if user is None or user in fit:
-        return
-    there = "is not a single-valued sparse field" if user in names_of(fields) else "is not a field"
-    yield f"user names {user!r}, which {there}{did_you_mean(str(user), fit)}: allowed are {listing(fit)}"
 
 
 def field_from_settings(
