@@ -7,6 +7,7 @@ two share a hash in one of 100,000 datasets.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,8 +55,6 @@ class DenseFacts(Value):
     deviation: float | None
     low: float | None
     high: float | None
-    codes: int | None = None
-    """Number of distinct values, if they are integers that look like codes; else None."""
 
 
 @dataclass(frozen=True)
@@ -151,33 +150,27 @@ def _mix(mixed: Hashes, column: NDArray[np.generic]) -> None:
     mixed ^= pd.util.hash_array(np.ascontiguousarray(column))
 
 
-CHECKS: Mapping[str, Callable[[Prepared], Any]] = {
-    "rows": lambda prepared: {name: len(prepared.part(name)) for name in PARTS},
-    "sparse": lambda prepared: {
-        field.name: _sparse(field, prepared, place) for place, field in enumerate(prepared.schema.sparse)
-    },
-    "dense": lambda prepared: {
-        field.name: _dense(prepared, field.name, place) for place, field in enumerate(prepared.schema.dense)
-    },
-    "tasks": lambda prepared: {
-        task.name: {part: LabelFacts(**prepared.manifest["labels"][part][task.name]) for part in PARTS}
-        for task in prepared.schema.tasks
-    },
-    "correlation": lambda prepared: _correlation(_pairs(prepared)),
-    "rules": lambda prepared: rules(prepared.schema, *_pairs(prepared)[:3]),
-    "alone": alone,
-    "duplicates": duplicates,
-    "histories": histories,
-}
-"""Field of `Described` -> the function that computes it."""
-
-
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     """Return the statistics of prepared data."""
+    schema, labels, pairs = prepared.schema, prepared.manifest["labels"], cache(lambda: _pairs(prepared))
+    checks: Mapping[str, Callable[[], Any]] = {
+        "rows": lambda: {name: len(prepared.part(name)) for name in PARTS},
+        "sparse": lambda: {f.name: _sparse(f, prepared, place) for place, f in enumerate(schema.sparse)},
+        "dense": lambda: {f.name: _dense(prepared, f.name, place) for place, f in enumerate(schema.dense)},
+        "tasks": lambda: {
+            task.name: {part: LabelFacts(**labels[part][task.name]) for part in PARTS}
+            for task in schema.tasks
+        },
+        "correlation": lambda: _correlation(pairs()),
+        "rules": lambda: rules(schema, *pairs()[:3]),
+        "alone": lambda: alone(prepared),
+        "duplicates": lambda: duplicates(prepared),
+        "histories": lambda: histories(prepared),
+    }
     found = {}
-    for place, (name, check) in enumerate(CHECKS.items()):
-        progress("leaks" if name == "alone" else name, place / len(CHECKS))
-        found[name] = check(prepared)
+    for place, (name, check) in enumerate(checks.items()):
+        progress("leaks" if name == "alone" else name, place / len(checks))
+        found[name] = check()
     return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
 
 
@@ -212,8 +205,7 @@ def _dense(prepared: Prepared, name: str, place: int) -> DenseFacts:
     facts = DenseFacts(missing, seen.mean, seen.deviation, seen.low, seen.high)
     if not seen.count:
         return replace(facts, mean=None, deviation=None, low=None, high=None)
-    some = train.some(slice(1 << 15))
-    return replace(facts, codes=codes(encoder.inverse(some.dense[:, place]), some.labels))
+    return facts
 
 
 class _Pairs(NamedTuple):
@@ -250,47 +242,3 @@ def _correlation(pairs: _Pairs) -> tuple[tuple[float | None, ...], ...]:
         tuple(round(float(value / size), 6) if size > 0 else None for value, size in zip(*both, strict=True))
         for both in zip(shared, scale, strict=True)
     )
-
-
-def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
-    """Return the number of distinct values, if they are codes without an order; else None.
-
-    Codes have at most 1,000 values, with 20 rows or more on average.
-
-    The mean label of each number, and of each of 16 bins of neighbouring numbers, is computed on every other
-    row, and tested on the remaining rows: where the labels of neighbouring numbers are unrelated, bins
-    predict worse.
-
-    Args:
-        numbers: Values of a field, [R], NaN where missing.
-        labels: [R, T], NaN where missing.
-
-    """
-    known = ~np.isnan(numbers)
-    different, places = np.unique(numbers[known].round(3), return_inverse=True)  # stored in single precision
-    few = 16 < len(different) <= min(1000, known.sum() / 20)
-    if not few or (different != different.round()).any():
-        return None
-    bins = np.minimum(np.cumsum(np.bincount(places)) * 16 // len(places), 15)[places]
-    is_informative = any(_more(places, bins, column) for column in labels[known].T.astype(np.float64))
-    return len(different) if is_informative else None
-
-
-def _more(places: NDArray[np.int64], bins: NDArray[np.int64], labels: Floats) -> bool:
-    """Return whether single numbers predict a label better than bins, by four standard errors."""
-    known = ~np.isnan(labels)
-    places, bins, labels = places[known], bins[known], labels[known]
-    by_row = _errors(bins, labels) - _errors(places, labels)
-    return bool(len(by_row) > 1 and by_row.mean() > 4 * by_row.std() / len(by_row) ** 0.5)
-
-
-def _errors(groups: NDArray[np.int64], labels: Floats) -> Floats:
-    """Return squared errors of the group means on every other row.
-
-    The means are those of the rest, with ten rows of the overall mean.
-    """
-    learned, held = slice(0, None, 2), slice(1, None, 2)
-    counts = np.bincount(groups[learned], minlength=groups.max(initial=0) + 1)
-    sums = np.bincount(groups[learned], labels[learned], len(counts))
-    means = (sums + 10 * labels[learned].mean()) / (counts + 10) if len(labels) > 1 else sums
-    return np.asarray((labels[held] - means[groups[held]]) ** 2)

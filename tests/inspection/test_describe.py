@@ -19,7 +19,6 @@ from automtl_inspection.describe import (
     Duplicates,
     LabelFacts,
     SparseFacts,
-    codes,
     describe,
     duplicates,
 )
@@ -37,7 +36,6 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
     price = train.dense[:, 0] * prepared.encoder.fields["price"].width
     price += prepared.encoder.fields["price"].offset
     facts = found.dense["price"].to_json()
-    assert facts.pop("codes") is None
     assert facts == pytest.approx(
         {
             "missing": 0.0,
@@ -71,7 +69,7 @@ def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
     assert list(document["sparse"]["user"]) == [
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
     ]  # fmt: skip
-    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high", "codes"]
+    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high"]
     assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
     assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
     assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
@@ -255,41 +253,3 @@ def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> No
     dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
     prepared = prepare(dataset, "bags", None, tmp_path)
     assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)
-
-
-RANDOM = np.random.default_rng(0)
-NUMBERS = RANDOM.integers(1, 61, 8000).astype(float)
-EFFECTS = RANDOM.standard_normal(61)
-
-
-def drawn(logits):
-    """Return a label drawn from its logits, beside one of chance."""
-    labels = RANDOM.random((len(logits), 2)) < 1 / (1 + np.exp(-np.stack([logits, 0 * logits], axis=1)))
-    return labels.astype(np.float32)
-
-
-def test_numbers_whose_neighbours_say_other_things_are_codes():
-    assert codes(NUMBERS, drawn(EFFECTS[NUMBERS.astype(int)])) == 60
-
-
-@pytest.mark.parametrize(
-    "logits", [0 * NUMBERS, NUMBERS / 20 - 1.5, np.cos(NUMBERS / 10)], ids=["nothing", "line", "curve"]
-)
-def test_numbers_in_an_order_are_none(logits):
-    assert codes(NUMBERS, drawn(logits)) is None
-
-
-def test_missing_numbers_and_labels_do_not_count():
-    labels, numbers = drawn(EFFECTS[NUMBERS.astype(int)]), NUMBERS.copy()
-    labels[::3] = np.nan
-    numbers[::5] = np.nan
-    assert codes(numbers, labels) == 60
-    labels[:] = np.nan
-    assert codes(numbers, labels) is None
-
-
-@pytest.mark.parametrize(
-    "numbers", [NUMBERS + 0.5, np.arange(8000.0), NUMBERS % 3], ids=["half", "each", "few"]
-)
-def test_fractions_and_numbers_of_one_row_each_are_no_codes_and_of_few_each_has_its_bin(numbers):
-    assert codes(numbers, drawn(EFFECTS[NUMBERS.astype(int)])) is None
