@@ -87,6 +87,9 @@ def test_equal_values_are_equal_bytes():
     [
         (lambda text: text.replace('"a": 1', '"a": 2'), "damaged"),
         (lambda text: text.replace('"a": 1', '"a": NaN'), "damaged"),
+        (lambda text: text.replace('"a": 1', '"a":  1'), "damaged"),
+        (lambda text: text.replace('\n  "sha256"', '\n  "b": 2,\n  "sha256"'), "damaged"),
+        (lambda text: text.replace('\n  "sha256"', ' "b": 2,\n  "sha256"'), "damaged"),
         (lambda text: text.replace("sha256", "sha257"), "damaged"),
         (lambda text: text.replace('"format": 3', '"format": 4'), "of another format"),
         (lambda text: text[:-4], "damaged"),
@@ -123,23 +126,6 @@ def test_no_number_changes_where_denormal_numbers_are_zeros(tmp_path, written_wi
     with flushed() if read_within else nullcontext():
         found = read_signed(path, 3, "again")
     assert found["p"] == DENORMAL["p"] > 0
-
-
-def test_the_digest_covers_bytes(tmp_path):
-    path = tmp_path / "it.json"
-    write_signed(path, 3, {"a": 1})
-    path.write_text(path.read_text().replace('"a": 1', '"a":  1'))
-    with pytest.raises(ArtifactError, match="damaged"):
-        read_signed(path, 3, "again")
-
-
-@pytest.mark.parametrize("more", ['\n  "b": 2,', ' "b": 2,'])
-def test_nothing_is_added_after_the_digest(tmp_path, more):
-    path = tmp_path / "it.json"
-    write_signed(path, 3, {"a": 1})
-    path.write_text(path.read_text().replace('\n  "sha256"', f'{more}\n  "sha256"'))
-    with pytest.raises(ArtifactError, match="damaged"):
-        read_signed(path, 3, "again")
 
 
 def test_a_file_with_the_digest_of_its_values_as_earlier_versions_wrote_it_is_read(tmp_path):

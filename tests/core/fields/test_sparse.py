@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from automtl_core.fields.encode import WrongValueError, encode, hashed, seconds
+from automtl_core.fields.encode import encode, hashed, seconds
 from automtl_core.fields.field import source
-from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Bag, BagEncoder, Hashed, PartOfTime, TimePart, Vocabulary
 
 
@@ -53,16 +52,6 @@ def test_a_bag_holds_known_values_once_in_the_order_of_their_ids():
     assert starts.tolist() == [0, 2, 2, 3]
     assert values.tolist() == [*sorted(one.encode(["a", "b"]).tolist()), *one.encode(["c"]).tolist()]
     assert [array.tolist() for array in bags.encode([])] == [[0], []]
-
-
-def test_a_wrong_value_is_named_with_its_row():
-    with pytest.raises(WrongValueError, match=r"row 2 .*\['y'\] is not one value"):
-        encode("tags", BagEncoder(Hashed(3)), {"tags": [["x", "x"], [], [["y"]]]})
-
-
-def test_it_is_read_again_from_its_json(tmp_path):
-    told = BagEncoder(Hashed(3)).to_json()
-    assert BUILT_IN["bag"].from_json({"values": told["values"]}, tmp_path, BUILT_IN) == BagEncoder(Hashed(3))
 
 
 def test_an_empty_separator_is_a_fault():

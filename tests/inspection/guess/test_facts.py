@@ -82,17 +82,6 @@ def test_binary_columns(facts, texts, bits):
     assert facts(*texts * 20).bits == bits
 
 
-def test_a_binary_column_but_for_a_value(facts):
-    found = facts(*["0", "1"] * 50, "2")
-    assert (found.kind, found.bits, found.odd, found.odd_bits) == (
-        "integer",
-        ("0", "1"),
-        None,
-        Odd(1, 102, "2"),
-    )
-    assert found.ones == 50
-
-
 @pytest.mark.parametrize(
     ("texts", "form"),
     [
@@ -114,19 +103,6 @@ def test_a_binary_column_but_for_a_value(facts):
 )
 def test_forms_of_numbers(facts, texts, form):
     assert facts(*texts * 10).form == form
-
-
-def test_codes_with_leading_zeros(facts):
-    assert facts("007", "010", "12").padded == 2
-
-
-def test_a_label_that_is_never_1_without_another():
-    rows = [(n, n % 2, int(n % 6 == 1), int(n % 7 == 0)) for n in range(200)]
-    with duckdb.connect() as db:
-        db.execute("CREATE TABLE head (line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
-        db.executemany("INSERT INTO head VALUES (?, ?, ?, ?)", [list(map(str, row)) for row in rows])
-        known = facts_of(db, ["click", "buy", "other"])
-        assert [found.only_where for found in known] == [(), ("click",), ()]
 
 
 class Counting:

@@ -166,18 +166,6 @@ def test_ids_without_a_name() -> None:
     assert guessed(facts("c1"), header=False)[0].role == "dense"
 
 
-def test_a_label_counts_where_another_is_set_if_it_is_blank_elsewhere() -> None:
-    buy = replace(bits("buy"), blank_where="click")
-    assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"given": "click"}]
-    assert guessed(bits("vip"), replace(bits("buy"), blank_where="vip"))[1].setting == {}
-
-
-def test_a_label_that_is_never_1_without_another_comes_after_it() -> None:
-    buy = bits("buy", only_where=("vip", "cart", "click"))
-    assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"after": "click"}]
-    assert guessed(bits("vip"), bits("buy", only_where=("vip",)))[1].setting == {}
-
-
 def of(labels: Any, *columns: Facts) -> list[Guess]:
     return guess(Glimpse(Path(), "a.csv", False, ",", True, SEEN, SEEN, columns), labels)
 
@@ -302,12 +290,6 @@ def test_what_labels_mean_can_be_said(table):
     assert settings(table(), said)["dataset"]["labels"] == {name: said[name] for name in ("shop", "buy")}
     with pytest.raises(UsageError, match="label 'shop' holds as, bs: the positive value is"):
         settings(table(), ["shop"])
-
-
-def test_columns_of_a_file_without_a_header_are_named(table):
-    dataset = settings(table(""), ["c6"])["dataset"]
-    assert dataset["columns"] == [f"c{n}" for n in range(1, 9)]
-    assert dataset["labels"] == {"c6": {}}
 
 
 def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
