@@ -188,6 +188,23 @@ class Dataset(ABC, Configured[D]):
     preparation: ClassVar[str] = ""
     """Description of the preparation in a few lines; that of the paper if there is a paper."""
 
+    fields: Sequence[FieldKind] = ()
+    """Input fields; in a batch, sparse fields and dense fields have this order. This and the next ones are
+    attributes of the class, or are set by `declare` if they depend on settings."""
+    labels: Sequence[Label] = ()
+    """Labels to predict."""
+    user: str | None = None
+    """The sparse field of user ids; None without one, so that there is no split and no metric by user."""
+    time: str | None = None
+    """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
+    time_column: str | None = None
+    """Column of files with the time of rows and events, if it is not called as `time`."""
+    part: str | None = None
+    """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data. A
+    validation part is drawn from `train` if none is published."""
+    histories: Sequence[History] = ()
+    """Histories of the rows; `length` and `delay` are set by the settings."""
+
     def __init__(self, settings: D, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Store the settings.
 
@@ -196,51 +213,15 @@ class Dataset(ABC, Configured[D]):
 
         """
         self.settings, self.kind_of = settings, kind_of
+        self.declare()
         if faults := declaration_faults(self):
             raise PluginError(
                 f"{type(self).__name__}: {'; '.join(faults)}", "correct the declarations of the dataset"
             )
 
-    @property
-    @abstractmethod
-    def fields(self) -> Sequence[FieldKind]:
-        """Input fields; in a batch, sparse fields and dense fields have this order.
-
-        A class attribute, or a property if it depends on settings. The same holds for the next four.
-        """
-
-    @property
-    @abstractmethod
-    def labels(self) -> Sequence[Label]:
-        """Labels to predict."""
-
-    @property
-    def user(self) -> str | None:
-        """The sparse field of user ids; None without one, so that there is no split and no metric by user."""
-        return None
-
-    @property
-    def time(self) -> str | None:
-        """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
-        return None
-
-    @property
-    def time_column(self) -> str | None:
-        """Column of files with the time of rows and events, if it is not called as `time`."""
-        return self.time
-
-    @property
-    def part(self) -> str | None:
-        """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data.
-
-        A validation part is drawn from `train` if none is published.
-        """
-        return None
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """Histories of the rows; `length` and `delay` are set by the settings."""
-        return ()
+    def declare(self) -> None:
+        """Set the declarations that depend on `settings`; by default there are none."""
+        return
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the raw files for these settings, by the name of their table."""
@@ -489,9 +470,11 @@ def learned(dataset: Dataset) -> tuple[Label, ...]:
 
 
 def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return an attribute of a dataset; None for a class whose attribute depends on settings."""
+    """Return a declaration of a dataset; None for a class where it depends on settings."""
     value = getattr(dataset, name)
-    return None if hasattr(value, "__get__") else value
+    of_class = isinstance(dataset, type)
+    declares = of_class and dataset.declare is not Dataset.declare and not value
+    return None if declares or hasattr(value, "__get__") else value
 
 
 def schema_of(

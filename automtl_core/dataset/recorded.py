@@ -1,6 +1,6 @@
 """The format of new examples as a run records it, so that scoring does not need the plugin of the dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Self
@@ -93,7 +93,7 @@ class RowFormat(Value):
             labels=tuple(dataset.labels),
             user=dataset.user,
             time=dataset.time,
-            time_column=dataset.time_column,
+            time_column=dataset.time_column or dataset.time,
         )
 
 
@@ -106,12 +106,6 @@ class RecordedDataset(Dataset):
     """
 
     version = 0
-
-    fields: Sequence[FieldKind] = ()
-    labels: Sequence[Label] = ()
-    user: str | None = None
-    time: str | None = None
-    time_column: str | None = None
 
     def __init__(self, recorded: RowFormat) -> None:
         self.recorded, self.settings, self.labels = recorded, DatasetSettings(), recorded.labels

@@ -39,7 +39,6 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import History, field_from_settings, source_of
 from automtl_core.errors import DataError, FaultyRowError, UnknownNameError, UsageError, together
 from automtl_core.fields.encode import OWN
-from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import TimePart
 from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
 
@@ -59,49 +58,37 @@ class Table(Dataset[TableSettings]):
         "unseen id."
     )
 
-    def __init__(self, settings: TableSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
-        self.settings, self._of_kinds = settings, _fields_of_kinds(settings.fields, kind_of)
-        faults = [f"dataset.{fault}" for fault in settings.faults(reads_of(self._of_kinds))]
-        if faults := faults or [f"dataset: {fault}" for fault in declaration_faults(self)]:
+    def declare(self) -> None:
+        """Set the declarations of the settings. Numbers in buckets are sparse fields, after the other ones.
+
+        Raises:
+            UsageError: the settings contradict each other; the message lists all faults.
+
+        """
+        chosen = self.settings
+        self._of_kinds = _fields_of_kinds(chosen.fields, self.kind_of)
+        faults = [f"dataset.{fault}" for fault in chosen.faults(reads_of(self._of_kinds))]
+        if not faults:
+            numbers = chosen.dense.items()
+            self.fields = (
+                *map(Sparse, chosen.sparse),
+                *(Bag(name, sign) for name, sign in chosen.multi.items()),
+                *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
+                *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+                *map(_vector_field, chosen.vectors),
+                *self._of_kinds,
+            )
+            self.labels = tuple(chosen.declared().values())
+            self.user, self.time_column = chosen.user, chosen.time
+            self.time = TIME if chosen.time else None
+            self.part = PART if "train" in chosen.files else None
+            self.histories = self._history()
+            faults = [f"dataset: {fault}" for fault in declaration_faults(self)]
+        if faults:
             raise UsageError("\n".join(faults), "correct the settings")
-        super().__init__(settings, kind_of)
 
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """The fields of the settings. Numbers in buckets are sparse fields, after the other ones."""
-        numbers = self.settings.dense.items()
-        return (
-            *map(Sparse, self.settings.sparse),
-            *(Bag(name, sign) for name, sign in self.settings.multi.items()),
-            *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
-            *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
-            *map(_vector_field, self.settings.vectors),
-            *self._of_kinds,
-        )
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The labels of the settings."""
-        return tuple(self.settings.declared().values())
-
-    @property
-    def user(self) -> str | None:
-        """The user field of the settings."""
-        return self.settings.user
-
-    @property
-    def time(self) -> str | None:
-        """The added time column, if the settings name a time."""
-        return TIME if self.settings.time else None
-
-    @property
-    def time_column(self) -> str | None:
-        """The time column of the settings."""
-        return self.settings.time
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """The history of the settings."""
+    def _history(self) -> tuple[History, ...]:
+        """Return the history of the settings, if there is one."""
         chosen = self.settings
         declared = chosen.history
         if declared is None or (not declared.lists and chosen.user is None):
@@ -121,11 +108,6 @@ class Table(Dataset[TableSettings]):
             return (past,)
         held = replace(past, lists=declared.lists, separator=declared.separator, blanks=chosen.blanks)
         return (replace(held, by="", time="", distinct=False),)
-
-    @property
-    def part(self) -> str | None:
-        """The added part column, if the settings name files by part."""
-        return PART if "train" in self.settings.files else None
 
     def files(self) -> Mapping[str, RawFile]:
         """Return each file or pattern as a separate table; none without settings.

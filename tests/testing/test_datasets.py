@@ -96,7 +96,9 @@ def test_fields_that_are_hashed_or_have_vectors_are_left_out(tmp_path):
     class Cold(Synthetic):
         """Items with vectors, and histories that have them."""
 
-        histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
+        def declare(self):
+            super().declare()
+            self.histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
 
     dataset = Cold(SyntheticSettings(kind="cold", rows=2000, hashed={"hour": 5}))
     data = prepare(dataset, "checked", None, tmp_path)

@@ -1,13 +1,13 @@
 """The dataset `synthetic`: one of several kinds of generated data with a known truth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label, Vectors
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Vectors
 from automtl_datasets.synthetic.kind import Kind
 from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
 from automtl_datasets.synthetic.timed import Cold, Drift, Histories
@@ -51,49 +51,22 @@ class Synthetic(Dataset[SyntheticSettings]):
     version = 1
     source = "generated"
 
-    @property
-    def kind(self) -> type[Kind]:
-        """The kind of the settings."""
-        return KINDS[self.settings.kind]
-
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """The fields of the kind, and that of its vectors."""
-        column = self.kind.vector_of
-        return (*self.kind.fields(), *([Vectors(f"{column}:vector", column)] if column else []))
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The labels of the kind."""
-        return self.kind.labels()
-
-    @property
-    def user(self) -> str | None:
-        """The user field of the kind."""
-        return self.kind.user
-
-    @property
-    def time(self) -> str | None:
-        """The time column of the kind."""
-        return self.kind.time
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """The histories of the kind."""
-        return self.kind.histories
+    def declare(self) -> None:
+        """Set the declarations of the kind."""
+        kind = KINDS[self.settings.kind]
+        self.kind = kind(self.settings.seed, self.settings.rows or kind.rows)
+        vectors = [Vectors(f"{column}:vector", column) for column in [kind.vector_of] if column]
+        self.fields, self.labels = (*kind.fields(), *vectors), kind.labels()
+        self.user, self.time, self.histories = kind.user, kind.time, kind.histories
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then labels from their probabilities."""
-        return self._drawn().frame()
+        return self.kind.frame()
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Draw the vectors of the kind."""
         column = self.kind.vector_of or ""
-        drawn = self._drawn()
-        return db.from_df(pd.DataFrame({"id": drawn.names(column), "vector": list(drawn.vectors())}))
-
-    def _drawn(self) -> Kind:
-        return self.kind(self.settings.seed, self.settings.rows or self.kind.rows)
+        return db.from_df(pd.DataFrame({"id": self.kind.names(column), "vector": list(self.kind.vectors())}))
 
     def content(self) -> Mapping[str, Any]:
         """Return the parameters of the random draws."""

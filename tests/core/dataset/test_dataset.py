@@ -37,11 +37,10 @@ class Shop(Dataset):
 
 
 class FromSettings(Shop):
-    user = "nobody"
+    user, fields = "nobody", ()
 
-    @property
-    def fields(self) -> Sequence[Sparse | Dense]:
-        return [Sparse(f"f{self.settings.split_seed}")]
+    def declare(self) -> None:
+        self.fields = [Sparse(f"f{self.settings.split_seed}")]
 
 
 class Misspelt(Shop):
@@ -78,7 +77,7 @@ def test_a_class_without_labels_is_not_registered() -> None:
 
         def rows(self, db: Any) -> Any: ...
 
-    with pytest.raises(PluginError, match="Unlabelled does not define: labels"):
+    with pytest.raises(PluginError, match="`labels` is empty"):
         DATASETS.check("shop", Unlabelled)
 
 
