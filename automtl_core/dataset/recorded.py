@@ -116,23 +116,20 @@ class RecordedDataset(Dataset):
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
-        one = self.recorded
-        columns = one.labelled if labelled else one.columns
-        separator = _separator(one.separators, path)
-        return RawFile(path, columns, one.header, one.others, separator=separator, encoding=one.encoding)
+        return self._file(path, self.recorded, self.recorded.labelled if labelled else self.recorded.columns)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the recorded format of events."""
-        one = self.recorded.events.get(history.name)
-        if one is None:
+        of_events = self.recorded.events.get(history.name)
+        if of_events is None:
             return super().event_file(path, history)
-        separator, encoding = _separator(one.separators, path), self.recorded.encoding
-        return RawFile(path, one.columns, one.header, one.others, separator=separator, encoding=encoding)
+        return self._file(path, of_events, of_events.columns)
+
+    def _file(self, path: str, of: RowFormat | EventFormat, columns: Mapping[str, Column]) -> RawFile:
+        separator = of.separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
+        encoding = self.recorded.encoding
+        return RawFile(path, columns, of.header, of.others, separator=separator, encoding=encoding)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""
         raise NotImplementedError
-
-
-def _separator(separators: Mapping[str, str], path: str) -> str:
-    return separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]

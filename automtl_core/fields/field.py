@@ -154,8 +154,15 @@ def source(encoders: Iterable[FieldEncoder]) -> str:
     used = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
     classes = dict.fromkeys(base for kind in sorted(used) for base in reversed(used[kind].__mro__))
     own = [each for each in classes if issubclass(each, FieldEncoder) and each is not FieldEncoder]
+    texts = [inspect.getsource(encode)]
+    for each in own:
+        try:
+            texts.append(dedent(inspect.getsource(each)))
+        except (OSError, TypeError):
+            what = f"the source of {each.__qualname__} is not available for export"
+            raise PluginError(what, "define it in a file") from None
     table = ", ".join(f'"{kind}": {used[kind].__name__}' for kind in sorted(used))
-    return "\n\n".join([inspect.getsource(encode), *map(_of, own), f"KINDS = {{{table}}}\n"])
+    return "\n\n".join([*texts, f"KINDS = {{{table}}}\n"])
 
 
 def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:
@@ -163,12 +170,3 @@ def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str
     made = runpy.run_path(str(code))  # an import would leave compiled code in the folder
     encoder: Callable[[Mapping[str, Any]], dict[str, np.ndarray]] = made["Encoder"](folder)
     return encoder
-
-
-def _of(encoder: type[FieldEncoder]) -> str:
-    try:
-        return dedent(inspect.getsource(encoder))
-    except (OSError, TypeError):
-        raise PluginError(
-            f"the source of {encoder.__qualname__} is not available for export", "define it in a file"
-        ) from None
