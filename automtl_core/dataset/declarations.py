@@ -231,7 +231,7 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
         yield from (f"field {each.name!r}: {fault}" for fault in each.faults())
     yield from _columns(fields, {*known, *others} - {*names_of(fields)}, holds_bags)
     for label in labels:
-        yield from _label(label, known)
+        yield from (f"label {label.name!r}: {fault}" for fault in label_faults(label, known))
     if stated["fields"] is not None:
         single = [each.name for each in fields if isinstance(each, Sparse)]
         if (user := stated["user"]) is not None and user not in single:
@@ -273,16 +273,16 @@ def _columns(fields: Sequence[FieldKind], hidden: set[str], holds_bags: bool) ->
                 yield f"field {each.name!r} holds bags: define `values`, which returns their values"
 
 
-def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
-    yield from (f"label {label.name!r}: {fault}" for fault in one_of("kind", label.kind, kind_names()))
+def label_faults(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
+    """Yield the faults of a label among all labels by name; each begins with an attribute."""
+    yield from one_of("kind", label.kind, kind_names())
     for relation, other in (("after", label.after), ("given", label.given)):
         if other is not None and other not in known:
-            near = did_you_mean(str(other), known)
-            yield f"label {label.name!r}: {relation} names {other!r}, which is not a label{near}"
+            yield f"{relation} names {other!r}, which is not a label{did_you_mean(str(other), known)}"
     if label.name in before(label, known):
-        yield f"label {label.name!r}: `after` and `given` form a cycle"
+        yield "after or given leads back to this label: take one of them out"
     if label.given is not None and label.given in known and not is_event(known[label.given].kind):
-        yield f"label {label.name!r}: given names {label.given!r}, which is not a label of 0 and 1"
+        yield f"given names {label.given!r}, which is not a label of 0 and 1"
 
 
 def is_event(kind: str) -> bool:

@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
-from automtl_core.dataset.declarations import is_event, source_of
+from automtl_core.dataset.declarations import is_event, label_faults, source_of
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
+from automtl_core.tasks.kinds import kind_names
 
 
 def _text(value: object) -> object:
@@ -230,6 +231,8 @@ class TableSettings(DatasetSettings):
         for name, number in self.dense.items():
             if number.buckets and number.scaling != "standard":
                 yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
+        if self.user is not None and self.user not in self.sparse:
+            yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
         yield from self._history_faults()
         yield from self._vector_faults()
         for way, column in (("user", self.user), ("time", self.time)):
@@ -374,7 +377,8 @@ class TableSettings(DatasetSettings):
         for name, label in self.labels.items():
             key = f"labels.{name}"
             texts, column = known[name].positive, known[name].source
-            if texts and not is_event(label.kind):
+            yield from (f"{key}.{fault}" for fault in label_faults(known[name], known))
+            if texts and label.kind in kind_names() and not is_event(label.kind):
                 yield f"{key} names texts of a label of 0 and 1, but its kind is {label.kind}; take one out"
             if label.positive and texts != label.positive:
                 yield f"{key}.positive: the name of the label says {texts[0]!r} already; take it out"

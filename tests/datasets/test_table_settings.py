@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "column twice": ({"columns": ["user", "click", "click"]}, r"dataset\.columns names 'click' twice"),
     "after": (
         {"labels": {"click": {}, "buy": {"after": "clik"}}},
-        r"label 'buy': after names 'clik', which is not a label \(did you mean 'click'",
+        r"dataset\.labels\.buy\.after names 'clik', which is not a label \(did you mean 'click'",
     ),
     "positive numbers": (
         {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"dense": {"a": {"scaling": "log", "buckets": 3}}},
         r"dataset\.dense\.a: buckets are not scaled",
     ),
-    "user": ({"user": "usr"}, r"dataset: user names 'usr', which is not a field \(did you mean 'user'"),
+    "user": ({"user": "usr"}, r"dataset\.user names 'usr', which is not in `sparse` \(did you mean 'user'"),
     "split by user": ({"split": "user"}, r"dataset\.split: user needs a column; name it by dataset\.user"),
     "split by time": ({"split": "time"}, r"dataset\.split: time needs a column; name it by dataset\.time"),
     "separator": ({"separator": "::"}, r"dataset\.separator: .*given '::'"),
