@@ -15,9 +15,6 @@ from automtl_core.fields.field import FieldKind
 from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Bag, Sparse
 
-SUFFIXES = (".csv", ".tsv")
-"""Endings of delimited files, which may have different separators."""
-
 
 @dataclass(frozen=True)
 class EventFormat(Value):
@@ -32,9 +29,8 @@ class EventFormat(Value):
     @classmethod
     def of(cls, dataset: Dataset, history: History) -> Self:
         """Return the format of the events of a history."""
-        files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
-        separators = {ending: file.separator for ending, file in files.items()}
-        file = files[".csv"]
+        file, tabs = (dataset.event_file(f"log{ending}", history) for ending in (".csv", ".tsv"))
+        separators = {".csv": file.separator, ".tsv": tabs.separator}
         return cls(file.columns, file.header, file.others, separators)
 
 
@@ -75,14 +71,14 @@ class RowFormat(Value):
         if type(dataset).new_rows is not Dataset.new_rows:
             return None
         reads = reads_of(dataset.fields)
-        file = dataset.new_file("rows.csv", labelled=False)
+        file, tabs = (dataset.new_file(f"rows{ending}", labelled=False) for ending in (".csv", ".tsv"))
         return cls(
             columns=file.columns,
             labelled=dataset.new_file("rows.csv", labelled=True).columns,
             header=file.header,
             others=file.others,
             encoding=file.encoding,
-            separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
+            separators={".csv": file.separator, ".tsv": tabs.separator},
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
             events={
