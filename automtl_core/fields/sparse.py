@@ -5,7 +5,7 @@ A row holds one value, or, of a bag, any number of distinct values without an or
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice, repeat
@@ -105,42 +105,32 @@ class Sparse(FieldKind):
         return Counts(self.name, source)
 
 
-class Values:
-    """Assignment of ids to values, by the number of training rows with each value.
+def ids_of(field: str, counts: Ints, source: Source) -> tuple[Codes, Callable[[Path], Vocabulary | Hashed]]:
+    """Assign ids to values, by the number of training rows with each value.
 
-    Args:
-        field: Name of the field.
-        counts: Number of training rows by code.
-        source: Limits of the vocabulary.
+    Returns:
+        Ids by code + 1, the first one for missing values; and the function that returns the encoder, and
+        writes its vocabulary to a path.
 
     """
+    table = np.zeros(len(counts) + 1, dtype=np.int32)
+    if buckets := source.buckets(field):  # codes are hashes
+        table[1:] = np.arange(1, len(table))
+        return table, lambda path: Hashed(buckets)
+    kept = np.flatnonzero(counts >= source.min_count(field))
+    if source.max_vocabulary is not None and len(kept) > source.max_vocabulary:
+        most = np.argsort(-counts[kept], kind="stable")[: source.max_vocabulary]
+        kept = np.sort(kept[most])
+    table[kept + 1] = np.arange(1, len(kept) + 1)
 
-    def __init__(self, field: str, counts: Ints, source: Source) -> None:
-        self.buckets = source.buckets(field)
-        self.table = np.zeros(len(counts) + 1, dtype=np.int32)
-        """Ids by code + 1; the first is for missing values."""
-        if self.buckets:  # codes are hashes
-            self.table[1:] = np.arange(1, len(self.table))
-            return
-        self.kept = np.flatnonzero(counts >= source.min_count(field))
-        if source.max_vocabulary is not None and len(self.kept) > source.max_vocabulary:
-            most = np.argsort(-counts[self.kept], kind="stable")[: source.max_vocabulary]
-            self.kept = np.sort(self.kept[most])
-        self.table[self.kept + 1] = np.arange(1, len(self.kept) + 1)
-
-    def encoder(self, path: Path, blocks: Iterator[Sequence[str]]) -> FieldEncoder:
-        """Return the encoder of values; a vocabulary is written to `path`."""
-        if self.buckets:
-            return Hashed(self.buckets)
-        return Vocabulary(len(self.kept) + 1, write_vocabulary(path, self._kept(blocks)), path)
-
-    def _kept(self, blocks: Iterator[Sequence[str]]) -> Iterator[Sequence[str]]:
-        """Yield the values of the vocabulary in blocks."""
+    def blocks() -> Iterator[Sequence[str]]:
         start = 0
-        for values in blocks:
-            inside = self.kept[slice(*np.searchsorted(self.kept, [start, start + len(values)]))]
+        for values in source.values(field):
+            inside = kept[slice(*np.searchsorted(kept, [start, start + len(values)]))]
             yield [values[code - start] for code in inside]
             start += len(values)
+
+    return table, lambda path: Vocabulary(len(kept) + 1, write_vocabulary(path, blocks()), path)
 
 
 def write_vocabulary(path: Path, blocks: Iterable[Sequence[str]]) -> str:
@@ -170,10 +160,10 @@ class Counts(Learner):
         np.add.at(self.counts, chunk[self.name], 1)  # a count of all codes would take longer than the chunk
 
     def learn(self, path: Path) -> FieldEncoder:
-        values = Values(self.name, self.counts[1:], self.source)
-        self.table, self.constant = values.table, bool(np.count_nonzero(self.counts) <= 1)
+        self.table, encoder = ids_of(self.name, self.counts[1:], self.source)
+        self.constant = bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # frees memory of millions of values
-        return values.encoder(path, self.source.values(self.name))
+        return encoder(path)
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.name]]
@@ -252,14 +242,13 @@ class BagCounts(Counts):
         counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
         for bags, values in self.source.held(self.name):
             np.add.at(counts, values, self.counts[bags + 1])
-        learned = Values(self.name, counts, self.source)
-        self.table = learned.table
+        self.table, encoder = ids_of(self.name, counts, self.source)
         lengths = np.zeros(len(self.counts) + 1, dtype=np.int64)
         for bags, values in self.source.held(self.name):
             lengths += np.bincount(bags[self.table[values + 1] > 0] + 2, minlength=len(lengths))
         self.starts, self.constant = np.cumsum(lengths), bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # frees memory of millions of bags
-        return BagEncoder(learned.encoder(path, self.source.values(self.name)))
+        return BagEncoder(encoder(path))
 
     def encode(self, chunk: Chunk) -> Codes:
         return chunk[self.name]
