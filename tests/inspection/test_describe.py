@@ -107,16 +107,6 @@ def test_missing_numbers_are_counted_and_left_out(given: Given, tmp_path: Path, 
     assert found.low > 4.9, "0 is not taken for one"
 
 
-def test_a_number_that_stands_for_blanks_counts_as_one(given: Given, tmp_path: Path) -> None:
-    price = pd.Series(np.arange(100.0)).where(np.arange(100) % 2 == 0)
-    dataset = given(
-        {"user": range(100), "city": "x", "price": price, "click": [0, 1] * 50, "buy": [0, 1] * 50}
-    )
-    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", missing=-7.0))
-    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
-    assert (found.missing, found.low) == (0.0, pytest.approx(-7))
-
-
 def test_a_field_without_any_number_has_a_share_and_nothing_else(given: Given, tmp_path: Path) -> None:
     labels = {name: [0, 1] * 50 for name in ("click", "buy")}
     dataset = given({"user": range(100), "city": "x", "price": [float("nan")] * 100, **labels})

@@ -25,17 +25,9 @@ def test_tasks_without_order_keep_theirs():
     assert funnel(Task("b"), Task("a"), Task("c")) == ["b", "a", "c"]
 
 
-def test_a_task_stands_behind_the_one_that_it_comes_after():
-    assert funnel(Task("pay", "buy"), Task("buy", "click"), Task("click")) == ["click", "buy", "pay"]
-
-
 def test_several_tasks_may_come_after_one_and_others_after_none():
     tasks = (Task("buy", "click"), Task("share"), Task("click"), Task("cart", "click"), Task("pay", "buy"))
     assert funnel(*tasks) == ["share", "click", "buy", "cart", "pay"]
-
-
-def test_the_order_of_columns_stays_that_of_the_schema():
-    assert [task.name for task in schema(Task("buy", "click"), Task("click")).tasks] == ["buy", "click"]
 
 
 @pytest.mark.parametrize(
@@ -79,17 +71,6 @@ def test_it_survives_json():
     value = json.loads(json.dumps(made.to_json()))
     assert [(task["name"], task["after"]) for task in value["tasks"]] == [("buy", "click"), ("click", None)]
     assert Schema.from_json(value) == made
-
-
-def test_a_schema_written_before_tasks_had_an_order_can_be_read():
-    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "click"}, {"name": "buy"}]}
-    assert Schema.from_json(value).tasks == (Task("click"), Task("buy"))
-
-
-def test_an_order_that_cannot_be_is_refused_when_read():
-    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "buy", "after": "click"}]}
-    with pytest.raises(ArtifactError, match="task 'buy' comes after 'click'"):
-        Schema.from_json(value)
 
 
 @pytest.mark.parametrize("value", [{}, {"sparse": [], "dense": [], "tasks": [3]}, [], {"sparse": 7}])

@@ -8,7 +8,7 @@ import pytest
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, Learner, Read, exported, kinds_of, one_of, source
+from automtl_core.fields.field import FieldKind, Learner, Read, exported, source
 from automtl_core.fields.numeric import Buckets, Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed
 from automtl_core.graph import inputs
@@ -37,20 +37,6 @@ def test_a_learner_of_nothing_encodes_chunks_of_columns_in_their_order():
 def test_what_is_left_to_be_defined_is_told():
     with pytest.raises(TypeError, match="learner"):
         FieldKind("user")
-
-
-def test_encoders_are_found_by_the_name_of_their_kind():
-    class Kind(FieldKind):
-        encoders = (Length,)
-
-    assert kinds_of([Kind]) == {"length": Length}
-
-
-def test_a_value_that_is_not_allowed_is_told():
-    assert list(one_of("scaling", "logg", ("log", "none"))) == [
-        "scaling is 'logg' (did you mean 'log'?): allowed are log, none"
-    ]
-    assert not list(one_of("scaling", "log", ("log", "none")))
 
 
 SCHEMA = Schema(

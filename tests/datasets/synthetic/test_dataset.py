@@ -30,18 +30,3 @@ def test_an_unknown_kind_is_an_error_that_lists_all():
 def test_every_kind_has_content_of_its_own():
     told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
     assert all(told.count(one) == 1 for one in told)
-
-
-def test_users_and_time_are_told_where_there_are_any():
-    told = {
-        kind: (Synthetic(settings(kind=kind)).user, Synthetic(settings(kind=kind)).time) for kind in KINDS
-    }
-    assert told == {
-        "pairs": (None, None),
-        "factors": ("user_id", None),
-        "numbers": (None, None),
-        "rare": ("user_id", None),
-        "drift": ("user_id", "time"),
-        "history": ("user_id", "time"),
-        "cold": ("user_id", "time"),
-    }
