@@ -15,6 +15,25 @@ from automtl_core.dataset.dataset import Dense, FieldKind, History, Label, Spars
 from automtl_core.seeds import generator
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def zipf(values: int, exponent: float = 0.0) -> Floats:
+    """Return frequencies [V], the ranks of the values to the power of -`exponent`; their sum is 1."""
+    weights = np.arange(1, values + 1) ** -exponent
+    return np.asarray(weights / weights.sum())
+
+
+def draw(random: np.random.Generator, frequencies: Floats, rows: int) -> Ints:
+    """Draw the numbers [R] of values, each from [0, V)."""
+    return random.choice(len(frequencies), rows, p=frequencies)
+
+
+def effects(random: np.random.Generator, frequencies: Floats) -> Floats:
+    """Draw the effect of each value [V], with mean 0 and deviation 1 over rows."""
+    drawn = random.standard_normal(len(frequencies))
+    drawn -= frequencies @ drawn
+    return np.asarray(drawn / np.sqrt(frequencies @ drawn**2))
 
 
 def sigmoid(logit: Floats) -> Floats:
@@ -60,9 +79,8 @@ class Ids(NamedTuple):
 
     @property
     def frequencies(self) -> Floats:
-        """The frequency of each value [V]: its rank to the power of -`exponent`, scaled to a sum of 1."""
-        weights = np.arange(1, self.values + 1) ** -self.exponent
-        return np.asarray(weights / weights.sum())
+        """The frequency of each value [V]; their sum is 1."""
+        return zipf(self.values, self.exponent)
 
 
 class Kind:
@@ -113,9 +131,7 @@ class Kind:
     @classmethod
     def labels(cls) -> tuple[Label, ...]:
         """Return the labels, each with the column of its true probabilities."""
-        return tuple(
-            Label(task, after=cls.after.get(task), oracle=f"probability_{task}") for task in cls.tasks()
-        )
+        return tuple(Label(task, after=cls.after.get(task), oracle=_oracle(task)) for task in cls.tasks())
 
     @classmethod
     def content(cls) -> Mapping[str, Any]:
@@ -147,11 +163,8 @@ class Kind:
 
     def draw(self) -> dict[str, Any]:
         """Draw the places of the values [R] of each categorical field, numbers [R], and the time, if any."""
-        drawn: dict[str, Any] = {
-            field: self.random("values", field).choice(ids.values, self.size, p=ids.frequencies)
-            for field, ids in self.ids.items()
-        }
-        return drawn | {
+        ids = {field: self.drawn_ids(field) for field in self.ids}
+        return ids | {
             field: self.random("values", field).standard_normal(self.size) for field in self.numbers
         }
 
@@ -183,24 +196,23 @@ class Kind:
         columns: dict[str, Any] = {}
         for task, chance in self.tasks().items():
             before = self.after.get(task)
-            done, share = (
-                (columns[before], columns[f"probability_{before}"]) if before else (1, np.ones(self.size))
-            )
+            done, share = (columns[before], columns[_oracle(before)]) if before else (1, np.ones(self.size))
             chosen = sigmoid(logits[task] + intercept(logits[task], chance.rate, share))
             columns[task] = ((self.random("label", task).random(self.size) < chosen) * done).astype(np.int8)
-            columns[f"probability_{task}"] = chosen * share
+            columns[_oracle(task)] = chosen * share
         return columns
 
     def random(self, *purpose: str) -> np.random.Generator:
         """Return the generator of one purpose."""
         return generator(self.seed, "synthetic", self.name, *purpose)
 
+    def drawn_ids(self, field: str) -> Ints:
+        """Draw places of values [R]."""
+        return draw(self.random("values", field), self.ids[field].frequencies, self.size)
+
     def effects(self, field: str, *of: str) -> Floats:
         """Draw the effect of each value [V], with mean 0 and deviation 1 over rows."""
-        frequencies = self.ids[field].frequencies
-        drawn = self.random("effects", field, *of).standard_normal(len(frequencies))
-        drawn -= frequencies @ drawn
-        return np.asarray(drawn / np.sqrt(frequencies @ drawn**2))
+        return effects(self.random("effects", field, *of), self.ids[field].frequencies)
 
     def names(self, field: str) -> NDArray[np.object_]:
         """Return the text of each value [V]."""
@@ -210,3 +222,7 @@ class Kind:
 def scaled(values: Floats) -> Floats:
     """Return values [R] with mean 0 and deviation 1."""
     return np.asarray((values - values.mean()) / values.std())
+
+
+def _oracle(task: str) -> str:
+    return f"probability_{task}"

@@ -13,7 +13,7 @@ from scipy import stats
 from automtl_core.dataset.dataset import names_of
 from automtl_core.tasks.builtin import auc
 from automtl_datasets.synthetic.dataset import KINDS, Synthetic, SyntheticSettings
-from automtl_datasets.synthetic.kind import Ids
+from automtl_datasets.synthetic.kind import zipf
 from automtl_testing.datasets import check_dataset
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +128,7 @@ def test_the_contract_of_datasets(kind: str, tmp_path_factory: pytest.TempPathFa
 
 
 def test_zipf_frequencies_fall_with_the_rank() -> None:
-    frequencies = Ids(100, 0.5).frequencies
+    frequencies = zipf(100, 0.5)
     assert frequencies.sum() == pytest.approx(1)
     np.testing.assert_allclose(frequencies[0] / frequencies, np.sqrt(np.arange(1, 101)))
-    np.testing.assert_allclose(Ids(4).frequencies, 0.25)
+    np.testing.assert_allclose(zipf(4), 0.25)
