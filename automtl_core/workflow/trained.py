@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Part, drawn
 from automtl_core.dataset.schema import Schema, Task, products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError
 from automtl_core.modules.network import Output, WithOutputs
@@ -65,7 +64,7 @@ class Trained:
         return self.encoder.schema.tasks
 
     def predict_scores(self, part: Part) -> NDArray[np.float64]:
-        """Return the scores of encoded rows, [R, S], see `dataset.schema`; raises as `predict_logits`."""
+        """Return the scores of encoded rows, [R, S], see `dataset.scores`; raises as `predict_logits`."""
         return products(scores_of(self.tasks), predictions(self.tasks, self.predict_logits(part)))
 
     def predict_logits(self, part: Part) -> NDArray[Any]:

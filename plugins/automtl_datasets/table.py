@@ -9,8 +9,7 @@ from dataclasses import replace
 import duckdb
 
 from automtl_core.data.event_log import label_of, outcome_of
-from automtl_core.data.raw.sql import count, literal, numbered, own, quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import count, literal, numbered, own, quoted, typed_time
 from automtl_core.dataset.dataset import (
     FLAG,
     INTEGER,
@@ -406,11 +405,11 @@ def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
     for column, named in vectors.items():
         table = _vector_field(column).name
         if named.ids is None:
-            columns = {named.id or column: Column(unique=True), named.vector: numbers}
+            columns = {named.id or column: TEXT, named.vector: numbers}
             named_by = dict.fromkeys(columns, f"dataset.vectors.{column}")
             sign = separator_of(named.file)
             files[table] = RawFile(named.file, columns, others=True, named_by=named_by, separator=sign)
         else:
             files[table] = RawFile(named.file, {"vector": numbers}, header=False)
-            files[f"{table} ids"] = RawFile(named.ids, {"id": Column(unique=True)}, header=False)
+            files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)
     return files
