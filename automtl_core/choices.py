@@ -8,17 +8,8 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from automtl_core.disk.plain_file import json_text, parse_json, read_plain
-from automtl_core.errors import ArtifactError, did_you_mean, listing
-
-FORMAT = 1
-"""Format version of the JSON; other versions are errors."""
-
-SIZE_LIMIT = 64 << 20
-"""Largest size of the JSON in bytes."""
-
-FIX = "use an architecture.json of a run"
-"""Remedy for a file that is no architecture."""
+from automtl_core.disk.documents import Value, json_text, parse_json, read_plain, reader
+from automtl_core.errors import ArtifactError, did_you_mean, listing, one_line
 
 Decision = str | tuple[str, ...]
 """Decision of a choice: one option of a `OneOf`, or the selected options of an `AnyOf` in its order."""
@@ -84,7 +75,7 @@ def of_member(member: str, values: Mapping[str, T]) -> dict[str, T]:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Origin(Value):
     """The search space of an architecture, to build its network again and to detect changes."""
 
     space: str
@@ -153,14 +144,8 @@ class Architecture:
 
     def to_json(self) -> str:
         """Return the text of `architecture.json`."""
-        origin = self.origin and {
-            "space": self.origin.space,
-            "settings": dict(self.origin.settings),
-            "schema": dict(self.origin.schema),
-            "plugins": dict(self.origin.plugins),
-        }
-        decisions = {k: v if isinstance(v, str) else list(v) for k, v in self.decisions.items()}
-        return json_text({"format": FORMAT, "origin": origin, "decisions": decisions}, indent=2) + "\n"
+        origin = self.origin and self.origin.to_json()
+        return json_text({"format": 1, "origin": origin, "decisions": dict(self.decisions)}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -170,17 +155,19 @@ class Architecture:
             ArtifactError: the text is not an architecture, or has another format.
 
         """
-        value = parse_json(text, "not an architecture", FIX)
+        fix = "use an architecture.json of a run"
+        value = parse_json(text, "not an architecture", fix)
         try:
-            if value["format"] != FORMAT:
+            if value["format"] != 1:
                 raise ArtifactError(
-                    f"the architecture has format {value['format']!r}, this version reads {FORMAT}",
+                    f"the architecture has format {value['format']!r}, this version reads 1",
                     fix="search again, or use the version of automtl that wrote it",
                 )
-            decisions = {str(name): _decision(value) for name, value in value["decisions"].items()}
-            return cls(decisions, value["origin"] and _origin(value["origin"]))
+            decisions = reader(dict[str, Decision]).validate_python(value["decisions"])
+            origin = value["origin"] and Origin.from_json(value["origin"], "its origin")
+            return cls(decisions, origin)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ArtifactError(f"not an architecture: {error!r}", FIX) from None
+            raise ArtifactError(f"not an architecture: {one_line(error)}", fix) from None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -191,7 +178,7 @@ class Architecture:
             ArtifactError: as `from_json` does.
 
         """
-        return cls.from_json(read_plain(path, SIZE_LIMIT).decode(errors="replace"))
+        return cls.from_json(read_plain(path, 64 << 20).decode(errors="replace"))
 
 
 def draw(choices: Mapping[str, Choice], random: np.random.Generator, share: float = 0.5) -> Architecture:
@@ -206,18 +193,3 @@ def _drawn(choice: Choice, random: np.random.Generator, share: float) -> Decisio
     if isinstance(choice, OneOf):
         return choice.options[int(random.integers(len(choice.options)))]
     return tuple(name for name in choice.options if random.random() < share)
-
-
-def _origin(value: Mapping[str, Any]) -> Origin:
-    settings, schema, plugins = (dict(value[key]) for key in ("settings", "schema", "plugins"))
-    if not isinstance(value["space"], str):
-        raise TypeError(f"the space is {value['space']!r:.40}")
-    return Origin(value["space"], settings, schema, plugins)
-
-
-def _decision(value: object) -> Decision:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return tuple(value)
-    raise TypeError(f"a decision is {value!r:.40}")

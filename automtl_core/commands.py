@@ -8,7 +8,7 @@ that returns an `Output` has the option `--json`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from inspect import Parameter
@@ -81,7 +81,8 @@ def _flat(function: Callable[..., Output | None], show: Show) -> Callable[..., N
         group = hints.get(name)
         if isinstance(group, type) and is_dataclass(group):
             groups[name] = group
-            parameters += _options(group)
+            of_group = get_type_hints(group, include_extras=True)
+            parameters += (_option(each.name, each, of_group[each.name]) for each in fields(group))
         else:
             parameters.append(_option(name, parameter.default, hints.get(name, Any)))
     if prints := Output in (returned, *get_args(returned)):
@@ -98,11 +99,6 @@ def _flat(function: Callable[..., Output | None], show: Show) -> Callable[..., N
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
-
-
-def _options(group: type[Any]) -> Iterable[Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    return (_option(each.name, each, hints[each.name]) for each in fields(group))
 
 
 def _option(name: str, default: Any, annotation: Any) -> Parameter:

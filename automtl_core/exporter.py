@@ -29,12 +29,11 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import Schema, scores_of
 from automtl_core.errors import PluginError
-from automtl_core.libraries import own_cache
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
+from automtl_core.process_state import own_cache
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.batches import take

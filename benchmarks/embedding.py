@@ -19,7 +19,7 @@ import torch
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.disk.tensors import LARGE
+from automtl_core.disk.state import LARGE
 from automtl_core.modules import table
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES

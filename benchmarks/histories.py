@@ -21,8 +21,8 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Events, Histories, Part
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry

@@ -18,7 +18,7 @@ from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result

@@ -23,9 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Bags, Events, Histories, Part, ranges
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.signed import read_signed, sha256, write_signed
+from automtl_core.disk.documents import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
 from automtl_core.fields.encode import (
     FieldEncoder,

@@ -26,7 +26,7 @@ from automtl_core.data.raw.sql import (
     typed_time,
 )
 from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
-from automtl_core.dataset.history import History, source_of
+from automtl_core.dataset.declarations import History, source_of
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import OWN, event_columns
 

@@ -9,7 +9,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
-from automtl_core.fields.buckets import edges
+from automtl_core.fields.numeric import edges
 
 Folds = NDArray[np.int8]
 """Folds of training rows, [R]."""
@@ -36,14 +36,14 @@ def fitted(
     if not schema.sparse or (encodings.statistics == "none" and not encodings.pairs):
         return None, found
     if encodings.statistics != "earlier":
-        folds = statistics.folds_of(len(part), encodings.folds, seeds.derive(0, "folds"))
+        folds = statistics.folds_of(len(part), seeds.derive(0, "folds"))
     elif times is None:
         raise UsageError(
             "features.statistics is `earlier`, but the rows have no times",
             "use --set dataset.split=time, or --set features.statistics=folds",
         )
     else:
-        folds = statistics.periods_of(times, encodings.folds)
+        folds = statistics.periods_of(times)
     if encodings.statistics != "none":
         found = found._replace(sparse=statistics.fit(part, folds, schema, schema.sparse))
     if encodings.pairs:

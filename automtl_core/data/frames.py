@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.encoder import Column as Values
-from automtl_core.data.encoder import common_length
+from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
@@ -30,7 +29,7 @@ from automtl_core.dataset.dataset import (
     reads_of,
     time_column_of,
 )
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core import seeds
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import padded

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part, counts_of
-from automtl_core.dataset.encodings import Encodings
+from automtl_core.dataset.encodings import FOLDS, SMOOTHING
 from automtl_core.dataset.schema import Cross, Schema, SparseField, Task
 
 CHUNK = 1 << 18
@@ -36,7 +36,7 @@ Tables = NDArray[np.float32]
 """[K + 1, V, C]: the statistics for the rows of each fold, and last those over all rows."""
 
 
-def folds_of(rows: int, count: int, seed: int) -> NDArray[np.int8]:
+def folds_of(rows: int, seed: int) -> NDArray[np.int8]:
     """Return the fold of each training row, a hash of the seed and the index of the row, [R]."""
     folds = np.empty(rows, np.int8)
     for start in range(0, rows, CHUNK):
@@ -44,14 +44,14 @@ def folds_of(rows: int, count: int, seed: int) -> NDArray[np.int8]:
         with np.errstate(over="ignore"):  # the finaliser of splitmix64
             for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
                 mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-        folds[start : start + CHUNK] = (mixed ^ (mixed >> np.uint64(31))) % np.uint64(count)
+        folds[start : start + CHUNK] = (mixed ^ (mixed >> np.uint64(31))) % np.uint64(FOLDS)
     return folds
 
 
-def periods_of(times: NDArray[np.int32], count: int) -> NDArray[np.int8]:
+def periods_of(times: NDArray[np.int32]) -> NDArray[np.int8]:
     """Return the period of each training row, [R]; periods have equal size, rows of one time share theirs."""
     before = np.cumsum(counts_of(times)) - 1
-    periods = (before * count // max(len(times), 1)).astype(np.int8)
+    periods = (before * FOLDS // max(len(times), 1)).astype(np.int8)
     return periods[times]
 
 
@@ -77,7 +77,6 @@ class _Field:
         self, part: Part, folds: NDArray[np.int8], schema: Schema, place: int, field: SparseField | Cross
     ) -> None:
         self.part, self.folds, self.schema = part, folds, schema
-        self.encodings: Encodings = schema.encodings
         self.place, self.field = place, field
 
     def tables(self) -> Tables:
@@ -95,7 +94,7 @@ class _Field:
 
     def _counted(self, task: int | None) -> list[NDArray[np.float64]]:
         """Return row counts by fold and value, [K, size]; for a task, counts and sums of its labels."""
-        shape = (self.encodings.folds, self.field.size)
+        shape = (FOLDS, self.field.size)
         found = [np.zeros(shape) for _ in range(1 if task is None else 2)]
         for ids, fold, labels in self._read():
             at = fold * np.int64(self.field.size) + ids
@@ -125,14 +124,14 @@ class _Field:
     def _seen(self, counted: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums for the rows of each fold, and over all rows, [K, size] -> [K + 1, size]."""
         whole = counted.sum(0)
-        if self.encodings.statistics == "earlier":
+        if self.schema.encodings.statistics == "earlier":
             return np.concatenate([np.zeros_like(whole[None]), counted.cumsum(0)])
         return np.concatenate([whole - counted, whole[None]])
 
     def _scored(self, counted: Sequence[NDArray[np.float64]], task: Task) -> NDArray[np.float64]:
         """Return the statistics of one task, [K + 1, size]."""
         known, sums = counted
-        prior, weight = sums.sum() / max(known.sum(), 1), self.encodings.smoothing
+        prior, weight = sums.sum() / max(known.sum(), 1), SMOOTHING
         p, seen = self._seen(sums), self._seen(known)
         p += weight * prior  # in place, since a copy has several times the memory of the vocabulary
         seen += weight

@@ -13,59 +13,23 @@ import pandas as pd
 from pydantic import Field
 from typing_extensions import TypeVar
 
-from automtl_core.dataset.fields import Label, faults_of, names_of
-from automtl_core.dataset.history import History, source_of
-from automtl_core.disk.value import Value
+from automtl_core.dataset.declarations import (
+    History as History,
+    Label as Label,
+    faults_of,
+    names_of as names_of,
+    source_of,
+)
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.disk.documents import Value
 from automtl_core.errors import PluginError
-from automtl_core.fields.bag import Bag
-from automtl_core.fields.buckets import Bucketed
-from automtl_core.fields.dense import Dense, Scaling
-from automtl_core.fields.encode import AGE, LARGEST, as_number, event_columns
-from automtl_core.fields.field import FieldKind, Read
+from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
+from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.sparse import Sparse
-from automtl_core.fields.vectors import Vectors
+from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Scaling as Scaling
+from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
+from automtl_core.fields.vectors import Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
-
-__all__ = [
-    "BIT",
-    "FLAG",
-    "INTEGER",
-    "LARGEST",
-    "MOST_BAD_ROWS",
-    "NUMBER",
-    "TEXT",
-    "UNUSED",
-    "Bag",
-    "Bucketed",
-    "Column",
-    "Count",
-    "Dataset",
-    "DatasetSettings",
-    "Dense",
-    "FieldKind",
-    "History",
-    "Label",
-    "RawFile",
-    "Read",
-    "Scaling",
-    "Sparse",
-    "Vectors",
-    "column_of",
-    "columns_of_lists",
-    "declaration_faults",
-    "dense_fields",
-    "event_columns_of",
-    "histories_of",
-    "label_column",
-    "learned",
-    "names_of",
-    "reading",
-    "reads_of",
-    "sparse_fields",
-    "stated",
-    "time_column_of",
-]
 
 MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""
@@ -222,6 +186,23 @@ class Dataset(ABC, Configured[D]):
     preparation: ClassVar[str] = ""
     """Description of the preparation in a few lines; that of the paper if there is a paper."""
 
+    fields: Sequence[FieldKind] = ()
+    """Input fields; in a batch, sparse fields and dense fields have this order. This and the next ones are
+    attributes of the class, or are set by `declare` if they depend on settings."""
+    labels: Sequence[Label] = ()
+    """Labels to predict."""
+    user: str | None = None
+    """The sparse field of user ids; None without one, so that there is no split and no metric by user."""
+    time: str | None = None
+    """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
+    time_column: str | None = None
+    """Column of files with the time of rows and events, if it is not called as `time`."""
+    part: str | None = None
+    """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data. A
+    validation part is drawn from `train` if none is published."""
+    histories: Sequence[History] = ()
+    """Histories of the rows; `length` and `delay` are set by the settings."""
+
     def __init__(self, settings: D, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Store the settings.
 
@@ -230,51 +211,15 @@ class Dataset(ABC, Configured[D]):
 
         """
         self.settings, self.kind_of = settings, kind_of
+        self.declare()
         if faults := declaration_faults(self):
             raise PluginError(
                 f"{type(self).__name__}: {'; '.join(faults)}", "correct the declarations of the dataset"
             )
 
-    @property
-    @abstractmethod
-    def fields(self) -> Sequence[FieldKind]:
-        """Input fields; in a batch, sparse fields and dense fields have this order.
-
-        A class attribute, or a property if it depends on settings. The same holds for the next four.
-        """
-
-    @property
-    @abstractmethod
-    def labels(self) -> Sequence[Label]:
-        """Labels to predict."""
-
-    @property
-    def user(self) -> str | None:
-        """The sparse field of user ids; None without one, so that there is no split and no metric by user."""
-        return None
-
-    @property
-    def time(self) -> str | None:
-        """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
-        return None
-
-    @property
-    def time_column(self) -> str | None:
-        """Column of files with the time of rows and events, if it is not called as `time`."""
-        return self.time
-
-    @property
-    def part(self) -> str | None:
-        """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data.
-
-        A validation part is drawn from `train` if none is published.
-        """
-        return None
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """Histories of the rows; `length` and `delay` are set by the settings."""
-        return ()
+    def declare(self) -> None:
+        """Set the declarations that depend on `settings`; by default there are none."""
+        return
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the raw files for these settings, by the name of their table."""
@@ -523,6 +468,54 @@ def learned(dataset: Dataset) -> tuple[Label, ...]:
 
 
 def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return an attribute of a dataset; None for a class whose attribute depends on settings."""
+    """Return a declaration of a dataset; None for a class where it depends on settings."""
     value = getattr(dataset, name)
-    return None if hasattr(value, "__get__") else value
+    of_class = isinstance(dataset, type)
+    declares = of_class and dataset.declare is not Dataset.declare and not value
+    return None if declares or hasattr(value, "__get__") else value
+
+
+def schema_of(
+    dataset: Dataset, sparse: Sequence[SparseField], scales: Mapping[str, tuple[float, float]]
+) -> Schema:
+    """Return the schema of a dataset.
+
+    Args:
+        dataset: The dataset, with its settings.
+        sparse: The fitted categorical fields, in the order of `sparse_fields`.
+        scales: Regression label -> mean and standard deviation in the training part.
+
+    """
+    labels = {label.name: label for label in dataset.labels}
+    tasks = names_of(learned(dataset))
+
+    def nearest(name: str | None, relation: str) -> str | None:
+        """Return the nearest learned label along a relation."""
+        while name is not None and name not in tasks:
+            name = getattr(labels[name], relation)
+        return name
+
+    def task(label: Label) -> Task:
+        after, given = nearest(label.after, "after"), nearest(label.given, "given")
+        return Task(label.name, after, label.kind, *scales.get(label.name, (0.0, 1.0)), given=given)
+
+    return Schema(
+        tuple(sparse),
+        tuple(DenseField(field.name) for field in dense_fields(dataset)),
+        tuple(map(task, learned(dataset))),
+        histories=histories_of(dataset),
+    )
+
+
+def expected_schema(dataset: Dataset) -> Schema:
+    """Return the schema before any row is read: without scales of labels, and with vocabularies of one value.
+
+    Raises:
+        ArtifactError: the dataset has no field or no task.
+
+    """
+    sparse = [
+        SparseField(field.name, 2, "bag" if field.gives == "bags" else "single")
+        for field in sparse_fields(dataset)
+    ]
+    return schema_of(dataset, sparse, {})

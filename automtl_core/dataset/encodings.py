@@ -1,10 +1,10 @@
 """Feature encodings: the same for all models, or the result of the encoding search.
 
-Letters: K folds, V ids of all fields, C statistics of an id, M dense fields, Q edges of a field.
+Letters: K = 5 folds, V ids of all fields, C statistics of an id, M dense fields, Q edges of a field.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from pydantic import Field
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 
+FOLDS = 5
+"""Number of folds of the training rows for target statistics; for `earlier`, of periods of equal size."""
+SMOOTHING = 10.0
+"""Pseudo-count of the prior in target statistics, in rows."""
 Auto = Literal["auto"]
 Statistics = Literal["none", "folds", "earlier"]
 Numbers = Literal["standard", "bins"]
@@ -26,11 +30,14 @@ class Encodings(Settings):
     `statistics`, which adds target statistics.
     """
 
+    removed: ClassVar = {"folds": 5, "smoothing": 10.0}
+
     statistics: Auto | Statistics = "auto"
     """Target statistics of each categorical field, beside its embedding: for each task, the smoothed mean of
     the label over the training rows with the same value. none: no target statistics. folds: out-of-fold, a
-    training row uses the rows of other folds. earlier: a training row uses only earlier rows, as in a split
-    by time. Target statistics help if values are frequent, and can hurt if values are rare."""
+    training row uses the rows of the four other folds. earlier: a training row uses only earlier rows, of
+    five periods, as in a split by time. Target statistics help if values are frequent, and can hurt if values
+    are rare."""
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""
@@ -46,12 +53,6 @@ class Encodings(Settings):
     history_window: int = Field(50, ge=1)
     """Maximum number of events that a history encoder reads: in longer histories the latest events that share
     a value with the row, then the latest others, as in SIM. Matches count all events."""
-    folds: int = Field(5, ge=2, le=100)
-    """Number of folds of the training rows for target statistics; for `earlier`, number of periods with
-    equally many rows."""
-    smoothing: float = Field(10.0, gt=0)
-    """Pseudo-count of the prior in target statistics, in rows. A larger value draws rare values closer to the
-    mean of the task."""
     bins: int = Field(32, ge=2, le=1000)
     """Number of bins of a numeric field, with equally many rows in each."""
 
@@ -62,7 +63,7 @@ class Encodings(Settings):
 
     def unanswered(self) -> tuple[str, ...]:
         """Return the settings that are `auto`."""
-        return tuple(name for name in ANSWERS if getattr(self, name) == "auto")
+        return tuple(name for name in PLAIN if getattr(self, name) == "auto")
 
     @property
     def plain(self) -> bool:
@@ -92,10 +93,9 @@ PLAIN: Mapping[str, Any] = {
     "history": (),
 }
 """Embeddings of values and scaled numbers, and nothing else."""
-ANSWERS = tuple(PLAIN)
 Word = Literal["auto", "ids", "statistics"]
 WORDS: Mapping[Word, Mapping[str, Any]] = {
-    "auto": dict.fromkeys(ANSWERS, "auto"),
+    "auto": dict.fromkeys(PLAIN, "auto"),
     "ids": PLAIN,
     "statistics": {**PLAIN, "statistics": "folds"},
 }

@@ -1,6 +1,6 @@
 """The format of new examples as a run records it, so that scoring does not need the plugin of the dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Self
@@ -9,16 +9,11 @@ import duckdb
 import pandas as pd
 
 from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of, reads_of
-from automtl_core.dataset.fields import Label
-from automtl_core.dataset.history import History
-from automtl_core.disk.value import Value
-from automtl_core.fields.bag import Bag
-from automtl_core.fields.dense import Dense
+from automtl_core.dataset.declarations import History, Label
+from automtl_core.disk.documents import Value
 from automtl_core.fields.field import FieldKind
-from automtl_core.fields.sparse import Sparse
-
-SUFFIXES = (".csv", ".tsv")
-"""Endings of delimited files, which may have different separators."""
+from automtl_core.fields.numeric import Dense
+from automtl_core.fields.sparse import Bag, Sparse
 
 
 @dataclass(frozen=True)
@@ -34,9 +29,8 @@ class EventFormat(Value):
     @classmethod
     def of(cls, dataset: Dataset, history: History) -> Self:
         """Return the format of the events of a history."""
-        files = {ending: dataset.event_file(f"log{ending}", history) for ending in SUFFIXES}
-        separators = {ending: file.separator for ending, file in files.items()}
-        file = files[".csv"]
+        file, tabs = (dataset.event_file(f"log{ending}", history) for ending in (".csv", ".tsv"))
+        separators = {".csv": file.separator, ".tsv": tabs.separator}
         return cls(file.columns, file.header, file.others, separators)
 
 
@@ -77,14 +71,14 @@ class RowFormat(Value):
         if type(dataset).new_rows is not Dataset.new_rows:
             return None
         reads = reads_of(dataset.fields)
-        file = dataset.new_file("rows.csv", labelled=False)
+        file, tabs = (dataset.new_file(f"rows{ending}", labelled=False) for ending in (".csv", ".tsv"))
         return cls(
             columns=file.columns,
             labelled=dataset.new_file("rows.csv", labelled=True).columns,
             header=file.header,
             others=file.others,
             encoding=file.encoding,
-            separators={end: dataset.new_file(f"rows{end}", labelled=False).separator for end in SUFFIXES},
+            separators={".csv": file.separator, ".tsv": tabs.separator},
             bags={name: read.separator for name, read in reads.items() if read.how == "bag"},
             numbers=tuple(name for name, read in reads.items() if read.how == "number"),
             events={
@@ -95,7 +89,7 @@ class RowFormat(Value):
             labels=tuple(dataset.labels),
             user=dataset.user,
             time=dataset.time,
-            time_column=dataset.time_column,
+            time_column=dataset.time_column or dataset.time,
         )
 
 
@@ -109,12 +103,6 @@ class RecordedDataset(Dataset):
 
     version = 0
 
-    fields: Sequence[FieldKind] = ()
-    labels: Sequence[Label] = ()
-    user: str | None = None
-    time: str | None = None
-    time_column: str | None = None
-
     def __init__(self, recorded: RowFormat) -> None:
         self.recorded, self.settings, self.labels = recorded, DatasetSettings(), recorded.labels
         self.user, self.time, self.time_column = recorded.user, recorded.time, recorded.time_column
@@ -124,23 +112,20 @@ class RecordedDataset(Dataset):
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the recorded format."""
-        one = self.recorded
-        columns = one.labelled if labelled else one.columns
-        separator = _separator(one.separators, path)
-        return RawFile(path, columns, one.header, one.others, separator=separator, encoding=one.encoding)
+        return self._file(path, self.recorded, self.recorded.labelled if labelled else self.recorded.columns)
 
     def event_file(self, path: str, history: History) -> RawFile:
         """Return the recorded format of events."""
-        one = self.recorded.events.get(history.name)
-        if one is None:
+        of_events = self.recorded.events.get(history.name)
+        if of_events is None:
             return super().event_file(path, history)
-        separator, encoding = _separator(one.separators, path), self.recorded.encoding
-        return RawFile(path, one.columns, one.header, one.others, separator=separator, encoding=encoding)
+        return self._file(path, of_events, of_events.columns)
+
+    def _file(self, path: str, of: RowFormat | EventFormat, columns: Mapping[str, Column]) -> RawFile:
+        separator = of.separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]
+        encoding = self.recorded.encoding
+        return RawFile(path, columns, of.header, of.others, separator=separator, encoding=encoding)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Not available: the plugin of the dataset reads its raw files."""
         raise NotImplementedError
-
-
-def _separator(separators: Mapping[str, str], path: str) -> str:
-    return separators[".tsv" if ".tsv" in PurePath(path).suffixes else ".csv"]

@@ -1,15 +1,19 @@
-"""The schema: fields and tasks of a prepared dataset, as plain values."""
+"""The schema: fields and tasks of a prepared dataset, as plain values, and the scores of predictions.
 
-from collections.abc import Mapping
+Letters: R rows, T tasks, S scores.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.dataset.history import ALL_EVENTS, LATEST, History
-from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing
+from automtl_core.disk.documents import Value, reader
+from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing, one_line
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 
@@ -111,10 +115,6 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
-        for sparse in self.sparse:
-            if sparse.kind not in (allowed := get_args(FieldForm)):
-                what = f"field {sparse.name!r} is of kind {sparse.kind!r}"
-                raise ArtifactError(what, f"allowed are {listing(allowed)}")
         for task in self.tasks:
             try:
                 task_kind(task.kind)
@@ -228,14 +228,14 @@ class Schema:
         """Return the schema of a value of `to_json`."""
         try:
             return cls(
-                sparse=tuple(map(_sparse_field, value["sparse"])),
-                dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
-                tasks=tuple(Task(**t) for t in value["tasks"]),
+                sparse=reader(tuple[SparseField, ...]).validate_python(value["sparse"]),
+                dense=reader(tuple[DenseField, ...]).validate_python(value["dense"]),
+                tasks=reader(tuple[Task, ...]).validate_python(value["tasks"]),
                 encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
                 histories=tuple(History.from_json(history) for history in value.get("histories", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None
+            raise ArtifactError(f"not a schema: {one_line(error)}", "prepare the dataset again") from None
 
 
 def inputs_of_part(part: str, history: History) -> list[str]:
@@ -257,6 +257,56 @@ def last_of(part: str) -> int:
     return int(part.removeprefix(LAST)) if part.startswith(LAST) and part[len(LAST) :].isdigit() else 0
 
 
-def _sparse_field(value: Mapping[str, Any]) -> SparseField:
-    field = SparseField(**value)
-    return replace(field, vectors=Pretrained(**value["vectors"])) if "vectors" in value else field
+@dataclass(frozen=True)
+class Score(Value):
+    """A column of predictions: the product of the predictions of some tasks."""
+
+    name: str
+    meaning: str
+    tasks: tuple[int, ...]
+    """Indices of the tasks."""
+
+
+def scores_of(tasks: Sequence[Task]) -> list[Score]:
+    """Return the scores of tasks, in their order.
+
+    A task that counts only if another label is 1 has a conditional probability, `buy_given_click`, and the
+    probability of the event, `click_and_buy`. Names that are taken end in an underscore.
+    """
+    names, places = {task.name for task in tasks}, {task.name: place for place, task in enumerate(tasks)}
+    found: list[Score] = []
+    for place, task in enumerate(tasks):
+        what = task.type.meaning.format(task.name)
+        before = _before(tasks, places, task)
+        if not before:
+            found.append(Score(task.name, what, (place,)))
+            continue
+        meaning = f"{what}, in rows where {task.given} is 1"
+        found.append(Score(_free(f"{task.name}_given_{task.given}", names), meaning, (place,)))
+        if all(other.type.probability for other in (task, *(tasks[place] for place in before))):
+            events = [*(tasks[one].name for one in before), task.name]
+            every = "all" if events[2:] else "both"
+            meaning = f"probability that {', '.join(events[:-1])} and {events[-1]} are {every} 1"
+            found.append(Score(_free("_and_".join(events), names), meaning, (*before, place)))
+    return found
+
+
+def products(scores: Sequence[Score], predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores of predictions: [R, T] -> [R, S]."""
+    return np.stack([predictions[:, list(score.tasks)].prod(axis=1) for score in scores], axis=1)
+
+
+def _before(tasks: Sequence[Task], places: Mapping[str, int], task: Task) -> tuple[int, ...]:
+    """Return the tasks whose labels must be 1 for a task to count, the first one first."""
+    if task.given is None or task.given not in places:
+        return ()
+    place = places[task.given]
+    return (*_before(tasks, places, tasks[place]), place)
+
+
+def _free(name: str, names: set[str]) -> str:
+    """Return a name that is not among `names`, and add it to them."""
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name

@@ -15,22 +15,19 @@ from filelock import FileLock, Timeout
 from automtl_core.distributed import first
 from automtl_core.errors import RunExistsError, StorageError
 
-SCRATCH = ".automtl."
 LOCK = ".lock"
 HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """Short name of this machine; several may write into one folder of a network."""
 ATTEMPTS = 100
 """Number of attempts, each with a new name, to acquire the lock of a scratch folder."""
 GONE = "put the folder back, which was moved or removed in the meantime, and try again"
-DENIED = "get the right to write there, or choose another folder"
 REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOENT: GONE,
-    errno.ENOTDIR: GONE,
-    errno.EACCES: DENIED,
-    errno.EPERM: DENIED,
-    errno.EROFS: DENIED,
     errno.EIO: "check the disk",
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), GONE),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), "get the right to write there, or choose another folder"
+    ),
 }
 """Error code of a write -> remedy; for other codes the disk is full, or a limit is reached."""
 
@@ -218,7 +215,7 @@ def _held_lock(parent: Path) -> FileLock:
 
     """
     for _ in range(ATTEMPTS):
-        lock = FileLock(parent / f"{SCRATCH}{token_hex(8)}{LOCK}", timeout=0, fallback_to_soft=False)
+        lock = FileLock(parent / f".automtl.{token_hex(8)}{LOCK}", timeout=0, fallback_to_soft=False)
         try:
             lock.acquire()
         except Timeout:
@@ -231,7 +228,7 @@ def _held_lock(parent: Path) -> FileLock:
 
 def remove_stale(parent: Path) -> None:
     """Remove scratch folders of killed processes, whose locks were released with the process."""
-    for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
+    for lock in parent.glob(f".automtl.*{LOCK}"):
         with suppress(Timeout, OSError), FileLock(lock, timeout=0, fallback_to_soft=False):
             _remove(lock.with_name(lock.name.removesuffix(LOCK)), lock)
 

@@ -11,15 +11,12 @@ import yaml
 from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 
-from automtl_core.denormals import exact
-from automtl_core.disk.plain_file import read_plain
+from automtl_core.disk.documents import read_plain
 from automtl_core.errors import InputMissingError, UsageError, near_file
+from automtl_core.process_state import exact
 
 SIZE_LIMIT = 1 << 20
 """Largest size of a configuration file in bytes."""
-
-LONGEST = 1024
-"""Largest size of a whole number in bits."""
 
 
 class _Strict(Composer, SafeConstructor):
@@ -45,7 +42,7 @@ class _Strict(Composer, SafeConstructor):
             number = super().construct_yaml_int(node)
         except ValueError:  # more digits than Python converts
             number = None
-        if number is None or number.bit_length() > LONGEST:
+        if number is None or number.bit_length() > 1024:
             raise yaml.MarkedYAMLError(problem="the number is too long", problem_mark=node.start_mark)
         return number
 

@@ -24,12 +24,6 @@ __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat
 
 LARGEST = float(np.nextafter(np.float32(1e38), np.float32(np.inf)))
 """Largest absolute value of a number: 1e38, rounded up to a number of single precision."""
-LARGEST_SINGLE = 2**24
-"""Largest number of single precision up to which all integers have their digits."""
-LARGEST_WHOLE = 9e18
-"""Least float that is not converted to an integer, since larger integers exceed 64 bits."""
-LONGEST = 180
-"""Largest number of bytes of the name of a field in the name of a file; file systems allow 255 in all."""
 EARLIEST_DATE, LATEST_DATE = 19_000_101, 21_001_231
 """Numbers that are dates lie between these."""
 TIME = (
@@ -40,10 +34,6 @@ TIME = (
 """Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
 INTEGER = "(0|-?[1-9][0-9]*)"
 """Pattern of an integer, in the common syntax of RE2 and Python."""
-WHOLE = rf"{INTEGER}\.0+"
-"""Pattern of an integer as data frames write it where others are missing."""
-BLANKS = ("NoneType", "NAType", "NaTType")
-"""Types of missing values; those of pandas by name."""
 
 Gives = Literal["ids", "bags", "numbers"]
 Reading = Literal["texts", "numbers", "lists"]
@@ -155,7 +145,8 @@ def encode(name: str, encoder: FieldEncoder, columns: Any, as_texts: Sequence[st
     try:
         for column, how in encoder.reads(name).items():
             exact = None if as_texts is None else column in as_texts
-            taken.append(texts(columns[column], exact) if how == "texts" else READ[how](columns[column]))
+            read = numbers if how == "numbers" else lists if how == "lists" else partial(texts, exact=exact)
+            taken.append(read(columns[column]))
         return encoder.encode(*taken)
     except WrongValueError as wrong:
         wrong.column = column
@@ -169,7 +160,8 @@ def texts(values: Values, exact: bool | None = None) -> list[str]:
     """
     if getattr(values, "dtype", None) == np.float32:
         plain = list(np.asarray(values))  # `tolist` would print them in double precision
-        if (lost := np.abs(plain) > LARGEST_SINGLE).any():
+        # Up to 2**24 all integers have their digits.
+        if (lost := np.abs(plain) > 2**24).any():
             problem = "is a number of single precision, which has lost digits"
             row = int(lost.argmax())
             raise WrongValueError(row, plain[row], problem, "give integers or texts")
@@ -208,9 +200,6 @@ def numbers(values: Values) -> np.ndarray:
 def lists(values: Values) -> list[Sequence[Any]]:
     """Return values as lists, [B]; empty where missing."""
     return [_list(row, value) for row, value in enumerate(values)]
-
-
-READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
 
 
 OWN = "automtl:"
@@ -412,13 +401,14 @@ def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
 def file_name(name: str) -> str:
     """Return the name of a field as a file name; a long one ends in its digest.
 
+    File systems allow 255 bytes in all, of which endings need some.
     Slashes and characters that a terminal could act on are escaped as in addresses, such as `%2F`.
     """
     escaped = "".join(c if c.isprintable() and c not in "%/" else _escaped(c) for c in name)
     stored = escaped.encode("utf-8", "surrogateescape")
-    if len(stored) <= LONGEST:
+    if len(stored) <= 180:
         return escaped
-    start = stored[: LONGEST - 20].decode("utf-8", "ignore")
+    start = stored[:160].decode("utf-8", "ignore")
     return f"{start}-{hashlib.sha256(stored).hexdigest()[:16]}"
 
 
@@ -504,11 +494,11 @@ def whole(value: Any) -> Any:
     Integers with gaps become floats in a data frame.
     """
     if isinstance(value, str):
-        found = re.fullmatch(WHOLE, value) if value.endswith("0") else None
+        found = re.fullmatch(rf"{INTEGER}\.0+", value) if value.endswith("0") else None
         return found[1] if found else value
     if isinstance(value, float | np.floating):
         number = float(value)
-        if number.is_integer() and abs(number) < LARGEST_WHOLE:
+        if number.is_integer() and abs(number) < 9e18:  # larger integers exceed 64 bits
             return int(number)
     return value
 
@@ -535,7 +525,7 @@ def _list(row: int, value: Any) -> Sequence[Any]:
 def _blank(value: Any) -> bool:
     if isinstance(value, float | np.floating):
         return bool(value != value)
-    return type(value).__name__ in BLANKS or (isinstance(value, str) and not value)
+    return type(value).__name__ in ("NoneType", "NAType", "NaTType") or (isinstance(value, str) and not value)
 
 
 class Encoder:

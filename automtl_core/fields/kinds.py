@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 
-from automtl_core.fields.bag import Bag
-from automtl_core.fields.buckets import Bucketed
-from automtl_core.fields.dense import Dense
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.field import FieldKind, kinds_of
-from automtl_core.fields.sparse import Sparse
-from automtl_core.fields.time_parts import TimePart
+from automtl_core.fields.numeric import Bucketed, Dense
+from automtl_core.fields.sparse import Bag, Sparse, TimePart
 from automtl_core.fields.vectors import Vectors
 
 FIELDS: Mapping[str, type[FieldKind]] = {

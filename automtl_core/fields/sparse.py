@@ -1,19 +1,32 @@
-"""Categorical fields: each value has an id, from a vocabulary or a hash."""
+"""Categorical fields: each value has an id, from a vocabulary, a hash or a rule.
+
+A row holds one value, or, of a bag, any number of distinct values without an order.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from automtl_core.fields.encode import FieldEncoder, Kinds, hashed
-from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source
+from automtl_core.fields.encode import (
+    FieldEncoder,
+    Gives,
+    Kinds,
+    Reading,
+    WrongValueError,
+    hashed,
+    read_encoder,
+    seconds,
+    texts,
+)
+from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source, one_of
 
 
 @dataclass(frozen=True)
@@ -92,48 +105,46 @@ class Sparse(FieldKind):
         return Counts(self.name, source)
 
 
-class Values:
-    """Assignment of ids to values, by the number of training rows with each value.
+def ids_of(field: str, counts: Ints, source: Source) -> tuple[Codes, Callable[[Path], Vocabulary | Hashed]]:
+    """Assign ids to values, by the number of training rows with each value.
 
-    Args:
-        field: Name of the field.
-        counts: Number of training rows by code.
-        source: Limits of the vocabulary.
+    Returns:
+        Ids by code + 1, the first one for missing values; and the function that returns the encoder, and
+        writes its vocabulary to a path.
 
     """
+    table = np.zeros(len(counts) + 1, dtype=np.int32)
+    if buckets := source.buckets(field):  # codes are hashes
+        table[1:] = np.arange(1, len(table))
+        return table, lambda path: Hashed(buckets)
+    kept = np.flatnonzero(counts >= source.min_count(field))
+    if source.max_vocabulary is not None and len(kept) > source.max_vocabulary:
+        most = np.argsort(-counts[kept], kind="stable")[: source.max_vocabulary]
+        kept = np.sort(kept[most])
+    table[kept + 1] = np.arange(1, len(kept) + 1)
 
-    def __init__(self, field: str, counts: Ints, source: Source) -> None:
-        self.buckets = source.buckets(field)
-        self.table = np.zeros(len(counts) + 1, dtype=np.int32)
-        """Ids by code + 1; the first is for missing values."""
-        if self.buckets:  # codes are hashes
-            self.table[1:] = np.arange(1, len(self.table))
-            return
-        self.kept = np.flatnonzero(counts >= source.min_count(field))
-        if source.max_vocabulary is not None and len(self.kept) > source.max_vocabulary:
-            most = np.argsort(-counts[self.kept], kind="stable")[: source.max_vocabulary]
-            self.kept = np.sort(self.kept[most])
-        self.table[self.kept + 1] = np.arange(1, len(self.kept) + 1)
-
-    def encoder(self, path: Path, blocks: Iterator[Sequence[str]]) -> FieldEncoder:
-        """Return the encoder of values; a vocabulary is written to `path`."""
-        if self.buckets:
-            return Hashed(self.buckets)
-        digest = hashlib.sha256()
-        with path.open("wb") as file:
-            for block in self._lines(blocks):
-                file.write(block)
-                digest.update(block)
-        return Vocabulary(len(self.kept) + 1, digest.hexdigest(), path)
-
-    def _lines(self, blocks: Iterator[Sequence[str]]) -> Iterator[bytes]:
-        """Yield the lines of a vocabulary in blocks."""
-        yield b"null\n"
+    def blocks() -> Iterator[Sequence[str]]:
         start = 0
-        for values in blocks:
-            inside = self.kept[slice(*np.searchsorted(self.kept, [start, start + len(values)]))]
-            yield "".join(encode_basestring_ascii(values[code - start]) + "\n" for code in inside).encode()
+        for values in source.values(field):
+            inside = kept[slice(*np.searchsorted(kept, [start, start + len(values)]))]
+            yield [values[code - start] for code in inside]
             start += len(values)
+
+    return table, lambda path: Vocabulary(len(kept) + 1, write_vocabulary(path, blocks()), path)
+
+
+def write_vocabulary(path: Path, blocks: Iterable[Sequence[str]]) -> str:
+    """Write a vocabulary, and return its SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for line in chain([b"null\n"], map(_lines, blocks)):
+            file.write(line)
+            digest.update(line)
+    return digest.hexdigest()
+
+
+def _lines(values: Sequence[str]) -> bytes:
+    return "".join(f"{encode_basestring_ascii(value)}\n" for value in values).encode()
 
 
 class Counts(Learner):
@@ -149,10 +160,164 @@ class Counts(Learner):
         np.add.at(self.counts, chunk[self.name], 1)  # a count of all codes would take longer than the chunk
 
     def learn(self, path: Path) -> FieldEncoder:
-        values = Values(self.name, self.counts[1:], self.source)
-        self.table, self.constant = values.table, bool(np.count_nonzero(self.counts) <= 1)
+        self.table, encoder = ids_of(self.name, self.counts[1:], self.source)
+        self.constant = bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # frees memory of millions of values
-        return values.encoder(path, self.source.values(self.name))
+        return encoder(path)
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.name]]
+
+
+@dataclass(frozen=True)
+class BagEncoder(FieldEncoder):
+    """Encoder of a bag as the sorted ids of its known values, without duplicates."""
+
+    values: FieldEncoder
+    """Encoder of a single value."""
+
+    kind: ClassVar[str] = "bag"
+    gives: ClassVar[Gives] = "bags"
+    reading: ClassVar[Reading] = "lists"
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of ids of values, including that of unseen values."""
+        return self.values.size
+
+    def encode(self, bags: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+        lengths = np.fromiter(map(len, bags), np.int64, len(bags))
+        owners = np.repeat(np.arange(len(bags)), lengths)
+        try:
+            ids = self.values.encode(texts([value for bag in bags for value in bag]))
+        except WrongValueError as wrong:
+            wrong.row = int(owners[wrong.row])
+            raise
+        pairs = np.unique((owners * self.size + ids)[ids > 0])
+        counts = np.bincount(pairs // self.size, minlength=len(bags))
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), pairs % self.size
+
+    def decode(self, ids: Sequence[int]) -> list[Any]:
+        return self.values.decode(ids)
+
+    def parts(self) -> tuple[FieldEncoder, ...]:
+        return self, *self.values.parts()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "values": self.values.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "BagEncoder":
+        return cls(read_encoder(value["values"], path, kinds))
+
+
+@dataclass(frozen=True)
+class Bag(FieldKind):
+    """A multi-valued field: a row holds any number of different values, see `Dataset.values`."""
+
+    separator: str = "|"
+    """Separator of the values in a text, as in files of new examples."""
+
+    words: ClassVar[str] = "multi-valued"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (BagEncoder, Vocabulary, Hashed)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.name: Read("bag", separator=self.separator)}
+
+    def faults(self) -> Iterator[str]:
+        if not isinstance(self.separator, str) or not self.separator:
+            yield f"separator is {self.separator!r}, allowed are non-empty texts"
+
+    def learner(self, source: Source) -> "BagCounts":
+        return BagCounts(self.name, source)
+
+
+class BagCounts(Counts):
+    """Learner from counts of bags and their values: a value counts once for each row that holds it."""
+
+    starts: Ints
+    """Start of the values of each bag, and the end of the last one, [bags + 2]; bag 0 is empty."""
+
+    def learn(self, path: Path) -> FieldEncoder:
+        counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
+        for bags, values in self.source.held(self.name):
+            np.add.at(counts, values, self.counts[bags + 1])
+        self.table, encoder = ids_of(self.name, counts, self.source)
+        lengths = np.zeros(len(self.counts) + 1, dtype=np.int64)
+        for bags, values in self.source.held(self.name):
+            lengths += np.bincount(bags[self.table[values + 1] > 0] + 2, minlength=len(lengths))
+        self.starts, self.constant = np.cumsum(lengths), bool(np.count_nonzero(self.counts) <= 1)
+        del self.counts  # frees memory of millions of bags
+        return BagEncoder(encoder(path))
+
+    def encode(self, chunk: Chunk) -> Codes:
+        return chunk[self.name]
+
+    def values(self) -> Iterator[Codes]:
+        """Yield the ids of the values of all bags, in blocks."""
+        for _, values in self.source.held(self.name):
+            ids = self.table[values + 1]
+            yield ids[ids > 0]
+
+
+Part = Literal["hour", "weekday"]
+"""Hour of the day, or day of the week; of times in UTC."""
+
+
+@dataclass(frozen=True)
+class PartOfTime(FieldEncoder):
+    """Encoder of a time as 1 + its hour from 0 to 23, or its weekday from 0 (Monday) to 6; 0 for a blank.
+
+    Times are in UTC, see `seconds`.
+    """
+
+    column: str
+    part: str
+
+    kind: ClassVar[str] = "time-part"
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of ids, including that of a blank."""
+        return 25 if self.part == "hour" else 8
+
+    def reads(self, name: str) -> Mapping[str, Reading]:
+        return {self.column: "texts"}
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        since = [None if not text else seconds(text) for text in texts]
+        times = np.array(since, np.float64)  # NaN in place of None
+        # 1970 began on a Thursday.
+        whole = times // 3600 % 24 if self.part == "hour" else (times // 86400 + 3) % 7
+        return np.where(np.isnan(times), 0, 1 + np.nan_to_num(whole)).astype(np.int32)
+
+    def decode(self, encoded: Sequence[int]) -> list[str | None]:
+        days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+        names = [str(hour) for hour in range(24)] if self.part == "hour" else days
+        return [names[one - 1] if one else None for one in encoded]
+
+    def examples(self, name: str, ids: Sequence[int]) -> dict[str, list[Any]]:
+        step, first = (3600, 0) if self.part == "hour" else (86400, 4 * 86400)
+        return {self.column: [str(first + step * (one - 1)) if one else None for one in ids]}
+
+
+@dataclass(frozen=True)
+class TimePart(FieldKind):
+    """The hour or the weekday of a time, in UTC."""
+
+    column: str = ""
+    """Column with the time, as numbers or dates; empty for the name of the field."""
+    part: Part = "hour"
+    """hour: the hour of the day. weekday: the day of the week."""
+
+    words: ClassVar[str] = "part of a time"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (PartOfTime,)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.column or self.name: Read("text")}
+
+    def faults(self) -> Iterator[str]:
+        yield from one_of("part", self.part, get_args(Part))
+
+    def learner(self, source: Source) -> Learner:
+        return Learner(self.reads(), PartOfTime(self.column or self.name, self.part))

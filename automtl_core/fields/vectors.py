@@ -6,7 +6,6 @@ Letters: V values with a vector, P numbers of a vector.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from automtl_core.fields.encode import FieldEncoder, Kinds
 from automtl_core.fields.field import Chunk, Codes, FieldKind, Learner, Read, Source
-from automtl_core.fields.sparse import Vocabulary
+from automtl_core.fields.sparse import Vocabulary, write_vocabulary
 
 
 @dataclass(frozen=True)
@@ -104,16 +103,27 @@ class KnownVectors(Learner):
         self.counts += np.bincount(chunk[self.field.column], minlength=len(self.counts))
 
     def learn(self, path: Path) -> FieldEncoder:
-        known, digest, sums = self._write_vocabulary(path)
-        mean = sums.total / max(len(known), 1)
-        spread = float(np.sqrt(max((sums.squares / max(len(known), 1) - mean**2).mean(), 0.0))) or 1.0
+        known: dict[str, int] = {}
+        sums = np.zeros((2, 0))  # of vectors, and of their squares
+
+        def values() -> Iterator[Sequence[str]]:
+            """Yield the values in the order of their vectors, and add up both."""
+            nonlocal sums
+            for some, block in self.source.vectors(self.field.name):
+                known.update(zip(some, range(len(known) + 1, len(known) + len(some) + 1), strict=True))
+                sums = np.stack([block.sum(0), (block**2).sum(0)]) + (sums if sums.size else 0)
+                yield some
+
+        digest = write_vocabulary(path, values())
+        mean, squares = sums / max(len(known), 1)
+        spread = float(np.sqrt(max((squares - mean**2).mean(), 0.0))) or 1.0
         vectors = path.with_suffix(".npy")
         self._write_vectors(vectors, len(known), mean, spread)
         self.table = np.zeros(len(self.counts), np.int32)
         start = 1
-        for values in self.source.values(self.field.column):
-            self.table[start : start + len(values)] = [known.get(value, 0) for value in values]
-            start += len(values)
+        for some in self.source.values(self.field.column):
+            self.table[start : start + len(some)] = [known.get(value, 0) for value in some]
+            start += len(some)
         rows, with_vector = int(self.counts.sum()), int(self.counts[self.table > 0].sum())
         self.constant = not with_vector
         if without := rows - with_vector:
@@ -126,20 +136,6 @@ class KnownVectors(Learner):
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.field.column]]
 
-    def _write_vocabulary(self, path: Path) -> tuple[dict[str, int], str, "_Sums"]:
-        """Write the values in the order of their vectors; return their ids, the digest, and sums."""
-        known: dict[str, int] = {}
-        sums, digest = _Sums(), hashlib.sha256()
-        with path.open("wb") as file:
-            for values, block in self._blocks():
-                lines = "".join(encode_basestring_ascii(value) + "\n" for value in values)
-                text = lines.encode() if known else b"null\n" + lines.encode()
-                file.write(text)
-                digest.update(text)
-                known.update(zip(values, range(len(known) + 1, len(known) + len(values) + 1), strict=True))
-                sums.add(block)
-        return known, digest.hexdigest(), sums
-
     def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
         shape = (count + 1, len(mean))
         # Plain bytes, because a full disk ends a write to mapped memory by a signal.
@@ -147,23 +143,5 @@ class KnownVectors(Learner):
             header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             file.write(np.zeros(len(mean), np.float32).tobytes())
-            for _, block in self._blocks():
+            for _, block in self.source.vectors(self.field.name):
                 file.write(((block - mean) / spread).astype(np.float32).tobytes())
-
-    def _blocks(self) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
-        return self.source.vectors(self.field.name)
-
-
-class _Sums:
-    """Sums over vectors, and of their squares, [P]."""
-
-    def __init__(self) -> None:
-        self.total: NDArray[np.float64] = np.zeros(0)
-        self.squares: NDArray[np.float64] = np.zeros(0)
-
-    def add(self, block: NDArray[np.float64]) -> None:
-        """Add vectors [V, P]."""
-        if not len(self.total):
-            self.total, self.squares = np.zeros(block.shape[1]), np.zeros(block.shape[1])
-        self.total += block.sum(0)
-        self.squares += (block**2).sum(0)

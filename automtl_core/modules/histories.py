@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import MATCHES, Schema, is_encoder, last_of
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import FieldEmbedding

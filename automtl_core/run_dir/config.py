@@ -20,8 +20,7 @@ from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, ST
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.rows import EncodingSearchSettings
-from automtl_core.settings.component import NAMED, Component, named
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import NAMED, Component, Settings, named
 from automtl_core.settings.words import Takes
 from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point

@@ -39,9 +39,16 @@ from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
+from automtl_core.disk.documents import (
+    SIZE_LIMIT,
+    json_text,
+    parse_json,
+    read_plain,
+    read_signed,
+    sha256,
+    write_signed,
+)
 from automtl_core.disk.files import GONE, LOCK, break_hard_links, publish_folder, write_atomic
-from automtl_core.disk.plain_file import SIZE_LIMIT, json_text, parse_json, read_plain
-from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.distributed import alone, first, is_first

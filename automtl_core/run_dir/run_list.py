@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, UsageError
 from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Status
 from automtl_core.run_dir.lock import in_use, is_locked, locked

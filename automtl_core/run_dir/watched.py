@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from automtl_core.disk.documents import SIZE_LIMIT, read_plain
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.disk.plain_file import SIZE_LIMIT, read_plain
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.progress import FILE, Progress

@@ -15,7 +15,7 @@ from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.cost import meta
 from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 from automtl_core.space import SearchSpace
 
 ALL, NONE, SOME = "all", "none", "some"

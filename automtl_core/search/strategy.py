@@ -13,9 +13,7 @@ from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Overrides, Trials
 from automtl_core.search.warm_start import WarmStart
-from automtl_core.settings.component import Component
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Configured, S
+from automtl_core.settings.settings import Component, Configured, S, Search
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import Listener

@@ -20,8 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.plain_file import parse_json
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.documents import canonical, parse_json
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.settings.settings import Configured, S

@@ -1,4 +1,4 @@
-"""Settings: the typed, immutable form of user configuration."""
+"""Settings: the typed, immutable form of user configuration, and components with settings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,37 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, get_original_bases
 
 from automtl_core.errors import UsageError, listing
-from automtl_core.settings.domain import domains
-from automtl_core.settings.faults import remedy, sentences, truths
-from automtl_core.settings.words import bare, inside, options, words
+from automtl_core.settings.words import Takes, bare, inside, options, remedy, sentences, truths, words
+
+
+@dataclass(frozen=True)
+class Search:
+    """The domain of a setting, for `Annotated`: a range, or a list of values.
+
+        dropout: Annotated[float, Search(0, 0.4)] = 0.2
+        learning_rate: Annotated[float, Search(5e-4, 8e-3, log=True)] = 2e-3
+        width: Annotated[int, Search(choices=(32, 64, 128))] = 64
+
+    A range with two integer bounds holds integers only.
+    """
+
+    low: float = 0
+    high: float = 0
+    log: bool = False
+    """Whether values are uniform in their logarithm."""
+    choices: tuple[Any, ...] = ()
+    """Values in place of a range, sorted if they have an order."""
+
+    def __str__(self) -> str:
+        if self.choices:
+            return ", ".join(map(str, self.choices))
+        return f"{self.low:g} to {self.high:g}{', log scale' if self.log else ''}"
+
+
+def domains(settings: type[BaseModel]) -> Mapping[str, Search]:
+    """Return the domain of each setting of a class that declares one."""
+    fields = settings.model_fields.items()
+    return {name: each for name, field in fields for each in field.metadata if isinstance(each, Search)}
 
 
 class Settings(BaseModel):
@@ -117,3 +145,29 @@ def _default(field: FieldInfo) -> Any:
     """Return the default of a setting; None without one, or for nested settings."""
     found = None if field.is_required() else field.get_default(call_default_factory=True)
     return None if isinstance(found, Settings) else found
+
+
+NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
+
+
+def named(setting: Any) -> Any:
+    """Return a bare name as `{"name": NAME}`, and any other value unchanged."""
+    return {"name": setting} if isinstance(setting, str) else setting
+
+
+class Component(BaseModel):
+    """The name of a plugin object, with its settings as further keys; a bare name has no settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, setting: Any) -> Any:
+        return named(setting)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings, not yet validated by the settings class of the object."""
+        return dict(self.model_extra or {})

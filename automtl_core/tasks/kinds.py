@@ -13,8 +13,8 @@ if TYPE_CHECKING:  # numpy is slow to import
     from automtl_core.tasks.kind import TaskKind
 
 _classes: dict[str, Callable[[], type[TaskKind]]] = {
-    "binary": partial(pkgutil.resolve_name, "automtl_core.tasks.binary:Binary"),
-    "regression": partial(pkgutil.resolve_name, "automtl_core.tasks.regression:Regression"),
+    "binary": partial(pkgutil.resolve_name, "automtl_core.tasks.builtin:Binary"),
+    "regression": partial(pkgutil.resolve_name, "automtl_core.tasks.builtin:Regression"),
 }
 _made: dict[str, TaskKind] = {}
 

@@ -17,11 +17,11 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automtl_core.denormals import flushed
 from automtl_core.distributed import agreed
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.table import Table
 from automtl_core.modules.transfer import means, synchronise
+from automtl_core.process_state import flushed
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]

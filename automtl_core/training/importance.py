@@ -24,7 +24,7 @@ from automtl_core import seeds
 from automtl_core.data.part import Part, some_rows
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.settings.settings import Settings
 from automtl_core.tasks.kind import Floats
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm

@@ -4,9 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr
 
-from automtl_core.settings.component import NAMED, Component
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import NAMED, Component, Search, Settings
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, relative_change
 

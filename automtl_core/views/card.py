@@ -6,8 +6,7 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from automtl_core.dataset.schema import Task
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
 from automtl_core.views.markdown import markdown

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 from automtl_core.errors import UsageError
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer
-from automtl_core.settings.component import Component, named
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Component, Settings, named
 
 Written = TypeVar("Written", bound=Settings)
 

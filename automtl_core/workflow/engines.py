@@ -9,7 +9,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.registry import Registry
 from automtl_core.search.trial import Engine, Executor
-from automtl_core.settings.component import Component
+from automtl_core.settings.settings import Component
 from automtl_core.workflow.run_trial import run_trial
 
 

@@ -19,7 +19,7 @@ from automtl_core.run_dir.facts import Behaviour, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
-from automtl_core.tasks.binary import auc, log_loss
+from automtl_core.tasks.builtin import auc, log_loss
 from automtl_core.training.calibration import calibration
 from automtl_core.training.compute import computing
 from automtl_core.training.events import PhaseBegan, phase

@@ -18,7 +18,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.documents import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import (
@@ -36,8 +36,7 @@ from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
-from automtl_core.settings.component import Component
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute

@@ -40,7 +40,7 @@ from automtl_core.run_dir.config import (
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import CONCESSIONS, Point, preferred
-from automtl_core.settings.component import Component
+from automtl_core.settings.settings import Component
 from automtl_core.workflow.job import Job, check_read
 from automtl_core.workflow.model_names import check_model, is_file, parts, run_of
 

@@ -15,8 +15,8 @@ from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
-from automtl_core.dataset.history import History
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.declarations import History
+from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import Metrics
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing

@@ -20,8 +20,8 @@ from automtl_core.choices import Architecture
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN
+from automtl_core.disk.documents import canonical, read_signed, write_signed
 from automtl_core.disk.files import make_folder, remove_folder
-from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES

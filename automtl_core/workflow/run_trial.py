@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.disk.plain_file import parse_json
+from automtl_core.disk.documents import parse_json
 from automtl_core.distributed import processes
 from automtl_core.errors import (
     ArtifactError,

@@ -24,7 +24,7 @@ from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, printable
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import exported, source
 
 Row = tuple[Any, ...]
 

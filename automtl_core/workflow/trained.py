@@ -14,8 +14,7 @@ from torch import nn
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part, drawn
-from automtl_core.dataset.schema import Schema, Task
-from automtl_core.dataset.scores import products, scores_of
+from automtl_core.dataset.schema import Schema, Task, products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError
 from automtl_core.modules.network import Output, WithOutputs
 from automtl_core.registry.registry import Registry

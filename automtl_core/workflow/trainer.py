@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.disk.plain_file import parse_json
+from automtl_core.disk.documents import parse_json
 from automtl_core.registry.registry import Registry
 from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 from automtl_core.search.strategy import Problem

@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import ANSWERS
-from automtl_core.disk.plain_file import parse_json
-from automtl_core.disk.signed import canonical
+from automtl_core.dataset.encodings import PLAIN
+from automtl_core.disk.documents import canonical, parse_json
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import EncodingSearch
@@ -16,7 +15,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
 from automtl_core.search.trial import CONFIG, Overrides
-from automtl_core.settings.domain import Search, domains
+from automtl_core.settings.settings import Search, domains
 from automtl_core.workflow.budget import Budget, trial_rows, with_rows
 from automtl_core.workflow.job import Job
 
@@ -37,7 +36,7 @@ def values_of(job: Job) -> dict[str, Any]:
     for path in domains_of(job):
         part, _, name = path.partition(".")
         found[path] = getattr(job.settings[part], name)
-    return found | {f"features.{name}": getattr(job.config.features, name) for name in ANSWERS}
+    return found | {f"features.{name}": getattr(job.config.features, name) for name in PLAIN}
 
 
 def changed(job: Job, overrides: Overrides) -> Job:

@@ -7,9 +7,8 @@ import numpy as np
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
 from automtl_core.errors import UsageError, listing
-from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.sparse import Vocabulary
+from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, Environment

@@ -17,10 +17,9 @@ from pathlib import Path
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.derive_schema import expected_schema
+from automtl_core.dataset.dataset import Dataset, expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import scores_of
 from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.kinds import DATASETS, METRICS

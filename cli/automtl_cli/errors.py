@@ -113,7 +113,7 @@ def blamed(error: BaseException) -> AutoMTLError | None:
 def _usage(error: typer.TyperException) -> str | None:
     context = getattr(error, "ctx", None)
     from automtl_core.run_dir.config import RunConfig  # which is slow to import
-    from automtl_core.settings.faults import nested
+    from automtl_core.settings.words import nested
 
     name = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
     # `dataset.name` and its like are no remedy for `--name`, and not all commands take settings.

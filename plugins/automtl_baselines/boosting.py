@@ -26,8 +26,7 @@ from automtl_core.dataset.schema import is_encoder
 from automtl_core.errors import UsageError, one_line
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Search, Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.batches import batches

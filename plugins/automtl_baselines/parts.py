@@ -18,8 +18,7 @@ from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.network import Mixed, Mixture
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Search, Settings
 from automtl_core.space import Chooser, SearchSpace
 
 

@@ -16,8 +16,7 @@ from typing import Any
 from automtl_comparison.document import CellResult, Failed, Measured
 from automtl_comparison.statistics import Samples, samples
 from automtl_core.data.store import Prepared
-from automtl_core.disk.plain_file import json_text
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.documents import canonical, json_text
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.run_dir.config import RunConfig, merge

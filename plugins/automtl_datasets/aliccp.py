@@ -7,8 +7,8 @@ row refers to the common values of a multi-valued field by their row number, see
 Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar
 
 import duckdb
 from pydantic import Field
@@ -24,72 +24,35 @@ from automtl_core.dataset.dataset import (
     Dataset,
     DatasetSettings,
     Dense,
-    FieldKind,
     Label,
     RawFile,
     Sparse,
 )
 
-PARTS = ("train", "test")
 SPARSE = (
     *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
     *("508", "509", "702", "853", "301", "109_14", "110_14", "127_14", "150_14"),
 )
 DENSE = ("D109_14", "D110_14", "D127_14", "D150_14", "D508", "D509", "D702", "D853")
 MULTI = ("210", "853", "109_14", "110_14", "127_14", "150_14")
-FEATURE = r"[^\x01-\x03]+\x02[0-9]+\x03[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
-FEATURES = Column(matching=rf"{FEATURE}(?:\x01{FEATURE})*")
-
-COMMON = """
-    SELECT '{part}' AS part, common_feature_index, {columns}
-    FROM common_{part}
-    WHERE rowid IN (SELECT max(rowid) FROM common_{part} GROUP BY common_feature_index)
-"""
-SKELETON = """
-    SELECT '{part}' AS part, common_feature_index, click, purchase, {columns}
-    FROM skeleton_{part}
-    WHERE (click = 0 AND purchase = 1) IS NOT TRUE AND rowid IN (
-        SELECT min(rowid)
-        FROM skeleton_{part}
-        GROUP BY sample_id, click, purchase, common_feature_index, md5_number(features)
-    )
-"""
-JOINED = """
-    CREATE TEMP TABLE samples AS
-    SELECT part, click, purchase, {columns}
-    FROM ({skeleton}) AS skeleton LEFT JOIN ({common}) AS common USING (part, common_feature_index)
-"""
-VALUES = """
-    WITH bags AS (
-        SELECT DISTINCT "{field}" AS bag, split_part(bag, '|', 1) AS common, split_part(bag, '|', 2) AS own
-        FROM samples
-    )
-    SELECT bag, value FROM bags JOIN ({of_common}) USING (common)
-    UNION ALL
-    SELECT bag, CAST(unnest(string_split(own, ' ')) AS BIGINT) AS value FROM bags WHERE own <> ''
-"""
-COMMON_VALUES = (
-    "SELECT '{part}' || rowid AS common, CAST(unnest({ids}) AS BIGINT) AS value FROM common_{part}"
-)
 
 
 class AliCCPSettings(DatasetSettings):
     """Settings of `aliccp`."""
 
+    removed: ClassVar = {"multi_valued": "bags"}
+
     validation_fraction: float = Field(0.2, gt=0, lt=0.5)
     """Share of the training rows for validation. The test rows are those of the publisher."""
     min_count: Count | dict[str, Count] = 10
     """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
-    multi_valued: Literal["bags", "last"] = "bags"
-    """Values of a field that occurs several times in a row. bags: all of them. last: the last one, as in the
-    paper."""
 
 
 class AliCCP(Dataset[AliCCPSettings]):
     """Clicks and purchases of a shop: one row for each recommendation that was shown to a user.
 
     Features are optional: a field that a row lacks is unknown. If a field occurs several times, its numeric
-    value is the largest one; with `multi_valued: last` it is the last one, with common features last.
+    value is the largest one.
     """
 
     version = 1
@@ -99,25 +62,21 @@ class AliCCP(Dataset[AliCCPSettings]):
         "The features of a row are joined with the common ones. Rows with a purchase but no click are "
         "dropped. Values in fewer than 10 training rows become unseen ids. The test rows are those of the "
         "publisher; a fifth of the training rows is for validation. Fields 210, 853 and *_14 are "
-        "multi-valued; the paper keeps only their last value: multi_valued=last."
+        "multi-valued; the paper keeps only their last value."
+    )
+    fields = (
+        *((Bag if name in MULTI else Sparse)(name) for name in SPARSE),
+        *(Dense(name, "minmax") for name in DENSE),
     )
     labels = (Label("click"), Label("purchase", after="click"))
     user = "101"
     part = "part"
 
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """The fields. Those that occur several times in a row are bags, unless `multi_valued` is last."""
-        sparse = [(Bag if name in self._bags else Sparse)(name) for name in SPARSE]
-        return [*sparse, *(Dense(name, "minmax") for name in DENSE)]
-
-    @property
-    def _bags(self) -> Sequence[str]:
-        return MULTI if self.settings.multi_valued == "bags" else ()
-
     def files(self) -> Mapping[str, RawFile]:
         """Return the skeleton and common features of both parts, in any folder."""
-        features = {"common_feature_index": TEXT, "feature_num": UNUSED, "features": FEATURES}
+        feature = r"[^\x01-\x03]+\x02[0-9]+\x03[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+        listed = Column(matching=rf"{feature}(?:\x01{feature})*")
+        features = {"common_feature_index": TEXT, "feature_num": UNUSED, "features": listed}
         skeleton = {"sample_id": INTEGER, "click": BIT, "purchase": BIT, **features}
 
         def file(path: str, columns: Mapping[str, Column], rows: int) -> RawFile:
@@ -136,36 +95,60 @@ class AliCCP(Dataset[AliCCPSettings]):
         A bag is named COMMON|OWN: the row number of the common values, and the own values. Most bags have
         only one of the two.
         """
-        common = self._parsed(COMMON, "CASE WHEN len({ids}) > 0 THEN part || rowid END")
-        skeleton = self._parsed(SKELETON, "array_to_string(list_sort({ids}), ' ')")
-        db.execute(JOINED.format(columns=self._joined(), skeleton=skeleton, common=common))
+        # The last one of several equal indices, and the first one of several equal rows.
+        common = _of_parts(
+            "SELECT '{part}' AS part, common_feature_index, {columns} FROM common_{part} "
+            "WHERE rowid IN (SELECT max(rowid) FROM common_{part} GROUP BY common_feature_index)",
+            bag="CASE WHEN len({}) > 0 THEN part || rowid END",
+        )
+        skeleton = _of_parts(
+            "SELECT '{part}' AS part, common_feature_index, click, purchase, {columns} FROM skeleton_{part} "
+            "WHERE (click = 0 AND purchase = 1) IS NOT TRUE AND rowid IN (SELECT min(rowid) "
+            "FROM skeleton_{part} "
+            "GROUP BY sample_id, click, purchase, common_feature_index, md5_number(features))",
+            bag="array_to_string(list_sort({}), ' ')",
+        )
+        joined = dict.fromkeys(SPARSE, "coalesce({}, {})") | dict.fromkeys(DENSE, "greatest({}, {})")
+        joined |= dict.fromkeys(MULTI, "nullif(concat({}, '|', {}), '|')")
+        columns = {f: sql.format(f'common."{f}"', f'skeleton."{f}"') for f, sql in joined.items()}
+        db.execute(
+            f"CREATE TEMP TABLE samples AS SELECT part, click, purchase, {_named(columns)} "
+            f"FROM ({skeleton}) AS skeleton LEFT JOIN ({common}) AS common USING (part, common_feature_index)"
+        )
         return db.table("samples")
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Return the values of the bags that `rows` names."""
-        of_common = [COMMON_VALUES.format(part=part, ids=_ids(field)) for part in PARTS]
-        return db.sql(VALUES.format(field=field, of_common=" UNION ALL ".join(of_common)))
+        of_common = " UNION ALL ".join(
+            f"SELECT '{part}' || rowid AS common, CAST(unnest({_ids(field)}) AS BIGINT) AS value "
+            f"FROM common_{part}"
+            for part in ("train", "test")
+        )
+        return db.sql(
+            f"""
+            WITH bags AS (
+                SELECT DISTINCT "{field}" AS bag, split_part(bag, '|', 1) AS common,
+                    split_part(bag, '|', 2) AS own
+                FROM samples
+            )
+            SELECT bag, value FROM bags JOIN ({of_common}) USING (common)
+            UNION ALL
+            SELECT bag, CAST(unnest(string_split(own, ' ')) AS BIGINT) AS value FROM bags WHERE own <> ''
+            """
+        )
 
-    def _parsed(self, query: str, bag: str) -> str:
-        """Return SQL for the fields of each row of a query; a missing field is null.
 
-        Args:
-            query: SQL that selects rows of a part.
-            bag: SQL for the name of a bag of a multi-valued field, from the list of its ids.
+def _of_parts(query: str, bag: str) -> str:
+    """Return SQL for the fields of each row of both parts; a missing field is null.
 
-        """
-        value, number = "CAST({ids}[-1] AS BIGINT)", "list_max({})" if self._bags else "{}[-1]"
-        columns = {f: (bag if f in self._bags else value).format(ids=_ids(f)) for f in SPARSE}
-        columns |= {f: number.format(_numbers(f)) for f in DENSE}
-        return " UNION ALL ".join(query.format(part=part, columns=_named(columns)) for part in PARTS)
+    Args:
+        query: SQL that selects rows of a part.
+        bag: SQL for the name of a bag of a multi-valued field, from the list of its ids.
 
-    def _joined(self) -> str:
-        """Return SQL for the fields of a row, both common ones and its own."""
-        value, number = "coalesce({}, {})", "greatest({}, {})" if self._bags else "coalesce({}, {})"
-        bag = "nullif(concat({}, '|', {}), '|')"
-        columns = {f: bag if f in self._bags else value for f in SPARSE}
-        columns |= dict.fromkeys(DENSE, number)
-        return _named({f: sql.format(f'common."{f}"', f'skeleton."{f}"') for f, sql in columns.items()})
+    """
+    columns = {f: (bag if f in MULTI else "CAST({}[-1] AS BIGINT)").format(_ids(f)) for f in SPARSE}
+    columns |= {f: f"list_max({_numbers(f)})" for f in DENSE}
+    return " UNION ALL ".join(query.format(part=part, columns=_named(columns)) for part in ("train", "test"))
 
 
 def _named(columns: Mapping[str, str]) -> str:

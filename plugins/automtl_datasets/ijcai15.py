@@ -21,50 +21,6 @@ from automtl_core.dataset.dataset import (
     Sparse,
 )
 
-ROWS = """
-    WITH grouped AS (
-        SELECT
-            user_id,
-            item_id,
-            cat_id,
-            seller_id,
-            brand_id,
-            max(CAST(action_type = 2 AS TINYINT)) AS purchase,
-            max(CAST(action_type = 3 AS TINYINT)) AS favourite,
-            min(time_stamp) AS time_stamp,
-            min(time_stamp // 100 * 31 + time_stamp % 100) AS day
-        FROM log
-        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL AND seller_id IS NOT NULL
-            AND brand_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
-        GROUP BY user_id, item_id, cat_id, seller_id, brand_id
-    )
-    SELECT
-        grouped.*,
-        coalesce(nullif(age_range, '0'), 'unknown') AS age_range,
-        coalesce(nullif(gender, '2'), 'unknown') AS gender
-    FROM grouped
-    SEMI JOIN (SELECT user_id FROM grouped GROUP BY user_id HAVING sum(purchase) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM grouped GROUP BY item_id HAVING sum(purchase) >= $least) USING (item_id)
-    LEFT JOIN users USING (user_id)
-"""
-
-EVENTS = """
-    SELECT DISTINCT
-        user_id,
-        item_id,
-        cat_id,
-        seller_id,
-        brand_id,
-        CAST(action_type = 0 AS TINYINT) AS click,
-        CAST(action_type = 1 AS TINYINT) AS cart,
-        CAST(action_type = 2 AS TINYINT) AS purchase,
-        CAST(action_type = 3 AS TINYINT) AS favourite,
-        time_stamp // 100 * 31 + time_stamp % 100 AS day
-    FROM log
-    WHERE user_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
-"""
-"""Actions; days are counted as if each month had 31 of them."""
-
 
 class IJCAI15Settings(DatasetSettings):
     """Settings of `ijcai15`."""
@@ -121,8 +77,51 @@ class IJCAI15(Dataset[IJCAI15Settings]):
 
         Both are counted on all groups, before either is dropped.
         """
-        return db.sql(ROWS, params={"least": self.settings.min_purchases})
+        query = """
+            WITH grouped AS (
+                SELECT
+                    user_id,
+                    item_id,
+                    cat_id,
+                    seller_id,
+                    brand_id,
+                    max(CAST(action_type = 2 AS TINYINT)) AS purchase,
+                    max(CAST(action_type = 3 AS TINYINT)) AS favourite,
+                    min(time_stamp) AS time_stamp,
+                    min(time_stamp // 100 * 31 + time_stamp % 100) AS day
+                FROM log
+                WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL
+                    AND seller_id IS NOT NULL AND brand_id IS NOT NULL AND time_stamp IS NOT NULL
+                    AND action_type IS NOT NULL
+                GROUP BY user_id, item_id, cat_id, seller_id, brand_id
+            )
+            SELECT
+                grouped.*,
+                coalesce(nullif(age_range, '0'), 'unknown') AS age_range,
+                coalesce(nullif(gender, '2'), 'unknown') AS gender
+            FROM grouped
+            SEMI JOIN (SELECT user_id FROM grouped GROUP BY user_id HAVING sum(purchase) >= $least)
+                USING (user_id)
+            SEMI JOIN (SELECT item_id FROM grouped GROUP BY item_id HAVING sum(purchase) >= $least)
+                USING (item_id)
+            LEFT JOIN users USING (user_id)
+        """
+        return db.sql(query, params={"least": self.settings.min_purchases})
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
-        """Return the actions of all users."""
-        return db.sql(EVENTS)
+        """Return the actions of all users; days are counted as if each month had 31 of them."""
+        return db.sql("""
+            SELECT DISTINCT
+                user_id,
+                item_id,
+                cat_id,
+                seller_id,
+                brand_id,
+                CAST(action_type = 0 AS TINYINT) AS click,
+                CAST(action_type = 1 AS TINYINT) AS cart,
+                CAST(action_type = 2 AS TINYINT) AS purchase,
+                CAST(action_type = 3 AS TINYINT) AS favourite,
+                time_stamp // 100 * 31 + time_stamp % 100 AS day
+            FROM log
+            WHERE user_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
+        """)

@@ -5,7 +5,7 @@ videos. 2.4 % of the log rows are exact duplicates.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import duckdb
 
@@ -23,7 +23,6 @@ from automtl_core.dataset.dataset import (
     Sparse,
 )
 
-ONEHOT = tuple(f"onehot_feat{i}" for i in range(18))
 LOG = (
     *("user_id", "video_id", "date", "hourmin", "time_ms", "is_click", "is_like", "is_follow", "is_comment"),
     *("is_forward", "is_hate", "long_view", "play_time_ms", "duration_ms", "profile_stay_time"),
@@ -32,7 +31,8 @@ LOG = (
 USERS = (
     *("user_id", "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author"),
     *("follow_user_num", "follow_user_num_range", "fans_user_num", "fans_user_num_range"),
-    *("friend_user_num", "friend_user_num_range", "register_days", "register_days_range", *ONEHOT),
+    *("friend_user_num", "friend_user_num_range", "register_days", "register_days_range"),
+    *(f"onehot_feat{i}" for i in range(18)),
 )
 VIDEOS = (
     *("video_id", "author_id", "video_type", "upload_dt", "upload_type", "visible_status", "video_duration"),
@@ -41,29 +41,27 @@ VIDEOS = (
 FIELDS = (
     *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
     *("is_live_streamer", "is_video_author", "follow_user_num_range", "fans_user_num_range"),
-    *("friend_user_num_range", "register_days_range", *ONEHOT),
+    *("friend_user_num_range", "register_days_range"),
+    *(f"onehot_feat{i}" for i in range(18)),
     *("author_id", "video_type", "music_id", "music_type"),
 )
 LABELS = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
-LOG_ROWS = {
-    "log_random_4_22_to_5_08_pure.csv": 1_186_059,
-    "log_standard_4_08_to_4_21_pure.csv": None,
-    "log_standard_4_22_to_5_08_pure.csv": None,
+LOGS: dict[str, dict[str, int | None]] = {
+    "random": {"log_random_4_22_to_5_08_pure.csv": 1_186_059},
+    "standard": {"log_standard_4_08_to_4_21_pure.csv": None, "log_standard_4_22_to_5_08_pure.csv": None},
 }
-RANDOM, *STANDARD = LOG_ROWS
-LOGS = {"random": (RANDOM,), "standard": tuple(STANDARD)}
-LOGS["both"] = LOGS["random"] + LOGS["standard"]
+LOGS["both"] = LOGS["random"] | LOGS["standard"]
+"""Value of the setting `log` -> file -> its rows, None where unknown."""
 
 
 class KuaiRandSettings(DatasetSettings):
     """Settings of `kuairand`."""
 
+    removed: ClassVar = {"blanks": "drop"}
+
     log: Literal["random", "standard", "both"] = "random"
     """Log to read. random: videos that were shown at random, as in the paper. standard: recommended videos.
     both: both logs."""
-    blanks: Literal["drop", "unknown"] = "drop"
-    """Treatment of rows with a blank in a field. drop: the row is dropped, as in the paper. unknown: the
-    blank becomes the value `unknown`."""
 
 
 class KuaiRand(Dataset[KuaiRandSettings]):
@@ -94,8 +92,8 @@ class KuaiRand(Dataset[KuaiRandSettings]):
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""
         logs = {
-            f"log{i}": RawFile(f"data/{file}", self._columns(LOG), rows=LOG_ROWS[file])
-            for i, file in enumerate(LOGS[self.settings.log])
+            f"log{i}": RawFile(f"data/{file}", self._columns(LOG), rows=rows)
+            for i, (file, rows) in enumerate(LOGS[self.settings.log].items())
         }
         return {
             **logs,
@@ -110,13 +108,10 @@ class KuaiRand(Dataset[KuaiRandSettings]):
         return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Drop duplicates from the logs, join users and videos, and treat blanks."""
+        """Drop duplicates from the logs, join users and videos, and drop rows with a blank in a field."""
         log, *others = [db.table(f"log{i}") for i in range(len(LOGS[self.settings.log]))]
         for other in others:
             log = log.union(other)
         users, videos = db.table("users"), db.table("videos")
         joined = log.distinct().join(users, "user_id", how="left").join(videos, "video_id", how="left")
-        if self.settings.blanks == "drop":
-            return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
-        filled = [f"coalesce({field}, 'unknown') AS {field}" for field in FIELDS]
-        return joined.project(", ".join([*filled, *LABELS, self.time]))
+        return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))

@@ -11,7 +11,7 @@ def automtl_register_datasets() -> dict[str, str]:
         "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
         "kuairand": "automtl_datasets.kuairand:KuaiRand",
         "qb-video": "automtl_datasets.qb_video:QBVideo",
-        "synthetic": "automtl_datasets.synthetic:Synthetic",
+        "synthetic": "automtl_datasets.synthetic.dataset:Synthetic",
         "table": "automtl_datasets.table:Table",
         "userbehavior": "automtl_datasets.userbehavior:UserBehavior",
     }
@@ -21,10 +21,10 @@ def automtl_register_datasets() -> dict[str, str]:
 def automtl_register_field_kinds() -> dict[str, str]:
     """Register the kinds of fields."""
     return {
-        "bag": "automtl_core.fields.bag:Bag",
-        "buckets": "automtl_core.fields.buckets:Bucketed",
-        "time-part": "automtl_core.fields.time_parts:TimePart",
-        "dense": "automtl_core.fields.dense:Dense",
+        "bag": "automtl_core.fields.sparse:Bag",
+        "buckets": "automtl_core.fields.numeric:Bucketed",
+        "time-part": "automtl_core.fields.sparse:TimePart",
+        "dense": "automtl_core.fields.numeric:Dense",
         "sparse": "automtl_core.fields.sparse:Sparse",
     }
 
@@ -33,8 +33,8 @@ def automtl_register_field_kinds() -> dict[str, str]:
 def automtl_register_task_kinds() -> dict[str, str]:
     """Register the kinds of tasks."""
     return {
-        "binary": "automtl_core.tasks.binary:Binary",
-        "regression": "automtl_core.tasks.regression:Regression",
+        "binary": "automtl_core.tasks.builtin:Binary",
+        "regression": "automtl_core.tasks.builtin:Regression",
     }
 
 

@@ -10,18 +10,6 @@ from pydantic import Field
 
 from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 
-ROWS = r"""
-    WITH shown AS (
-        SELECT DISTINCT *
-        FROM log
-        WHERE COLUMNS(*) IS NOT NULL AND video_category <> '\N'
-    )
-    SELECT *
-    FROM shown
-    SEMI JOIN (SELECT user_id FROM shown GROUP BY user_id HAVING sum(click) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM shown GROUP BY item_id HAVING sum(click) >= $least) USING (item_id)
-"""
-
 
 class QBVideoSettings(DatasetSettings):
     """Settings of `qb-video`."""
@@ -63,4 +51,15 @@ class QBVideo(Dataset[QBVideoSettings]):
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Keep users and items with enough clicks; both are counted before either is dropped."""
-        return db.sql(ROWS, params={"least": self.settings.min_clicks})
+        query = r"""
+            WITH shown AS (
+                SELECT DISTINCT *
+                FROM log
+                WHERE COLUMNS(*) IS NOT NULL AND video_category <> '\N'
+            )
+            SELECT *
+            FROM shown
+            SEMI JOIN (SELECT user_id FROM shown GROUP BY user_id HAVING sum(click) >= $least) USING (user_id)
+            SEMI JOIN (SELECT item_id FROM shown GROUP BY item_id HAVING sum(click) >= $least) USING (item_id)
+            """
+        return db.sql(query, params={"least": self.settings.min_clicks})

@@ -3,13 +3,13 @@
 `automtl data init FILE` writes these settings from the first rows of a file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
 
 from automtl_core.data.event_log import label_of, outcome_of
-from automtl_core.data.raw.sql import literal, quoted, typed_time
+from automtl_core.data.raw.sql import count, literal, numbered, own, quoted, typed_time
 from automtl_core.dataset.dataset import (
     FLAG,
     INTEGER,
@@ -22,11 +22,11 @@ from automtl_core.dataset.dataset import (
     Dataset,
     Dense,
     FieldKind,
-    History,
     KindOf,
     Label,
     RawFile,
     Sparse,
+    Vectors,
     column_of,
     columns_of_lists,
     declaration_faults,
@@ -35,14 +35,11 @@ from automtl_core.dataset.dataset import (
     label_column,
     reads_of,
 )
-from automtl_core.dataset.history import source_of
-from automtl_core.errors import UsageError
+from automtl_core.dataset.declarations import History, field_from_settings, source_of
+from automtl_core.errors import DataError, FaultyRowError, UnknownNameError, UsageError, together
 from automtl_core.fields.encode import OWN
-from automtl_core.fields.kinds import FIELDS
-from automtl_core.fields.time_parts import TimePart
-from automtl_datasets import table_lists, table_vectors
-from automtl_datasets.table_fields import fields_of
-from automtl_datasets.table_settings import TableSettings, separator_of
+from automtl_core.fields.sparse import TimePart
+from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
@@ -60,49 +57,37 @@ class Table(Dataset[TableSettings]):
         "unseen id."
     )
 
-    def __init__(self, settings: TableSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
-        self.settings, self._of_kinds = settings, fields_of(settings.fields, kind_of)
-        faults = [f"dataset.{fault}" for fault in settings.faults(reads_of(self._of_kinds))]
-        if faults := faults or [f"dataset: {fault}" for fault in declaration_faults(self)]:
+    def declare(self) -> None:
+        """Set the declarations of the settings. Numbers in buckets are sparse fields, after the other ones.
+
+        Raises:
+            UsageError: the settings contradict each other; the message lists all faults.
+
+        """
+        chosen = self.settings
+        self._of_kinds = _fields_of_kinds(chosen.fields, self.kind_of)
+        faults = [f"dataset.{fault}" for fault in chosen.faults(reads_of(self._of_kinds))]
+        if not faults:
+            numbers = chosen.dense.items()
+            self.fields = (
+                *map(Sparse, chosen.sparse),
+                *(Bag(name, sign) for name, sign in chosen.multi.items()),
+                *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
+                *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+                *map(_vector_field, chosen.vectors),
+                *self._of_kinds,
+            )
+            self.labels = tuple(chosen.declared().values())
+            self.user, self.time_column = chosen.user, chosen.time
+            self.time = TIME if chosen.time else None
+            self.part = PART if "train" in chosen.files else None
+            self.histories = self._history()
+            faults = [f"dataset: {fault}" for fault in declaration_faults(self)]
+        if faults:
             raise UsageError("\n".join(faults), "correct the settings")
-        super().__init__(settings, kind_of)
 
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """The fields of the settings. Numbers in buckets are sparse fields, after the other ones."""
-        numbers = self.settings.dense.items()
-        return (
-            *map(Sparse, self.settings.sparse),
-            *(Bag(name, sign) for name, sign in self.settings.multi.items()),
-            *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
-            *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
-            *map(table_vectors.field_of, self.settings.vectors),
-            *self._of_kinds,
-        )
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The labels of the settings."""
-        return tuple(self.settings.declared().values())
-
-    @property
-    def user(self) -> str | None:
-        """The user field of the settings."""
-        return self.settings.user
-
-    @property
-    def time(self) -> str | None:
-        """The added time column, if the settings name a time."""
-        return TIME if self.settings.time else None
-
-    @property
-    def time_column(self) -> str | None:
-        """The time column of the settings."""
-        return self.settings.time
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """The history of the settings."""
+    def _history(self) -> tuple[History, ...]:
+        """Return the history of the settings, if there is one."""
         chosen = self.settings
         declared = chosen.history
         if declared is None or (not declared.lists and chosen.user is None):
@@ -120,13 +105,8 @@ class Table(Dataset[TableSettings]):
         )
         if not declared.lists:
             return (past,)
-        lists, sign, blanks = chosen.history_lists(), declared.separator, chosen.blanks
-        return (replace(past, by="", time="", lists=lists, separator=sign, blanks=blanks, distinct=False),)
-
-    @property
-    def part(self) -> str | None:
-        """The added part column, if the settings name files by part."""
-        return PART if "train" in self.settings.files else None
+        held = replace(past, lists=declared.lists, separator=declared.separator, blanks=chosen.blanks)
+        return (replace(held, by="", time="", distinct=False),)
 
     def files(self) -> Mapping[str, RawFile]:
         """Return each file or pattern as a separate table; none without settings.
@@ -150,7 +130,7 @@ class Table(Dataset[TableSettings]):
             )
         tables = {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
         logs = {table: self._log(pattern) for table, pattern in self._logs()}
-        return {**tables, **logs, **table_vectors.files_of(self.settings.vectors)}
+        return {**tables, **logs, **_vector_files(self.settings.vectors)}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the layout of new rows: no time column, and labels only if `labelled`.
@@ -297,9 +277,7 @@ class Table(Dataset[TableSettings]):
         if self.part:
             chosen.append(quoted(PART))
         chosen += [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=True)]
-        if lists := table_lists.lists_of(self._lists()):
-            table_lists.check_lengths(db, lists, [table for table, *_ in self._tables()])
-            chosen += table_lists.aligned(lists)
+        chosen += _lists(db, self._lists(), [table for table, *_ in self._tables()])
         rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
 
@@ -310,8 +288,22 @@ class Table(Dataset[TableSettings]):
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Return the vectors of their file."""
-        return table_vectors.rows_of(db, self.settings.vectors, field)
+        """Return the rows of a file of vectors, or those of an array beside its values.
+
+        Raises:
+            DataError: there are more vectors than values, or fewer.
+
+        """
+        column = next(name for name in self.settings.vectors if _vector_field(name).name == field)
+        named, table, ids = self.settings.vectors[column], quoted(field), quoted(f"{field} ids")
+        if named.ids is None:
+            chosen = f"{quoted(named.id or column)} AS id, {quoted(named.vector)} AS vector"
+            return db.sql(f"SELECT {chosen} FROM {table}")
+        counts = [count(db, name) for name in (table, ids)]
+        if counts[0] != counts[1]:
+            fault = f"{named.file} has {counts[0]} vectors, and {named.ids} has {counts[1]} values"
+            raise DataError(f"dataset table: {fault}", "write one value for each vector, in the same order")
+        return db.sql(f"SELECT id, vector FROM {ids} POSITIONAL JOIN {table}")
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
@@ -354,3 +346,70 @@ def _column_of(label: Label) -> Column:
         f"one of them; or predict a number: dataset.labels.{label.name}.kind: regression"
     )
     return TEXT if label.positive else label_column(label, replace(FLAG, remedy=remedy))
+
+
+def _fields_of_kinds(chosen: Mapping[str, FieldOfKind], kind_of: KindOf) -> tuple[FieldKind, ...]:
+    """Return the fields whose kind is named; raises a `UsageError` with all faults."""
+    fields, faults = [], []
+    for name, field in chosen.items():
+        where = f"dataset.fields.{name}"
+        try:
+            kind = kind_of(field.kind)
+            fields.append(field_from_settings(kind, name, field.model_extra or {}, where, field.kind))
+        except UnknownNameError as error:
+            faults.append(UsageError(f"{where}.kind: {error}", error.fix))
+        except UsageError as error:
+            faults.append(error)
+    if faults:
+        raise together(faults)
+    return tuple(fields)
+
+
+def _lists(
+    db: duckdb.DuckDBPyConnection, histories: Iterable[History], tables: Sequence[str]
+) -> Iterator[str]:
+    """Yield SQL for each list column of histories, after a check that the lists of a row are equally long.
+
+    A blank beside lists of one entry is one blank entry, since a single blank entry and an empty list are the
+    same text.
+
+    Raises:
+        FaultyRowError: they are not equally long.
+
+    """
+    lists = {
+        name: f"string_split(nullif({quoted(name)}, ''), {literal(column.separator)})"
+        for name, column in columns_of_lists(histories).items()
+    }
+    longest = f"greatest({', '.join(f'coalesce(len({entries}), 0)' for entries in lists.values())})"
+    row = own("row")
+    for name, entries in lists.items():
+        length = f"coalesce(len({entries}), 0)"
+        wrong = f"{length} <> {longest} AND NOT ({length} = 0 AND {longest} = 1)"
+        for table in tables:
+            query = f"SELECT {row}, {length}, {longest} FROM {numbered(quoted(table))} WHERE {wrong}"
+            for place, length_of, most in db.execute(f"{query} ORDER BY {row} LIMIT 1").fetchall():
+                fault = f"{name} has {length_of} entries, and another list of events {most}"
+                raise FaultyRowError(fault, "give one entry for each event", table, place)
+        yield f"CASE WHEN {entries} IS NULL AND {longest} = 1 THEN [''] ELSE {entries} END AS {quoted(name)}"
+
+
+def _vector_field(column: str) -> Vectors:
+    """Return the field with the vectors of the values of a column."""
+    return Vectors(f"{column}:vector", column)
+
+
+def _vector_files(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
+    """Return the layouts of the files of vectors, by the name of their table."""
+    files, numbers = {}, Column("vector", separator="|")
+    for column, named in vectors.items():
+        table = _vector_field(column).name
+        if named.ids is None:
+            columns = {named.id or column: TEXT, named.vector: numbers}
+            named_by = dict.fromkeys(columns, f"dataset.vectors.{column}")
+            sign = separator_of(named.file)
+            files[table] = RawFile(named.file, columns, others=True, named_by=named_by, separator=sign)
+        else:
+            files[table] = RawFile(named.file, {"vector": numbers}, header=False)
+            files[f"{table} ids"] = RawFile(named.ids, {"id": TEXT}, header=False)
+    return files

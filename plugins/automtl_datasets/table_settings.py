@@ -10,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
-from automtl_core.dataset.fields import before, is_event
-from automtl_core.dataset.history import source_of
+from automtl_core.dataset.declarations import is_event, label_faults, source_of
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.settings.settings import Settings
@@ -250,11 +249,6 @@ class TableSettings(DatasetSettings):
         """Whether the events of rows are rows."""
         return self.history is not None and not self.past.files and not self.past.lists
 
-    def history_lists(self) -> dict[str, str]:
-        """Return the lists of events by column of events or `AGE`."""
-        ages = "age" if "age" not in self.sparse else AGE
-        return {AGE if key == ages else key: column for key, column in self.past.lists.items()}
-
     def history_fields(self) -> tuple[str, ...]:
         """Return the fields that events have too."""
         if self.past.lists:
@@ -263,8 +257,8 @@ class TableSettings(DatasetSettings):
 
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
-        if lists := self.history_lists():
-            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, AGE})
+        if lists := self.past.lists:
+            return tuple(name for name in lists if name not in {*self.sparse, *self.past.numbers, "age", AGE})
         binary = (name for name, label in self.labels.items() if is_event(label.kind))
         return self.past.outcomes or tuple(binary)
 
@@ -295,10 +289,6 @@ class TableSettings(DatasetSettings):
                 yield f"history needs dataset.{key}; name the column"
         if self.split == "random":
             yield "history needs a split by time or by user; set dataset.split: time"
-        for name in self.history_fields():
-            if name not in self.sparse:
-                hint = did_you_mean(name, self.sparse)
-                yield f"history.fields names {name!r}, which is not in `sparse`{hint}; name a field of it"
         sources = [source_of(name) for name in self.history_outcomes()]
         for column, text in sources:
             if text is not None and (column, None) in sources:
@@ -387,10 +377,8 @@ class TableSettings(DatasetSettings):
         for name, label in self.labels.items():
             key = f"labels.{name}"
             texts, column = known[name].positive, known[name].source
-            if label.kind not in kind_names():
-                near, kinds = did_you_mean(label.kind, kind_names()), listing(kind_names())
-                yield f"{key}.kind: no kind of task is called {label.kind!r}{near}; use one of {kinds}"
-            elif texts and not is_event(label.kind):
+            yield from (f"{key}.{fault}" for fault in label_faults(known[name], known))
+            if texts and label.kind in kind_names() and not is_event(label.kind):
                 yield f"{key} names texts of a label of 0 and 1, but its kind is {label.kind}; take one out"
             if label.positive and texts != label.positive:
                 yield f"{key}.positive: the name of the label says {texts[0]!r} already; take it out"
@@ -402,14 +390,6 @@ class TableSettings(DatasetSettings):
                 yield f"{key}: another label reads {column!r} as {kind}; name texts in both"
             if both := [text for text in texts if text in self.blanks]:
                 yield f"{key}.positive and blanks name {both[0]!r}; take it out of one of them"
-            for relation, other in (("after", label.after), ("given", label.given)):
-                if other is not None and (other not in self.labels or other == name):
-                    hint = did_you_mean(other, self.labels)
-                    yield f"{key}.{relation} names {other!r}, which is no other label{hint}; name another one"
-            if label.given in self.labels and not is_event(self.labels[label.given].kind):
-                yield f"{key}.given names {label.given!r}, which is not a label of 0 and 1; name one that is"
-            if name not in (label.after, label.given) and name in before(known[name], known):
-                yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
 
 
 def separator_of(pattern: str) -> str:

@@ -3,7 +3,7 @@
 Full size: 100,150,807 log rows, one row per action.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import duckdb
@@ -14,7 +14,6 @@ from automtl_core.dataset.dataset import (
     Column,
     Dataset,
     DatasetSettings,
-    FieldKind,
     History,
     Label,
     RawFile,
@@ -60,12 +59,6 @@ ACTIONS = """
     FROM actions
 """
 """One row for each action; hours are those of China."""
-FREQUENT = """
-    SEMI JOIN (SELECT user_id FROM {0} GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM {0} GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
-"""
-IDS = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
-OUTCOMES = ("click", "buy", "cart", "favourite")
 
 
 class UserBehaviorSettings(DatasetSettings):
@@ -93,30 +86,21 @@ class UserBehavior(Dataset[UserBehaviorSettings]):
     user = "user_id"
     time = "timestamp"  # of the first action; a few of the published file lie outside of its nine days
 
-    @property
-    def by_action(self) -> bool:
-        """Whether rows are actions."""
-        return self.settings.examples == "actions"
-
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """User, item and category; of an action, the hour too."""
-        return (*IDS, Sparse("hour")) if self.by_action else IDS
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The kinds of actions; an action that is none of the others is a click."""
-        click, *others = OUTCOMES
-        if self.by_action:
-            return tuple(map(Label, others))
-        # A third of the buys of the published file have no click in its nine days.
-        return (Label(click), *(Label(name, after=click) for name in others))
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """The earlier actions of the user."""
-        shared = ("item_id", "category")
-        return (History("past", "user_id", "timestamp", shared, OUTCOMES, self.by_action, distinct=True),)
+    def declare(self) -> None:
+        """Set the fields, with the hour of an action; the labels; and the earlier actions of the user."""
+        self.by_action = self.settings.examples == "actions"
+        names = ["user_id", "item_id", "category", *(["hour"] if self.by_action else [])]
+        self.fields = tuple(map(Sparse, names))
+        outcomes = ("click", "buy", "cart", "favourite")
+        if self.by_action:  # an action that is none of the others is a click
+            self.labels = tuple(map(Label, outcomes[1:]))
+        else:
+            # A third of the buys of the published file have no click in its nine days.
+            self.labels = (Label("click"), *(Label(name, after="click") for name in outcomes[1:]))
+        shared, by_action = ("item_id", "category"), self.by_action
+        self.histories = (
+            History("past", "user_id", "timestamp", shared, outcomes, by_action, distinct=True),
+        )
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log; published copies end in an incomplete line."""
@@ -137,7 +121,10 @@ class UserBehavior(Dataset[UserBehaviorSettings]):
         query, table = (ACTIONS, "actions") if self.by_action else (ROWS, "grouped")
         if not (least := self.settings.min_buys):  # there is nothing to count
             return db.sql(query)
-        return db.sql(query + FREQUENT.format(table), params={"least": least})
+        for column in ("user_id", "item_id"):
+            bought = f"SELECT {column} FROM {table} GROUP BY {column} HAVING sum(buy) >= $least"
+            query += f" SEMI JOIN ({bought}) USING ({column})"
+        return db.sql(query, params={"least": least})
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return all actions."""

@@ -28,8 +28,7 @@ from automtl_core.modules.inputs import Widths
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.supernet import FixedGate
 from automtl_core.ops import Candidates, OpFactory
-from automtl_core.settings.domain import Search
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Search, Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide
 from automtl_desan.ops import Sum, Zero

@@ -19,7 +19,7 @@ from pydantic import Field
 
 import automtl_core
 from automtl_core.errors import OutOfMemoryError, SetupError, UsageError, WorkerError, one_line
-from automtl_core.libraries import library
+from automtl_core.process_state import library
 from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Event, Warned

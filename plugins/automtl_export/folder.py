@@ -26,13 +26,13 @@ import numpy as np
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part, drawn
 from automtl_core.data.store import ENCODER, Prepared
-from automtl_core.dataset.scores import scores_of
+from automtl_core.dataset.schema import scores_of
+from automtl_core.disk.documents import Value
 from automtl_core.disk.files import check_free_folder, publish_folder
-from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import exported, source
 from automtl_core.modules.network import Output
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry

@@ -9,9 +9,9 @@ from automtl_core import hookimpl
 def automtl_register_history_encoders() -> Mapping[str, str]:
     """Register pooling, target attention, a recurrent network and self-attention."""
     return {
-        "mean": "automtl_histories.pooling:Mean",
-        "decay": "automtl_histories.pooling:Decay",
-        "attention": "automtl_histories.attention:TargetAttention",
-        "gru": "automtl_histories.recurrent:GRU",
-        "self-attention": "automtl_histories.attention:SelfAttention",
+        "mean": "automtl_histories.encoders:Mean",
+        "decay": "automtl_histories.encoders:Decay",
+        "attention": "automtl_histories.encoders:TargetAttention",
+        "gru": "automtl_histories.encoders:GRU",
+        "self-attention": "automtl_histories.encoders:SelfAttention",
     }

@@ -1,28 +1,30 @@
 """Statistics of prepared data: `automtl data describe`.
 
 Letters: R rows, T tasks. Arrays are read in chunks; memory holds a number for each value of a field, and a
-hash for each row of the training part.
+hash for each row of the training part. Rows are compared by 64-bit hashes: among 20 million different rows,
+two share a hash in one of 100,000 datasets.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.leaks.histories import HistoryFacts, histories
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
-from automtl_core.data.part import chunks, held
+from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
-from automtl_core.disk.value import Value
-from automtl_core.fields.dense import Moments
-from automtl_inspection.codes import codes
-from automtl_inspection.duplicates import Duplicates, duplicates
+from automtl_core.disk.documents import Value
+from automtl_core.fields.numeric import Moments
 
 Floats = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,6 @@ class DenseFacts(Value):
     deviation: float | None
     low: float | None
     high: float | None
-    codes: int | None = None
-    """Number of distinct values, if they are integers that look like codes; else None."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,15 @@ class LabelFacts(Value):
         """Return plain JSON values."""
         found = super().to_json()
         return {key: value for key, value in found.items() if key != "positives" or value is not None}
+
+
+@dataclass(frozen=True)
+class Duplicates(Value):
+    """Shares of the rows of a part that equal a training row; for the training part, another training row."""
+
+    features: float
+    """Share by features alone, as a model receives them: all unseen values are equal."""
+    features_and_labels: float
 
 
 @dataclass(frozen=True)
@@ -96,33 +105,71 @@ class Described(Value):
     """Suspected leaks, and histories whose events do not fit the rows."""
 
 
-CHECKS: Mapping[str, Callable[[Prepared], Any]] = {
-    "rows": lambda prepared: {name: len(prepared.part(name)) for name in PARTS},
-    "sparse": lambda prepared: {
-        field.name: _sparse(field, prepared, place) for place, field in enumerate(prepared.schema.sparse)
-    },
-    "dense": lambda prepared: {
-        field.name: _dense(prepared, field.name, place) for place, field in enumerate(prepared.schema.dense)
-    },
-    "tasks": lambda prepared: {
-        task.name: {part: LabelFacts(**prepared.manifest["labels"][part][task.name]) for part in PARTS}
-        for task in prepared.schema.tasks
-    },
-    "correlation": lambda prepared: _correlation(_pairs(prepared)),
-    "rules": lambda prepared: rules(prepared.schema, *_pairs(prepared)[:3]),
-    "alone": alone,
-    "duplicates": duplicates,
-    "histories": histories,
-}
-"""Field of `Described` -> the function that computes it."""
+def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
+    """Return the share of rows of each part that also occur in training rows."""
+    features, whole = (_shares(prepared, labels) for labels in (False, True))
+    return {name: Duplicates(features[name], whole[name]) for name in PARTS}
+
+
+def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
+    train = np.sort(_hashes(prepared.part("train"), labels))
+    same = train[1:] == train[:-1]
+    found = {"train": float((np.append(same, False) | np.append(False, same)).mean())}
+    for name in PARTS[1:]:
+        other = np.sort(_hashes(prepared.part(name), labels))  # sorted queries are faster
+        places = np.searchsorted(train, other)
+        found[name] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
+    return found
+
+
+def _hashes(part: Part, labels: bool) -> Hashes:
+    """Return a hash of each row, [R], of its features, or of features and labels."""
+    bags = {}  # bags with equal values have equal hashes
+    for place, of_field in part.bags.items():
+        bags[place] = np.zeros(len(of_field.starts) - 1, dtype=np.uint64)
+        for owners, values in held(of_field):
+            np.add.at(bags[place], owners, pd.util.hash_array(values))
+    found = np.empty(len(part), dtype=np.uint64)
+    start = 0
+    for chunk in chunks(part):
+        mixed = found[start : start + len(chunk)]
+        mixed[:] = 0
+        for place in range(chunk.ids.shape[1]):
+            ids = chunk.ids[:, place]
+            _mix(mixed, bags[place][ids] if place in bags else ids)
+        for block in (chunk.dense, chunk.labels) if labels else (chunk.dense,):
+            for place in range(block.shape[1]):
+                _mix(mixed, block[:, place] + np.float32(0))  # turns -0 into 0
+        start += len(chunk)
+    return found
+
+
+def _mix(mixed: Hashes, column: NDArray[np.generic]) -> None:
+    mixed *= np.uint64(0x9E3779B97F4A7C15)  # odd, so that the order of columns matters
+    mixed ^= pd.util.hash_array(np.ascontiguousarray(column))
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     """Return the statistics of prepared data."""
+    schema, labels, pairs = prepared.schema, prepared.manifest["labels"], cache(lambda: _pairs(prepared))
+    checks: Mapping[str, Callable[[], Any]] = {
+        "rows": lambda: {name: len(prepared.part(name)) for name in PARTS},
+        "sparse": lambda: {f.name: _sparse(f, prepared, place) for place, f in enumerate(schema.sparse)},
+        "dense": lambda: {f.name: _dense(prepared, f.name, place) for place, f in enumerate(schema.dense)},
+        "tasks": lambda: {
+            task.name: {part: LabelFacts(**labels[part][task.name]) for part in PARTS}
+            for task in schema.tasks
+        },
+        "correlation": lambda: _correlation(pairs()),
+        "rules": lambda: rules(schema, *pairs()[:3]),
+        "alone": lambda: alone(prepared),
+        "duplicates": lambda: duplicates(prepared),
+        "histories": lambda: histories(prepared),
+    }
     found = {}
-    for place, (name, check) in enumerate(CHECKS.items()):
-        progress("leaks" if name == "alone" else name, place / len(CHECKS))
-        found[name] = check(prepared)
+    for place, (name, check) in enumerate(checks.items()):
+        progress("leaks" if name == "alone" else name, place / len(checks))
+        found[name] = check()
     return Described(**found, warnings=tuple(warnings(prepared, found["alone"])))
 
 
@@ -157,8 +204,7 @@ def _dense(prepared: Prepared, name: str, place: int) -> DenseFacts:
     facts = DenseFacts(missing, seen.mean, seen.deviation, seen.low, seen.high)
     if not seen.count:
         return replace(facts, mean=None, deviation=None, low=None, high=None)
-    some = train.some(slice(1 << 15))
-    return replace(facts, codes=codes(encoder.inverse(some.dense[:, place]), some.labels))
+    return facts
 
 
 class _Pairs(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Any
 from automtl_core.data.leaks.histories import HistoryFacts
 from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.raw.records import shown
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
-from automtl_inspection.describe import DenseFacts, Described
+from automtl_inspection.describe import Described
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
@@ -40,7 +40,7 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
     warnings = (f"warning: {sentence}" for sentence in data.warnings)
-    yield lines(*_rules(data.rules), *warnings, *_codes(data.dense))
+    yield lines(*_rules(data.rules), *warnings)
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
@@ -102,10 +102,3 @@ def _rules(rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         declared = ", as declared" if rule.declared else ""
         yield f"{rule.other} is {rule.value} in all {rule.rows:,} rows with {rule.one}{declared}"
-
-
-def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
-    for name, each in dense.items():
-        if each.codes is not None:
-            seen = f"the labels neither rise nor fall with the {each.codes:,} integers of {name}"
-            yield f"note: {seen}: if they are codes, make it a categorical field"

@@ -6,8 +6,8 @@ from pathlib import Path
 import automtl_core
 from automtl_comparison.document import Comparison
 from automtl_comparison.views import report as of_comparison
+from automtl_core.disk.documents import read_json
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.disk.plain_file import read_json
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data

@@ -23,7 +23,7 @@ from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import Candidate
-from automtl_core.settings.component import NAMED, Component
+from automtl_core.settings.settings import NAMED, Component
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import evaluate

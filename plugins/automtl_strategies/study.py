@@ -31,7 +31,7 @@ from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy, Tunable, nothing
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import Candidate, Training
-from automtl_core.settings.component import NAMED, Component
+from automtl_core.settings.settings import NAMED, Component
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe

@@ -11,8 +11,8 @@ import typer
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.raw.find import find
+from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.fields.field import FieldKind

@@ -26,7 +26,7 @@ from automtl_core.dataset.dataset import (
     learned,
     sparse_fields,
 )
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import SparseField
 from automtl_core.fields.encode import FieldEncoder, event_columns, number_encoders, text, whole
 

@@ -15,8 +15,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults
-from automtl_core.fields.field import FieldKind, kinds_of
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import FieldKind, exported, kinds_of, source
 from automtl_testing.datasets import check_dataset
 
 FORBIDDEN = ("torch", "pandas", "scipy", "duckdb", "automtl_core")

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from automtl_core.choices import Architecture, draw
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part, drawn_history
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.fields.bag import BagEncoder
-from automtl_core.fields.dense import Dense, Scale
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.sparse import Hashed
+from automtl_core.fields.numeric import Dense, Scale
+from automtl_core.fields.sparse import BagEncoder, Hashed
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Gate

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import EVERYWHERE
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy

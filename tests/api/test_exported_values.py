@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 
 import automtl
-from automtl_core.fields import source
+from automtl_core.fields.field import exported
 
 ROWS = 300
 
@@ -30,7 +30,7 @@ def test_values_of_any_type_have_the_same_scores(tmp_path, monkeypatch):
     settings = {"features": "ids", "training": training, "dataset": fields}
     run = automtl.train(frame, ["click"], model="shared-bottom", settings=settings)
     run.export("out", form="torch")
-    encoder = source.exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
+    encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
     inputs = encoder({name: frame[name] for name in frame})
     assert all(len(set(column)) > 2 for column in inputs["ids"].T[1:])  # not all unseen
     network = torch.export.load(tmp_path / "out" / "model.pt2").module()
@@ -60,7 +60,7 @@ def test_integers_are_read_alike_and_texts_apart(tmp_path, monkeypatch):
     assert len(set(of_item)) == 1
     assert len(set(of_code)) == 3
     run.export("out", form="torch")
-    encoder = source.exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
+    encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
     ids = encoder({"item": ["5", "5.0", 5, 5.0], "code": ["05", "5", "5.0", "5"]})["ids"]
     assert len(set(ids[:, 0])) == 1
     assert ids[:, 1].tolist() == [1, 2, 3, 2]

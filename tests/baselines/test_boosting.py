@@ -117,7 +117,7 @@ pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install '
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
-STATISTICS = plain().with_answers(statistics="folds", folds=2)
+STATISTICS = plain().with_answers(statistics="folds")
 
 
 def space(schema, **settings):

@@ -6,8 +6,7 @@ import json
 from dataclasses import replace
 
 from automtl_comparison.document import Comparison, Failed
-from automtl_comparison.views import comma_separated, comparison, page, write
-from automtl_comparison.views import report as of_comparison
+from automtl_comparison.views import comma_separated, comparison, page, report as of_comparison, write
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.values import Bars, Grid, Plot, Text
 

@@ -21,7 +21,6 @@ NAMES = load_registry().names(DATASETS)
 RARE = {"min_count": 45}
 SETTINGS = [
     *((name, RARE) for name in NAMES),
-    ("aliccp", {"multi_valued": "last"}),
     ("table", {"hashed": {"tags": 2, "user": 5}, "dense": {"price": {"scaling": "log"}}, "min_count": 1}),
     ("table", {"dense": {"price": {"scaling": "minmax", "missing": 0.25}}}),
     ("table", {"dense": {"price": {"buckets": 5, "missing": 0.25}}}),

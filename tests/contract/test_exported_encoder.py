@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.exporter import inputs
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import exported, source
 
 from .test_encoder import NAMES, raw_examples
 

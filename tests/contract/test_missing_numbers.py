@@ -14,7 +14,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
 from automtl_core.exporter import graph
-from automtl_core.fields.source import exported, source
+from automtl_core.fields.field import exported, source
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import predicted

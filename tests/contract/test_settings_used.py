@@ -18,8 +18,7 @@ from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Common
-from automtl_core.settings.domain import domains
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Settings, domains
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -94,8 +93,6 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("encodings", "numbers"): ("bins", {}),
     ("encodings", "crosses"): ([["user", "item"]], {}),
     ("encodings", "wide"): (True, {}),
-    ("encodings", "folds"): (3, {"statistics": "folds"}),
-    ("encodings", "smoothing"): (1.0, {"statistics": "folds"}),
     ("encodings", "bins"): (3, {"numbers": "bins"}),
     ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automtl_core.dataset.encodings import Encodings
+from automtl_core.dataset.encodings import FOLDS
 from automtl_core.errors import UsageError
 from automtl_core.modules.inputs import Inputs
 from automtl_core.registry.kinds import SPACES
@@ -15,7 +15,6 @@ from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 
 REGISTRY = load_registry()
-FOLDS = Encodings().folds
 SMALL = {
     "dataset": {"name": "synthetic", "rows": 1000},
     "training": {"epochs": 2, "batch_size": 256, "min_positives": 10},

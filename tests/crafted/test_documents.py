@@ -7,7 +7,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from automtl_core.disk.signed import KEY, canonical
+from automtl_core.disk.documents import canonical
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
@@ -51,7 +51,7 @@ def documents(whole):
     yield from WHOLE.items()
     values = cycle(ODD)
     for key in whole:
-        if key in (KEY, "format"):
+        if key in ("sha256", "format"):
             continue
         yield f"without {key}", {name: value for name, value in whole.items() if name != key}
         for odd in islice(values, 2):
@@ -64,8 +64,8 @@ def documents(whole):
 def signed(document):
     if not isinstance(document, dict):
         return document
-    content = {key: value for key, value in document.items() if key != KEY}
-    return {**content, KEY: hashlib.sha256(canonical(content)).hexdigest()}
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    return {**content, "sha256": hashlib.sha256(canonical(content)).hexdigest()}
 
 
 def faults(path):
@@ -90,7 +90,7 @@ def test_a_document_with_wrong_content_is_refused_or_shown(file, run, tmp_path):
         pytest.skip("the run has no such document")
     whole, found = json.loads(path.read_text()), {}
     for name, document in documents(whole):
-        path.write_text(json.dumps(signed(document) if KEY in whole else document))
+        path.write_text(json.dumps(signed(document) if "sha256" in whole else document))
         found[name] = faults(tmp_path / "runs" / "run")
     for name, content in BYTES.items():
         path.write_bytes(content)

@@ -79,7 +79,6 @@ def test_fields_and_labels_of_the_paper() -> None:
     assert dataset.labels == (Label("click"), Label("purchase", after="click"))
     assert (dataset.settings.min_count, dataset.settings.validation_fraction) == (10, 0.2)
     assert bags(dataset) == MULTI
-    assert not bags(aliccp(multi_valued="last"))
 
 
 def test_features_are_chosen_by_field_and_joined(made_of: Callable[..., list[Row]]) -> None:
@@ -93,36 +92,23 @@ def test_features_are_chosen_by_field_and_joined(made_of: Callable[..., list[Row
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("multi_valued", ["bags", "last"])
-def test_features_in_another_order(made_of: Callable[..., list[Row]], multi_valued: str) -> None:
+def test_features_in_another_order(made_of: Callable[..., list[Row]]) -> None:
     features = ["205=3", "210=5", "508=5:0.25", "853=2:0.5", "301=1"]
     rows = [line(f"{n},0,0,a", " ".join(order)) for n, order in enumerate(itertools.permutations(features))]
-    first, *others = made_of(files(*rows), multi_valued=multi_valued)
+    first, *others = made_of(files(*rows))
     assert len(first) == len(features) + 5  # the labels, field 101, and the numbers of 508 and 853
     assert all(other == first for other in others)
 
 
-def test_the_last_value_of_a_field_as_in_the_paper(made_of: Callable[..., list[Row]]) -> None:
-    row = line("1,0,0,a", "210=7 210=4 853=1:0.5 853=2:0.25")
-    assert made_of(files(row, common=line("a", "109_14=3:2.5 109_14=2:1")), multi_valued="last") == [
-        {"click": 0, "purchase": 0, "210": 4, "853": 2, "109_14": 2, "D853": 0.25, "D109_14": 1.0}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("multi_valued", "expected"),
-    [
-        ("bags", {"210": [1, 2, 3], "D853": 0.5, "853": [1, 2], "205": 6}),
-        ("last", {"210": 3, "D853": 0.25, "853": 2, "205": 6}),
-    ],
-)
-def test_a_field_in_both_files(made_of: Callable[..., list[Row]], multi_valued: str, expected: Row) -> None:
+def test_a_field_in_both_files(made_of: Callable[..., list[Row]]) -> None:
     # The second row has the common values alone.
     rows = line("1,0,0,a", "301=1 210=1 210=2 853=1:0.5 205=5"), line("2,0,0,a", "301=2")
     raw_files = files(*rows, common=line("a", "210=3 853=2:0.25 205=6"))
-    both, alone = made_of(raw_files, multi_valued=multi_valued)
-    assert both == {"click": 0, "purchase": 0, "301": 1, **expected}
-    assert alone["210"] == (3 if multi_valued == "last" else [3])
+    both, alone = made_of(raw_files)
+    assert both == {
+        "click": 0, "purchase": 0, "301": 1, "210": [1, 2, 3], "D853": 0.5, "853": [1, 2], "205": 6,
+    }  # fmt: skip
+    assert alone["210"] == [3]
 
 
 def test_a_row_without_features_or_without_common_ones(made_of: Callable[..., list[Row]]) -> None:
@@ -210,7 +196,7 @@ def entries(text: str) -> Iterator[list[str]]:
     return (entry.replace("\x03", "\x02").split("\x02") for entry in text.split("\x01"))
 
 
-def plainly_made(samples: Path, multi_valued: str) -> pd.DataFrame:
+def plainly_made(samples: Path) -> pd.DataFrame:
     """Return the rows of a folder of samples, made in plain Python."""
     rows = []
     for part in ("train", "test"):
@@ -230,17 +216,16 @@ def plainly_made(samples: Path, multi_valued: str) -> pd.DataFrame:
             for field in SPARSE.split():
                 values = [value for value, _ in found.get(field, [])]
                 row[field] = values[-1] if values else None
-                if multi_valued == "bags" and field in MULTI:
+                if field in MULTI:
                     row[field] = frozenset(values)
             for field in DENSE.split():
                 numbers = [number for _, number in found.get(field.removeprefix("D"), [(None, np.nan)])]
-                row[field] = max(numbers) if multi_valued == "bags" else numbers[-1]
+                row[field] = max(numbers)
             rows.append(row)
     return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("multi_valued", ["bags", "last"])
 @pytest.mark.parametrize("samples", ["single-valued", "multi-valued"])
 def test_the_real_samples(
     real_data: Path,
@@ -248,13 +233,12 @@ def test_the_real_samples(
     placed: Callable[[Path, str], Path],
     assert_prepared_as: Callable[..., None],
     samples: str,
-    multi_valued: str,
     layout: str,
 ) -> None:
     # With this seed the only purchase of the multi-valued sample is in the training part.
-    dataset = aliccp(multi_valued=multi_valued, min_count=1, split_seed=1)
+    dataset = aliccp(min_count=1, split_seed=1)
     prepared = prepare(dataset, "aliccp", placed(real_data / "aliccp" / samples, layout), tmp_path / "out")
-    frame = plainly_made(real_data / "aliccp" / samples, multi_valued)
+    frame = plainly_made(real_data / "aliccp" / samples)
     assert_prepared_as(prepared, frame, dataset)
     rows = (120, 30, 50) if samples == "single-valued" else (8, 2, 10)
     assert tuple(prepared.manifest["rows"].values()) == rows

@@ -59,15 +59,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"fields": {"both": {**PAIR, "columns": ["user", "user"]}}},
         r"dataset: field 'both': columns are \('user', 'user'\): name two",
     ),
-    "two fields of a name": ({"fields": {"user": PAIR}}, r"dataset: 'user' is named twice"),
-    "a label": (
-        {"fields": {"both": {**PAIR, "columns": ["user", "click"]}}},
-        r"dataset: field 'both' reads 'click', which is a label",
-    ),
-    "read as a number too": (
-        {"dense": ["shop"], "fields": {"both": PAIR}},
-        r"dataset: field 'both' reads 'shop' as a category, another field as a number",
-    ),
     "case": (
         {"fields": {"both": {**PAIR, "columns": ["User", "shop"]}}},
         r"dataset\.fields names 'User', and sparse 'user', different only in case",

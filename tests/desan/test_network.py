@@ -7,8 +7,7 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import DenseField, Schema, SparseField
-from automtl_core.dataset.schema import Task as Label
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task as Label
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of

@@ -24,7 +24,7 @@ from automtl_cli.errors import Stop
 from automtl_core.dataset.dataset import names_of
 from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_datasets.synthetic import KINDS
+from automtl_datasets.synthetic.dataset import KINDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

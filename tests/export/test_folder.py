@@ -14,7 +14,7 @@ import torch
 from scipy.special import logit
 
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
-from automtl_core.fields import source
+from automtl_core.fields.field import exported as encoder_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
@@ -105,7 +105,7 @@ def test_columns_that_the_network_does_not_read_may_be_left_out(made, tmp_path):
     )
     examples = json.loads((tmp_path / "out" / "examples.json").read_text())
     assert not {*unread} & {*examples}
-    encoder = source.exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
+    encoder = encoder_of(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
     assert np.isnan(encoder(examples)["dense"][:, 0]).all()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from automtl_core.disk.signed import KEY, read_signed, write_signed
+from automtl_core.disk.documents import read_signed, write_signed
 
 from .programme import tried
 from .stage import Stage, unclear
@@ -40,7 +40,7 @@ def signed(folder: Path) -> Iterator[Path]:
     """Yield the signed documents of a folder that hold numbers."""
     for path in sorted(folder.rglob("*.json")):
         content = json.loads(path.read_text())
-        if KEY in content and str(P_VALUE) in json.dumps(with_small_numbers(content)):
+        if "sha256" in content and str(P_VALUE) in json.dumps(with_small_numbers(content)):
             yield path
 
 
@@ -63,8 +63,8 @@ def test_documents_with_small_numbers(
     def fault(case: tuple[str, tuple[bool, bool]]) -> str | None:
         name, (writing, reading) = case
         content = json.loads(documents[name].read_text())
-        wanted = with_small_numbers({**content, "format": FORM, KEY: None})
-        del wanted[KEY]
+        wanted = with_small_numbers({**content, "format": FORM, "sha256": None})
+        del wanted["sha256"]
         copy = tmp_path / "copy.json"
         flushing(writing)
         write_signed(copy, FORM, wanted)
@@ -90,7 +90,7 @@ def test_a_run_with_small_p_values(stage: Callable[[str], Stage], name: str) -> 
         path = folder / "runs" / "a" / file
         content = json.loads(path.read_text())
         form = content.pop("format")
-        del content[KEY]
+        del content["sha256"]
         for task in content["baselines"].values():
             task["p_constant"] = P_VALUE
         write_signed(path, form, content)

@@ -9,7 +9,7 @@ import pytest
 
 from automtl_core.data.raw.records import layout, records
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, RawFile
-from automtl_core.disk.plain_file import parse_json
+from automtl_core.disk.documents import parse_json
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import AutoMTLError
 from automtl_inspection.guess.guess import guess

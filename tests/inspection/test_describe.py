@@ -11,8 +11,17 @@ import pytest
 
 from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
-from automtl_inspection.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
+from automtl_inspection.describe import (
+    DenseFacts,
+    Described,
+    Duplicates,
+    LabelFacts,
+    SparseFacts,
+    describe,
+    duplicates,
+)
 
 Given = Callable[..., Any]
 
@@ -27,7 +36,6 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
     price = train.dense[:, 0] * prepared.encoder.fields["price"].width
     price += prepared.encoder.fields["price"].offset
     facts = found.dense["price"].to_json()
-    assert facts.pop("codes") is None
     assert facts == pytest.approx(
         {
             "missing": 0.0,
@@ -61,7 +69,7 @@ def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
     assert list(document["sparse"]["user"]) == [
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
     ]  # fmt: skip
-    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high", "codes"]
+    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high"]
     assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
     assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
     assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
@@ -97,16 +105,6 @@ def test_missing_numbers_are_counted_and_left_out(given: Given, tmp_path: Path, 
     assert [found.mean, found.deviation] == pytest.approx([known.mean(), known.std()])
     assert [found.low, found.high] == pytest.approx([known.min(), known.max()])
     assert found.low > 4.9, "0 is not taken for one"
-
-
-def test_a_number_that_stands_for_blanks_counts_as_one(given: Given, tmp_path: Path) -> None:
-    price = pd.Series(np.arange(100.0)).where(np.arange(100) % 2 == 0)
-    dataset = given(
-        {"user": range(100), "city": "x", "price": price, "click": [0, 1] * 50, "buy": [0, 1] * 50}
-    )
-    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", missing=-7.0))
-    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
-    assert (found.missing, found.low) == (0.0, pytest.approx(-7))
 
 
 def test_a_field_without_any_number_has_a_share_and_nothing_else(given: Given, tmp_path: Path) -> None:
@@ -175,3 +173,73 @@ def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pyte
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert 8 * 100_000 < peak < 40 * 100_000
+
+
+@pytest.fixture
+def prepared(given: Given, tmp_path: Path) -> Prepared:
+    """Return rows that are alike within and between parts."""
+    random = np.random.default_rng(0)
+    rows = 1500
+    dataset = given(
+        {
+            "user": random.integers(0, 30, rows),
+            "city": random.integers(0, 5, rows),
+            "price": random.choice([0.0, -0.0, 1.5, np.nan], rows),
+            "click": random.integers(0, 2, rows),
+            "buy": random.choice([0, 1, np.nan], rows),
+            "part": np.repeat(["train", "validation", "test"], [900, 300, 300]),
+        }
+    )
+    dataset.part = "part"
+    return prepare(dataset, "given", None, tmp_path)
+
+
+def table(prepared: Prepared, part: str, labels: bool) -> pd.Series:
+    held = prepared.part(part)
+    floats = [np.nan_to_num(array, nan=-99) + 0.0 for array in (held.dense, held.labels)]
+    columns = [held.ids, *floats][: 3 if labels else 2]
+    return pd.Series(list(map(tuple, np.concatenate(columns, axis=1).tolist())))
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 70])
+def test_shares_are_those_of_comparing_all_rows(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", chunk)
+    found = duplicates(prepared)
+    for what, labels in (("features", False), ("features_and_labels", True)):
+        train = table(prepared, "train", labels)
+        assert getattr(found["train"], what) == train.duplicated(keep=False).mean()
+        for part in ("validation", "test"):
+            assert getattr(found[part], what) == table(prepared, part, labels).isin(set(train)).mean()
+    assert 0 < found["test"].features_and_labels < found["test"].features < 1
+
+
+def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
+    """Rows with the same numbers in other columns are not alike."""
+    one = {
+        "user": ["a", "b"] * 50,
+        "city": ["b", "a"] * 50,
+        "price": np.arange(100) // 2,
+        "click": [0, 1] * 50,
+    }
+    prepared = prepare(given({**one, "buy": [1, 0] * 50}), "given", None, tmp_path)
+    assert duplicates(prepared)["train"] == Duplicates(features=0.0, features_and_labels=0.0)
+
+
+def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> None:
+    class Bags(type(given({}))):  # type: ignore[misc]
+        fields = (Sparse("user"), Bag("city"), Dense("price"))
+
+        def values(self, db: Any, field: str) -> Any:
+            bags = pd.DataFrame({"bag": self.frame[field].unique()})
+            return db.from_df(bags).project("bag, unnest(string_split(bag, '|')) AS value")
+
+    dataset = Bags(given({}).settings)
+    bags = ["a|b", "b|a", "c|a|b", "c"] * 25  # the first two hold the same
+    labels = {"click": [0, 1] * 50, "buy": [1, 0] * 50}
+    dataset.frame = pd.DataFrame({"user": "u", "city": bags, "price": np.arange(100) // 4, **labels})
+    dataset.part = "part"
+    dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
+    prepared = prepare(dataset, "bags", None, tmp_path)
+    assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)

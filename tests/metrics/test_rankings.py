@@ -4,12 +4,11 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_metrics import rankings
 from automtl_metrics.rankings import average_precision, gauc, ndcg, ndcg_at
 from automtl_testing import check_metric

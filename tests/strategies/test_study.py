@@ -13,7 +13,7 @@ from automtl_core.errors import DivergedError, UsageError
 from automtl_core.search.strategy import Tunable
 from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 from automtl_core.training.events import SILENT
 from automtl_strategies.optuna_scheduler import JOURNAL
 from automtl_strategies.study import StudySearch, StudySettings

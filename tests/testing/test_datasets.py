@@ -10,8 +10,8 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
-from automtl_core.dataset.history import History
-from automtl_datasets.synthetic import Synthetic, SyntheticSettings
+from automtl_core.dataset.declarations import History
+from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
 from automtl_testing import check_dataset
 from automtl_testing.datasets import check_histories
 
@@ -96,7 +96,9 @@ def test_fields_that_are_hashed_or_have_vectors_are_left_out(tmp_path):
     class Cold(Synthetic):
         """Items with vectors, and histories that have them."""
 
-        histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
+        def declare(self):
+            super().declare()
+            self.histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
 
     dataset = Cold(SyntheticSettings(kind="cold", rows=2000, hashed={"hour": 5}))
     data = prepare(dataset, "checked", None, tmp_path)

@@ -146,4 +146,4 @@ def test_a_ranking_needs_users(command):
 def test_an_unknown_kind_of_a_label_is_an_error(command):
     use("{visits: {kind: cuont}}")
     message = command(*TRAIN, code=2)
-    assert "dataset.labels.visits.kind: no kind of task is called 'cuont' (did you mean 'count'?)" in message
+    assert "dataset.labels.visits.kind is 'cuont' (did you mean 'count'?)" in message

@@ -11,7 +11,7 @@ from torch import nn
 from two_towers import TwoTowers, TwoTowerSpace
 
 import automtl
-from automtl_core.fields.source import exported
+from automtl_core.fields.field import exported
 from automtl_core.registry.plugins import load_registry
 from automtl_testing import check_space, plain_schema
 

@@ -8,8 +8,8 @@ import numpy as np
 from automtl_core.data.leaks.predictors import spread_rows
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.history import History
-from automtl_core.disk.value import Value
+from automtl_core.dataset.declarations import History
+from automtl_core.disk.documents import Value
 
 
 @dataclass(frozen=True)

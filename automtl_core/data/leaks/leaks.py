@@ -21,8 +21,7 @@ from automtl_core.data.leaks.predictors import Kind, Predictor, event_predictors
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.signed import read_signed, write_signed
-from automtl_core.disk.value import Value
+from automtl_core.disk.documents import Value, read_signed, write_signed
 from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, StorageError
 

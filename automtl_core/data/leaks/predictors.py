@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Bags, Padded, Part
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
-from automtl_core.fields.buckets import edges
+from automtl_core.fields.numeric import edges
 
 Codes = NDArray[Any]
 Kind = Literal["field", "label", "event"]

@@ -48,7 +48,7 @@ from automtl_core.data.raw.sql import (
 )
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
-from automtl_core.dataset.history import EventFacts, History, TimeForm
+from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import Learner

@@ -10,7 +10,7 @@ import pandas as pd
 from automtl_core.data.prepare.values import codes, number_bags, number_values
 from automtl_core.data.raw.sql import as_seconds, category, check_names, create, literal, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, histories_of, learned, names_of, sparse_fields
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
 

@@ -26,12 +26,11 @@ from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import Sources, find
 from automtl_core.data.raw.load import Rejected, place_of, read
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
-from automtl_core.dataset.derive_schema import schema_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
+from automtl_core.disk.documents import canonical, sha256
 from automtl_core.disk.files import publish_folder, remove_stale
-from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
 from automtl_core.fields.vectors import VectorIds
@@ -138,7 +137,7 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
                 f"dataset {name}: its content is not JSON: {error}",
                 f"let {cls}.content return texts, finite numbers, lists and mappings",
             ) from None
-    settings = dataset.settings.model_dump(mode="json")
+    settings = {**dataset.settings.removed, **dataset.settings.model_dump(mode="json")}
     origin = {"dataset": name, "version": dataset.version, "settings": settings}
     return {**origin, "raw": files, "content": digest}
 

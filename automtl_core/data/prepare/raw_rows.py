@@ -22,7 +22,7 @@ from automtl_core.data.raw.load import read
 from automtl_core.data.raw.sql import as_seconds, category, count, create, literal, own, quoted, typed_time
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.disk.files import publish_file
 from automtl_core.errors import RunExistsError
 

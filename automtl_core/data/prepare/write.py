@@ -16,8 +16,8 @@ from automtl_core.data.prepare.examples import columns_of
 from automtl_core.data.prepare.split import Parts, sizes_of
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
-from automtl_core.fields.bag import BagCounts
 from automtl_core.fields.encode import file_name
+from automtl_core.fields.sparse import BagCounts
 
 
 class Tally(NamedTuple):

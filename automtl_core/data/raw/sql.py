@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
-from automtl_core.dataset.history import TimeForm
+from automtl_core.dataset.declarations import TimeForm
 from automtl_core.errors import DataError, FaultyRowError, printable
 from automtl_core.fields.encode import OWN, TIME
 

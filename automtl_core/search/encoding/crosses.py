@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
-from automtl_core.dataset.encodings import Encodings, Pair
-from automtl_core.disk.value import Value
-from automtl_core.fields.buckets import edges
+from automtl_core.dataset.encodings import SMOOTHING, Encodings, Pair
+from automtl_core.disk.documents import Value
+from automtl_core.fields.numeric import edges
 from automtl_core.search.encoding.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class FeatureCross(Value):
 class _Sum:
     """The additive model of fields and selected pairs: its logits f of each task, [R, T]."""
 
-    def __init__(self, rows: Rows, encodings: Encodings) -> None:
+    def __init__(self, rows: Rows) -> None:
         tasks = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
         self.kinds = [rows.schema.tasks[t].type for t in tasks]
         labels = np.concatenate([part.labels for part in (rows.learn, rows.look)])[:, tasks]
@@ -67,7 +67,7 @@ class _Sum:
         prior = (self.labels * learned).sum(0) / learned.sum(0)
         start = [kind.logits_of(prior[t : t + 1].copy()) for t, kind in enumerate(self.kinds)]
         self.f = np.tile(np.concatenate(start), (len(labels), 1))
-        self.weight = encodings.smoothing * self._expected(self.f[:1])[1][0]
+        self.weight = SMOOTHING * self._expected(self.f[:1])[1][0]
         self._look()
 
     def worth(self, column: Column) -> tuple[Floats, Floats]:
@@ -119,7 +119,7 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
 
     Args:
         rows: Rows to learn from, and held-out rows.
-        encodings: Encodings with the smoothing, and the number of bins of numeric fields.
+        encodings: Encodings with the number of bins of numeric fields.
 
     """
     s, parts = rows.settings, (rows.learn, rows.look)
@@ -129,7 +129,7 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
         for place, field in enumerate(rows.schema.sparse)
         if field.kind == "single" and not field.vectors
     }
-    model = _Sum(rows, encodings)
+    model = _Sum(rows)
     first = {name: model.worth(column)[0].clip(0).sum() for name, column in alone.items()}
     columns = [*_numbers(parts, encodings.bins), *alone.values()]
     for _ in range(3):  # passes over the fields

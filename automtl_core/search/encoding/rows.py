@@ -17,9 +17,8 @@ from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.signed import canonical
-from automtl_core.settings.component import NAMED, Component
-from automtl_core.settings.settings import Settings
+from automtl_core.disk.documents import canonical
+from automtl_core.settings.settings import NAMED, Component, Settings
 
 
 class EncodingSearchSettings(Settings):

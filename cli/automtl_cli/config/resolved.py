@@ -14,7 +14,7 @@ from automtl_cli import options
 from automtl_cli.configuration import Layers, layers
 from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_core.dataset.derive_schema import expected_schema
+from automtl_core.dataset.dataset import expected_schema
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import Places, read_places
 from automtl_core.errors import ArtifactError, UsageError

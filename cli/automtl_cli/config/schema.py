@@ -14,8 +14,7 @@ from automtl_core.registry.kinds import Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, RunConfig
-from automtl_core.settings.component import Component
-from automtl_core.settings.settings import Settings
+from automtl_core.settings.settings import Component, Settings
 from automtl_core.training.recipe import Recipe
 
 Schema = dict[str, Any]

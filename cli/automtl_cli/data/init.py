@@ -13,10 +13,9 @@ from automtl_cli.new_file import check_path, write
 from automtl_cli.output import Json
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
-from automtl_inspection.guess.guess import Guess, as_label, guess
+from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
 from automtl_inspection.guess.peek import Glimpse, peek
 from automtl_inspection.guess.rules import Role
-from automtl_inspection.guess.settings import TableGuess
 
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""

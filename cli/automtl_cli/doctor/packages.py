@@ -7,7 +7,7 @@ from typing import Any
 
 from automtl_cli.doctor.check import Check
 from automtl_core.errors import PluginError, one_line
-from automtl_core.libraries import library
+from automtl_core.process_state import library
 from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
 from automtl_core.registry.registry import DISABLE, Registry, remedy
 

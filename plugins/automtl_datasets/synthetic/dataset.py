@@ -1,21 +1,16 @@
 """The dataset `synthetic`: one of several kinds of generated data with a known truth."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label, Vectors
-from automtl_datasets.synthetic.cold import Cold
-from automtl_datasets.synthetic.drift import Drift
-from automtl_datasets.synthetic.factors import Factors
-from automtl_datasets.synthetic.history import Histories
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Vectors
 from automtl_datasets.synthetic.kind import Kind
-from automtl_datasets.synthetic.numbers import Numbers
-from automtl_datasets.synthetic.pairs import Pairs
-from automtl_datasets.synthetic.rare import Rare
+from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
+from automtl_datasets.synthetic.timed import Cold, Drift, Histories
 
 KINDS: Mapping[str, type[Kind]] = {
     kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold)
@@ -24,6 +19,8 @@ KINDS: Mapping[str, type[Kind]] = {
 
 class SyntheticSettings(DatasetSettings):
     """Settings of `synthetic`."""
+
+    removed: ClassVar = {"vectors": True}
 
     kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold"] = "pairs"
     """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
@@ -36,9 +33,6 @@ class SyntheticSettings(DatasetSettings):
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
     """Seed of values, effects and labels. The split has a separate seed."""
-
-    vectors: bool = True
-    """Whether there is a field with the pretrained vectors of a kind that has them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -57,49 +51,22 @@ class Synthetic(Dataset[SyntheticSettings]):
     version = 1
     source = "generated"
 
-    @property
-    def kind(self) -> type[Kind]:
-        """The kind of the settings."""
-        return KINDS[self.settings.kind]
-
-    @property
-    def fields(self) -> Sequence[FieldKind]:
-        """The fields of the kind, and that of its vectors."""
-        column = self.kind.vector_of if self.settings.vectors else None
-        return (*self.kind.fields(), *([Vectors(f"{column}:vector", column)] if column else []))
-
-    @property
-    def labels(self) -> Sequence[Label]:
-        """The labels of the kind."""
-        return self.kind.labels()
-
-    @property
-    def user(self) -> str | None:
-        """The user field of the kind."""
-        return self.kind.user
-
-    @property
-    def time(self) -> str | None:
-        """The time column of the kind."""
-        return self.kind.time
-
-    @property
-    def histories(self) -> Sequence[History]:
-        """The histories of the kind."""
-        return self.kind.histories
+    def declare(self) -> None:
+        """Set the declarations of the kind."""
+        kind = KINDS[self.settings.kind]
+        self.kind = kind(self.settings.seed, self.settings.rows or kind.rows)
+        vectors = [Vectors(f"{column}:vector", column) for column in [kind.vector_of] if column]
+        self.fields, self.labels = (*kind.fields(), *vectors), kind.labels()
+        self.user, self.time, self.histories = kind.user, kind.time, kind.histories
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then labels from their probabilities."""
-        return self._drawn().frame()
+        return self.kind.frame()
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Draw the vectors of the kind."""
         column = self.kind.vector_of or ""
-        drawn = self._drawn()
-        return db.from_df(pd.DataFrame({"id": drawn.names(column), "vector": list(drawn.vectors())}))
-
-    def _drawn(self) -> Kind:
-        return self.kind(self.settings.seed, self.settings.rows or self.kind.rows)
+        return db.from_df(pd.DataFrame({"id": self.kind.names(column), "vector": list(self.kind.vectors())}))
 
     def content(self) -> Mapping[str, Any]:
         """Return the parameters of the random draws."""

@@ -60,6 +60,15 @@ class Chance(NamedTuple):
     """Two fields -> standard deviation of the product of their effects; one field alone has no effect."""
 
 
+def alike(
+    rates: Mapping[str, float],
+    effects: Mapping[str, float],
+    pairs: Mapping[tuple[str, str], float] | None = None,
+) -> dict[str, Chance]:
+    """Return tasks with the same effects: task -> its chance."""
+    return {task: Chance(rate, effects, pairs or {}) for task, rate in rates.items()}
+
+
 class Ids(NamedTuple):
     """A categorical field."""
 

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import duckdb
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.raw.sql import is_date, is_number, literal, whole
@@ -138,89 +139,68 @@ def facts_of(
         if name in nested:
             found.append(Facts(name, "nested"))
         elif name in lists:
-            found.append(_described(counted, Facts(name, "list", parts=_parts(counted, {LIST: ".*"}, True))))
+            found.append(_described(counted, Facts(name, "list", parts=_parts(counted, {LIST: ".*"}))))
         else:
             found.append(_facts(name, counted))
     return _related(db, found)
 
 
-Mask = NDArray[np.bool_]
+def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[pd.DataFrame]:
+    """Yield the distinct values of each column of `head`, by few queries: each is planned over all columns.
 
-
-class _Values(NamedTuple):
-    """The distinct values of a column, [V] each."""
-
-    value: NDArray[Any]
-    rows: NDArray[np.int64]
-    """Number of rows with the value."""
-    line: NDArray[np.int64]
-    """Line of the first of them."""
-    number: NDArray[np.float64]
-    """The number that the value writes, else NaN."""
-    is_whole: Mask
-    is_date: Mask
-
-    def where(self, mask: Mask) -> "_Values":
-        arrays: Iterator[Any] = (array[mask] for array in self)
-        return _Values(*arrays)
-
-    def count(self, mask: Mask) -> int:
-        """Return the number of rows whose values pass a test."""
-        return int(self.rows[mask].sum())
-
-    def test(self, accepts: Callable[[str], object]) -> Mask:
-        """Return which values pass a test."""
-        return np.fromiter(map(bool, map(accepts, self.value)), bool, len(self.value))
-
-    @property
-    def is_number(self) -> Mask:
-        return ~np.isnan(self.number)
-
-
-def _counted(db: duckdb.DuckDBPyConnection, columns: int) -> Iterator[_Values]:
-    """Yield the values of each column of `head`, by few queries, since each is planned over all columns."""
+    Columns: `value`; `rows`, the number of rows with it; `line`, that of the first of them; `number`, the
+    number that it writes, else NaN; `is_whole` and `is_date`.
+    """
     rows = db.execute("SELECT count(*) FROM head").fetchall()[0][0]
     block = max(1, 2_000_000 // max(1, rows))  # some two million values are counted together
     for start in range(0, columns, block):
         some = range(start, min(start + block, columns))
         listed = ", ".join(f"c{n}" for n in some)
-        db.execute(
-            "SELECT place, value, count(*), min(line), "
-            f"CASE WHEN {is_number('value')} THEN CAST(value AS DOUBLE) END, "
-            f"{whole('value')} IS NOT NULL, coalesce({is_date('value')}, false) "
+        counted = db.execute(
+            "SELECT place, value, count(*) AS rows, min(line) AS line, "
+            f"CASE WHEN {is_number('value')} THEN CAST(value AS DOUBLE) END AS number, "
+            f"{whole('value')} IS NOT NULL AS is_whole, coalesce({is_date('value')}, false) AS is_date "
             f"FROM (SELECT line, unnest([{listed}]) AS value, unnest(range({len(some)})) AS place FROM head) "
             "WHERE value IS NOT NULL GROUP BY place, value ORDER BY place, value"
-        )
-        place, *arrays = db.fetchnumpy().values()
-        ends = np.searchsorted(place, np.arange(len(some) + 1))
-        filled = [np.ma.filled(a, np.nan) if a.dtype == np.float64 else np.asarray(a) for a in arrays]
-        for k in range(len(some)):
-            yield _Values(*(array[ends[k] : ends[k + 1]] for array in filled))
+        ).df()
+        ends = np.searchsorted(counted["place"], np.arange(len(some) + 1))
+        yield from (counted.iloc[ends[k] : ends[k + 1]] for k in range(len(some)))
 
 
-def _facts(name: str, counted: _Values) -> Facts:
-    blank = counted.test(lambda value: value.lower() in (*BLANKS, *DOUBTFUL))
-    rest = counted.where(~blank)
+def _rows(values: pd.DataFrame, mask: Any = None) -> int:
+    """Return the number of rows of some values, or of those that pass a test."""
+    return int(values["rows"].sum() if mask is None else values["rows"][mask].sum())
+
+
+def _matches(values: pd.DataFrame, pattern: str) -> NDArray[np.bool_]:
+    """Return the mask of the values that match a pattern as a whole."""
+    fits = map(re.compile(pattern).fullmatch, values["value"])
+    return np.fromiter(map(bool, fits), bool, len(values))
+
+
+def _facts(name: str, values: pd.DataFrame) -> Facts:
+    lower = values["value"].str.lower()
+    blank = lower.isin((*BLANKS, *DOUBTFUL))
+    rest = values[~blank]
     if (_bits(rest), _kind(rest)) == (None, None):
-        blank = counted.test(lambda value: value.lower() in BLANKS)
-    found = Facts(name, blanks=tuple(sorted(counted.value[blank])))
-    counted = counted.where(~blank)
-    kind, bits = _kind(counted), _bits(counted)
+        blank = lower.isin(BLANKS)
+    facts = Facts(name, blanks=tuple(sorted(values["value"][blank])))
+    values = values[~blank]
+    kind, bits = _kind(values), _bits(values)
+    is_number = values["number"].notna()
     if bits is not None:
-        ones = counted.count(counted.value == bits[1])
-        found = replace(found, bits=bits, ones=ones, odd_bits=_odd(counted, ~counted.test(bits.__contains__)))
-    if kind is not None:
-        masks = {"time": counted.is_date, "integer": counted.is_whole}
-        fits = masks.get(kind, counted.is_number)
-        found = replace(found, kind=kind, odd=_odd(counted, ~fits))
-        counted = counted.where(fits)
-        if kind == "time":
-            return _described(counted, replace(found, clock="date"))
-        form = POINTS if kind == "number" and _has_pointed_thousands(counted) else ""
-        return _described(counted, _timed(counted, replace(found, form=form)))
-    mixed = 2 * counted.count(counted.is_number) > counted.rows.sum()
-    odd = _odd(counted, ~counted.is_number) if mixed else None
-    return _described(counted, replace(found, odd=odd, form=_form(counted), parts=_parts(counted, PARTS)))
+        ones, others = _rows(values, values["value"] == bits[1]), ~values["value"].isin(bits)
+        facts = replace(facts, bits=bits, ones=ones, odd_bits=_odd(values, others))
+    if kind is None:
+        odd = _odd(values, ~is_number) if 2 * _rows(values, is_number) > _rows(values) else None
+        return _described(values, replace(facts, odd=odd, form=_form(values), parts=_parts(values, PARTS)))
+    fits = {"time": values["is_date"], "integer": values["is_whole"]}.get(kind, is_number)
+    facts = replace(facts, kind=kind, odd=_odd(values, ~fits))
+    values = values[fits]
+    if kind == "time":
+        return _described(values, replace(facts, clock="date"))
+    form = POINTS if kind == "number" and _has_pointed_thousands(values) else ""
+    return _described(values, _timed(values, replace(facts, form=form)))
 
 
 def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Facts]:
@@ -234,9 +214,7 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
         blank = "".join(f" WHEN {literal(text)} THEN 2" for text in known[n].blanks)
         codes.append(f"CASE c{n} WHEN {low} THEN 0 WHEN {high} THEN 1{blank} ELSE if(c{n} IS NULL, 2, 3) END")
     chosen = ", ".join(f"CAST({sql} AS UTINYINT) AS c{n}" for n, sql in zip(places, codes, strict=True))
-    rows = np.stack(
-        [np.asarray(held) for held in db.execute(f"SELECT {chosen} FROM head").fetchnumpy().values()]
-    )
+    rows = db.execute(f"SELECT {chosen} FROM head").df().to_numpy().T
     low_in: dict[bytes, list[int]] = {}
     for place, held in zip(places, rows, strict=True):
         low_in.setdefault((held == 0).tobytes(), []).append(place)
@@ -253,85 +231,81 @@ def _related(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Fact
     return completed
 
 
-def _described(counted: _Values, facts: Facts) -> Facts:
+def _described(values: pd.DataFrame, facts: Facts) -> Facts:
     """Return the facts with the figures of values."""
-    if not len(counted.value):
+    if not len(values):
         return facts
     odd = facts.odd.rows if facts.odd is not None and facts.kind != "text" else 0
-    numbers = counted.count(counted.is_number)
-    order = np.argsort(counted.number, kind="stable")  # numbers before texts, equal ones by their text
-    first, last = order[0], order[numbers and np.count_nonzero(counted.is_number) - 1]
-    if not numbers:
-        first, last = 0, -1
-    total = counted.rows.sum()
+    number, texts = values["number"], values["value"]
+    in_order = values.sort_values("number", kind="stable")["value"]  # equal numbers by their text, texts last
+    known = in_order[: number.count()] if number.count() else texts
     return replace(
         facts,
-        rows=int(total) + odd,
-        values=len(counted.value),
-        single=int(np.count_nonzero(counted.rows == 1)),
-        numbers=numbers,
-        example=counted.value[counted.rows.argmax()],
-        few=tuple(counted.value) if len(counted.value) <= 5 else (),
-        low=counted.value[first],
-        high=counted.value[last],
-        mean=float(np.nansum(counted.number * counted.rows) / total),
-        padded=counted.count(counted.test(re.compile("[+-]?0[0-9]+").fullmatch)),
+        rows=_rows(values) + odd,
+        values=len(values),
+        single=int((values["rows"] == 1).sum()),
+        numbers=_rows(values, number.notna()),
+        example=texts.iloc[values["rows"].to_numpy().argmax()],
+        few=tuple(texts) if len(texts) <= 5 else (),
+        low=known.iloc[0],
+        high=known.iloc[-1],
+        mean=float((number * values["rows"]).sum() / _rows(values)),
+        padded=_rows(values, _matches(values, "[+-]?0[0-9]+")),
     )
 
 
-def _timed(counted: _Values, facts: Facts) -> Facts:
-    """Return the facts about numbers with the way in which they tell a time."""
-    number, units = counted.number, (1, 1e3, 1e6, 1e9)
-    ways: list[tuple[Clock, Mask]] = [  # from 1990 to 2040
-        ("seconds", (number >= 631_152_000 * unit) & (number < 2_208_988_800 * unit)) for unit in units
-    ]
-    ways.append(("calendar", (number >= EARLIEST_DATE) & (number <= LATEST_DATE)))
+def _timed(values: pd.DataFrame, facts: Facts) -> Facts:
+    """Return the facts about numbers with the way in which they tell a time, from 1990 to 2040."""
+    number = values["number"]
+    seconds = (
+        ((631_152_000 * unit) <= number) & (number < 2_208_988_800 * unit) for unit in (1, 1e3, 1e6, 1e9)
+    )
+    calendar = number.between(EARLIEST_DATE, LATEST_DATE)
+    ways: list[tuple[Clock, Any]] = [*(("seconds", fits) for fits in seconds), ("calendar", calendar)]
     for clock, fits in ways:
-        if fits.any() and _nearly(counted.count(fits), int(counted.rows.sum())):
-            return replace(facts, clock=clock, odd_clock=_odd(counted, ~fits))
+        if fits.any() and _nearly(_rows(values, fits), _rows(values)):
+            return replace(facts, clock=clock, odd_clock=_odd(values, ~fits))
     return facts
 
 
-def _kind(counted: _Values) -> Kind | None:
+def _kind(values: pd.DataFrame) -> Kind | None:
     """Return the kind that nearly all values have; None for texts."""
-    total, numbers = int(counted.rows.sum()), counted.count(counted.is_number)
+    total, numbers = _rows(values), _rows(values, values["number"].notna())
     if not total:
         return None
     if _nearly(numbers, total):
-        return "integer" if counted.count(counted.is_whole) == numbers else "number"
-    return "time" if _nearly(counted.count(counted.is_date), total) else None
+        return "integer" if _rows(values, values["is_whole"]) == numbers else "number"
+    return "time" if _nearly(_rows(values, values["is_date"]), total) else None
 
 
-def _bits(counted: _Values) -> tuple[str, str] | None:
+def _bits(values: pd.DataFrame) -> tuple[str, str] | None:
     """Return the lower and the higher value of a binary column, which nearly all of its rows hold."""
-    most = np.argsort(-counted.rows, kind="stable")[:2]
-    if len(most) < 2 or not _nearly(int(counted.rows[most].sum()), int(counted.rows.sum())):
+    most = values.sort_values("rows", ascending=False, kind="stable")[:2]
+    if len(most) < 2 or not _nearly(_rows(most), _rows(values)):
         return None
-    low, high = sorted(counted.value[most])
+    low, high = sorted(most["value"])
     if (low, high) in (("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1.0", "1.0")):
         return low, high
     return next((pair for pair in ((low, high), (high, low)) if tuple(map(str.lower, pair)) in WORDS), None)
 
 
-def _form(counted: _Values) -> str:
+def _form(values: pd.DataFrame) -> str:
     """Return the first of `FORMS` that all but few of the texts have, where others are numbers."""
-    total = int(counted.rows.sum())
     for form, pattern in FORMS.items():
-        matches = counted.test(re.compile(pattern).fullmatch)
-        if matches.any() and _nearly(counted.count(counted.is_number | matches), total):
+        fits = _matches(values, pattern)
+        if fits.any() and _nearly(_rows(values, values["number"].notna() | fits), _rows(values)):
             return form
     return ""
 
 
-def _has_pointed_thousands(counted: _Values) -> bool:
+def _has_pointed_thousands(values: pd.DataFrame) -> bool:
     """Return whether numbers such as 950 and 1.250 are whole, since all points stand before three digits.
 
     Fractions of three digits would also have points below 1,000, and zeros before them.
     """
-    pointed = counted.test(re.compile(FORMS[POINTS]).fullmatch)
-    short = counted.test(re.compile("[+-]?[0-9]{1,3}").fullmatch)
-    others = counted.count(~pointed)
-    return 0 < others == counted.count(short) and counted.count(pointed) >= 20
+    pointed = _matches(values, FORMS[POINTS])
+    others = _rows(values, ~pointed)
+    return 0 < others == _rows(values, _matches(values, "[+-]?[0-9]{1,3}")) and _rows(values, pointed) >= 20
 
 
 def _nearly(rows: int, total: int) -> bool:
@@ -340,26 +314,27 @@ def _nearly(rows: int, total: int) -> bool:
     return not odd or (total >= 20 and odd <= max(1, min(0.01 * total, 100)))
 
 
-def _odd(counted: _Values, mask: Mask) -> Odd | None:
+def _odd(values: pd.DataFrame, mask: Any) -> Odd | None:
     """Return the values that pass a test."""
-    if not mask.any():
+    some = values[mask]
+    if not len(some):
         return None
-    some = counted.where(mask)
-    first = some.line.argmin()
-    return Odd(int(some.rows.sum()), int(some.line[first]), some.value[first])
+    first = some.iloc[some["line"].to_numpy().argmin()]
+    return Odd(_rows(some), int(first["line"]), str(first["value"]))
 
 
-def _parts(counted: _Values, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:
+def _parts(values: pd.DataFrame, forms: Mapping[str, str]) -> dict[str, Parts]:
+    """Return the values that separators split texts into, where all of them have the form for it."""
     known = {}
-    for separator, look in looks.items():
-        rows_with = counted.count(np.array([separator in value for value in counted.value], bool))
-        if not rows_with and not always:
+    for separator, form in forms.items():
+        has = values["value"].str.contains(separator, regex=False)
+        if not has.any() and forms is PARTS:
             continue
         parts: Counter[str] = Counter()
-        for value, rows in zip(counted.value, counted.rows.tolist(), strict=True):
+        for value, rows in zip(values["value"], values["rows"].tolist(), strict=True):
             for part in map(str.strip, value.split(separator)):
                 parts[part] += rows
         del parts[""]
-        if all(map(re.compile(look).fullmatch, parts)):
-            known[separator] = Parts(rows_with, parts.total(), len(parts))
+        if all(map(re.compile(form).fullmatch, parts)):
+            known[separator] = Parts(_rows(values, has), parts.total(), len(parts))
     return known

@@ -29,7 +29,6 @@ ROWS = 100_000
 """Largest number of rows to read."""
 BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
-SEPARATORS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _separator(path: Path, encoding: str) -> str:
     The first row may have another number of values, which is a fault that is named later.
     """
     widths = {}
-    for separator in SEPARATORS:
+    for separator in (",", "\t", ";", "|"):
         found = [len(values) for values in _first(path, separator, encoding)[0]]
         [(width, times)] = Counter(found).most_common(1)
         widths[separator] = min(width, found[0]) if 2 * times > len(found) else 1
@@ -207,7 +206,7 @@ def _first(path: Path, separator: str, encoding: str) -> tuple[Sequence[Sequence
     """Return the values of the first 100 rows, and the mean size of a row in characters."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream, encoding), separator), 100))
-    if found and separator == SEPARATORS[0] and found[0][1].startswith("#"):
+    if found and separator == "," and found[0][1].startswith("#"):
         widths = {len(values) for _, _, values, _ in found[1:]}
         if len(found[0][2]) not in widths and widths != set():
             raise DataError(

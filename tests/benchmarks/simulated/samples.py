@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings

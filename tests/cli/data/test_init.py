@@ -16,9 +16,8 @@ from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
-from automtl_inspection.guess.guess import guess
+from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.settings import TableGuess
 
 Automtl = Callable[..., Any]
 SMALL = (

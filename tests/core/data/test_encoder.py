@@ -9,12 +9,10 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.signed import read_signed, sha256, write_signed
+from automtl_core.disk.documents import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, DataError
-from automtl_core.fields.bag import BagEncoder
-from automtl_core.fields.buckets import Buckets
-from automtl_core.fields.dense import Scale
-from automtl_core.fields.sparse import Hashed, Vocabulary
+from automtl_core.fields.numeric import Buckets, Scale
+from automtl_core.fields.sparse import BagEncoder, Hashed, Vocabulary
 
 SCHEMA = Schema(
     (

@@ -16,7 +16,7 @@ from automtl_core.data.event_log import (
     spans,
 )
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
-from automtl_core.dataset.history import EventFacts
+from automtl_core.dataset.declarations import EventFacts
 from automtl_core.errors import DataError, FaultyRowError
 
 LABELS = {

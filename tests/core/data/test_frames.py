@@ -12,7 +12,7 @@ import pytest
 from automtl_core.data.frames import NewExamples, entries, frame_rows, with_events
 from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data.part import Bags, Part, chunks, counts_of, drawn, held, latest_rows, some_rows
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 

@@ -8,11 +8,10 @@ import pytest
 from automtl_core.data import statistics
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.statistics import crossed, folds_of, periods_of
-from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.encodings import FOLDS, SMOOTHING, plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 
 CLICK = Task("click")
-FOLDS, SMOOTHING = Encodings().folds, Encodings().smoothing
 
 
 def fit(rows, fold, field, *others, task=CLICK, **encodings):
@@ -33,10 +32,10 @@ def unscaled(monkeypatch):
 
 
 def test_folds_follow_from_the_seed_and_are_of_one_size():
-    folds = folds_of(50_000, FOLDS, 7)
-    assert np.array_equal(folds, folds_of(50_000, FOLDS, 7))
-    assert np.array_equal(folds[:100], folds_of(100, FOLDS, 7))
-    assert (folds != folds_of(50_000, FOLDS, 8)).mean() > 0.7
+    folds = folds_of(50_000, 7)
+    assert np.array_equal(folds, folds_of(50_000, 7))
+    assert np.array_equal(folds[:100], folds_of(100, 7))
+    assert (folds != folds_of(50_000, 8)).mean() > 0.7
     counts = np.bincount(folds)
     assert len(counts) == FOLDS
     assert np.abs(counts - 10_000).max() < 500
@@ -87,7 +86,7 @@ def test_numbers_are_standardised_over_training_rows():
     random = np.random.default_rng(0)
     ids = 1 + (19 * random.random((2000, 2)) ** 3).astype(int)
     labels = random.random((2000, 1)) < ids[:, 1:] / 20
-    folds = folds_of(2000, FOLDS, 0)
+    folds = folds_of(2000, 0)
     tables = fit(part(ids, labels), folds, SparseField("a", 20), SparseField("b", 20))
     seen = tables[folds.astype(int), ids[:, 1] + 20]  # of field b
     assert seen.mean(0) == pytest.approx([0, 0], abs=1e-4)
@@ -96,14 +95,14 @@ def test_numbers_are_standardised_over_training_rows():
 
 def test_a_constant_field_tells_new_rows_nothing_either():
     labels = np.random.default_rng(0).integers(2, size=(5000, 1))
-    ids, folds = np.ones((5000, 1)), folds_of(5000, FOLDS, 0)
+    ids, folds = np.ones((5000, 1)), folds_of(5000, 0)
     tables = fit(part(ids, labels), folds, SparseField("same", 2))
     assert np.abs(tables[:, 1]).max() < 0.5, "folds differ by chance, and that is not made large"
 
 
 def test_unique_values_tell_nothing():
     ids, labels = np.arange(1, 501)[:, None], np.random.default_rng(0).integers(2, size=(500, 1))
-    folds = folds_of(500, FOLDS, 0)
+    folds = folds_of(500, 0)
     tables = fit(part(ids, labels), folds, SparseField("row", 501))
     seen = tables[folds.astype(int), ids[:, 0]]
     assert not seen.any()
@@ -112,7 +111,7 @@ def test_unique_values_tell_nothing():
 def test_rows_do_not_see_their_own_label_and_without_folds_they_would():
     random = np.random.default_rng(0)
     ids, labels = random.integers(1, 400, (3000, 1)), random.integers(2, size=(3000, 1))  # of chance
-    folds = folds_of(3000, FOLDS, 0)
+    folds = folds_of(3000, 0)
     tables = fit(part(ids, labels), folds, SparseField("user", 400))
 
     def apart(told):
@@ -124,14 +123,15 @@ def test_rows_do_not_see_their_own_label_and_without_folds_they_would():
 
 def test_periods_are_of_one_size_and_keep_rows_of_one_time_together():
     times = np.array([5, 5, 5, 1, 2, 3, 9, 8, 7, 6], np.int32)
-    assert periods_of(times, 2).tolist() == [1, 1, 1, 0, 0, 0, 1, 1, 1, 1]
-    assert periods_of(np.arange(10, dtype=np.int32), 5).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert periods_of(times).tolist() == [2, 2, 2, 0, 0, 1, 4, 4, 3, 3]
+    assert periods_of(np.arange(10, dtype=np.int32)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
 def test_rows_of_a_period_see_the_periods_before(monkeypatch):
     unscaled(monkeypatch)
+    monkeypatch.setattr(statistics, "FOLDS", 4)
     rows = part([[1]] * 4, [[1.0], [0.0], [0.0], [1.0]])
-    tables = fit(rows, np.array([0, 1, 2, 3], np.int8), SparseField("user", 2), folds=4, statistics="earlier")
+    tables = fit(rows, np.array([0, 1, 2, 3], np.int8), SparseField("user", 2), statistics="earlier")
     p = [(s + SMOOTHING / 2) / (n + SMOOTHING) for s, n in ((0, 0), (1, 1), (1, 2), (1, 3), (2, 4))]
     assert tables[:, 1, 0].tolist() == pytest.approx([math.log(each / (1 - each)) for each in p])
     counts = [0, 1 * 4, 2 * 4 / 2, 3 * 4 / 3, 4]  # as if all rows had been seen

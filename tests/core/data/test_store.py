@@ -8,9 +8,9 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.signed import sha256
+from automtl_core.disk.documents import sha256
 from automtl_core.errors import ArtifactError, StorageError, UsageError
-from automtl_core.fields.dense import Scale
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
 
 SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
@@ -62,13 +62,10 @@ def test_reads_what_was_written(folder):
 
 
 def test_encodings_are_fitted_once_and_know_when_rows_were(folder):
-    prepared, schema = (
-        Prepared.open(folder),
-        SCHEMA.encoded(plain().with_answers(statistics="earlier", folds=2)),
-    )
+    prepared, schema = (Prepared.open(folder), SCHEMA.encoded(plain().with_answers(statistics="earlier")))
     folds, found = prepared.fitted(schema)
     assert folds is not None
-    assert folds.tolist() == [1, 0]
+    assert folds.tolist() == [2, 0]
     assert prepared.fitted(schema)[1] is found
     assert prepared.fitted(SCHEMA) == (None, (None, None, None))
     (folder / "train" / "times.npy").unlink()

@@ -1,11 +1,14 @@
 """Declarations are checked when a class is registered, and when an adapter is made."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import (
     Dataset,
     DatasetSettings,
@@ -14,12 +17,14 @@ from automtl_core.dataset.dataset import (
     Sparse,
     declaration_faults,
     dense_fields,
+    expected_schema,
     learned,
     names_of,
     sparse_fields,
 )
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 
 class Shop(Dataset):
@@ -32,11 +37,10 @@ class Shop(Dataset):
 
 
 class FromSettings(Shop):
-    user = "nobody"
+    user, fields = "nobody", ()
 
-    @property
-    def fields(self) -> Sequence[Sparse | Dense]:
-        return [Sparse(f"f{self.settings.split_seed}")]
+    def declare(self) -> None:
+        self.fields = [Sparse(f"f{self.settings.split_seed}")]
 
 
 class Misspelt(Shop):
@@ -73,7 +77,7 @@ def test_a_class_without_labels_is_not_registered() -> None:
 
         def rows(self, db: Any) -> Any: ...
 
-    with pytest.raises(PluginError, match="Unlabelled does not define: labels"):
+    with pytest.raises(PluginError, match="`labels` is empty"):
         DATASETS.check("shop", Unlabelled)
 
 
@@ -96,3 +100,22 @@ def test_what_a_dataset_says_of_itself_unless_it_is_told() -> None:
     assert (shop.user, shop.time, shop.part, shop.content(), shop.truth(), shop.files()) == (
         None, None, None, None, {}, {}
     )  # fmt: skip
+
+
+SYNTHETIC = load_registry().get(DATASETS, "synthetic")
+
+
+@pytest.mark.parametrize("kind", ["pairs", "history"])
+def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind: str, tmp_path: Path) -> None:
+    dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"kind": kind, "rows": 300}))
+    expected = expected_schema(dataset)
+    prepared = prepare(dataset, "synthetic", None, tmp_path).schema
+    assert {field.size for field in expected.sparse} == {2}
+    sizes = [field.size for field in prepared.sparse]
+    fields = tuple(replace(f, size=size) for f, size in zip(expected.sparse, sizes, strict=True))
+    assert replace(expected, sparse=fields) == prepared
+
+
+def test_relations_of_tasks_skip_those_that_are_not_learned() -> None:
+    dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"tasks": ["like"]}))
+    assert [(task.name, task.after) for task in expected_schema(dataset).tasks] == [("like", None)]

@@ -1,6 +1,6 @@
 import pytest
 
-from automtl_core.dataset.encodings import ANSWERS, Encodings, in_full, plain
+from automtl_core.dataset.encodings import PLAIN, Encodings, in_full, plain
 from automtl_core.dataset.schema import MOST_PAIRS, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, UsageError
 
@@ -13,7 +13,7 @@ def test_a_word_stands_for_all_of_it() -> None:
 
 
 def test_what_is_not_answered_is_to_be_looked_up() -> None:
-    assert Encodings().unanswered() == ANSWERS
+    assert Encodings().unanswered() == tuple(PLAIN)
     assert Encodings(statistics="none").unanswered() == ("numbers", "crosses", "wide", "history")
     assert not plain().auto
     assert plain().plain

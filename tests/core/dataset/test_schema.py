@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.history import History
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task, products, scores_of
 from automtl_core.errors import ArtifactError, UsageError
 
 FIELDS = (SparseField("user", 3), SparseField("item", 5))
@@ -24,17 +25,9 @@ def test_tasks_without_order_keep_theirs():
     assert funnel(Task("b"), Task("a"), Task("c")) == ["b", "a", "c"]
 
 
-def test_a_task_stands_behind_the_one_that_it_comes_after():
-    assert funnel(Task("pay", "buy"), Task("buy", "click"), Task("click")) == ["click", "buy", "pay"]
-
-
 def test_several_tasks_may_come_after_one_and_others_after_none():
     tasks = (Task("buy", "click"), Task("share"), Task("click"), Task("cart", "click"), Task("pay", "buy"))
     assert funnel(*tasks) == ["share", "click", "buy", "cart", "pay"]
-
-
-def test_the_order_of_columns_stays_that_of_the_schema():
-    assert [task.name for task in schema(Task("buy", "click"), Task("click")).tasks] == ["buy", "click"]
 
 
 @pytest.mark.parametrize(
@@ -80,17 +73,6 @@ def test_it_survives_json():
     assert Schema.from_json(value) == made
 
 
-def test_a_schema_written_before_tasks_had_an_order_can_be_read():
-    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "click"}, {"name": "buy"}]}
-    assert Schema.from_json(value).tasks == (Task("click"), Task("buy"))
-
-
-def test_an_order_that_cannot_be_is_refused_when_read():
-    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "buy", "after": "click"}]}
-    with pytest.raises(ArtifactError, match="task 'buy' comes after 'click'"):
-        Schema.from_json(value)
-
-
 @pytest.mark.parametrize("value", [{}, {"sparse": [], "dense": [], "tasks": [3]}, [], {"sparse": 7}])
 def test_anything_else_is_no_schema(value):
     with pytest.raises(ArtifactError, match=r"^not a schema"):
@@ -109,3 +91,38 @@ def test_anything_else_is_no_schema(value):
 def test_names_are_unique_and_nothing_is_empty(sparse, dense, tasks, message):
     with pytest.raises(ArtifactError, match=message):
         Schema(sparse, dense, tasks)
+
+
+FUNNEL = [
+    Task("click"),
+    Task("buy", given="click"),
+    Task("stars", kind="regression", given="buy"),
+    Task("like"),
+]
+
+
+def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():
+    assert {score.name: score.meaning for score in scores_of(FUNNEL)} == {
+        "click": "probability that click is 1",
+        "buy_given_click": "probability that buy is 1, in rows where click is 1",
+        "click_and_buy": "probability that click and buy are both 1",
+        "stars_given_buy": "expected value of stars, in rows where buy is 1",
+        "like": "probability that like is 1",
+    }
+
+
+def test_an_event_has_the_product_of_its_probabilities():
+    chain = [Task("a"), Task("b", given="a"), Task("c", given="b")]
+    names = [score.name for score in scores_of(chain)]
+    assert names == ["a", "b_given_a", "a_and_b", "c_given_b", "a_and_b_and_c"]
+    found = products(scores_of(chain), np.array([[0.5, 0.5, 0.1]]))
+    assert np.allclose(found, [[0.5, 0.5, 0.25, 0.1, 0.025]])
+
+
+def test_names_differ_from_those_of_tasks():
+    tasks = [Task("a"), Task("b", given="a"), Task("a_and_b")]
+    assert [score.name for score in scores_of(tasks)] == ["a", "b_given_a", "a_and_b_", "a_and_b"]
+
+
+def test_a_condition_that_is_not_learned_is_not_multiplied():
+    assert [score.name for score in scores_of([Task("buy", given="click")])] == ["buy"]

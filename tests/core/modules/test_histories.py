@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
-from automtl_core.fields.dense import Dense
+from automtl_core.fields.numeric import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
 from automtl_core.modules.histories import HistoryInputs, raw_width

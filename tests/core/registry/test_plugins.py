@@ -205,7 +205,7 @@ HOSTILE = {
     "dataset without rows": (
         "from automtl_core.dataset.dataset import Dataset\nclass Shop(Dataset): pass\n"
         + hooked("return {'shop': Shop}", "automtl_register_datasets"),
-        "dataset 'shop': Shop does not define: fields, labels, rows",
+        "dataset 'shop': Shop does not define: rows",
     ),
     "dataset whose declaration does not fit together": (
         "from automtl_core.dataset.dataset import Dataset, Label, Sparse\n"

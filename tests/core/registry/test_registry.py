@@ -8,8 +8,8 @@ import pytest
 from torch import nn
 
 from automtl_core.errors import PluginError, UnknownNameError
-from automtl_core.fields.dense import Dense
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Sparse
 from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, OPS, PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from automtl_core.disk.signed import write_signed
+from automtl_core.disk.documents import write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status, differences
 from automtl_core.run_dir.run import FORMAT, Run

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.search.evidence import Evidence, Point, judged
-from automtl_core.search.evidence import preferred as chosen_by
+from automtl_core.search.evidence import Evidence, Point, judged, preferred as chosen_by
 from automtl_core.training.significance import SIGNIFICANCE
 
 

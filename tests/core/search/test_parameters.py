@@ -11,7 +11,7 @@ from automtl_core.search.parameters import (
     suggested_settings,
     usable,
 )
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_schema, sample_space
 

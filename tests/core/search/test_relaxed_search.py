@@ -13,7 +13,7 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.settings.component import Component
+from automtl_core.settings.settings import Component
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings

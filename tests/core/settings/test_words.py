@@ -1,12 +1,13 @@
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
 
+from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.settings.settings import Settings
-from automtl_core.settings.words import Takes, bare, inside, options, words
+from automtl_core.settings.words import Takes, words
 
 
 class Inner(Settings):
@@ -40,12 +41,6 @@ def test_what_a_setting_takes_is_said(annotation, said):
     assert words(annotation) == said
 
 
-def test_an_annotation_is_looked_into():
-    assert options(int | None) == (int, type(None))
-    assert options(int) == (int,)
-    assert inside(tuple[int, ...]) is int
-    assert inside(Mapping[str, float]) is float
-    assert inside(int) is None
-    annotation, limits = bare(Annotated[int, Field(ge=1)])
-    assert annotation is int
-    assert [limit.ge for limit in limits] == [1]
+def test_a_setting_of_a_part_is_named_in_full():
+    with pytest.raises(UsageError, match=r"epochs is not a setting \(did you mean 'training.epochs'\?\)"):
+        RunConfig.parse({"epochs": 3})

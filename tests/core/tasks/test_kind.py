@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from automtl_core.tasks.builtin import Regression
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
-from automtl_core.tasks.regression import Regression
 from automtl_testing import check_task_kind
 
 from ...third_party.poisson import Poisson

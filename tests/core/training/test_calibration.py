@@ -6,7 +6,7 @@ from scipy.special import logit
 from scipy.stats import binomtest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.tasks.binary import log_loss
+from automtl_core.tasks.builtin import log_loss
 from automtl_core.training.calibration import Bin, calibrated, calibration, calibration_error, platt
 
 
@@ -58,7 +58,7 @@ def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
     labels, logits = wrong_logits(500)
     labels[::9] = np.nan
     whole = platt(labels, logits)
-    for module in ("training.calibration", "tasks.binary"):
+    for module in ("training.calibration", "tasks.builtin"):
         monkeypatch.setattr(f"automtl_core.{module}.CHUNK", 32)
     assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-12)
 

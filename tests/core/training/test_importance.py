@@ -11,7 +11,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import DenseField, Schema, Task
 from automtl_core.modules.inputs import inputs_of
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.importance import MARGIN, importance, permuted, sample

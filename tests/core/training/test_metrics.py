@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_core.training.metric import ByUser, Metric, MetricValue
 from automtl_core.training.metrics import (
     agree,

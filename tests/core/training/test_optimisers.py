@@ -14,8 +14,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.optimisers import Group, Optimiser, WeightAverage, weight_groups
 from automtl_core.training.recipe import Recipe
 
-from .fits import assert_resumes
-from .fits import make as make_fit
+from .fits import assert_resumes, make as make_fit
 
 
 class Model(nn.Module):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.search.train_trial import train_trial
-from automtl_core.workflow import budget as module
-from automtl_core.workflow import trainer
+from automtl_core.workflow import budget as module, trainer
 from automtl_core.workflow.budget import trial_rows, with_rows
 from automtl_core.workflow.pipeline import to_come
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from automtl_core.data.leaks.leaks import SingleFieldScore
 from automtl_core.data.part import Events, Histories, Part
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow import data_warnings

@@ -10,13 +10,13 @@ import yaml
 from stopping import StopAfter
 
 from automtl_core.data.frames import NewExamples
-from automtl_core.disk.signed import write_signed
+from automtl_core.disk.documents import write_signed
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.run_dir.run import FORMAT, Run
-from automtl_core.tasks.binary import auc
+from automtl_core.tasks.builtin import auc
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested

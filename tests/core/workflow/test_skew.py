@@ -13,7 +13,7 @@ from automtl_core.data.raw.sql import quoted, typed_time
 from automtl_core.dataset import dataset as declarations
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
-from automtl_core.fields.source import source
+from automtl_core.fields.field import source
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.skew import check_skew

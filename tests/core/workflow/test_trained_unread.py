@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.fields.dense import Scale
+from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Hashed
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.trained import unread_columns

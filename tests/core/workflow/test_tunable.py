@@ -12,7 +12,7 @@ from automtl_core.search.evidence import Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit
 from automtl_core.search.trial import Candidate, Training
-from automtl_core.settings.domain import Search as Domain
+from automtl_core.settings.settings import Search as Domain
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer

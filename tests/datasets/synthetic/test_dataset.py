@@ -1,8 +1,7 @@
-import duckdb
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
+from automtl_datasets.synthetic.dataset import KINDS, Synthetic, SyntheticSettings
 
 
 def settings(**values):
@@ -31,24 +30,3 @@ def test_an_unknown_kind_is_an_error_that_lists_all():
 def test_every_kind_has_content_of_its_own():
     told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
     assert all(told.count(one) == 1 for one in told)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_as_many_as_told(kind):
-    with duckdb.connect() as db:
-        assert len(Synthetic(settings(kind=kind, rows=700)).rows(db)) == 700
-
-
-def test_users_and_time_are_told_where_there_are_any():
-    told = {
-        kind: (Synthetic(settings(kind=kind)).user, Synthetic(settings(kind=kind)).time) for kind in KINDS
-    }
-    assert told == {
-        "pairs": (None, None),
-        "factors": ("user_id", None),
-        "numbers": (None, None),
-        "rare": ("user_id", None),
-        "drift": ("user_id", "time"),
-        "history": ("user_id", "time"),
-        "cold": ("user_id", "time"),
-    }

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
-from automtl_core.tasks.binary import auc
-from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
+from automtl_core.tasks.builtin import auc
+from automtl_datasets.synthetic.dataset import KINDS, Synthetic, SyntheticSettings
+from automtl_datasets.synthetic.kind import zipf
 from automtl_testing.datasets import check_dataset
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -124,3 +125,10 @@ def test_the_contract_of_datasets(kind: str, tmp_path_factory: pytest.TempPathFa
     prepared = check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
     assert prepared.manifest["truth"] == synthetic(kind=kind).truth()
     assert prepared.oracle("test") is not None
+
+
+def test_zipf_frequencies_fall_with_the_rank() -> None:
+    frequencies = zipf(100, 0.5)
+    assert frequencies.sum() == pytest.approx(1)
+    np.testing.assert_allclose(frequencies[0] / frequencies, np.sqrt(np.arange(1, 101)))
+    np.testing.assert_allclose(zipf(4), 0.25)

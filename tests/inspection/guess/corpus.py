@@ -124,7 +124,6 @@ FILES: dict[str, File] = {
     "plain": plain(content=text(BASE)),
     "byte order mark": plain(content=text(BASE).encode("utf-8-sig")),
     "UTF-16": plain(content=text(BASE).encode("utf-16")),
-    "big-endian UTF-16": plain(content=b"\xfe\xff" + text(BASE).encode("utf-16-be")),
     "UTF-32": File(text(BASE).encode("utf-32"), error="holds UTF-32", fix="iconv -f UTF-32 -t UTF-8"),
     "damaged UTF-16": File(
         text(BASE).encode("utf-16") + b"\x00\xdc\x00\xdc", error="damaged UTF-16", fix="new copy"
@@ -158,7 +157,6 @@ FILES: dict[str, File] = {
     ),
     "CRLF": plain(content=CRLF),
     "CRLF and one LF": plain(content=CRLF.replace("\r\n", "\n", 50).replace("\n", "\r\n", 49)),
-    "LF and one CRLF": plain(content=text(BASE).replace("0\n", "0\r\n", 1)),
     "CR": File(text(BASE, end="\r"), error="carriage returns only", fix="line feeds"),
     "thousands separators": File(more(pay=lambda n: f'"{n * 999:,}"'), {**AS_BASE, "pay": None}),
     "decimal commas": File(
@@ -190,7 +188,6 @@ FILES: dict[str, File] = {
         fix="declare the actual columns",
     ),
     "separators at line ends": File(text(BASE, end=",\n"), {**AS_BASE, "": None}),
-    "two separators at line ends": File(text(BASE, end=",,\n"), error='names "" twice', fix="remove them"),
     "blank lines": plain(content=text(BASE, end="\n\n") + "\n\n"),
     "comment": File("# exported today\n" + text(BASE), error=":1: a comment", fix="grep -v '^#'"),
     "semicolons": plain(content=text(BASE, sep=";")),
@@ -271,9 +268,6 @@ FILES: dict[str, File] = {
         {**AS_BASE, "shop": ("sparse", "text"), "item_id": ("sparse", "text")},
     ),
     "yes and no": label("no", "yes", {"positive": ["yes"]}),
-    "True and False": label("False", "True", {"positive": ["True"]}),
-    "-1 and 1": label("-1", "1", {"positive": ["1"]}),
-    "0.0 and 1.0": label("0.0", "1.0", {}),
     "a label with one 2": File(
         text({**BASE, "click": but(9, "2", BASE["click"])}), AS_BASE, odd={"click": (11, "2")}
     ),
@@ -295,7 +289,6 @@ FILES: dict[str, File] = {
         {**AS_BASE, "at": "time"},
         odd={"at": (52, "soon")},
     ),
-    "birthdays": File(more(birthday=lambda n: f"1980-01-{n % 28 + 1:02}"), {**AS_BASE, "birthday": None}),
     "German dates": File(more(day=lambda n: f"{n % 28 + 1:02}.01.2024"), {**AS_BASE, "day": None}),
     "constant": File(more(shop=lambda n: "a"), {**AS_BASE, "shop": None}),
     "text of each row": File(more(note=lambda n: f"note {n}"), {**AS_BASE, "note": None}),

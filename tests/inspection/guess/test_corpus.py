@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from automtl_core.errors import DataError
-from automtl_inspection.guess.guess import Guess, guess
+from automtl_inspection.guess.guess import Guess, TableGuess, guess
 from automtl_inspection.guess.peek import peek
-from automtl_inspection.guess.settings import TableGuess
 
 from .corpus import FILES, File
 

@@ -6,7 +6,7 @@ import pytest
 
 from automtl_core.data.leaks.histories import _facts, history_warnings
 from automtl_core.data.part import Events, Histories, Part
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 
 HISTORY = History("past", "user", "at", ("item", "shop"), ("buy",), length=2)
 

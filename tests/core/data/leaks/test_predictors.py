@@ -10,7 +10,7 @@ from automtl_core.data.leaks.predictors import event_predictors, predictors, spr
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
-from automtl_core.dataset.history import History
+from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema(

@@ -6,7 +6,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Bag, Bucketed, Dense, Label, Sparse
 from automtl_core.errors import DataError, UsageError
-from automtl_core.fields.dense import Scale
+from automtl_core.fields.numeric import Scale
 
 
 @pytest.fixture

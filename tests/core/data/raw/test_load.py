@@ -11,8 +11,7 @@ from automtl_core.data.raw import records
 from automtl_core.data.raw.connection import connect, workshop
 from automtl_core.data.raw.delimited import opened
 from automtl_core.data.raw.find import source_of
-from automtl_core.data.raw.load import REPAIR, load
-from automtl_core.data.raw.load import read as read_tables
+from automtl_core.data.raw.load import REPAIR, load, read as read_tables
 from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
 

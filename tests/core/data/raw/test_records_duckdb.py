@@ -10,8 +10,7 @@ import os
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from automtl_core.data.raw.records import ambiguous, layout, records
 from automtl_core.data.raw.sql import typed

@@ -20,7 +20,7 @@ from automtl_core.search.encoding.search import (
     search_encodings,
 )
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Search
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData

@@ -1,0 +1,235 @@
+"""Numeric fields: scaled numbers, and numbers in buckets of equal frequency."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
+from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source, one_of
+
+Floats = NDArray[np.float64]
+Scaling = Literal["standard", "minmax", "log", "none"]
+"""Scaling of a dense field: to mean 0 and deviation 1, to [0, 1], by sign(x) log(1 + |x|), or none."""
+
+
+@dataclass(frozen=True)
+class Scale(FieldEncoder):
+    """Encoder of numbers as (f(x) - offset) / width; f is the signed logarithm for `log`, or the identity."""
+
+    scaling: str
+    offset: float
+    width: float
+    missing: float | None = None
+    """Replacement for a missing number; None for no replacement."""
+
+    kind: ClassVar[str] = "scale"
+    gives: ClassVar[Gives] = "numbers"
+    reading: ClassVar[Reading] = "numbers"
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        values = filled(values, self.missing)
+        values = np.sign(values) * np.log1p(np.abs(values)) if self.scaling == "log" else values
+        return (values - self.offset) / self.width
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        found = np.asarray(values, dtype=np.float64) * self.width + self.offset
+        return np.sign(found) * np.expm1(np.abs(found)) if self.scaling == "log" else found
+
+
+@dataclass(frozen=True)
+class Dense(FieldKind):
+    """A numeric field."""
+
+    scaling: Scaling = "standard"
+    missing: float | None = None
+    """Replacement for a missing number; if None, it stays missing, see `modules.numbers`."""
+
+    words: ClassVar[str] = "numeric"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Scale,)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.name: Read("number", self.missing)}
+
+    def faults(self) -> Iterator[str]:
+        yield from missing_faults(self.missing)
+        yield from one_of("scaling", self.scaling, get_args(Scaling))
+
+    def learner(self, source: Source) -> "Scaled":
+        return Scaled(self)
+
+
+@dataclass
+class Moments:
+    """Count, mean, sum of squared deviations, and range of numbers that arrive in chunks."""
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: Floats) -> None:
+        """Add values (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+        if not len(values):
+            return
+        mean, total = float(values.mean()), self.count + len(values)
+        gap = mean - self.mean
+        self.squares += float(((values - mean) ** 2).sum()) + gap**2 * self.count * len(values) / total
+        self.mean += gap * len(values) / total
+        self.count = total
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation."""
+        return float(np.sqrt(self.squares / self.count)) if self.count else 0.0
+
+    def scale(self, scaling: Scaling, missing: float | None = None) -> Scale:
+        """Return the scale for the added numbers."""
+        if self.count == 0 or scaling in ("none", "log"):
+            return Scale(scaling, 0.0, 1.0, missing)
+        if scaling == "minmax":
+            return Scale(scaling, self.low, (self.high - self.low) or 1.0, missing)
+        return Scale(scaling, self.mean, self.deviation or 1.0, missing)
+
+
+class Scaled(Learner):
+    """Learner of a scale from the moments of training rows."""
+
+    def __init__(self, field: Dense) -> None:
+        super().__init__(field.reads())
+        self.field, self.moments = field, Moments()
+
+    def see(self, chunk: Chunk) -> None:
+        values = chunk[self.field.name]
+        self.moments.add(values[~np.isnan(values)])
+
+    def learn(self, path: Path) -> Scale:
+        self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
+        self.constant = not self.moments.deviation
+        return self.encoder
+
+
+@dataclass(frozen=True)
+class Buckets(FieldEncoder):
+    """Encoder of a number as 1 + the number of edges at or below it; 0 where missing."""
+
+    edges: tuple[float, ...]
+    missing: float | None = None
+    """Replacement for a missing number; None for no replacement."""
+
+    kind: ClassVar[str] = "buckets"
+    reading: ClassVar[Reading] = "numbers"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple(map(float, self.edges)))
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of ids, including that of a missing number."""
+        return len(self.edges) + 2
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        values = filled(values, self.missing)
+        found = np.searchsorted(np.array(self.edges, np.float64), values, side="right") + 1
+        return np.where(np.isnan(values), 0, found).astype(np.int32)
+
+    def examples(self, name: str, ids: Sequence[int]) -> dict[str, list[Any]]:
+        low = [None, self.edges[0] - 1 if self.edges else 0.0, *self.edges]
+        return {name: [low[one] for one in ids]}
+
+
+@dataclass(frozen=True)
+class Bucketed(FieldKind):
+    """A numeric column as a categorical field, whose ids are buckets of equal frequency."""
+
+    buckets: int = 10
+    """Number of buckets; there are fewer if numbers repeat."""
+    missing: float | None = None
+    """Replacement for a missing number; if None, missing numbers have id 0."""
+
+    words: ClassVar[str] = "numeric, in buckets"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Buckets,)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.name: Read("number", self.missing)}
+
+    def faults(self) -> Iterator[str]:
+        yield from missing_faults(self.missing)
+        if not isinstance(self.buckets, int) or self.buckets < 2:
+            yield f"buckets is {self.buckets!r}, allowed are integers from 2"
+
+    def learner(self, source: Source) -> "Sample":
+        return Sample(self, source)
+
+
+class Sample(Learner):
+    """Learner of edges from a sample of the numbers of training rows, up to a million."""
+
+    def __init__(self, field: Bucketed, source: Source) -> None:
+        super().__init__(field.reads())
+        self.field = field
+        self.step = -(-source.rows // 1_000_000)
+        self.samples: list[Floats] = []
+
+    def see(self, chunk: Chunk) -> None:
+        self.samples.append(chunk[self.field.name][:: self.step])
+
+    def learn(self, path: Path) -> Buckets:
+        found = edges(np.concatenate(self.samples), self.field.buckets)
+        self.samples.clear()
+        self.constant = not len(found)
+        self.encoder = Buckets(tuple(found.tolist()), self.field.missing)
+        return self.encoder
+
+
+def edges(values: Floats, buckets: int) -> Floats:
+    """Return the lower edges of all buckets but the first, ignoring NaN.
+
+    A value that at least 1/`buckets` of the rows have gets a bucket of its own. The other values share the
+    remaining buckets, with equally many rows in each. There are fewer buckets if there are fewer values.
+
+    Args:
+        values: Numbers of training rows, [R].
+        buckets: Largest number of buckets.
+
+    """
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not len(distinct):
+        return np.empty(0)
+    heavy = np.flatnonzero(counts >= counts.sum() / buckets)
+    own = _own_buckets(distinct, heavy[np.argsort(-counts[heavy], kind="stable")], buckets - 1)
+    rest = np.repeat(np.delete(distinct, heavy), np.delete(counts, heavy))
+    shared = buckets - len(own)
+    if len(rest) and shared > 1:
+        quantiles = np.quantile(rest, np.arange(1, shared) / shared, method="inverted_cdf")
+        own = np.union1d(own, quantiles[quantiles > distinct[0]])
+    return own if len(own) else distinct[:1]
+
+
+def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats:
+    """Return the edges on both sides of frequent values, at most `most`, the most frequent values first.
+
+    Args:
+        distinct: All values in rising order.
+        heavy: Indices of the frequent ones, the most frequent first.
+        most: Largest number of edges.
+
+    """
+    # A value between two known ones belongs to the bucket of the nearer one.
+    between, found = (distinct[:-1] + distinct[1:]) / 2, np.empty(0)
+    for place in heavy:
+        more = np.union1d(found, between[max(place - 1, 0) : place + 1])
+        found = more if len(more) <= most else found
+    return found
+
+
+def missing_faults(missing: object) -> Iterator[str]:
+    """Yield a fault if the replacement for missing numbers is not a finite number."""
+    if missing is not None and not (isinstance(missing, int | float) and isfinite(missing)):
+        yield f"missing is {missing!r}, allowed are finite numbers"
