@@ -30,8 +30,8 @@ from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
 from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
+from automtl_core.workflow.data_checks import check_skew
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
 from automtl_core.workflow.work import Work
 

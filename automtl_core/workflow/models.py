@@ -42,8 +42,8 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
 from automtl_core.settings.component import Component
+from automtl_core.workflow.components import check_model, is_file, parts, run_of
 from automtl_core.workflow.job import Job, check_read
-from automtl_core.workflow.model_names import check_model, is_file, parts, run_of
 
 
 def models(

@@ -37,7 +37,7 @@ from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAININ
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
-from automtl_core.search.trial import Serial, Trials, TrialSpec
+from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
@@ -54,15 +54,11 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.observed import observed
 from automtl_core.workflow.outcomes import Plan
-from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space
-from automtl_core.workflow.trainer import Trainer
-from automtl_core.workflow.tunable import changed, tunable
+from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
 from automtl_core.workflow.versions import environment, origin
-from automtl_core.workflow.warm_start import read_warm_start
-from automtl_core.workflow.work import Stage, Work
+from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
@@ -161,7 +157,13 @@ def _search(work: Work) -> None:
     if budget is not None and work.clock is not None:
         problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
         sample = budget.trial_rows or sample
-    problem = replace(problem, trials=_trials(work, sample), tunable=tunable(job, made, work.prepared))
+    if work.executor is not None:
+        folder = str(made.path.absolute() / TRIALS)
+        template = TrialSpec(
+            job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
+        )
+        problem = replace(problem, trials=Trials(template, work.executor, made.path))
+    problem = replace(problem, tunable=tunable(job, made, work.prepared))
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         overrides = _checked(job, result.overrides)
@@ -292,15 +294,6 @@ def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     if job.config.warm_start is None or job.config.strategy is None:
         return None
     return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
-
-
-def _trials(work: Work, rows: int | None) -> Trials:
-    """Return the runner of a search's trials; each trial has a folder in that of the run."""
-    job, data = work.job, work.prepared
-    folder = str(work.run.path.absolute() / TRIALS)
-    template = TrialSpec(job.having(listeners=()).to_json(), str(data.path), folder, train_rows=rows)
-    known = (job, work.checked_space())
-    return Trials(template, work.executor or Serial(Trainer(job.registry, data, known=known)), work.run.path)
 
 
 def _take_over(work: Work) -> None:

@@ -39,7 +39,7 @@ from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
-from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
+from automtl_core.workflow.data_checks import preparation_warnings, training_warnings
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
@@ -47,9 +47,9 @@ from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
+from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.versions import environment
-from automtl_core.workflow.warm_start import seen_test_rows
 from automtl_core.workflow.work import Work
 
 

@@ -16,8 +16,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.run_dir.origins import Source, named
-from automtl_core.workflow.components import parsed, unknown_names
-from automtl_core.workflow.model_names import check_model, parts, run_of
+from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
 
 
 @dataclass(frozen=True)

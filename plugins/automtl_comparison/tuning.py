@@ -10,7 +10,7 @@ from automtl_core.search.parameters import Suggests, parameters_of_settings, sug
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Candidate
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.tunable import changed, domains_of, values_of
+from automtl_core.workflow.search_inputs import changed, domains_of, values_of
 
 SCHEDULER = "optuna"
 """Name of the scheduler that chooses the trials."""

@@ -1,6 +1,6 @@
 """A sample of raw rows beside prepared data, with the events of their owners, in the format of new rows.
 
-Each run encodes them as new rows, and compares the result with the prepared rows: see `workflow.skew`.
+Each run encodes them as new rows, and compares the result with the prepared rows: see `workflow.data_checks`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -18,7 +18,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
 from automtl_core.workflow import pipeline, workflow
-from automtl_core.workflow.trainer import Trainer
+from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
 
@@ -125,7 +125,7 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
     counted(Schema, "from_json", "schema")
     counted(pipeline, "check")
     counted(workflow, "resolve_auto")
-    counted(Trainer, "__call__", "trial")
+    counted(TrialRunner, "train", "trial")
     job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0}}])
     line().search(job, tmp_path / "runs", "first")
     assert counts["trial"] >= 1

@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
+from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import PARTS, REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, printable
 from automtl_core.fields.source import exported, source
+from automtl_core.training.recipe import Recipe
 
 Row = tuple[Any, ...]
 
@@ -182,3 +184,45 @@ def _differs(rows: Path, place: int, what: str) -> PluginError:
         f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}",
         "report it with the files of the sample; until then, predictions of this run for new rows are wrong",
     )
+
+
+def preparation_warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield the warnings of the preparation."""
+    manifest = prepared.manifest
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
+    yield from manifest["warnings"]
+
+
+def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
+    yield from rare_tasks(prepared, recipe)
+    yield from warnings(prepared, alone(prepared))
+
+
+def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield a warning for the tasks with too few validation rows to stop a training."""
+    rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
+    few = {
+        task: count
+        for task, labels in prepared.manifest["labels"]["validation"].items()
+        if (count := _rarer(labels, least)) < least
+    }
+    others = [task.name for task in prepared.schema.tasks if task.name not in few]
+    if not others:
+        yield (
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
+            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
+        )
+    elif few and not recipe.monitor:
+        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
+        yield (
+            f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
+            f"stopping monitors {', '.join(others)} only; training.monitor changes that"
+        )
+
+
+def _rarer(labels: Mapping[str, int], least: int) -> int:
+    """Return the number of rows of the rarer class or, for a regression, of all rows."""
+    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))

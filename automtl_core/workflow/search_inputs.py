@@ -1,23 +1,86 @@
-"""Warm starts from a finished run."""
+"""The settings of a job that a study or `compare --tune` may change, with their domains."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.encodings import ANSWERS
+from automtl_core.disk.plain_file import parse_json
+from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.modules.ensemble import Ensemble
+from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Data, Environment
+from automtl_core.run_dir.config import RunConfig, merge
+from automtl_core.run_dir.facts import Data, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
+from automtl_core.search.encoding.domains import encoding_domains
+from automtl_core.search.problem import Problem, Tunable
+from automtl_core.search.trial import CONFIG, Overrides
 from automtl_core.search.warm_start import Pairs, WarmStart
+from automtl_core.settings.domain import Search, domains
+from automtl_core.workflow.budget import Budget, trial_rows, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, of_finished
-from automtl_core.workflow.tunable import values_of
+
+
+def domains_of(job: Job) -> dict[str, Search]:
+    """Return the domains of settings of space, strategy and recipe, such as `training.learning_rate`."""
+    return {
+        path: domain
+        for part, settings in job.settings.items()
+        for name, domain in domains(type(settings)).items()
+        if (path := f"{part}.{name}") not in job.ignores
+    }
+
+
+def values_of(job: Job) -> dict[str, Any]:
+    """Return the values of settings with a domain, and of encodings."""
+    found = {}
+    for path in domains_of(job):
+        part, _, name = path.partition(".")
+        found[path] = getattr(job.settings[part], name)
+    return found | {f"features.{name}": getattr(job.config.features, name) for name in ANSWERS}
+
+
+def changed(job: Job, overrides: Overrides) -> Job:
+    """Return the job with other values of settings; raises as `Job.resolve` does."""
+    config = RunConfig.parse(merge(job.config.model_dump(mode="json"), overrides))
+    return replace(Job.resolve(config, job.registry), encoding_search=job.encoding_search)
+
+
+def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
+    """Return the settings that a search of a run may choose.
+
+    These are the settings of recipe and space with a domain, and the encodings that the user left to the
+    encoding search, whose answers are the values of the run.
+    """
+    found = {name: d for name, d in domains_of(job).items() if not name.startswith("strategy.")}
+    takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
+    if takes_encodings and run.has(EncodingSearch):
+        timed = prepared.times("train") is not None
+        looked = run.read(EncodingSearch).encoding_search
+        encodings = encoding_domains(looked, prepared.schema, timed)
+        found |= {f"features.{name}": domain for name, domain in encodings.items()}
+    values: Mapping[str, Any] = values_of(job)
+    count = len(prepared.part("train"))
+    rows = run.read(Budget).rows if run.has(Budget) else trial_rows(count) or count
+
+    @lru_cache(maxsize=2)
+    def problem(text: str) -> Problem:
+        return with_rows(changed(job, parse_json(text, *CONFIG)).problem(prepared), rows)
+
+    return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)
+
 
 SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
 """Settings of a dataset that decide which rows are test rows."""
