@@ -67,8 +67,7 @@ from automtl_core.run_dir.facts import (
     differences,
     without_places,
 )
-from automtl_core.run_dir.folders import check_run
-from automtl_core.run_dir.lock import is_locked, locked, no_links
+from automtl_core.run_dir.folders import check_run, is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)

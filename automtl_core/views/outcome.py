@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
@@ -13,7 +11,9 @@ from automtl_core.run_dir.run_list import Summary, comparable
 from automtl_core.views.metrics import metrics
 from automtl_core.views.run import COSTS, numbers
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
+from automtl_core.workflow.evaluation import Evaluation
+from automtl_core.workflow.new_rows import Predicted, Tested
+from automtl_core.workflow.pipeline import Plan
 
 MEASURED = ["kFLOPs per row", "seconds"]
 """Columns of the costs of a run."""
@@ -26,7 +26,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     if plan.answers:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
-    yield preformatted(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
+    yield preformatted(config.to_yaml().rstrip())
 
 
 def evaluation(ended: Evaluation) -> Section:

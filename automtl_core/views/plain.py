@@ -1,8 +1,9 @@
-"""Blocks as plain text: matrices as tables, plots as character drawings, values as table cells."""
+"""Blocks as plain text, and sections as Markdown: matrices as tables, plots as character drawings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from automtl_core.errors import printable
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -13,6 +14,7 @@ from automtl_core.views.values import (
     Matrix,
     Plot,
     Preformatted,
+    Section,
     Text,
 )
 
@@ -112,3 +114,30 @@ def _share(value: float, values: Sequence[float]) -> float:
     """Return the position of a value between the lowest and the highest, from 0 to 1."""
     low, high = min(values), max(values)
     return (value - low) / (high - low) if high > low else 0.5
+
+
+def markdown(title: str, sections: Iterable[Section]) -> str:
+    """Return a Markdown page; texts are escaped so that they cannot change its structure."""
+    parts = [f"# {_safe(title)}"]
+    for section in sections:
+        parts += [f"## {_safe(section.title)}"] if section.title else []
+        parts += [_block(plain(block)) for block in section.blocks]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Text | Preformatted | Grid) -> str:
+    if isinstance(block, Grid):
+        rules = [{"l": "---", "c": ":-:", "r": "--:"}[letter] for letter in block.letters()]
+        return "\n".join(map(_line, [block.header, rules, *block.rows]))
+    if isinstance(block, Preformatted):
+        return "\n".join(f"    {printable(line)}" for line in block.text.splitlines())
+    return _safe(block.text)
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(_safe(cell(value)).replace("|", "\\|") for value in cells) + " |"
+
+
+def _safe(text: str) -> str:
+    """Return a text of one line, without HTML and links of its own."""
+    return printable(text.replace("\n", " ")).replace("<", "&lt;").replace("](", "]\\(")

@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-import yaml
-
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import one_line
 from automtl_core.modules.cost import Cost
@@ -13,8 +11,8 @@ from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
 from automtl_core.views import measured, search, sharing
-from automtl_core.views.drawing import networks
 from automtl_core.views.plain import cell
+from automtl_core.views.sharing import networks
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -137,10 +135,10 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the decisions of the search over time, with their evidence."""
+    """Yield the decisions of the search, with their evidence."""
     if record.search.evidence:
         table = search.decisions(record.search.evidence)
-        yield Section("evidence", [*search.evidence(record), *search.decisions_over_time(record), *table])
+        yield Section("evidence", [*search.evidence(record), *table])
 
 
 def front(record: RunRecord) -> Iterator[Section]:
@@ -199,8 +197,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     e, config = record.read(Environment), record.config
     about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip()
-    yield Section("configuration", [*facts("", about).blocks, Preformatted(text)])
+    settings = Preformatted(config.to_yaml().rstrip())
+    yield Section("configuration", [*facts("", about).blocks, settings])
 
 
 SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {

@@ -1,7 +1,6 @@
 """Sections about a search: the evidence for its decisions, its Pareto front, and its feature encodings."""
 
 import shlex
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views.values import Block, Curves, Grid, Plot, Section, Text
+from automtl_core.views.values import Block, Grid, Plot, Section, Text
 from automtl_core.workflow.record import RunRecord
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -97,15 +96,6 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     legend = [Text(LEGEND)] if "difference" in columns else []
     return [Grid([COLUMNS[name] for name in columns], grid), *legend]
-
-
-def decisions_over_time(record: RunRecord) -> list[Block]:
-    """Return the number of decisions that were made up to each epoch, if they were made in several."""
-    made = sorted(decided.epoch for decided in record.search.evidence if decided.epoch is not None)
-    if len(set(made)) < 2:
-        return []
-    line = [(float(epoch.epoch), float(bisect_right(made, epoch.epoch))) for epoch in record.epochs]
-    return [Curves("Decisions over time", "epoch", "decisions made", {"decisions": line})]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:

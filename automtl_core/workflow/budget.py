@@ -47,12 +47,6 @@ LEAST = 20
 """Least number of batches for the search, and for the training."""
 PREDICTION = 1 / 3
 """Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
-PASSES = 4
-"""Predictions of the validation rows that no limit shortens, as at the end of an epoch."""
-OVERHEAD = 1.0
-"""Seconds of a run that do not depend on its rows, such as for files."""
-TRAIN = "train"
-"""Phase of the training of the derived network."""
 TRIAL_ROWS, VALIDATION_ROWS = 1_000_000, 200_000
 """Least number of rows of the trials of a search, where they read a sample: for training, for validation."""
 
@@ -127,7 +121,10 @@ class Clock:
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch
-        return going_on and self._in_time(event)
+        if not going_on or self._share() < (self.train if event.phase == "train" else self.search):
+            return going_on
+        self.ended.setdefault(event.phase, event.epoch)
+        return False
 
     def spent(self) -> float:
         """Return the spent share of the time for the search, see `Problem.spent`."""
@@ -142,17 +139,11 @@ class Clock:
         self._asked = now if self._asked is None else self._asked
         in_time = now < self._asked + (self.train - self._asked) * share
         if not in_time:
-            self.ended.setdefault(TRAIN, self._epoch)
+            self.ended.setdefault("train", self._epoch)
         return in_time
 
     def _share(self) -> float:
         return agreed((time.monotonic() - self._start) / self._seconds)
-
-    def _in_time(self, event: StepEnded | EpochEnded) -> bool:
-        in_time = self._share() < (self.train if event.phase == TRAIN else self.search)
-        if not in_time:
-            self.ended.setdefault(event.phase, event.epoch)
-        return in_time
 
 
 def planned(
@@ -170,8 +161,9 @@ def planned(
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
     step = _step_seconds(problem)
-    rows = PASSES * len(problem.data.validation) + tested + min(NORM_ROWS, total)
-    fixed = OVERHEAD + PREDICTION * rows * step / size
+    # No limit shortens the predictions at the ends of epochs, which are four, and those of the test.
+    rows = 4 * len(problem.data.validation) + tested + min(NORM_ROWS, total)
+    fixed = 1.0 + PREDICTION * rows * step / size  # a second for files
     if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE_SHARE)) > seconds:
         more = ceil((least - seconds) / (1 - ENCODINGS))
         listener(

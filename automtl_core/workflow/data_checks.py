@@ -24,7 +24,7 @@ from automtl_core.data.store import PARTS, REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import PluginError, printable
+from automtl_core.errors import PluginError, listing, printable
 from automtl_core.fields.source import exported, source
 from automtl_core.training.recipe import Recipe
 
@@ -40,7 +40,7 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         encoder: The encoder of a run on this data.
 
     Raises:
-        PluginError: a row differs; the message names the first difference.
+        PluginError: a row differs; the message names the row, and the columns or histories that differ.
 
     """
     if prepared.sample is None:
@@ -65,7 +65,8 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         if fields not in found:
             raise _differs(rows, place, "its fields and labels equal those of no prepared row")
         if events not in found[fields]:
-            raise _differs(rows, place, _difference(schema, events, found[fields]))
+            names = listing(history.name for history in histories)
+            raise _differs(rows, place, f"its events of {names} are those of no prepared row")
     return len(part)
 
 
@@ -86,8 +87,8 @@ def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows
         made = _events(schema, place, *(found[f"{history.name}:{name}"] for name in names))
         for row, (events, own) in enumerate(zip(made, _events_of(schema, part, place), strict=True)):
             if events != own:
-                what = _difference(schema, (events,), [(own,)], place)
-                raise _differs(rows, row, f"from the encoder of an export, {what}")
+                what = f"the encoder of an export makes other events of {history.name}"
+                raise _differs(rows, row, what)
 
 
 def contents(schema: Schema, part: Part) -> Iterator[tuple[Row, Row]]:
@@ -156,27 +157,6 @@ def _prepared_rows(
             if fields in wanted:
                 found[fields].append(events)
     return found
-
-
-def _difference(schema: Schema, events: Row, candidates: Sequence[Row], first: int = 0) -> str:
-    """Return the first difference of the events of a row to those of the most similar prepared row."""
-    nearest = max(candidates, key=lambda one: _equal(events, one))
-    for history, given, wanted in zip(schema.histories[first:], events, nearest, strict=False):
-        if given[0] != wanted[0]:
-            return f"its values of the fields of {history.name} differ"
-        if len(given) != len(wanted):
-            return f"it has {len(given) - 1} events of {history.name}, and {len(wanted) - 1} as prepared"
-        fields = [schema.sparse[place].name for place in schema.shared_fields(history)]
-        for place, events_at in enumerate(zip(given[1:], wanted[1:], strict=True), 1):
-            for what, a, b in zip([*fields, *history.numeric, "the age"], *events_at, strict=True):
-                if a != b:
-                    where = f"in event {place} of {history.name}, from the latest one"
-                    return f"{where}, {what} is {a}, and {b} as prepared"
-    return "its events differ"
-
-
-def _equal(events: Row, other: Row) -> int:
-    return sum(a == b for one, two in zip(events, other, strict=True) for a, b in zip(one, two, strict=False))
 
 
 def _differs(rows: Path, place: int, what: str) -> PluginError:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from automtl_core.choices import Architecture
 from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
+from automtl_core.disk.value import Value
 from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
@@ -34,6 +36,22 @@ from automtl_core.workflow.data_checks import check_skew
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored, scaling
 from automtl_core.workflow.work import Work
+
+
+@dataclass(frozen=True)
+class Evaluation(Value):
+    """The repeated test of a finished run's network."""
+
+    run: Path
+    test: Metrics
+    reachable: dict[str, float | None]
+    """Test AUC of the true probabilities of generated labels, by task."""
+    repeats: bool
+    """Whether the metrics equal those that the run recorded."""
+    min_positives: int
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+    changed: tuple[str, ...]
+    """Differences of data and environment to those of the run."""
 
 
 def test(work: Work) -> None:

@@ -74,12 +74,11 @@ class Job:
 
         """
         layer = merge(*layers)
-        settings, faults = parsed(layer, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
-            raise together([error, *faults]) from None
-        job = cls._of(config, registry, settings, faults)
+            raise together([error, *parsed(layer, registry)[1]]) from None
+        job = cls.resolve(config, registry)
         check_read(layers, [job])
         return job
 
@@ -94,15 +93,10 @@ class Job:
                 and listeners, may be missing, and are not available in the job.
 
         """
-        return cls._of(config, registry, *parsed(config.model_dump(), registry, keys))
-
-    @classmethod
-    def _of(
-        cls, config: RunConfig, registry: Registry, found: Mapping[str, Any], faults: Sequence[UsageError]
-    ) -> "Job":
+        components, faults = parsed(config.model_dump(), registry, keys)
         if faults:
             raise together(faults)
-        return cls(written(config, found), registry, found)
+        return cls(written(config, components), registry, components)
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -114,26 +108,18 @@ class Job:
     def ignores(self) -> frozenset[str]:
         """Settings without effect on this job, such as `training.learning_rate` or all `decisions`."""
         space = self.registry.get(SPACES, self.config.space.name)
-        decided = () if self.config.strategy is None else ("decisions",)
-        asked = space.takes_encodings and self.config.features.auto
-        unasked = () if asked or self.searches_decay() else ("encoding_search",)
-        return frozenset((*space.ignores, *decided, *unasked))
+        searches = (space.takes_encodings and self.config.features.auto) or self.searches_decay()
+        others = {"encoding_search": not searches, "decisions": self.config.strategy is not None}
+        return frozenset((*space.ignores, *(name for name, ignored in others.items() if ignored)))
 
     def searches_decay(self) -> bool:
         """Return whether the decay of embeddings is `auto`, and has an effect."""
-        space = self.registry.get(SPACES, self.config.space.name)
-        return (
-            self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in space.ignores
-        )
+        ignores = self.registry.get(SPACES, self.config.space.name).ignores
+        return self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in ignores
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""
         return replace(self, config=self.config.model_copy(update=values))
-
-    def in_time(self, spent: float) -> "Job":
-        """Return the job with its time budget, if it has one, reduced by the spent seconds."""
-        budget = self.config.time_budget
-        return self if budget is None else self.having(time_budget=max(budget - spent, 1.0))
 
     def dataset(self) -> Dataset:
         """Return the dataset adapter with its settings."""
@@ -171,26 +157,20 @@ class Job:
 
         """
         schema = data if isinstance(data, Schema) else data.schema
-        space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
+        name, encodings = self.config.space.name, self.encodings()
+        space_class = self.registry.get(SPACES, name)
         if not space_class.takes_encodings and not encodings.plain:
-            name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        if space_class.needs_histories and not schema.histories:
+        if not schema.histories and (space_class.needs_histories or encodings.of_histories):
+            needs = space_class.needs_histories
+            what = f"{name} reads" if needs else "features.history names inputs from"
             raise UsageError(
-                f"{self.config.space.name} reads histories, and the rows have none",
-                "use a dataset with histories and --set dataset.split=time, or another model",
+                f"{what} histories, and the rows have none",
+                "use a dataset with histories and --set dataset.split=time, or "
+                + ("another model" if needs else "leave the setting out"),
             )
-        if encodings.of_histories and not schema.histories:
-            raise UsageError(
-                "features.history names inputs from histories, and the rows have none",
-                "use a dataset with histories and --set dataset.split=time, or leave the setting out",
-            )
-        space = space_class(
-            schema.encoded(encodings),
-            self.components["space"],
-            self.registry.op,
-            self.registry.history_encoder,
-        )
+        made_of = (self.registry.op, self.registry.history_encoder)
+        space = space_class(schema.encoded(encodings), self.components["space"], *made_of)
         if not isinstance(data, Schema) and any(field.vectors for field in schema.sparse):
             encoder = data.encoder if isinstance(data, Prepared) else data
             space.vectors = encoder.vectors()
@@ -206,11 +186,6 @@ class Job:
         resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
         job = Job.resolve(self.config.model_copy(update=resolved), self.registry)
         return replace(job, encoding_search=self.encoding_search)
-
-    @classmethod
-    def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":
-        """Return the job of the parsed text of `to_json`; raises as `load` does."""
-        return cls.resolve(RunConfig.parse(dict(config)), registry)
 
     def to_json(self) -> str:
         """Return the configuration as text, for a `TrialSpec`."""
@@ -326,10 +301,11 @@ class Job:
         return scheduler_class(settings, proposals)
 
     def _scheduler(self, chosen: Component) -> tuple[type[Scheduler[Any]], Settings]:
-        scheduler_class = self.registry.get(SCHEDULERS, chosen.name)
-        scheduler_class.check(f"the scheduler {chosen.name}")
-        settings = scheduler_class.settings_class.parse(chosen.settings, "strategy.scheduler", chosen.name)
-        return scheduler_class, settings
+        scheduler_class, name = self.registry.get(SCHEDULERS, chosen.name), chosen.name
+        scheduler_class.check(f"the scheduler {name}")
+        return scheduler_class, scheduler_class.settings_class.parse(
+            chosen.settings, "strategy.scheduler", name
+        )
 
     def search_epochs(self) -> int | None:
         """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""

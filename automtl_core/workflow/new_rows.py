@@ -1,22 +1,25 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import Examples, FrameRows, NewExamples, frame_rows
+from automtl_core.data.frames import FrameRows, NewExamples, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
-from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
+from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
+from automtl_core.disk.value import Value
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
@@ -32,42 +35,36 @@ CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
-class Reading:
-    """New examples in files or in memory, with the options to read them."""
+class Predicted(Value):
+    """Predictions of new examples, in a file."""
 
-    dataset: Dataset
-    """Dataset of the examples."""
-    examples: Path | Examples
-    """A file, or a pattern of several; or the examples themselves."""
-    work_in: Path = Path()
-    """Folder for data of files that does not fit in memory."""
-    memory_limit: str | None = None
-    listener: Listener = field(default=SILENT, compare=False)
-    """Receives progress, warnings, and sentences about the events that rows have."""
-    histories: tuple[History, ...] = ()
-    """Histories of the examples, as lists in their rows or in `log`."""
-    log: Path | pd.DataFrame | None = field(default=None, compare=False)
-    """The events up to now: a file or a pattern of several, or a table."""
-    most: int | None = None
-    """Largest number of faulty rows to skip; None if a faulty row is an error."""
+    run: str
+    output: str
+    rows: int
+    rejected: int
+    """Number of skipped faulty rows."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
+    tasks: tuple[str, ...]
+    scores: Mapping[str, str]
+    """Column of the predictions -> its meaning."""
 
-    def rows(
-        self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
-    ) -> AbstractContextManager[NewRows | FrameRows]:
-        """Return the rows as a context manager; raises as `new_rows` and `frame_rows`."""
-        options = (self.work_in, self.memory_limit, self.progress, self.histories, self.log, self.most)
-        read = NewExamples(self.dataset, self.examples, *options)
-        if isinstance(self.examples, Path):
-            return new_rows(read, labelled, unread, keep)
-        return nullcontext(frame_rows(read, labelled, unread))
 
-    def progress(self, stage: str, share: float) -> None:
-        """Report the share of a stage."""
-        self.listener(ProgressMade(PREPARATION, stage, share))
+@dataclass(frozen=True)
+class Tested(Value):
+    """The test of a finished run's network on new examples."""
 
-    def say(self, sentence: str, is_warning: bool = True) -> None:
-        """Send a sentence for the user."""
-        self.listener(Warned(sentence) if is_warning else Noted(sentence))
+    run: Path
+    test: Metrics
+    rows: int
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
+    min_positives: int
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
@@ -107,9 +104,16 @@ def check_log(histories: Sequence[History], log: object) -> None:
 
 
 def write_predictions(
-    made: Trained, reading: Reading, output: Path, keep: Sequence[str] = ()
+    made: Trained, examples: NewExamples, output: Path, keep: Sequence[str] = (), listener: Listener = SILENT
 ) -> tuple[int, Sequence[Rejected]]:
     """Write predictions for new examples to a file, in order; return their number, and the skipped rows.
+
+    Args:
+        made: The network of a run.
+        examples: Files of new examples.
+        output: File to write.
+        keep: Columns of the files to copy.
+        listener: Receives progress, warnings, and sentences about the events that rows have.
 
     Raises:
         InputMissingError: there is no such file.
@@ -119,33 +123,32 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with reading.rows(False, made.unread, keep) as rows:
+    with _encoded(made, examples, listener, keep=keep) as (rows, parts):
         assert isinstance(rows, NewRows)  # noqa: S101 - of files
         with rows.output(output, names, keep) as out:
-            for part in _encoded(made, rows, reading):
+            for part in parts:
                 out.add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
-def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rejected]]:
+def predicted(
+    made: Trained, examples: NewExamples, listener: Listener = SILENT
+) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
-    with reading.rows(False, made.unread) as rows:
-        found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
+    with _encoded(made, examples, listener) as (rows, parts):
         none = np.empty((0, len(scores_of(made.tasks))))
-        return np.concatenate([none, *found]), rows.rejected
+        return np.concatenate([none, *map(made.predict_scores, parts)]), rows.rejected
 
 
-def outputs(made: Trained, reading: Reading) -> dict[str, np.ndarray]:
+def outputs(made: Trained, examples: NewExamples, listener: Listener = SILENT) -> dict[str, np.ndarray]:
     """Return the outputs of a network beside its predictions by name, [R, ...] each; raises as `new_rows`."""
-    with reading.rows(False, made.unread) as rows:
-        parts = [
-            {name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows, reading)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
+    with _encoded(made, examples, listener) as (_, parts):
+        made_of = [{name: made.output(name, part) for name in made.outputs()} for part in parts]
+        return {name: np.concatenate([of[name] for of in made_of]) for name in (made_of or [{}])[0]}
 
 
 def measure(
-    made: Trained, reading: Reading, registered: Mapping[str, Metric] = NONE
+    made: Trained, examples: NewExamples, registered: Mapping[str, Metric] = NONE, listener: Listener = SILENT
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
@@ -155,55 +158,60 @@ def measure(
         DataError: no row is valid, or as `new_rows` raises it.
 
     """
-    unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with reading.rows(True, unread) as rows:
+    with _encoded(made, examples, listener, labelled=True) as (rows, encoded):
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [
-            (part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows, reading)
-        ]
+        parts = [(part.labels, made.predict_logits(part), part.users) for part in encoded]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
-        found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
-        return found, len(rows), rows.rejected
+        metrics = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
+        return metrics, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iterator[Part]:
+@contextmanager
+def _encoded(
+    made: Trained, examples: NewExamples, listener: Listener, labelled: bool = False, keep: Sequence[str] = ()
+) -> Iterator[tuple[NewRows | FrameRows, Iterator[Part]]]:
+    """Yield new examples, checked, and their encoded rows, whole batches at a time."""
+
+    def progress(stage: str, share: float) -> None:
+        listener(ProgressMade(PREPARATION, stage, share))
+
+    examples = replace(examples, progress=progress)
+    # Users are told apart for metrics also where the network does not read them.
+    unread = [name for name in made.unread if not labelled or name != examples.dataset.user]
+    if not isinstance(examples.examples, Path):
+        frame = frame_rows(examples, labelled, unread)
+        yield frame, _parts(made, frame, listener)
+        return
+    with new_rows(examples, labelled, unread, keep) as rows:
+        yield rows, _parts(made, rows, listener)
+
+
+def _parts(made: Trained, rows: NewRows | FrameRows, listener: Listener) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
-    total, done, numbers = len(rows), 0, dict[str, int]()
+    form, total, done, numbers = rows.form, len(rows), 0, dict[str, int]()
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
-        reading.say(events.sentence(), len(rows) >= 20 and not len(events.ages))
+        said = Warned if total >= 20 and not len(events.ages) else Noted
+        listener(said(events.sentence()))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=rows.form.labelled), reading.dataset.user
-        if rows.form.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=form.labelled), form.reading.dataset.user
+        if form.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part
         done += len(chunk)
-        reading.progress("predict", done / total)
+        form.reading.progress("predict", done / total)
     for sentence in unseen.sentences():
-        reading.say(sentence)
+        listener(Warned(sentence))
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
     known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
     return np.fromiter(known, np.int32, len(column))
-
-
-@dataclass
-class _Field:
-    """A field without any known value so far."""
-
-    column: str
-    place: int
-    """Number of its column of ids."""
-    vocabulary: Vocabulary
-    count: int = 0
-    """Number of values."""
-    first: str = ""
 
 
 class Unseen:
@@ -219,26 +227,27 @@ class Unseen:
     """
 
     def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
-        self._fields: list[_Field] = []
-        for place, one in enumerate(encoder.schema.sparse):
-            values = encoder.fields[one.name]
-            [column, *more] = values.reads(one.name)
+        self._fields: dict[int, tuple[str, Vocabulary]] = {}  # by the place of its ids
+        self._counts, self._first = Counter[str](), dict[str, str]()
+        for place, field in enumerate(encoder.schema.sparse):
+            values = encoder.fields[field.name]
+            [column, *more] = values.reads(field.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
-                self._fields.append(_Field(column, place, values))
+                self._fields[place] = column, values
 
     def add(self, columns: pd.DataFrame, part: Part) -> None:
         """Look at rows, raw and encoded."""
-        self._fields = [one for one in self._fields if not part.ids[:, one.place].any()]
-        for one in self._fields:
-            values = [value for value in texts(columns[one.column]) if value]
-            one.count += len(values)
-            one.first = one.first or next(iter(values), "")
+        self._fields = {place: of for place, of in self._fields.items() if not part.ids[:, place].any()}
+        for column, _ in self._fields.values():
+            if values := [value for value in texts(columns[column]) if value]:
+                self._counts[column] += len(values)
+                self._first.setdefault(column, values[0])
 
     def sentences(self) -> Iterator[str]:
         """Yield a warning for each such field with so many values that it is no chance."""
-        for one in self._fields:
-            if one.count >= 100 and one.vocabulary.values:
+        for column, vocabulary in self._fields.values():
+            if (count := self._counts[column]) >= 100 and (known := vocabulary.values):
                 yield (
-                    f"{one.column}: none of the {one.count:,} values occurs in the training rows; they may "
-                    f"be written otherwise: {one.first!r} here, {one.vocabulary.values[0]!r} there"
+                    f"{column}: none of the {count:,} values occurs in the training rows; they may "
+                    f"be written otherwise: {self._first[column]!r} here, {known[0]!r} there"
                 )

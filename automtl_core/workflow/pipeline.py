@@ -1,9 +1,9 @@
 """The pipeline of a run: a list of stages, search -> training -> test, each of which records a fact."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from automtl_core.choices import Architecture
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.disk.files import remove_folder
+from automtl_core.disk.value import Value
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
-from automtl_core.modules.cost import blank_features, cost_of
+from automtl_core.modules.cost import Cost, blank_features, cost_of
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
@@ -54,7 +55,6 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.outcomes import Plan
 from automtl_core.workflow.resolve_auto import checked_space
 from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
 from automtl_core.workflow.versions import environment, origin
@@ -63,6 +63,30 @@ from automtl_core.workflow.work import Recorder, Stage, Work, observed
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
+
+
+@dataclass(frozen=True)
+class Plan(Value):
+    """The plan of a search."""
+
+    rows: dict[str, int]
+    """Part -> number of rows."""
+    fields: int
+    tasks: tuple[str, ...]
+    choices: int
+    supernet_parameters: int
+    supernet_bytes: int
+    """Bytes for weights, gradients and optimiser moments."""
+    most_search_epochs: int | None
+    """Largest number of passes of the search over the training part; None where it is unknown."""
+    most_training_epochs: int
+    """Largest number of epochs of the training after the search."""
+    steps_per_epoch: int
+    device: str
+    answers: Mapping[str, Mapping[str, Cost]]
+    """Choice -> option -> its cost, see `SearchSpace.costs`."""
+    points: Mapping[str, Cost]
+    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:

@@ -32,6 +32,7 @@ from automtl_core.errors import (
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import Rows, divided
@@ -217,7 +218,7 @@ class TrialRunner:
         """Return the job and the data of a spec."""
         if spec.data not in self._prepared:
             self._prepared[spec.data] = Prepared.open(Path(spec.data))
-        job = Job.of_json(parse_json(spec.config, *CONFIG), self.registry)
+        job = Job.resolve(RunConfig.parse(dict(parse_json(spec.config, *CONFIG))), self.registry)
         if spec.encoding_search:
             document = parse_json(spec.encoding_search, *CONFIG)
             job = replace(job, encoding_search=EncodingSearchResult.from_json(document, "the trial"))

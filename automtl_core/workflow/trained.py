@@ -113,7 +113,7 @@ class Trained:
 
 def scaling(run: Run) -> Mapping[str, Platt]:
     """Return the calibration of a run by task; empty without one."""
-    return run.read(Calibration).scaling if run.has(Calibration) else {}
+    return (run.get(Calibration) or Calibration()).scaling
 
 
 def of_finished(run: Run) -> RunConfig:

@@ -22,7 +22,7 @@ from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.watched import CELLS, write_cells
+from automtl_core.run_dir.run_list import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job

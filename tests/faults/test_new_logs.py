@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
@@ -17,7 +18,7 @@ from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import Event, Warned
-from automtl_core.workflow.new_rows import Reading, _encoded
+from automtl_core.workflow.new_rows import _encoded
 from automtl_datasets.table import Table
 
 from .new_logs import Case, check, first_difference, generate
@@ -55,12 +56,10 @@ class Files:
                 warnings.append(event.sentence)
             return True
 
-        reading = Reading(
-            self.dataset, case.rows, case.folder, listener=hear, histories=histories, log=case.log
-        )
+        reading = NewExamples(self.dataset, case.rows, case.folder, histories=histories, log=case.log)
         made: Any = SimpleNamespace(encoder=self.prepared.encoder, unread=(), batch_size=1 << 20)
-        with reading.rows(False, ()) as rows:
-            (part,) = _encoded(made, rows, reading)
+        with _encoded(made, reading, hear) as (_, (part,)):
+            pass
         return part, [sentence for sentence in warnings if "history" in sentence]
 
 

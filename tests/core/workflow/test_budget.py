@@ -101,7 +101,7 @@ def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypat
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
     rows = module.PASSES * 200 + 200 + 1600
-    after = module.OVERHEAD + rows / 3 * 0.1 / 256
+    after = 1.0 + rows / 3 * 0.1 / 256
     assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
     longer = planned(problem, 12, True, 20_200)
     assert longer.train == pytest.approx(0.95 - (after + 20_000 / 3 * 0.1 / 256) / 12)

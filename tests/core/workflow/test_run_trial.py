@@ -128,7 +128,7 @@ def test_held_trials_are_run_again_until_they_are_free(spec, runner, monkeypatch
 
 
 def test_a_job_is_made_again_from_its_text(job):
-    assert Job.of_json(json.loads(job.to_json()), REGISTRY) == job
+    assert Job.resolve(RunConfig.parse(json.loads(job.to_json())), REGISTRY) == job
 
 
 @pytest.mark.parametrize("how", [{}, {"held_out": True}, {"train_rows": 500}])
