@@ -3,19 +3,15 @@
 Names are read without torch, before a command begins.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer
-from automtl_core.settings.component import Component, named
-from automtl_core.settings.settings import Settings
-
-Written = TypeVar("Written", bound=Settings)
+from automtl_core.settings.component import named
 
 
 def parsed(
@@ -32,11 +28,13 @@ def parsed(
     settings: dict[str, Any] = {}
     faults: list[UsageError] = []
     for key, name, values in _components(layer, keys):
-        with _collected(faults):
+        try:
             component = registry.get(COMPONENTS[key], name)
             settings[key] = component.settings_class.parse(values, key, name)
             if key == "dataset":
                 component(settings[key], registry.field_kind)  # raises errors that only the adapter knows
+        except UsageError as error:
+            faults.append(error)
     return settings, faults
 
 
@@ -44,31 +42,11 @@ def unknown_names(layer: Layer, registry: Registry) -> list[UsageError]:
     """Return the errors for components that no plugin registers, besides the dataset; none is loaded."""
     faults: list[UsageError] = []
     for key, name, _ in _components(layer, [key for key in COMPONENTS if key != "dataset"]):
-        with _collected(faults):
+        try:
             registry.supplier(COMPONENTS[key], name)
+        except UsageError as error:
+            faults.append(error)
     return faults
-
-
-def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
-    """Return a configuration with all settings of its components written out.
-
-    Args:
-        holder: The configuration.
-        settings: Settings of the components by key, as returned by `parsed`.
-
-    """
-    for key, component in settings.items():
-        holder = _written(holder, key.split("."), component)
-    return holder
-
-
-def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
-    key, *rest = keys
-    held = getattr(holder, key)
-    if rest:
-        return holder.model_copy(update={key: _written(held, rest, settings)})
-    values = {"name": held.name, **settings.model_dump(mode="json")}
-    return holder.model_copy(update={key: Component.model_validate(values)})
 
 
 def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -80,15 +58,6 @@ def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, str, d
         match named(value):
             case {"name": str() as name, **values}:
                 yield key, name, {str(setting): value for setting, value in values.items()}
-
-
-@contextmanager
-def _collected(faults: list[UsageError]) -> Iterator[None]:
-    """Add an error in the block to others, so that a message lists them all."""
-    try:
-        yield
-    except UsageError as error:
-        faults.append(error)
 
 
 def check_model(name: str, registry: Registry) -> None:

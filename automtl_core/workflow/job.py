@@ -47,7 +47,7 @@ from automtl_core.training.losses import check_groups, task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.run_listener import RunListener
-from automtl_core.workflow.components import parsed, written
+from automtl_core.workflow.components import parsed
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,13 @@ class Job:
         components, faults = parsed(config.model_dump(), registry, keys)
         if faults:
             raise together(faults)
-        return cls(written(config, components), registry, components)
+        full: dict[str, Any] = {}
+        for key, settings in components.items():
+            named = config.training.balancer if key == "training.balancer" else getattr(config, key)
+            full[key] = Component.model_validate({"name": named.name, **settings.model_dump(mode="json")})
+        if (balancer := full.pop("training.balancer", None)) is not None:
+            full["training"] = config.training.model_copy(update={"balancer": balancer})
+        return cls(config.model_copy(update=full), registry, components)
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -194,9 +200,7 @@ class Job:
     def problem(
         self, prepared: Prepared, rows: Rows | None = None, space: SearchSpace | None = None
     ) -> Problem:
-        """Return the problem, without the test part; it does not check the network that the space builds.
-
-        Raises as `checked` and `fixed_architecture` do.
+        """Return the problem, without the test part, of a job that `checked` has checked.
 
         Args:
             prepared: The data of the job.
@@ -205,9 +209,6 @@ class Job:
 
         """
         space = space or self.space(prepared)
-        self._check(space)
-        if self.config.strategy is None:
-            self.fixed_architecture(space)
         folds, fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
@@ -239,20 +240,18 @@ class Job:
     def checked(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Check the job as far as possible without rows of data and weights, and return the space.
 
+        Encodings that are `auto` are plain here.
+
         Raises:
             UsageError: recipe, space, metrics or strategy use an unknown name, or a library that is not
                 installed; or choices are open without a strategy, or a strategy has no choices.
             PluginError: the space does not build a network for the tasks.
+            ArtifactError: decisions do not fit the choices of the space.
 
         """
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
-        self._check(space)
-        return space
-
-    def _check(self, space: SearchSpace) -> None:
-        """Check the settings for a space, except for the network that it builds; raises as `checked` does."""
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
         check_groups(space.schema.tasks, self.dataset().user)
         balancer_of(self.recipe(), space.schema.tasks)
@@ -272,6 +271,9 @@ class Job:
             )
         if self.config.strategy is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
+        if self.config.strategy is None and not (self.config.features.auto and type(space).takes_encodings):
+            self.fixed_architecture(space)  # else the choices may depend on the encodings
+        return space
 
     def fixed_architecture(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.

@@ -21,7 +21,6 @@ from automtl_core.modules.cost import Cost, blank_features, cost_of
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import (
     Calibration,
     Costs,
@@ -39,7 +38,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
-from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
@@ -55,7 +53,6 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.resolve_auto import checked_space
 from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
@@ -122,8 +119,8 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
         PluginError: the space does not build a network for the tasks.
 
     """
-    _warm_start(job, prepared)
-    return checked_space(job, prepared)
+    read_warm_start(job, prepared)
+    return job.checked(prepared)
 
 
 @contextmanager
@@ -143,8 +140,6 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
 
     """
     space = space or job.checked(prepared)
-    if job.config.strategy is None:
-        job.fixed_architecture(space)
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, space),
@@ -174,9 +169,12 @@ def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
     problem = job.search_problem(work.prepared, work.problem)
-    problem = replace(problem, warm_start=_warm_start(job, work.prepared))
-    if job.config.time_budget is not None and not made.has(Budget):
-        made.write(_budget(work, problem, job.config.time_budget))
+    problem = replace(problem, warm_start=read_warm_start(job, work.prepared))
+    if (seconds := job.config.time_budget) is not None and not made.has(Budget):
+        trains, count, total = job.trains(), len(work.prepared.part("test")), len(problem.data.train)
+        without = Budget(seconds, 0, total, total)
+        limits = without if trains is None else planned(problem, seconds, trains, count, recorder.listener)
+        made.write(agreed(limits))
     budget, sample = _start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
     if budget is not None and work.clock is not None:
         problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
@@ -190,8 +188,7 @@ def _search(work: Work) -> None:
     problem = replace(problem, tunable=tunable(job, made, work.prepared))
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
-        overrides = _checked(job, result.overrides)
-        made.write(Search(tuple(result.evidence), tuple(result.front), overrides))
+        made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
     _take_over(work)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
@@ -203,14 +200,6 @@ def _search(work: Work) -> None:
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
     else:
         work.network = untrained(work.problem, architecture)
-
-
-def _budget(work: Work, problem: Problem, seconds: float) -> Budget:
-    """Return the limits of a run under a time budget."""
-    trains, total = work.job.trains(), len(problem.data.train)
-    if trains is None:
-        return Budget(seconds, 0, total, total)
-    return agreed(planned(problem, seconds, trains, len(work.prepared.part("test")), work.recorder.listener))
 
 
 def _start_clock(work: Work) -> Budget | None:
@@ -248,7 +237,10 @@ def _train(work: Work) -> None:
     scaling, validation = _calibrated(work.job, network, problem, measured)
     if work.job.config.calibrate:
         made.write(scaling)
-    made.write(_costs(work))
+    seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in ("search", "train")}
+    epochs = sum(report["phase"] == "train" for report in recorder.reports)
+    rows = epochs * len(work.prepared.part("train"))
+    made.write(Costs(seconds, rows / seconds["train"] if epochs else None))
     size_of = cost_of(network, blank_features(problem.space.schema, problem.compute.device))
     made.write(
         Result(
@@ -313,13 +305,6 @@ def _calibrated(
     return scaling, with_others(validation, measured)
 
 
-def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
-    """Return the warm start of a job; None without one."""
-    if job.config.warm_start is None or job.config.strategy is None:
-        return None
-    return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
-
-
 def _take_over(work: Work) -> None:
     """Take over the settings that the search chose, if there are any.
 
@@ -333,44 +318,30 @@ def _take_over(work: Work) -> None:
     work.prepared.encoder.of_histories(histories).save(work.run.path / ENCODER)
 
 
-def _checked(job: Job, overrides: Layer) -> Layer:
-    """Check that the settings which a strategy chose are settings of recipe, space or encodings.
+def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
+    """Return the result of the job's strategy or, without one, the decisions of the configuration.
 
     Raises:
-        PluginError: they are not; the error names the strategy.
+        PluginError: the strategy returns something else, or chose settings other than those of recipe, space
+            or encodings.
 
     """
-    try:
-        if others := overrides.keys() - {"training", "space", "features"}:
-            raise UsageError(f"{listing(sorted(others))} cannot be overridden")
-        changed(job, overrides)
-    except UsageError as error:
-        assert job.config.strategy is not None  # noqa: S101 - a strategy chose them
-        raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
-    return overrides
-
-
-def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
-    """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
     with kept_state():
         result: object = strategy.search(recorder)
-    if isinstance(result, SearchResult):
-        return result
-    what = f"search returns {type(result).__name__}, expected a SearchResult"
-    raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
-
-
-def _costs(work: Work) -> Costs:
-    before = work.run.read(Costs).seconds if work.run.has(Costs) else {}
-    seconds = {"encoding_search": before.get("encoding_search", 0.0)}
-    seconds |= {stage: work.recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
-    epochs = sum(report["phase"] == "train" for report in work.recorder.reports)
-    rows = epochs * len(work.prepared.part("train"))
-    return Costs(seconds, rows / seconds["train"] if epochs else None)
+    if not isinstance(result, SearchResult):
+        what = f"search returns {type(result).__name__}, expected a SearchResult"
+        raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
+    try:
+        if others := result.overrides.keys() - {"training", "space", "features"}:
+            raise UsageError(f"{listing(sorted(others))} cannot be overridden")
+        changed(job, result.overrides)
+    except UsageError as error:
+        raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
+    return result
 
 
 def _training_ahead(job: Job, prepared: Prepared) -> Planned:

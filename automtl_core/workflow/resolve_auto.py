@@ -29,14 +29,12 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
-    HISTORY,
     Answers,
     EncodingSearchResult,
     OutOfTimeError,
     search_encodings,
 )
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
-from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
@@ -95,40 +93,10 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
     )
 
 
-def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check a job before its settings `auto` are resolved, and return its space.
-
-    Where inputs are `auto`, the check assumes all encodings except feature crosses: a space with too little
-    to read then has too little to read under any encodings.
-
-    Raises:
-        UsageError, PluginError: as in `Job.checked`.
-        ArtifactError: decisions do not fit the choices of the space.
-
-    """
-    takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
-    most = _without_pairs(prepared) if takes_encodings else PLAIN
-    space = replace(job, config=_with(job.config, most)).checked(prepared)
-    if job.config.strategy is None and not (takes_encodings and job.config.features.auto):
-        job.fixed_architecture(space)  # else the choices may depend on the encodings
-    return space
-
-
 def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
     """Return the configuration with values for its encodings `auto`."""
     left = {name: answers[name] for name in config.features.unanswered()}
     return config.model_copy(update={"features": config.features.with_answers(**left)})
-
-
-def _without_pairs(prepared: Prepared) -> dict[str, Any]:
-    """Return all encodings that the encoding search may choose, without feature crosses."""
-    return {
-        "statistics": "folds" if prepared.times("train") is None else "earlier",
-        "numbers": "bins" if prepared.schema.dense else "standard",
-        "crosses": (),
-        "wide": False,
-        "history": HISTORY[-1] if prepared.schema.histories else (),
-    }
 
 
 def _result(

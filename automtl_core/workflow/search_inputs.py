@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import ANSWERS
 from automtl_core.disk.plain_file import parse_json
@@ -19,7 +18,6 @@ from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.kinds import SPACES
-from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Data, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
@@ -86,13 +84,8 @@ SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
 """Settings of a dataset that decide which rows are test rows."""
 
 
-def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmStart:
-    """Return the warm start from a run, for data with another encoder.
-
-    Args:
-        path: A finished run.
-        encoder: Encoder of the data to search on.
-        registry: Registry with the plugins of the run.
+def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
+    """Return the warm start of a job from a run, for data with another encoder; None without one.
 
     Raises:
         InputMissingError: there is no run.
@@ -100,13 +93,15 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
         UsageError: the run has no field in common with the data.
 
     """
+    path, registry = job.config.warm_start, job.registry
+    if path is None or job.config.strategy is None:
+        return None
     run = Run.open(path)
     with registry.expecting(run.read(Environment).plugins):
-        job = Job.resolve(of_finished(run), registry)
-        settings = values_of(job)
-        made = Trained.of(run, job.registry)
-        choices = job.space(made.encoder).choices()
-    there, here = made.encoder.fields, encoder.fields
+        of_run = Job.resolve(of_finished(run), registry)
+        settings, made = values_of(of_run), Trained.of(run, registry)
+        choices = of_run.space(made.encoder).choices()
+    there, here = made.encoder.fields, prepared.encoder.fields
     common = {name for name in there if name in here and there[name].gives == here[name].gives}
     known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
     if not common:

@@ -4,27 +4,9 @@ import pytest
 
 from automtl_core.errors import UnknownNameError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import default, load_config
-from automtl_core.workflow.components import check_model, parsed, parts, run_of, written
+from automtl_core.workflow.components import check_model, parsed, parts, run_of
 
 REGISTRY = load_registry()
-
-
-def test_settings_are_parsed_by_key_and_written_out_below_it():
-    config = load_config(default(REGISTRY), {"space": {"name": "desan", "experts": 3}})
-    found, faults = parsed(config.model_dump(), REGISTRY)
-    assert not faults
-    assert found.keys() == {"space", "strategy", "dataset", "training.balancer"}
-    assert found["space"].experts == 3
-    full = written(config, found)
-    assert full.space.settings == found["space"].model_dump(mode="json")
-    assert full.training.balancer.name == config.training.balancer.name
-
-
-def test_what_is_wrong_with_one_component_does_not_hide_what_is_wrong_with_another():
-    found, faults = parsed({"space": {"name": "desam"}, "dataset": {"name": "synthetic", "row": 1}}, REGISTRY)
-    assert not found
-    assert len(faults) == 2
 
 
 def test_the_dataset_adds_the_errors_that_only_it_knows():

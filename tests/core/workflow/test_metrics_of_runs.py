@@ -176,16 +176,16 @@ def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):
     ):
         make_job(
             tmp_path, dataset={"kind": "numbers", "rows": 500}, training={"monitor_metric": "gauc"}
-        ).problem(prepared)
+        ).checked(prepared)
 
 
 def test_an_unknown_metric_is_an_error_before_the_training(tmp_path):
     job = make_job(tmp_path, metrics=("gacu",))
     with pytest.raises(UnknownNameError, match=r"no metric is called 'gacu' \(did you mean 'gauc'"):
-        job.problem(job.prepare())
+        job.checked(job.prepare())
     job = make_job(tmp_path, training={"monitor_metric": "gacu"})
     with pytest.raises(UnknownNameError, match="no metric is called 'gacu'"):
-        job.problem(job.prepare())
+        job.checked(job.prepare())
 
 
 def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path):

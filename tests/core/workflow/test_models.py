@@ -243,14 +243,14 @@ def test_a_name_twice(resolve):
 def test_open_choices_need_a_strategy(resolve):
     job = resolve("desan")["desan"]
     with pytest.raises(UsageError, match=r"desan leaves \d+ choices open") as error:
-        job.problem(job.prepare())
+        job.checked(job.prepare())
     assert all(name in error.value.fix for name in REGISTRY.names(STRATEGIES))
 
 
 def test_a_strategy_needs_open_choices(resolve):
     job = resolve("mmoe:darts")["mmoe:darts"]
     with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
-        job.problem(job.prepare())
+        job.checked(job.prepare())
     assert "automtl train --model mmoe" in error.value.fix
 
 

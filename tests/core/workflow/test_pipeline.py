@@ -212,7 +212,7 @@ def test_an_unknown_op_is_named(tmp_path):
 def test_loss_weights_of_a_task_that_is_not_there(tmp_path):
     job = make_job(tmp_path, {"training": {"loss_weights": {"clik": 2.0}}})
     with pytest.raises(UsageError, match="did you mean 'click'"):
-        job.problem(job.prepare())
+        job.checked(job.prepare())
 
 
 def test_no_rows_is_a_data_error(tmp_path):

@@ -1,6 +1,7 @@
 """The settings that a search of a run may choose; and a run whose encodings a study chose."""
 
 from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,9 +142,17 @@ def first(tmp_path_factory):
     return begin(make_job(folder, RANDOM), folder / "run")
 
 
+def started(run, encoder):
+    """Return the warm start of a search from a run on data with an encoder."""
+    config = SimpleNamespace(warm_start=run.path, strategy="random")
+    return read_warm_start(
+        SimpleNamespace(config=config, registry=REGISTRY), SimpleNamespace(encoder=encoder)
+    )
+
+
 def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_path):
     grown = make_job(tmp_path, {"dataset": {"rows": 2000, "seed": 1}}).prepare()
-    found, old = read_warm_start(first.path, grown.encoder, REGISTRY), first.encoder()
+    found, old = started(first, grown.encoder), first.encoder()
     assert found.architecture == first.architecture()
     assert found.schema == old.schema
     for name, (there, here) in found.known.items():
@@ -198,6 +207,6 @@ def test_a_warm_start_that_has_seen_test_rows_is_told(first, tmp_path, dataset, 
 def test_it_has_to_be_a_finished_run_of_common_fields(first, tmp_path):
     half = stopped(make_job(tmp_path, RANDOM), tmp_path / "half", 1)
     with pytest.raises(ArtifactError):
-        read_warm_start(half.path, first.encoder(), REGISTRY)
+        started(half, first.encoder())
     with pytest.raises(UsageError, match="no field in common"):
-        read_warm_start(first.path, sample_encoder(plain_schema()), REGISTRY)
+        started(first, sample_encoder(plain_schema()))
