@@ -5,9 +5,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.disk.plain_file import SIZE_LIMIT, read_plain
@@ -20,8 +19,8 @@ from automtl_core.errors import (
     StorageError,
     UsageError,
 )
-from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Search, Status
-from automtl_core.run_dir.folders import in_use, is_locked, locked
+from automtl_core.run_dir.facts import Costs, Data, Identity, Result, Search, Status
+from automtl_core.run_dir.folders import check_run, in_use, is_locked, locked
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EpochEnded
@@ -57,8 +56,8 @@ class Summary(Value):
 
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
-    paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
-    return sorted(map(_listed, paths), key=_order)
+    paths = sorted(path.parent for path in folder.glob("*/config.yaml") if path.is_file())
+    return sorted(map(summary, paths), key=_order)
 
 
 def summary(path: Path) -> Summary:
@@ -68,23 +67,11 @@ def summary(path: Path) -> Summary:
         InputMissingError: there is no run.
 
     """
-    run = Run.open(path)
+    check_run(path)
     try:
-        return _summary(run)
+        return _summary(Run.open(path))
     except AutoMTLError as error:
-        return _damaged(path, error)
-
-
-def _listed(path: Path) -> Summary:
-    """Return the summary of a run, or of a folder that cannot be read as one."""
-    try:
-        return summary(path)
-    except AutoMTLError as error:
-        return _damaged(path, error)
-
-
-def _damaged(path: Path, error: AutoMTLError) -> Summary:
-    return Summary(str(path), "damaged", note=str(error))
+        return Summary(str(path), "damaged", note=str(error))
 
 
 def remove(path: Path) -> None:
@@ -101,20 +88,16 @@ def remove(path: Path) -> None:
     run = Run.open(path)
     if is_locked(run.path):
         raise in_use(run.path)
-    if not any(_intact(run, kind) for kind in (Status, Identity, Data)):
+    for kind in (Status, Identity, Data):
+        with suppress(ArtifactError):
+            run.read(kind)
+            break
+    else:
         raise InputMissingError(
             f"{path}: no file of a run is intact there, so it may be another folder", "remove it yourself"
         )
     with locked(run.path):
         shutil.rmtree(run.path)
-
-
-def _intact(run: Run, kind: type[Fact]) -> bool:
-    try:
-        run.read(kind)
-    except ArtifactError:
-        return False
-    return True
 
 
 def comparable(summaries: Sequence[Summary]) -> bool:
@@ -143,20 +126,18 @@ def _summary(run: Run) -> Summary:
     result, costs = run.read(Result), run.read(Costs)
     test: Metrics = result.test or {}
     least = config.training.min_positives
-    return Summary(
-        **{
-            **basic.__dict__,
-            "score": _mean_auc(test, least),
-            "validation": _mean_auc(result.validation, least),
-            "scores": {task: m.score for task, m in test.items()},
-            "flops_per_row": result.flops_per_row,
-            "seconds": sum(costs.seconds.values()),
-        }
+    score, validation = (
+        mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)
+        for metrics in (test, result.validation)
     )
-
-
-def _mean_auc(metrics: Metrics, least: int) -> float | None:
-    return mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)
+    return replace(
+        basic,
+        score=score,
+        validation=validation,
+        scores={task: m.score for task, m in test.items()},
+        flops_per_row=result.flops_per_row,
+        seconds=sum(costs.seconds.values()),
+    )
 
 
 CELLS, CELLS_FILE = "cells", "cells.json"
@@ -212,8 +193,7 @@ class Watched:
     @property
     def in_words(self) -> str:
         """The state of the run in a word."""
-        trained = self.status.state == "done" and self.test is None
-        return "trained" if trained else self.status.state
+        return "trained" if self.status.state == "done" and self.test is None else self.status.state
 
 
 def is_comparison(path: Path) -> bool:
@@ -235,7 +215,16 @@ def cells(folder: Path) -> Iterator[tuple[str, Watched | None]]:
         ArtifactError: the list of runs or a run is damaged.
 
     """
-    for name in _names(folder):
+    names: list[str] | None = None
+    try:
+        names = list(json.loads(read_plain(folder / CELLS_FILE, SIZE_LIMIT))["cells"])
+    except FileNotFoundError:
+        names = sorted(path.parent.name for path in folder.glob(f"{CELLS}/*/config.yaml"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    if names is None or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise ArtifactError(f"{folder / CELLS_FILE}: damaged", "repeat the comparison, which writes it again")
+    for name in names:
         try:
             yield name, Watched.of(Run.open(folder / CELLS / name))
         except InputMissingError:
@@ -250,16 +239,3 @@ def idle_seconds(folder: Path) -> float:
         with suppress(FileNotFoundError):  # a file of progress may be removed meanwhile
             times.append(file.stat().st_mtime)
     return time.time() - max(times)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        document: Mapping[str, Any] = json.loads(read_plain(folder / CELLS_FILE, SIZE_LIMIT))
-        names = list(document["cells"])
-        if all(isinstance(name, str) and Path(name).name == name for name in names):
-            return names
-    except FileNotFoundError:
-        return sorted(path.parent.name for path in folder.glob(f"{CELLS}/*/config.yaml"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise ArtifactError(f"{folder / CELLS_FILE}: damaged", "repeat the comparison, which writes it again")

@@ -80,7 +80,11 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
         for r in runs
     ]
-    notes = [f"{Path(run.run).name}: {note}" for run in runs if (note := _note(run))]
+    notes = [
+        f"{Path(run.run).name}: {note}"
+        for run in runs
+        if (note := f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note)
+    ]
     return table(header, rows, notes=notes)
 
 
@@ -100,10 +104,6 @@ def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
     tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
     rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
     return table(["run", *tasks, "mean AUC", *MEASURED], rows, "lr", notes=notes)
-
-
-def _note(run: Summary) -> str | None:
-    return f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note
 
 
 def _costs(run: Summary) -> list[str | None]:

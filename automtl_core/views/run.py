@@ -144,8 +144,11 @@ def evidence(record: RunRecord) -> Iterator[Section]:
 def front(record: RunRecord) -> Iterator[Section]:
     """Yield the Pareto front of the search, in a sentence if it is one point."""
     points = record.search.front
-    single = [Section("Pareto front", [*search.selected(points)])]
-    yield from search.front(record) if len(points) != 1 else single
+    if len(points) == 1:
+        yield Section("Pareto front", list(search.selected(points)))
+    elif points:
+        yield from search.front(record)
+        yield Section("", [search.plot(points)])
 
 
 def costs(record: RunRecord) -> Iterator[Section]:

@@ -154,10 +154,7 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
 
 
 def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the architectures of a search as a table, with those of the Pareto front marked.
-
-    Several points are also a plot, with the command that trains one.
-    """
+    """Yield the architectures of a search as a table, with those of the Pareto front marked."""
     points = record.search.front
     if not points:
         return
@@ -176,12 +173,12 @@ def front(record: RunRecord) -> Iterator[Section]:
     if len(points) > 1:
         command = f"automtl train --model {shlex.quote(str(record.path))}"
         options = "--pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
-        blocks += [_plot(points), Text(f"To train another point: {command} {options}")]
+        blocks.append(Text(f"To train another point: {command} {options}"))
     yield Section("Pareto front", blocks)
 
 
-def _plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
+def plot(points: Sequence[Point]) -> Plot:
+    """Return a plot of points by number: AUC against cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
     title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])

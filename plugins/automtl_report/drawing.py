@@ -39,7 +39,10 @@ def drawn(drawing: Drawing) -> Markup:
         for x, column in enumerate(columns)
         for y, node in enumerate(column)
     }
-    colours = _colours(drawing.nodes)
+    # Edges from and to an expert have its colour.
+    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "wide", "gate")]
+    pruned = {node.name for node in drawing.nodes if node.pruned}
+    colours = {name: colour(k) for k, name in enumerate(name for name in experts if name not in pruned)}
     # Wide edges first, so that thin ones stay visible.
     ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
@@ -65,12 +68,6 @@ def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
     for node in sorted(nodes, key=lambda node: (node.column, node.pruned)):
         columns.setdefault(node.column, []).append(node)
     return list(columns.values())
-
-
-def _colours(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return the colours of experts; edges from and to an expert have its colour."""
-    experts = [node.name for node in nodes if node.kind in ("expert", "wide", "gate") and not node.pruned]
-    return {name: colour(place) for place, name in enumerate(experts)}
 
 
 def _edge(

@@ -1,11 +1,9 @@
 """Configuration: layers, assignments, presets, strict YAML, and messages that name everything wrong."""
 
-from pathlib import Path
-
 import pytest
 
-from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
-from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
@@ -96,14 +94,6 @@ def test_assignments_of_a_component_may_come_before_its_name():
     assert assignments(texts)["strategy"] == {"name": "random", "candidates": 2}
 
 
-def test_a_bare_name_stands_for_what_it_names():
-    below = {"space": {"name": "desan", "layers": 3}}
-    assert merge(below, {"space": "other"})["space"] == {"name": "other"}
-    assert merge(below, {"space": "desan"})["space"] == {"name": "desan", "layers": 3}
-    assert merge({"space": "desan"}, {"space": {"layers": 3}})["space"] == {"name": "desan", "layers": 3}
-    assert merge({"space": {"layers": 3}}, {"space": "desan"})["space"] == {"layers": 3, "name": "desan"}
-
-
 def test_a_component_within_a_part_is_replaced_as_one_at_the_top():
     below = {"training": {"epochs": 3, "balancer": {"name": "cagrad", "c": 0.3}}}
     assert merge(below, {"training": {"balancer": "mgda"}})["training"] == {
@@ -162,35 +152,6 @@ def test_a_config_survives_yaml():
     changes = {"space": {"layers": 3}, "data_dir": "x", "training": {"loss_weights": {"a": 2.0}}}
     config = load_config(NAMED, changes)
     assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' is duplicate"),
-        ("a: &x [1]\nb: *x", "f.yaml:2: not valid YAML: aliases are not allowed"),
-        ("a: !!python/object/apply:os.system [ls]", "f.yaml:1: not valid YAML"),
-        ("a: [1", "f.yaml:1: not valid YAML"),
-        ("[" * 20_000, "f.yaml: not valid YAML"),
-        ("- 1", "expected `key: value` lines"),
-        ("a: " + "x" * (1 << 20), "longer than 1048576 bytes"),
-    ],
-    ids=["duplicate", "alias", "tag", "unclosed", "deep", "list", "long"],
-)
-def test_yaml_that_is_more_than_data_is_refused(text, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "f.yaml").write_text(text)
-    with pytest.raises(UsageError) as error:
-        read_yaml(Path("f.yaml"))
-    assert message in str(error.value)
-
-
-def test_missing_and_undecodable_files(tmp_path):
-    with pytest.raises(InputMissingError):
-        read_yaml(tmp_path / "none.yaml")
-    (tmp_path / "f.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="not UTF-8"):
-        read_yaml(tmp_path / "f.yaml")
 
 
 def test_settings_of_earlier_versions_are_ignored_where_they_had_no_effect():

@@ -4,7 +4,6 @@ import pytest
 
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
-from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
@@ -238,20 +237,6 @@ def test_what_all_models_share_cannot_be_set_by_one():
 def test_a_name_twice(resolve):
     with pytest.raises(UsageError, match="two models are called 'mmoe'"):
         resolve("mmoe", "mmoe")
-
-
-def test_open_choices_need_a_strategy(resolve):
-    job = resolve("desan")["desan"]
-    with pytest.raises(UsageError, match=r"desan leaves \d+ choices open") as error:
-        job.checked(job.prepare())
-    assert all(name in error.value.fix for name in REGISTRY.names(STRATEGIES))
-
-
-def test_a_strategy_needs_open_choices(resolve):
-    job = resolve("mmoe:darts")["mmoe:darts"]
-    with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
-        job.checked(job.prepare())
-    assert "automtl train --model mmoe" in error.value.fix
 
 
 def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):

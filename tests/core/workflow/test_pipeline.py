@@ -1,13 +1,11 @@
 """The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
 
-from pathlib import Path
-
 import pytest
 from stopping import StopAfter
 from torch import nn
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.errors import ArtifactError, DataError, PluginError, UsageError
+from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Data, Result, Search, Status
@@ -196,38 +194,6 @@ def test_the_plan_of_a_training_tells_what_its_network_costs(tmp_path):
     facts = plan(job, job.prepare())
     assert (facts.answers, list(facts.points)) == ({}, ["the network"])
     assert facts.points["the network"].flops_per_row > 0
-
-
-def test_unknown_settings_of_a_component_are_named(tmp_path):
-    with pytest.raises(UsageError, match=r"space\.expert is not a setting \(did you mean 'experts'\?\)"):
-        make_job(tmp_path, {"space": {"expert": 3}})
-
-
-def test_an_unknown_op_is_named(tmp_path):
-    job = make_job(tmp_path, {"space": {"ops": ["gelu"]}})
-    with pytest.raises(UsageError, match="no op is called 'gelu'"):
-        job.space(job.prepare())
-
-
-def test_loss_weights_of_a_task_that_is_not_there(tmp_path):
-    job = make_job(tmp_path, {"training": {"loss_weights": {"clik": 2.0}}})
-    with pytest.raises(UsageError, match="did you mean 'click'"):
-        job.checked(job.prepare())
-
-
-def test_no_rows_is_a_data_error(tmp_path):
-    raw = Path(tmp_path / "raw")
-    raw.mkdir()
-    (raw / "UserBehavior.csv").write_text("1,2,3,pv,1511544070\n")
-    job = Job.resolve(
-        load_config(
-            default(REGISTRY),
-            {"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"},
-        ),
-        REGISTRY,
-    )
-    with pytest.raises(DataError):
-        job.prepare()
 
 
 class First(nn.Module):

@@ -221,17 +221,6 @@ def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tm
     assert line().resume(stopped).result.test is not None
 
 
-def test_settings_of_the_dataset_that_were_edited_are_refused(line, stopped):
-    path = stopped / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    config["dataset"]["max_bad_rows"] = 5
-    path.write_text(yaml.safe_dump(config))
-    with pytest.raises(
-        ArtifactError, match=r"config.yaml: changed since .*dataset.max_bad_rows was 100, is 5"
-    ):
-        line().resume(stopped)
-
-
 def edit(run, **values):
     path = run / "config.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **values}))
