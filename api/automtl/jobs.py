@@ -20,11 +20,11 @@ from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, seconds_of
 from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.workflow.models import ensemble_layer
-from automtl_core.workflow.record import RunRecord
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
 

@@ -22,6 +22,7 @@ from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
+from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Listener, Warned
 from automtl_core.training.metric import Metric
@@ -30,7 +31,6 @@ from automtl_core.views.card import card
 from automtl_core.views.plain import markdown
 from automtl_core.views.run import outcome
 from automtl_core.workflow.new_rows import check_log, measure, outputs, predicted, skippable
-from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from automtl_core.dataset.schema import Task
 from automtl_core.dataset.scores import scores_of
 from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
 from automtl_core.views.measured import strongest
 from automtl_core.views.metrics import by_user
 from automtl_core.views.plain import markdown
 from automtl_core.views.run import costs, inputs
 from automtl_core.views.values import Block, Grid, Section, Text
-from automtl_core.workflow.record import RunRecord
 
 SPLITS = {
     "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.baselines import LEAST, Baseline
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import MARGIN, FieldEffect
@@ -12,7 +13,6 @@ from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.metrics import metrics
 from automtl_core.views.sharing import natural
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
-from automtl_core.workflow.record import RunRecord
 
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "

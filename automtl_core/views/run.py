@@ -10,6 +10,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.views import measured, search, sharing
 from automtl_core.views.plain import cell
 from automtl_core.views.sharing import networks
@@ -24,7 +25,6 @@ from automtl_core.views.values import (
     lines,
     next_commands,
 )
-from automtl_core.workflow.record import RunRecord
 
 COSTS = ["FLOPs per row", "parameters"]
 

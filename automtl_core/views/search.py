@@ -8,12 +8,12 @@ from typing import Any
 from automtl_core.errors import listing
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
-from automtl_core.workflow.record import RunRecord
 
 VERDICTS: Mapping[Verdict, str] = {
     "required": "required by ablation",

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.run_dir.facts import Behaviour
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.views.search import effect, removals
 from automtl_core.views.values import Block, Drawing, Edge, Grid, Kind, Matrix, Node, Text
-from automtl_core.workflow.record import RunRecord
 
 
 def matrices(sharing: Sharing) -> list[Block]:

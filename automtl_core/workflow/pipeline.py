@@ -22,6 +22,7 @@ from automtl_core.modules.ensemble import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
+    Budget,
     Calibration,
     Costs,
     Data,
@@ -50,7 +51,7 @@ from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metrics import Metrics, with_others, without_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import PREDICTION, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable

@@ -140,13 +140,7 @@ def _train(
 ) -> list[TrialResult]:
     """Train the small model with each pair of values and seed; return the results on held-out rows.
 
-    Args:
-        job: The job whose settings are searched.
-        prepared: Its data.
-        executor: Runs the trials.
-        folder: Folder of the trials.
-        end: Time at which the trials end, by `time.monotonic`; None for no limit.
-        answers: Values of the searched settings, with the number of the seed.
+    Trials are in a folder, and end at a time of `time.monotonic`; None for no limit.
 
     Raises:
         OutOfTimeError: the time is over.

@@ -1,12 +1,10 @@
-"""Trials in this process, in the workers of an engine, and shared by several processes through folders.
+"""Trials in this process, and in the workers of an engine.
 
 `run_trial` is the function that workers of an executor call. It needs the spec alone: it loads the
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
-import time
 import traceback
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,20 +39,10 @@ from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.search.engine import DEFAULT_ENGINE
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import (
-    CONFIG,
-    Executor,
-    OnEvent,
-    Serial,
-    TrialBegan,
-    TrialEnded,
-    TrialResult,
-    TrialSpec,
-    TrialWaits,
-)
+from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.component import Component
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import Event, Listener
+from automtl_core.training.events import Listener
 from automtl_core.training.guard import computing
 from automtl_core.training.process import return_memory
 from automtl_core.workflow import pipeline
@@ -63,8 +51,6 @@ from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.work import Work
 
-PAUSE = 0.5
-"""Seconds between attempts to run trials that other processes hold."""
 FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
 """Errors of one run, which do not concern other runs."""
 
@@ -223,42 +209,6 @@ class TrialRunner:
             document = parse_json(spec.encoding_search, *CONFIG)
             job = replace(job, encoding_search=EncodingSearchResult.from_json(document, "the trial"))
         return job, self._prepared[spec.data]
-
-
-class Folder:
-    """Executor that shares trials with other processes: trials held by another process are run again later.
-
-    Args:
-        executor: Runs the trials.
-
-    """
-
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the results; wait for trials that other processes hold."""
-        going_on, announced = True, False
-
-        def listener(spec: TrialSpec, event: Event) -> bool:
-            nonlocal going_on
-            going_on = on_event(spec, event) and going_on
-            return going_on
-
-        while queue and going_on:
-            held, others = list[TrialSpec](), False
-            for spec, result in self.executor.run(queue, listener):
-                if result.state == "held":
-                    held.append(spec)
-                else:
-                    others = True
-                    yield spec, result
-            if held and not others:
-                if not announced:
-                    on_event(held[0], TrialWaits())
-                    announced = True
-                time.sleep(PAUSE)
-            queue.extend(held)
 
 
 @contextmanager

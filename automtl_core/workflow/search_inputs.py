@@ -19,14 +19,14 @@ from automtl_core.fields.sparse import Vocabulary
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Data, EncodingSearch, Environment
+from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.domains import encoding_domains
 from automtl_core.search.problem import Problem, Tunable
 from automtl_core.search.trial import CONFIG, Overrides
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.settings.domain import Search, domains
-from automtl_core.workflow.budget import Budget, trial_rows, with_rows
+from automtl_core.workflow.budget import trial_rows, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, of_finished
 

@@ -67,7 +67,9 @@ class Trained:
 
     def predict_scores(self, part: Part) -> NDArray[np.float64]:
         """Return the scores of encoded rows, [R, S], see `dataset.scores`; raises as `predict_logits`."""
-        return products(scores_of(self.tasks), predictions(self.tasks, self.predict_logits(part)))
+        logits = self.predict_logits(part).astype(np.float64)
+        values = [task.predictions(logits[:, t]) for t, task in enumerate(self.tasks)]
+        return products(scores_of(self.tasks), np.stack(values, axis=1))
 
     def predict_logits(self, part: Part) -> NDArray[Any]:
         """Return the calibrated output of the network for encoded rows, [R, T]; see `training.loop.predict`.
@@ -146,31 +148,13 @@ def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
     return network
 
 
-def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return predictions, [R, T] float64: probabilities of binary tasks, others in units of the label.
-
-    Args:
-        tasks: T tasks.
-        logits: Output of a network, [R, T].
-
-    """
-    logits = logits.astype(np.float64)
-    return np.stack([task.predictions(logits[:, t]) for t, task in enumerate(tasks)], axis=1)
-
-
 def unread_columns(
     network: nn.Module, encoder: Encoder, closed: Collection[str], compute: Compute
 ) -> list[str]:
     """Return the columns that fields alone read which the network does not.
 
-    Spaces derive the closed fields from the names of decisions. A network that reads one of them all the
-    same, against its names, reads all columns here.
-
-    Args:
-        network: The trained network.
-        encoder: Its encoder.
-        closed: Names of the fields that the network does not read, see `Sharing.unread`.
-        compute: Device and precision.
+    Spaces derive the closed fields, see `Sharing.unread`, from the names of decisions. A network that reads
+    one of them all the same, against its names, reads all columns here.
 
     """
     schema = encoder.schema

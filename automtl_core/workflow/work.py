@@ -65,7 +65,19 @@ class Recorder:
 
         """
         if self.stage == stage:
-            self._give_back(loop)
+            try:
+                loop.load_state_dict(self.saved["state"])
+            except (
+                AttributeError,
+                KeyError,
+                TypeError,
+                ValueError,
+                RuntimeError,
+            ) as error:  # of other shapes
+                raise ArtifactError(
+                    f"{self.run.path}: the checkpoint does not fit the run: {error}",
+                    "restore it from a copy, or start again",
+                ) from None
             log.info("continues in stage %s after %d epochs", stage, len(self.reports))
         self.stage, self.loop = stage, loop
         self._since = time.monotonic()
@@ -73,21 +85,6 @@ class Recorder:
     def _warn(self, sentence: str) -> None:
         log.warning("%s", sentence)
         self.listener(Warned(sentence))
-
-    def _give_back(self, loop: Resumable) -> None:
-        try:
-            loop.load_state_dict(self.saved["state"])
-        except (
-            AttributeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # RuntimeError: shapes differ
-            raise ArtifactError(
-                f"{self.run.path}: the checkpoint does not fit the run: {error}",
-                "restore it from a copy, or start again",
-            ) from None
 
     def __call__(self, event: Event) -> bool:
         """Save the epochs, and pass all events on; return the result of the other listener."""
@@ -244,26 +241,24 @@ class _Guarded:
     """
 
     def __init__(self, name: str, job: Job, run: Run, listener: Listener) -> None:
-        self._name = name
+        self._about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
         self._warn = listener
-        self._plugin = job.registry.supplier(LISTENERS, name).name
         self._listener: RunListener | None = None
         settings = job.config.model_dump(mode="json")
-        self._try(lambda: self._make(job, run, settings))
+        with self._trying():
+            self._listener = job.registry.get(LISTENERS, name)(run.path.absolute(), settings)
 
     def call(self, use: Callable[[RunListener], None]) -> None:
         """Use the listener, unless it is left out."""
         if (listener := self._listener) is not None:
-            self._try(lambda: use(listener))
+            with self._trying():
+                use(listener)
 
-    def _make(self, job: Job, run: Run, settings: dict[str, object]) -> None:
-        self._listener = job.registry.get(LISTENERS, self._name)(run.path.absolute(), settings)
-
-    def _try(self, use: Callable[[], None]) -> None:
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
         try:
             with kept_state():
-                use()
+                yield
         except Exception as error:
             self._listener = None
-            what = f"the listener {self._name!r} of plugin {self._plugin!r} failed and is left out"
-            self._warn(Warned(f"{what}: {one_line(error)}"))
+            self._warn(Warned(f"{self._about} failed and is left out: {one_line(error)}"))

@@ -30,6 +30,7 @@ from automtl_core.run_dir.facts import Data, Environment, NewRows, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
+from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
@@ -45,7 +46,6 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, write_predictions
 from automtl_core.workflow.pipeline import Plan
-from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.search_inputs import seen_test_rows
@@ -156,13 +156,8 @@ class Workflow:
     ) -> Iterator[RunRecord]:
         """Make runs of a job, which share data, checks and settings `auto`, and do their stages.
 
-        Args:
-            job: The job, with the first seed.
-            runs_dir: Folder of all runs.
-            name: Name of the only run; None to number the runs.
-            stem: Begin of the names of numbered runs; empty for the name of the dataset.
-            seeds: Number of runs.
-
+        Without a name they are numbered behind `stem`, by default the name of the dataset. Each has a seed,
+        from that of the job on.
         """
         start = time.monotonic()
         if name is not None:

@@ -13,6 +13,7 @@ from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import printable
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.run import report
@@ -28,7 +29,6 @@ from automtl_core.views.values import (
     Section,
     Text,
 )
-from automtl_core.workflow.record import read_record
 from automtl_report.charts import chart
 from automtl_report.drawing import drawn
 

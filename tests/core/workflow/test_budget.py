@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import ALL, Budget, Result
 from automtl_core.search.train_trial import train_trial
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
 from automtl_core.workflow import run_trial
-from automtl_core.workflow.budget import ALL, Budget, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.pipeline import to_come
 
 from .lines import begin, contents, go_on, make_job, stopped
@@ -100,7 +100,7 @@ def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypat
     job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
-    rows = module.PASSES * 200 + 200 + 1600
+    rows = 4 * 200 + 200 + 1600
     after = 1.0 + rows / 3 * 0.1 / 256
     assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
     longer = planned(problem, 12, True, 20_200)

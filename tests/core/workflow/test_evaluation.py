@@ -13,15 +13,14 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Data, Decided, Importance, Result
+from automtl_core.run_dir.facts import Budget, Data, Decided, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
+from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
 from automtl_core.workflow import evaluation
-from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.evaluation import _measured, evaluate_run, reachable
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.record import read_record
 from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 

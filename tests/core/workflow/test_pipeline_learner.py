@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from automtl_core.registry.kinds import SPACES
-from automtl_core.run_dir.facts import Costs, Result
+from automtl_core.run_dir.facts import Budget, Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.learner import Learner
-from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import plan

@@ -2,11 +2,8 @@
 
 import json
 import pickle
-from collections import deque
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -19,12 +16,12 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.train_trial import train_trial
-from automtl_core.search.trial import Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
+from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan
 from automtl_core.workflow import pipeline, run_trial
 from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.run_trial import Folder, TrialRunner
+from automtl_core.workflow.run_trial import TrialRunner
 
 from ..search.test_engine import Queued
 from .lines import REGISTRY
@@ -107,24 +104,6 @@ def test_a_trial_that_another_process_holds_is_held(spec, runner):
     with pipeline.start(*runner._job(spec), Path(spec.folder)):
         assert runner(spec, SILENT).state == "held"
     assert runner(spec, SILENT).state == "done"
-
-
-def test_held_trials_are_run_again_until_they_are_free(spec, runner, monkeypatch, tmp_path):
-    other = replace(spec, folder=str(tmp_path / "other"))
-    waits, order = [], []
-    with ExitStack() as holder:
-        holder.enter_context(pipeline.start(*runner._job(spec), Path(spec.folder)))
-        naps = [lambda: None, holder.close]
-        monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: naps.pop(0)()))
-
-        def on_event(each, event):
-            waits.extend([each] if isinstance(event, TrialWaits) else [])
-            return True
-
-        for each, result in Folder(Serial(runner)).run(deque([spec, other]), on_event):
-            order.append((each, result.state))
-    assert order == [(other, "done"), (spec, "done")]
-    assert waits == [spec], "said once"
 
 
 def test_a_job_is_made_again_from_its_text(job):

@@ -13,7 +13,7 @@ from automtl_core.fields.dense import Scale
 from automtl_core.fields.sparse import Hashed
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.evaluation import predict_logits
-from automtl_core.workflow.trained import Trained, predictions, restored, unread_columns
+from automtl_core.workflow.trained import Trained, restored, unread_columns
 
 from .lines import begin, make_job
 
@@ -34,13 +34,6 @@ def test_it_says_what_the_network_said_and_looks_at_no_label(run):
     assert np.array_equal(found, predict_logits(job, finished, prepared))
     with pytest.raises(DataError, match="column 'click'"):
         made.encoder.encode(examples)
-
-
-def test_binary_tasks_have_probabilities_and_regressions_their_unit():
-    tasks = (Task("click"), Task("spent", kind="regression", mean=5.0, deviation=2.0))
-    assert predictions(tasks, np.array([[0.0, 0.0], [1.0, -1.0]])) == pytest.approx(
-        np.array([[0.5, 5.0], [0.73105858, 3.0]])
-    )
 
 
 def test_weights_of_another_network_are_refused(run, monkeypatch):

@@ -17,13 +17,12 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.run_dir.facts import Data, EncodingSearch, Fact, Importance, Result, Search
+from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.baselines import Optimism, optimism
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
-from automtl_core.workflow.budget import Budget
 
 F = TypeVar("F", bound=Fact)
 
