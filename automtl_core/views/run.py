@@ -165,21 +165,22 @@ def costs(record: RunRecord) -> Iterator[Section]:
     yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
 
 
-def data(record: RunRecord) -> Iterator[Section]:
-    """Yield the data of the run."""
+def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
+    """Yield the data of the run, with its fields or without."""
     described = record.read(Data)
     schema = record.schema or Schema.from_json(described.schema)
     about = {
-        "dataset": described.dataset,
-        "fingerprint": described.fingerprint[:16],
+        "dataset": f"{described.dataset}, version {described.version}",
+        "fingerprint": described.fingerprint,
         "categorical fields": len(schema.sparse),
         "numeric fields": len(schema.dense),
         "histories": ", ".join(history.name for history in schema.histories) or "none",
         **{f"{part} rows": count for part, count in described.rows.items()},
     }
-    files = [[name, f["bytes"], f["sha256"][:16]] for name, f in sorted(described.raw.items())]
+    files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
     raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
-    yield Section("data", [*facts("", about).blocks, inputs(schema), *raw])
+    columns = [inputs(schema)] if fields else []
+    yield Section("data", [*facts("", about).blocks, *columns, *raw])
 
 
 def inputs(schema: Schema) -> Grid:
