@@ -249,10 +249,3 @@ def test_models_of_other_kinds_have_it_too(tmp_path, name):
     names = [f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]]
     assert list(found.effects) == names
     assert any(one.drop for by_task in found.effects.values() for one in by_task.values())
-
-
-def test_a_run_of_an_earlier_version_has_none(whole, tmp_path):
-    run = Run.open(shutil.copytree(whole.path, tmp_path / "run"))
-    (run.path / "importance.json").unlink()
-    old, new = (read_record(one.path, REGISTRY).to_json() for one in (run, whole))
-    assert old == {**new, "run": old["run"], "importance": None}
