@@ -32,13 +32,6 @@ _ARGUMENTS: Mapping[str, tuple[tuple[Any, ...], str]] = {
     **{lists: ((list, tuple), f"a list of names of {lists}") for lists in ("models", "metrics")},
 }
 """Argument -> its types, and these in words."""
-_OPTIONS = {
-    "--bad-rows skip": 'bad_rows="skip"',
-    "--max-bad-rows N": "max_bad_rows=N",
-    "--history FILE": "history=LOG",
-    "--data-dir": "data_dir",
-}
-"""Options of the command line, and arguments in their place."""
 
 
 def interface(function: Callable[P, R]) -> Callable[P, R]:
@@ -96,7 +89,13 @@ def wrong(name: str, words: str, value: object) -> UsageError:
 
 def in_python(text: str) -> str:
     """Return a message or a remedy with arguments of Python in place of options."""
-    for option, argument in _OPTIONS.items():
+    options = {
+        "--bad-rows skip": 'bad_rows="skip"',
+        "--max-bad-rows N": "max_bad_rows=N",
+        "--history FILE": "history=LOG",
+        "--data-dir": "data_dir",
+    }
+    for option, argument in options.items():
         text = text.replace(option, argument)
     words, command, rest = text.partition("automtl ")  # options of a command stay
     names = "|".join((*_ARGUMENTS, "bad_rows", "max_bad_rows")).replace("_", "-")

@@ -23,7 +23,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
-from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
+from automtl_core.training.events import EpochEnded, Event, Listener, Warned
 from automtl_core.workflow.models import ensemble_layer
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
@@ -219,26 +219,15 @@ def load(run: str | Path) -> Run:
     return Run(Path(run))
 
 
-class Listening(EventHandler):
-    """Listener that forwards epochs to a callback, and warnings to `warnings.warn`.
+def _listener(heard: Heard | None) -> Listener:
+    """Return a listener that forwards epochs to a callback, and warnings to `warnings.warn`."""
 
-    Args:
-        heard: Callback for each epoch, which may end the search.
-
-    """
-
-    def __init__(self, heard: Heard | None) -> None:
-        self.heard = heard
-
-    def epoch(self, event: EpochEnded) -> bool:
-        """Forward the epoch; continue unless the callback returns False."""
-        return self.heard is None or self.heard(event) is not False
-
-    def other(self, event: Event) -> bool:
-        """Warn."""
+    def listen(event: Event) -> bool:
         if isinstance(event, Warned):
-            warnings.warn(event.sentence, UserWarning, stacklevel=6)
-        return True
+            warnings.warn(event.sentence, UserWarning, stacklevel=5)
+        return not isinstance(event, EpochEnded) or heard is None or heard(event) is not False
+
+    return listen
 
 
 @contextmanager
@@ -254,7 +243,7 @@ def _workflow(
         UsageError: both are given, or as `executor_of` does.
 
     """
-    flow = Workflow(load_registry(), Listening(progress), executor)
+    flow = Workflow(load_registry(), _listener(progress), executor)
     if executor is not None:
         if (workers, engine) != (None, None):
             raise UsageError("workers and executor both run the trials", "use one of them")

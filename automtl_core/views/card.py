@@ -16,13 +16,6 @@ from automtl_core.views.plain import markdown
 from automtl_core.views.run import costs, data, inputs
 from automtl_core.views.values import Block, Grid, Section, Text
 
-SPLITS = {
-    "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
-    "time": "Test rows are the latest: rows of other times may differ more.",
-    "user": "Test rows are of users without training rows.",
-}
-"""Split of the data -> the scope of the test."""
-
 
 def card(record: RunRecord) -> str:
     """Return the card of a finished run as Markdown.
@@ -107,7 +100,12 @@ def _origin(record: RunRecord) -> Iterator[str]:
 
 
 def _limits(described: Data, tasks: Sequence[Task]) -> Iterator[str]:
-    if split := SPLITS.get(str(described.settings.get("split"))):
+    scopes = {
+        "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
+        "time": "Test rows are the latest: rows of other times may differ more.",
+        "user": "Test rows are of users without training rows.",
+    }
+    if split := scopes.get(str(described.settings.get("split"))):
         yield f"- {split}"
     yield "- All values that are not in the training rows, and blanks, share one unseen id."
     if any(task.given for task in tasks):

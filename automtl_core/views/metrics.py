@@ -8,9 +8,6 @@ from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import Metrics, TaskMetrics, flat, mean_over_tasks, measures, too_few
 from automtl_core.views.values import Block, Grid, Text
 
-REACHABLE = Measure("reachable", "optimal AUC", "z.4f", 1)
-"""The AUC of the true probabilities of generated labels."""
-
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
     """Yield test metrics by task and their mean, and notes on tasks with too few rows or undefined metrics.
@@ -30,7 +27,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     scores = set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
-        generated = [REACHABLE] if reachable and kind.two_classes else []
+        optimal = Measure("reachable", "optimal AUC", "z.4f", 1)  # of the true probabilities
+        generated = [optimal] if reachable and kind.two_classes else []
         columns |= dict.fromkeys([score, *generated, *others], kind.two_classes)
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]

@@ -30,16 +30,6 @@ COLUMNS = {
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
-LEGEND = (
-    "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
-    "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
-    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
-    "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
-    "option is removed from N more choices at the same time; everywhere: from all choices; interchangeable: "
-    "significant, but of one of several equal parts, whose roles another seed may exchange"
-)
-STABLE = 0.95
-"""Share of resamples from which a decision counts as stable."""
 ENCODINGS: Mapping[str, Any] = {
     "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
                    "earlier": "target statistics of earlier rows"},
@@ -68,9 +58,9 @@ def evidence(record: RunRecord) -> list[Block]:
     reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
     notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
     if shares := [d.stability for d in decided if d.stability is not None]:
-        stable = sum(share >= STABLE for share in shares)
+        stable = sum(share >= 0.95 for share in shares)
         notes.append(
-            f"{stable} of {len(shares)} decisions are stable: the same in {STABLE:.0%} or more of bootstrap "
+            f"{stable} of {len(shares)} decisions are stable: the same in 95% or more of bootstrap "
             "resamples of the held-out rows"
         )
     if chance := [d.choice for d in decided if d.verdict == "at chance"]:
@@ -94,8 +84,17 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         rows.append(cells)
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
-    legend = [Text(LEGEND)] if "difference" in columns else []
-    return [Grid([COLUMNS[name] for name in columns], grid), *legend]
+    legend = (
+        "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a "
+        "kept option: without the option) minus that of the alternative, with its 95 % interval; p: after "
+        f"Holm's correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
+        "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
+        "option is removed from N more choices at the same time; everywhere: from all choices; "
+        "interchangeable: significant, but of one of several equal parts, whose roles another seed may "
+        "exchange"
+    )
+    notes = [Text(legend)] if "difference" in columns else []
+    return [Grid([COLUMNS[name] for name in columns], grid), *notes]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:

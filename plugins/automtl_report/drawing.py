@@ -14,8 +14,6 @@ BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
 """Width and height of a node, the gap between nodes of a column and between columns, and the margin."""
 LETTERS = 21
 """Number of letters that fit into a node."""
-THIN, WIDE = 1.0, 9.0
-"""Width of an edge without a weight, and of one with the weight 1."""
 PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
 """Colours outside of a report, where there is no style sheet."""
 STYLE = """
@@ -79,7 +77,7 @@ def _edge(
     (x0, y0), (x1, y1) = places[edge.source], places[edge.target]
     x0, y0, y1 = x0 + BOX, y0 + HEIGHT / 2, y1 + HEIGHT / 2
     bend = (x1 - x0) / 2
-    width = THIN if edge.weight is None else max(WIDE * edge.weight, THIN)
+    width = 1.0 if edge.weight is None else max(9 * edge.weight, 1.0)
     paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
     names = f"{nodes[edge.source].label} -> {nodes[edge.target].label}"
     weight = [] if edge.weight is None else [f"mean weight in the gate: {edge.weight:.2f}"]
