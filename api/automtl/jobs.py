@@ -24,7 +24,6 @@ from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, Listener, Warned
-from automtl_core.workflow.models import ensemble_layer
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
 
@@ -138,10 +137,11 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
+    if ensemble is not None:
+        given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
     layers = [chosen, *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
-        job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
-        return _done(flow, flow.search(job, Path(runs_dir), name))
+        return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))
 
 
 @interface

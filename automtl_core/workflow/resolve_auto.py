@@ -7,7 +7,7 @@ import hashlib
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -71,11 +71,12 @@ def resolve_auto(
     if not prepared.schema.histories and config.features.history == "auto":
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
-        config = _with(config, PLAIN)
+        left = {name: PLAIN[name] for name in config.features.unanswered()}
+        config = config.model_copy(update={"features": config.features.with_answers(**left)})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
-    result = _result(job, config, prepared, executor, progress, on_result)
+    result = _result(replace(job, config=config), prepared, executor, progress, on_result)
     seconds = job.encoding_seconds + time.monotonic() - start
     config = _answered(config, result.answers)
     return replace(job, config=config, encoding_search=result, encoding_seconds=seconds)
@@ -93,23 +94,17 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
     )
 
 
-def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
-    """Return the configuration with values for its encodings `auto`."""
-    left = {name: answers[name] for name in config.features.unanswered()}
-    return config.model_copy(update={"features": config.features.with_answers(**left)})
-
-
 def _result(
     job: Job,
-    config: RunConfig,
     prepared: Prepared,
     executor: Executor,
     progress: Progress,
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
-    config = config.model_copy(update={"training": recipe})
+    recipe = job.config.training.model_copy(update={"balancer": Recipe().balancer})
+    job = job.having(training=recipe)
+    config = job.config
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
@@ -120,7 +115,7 @@ def _result(
     seconds = None if config.time_budget is None else config.time_budget * ENCODINGS
     end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
-        train = partial(_train, replace(job, config=config), prepared, executor, folder, end)
+        train = partial(_train, job, prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search)
         result = search_encodings(rows, config.features, config.training, train, progress)
     on_result(result)

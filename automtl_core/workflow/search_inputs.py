@@ -121,7 +121,12 @@ def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
 
     """
     theirs, ours = Run.open(path).read(Data), Data.of(prepared)
-    same = (theirs.dataset, _contents(theirs)) == (ours.dataset, _contents(ours))
+    files, others = (
+        (data.dataset, sorted(file["sha256"] for file in data.raw.values())) for data in (theirs, ours)
+    )
+    # Generated data has no files; it is the same with equal settings besides the split.
+    settings = [{k: v for k, v in d.settings.items() if k not in SPLIT} for d in (theirs, ours)]
+    same = files == others and (bool(theirs.raw) or settings[0] == settings[1])
     changed = [key for key in SPLIT if theirs.settings.get(key) != ours.settings.get(key)]
     if not same or not changed:
         return None
@@ -130,13 +135,6 @@ def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
         f"{path} was trained on the same files with another {names}: it has seen test rows of this split, "
         "so test scores will be too high"
     )
-
-
-def _contents(data: Data) -> object:
-    """Return the digests of the raw files or, for generated data, the settings besides the split."""
-    if data.raw:
-        return sorted(file["sha256"] for file in data.raw.values())
-    return {key: value for key, value in data.settings.items() if key not in SPLIT}
 
 
 def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:

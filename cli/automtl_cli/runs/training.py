@@ -48,14 +48,13 @@ def search(
     if run.resume is None:
         check(own.all())
     from automtl_cli.runs.flow import run_job  # which imports torch
-    from automtl_core.workflow.models import ensemble_layer
 
     return run_job(
         run,
         execution,
         own,
         ensemble is not None,
-        lambda flow: flow.job([*own.all(), ensemble_layer(ensemble, own.all(), flow.registry)]),
+        lambda flow: flow.job([*own.all(), {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
     )
 
 
