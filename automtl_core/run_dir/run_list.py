@@ -56,8 +56,7 @@ class Summary(Value):
 
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
-    paths = sorted(path.parent for path in folder.glob("*/config.yaml") if path.is_file())
-    return sorted(map(summary, paths), key=_order)
+    return sorted((_listed(path.parent) for path in folder.glob("*/config.yaml")), key=_order)
 
 
 def summary(path: Path) -> Summary:
@@ -68,6 +67,10 @@ def summary(path: Path) -> Summary:
 
     """
     check_run(path)
+    return _listed(path)
+
+
+def _listed(path: Path) -> Summary:
     try:
         return _summary(Run.open(path))
     except AutoMTLError as error:
