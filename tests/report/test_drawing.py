@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from automtl_core.views.values import Drawing, Edge, Node
-from automtl_report.drawing import FORMATS, LETTERS, WIDE, as_json, dot, drawn, mermaid, standalone
+from automtl_report.drawing import FORMATS, LETTERS, as_json, dot, drawn, mermaid, standalone
 
 DRAWING = Drawing(
     "net",
@@ -36,7 +36,7 @@ def test_parts_and_edges_are_there_once():
 def test_notes_are_titles_and_widths_are_weights():
     text = drawn(DRAWING)
     assert "expert0\nblock0: mlp" in text
-    assert f'stroke-width="{0.5 * WIDE:.1f}"' in text
+    assert 'stroke-width="4.5"' in text
     assert "mean weight in the gate: 0.50\nrequired" in text
     assert "gone\npruned by the search" in text
 
