@@ -67,9 +67,7 @@ class Trained:
 
     def predict_scores(self, part: Part) -> NDArray[np.float64]:
         """Return the scores of encoded rows, [R, S], see `dataset.scores`; raises as `predict_logits`."""
-        logits = self.predict_logits(part).astype(np.float64)
-        values = [task.predictions(logits[:, t]) for t, task in enumerate(self.tasks)]
-        return products(scores_of(self.tasks), np.stack(values, axis=1))
+        return products(scores_of(self.tasks), predictions(self.tasks, self.predict_logits(part)))
 
     def predict_logits(self, part: Part) -> NDArray[Any]:
         """Return the calibrated output of the network for encoded rows, [R, T]; see `training.loop.predict`.
@@ -146,6 +144,12 @@ def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
             f"{run.path}: the weights do not fit the architecture: {error}", "use the files of one run"
         ) from None
     return network
+
+
+def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Return predictions [R, T] of an output [R, T]: probabilities, or numbers in units of the label."""
+    logits = logits.astype(np.float64)
+    return np.stack([task.predictions(logits[:, t]) for t, task in enumerate(tasks)], axis=1)
 
 
 def unread_columns(
