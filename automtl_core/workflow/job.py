@@ -16,7 +16,7 @@ from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
@@ -184,8 +184,9 @@ class Job:
         return space
 
     def encodings(self) -> Encodings:
-        """Return the encodings of fields; plain fields as long as an encoding is `auto`."""
-        return plain() if self.config.features.auto else self.config.features
+        """Return the encodings of fields, with plain ones in place of `auto`."""
+        features = self.config.features
+        return features.with_answers(**{name: PLAIN[name] for name in features.unanswered()})
 
     def of(self, config: RunConfig) -> "Job":
         """Return the job with the features, recipe and space of one of its runs, without `auto`."""

@@ -19,7 +19,6 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN
 from automtl_core.disk.files import make_folder, remove_folder
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.distributed import agreed
@@ -71,8 +70,7 @@ def resolve_auto(
     if not prepared.schema.histories and config.features.history == "auto":
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
-        left = {name: PLAIN[name] for name in config.features.unanswered()}
-        config = config.model_copy(update={"features": config.features.with_answers(**left)})
+        config = config.model_copy(update={"features": replace(job, config=config).encodings()})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
