@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,13 +24,13 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run as Folder
-from automtl_core.training.events import Event, Listener, Warned
+from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.card import card
 from automtl_core.views.plain import markdown
 from automtl_core.views.run import outcome
-from automtl_core.workflow.new_rows import check_log, measure, outputs, predicted, skippable
+from automtl_core.workflow.new_rows import check_log, heard, measure, outputs, predicted, skippable
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
@@ -114,8 +114,8 @@ class Run:
             DataError: the column of a field is missing, or there are (too many) rows with wrong values.
 
         """
-        with self._reading(examples, history, bad_rows, max_bad_rows) as (rows, listen, rejected):
-            values, rejected[:] = predicted(self._trained, rows, listen)
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            values, rejected[:] = predicted(self._trained, reading)
         names = [score.name for score in scores_of(self._trained.tasks)]
         index = getattr(examples, "index", None)
         index = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
@@ -144,8 +144,8 @@ class Run:
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        with self._reading(examples, history, bad_rows, max_bad_rows) as (rows, listen, rejected):
-            result, _, rejected[:] = measure(self._trained, rows, registered, listen)
+        with self._reading(examples, history, bad_rows, max_bad_rows) as (reading, rejected):
+            result, _, rejected[:] = measure(self._trained, reading, registered)
         return _frame(result)
 
     @interface
@@ -159,8 +159,8 @@ class Run:
             history: Events up to now, as for `predict`.
 
         """
-        with self._reading(examples, history, "fail", None) as (rows, listen, _):
-            return outputs(self._trained, rows, listen)
+        with self._reading(examples, history, "fail", None) as (reading, _):
+            return outputs(self._trained, reading)
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:
@@ -195,8 +195,8 @@ class Run:
         history: pd.DataFrame | Mapping[str, Any] | None,
         bad_rows: str,
         max_bad_rows: int | None,
-    ) -> Iterator[tuple[NewExamples, Listener, list[Rejected]]]:
-        """Yield new examples, a listener and the list of skipped rows, and warn about both at the end.
+    ) -> Iterator[tuple[NewExamples, list[Rejected]]]:
+        """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
 
         A table that is neither a frame nor a mapping is written to a file first.
         """
@@ -211,16 +211,16 @@ class Run:
                 warned.append(event.sentence)
             return True
 
-        made = NewExamples(self._dataset, examples, histories=histories, log=log, most=most)
+        how: dict[str, Any] = {"histories": histories, "most": most, **heard(listen)}
         if isinstance(examples, pd.DataFrame | Mapping):
-            yield made, listen, rejected
+            yield NewExamples(self._dataset, examples, log=log, **how), rejected
         else:
             with TemporaryDirectory(prefix=COPY) as folder:
                 path, events = Path(folder) / "frame.parquet", None
                 write(examples, path)
                 if log is not None:
                     write(log, events := Path(folder) / "history.parquet")
-                yield replace(made, examples=path, work_in=Path(folder), log=events), listen, rejected
+                yield NewExamples(self._dataset, path, Path(folder), log=events, **how), rejected
         if rejected:
             rows = "\n".join(map(str, rejected))
             warned.append(f"skipped faulty rows: {len(rejected)}\n{rows}")

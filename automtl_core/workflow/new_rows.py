@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import FrameRows, NewExamples, frame_rows
-from automtl_core.data.new_rows import NewRows, check_output, new_rows
+from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
@@ -24,7 +23,7 @@ from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.run_dir.progress import PREPARATION
-from automtl_core.training.events import SILENT, Listener, Noted, ProgressMade, Warned
+from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
@@ -67,6 +66,14 @@ class Tested(Value):
         return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
+def heard(listener: Listener) -> dict[str, Any]:
+    """Return the options of `NewExamples` that send progress and sentences to a listener."""
+    return {
+        "progress": lambda stage, share: listener(ProgressMade(PREPARATION, stage, share)),
+        "note": lambda sentence, is_warning: listener(Warned(sentence) if is_warning else Noted(sentence)),
+    }
+
+
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
     """Return the largest number of faulty rows to skip; None if a faulty row is an error.
 
@@ -103,17 +110,8 @@ def check_log(histories: Sequence[History], log: object) -> None:
         raise UsageError(f"the rows hold their events as lists: {names}", "leave out --history")
 
 
-def write_predictions(
-    made: Trained, examples: NewExamples, output: Path, keep: Sequence[str] = (), listener: Listener = SILENT
-) -> tuple[int, Sequence[Rejected]]:
+def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tuple[int, Sequence[Rejected]]:
     """Write predictions for new examples to a file, in order; return their number, and the skipped rows.
-
-    Args:
-        made: The network of a run.
-        examples: Files of new examples.
-        output: File to write.
-        keep: Columns of the files to copy.
-        listener: Receives progress, warnings, and sentences about the events that rows have.
 
     Raises:
         InputMissingError: there is no such file.
@@ -123,32 +121,30 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with _encoded(made, examples, listener, keep=keep) as (rows, parts):
-        assert isinstance(rows, NewRows)  # noqa: S101 - of files
-        with rows.output(output, names, keep) as out:
-            for part in parts:
-                out.add(made.predict_scores(part))
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        with predictions_file(rows, output, names) as add:
+            for part in _encoded(made, rows):
+                add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
-def predicted(
-    made: Trained, examples: NewExamples, listener: Listener = SILENT
-) -> tuple[np.ndarray, Sequence[Rejected]]:
+def predicted(made: Trained, reading: NewExamples) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
-    with _encoded(made, examples, listener) as (rows, parts):
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        found = [made.predict_scores(part) for part in _encoded(made, rows)]
         none = np.empty((0, len(scores_of(made.tasks))))
-        return np.concatenate([none, *map(made.predict_scores, parts)]), rows.rejected
+        return np.concatenate([none, *found]), rows.rejected
 
 
-def outputs(made: Trained, examples: NewExamples, listener: Listener = SILENT) -> dict[str, np.ndarray]:
+def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
     """Return the outputs of a network beside its predictions by name, [R, ...] each; raises as `new_rows`."""
-    with _encoded(made, examples, listener) as (_, parts):
-        made_of = [{name: made.output(name, part) for name in made.outputs()} for part in parts]
-        return {name: np.concatenate([of[name] for of in made_of]) for name in (made_of or [{}])[0]}
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        parts = [{name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
 def measure(
-    made: Trained, examples: NewExamples, registered: Mapping[str, Metric] = NONE, listener: Listener = SILENT
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
@@ -158,54 +154,34 @@ def measure(
         DataError: no row is valid, or as `new_rows` raises it.
 
     """
-    with _encoded(made, examples, listener, labelled=True) as (rows, encoded):
+    unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
+    with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [(part.labels, made.predict_logits(part), part.users) for part in encoded]
+        parts = [(part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows)]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
-        metrics = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
-        return metrics, len(rows), rows.rejected
+        found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
+        return found, len(rows), rows.rejected
 
 
-@contextmanager
-def _encoded(
-    made: Trained, examples: NewExamples, listener: Listener, labelled: bool = False, keep: Sequence[str] = ()
-) -> Iterator[tuple[NewRows | FrameRows, Iterator[Part]]]:
-    """Yield new examples, checked, and their encoded rows, whole batches at a time."""
-
-    def progress(stage: str, share: float) -> None:
-        listener(ProgressMade(PREPARATION, stage, share))
-
-    examples = replace(examples, progress=progress)
-    # Users are told apart for metrics also where the network does not read them.
-    unread = [name for name in made.unread if not labelled or name != examples.dataset.user]
-    if not isinstance(examples.examples, Path):
-        frame = frame_rows(examples, labelled, unread)
-        yield frame, _parts(made, frame, listener)
-        return
-    with new_rows(examples, labelled, unread, keep) as rows:
-        yield rows, _parts(made, rows, listener)
-
-
-def _parts(made: Trained, rows: NewRows | FrameRows, listener: Listener) -> Iterator[Part]:
+def _encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
-    form, total, done, numbers = rows.form, len(rows), 0, dict[str, int]()
+    total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
-        said = Warned if total >= 20 and not len(events.ages) else Noted
-        listener(said(events.sentence()))
+        reading.note(events.sentence(), len(rows) >= 20 and not len(events.ages))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=form.labelled), form.reading.dataset.user
-        if form.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
+        if reading.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part
         done += len(chunk)
-        form.reading.progress("predict", done / total)
+        reading.progress("predict", done / total)
     for sentence in unseen.sentences():
-        listener(Warned(sentence))
+        reading.note(sentence, True)
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:

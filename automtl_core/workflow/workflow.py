@@ -10,7 +10,7 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +44,7 @@ from automtl_core.workflow.data_checks import preparation_warnings, training_war
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, write_predictions
+from automtl_core.workflow.new_rows import Predicted, Tested, check_log, heard, measure, write_predictions
 from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
@@ -258,7 +258,7 @@ class Workflow:
         run.read(Result)
         made, examples = self._reading(run, files, output.absolute().parent, history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            rows, rejected = write_predictions(made, examples, output, keep, self.listener)
+            rows, rejected = write_predictions(made, replace(examples, keep=keep), output)
         return Predicted(
             run=str(path),
             output=str(output),
@@ -281,7 +281,7 @@ class Workflow:
         run = Run.open(path)
         made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            test, rows, rejected = measure(made, examples, self.metrics(run, metrics), self.listener)
+            test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
@@ -319,19 +319,12 @@ class Workflow:
     def _reading(
         self, run: Run, files: Path, work_in: Path, history: Path | None, most: int | None
     ) -> tuple[Trained, NewExamples]:
-        """Return the network of a run, and new examples for it; arguments as in `predict`."""
+        """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
         made = self.trained(run)
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        return made, NewExamples(
-            self.new_examples(run),
-            files,
-            work_in,
-            self.memory_limit,
-            histories=histories,
-            log=history,
-            most=most,
-        )
+        how = (self.memory_limit, histories, history, most)
+        return made, NewExamples(self.new_examples(run), files, work_in, *how, **heard(self.listener))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""

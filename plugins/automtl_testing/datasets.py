@@ -12,9 +12,10 @@ import pandas as pd
 from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import silent
+from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import find
+from automtl_core.data.raw.load import read
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import (
     Dataset,

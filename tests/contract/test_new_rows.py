@@ -74,7 +74,7 @@ def written(columns, schema, path: Path) -> Path:
 @pytest.mark.parametrize(("name", "ending"), [*((name, ".csv") for name in NAMES), ("aliccp", ".parquet")])
 def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(name, ending, made):
     dataset, prepared, path, work = made(name, ending)
-    with new_rows(NewExamples(dataset, path, work), labelled=True) as rows:
+    with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
         (part,) = (prepared.encoder.encode(chunk) for chunk in rows.chunks(10_000))
     assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
 
@@ -103,12 +103,12 @@ def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     (part,) = map(
-        prepared.encoder.encode, frame_rows(NewExamples(dataset, frame), labelled=True).chunks(10_000)
+        prepared.encoder.encode, frame_rows(NewExamples(dataset, frame, labelled=True)).chunks(10_000)
     )
     scores, _ = predicted(trained, NewExamples(dataset, frame))
     for ending in (".csv", ".parquet"):
         path = written(columns, prepared.schema, work / f"new{ending}")
-        with new_rows(NewExamples(dataset, path, work), labelled=True) as rows:
+        with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
             (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
         assert rows_of(read) == rows_of(part)
         np.testing.assert_allclose(predicted(trained, NewExamples(dataset, path, work))[0], scores, atol=1e-6)
