@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory, OpFamily
-    from automtl_core.search.engine import Engine
     from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
+    from automtl_core.search.trial import Engine
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer

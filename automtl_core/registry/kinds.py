@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
-    from automtl_core.search.engine import Engine
     from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
+    from automtl_core.search.trial import Engine
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
@@ -349,7 +349,7 @@ LISTENERS: Kind[type[RunListener]] = Kind(
     "listener", "listeners", hookspecs.automtl_register_listeners, _is_listener
 )
 ENGINES: Kind[type[Engine]] = Kind(
-    "engine", "engines", hookspecs.automtl_register_engines, _extends("automtl_core.search.engine:Engine")
+    "engine", "engines", hookspecs.automtl_register_engines, _extends("automtl_core.search.trial:Engine")
 )
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections

@@ -20,7 +20,7 @@ from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.progress import FILE, TEST, Command, reduced
 from automtl_core.run_dir.run import Run
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import (

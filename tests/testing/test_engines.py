@@ -6,8 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from automtl_core.errors import ArtifactError, AutoMTLError
-from automtl_core.search.engine import Engine
-from automtl_core.search.trial import Serial
+from automtl_core.search.trial import Engine, Serial
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
@@ -17,7 +16,7 @@ from automtl_testing import check_engine, engines
 class Here(Engine[Settings]):
     """Runs trials in this process."""
 
-    def executor(self):
+    def executor(self, run_trial):
         return nullcontext(self)
 
     def run(self, specs, on_event):

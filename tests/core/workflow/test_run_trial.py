@@ -23,7 +23,7 @@ from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import TrialRunner
 
-from ..search.test_engine import Queued
+from ..search.test_trial import Queued
 from .lines import REGISTRY
 
 LAYER = {
