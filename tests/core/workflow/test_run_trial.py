@@ -151,7 +151,9 @@ def test_one_worker_is_this_process(workers):
 def test_an_engine_is_named_alone_or_with_settings(workers, engine, made, monkeypatch):
     engines = []
     executor = Queued.executor
-    monkeypatch.setattr(Queued, "executor", lambda engine: engines.append(engine) or executor(engine))
+    monkeypatch.setattr(
+        Queued, "executor", lambda engine, run: engines.append(engine) or executor(engine, run)
+    )
     with run_trial.executor_of(KNOWN, workers, engine) as running:
         assert running is not None
     assert [(one.settings.queue, one.workers) for one in engines] == [made]
