@@ -26,7 +26,7 @@ from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.process import set_up
-from automtl_core.workflow.engines import executor_of
+from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
 
 MODELS = ["shared-bottom", "mmoe", "ple"]

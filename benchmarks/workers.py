@@ -23,7 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.process import set_up
-from automtl_core.workflow.engines import executor_of
+from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
 from timing import RESULTS, report
 

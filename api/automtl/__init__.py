@@ -10,8 +10,7 @@
 The functions do the same as the command line, with the same runs in the same folders.
 """
 
-from automtl.compared import Compared
-from automtl.jobs import compare, load, search, train
+from automtl.jobs import Compared, compare, load, search, train
 from automtl.run import Run
 from automtl_core import __version__
 from automtl_core.errors import AutoMTLError

@@ -21,7 +21,6 @@ from automtl_inspection.guess.peek import Glimpse, peek
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Labels as `label_names` returns them."""
-FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
 def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
@@ -47,7 +46,7 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
     if isinstance(data, str) and data in load_registry().names(DATASETS):
         return [_without_labels({"dataset": data}, names), user_settings]
     if isinstance(data, str | Path):
-        if Path(data).suffix not in FILES:
+        if Path(data).suffix not in (".csv", ".tsv", ".parquet", ".gz", ".zst"):
             known = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {known}")
         return _layers_of(peek(str(data)), names, user_settings)

@@ -19,13 +19,12 @@ Labels = str | Sequence[str] | Mapping[str, Mapping[str, Any]] | None
 COPY = "automtl-examples-"
 """Start of the name of a temporary folder that holds a table."""
 
-_TEXT = (str,), "a text"
-_PATH = (str, Path), "the path of a folder"
-_NUMBER = (int,), "a whole number"
 _ARGUMENTS: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    **dict.fromkeys(("space", "strategy", "preset", "model", "reference", "name", "form"), _TEXT),
-    **dict.fromkeys(("runs_dir", "out", "run", "folder", "file"), _PATH),
-    **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), _NUMBER),
+    **dict.fromkeys(
+        ("space", "strategy", "preset", "model", "reference", "name", "form"), ((str,), "a text")
+    ),
+    **dict.fromkeys(("runs_dir", "out", "run", "folder", "file"), ((str, Path), "the path of a folder")),
+    **dict.fromkeys(("ensemble", "seed", "workers", "seeds", "splits", "tune"), ((int,), "a whole number")),
     "time_budget": ((str, int, float), "seconds, or a duration such as '90s', '30m' or '1h30m'"),
     "settings": ((Mapping,), "a mapping such as {'training': {'epochs': 5}}"),
     "engine": ((str, Mapping), "a name, or a mapping with a name"),
@@ -33,20 +32,6 @@ _ARGUMENTS: Mapping[str, tuple[tuple[Any, ...], str]] = {
     **{lists: ((list, tuple), f"a list of names of {lists}") for lists in ("models", "metrics")},
 }
 """Argument -> its types, and these in words."""
-_LEAST = {"seeds": 1, "splits": 1, "tune": 0}
-"""Smallest values of numbers."""
-_OPTIONS = {
-    "--bad-rows skip": 'bad_rows="skip"',
-    "--max-bad-rows N": "max_bad_rows=N",
-    "--history FILE": "history=LOG",
-    "--data-dir": "data_dir",
-}
-"""Options of the command line, and arguments in their place."""
-_SAME = (
-    "bad-rows", "engine", "ensemble", "max-bad-rows", "model", "models", "name", "out", "preset", "reference",
-    "runs-dir", "seed", "seeds", "space", "splits", "strategy", "time-budget", "tune", "workers",
-)  # fmt: skip
-"""Options whose argument has the same name, with underscores."""
 
 
 def interface(function: Callable[P, R]) -> Callable[P, R]:
@@ -85,9 +70,9 @@ def _check(name: str, value: object) -> None:
     names = not isinstance(value, list | tuple) or all(isinstance(item, str) for item in value)
     if not isinstance(value, types) or isinstance(value, bool) or not names:
         raise wrong(name, words, value)
-    if isinstance(value, int) and value < _LEAST.get(name, value):
-        raise wrong(name, f"a number from {_LEAST[name]}", value)
-    if types == _PATH[0]:
+    if isinstance(value, int) and value < (least := {"seeds": 1, "splits": 1, "tune": 0}.get(name, value)):
+        raise wrong(name, f"a number from {least}", value)
+    if Path in types:
         try:
             os.lstat(str(value))
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -104,10 +89,17 @@ def wrong(name: str, words: str, value: object) -> UsageError:
 
 def in_python(text: str) -> str:
     """Return a message or a remedy with arguments of Python in place of options."""
-    for option, argument in _OPTIONS.items():
+    options = {
+        "--bad-rows skip": 'bad_rows="skip"',
+        "--max-bad-rows N": "max_bad_rows=N",
+        "--history FILE": "history=LOG",
+        "--data-dir": "data_dir",
+    }
+    for option, argument in options.items():
         text = text.replace(option, argument)
     words, command, rest = text.partition("automtl ")  # options of a command stay
-    same = rf"--({'|'.join(_SAME)})(?![\w-])"
+    names = "|".join((*_ARGUMENTS, "bad_rows", "max_bad_rows")).replace("_", "-")
+    same = rf"--({names})(?![\w-])"
     words = re.sub(same, lambda option: option[1].replace("-", "_"), words)
     return re.sub(r"--set ([\w.]+)=([\w.\-]+)", _settings, f"{words}{command}{rest}")
 

@@ -3,28 +3,85 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from automtl.compared import Compared
+import pandas as pd
+
 from automtl.frames import data_layers
 from automtl.interface import Labels, interface
 from automtl.run import Run
+from automtl_comparison.document import MEAN, Comparison
 from automtl_comparison.spec import ComparisonSpec
-from automtl_comparison.views import write
+from automtl_comparison.views import page, write
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, seconds_of
 from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.trial import Executor
-from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
-from automtl_core.workflow.engines import executor_of
-from automtl_core.workflow.models import ensemble_layer
-from automtl_core.workflow.record import RunRecord
+from automtl_core.training.events import EpochEnded, Event, Listener, Warned
+from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow
+
+
+@dataclass(frozen=True, repr=False)
+class Compared:
+    """The outcome of a comparison; `result` holds all values."""
+
+    result: Comparison
+    path: Path
+    """Folder of the runs, and of the outcome as JSON, CSV and Markdown."""
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per training: model, split, seed, and the main metric of each task and of the mean."""
+        rows = []
+        for model in self.result.models:
+            by_task: dict[str, dict[tuple[int, int], float]] = {}
+            for metric in self.result.metrics():
+                for task, values in self.result.scores(model, metric).items():
+                    by_task.setdefault(task, dict(values))
+            places = sorted({place for values in by_task.values() for place in values})
+            rows += [
+                {
+                    "model": model,
+                    "split": place[0],
+                    "seed": place[1],
+                    **{task: values[place] for task, values in by_task.items() if place in values},
+                }
+                for place in places
+            ]
+        return pd.DataFrame(rows)
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """One row per model: difference of the mean to the reference, its interval, p-value and verdict."""
+        rows = {}
+        for model, by_task in self.result.differences(self.result.reference).items():
+            gap = by_task.get(MEAN)
+            numbers = {} if gap is None else {"difference": gap.mean, "low": gap.low, "high": gap.high}
+            rows[model] = {**numbers, "p": gap and gap.adjusted_p, "verdict": self.verdicts[model]}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """Model -> verdict in words, for each model except the reference."""
+        return self.result.verdicts()
+
+    def __repr__(self) -> str:
+        return f"Compared({list(self.result.models)}, {str(self.path)!r})"
+
+    def __str__(self) -> str:
+        return self._repr_markdown_()
+
+    def _repr_markdown_(self) -> str:
+        """Return the view in a notebook: the tables of the command line."""
+        return page(self.result)
+
 
 Heard = Callable[[EpochEnded], object]
 """Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
@@ -80,10 +137,11 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
+    if ensemble is not None:
+        given["strategy"] = {"ensemble": ensemble} | ({"name": strategy} if strategy is not None else {})
     layers = [chosen, *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
-        job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
-        return _done(flow, flow.search(job, Path(runs_dir), name))
+        return _done(flow, flow.search(flow.job(layers), Path(runs_dir), name))
 
 
 @interface
@@ -161,26 +219,15 @@ def load(run: str | Path) -> Run:
     return Run(Path(run))
 
 
-class Listening(EventHandler):
-    """Listener that forwards epochs to a callback, and warnings to `warnings.warn`.
+def _listener(heard: Heard | None) -> Listener:
+    """Return a listener that forwards epochs to a callback, and warnings to `warnings.warn`."""
 
-    Args:
-        heard: Callback for each epoch, which may end the search.
-
-    """
-
-    def __init__(self, heard: Heard | None) -> None:
-        self.heard = heard
-
-    def epoch(self, event: EpochEnded) -> bool:
-        """Forward the epoch; continue unless the callback returns False."""
-        return self.heard is None or self.heard(event) is not False
-
-    def other(self, event: Event) -> bool:
-        """Warn."""
+    def listen(event: Event) -> bool:
         if isinstance(event, Warned):
-            warnings.warn(event.sentence, UserWarning, stacklevel=6)
-        return True
+            warnings.warn(event.sentence, UserWarning, stacklevel=5)
+        return not isinstance(event, EpochEnded) or heard is None or heard(event) is not False
+
+    return listen
 
 
 @contextmanager
@@ -196,7 +243,7 @@ def _workflow(
         UsageError: both are given, or as `executor_of` does.
 
     """
-    flow = Workflow(load_registry(), Listening(progress), executor)
+    flow = Workflow(load_registry(), _listener(progress), executor)
     if executor is not None:
         if (workers, engine) != (None, None):
             raise UsageError("workers and executor both run the trials", "use one of them")

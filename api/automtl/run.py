@@ -22,19 +22,19 @@ from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import UsageError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
+from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.card import card
-from automtl_core.views.markdown import markdown
+from automtl_core.views.plain import markdown
 from automtl_core.views.run import outcome
 from automtl_core.workflow.new_rows import check_log, heard, measure, outputs, predicted, skippable
-from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
-from automtl_report.write import write_report
+from automtl_report.html import write_report
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class Run:
             values, rejected[:] = predicted(self._trained, reading)
         names = [score.name for score in scores_of(self._trained.tasks)]
         index = getattr(examples, "index", None)
-        rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
-        return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
+        index = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
+        return pd.DataFrame(values, index.delete([row.fault.line - 1 for row in rejected]), names)
 
     @interface
     def evaluate(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("automtl")
 ReportSection = Callable[[Any], Iterable[Any]]
-"""Function from a `workflow.record.RunRecord` to `views.values.Section`s."""
+"""Function from a `run_dir.record.RunRecord` to `views.values.Section`s."""
 
 
 class Reference(str):

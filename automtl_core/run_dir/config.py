@@ -5,7 +5,8 @@ strategy or dataset follow its name, see `merge`.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,7 @@ COMPONENTS: Mapping[str, Kind[Any]] = {
 }
 """Key of a configuration, with dots -> the kind of plugin object that it names."""
 DEFAULT = "default"
-"""Name of the preset that is the lowest configuration layer."""
+"""Name of the preset that is the lowest configuration layer, and origin of a value that no layer has."""
 
 
 class Common(Settings):
@@ -246,3 +247,60 @@ def seconds_of(text: str | float) -> float:
     if not total:
         raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
     return total
+
+
+@dataclass(frozen=True)
+class Source:
+    """A layer of a configuration with the origin of its values."""
+
+    layer: Layer
+    origin: str | Callable[[tuple[str, ...]], str]
+    """The origin in words, or a function from the keys of a value to it, such as `shop.yaml:3`."""
+
+    def origin_of(self, keys: tuple[str, ...]) -> str:
+        """Return the origin of the value with these keys."""
+        return self.origin if isinstance(self.origin, str) else self.origin(keys)
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value with its origin; equal values of several layers are equal, as `merge` compares names."""
+
+    value: Any
+    origin: str = field(compare=False)
+
+
+def origins(config: Layer, sources: Sequence[Source]) -> dict[tuple[str, ...], str]:
+    """Return the layer that each value of a resolved configuration comes from, by its keys.
+
+    Values of layers are merged like a configuration, each together with its origin.
+
+    Args:
+        config: The configuration as plain values, with all settings written out.
+        sources: The layers that it results from, the strongest last.
+
+    """
+
+    def wrapped(value: Any, source: Source, keys: tuple[str, ...] = ()) -> Any:
+        if isinstance(value, Mapping):
+            return {key: wrapped(below, source, (*keys, str(key))) for key, below in value.items()}
+        return _Value(value, source.origin_of(keys))
+
+    # A layer is merged alone first, which writes bare names and words such as `features: ids` in full.
+    merged: Any = merge(*(wrapped(merge(source.layer), source) for source in sources))
+    by_keys = {}
+    for keys in paths(config):
+        value = merged
+        for key in keys:  # a layer may have a value for several of them together
+            value = value.get(key) if isinstance(value, Mapping) else value
+        by_keys[keys] = value.origin if isinstance(value, _Value) else DEFAULT
+    return by_keys
+
+
+def paths(config: Layer, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the keys of each value; a mapping without entries is a value."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from paths(value, (*above, key))
+        else:
+            yield (*above, key)

@@ -18,6 +18,9 @@ from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.significance import Baseline
 
+LITTLE, ALL = 0.1, 0.93
+"""Least share of a time budget for a search, and the largest one for search and training."""
+
 
 @dataclass(frozen=True)
 class Fact(Value):
@@ -233,6 +236,41 @@ class Importance(Fact):
     """Number of test rows on which fields were permuted."""
     effects: Mapping[str, Mapping[str, FieldEffect]]
     """Field -> task -> effect."""
+
+
+@dataclass(frozen=True)
+class Budget(Fact):
+    """The limits of a run under a time budget."""
+
+    file = "budget"
+
+    seconds: float
+    """Seconds for search, training and test."""
+    search: float
+    """Share of the time after which the search ends."""
+    rows: int
+    """Training rows for the search."""
+    of_rows: int
+    """All training rows."""
+    ended: Mapping[str, int] = field(default_factory=dict)
+    """Phase that ended early -> its last epoch."""
+    train: float = ALL
+    """Share of the time after which the training ends."""
+
+    @property
+    def trial_rows(self) -> int | None:
+        """Number of training rows for trials; None for all."""
+        return self.rows if self.rows < self.of_rows else None
+
+    def sentences(self) -> list[str]:
+        """Return the effects of the budget in words; empty if it had none."""
+        parts = []
+        if self.search == LITTLE:
+            parts.append("the search had little time beside the training: raise the budget")
+        if self.rows < self.of_rows:
+            parts.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
+        parts += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
+        return parts
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -279,15 +279,8 @@ def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Runn
     else:
         stage = TRAINING if phase == "train" or SEARCH not in names else SEARCH
     stage = stage if stage in names else run.progress.stage
-    changes = Progress(stage=stage, phase=phase, detail=detail, epoch=epoch, share=share)
-    kept = replace(
-        changes,
-        stages=run.progress.stages,
-        began=run.progress.began,
-        end=run.progress.end,
-        decisions=run.progress.decisions,
-    )
-    return replace(run, progress=kept)
+    progress = replace(run.progress, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share)
+    return replace(run, progress=replace(progress, rows_per_second=None, left=None, step=None))
 
 
 def _moved(run: Running, done: float, now: float) -> Running:

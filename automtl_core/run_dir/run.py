@@ -74,8 +74,7 @@ from automtl_core.run_dir.facts import (
     differences,
     without_places,
 )
-from automtl_core.run_dir.folders import check_run
-from automtl_core.run_dir.lock import is_locked, locked, no_links
+from automtl_core.run_dir.folders import check_run, is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)
@@ -438,8 +437,15 @@ def check_free(path: Path) -> None:
         RunExistsError: the path exists.
 
     """
-    if os.path.lexists(path):
-        raise RunExistsError(f"{path}: exists already, and a run is never overwritten", _instead_of(path))
+    if not os.path.lexists(path):
+        return
+    try:
+        run = Run.open(path)
+        can_go_on = run.status().state != "running" and not run.done()
+    except (InputMissingError, ArtifactError):
+        can_go_on = False
+    fix = "choose another --name" + (f", or resume it: {resuming(path)}" if can_go_on else "")
+    raise RunExistsError(f"{path}: exists already, and a run is never overwritten", fix)
 
 
 @contextmanager
@@ -465,13 +471,3 @@ def resuming(path: Path, processes: int | None = None) -> str:
     count = distributed.processes() if processes is None else processes
     program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} --no-python automtl"
     return f"{program} search --resume {shlex.quote(str(path))}"
-
-
-def _instead_of(path: Path) -> str:
-    """Return the remedy if a new run's path exists."""
-    try:
-        run = Run.open(path)
-        can_go_on = run.status().state != "running" and not run.done()
-    except (InputMissingError, ArtifactError):
-        can_go_on = False
-    return "choose another --name" + (f", or resume it: {resuming(path)}" if can_go_on else "")

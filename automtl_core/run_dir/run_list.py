@@ -1,15 +1,28 @@
-"""List of the runs in a folder: state, model and scores of each."""
+"""Runs and comparisons as other processes see them: their states during the work, and lists of them."""
 
+import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from automtl_core.disk.documents import Value
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, UsageError
-from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Status
-from automtl_core.run_dir.lock import in_use, is_locked, locked
+from automtl_core.disk.documents import SIZE_LIMIT, Value, read_plain
+from automtl_core.disk.files import make_folder, write_atomic
+from automtl_core.errors import (
+    ArtifactError,
+    AutoMTLError,
+    DivergedError,
+    InputMissingError,
+    StorageError,
+    UsageError,
+)
+from automtl_core.run_dir.facts import Costs, Data, Identity, Result, Search, Status
+from automtl_core.run_dir.folders import check_run, in_use, is_locked, locked
+from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
+from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 
 
@@ -42,8 +55,7 @@ class Summary(Value):
 
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
-    paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
-    return sorted(map(_listed, paths), key=_order)
+    return sorted((_listed(path.parent) for path in folder.glob("*/config.yaml")), key=_order)
 
 
 def summary(path: Path) -> Summary:
@@ -53,23 +65,15 @@ def summary(path: Path) -> Summary:
         InputMissingError: there is no run.
 
     """
-    run = Run.open(path)
-    try:
-        return _summary(run)
-    except AutoMTLError as error:
-        return _damaged(path, error)
+    check_run(path)
+    return _listed(path)
 
 
 def _listed(path: Path) -> Summary:
-    """Return the summary of a run, or of a folder that cannot be read as one."""
     try:
-        return summary(path)
+        return _summary(Run.open(path))
     except AutoMTLError as error:
-        return _damaged(path, error)
-
-
-def _damaged(path: Path, error: AutoMTLError) -> Summary:
-    return Summary(str(path), "damaged", note=str(error))
+        return Summary(str(path), "damaged", note=str(error))
 
 
 def remove(path: Path) -> None:
@@ -86,20 +90,16 @@ def remove(path: Path) -> None:
     run = Run.open(path)
     if is_locked(run.path):
         raise in_use(run.path)
-    if not any(_intact(run, kind) for kind in (Status, Identity, Data)):
+    for kind in (Status, Identity, Data):
+        with suppress(ArtifactError):
+            run.read(kind)
+            break
+    else:
         raise InputMissingError(
             f"{path}: no file of a run is intact there, so it may be another folder", "remove it yourself"
         )
     with locked(run.path):
         shutil.rmtree(run.path)
-
-
-def _intact(run: Run, kind: type[Fact]) -> bool:
-    try:
-        run.read(kind)
-    except ArtifactError:
-        return False
-    return True
 
 
 def comparable(summaries: Sequence[Summary]) -> bool:
@@ -128,17 +128,116 @@ def _summary(run: Run) -> Summary:
     result, costs = run.read(Result), run.read(Costs)
     test: Metrics = result.test or {}
     least = config.training.min_positives
-    return Summary(
-        **{
-            **basic.__dict__,
-            "score": _mean_auc(test, least),
-            "validation": _mean_auc(result.validation, least),
-            "scores": {task: m.score for task, m in test.items()},
-            "flops_per_row": result.flops_per_row,
-            "seconds": sum(costs.seconds.values()),
-        }
+    score, validation = (
+        mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)
+        for metrics in (test, result.validation)
+    )
+    return replace(
+        basic,
+        score=score,
+        validation=validation,
+        scores={task: m.score for task, m in test.items()},
+        flops_per_row=result.flops_per_row,
+        seconds=sum(costs.seconds.values()),
     )
 
 
-def _mean_auc(metrics: Metrics, least: int) -> float | None:
-    return mean_over_tasks({task: m.evidence for task, m in metrics.items()}, metrics, least)
+CELLS, CELLS_FILE = "cells", "cells.json"
+"""Folder of the runs of a comparison, and file with the names of those that it consists of."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The state of a run at one time."""
+
+    path: Path
+    status: Status
+    progress: Progress | None
+    """None before the first one, and after the end."""
+    reports: tuple[EpochEnded, ...]
+    """The epochs so far."""
+    test: Metrics | None
+    """Test metrics; None before the test."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a process works on the run."""
+        return self.status.state == "running"
+
+    @property
+    def done(self) -> bool:
+        """Whether the network is trained and tested."""
+        return self.status.state == "done" and self.test is not None
+
+    @classmethod
+    def of(cls, run: Run) -> "Watched":
+        """Return the state of a run.
+
+        Raises:
+            ArtifactError: a file of the run is damaged.
+
+        """
+        status = run.status()  # first, so that the files of a run that is done are complete
+        progress = Progress.read(run.path)
+        if progress is None and run.has(Search):
+            progress = Progress(decisions=run.read(Search).evidence)
+        reports = tuple(map(EpochEnded.from_json, run.reports()))
+        test = run.read(Result).test if run.has(Result) else None
+        return cls(run.path, status, progress, reports, test)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no work is left: the run is done, or its training diverged."""
+        return self.done or (
+            self.status.state == "failed" and self.status.exit_code == DivergedError.exit_code
+        )
+
+    @property
+    def in_words(self) -> str:
+        """The state of the run in a word."""
+        return "trained" if self.status.state == "done" and self.test is None else self.status.state
+
+
+def is_comparison(path: Path) -> bool:
+    """Return whether a folder is that of a comparison."""
+    return (path / CELLS).is_dir() or (path / CELLS_FILE).is_file()
+
+
+def write_cells(folder: Path, names: list[str]) -> None:
+    """Write the names of the runs that a comparison consists of; the first run reports a faulty folder."""
+    with suppress(OSError, StorageError):
+        make_folder(folder)
+        write_atomic(folder / CELLS_FILE, json.dumps({"cells": names}).encode())
+
+
+def cells(folder: Path) -> Iterator[tuple[str, Watched | None]]:
+    """Yield the name and the state of each run of a comparison; None for one that has not begun.
+
+    Raises:
+        ArtifactError: the list of runs or a run is damaged.
+
+    """
+    names: list[str] | None = None
+    try:
+        names = list(json.loads(read_plain(folder / CELLS_FILE, SIZE_LIMIT))["cells"])
+    except FileNotFoundError:
+        names = sorted(path.parent.name for path in folder.glob(f"{CELLS}/*/config.yaml"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    if names is None or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise ArtifactError(f"{folder / CELLS_FILE}: damaged", "repeat the comparison, which writes it again")
+    for name in names:
+        try:
+            yield name, Watched.of(Run.open(folder / CELLS / name))
+        except InputMissingError:
+            yield name, None
+
+
+def idle_seconds(folder: Path) -> float:
+    """Return the seconds since a process has last written a state of a comparison."""
+    files = [folder / CELLS_FILE, *folder.glob(f"{CELLS}/*/status.json"), *folder.glob(f"{CELLS}/*/{FILE}")]
+    times = [0.0]
+    for file in files:
+        with suppress(FileNotFoundError):  # a file of progress may be removed meanwhile
+            times.append(file.stat().st_mtime)
+    return time.time() - max(times)

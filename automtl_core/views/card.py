@@ -3,25 +3,17 @@
 After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
-from automtl_core.views.markdown import markdown
 from automtl_core.views.measured import strongest
 from automtl_core.views.metrics import by_user
-from automtl_core.views.run import costs, inputs
+from automtl_core.views.plain import markdown
+from automtl_core.views.run import costs, data, inputs
 from automtl_core.views.values import Block, Grid, Section, Text
-from automtl_core.workflow.record import RunRecord
-
-SPLITS = {
-    "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
-    "time": "Test rows are the latest: rows of other times may differ more.",
-    "user": "Test rows are of users without training rows.",
-}
-"""Split of the data -> the scope of the test."""
 
 
 def card(record: RunRecord) -> str:
@@ -31,7 +23,7 @@ def card(record: RunRecord) -> str:
         ArtifactError: the run is not tested yet.
 
     """
-    test, data, schema = record.tested(), record.read(Data), record.schema
+    test, schema = record.tested(), record.schema
     tasks: Sequence[Task] = schema.tasks if schema else ()
     scores = Grid(["score", "meaning"], [[score.name, score.meaning] for score in scores_of(tasks)])
     sections = [
@@ -39,10 +31,10 @@ def card(record: RunRecord) -> str:
         Section("Scores", [scores]),
         Section("Calibration", list(map(Text, _calibration(record, test)))),
         *(Section("Inputs", [inputs(schema), *strongest(record)]) for schema in [schema] if schema),
-        Section("Data", list(map(Text, _data(data)))),
+        *(Section("Data", section.blocks) for section in data(record, fields=False)),
         Section("Origin", list(map(Text, _origin(record)))),
         *(Section("Costs", section.blocks) for section in costs(record)),
-        Section("Limits", list(map(Text, _limits(data, tasks)))),
+        Section("Limits", list(map(Text, _limits(record.read(Data), tasks)))),
     ]
     return markdown(f"{record.path.resolve().name}: {', '.join(task.name for task in tasks)}", sections)
 
@@ -78,15 +70,6 @@ def _measured(m: TaskMetrics) -> str:
     return ", ".join([*values, *([f"{m.positives:,} positives"] if m.positives is not None else [])])
 
 
-def _data(data: Data) -> Iterator[str]:
-    rows = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
-    yield f"- dataset `{data.dataset}`, version {data.version}; rows: {rows}"
-    yield f"- fingerprint {data.fingerprint}"
-    yield f"- settings: `{json.dumps(data.settings)}`"
-    for name, file in sorted(data.raw.items()):
-        yield f"- raw file `{name}`: {file['bytes']:,} bytes, SHA-256 {file['sha256']}"
-
-
 def _calibration(record: RunRecord, test: Mapping[str, TaskMetrics]) -> Iterator[str]:
     calibration, behaviour = record.get(Calibration), record.get(Behaviour)
     scaling = calibration.scaling if calibration else {}
@@ -115,8 +98,13 @@ def _origin(record: RunRecord) -> Iterator[str]:
     yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}{libraries}"
 
 
-def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:
-    if split := SPLITS.get(str(data.settings.get("split"))):
+def _limits(described: Data, tasks: Sequence[Task]) -> Iterator[str]:
+    scopes = {
+        "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
+        "time": "Test rows are the latest: rows of other times may differ more.",
+        "user": "Test rows are of users without training rows.",
+    }
+    if split := scopes.get(str(described.settings.get("split"))):
         yield f"- {split}"
     yield "- All values that are not in the training rows, and blanks, share one unseen id."
     if any(task.given for task in tasks):

@@ -1,17 +1,16 @@
 """Sections about the behaviour of a trained network: its test, its learning, its fields and its experts."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.metrics import metrics
 from automtl_core.views.sharing import natural
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
-from automtl_core.workflow.record import RunRecord
 
 EFFECTS = (
     "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
@@ -189,12 +188,9 @@ def fields(record: RunRecord) -> Iterator[Section]:
         of_task = {name: of[task] for name, of in importance.effects.items() if task in of}
         if bars := sorted(_bars(of_task), key=lambda bar: -bar.value)[:20]:
             charts.append(Bars(task, f"drop of {of_task[bars[0].label].measure} if permuted", bars))
-    by_field = importance.effects.items()
-    drops = {name: [of[task].drop if task in of else None for task in tasks] for name, of in by_field}
-    pale = "Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals."
-    hint = f"All effects with intervals: automtl show {shlex.quote(str(record.path))} --fields"
-    charts += [Text("Drop of the score for each field and task:"), Matrix("field", tasks, drops, "z.4f")]
-    yield Section("importance of fields", [*strongest(record), Text(pale), *charts, Text(hint)])
+    pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
+    table = effects(importance).blocks
+    yield Section("importance of fields", [*strongest(record), pale, *charts, *table])
 
 
 def histories(record: RunRecord) -> Iterator[Section]:

@@ -1,23 +1,12 @@
 """The table of test metrics, by task."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from automtl_core.tasks.kind import Measure
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metric import ByUser
 from automtl_core.training.metrics import Metrics, TaskMetrics, flat, mean_over_tasks, measures, too_few
 from automtl_core.views.values import Block, Grid, Text
-
-REACHABLE = Measure("reachable", "optimal AUC", "z.4f", 1)
-"""The AUC of the true probabilities of generated labels."""
-COUNTS = ("positives", "rows")
-FEW_ROWS = 1.5
-"""Mean number of rows of a user below which there is little to rank."""
-BEYOND_CHANCE, OF_CHANCE = 3.0, 2.0
-"""Standard deviations of a random order: a value lower by the first is worse, and one within the second
-does not differ."""
-ROUNDING = 1e-9
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
@@ -38,10 +27,11 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     scores = set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
-        generated = [REACHABLE] if reachable and kind.two_classes else []
+        optimal = Measure("reachable", "optimal AUC", "z.4f", 1)  # of the true probabilities
+        generated = [optimal] if reachable and kind.two_classes else []
         columns |= dict.fromkeys([score, *generated, *others], kind.two_classes)
         scores.add(score)
-    counts = [key for key in COUNTS if any(key in of_task for of_task in values.values())]
+    counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]
     few = {task: m for task, m in test.items() if not m.is_informative(least)}
     rows: list[list[object]] = []
     for task in test:
@@ -75,30 +65,23 @@ def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
         least: Users that a value needs to be reliable; None for no warnings about single values.
 
     """
-    ranked: dict[str, list[_Ranked]] = {}
+    ranked: dict[str, list[tuple[str, int, float, ByUser]]] = {}
     for task, m in test.items():
         for other in m.others.values():
             if other.by_user and other.value is not None:
-                value = _Ranked(task, other.sign, other.value, other.by_user)
-                ranked.setdefault(other.title, []).append(value)
+                ranked.setdefault(other.title, []).append((task, other.sign, other.value, other.by_user))
     for title, of_tasks in ranked.items():
-        yield from _of_users(title, of_tasks)
-        if least is not None:
-            yield from _faults(title, of_tasks, least)
+        yield from _of_users(title, [users for *_, users in of_tasks])
+        faults: dict[str, list[str]] = {}  # fault -> tasks with their values
+        for task, sign, value, users in of_tasks:
+            if least is not None and (fault := _fault(sign * (value - users.random), users, least)):
+                chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} users"
+                faults.setdefault(fault, []).append(f"{task} {value:.4f} ({chance})")
+        yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
 
 
-class _Ranked(NamedTuple):
-    """The value of a metric by user for a task."""
-
-    task: str
-    sign: int
-    value: float
-    users: ByUser
-
-
-def _of_users(title: str, values: Sequence[_Ranked]) -> Iterator[str]:
+def _of_users(title: str, users: Sequence[ByUser]) -> Iterator[str]:
     """Yield the users of one metric, and warnings about them."""
-    users = [value.users for value in values]
     counted, known = _range([u.users for u in users], ","), _range([u.all_users for u in users], ",")
     rows = [of_task.rows / of_task.all_users for of_task in users]
     random = _range([of_task.random for of_task in users], ".4f")
@@ -111,29 +94,18 @@ def _of_users(title: str, values: Sequence[_Ranked]) -> Iterator[str]:
             f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed, and the "
             "users of a bucket count as one"
         )
-    if min(rows) < FEW_ROWS:
+    if min(rows) < 1.5:
         yield f"warning: {title} says little, since most users have one row, and nothing to rank"
-
-
-def _faults(title: str, ranked: Sequence[_Ranked], least: int) -> Iterator[str]:
-    """Yield warnings about the values of one metric."""
-    faults: dict[str, list[str]] = {}  # fault -> tasks with their values
-    for task, sign, value, users in ranked:
-        if fault := _fault(sign * (value - users.random), users, least):
-            chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} users"
-            faults.setdefault(fault, []).append(f"{task} {value:.4f} ({chance})")
-    yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
 
 
 def _fault(above: float, users: ByUser, least: int) -> str | None:
     """Return the fault of a value that is so much better than a random order; None if it says something."""
-    if above < -BEYOND_CHANCE * users.spread - ROUNDING:
+    chance = 1e-9 + 2 * users.spread  # about 95 % of random orders
+    if above < -chance:
         return "is worse than a random order, beyond chance"
     if users.users < least:
         return f"is over fewer than {least} users, too few to be reliable"
-    if above <= OF_CHANCE * users.spread + ROUNDING:
-        return "does not differ from a random order beyond chance"
-    return None
+    return "does not differ from a random order beyond chance" if above <= chance else None
 
 
 def _range(values: Sequence[float], form: str) -> str:

@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
@@ -13,7 +11,9 @@ from automtl_core.run_dir.run_list import Summary, comparable
 from automtl_core.views.metrics import metrics
 from automtl_core.views.run import COSTS, numbers
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
+from automtl_core.workflow.evaluation import Evaluation
+from automtl_core.workflow.new_rows import Predicted, Tested
+from automtl_core.workflow.pipeline import Plan
 
 MEASURED = ["kFLOPs per row", "seconds"]
 """Columns of the costs of a run."""
@@ -26,7 +26,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     if plan.answers:
         yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
     yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
-    yield preformatted(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
+    yield preformatted(config.to_yaml().rstrip())
 
 
 def evaluation(ended: Evaluation) -> Section:
@@ -80,7 +80,11 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
         for r in runs
     ]
-    notes = [f"{Path(run.run).name}: {note}" for run in runs if (note := _note(run))]
+    notes = [
+        f"{Path(run.run).name}: {note}"
+        for run in runs
+        if (note := f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note)
+    ]
     return table(header, rows, notes=notes)
 
 
@@ -100,10 +104,6 @@ def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
     tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
     rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
     return table(["run", *tasks, "mean AUC", *MEASURED], rows, "lr", notes=notes)
-
-
-def _note(run: Summary) -> str | None:
-    return f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note
 
 
 def _costs(run: Summary) -> list[str | None]:

@@ -1,8 +1,8 @@
-"""Blocks as plain text: matrices as tables, plots as character drawings, values as table cells."""
+"""Blocks as plain text, and sections as Markdown: matrices as tables, plots as character drawings."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from automtl_core.errors import printable
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -13,13 +13,9 @@ from automtl_core.views.values import (
     Matrix,
     Plot,
     Preformatted,
+    Section,
     Text,
 )
-
-WIDTH, HEIGHT = 56, 11
-"""Size of a plot in characters, without its axes."""
-WIDE = 8.0
-"""The x axis is logarithmic if the highest value is at least this multiple of the lowest."""
 
 
 def plain(block: Block) -> Text | Preformatted | Grid:
@@ -27,10 +23,14 @@ def plain(block: Block) -> Text | Preformatted | Grid:
     match block:
         case Matrix():
             marked = any(isinstance(entry, bool) for entries in block.rows.values() for entry in entries)
-            rows = [[name, *(_entry(entry) for entry in entries)] for name, entries in block.rows.items()]
+            rows = [
+                [name, *("·●"[entry] if isinstance(entry, bool) else entry for entry in entries)]
+                for name, entries in block.rows.items()
+            ]
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
         case Plot():
-            return Preformatted(drawn(block))
+            points = [[label, f"{x:,.0f}", y] for label, (x, y) in block.points.items()]
+            return Grid(["", block.x, block.y], points, "lr")
         case Curves():
             rows = [[label, *_ends(line)] for label, line in block.lines.items()]
             return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
@@ -75,26 +75,6 @@ def duration(seconds: float) -> str:
     return f"about {minutes // 60} h {minutes % 60} min"
 
 
-def drawn(plot: Plot) -> str:
-    """Return a character drawing of the points, each as its label."""
-    costs, heights = ([point[axis] for point in plot.points.values()] for axis in (0, 1))
-    logarithmic = max(costs) / min(costs) >= WIDE
-    across = [math.log(cost) for cost in costs] if logarithmic else costs
-    lines = [[" "] * WIDTH for _ in range(HEIGHT)]
-    for label, x, y in zip(plot.points, across, heights, strict=True):
-        left = round(_share(x, across) * (WIDTH - len(label)))
-        line = lines[HEIGHT - 1 - round(_share(y, heights) * (HEIGHT - 1))]
-        if set(line[left : left + len(label)]) == {" "}:
-            line[left : left + len(label)] = label
-    bounds = {0: f"{max(heights):.4f}", HEIGHT - 1: f"{min(heights):.4f}"}
-    edge = max(map(len, (plot.y, *bounds.values())))
-    rows = [f"{bounds.get(place, ''):>{edge}} │{''.join(line)}".rstrip() for place, line in enumerate(lines)]
-    low, high = (f"{bound(costs):,.0f}" for bound in (min, max))
-    scale = plot.x + ", logarithmic" * logarithmic
-    foot = f"{'':>{edge}}  {low}{scale:^{WIDTH - len(low) - len(high)}}{high}"
-    return "\n".join([plot.y, *rows, f"{'':>{edge}} └{'─' * WIDTH}", foot])
-
-
 def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
     heights = [y for _, y in line]
     return [heights[0], min(heights), max(heights), heights[-1]] if heights else []
@@ -104,11 +84,28 @@ def _interval(bar: Bar, form: str) -> list[str]:
     return [] if bar.low is None or bar.high is None else [f"[{bar.low:{form}}, {bar.high:{form}}]"]
 
 
-def _entry(entry: bool | float | None) -> object:
-    return "·●"[entry] if isinstance(entry, bool) else entry
+def markdown(title: str, sections: Iterable[Section]) -> str:
+    """Return a Markdown page; texts are escaped so that they cannot change its structure."""
+    parts = [f"# {_safe(title)}"]
+    for section in sections:
+        parts += [f"## {_safe(section.title)}"] if section.title else []
+        parts += [_block(plain(block)) for block in section.blocks]
+    return "\n\n".join(parts) + "\n"
 
 
-def _share(value: float, values: Sequence[float]) -> float:
-    """Return the position of a value between the lowest and the highest, from 0 to 1."""
-    low, high = min(values), max(values)
-    return (value - low) / (high - low) if high > low else 0.5
+def _block(block: Text | Preformatted | Grid) -> str:
+    if isinstance(block, Grid):
+        rules = [{"l": "---", "c": ":-:", "r": "--:"}[letter] for letter in block.letters()]
+        return "\n".join(map(_line, [block.header, rules, *block.rows]))
+    if isinstance(block, Preformatted):
+        return "\n".join(f"    {printable(line)}" for line in block.text.splitlines())
+    return _safe(block.text)
+
+
+def _line(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(_safe(cell(value)).replace("|", "\\|") for value in cells) + " |"
+
+
+def _safe(text: str) -> str:
+    """Return a text of one line, without HTML and links of its own."""
+    return printable(text.replace("\n", " ")).replace("<", "&lt;").replace("](", "]\\(")

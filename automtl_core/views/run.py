@@ -4,17 +4,16 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-import yaml
-
 from automtl_core.dataset.schema import Schema, SparseField
 from automtl_core.errors import one_line
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.views import measured, search, sharing
-from automtl_core.views.drawing import networks
 from automtl_core.views.plain import cell
+from automtl_core.views.sharing import networks
 from automtl_core.views.values import (
     Bar,
     Bars,
@@ -26,7 +25,6 @@ from automtl_core.views.values import (
     lines,
     next_commands,
 )
-from automtl_core.workflow.record import RunRecord
 
 COSTS = ["FLOPs per row", "parameters"]
 
@@ -137,17 +135,20 @@ def readers(record: RunRecord) -> Iterator[Section]:
 
 
 def evidence(record: RunRecord) -> Iterator[Section]:
-    """Yield the decisions of the search over time, with their evidence."""
+    """Yield the decisions of the search, with their evidence."""
     if record.search.evidence:
         table = search.decisions(record.search.evidence)
-        yield Section("evidence", [*search.evidence(record), *search.decisions_over_time(record), *table])
+        yield Section("evidence", [*search.evidence(record), *table])
 
 
 def front(record: RunRecord) -> Iterator[Section]:
     """Yield the Pareto front of the search, in a sentence if it is one point."""
     points = record.search.front
-    single = [Section("Pareto front", [*search.selected(points)])]
-    yield from search.front(record) if len(points) != 1 else single
+    if len(points) == 1:
+        yield Section("Pareto front", list(search.selected(points)))
+    elif points:
+        yield from search.front(record)
+        yield Section("", [search.plot(points)])
 
 
 def costs(record: RunRecord) -> Iterator[Section]:
@@ -164,21 +165,22 @@ def costs(record: RunRecord) -> Iterator[Section]:
     yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
 
 
-def data(record: RunRecord) -> Iterator[Section]:
-    """Yield the data of the run."""
+def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
+    """Yield the data of the run, with its fields or without."""
     described = record.read(Data)
     schema = record.schema or Schema.from_json(described.schema)
     about = {
-        "dataset": described.dataset,
-        "fingerprint": described.fingerprint[:16],
+        "dataset": f"{described.dataset}, version {described.version}",
+        "fingerprint": described.fingerprint,
         "categorical fields": len(schema.sparse),
         "numeric fields": len(schema.dense),
         "histories": ", ".join(history.name for history in schema.histories) or "none",
         **{f"{part} rows": count for part, count in described.rows.items()},
     }
-    files = [[name, f["bytes"], f["sha256"][:16]] for name, f in sorted(described.raw.items())]
+    files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
     raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
-    yield Section("data", [*facts("", about).blocks, inputs(schema), *raw])
+    columns = [inputs(schema)] if fields else []
+    yield Section("data", [*facts("", about).blocks, *columns, *raw])
 
 
 def inputs(schema: Schema) -> Grid:
@@ -199,8 +201,8 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     e, config = record.read(Environment), record.config
     about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
     about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip()
-    yield Section("configuration", [*facts("", about).blocks, Preformatted(text)])
+    settings = Preformatted(config.to_yaml().rstrip())
+    yield Section("configuration", [*facts("", about).blocks, settings])
 
 
 SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {

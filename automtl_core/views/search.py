@@ -1,7 +1,6 @@
 """Sections about a search: the evidence for its decisions, its Pareto front, and its feature encodings."""
 
 import shlex
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,12 +8,12 @@ from typing import Any
 from automtl_core.errors import listing
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
-from automtl_core.views.values import Block, Curves, Grid, Plot, Section, Text
-from automtl_core.workflow.record import RunRecord
+from automtl_core.views.values import Block, Grid, Plot, Section, Text
 
 VERDICTS: Mapping[Verdict, str] = {
     "required": "required by ablation",
@@ -31,16 +30,6 @@ COLUMNS = {
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
-LEGEND = (
-    "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
-    "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
-    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
-    "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
-    "option is removed from N more choices at the same time; everywhere: from all choices; interchangeable: "
-    "significant, but of one of several equal parts, whose roles another seed may exchange"
-)
-STABLE = 0.95
-"""Share of resamples from which a decision counts as stable."""
 ENCODINGS: Mapping[str, Any] = {
     "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
                    "earlier": "target statistics of earlier rows"},
@@ -69,9 +58,9 @@ def evidence(record: RunRecord) -> list[Block]:
     reasons = [f"{counts[v]} {text.format(measure=measure(record))}" for v, text in words if counts[v]]
     notes = [f"{len(decided)} decision{'s' * (len(decided) > 1)}: {', '.join(reasons)}"]
     if shares := [d.stability for d in decided if d.stability is not None]:
-        stable = sum(share >= STABLE for share in shares)
+        stable = sum(share >= 0.95 for share in shares)
         notes.append(
-            f"{stable} of {len(shares)} decisions are stable: the same in {STABLE:.0%} or more of bootstrap "
+            f"{stable} of {len(shares)} decisions are stable: the same in 95% or more of bootstrap "
             "resamples of the held-out rows"
         )
     if chance := [d.choice for d in decided if d.verdict == "at chance"]:
@@ -95,17 +84,17 @@ def decisions(evidence: Sequence[Evidence]) -> list[Block]:
         rows.append(cells)
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     grid = [["" if row[name] is None else row[name] for name in columns] for row in rows]
-    legend = [Text(LEGEND)] if "difference" in columns else []
-    return [Grid([COLUMNS[name] for name in columns], grid), *legend]
-
-
-def decisions_over_time(record: RunRecord) -> list[Block]:
-    """Return the number of decisions that were made up to each epoch, if they were made in several."""
-    made = sorted(decided.epoch for decided in record.search.evidence if decided.epoch is not None)
-    if len(set(made)) < 2:
-        return []
-    line = [(float(epoch.epoch), float(bisect_right(made, epoch.epoch))) for epoch in record.epochs]
-    return [Curves("Decisions over time", "epoch", "decisions made", {"decisions": line})]
+    legend = (
+        "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a "
+        "kept option: without the option) minus that of the alternative, with its 95 % interval; p: after "
+        f"Holm's correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
+        "share of bootstrap resamples of the held-out rows in which the decision is the same; + N more: the "
+        "option is removed from N more choices at the same time; everywhere: from all choices; "
+        "interchangeable: significant, but of one of several equal parts, whose roles another seed may "
+        "exchange"
+    )
+    notes = [Text(legend)] if "difference" in columns else []
+    return [Grid([COLUMNS[name] for name in columns], grid), *notes]
 
 
 def _comparisons(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
@@ -164,10 +153,7 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
 
 
 def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the architectures of a search as a table, with those of the Pareto front marked.
-
-    Several points are also a plot, with the command that trains one.
-    """
+    """Yield the architectures of a search as a table, with those of the Pareto front marked."""
     points = record.search.front
     if not points:
         return
@@ -186,12 +172,12 @@ def front(record: RunRecord) -> Iterator[Section]:
     if len(points) > 1:
         command = f"automtl train --model {shlex.quote(str(record.path))}"
         options = "--pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
-        blocks += [_plot(points), Text(f"To train another point: {command} {options}")]
+        blocks.append(Text(f"To train another point: {command} {options}"))
     yield Section("Pareto front", blocks)
 
 
-def _plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
+def plot(points: Sequence[Point]) -> Plot:
+    """Return a plot of points by number: AUC against cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
     title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])

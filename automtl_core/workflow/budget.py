@@ -14,8 +14,7 @@ depend on the machine.
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from math import ceil
 
@@ -23,7 +22,7 @@ from automtl_core import seeds
 from automtl_core.data.part import some_rows
 from automtl_core.distributed import agreed
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.run_dir.facts import Fact
+from automtl_core.run_dir.facts import ALL, LITTLE, Budget
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
 from automtl_core.training.batches import steps
@@ -31,13 +30,11 @@ from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, St
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.training.loop import shuffled
 
-ALL = 0.93
-"""Largest share of the time for search and training; the rest is for the test."""
 IMPORTANCE_SHARE = 0.05
 """Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
 ENCODINGS = 0.25
 """Largest share of the time for the encoding search, which gains more than an architecture does."""
-SEARCH = 0.1, 0.55
+SEARCH = LITTLE, 0.55
 """Least and largest share of the time for a search on some rows, or without a trained network."""
 WHOLE = 0.75
 """Share of the time for a search that trains the network; the rest is for a training if the search is cut."""
@@ -47,49 +44,8 @@ LEAST = 20
 """Least number of batches for the search, and for the training."""
 PREDICTION = 1 / 3
 """Duration of the prediction of a row, in training steps of a row: no gradients are computed."""
-PASSES = 4
-"""Predictions of the validation rows that no limit shortens, as at the end of an epoch."""
-OVERHEAD = 1.0
-"""Seconds of a run that do not depend on its rows, such as for files."""
-TRAIN = "train"
-"""Phase of the training of the derived network."""
 TRIAL_ROWS, VALIDATION_ROWS = 1_000_000, 200_000
 """Least number of rows of the trials of a search, where they read a sample: for training, for validation."""
-
-
-@dataclass(frozen=True)
-class Budget(Fact):
-    """The limits of a run under a time budget."""
-
-    file = "budget"
-
-    seconds: float
-    """Seconds for search, training and test."""
-    search: float
-    """Share of the time after which the search ends."""
-    rows: int
-    """Training rows for the search."""
-    of_rows: int
-    """All training rows."""
-    ended: Mapping[str, int] = field(default_factory=dict)
-    """Phase that ended early -> its last epoch."""
-    train: float = ALL
-    """Share of the time after which the training ends."""
-
-    @property
-    def trial_rows(self) -> int | None:
-        """Number of training rows for trials; None for all."""
-        return self.rows if self.rows < self.of_rows else None
-
-    def sentences(self) -> list[str]:
-        """Return the effects of the budget in words; empty if it had none."""
-        parts = []
-        if self.search == SEARCH[0]:
-            parts.append("the search had little time beside the training: raise the budget")
-        if self.rows < self.of_rows:
-            parts.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
-        parts += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
-        return parts
 
 
 class Clock:
@@ -127,7 +83,10 @@ class Clock:
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch
-        return going_on and self._in_time(event)
+        if not going_on or self._share() < (self.train if event.phase == "train" else self.search):
+            return going_on
+        self.ended.setdefault(event.phase, event.epoch)
+        return False
 
     def spent(self) -> float:
         """Return the spent share of the time for the search, see `Problem.spent`."""
@@ -142,17 +101,11 @@ class Clock:
         self._asked = now if self._asked is None else self._asked
         in_time = now < self._asked + (self.train - self._asked) * share
         if not in_time:
-            self.ended.setdefault(TRAIN, self._epoch)
+            self.ended.setdefault("train", self._epoch)
         return in_time
 
     def _share(self) -> float:
         return agreed((time.monotonic() - self._start) / self._seconds)
-
-    def _in_time(self, event: StepEnded | EpochEnded) -> bool:
-        in_time = self._share() < (self.train if event.phase == TRAIN else self.search)
-        if not in_time:
-            self.ended.setdefault(event.phase, event.epoch)
-        return in_time
 
 
 def planned(
@@ -170,8 +123,9 @@ def planned(
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
     step = _step_seconds(problem)
-    rows = PASSES * len(problem.data.validation) + tested + min(NORM_ROWS, total)
-    fixed = OVERHEAD + PREDICTION * rows * step / size
+    # No limit shortens the predictions at the ends of epochs, which are four, and those of the test.
+    rows = 4 * len(problem.data.validation) + tested + min(NORM_ROWS, total)
+    fixed = 1.0 + PREDICTION * rows * step / size  # a second for files
     if (least := (fixed + 2 * LEAST * step) / (1 - IMPORTANCE_SHARE)) > seconds:
         more = ceil((least - seconds) / (1 - ENCODINGS))
         listener(

@@ -1,15 +1,17 @@
-"""Settings of the components of a configuration: reading them, and writing them out in full."""
+"""The names of components and models in a configuration, and their settings.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+Names are read without torch, before a command begins.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer
-from automtl_core.settings.settings import Component, Settings, named
-
-Written = TypeVar("Written", bound=Settings)
+from automtl_core.settings.settings import named
 
 
 def parsed(
@@ -26,11 +28,13 @@ def parsed(
     settings: dict[str, Any] = {}
     faults: list[UsageError] = []
     for key, name, values in _components(layer, keys):
-        with _collected(faults):
+        try:
             component = registry.get(COMPONENTS[key], name)
             settings[key] = component.settings_class.parse(values, key, name)
             if key == "dataset":
                 component(settings[key], registry.field_kind)  # raises errors that only the adapter knows
+        except UsageError as error:
+            faults.append(error)
     return settings, faults
 
 
@@ -38,31 +42,11 @@ def unknown_names(layer: Layer, registry: Registry) -> list[UsageError]:
     """Return the errors for components that no plugin registers, besides the dataset; none is loaded."""
     faults: list[UsageError] = []
     for key, name, _ in _components(layer, [key for key in COMPONENTS if key != "dataset"]):
-        with _collected(faults):
+        try:
             registry.supplier(COMPONENTS[key], name)
+        except UsageError as error:
+            faults.append(error)
     return faults
-
-
-def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
-    """Return a configuration with all settings of its components written out.
-
-    Args:
-        holder: The configuration.
-        settings: Settings of the components by key, as returned by `parsed`.
-
-    """
-    for key, component in settings.items():
-        holder = _written(holder, key.split("."), component)
-    return holder
-
-
-def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
-    key, *rest = keys
-    held = getattr(holder, key)
-    if rest:
-        return holder.model_copy(update={key: _written(held, rest, settings)})
-    values = {"name": held.name, **settings.model_dump(mode="json")}
-    return holder.model_copy(update={key: Component.model_validate(values)})
 
 
 def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -76,10 +60,38 @@ def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, str, d
                 yield key, name, {str(setting): value for setting, value in values.items()}
 
 
-@contextmanager
-def _collected(faults: list[UsageError]) -> Iterator[None]:
-    """Add an error in the block to others, so that a message lists them all."""
-    try:
-        yield
-    except UsageError as error:
-        faults.append(error)
+def check_model(name: str, registry: Registry) -> None:
+    """Check that plugins register the names in the name of a model, and load none of them.
+
+    Raises:
+        UnknownNameError: a name is unknown.
+
+    """
+    model, balancer = parts(name)
+    if balancer:
+        registry.supplier(BALANCERS, balancer)
+    if run_of(model) or is_file(model) or model in registry.names(PRESETS):
+        return
+    space, colon, strategy = model.partition(":")
+    registry.supplier(SPACES, space)
+    if colon:
+        registry.supplier(STRATEGIES, strategy)
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Return the name of a model without its balancer, and the name of the balancer, or an empty string."""
+    model, plus, balancer = name.rpartition("+")
+    return (model, balancer) if plus and not is_file(name) and not run_of(name) else (name, "")
+
+
+def is_file(name: str) -> bool:
+    """Return whether a model is in a YAML file."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def run_of(name: str) -> tuple[Path, str | None] | None:
+    """Return the run directory, and the number of a point of its front or None; None for other models."""
+    if Path(name).is_dir():
+        return Path(name), None
+    path, _, number = name.rpartition("@")
+    return (Path(path), number) if path and Path(path).is_dir() else None

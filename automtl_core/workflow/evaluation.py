@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from automtl_core.choices import Architecture
 from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
+from automtl_core.disk.documents import Value
 from automtl_core.distributed import agreed
-from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
@@ -28,11 +30,27 @@ from automtl_core.training.importance import importance, sample
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, metrics_of, of_buckets, with_others
 from automtl_core.training.significance import Baseline, baseline, corrected
-from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
+from automtl_core.workflow.budget import IMPORTANCE_SHARE
+from automtl_core.workflow.data_checks import check_skew
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.skew import check_skew
 from automtl_core.workflow.trained import Trained, restored, scaling
 from automtl_core.workflow.work import Work
+
+
+@dataclass(frozen=True)
+class Evaluation(Value):
+    """The repeated test of a finished run's network."""
+
+    run: Path
+    test: Metrics
+    reachable: dict[str, float | None]
+    """Test AUC of the true probabilities of generated labels, by task."""
+    repeats: bool
+    """Whether the metrics equal those that the run recorded."""
+    min_positives: int
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+    changed: tuple[str, ...]
+    """Differences of data and environment to those of the run."""
 
 
 def test(work: Work) -> None:
@@ -51,7 +69,7 @@ def test(work: Work) -> None:
     job, run, prepared = work.job, work.run, work.prepared
     result, registered = run.read(Result), job.metrics()
     with computing():
-        space = work.space_of_network() or _space(job, run, prepared)
+        space = work.space_of_network() or job.of(run.config()).space(prepared)
         made, part = _trained(job, run, prepared, space), prepared.part("test")
         validation = _validation(job, made, prepared, result)
         start = time.monotonic()
@@ -149,13 +167,8 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
     """
     with computing():
-        made = _trained(job, run, prepared, _space(job, run, prepared))
-        return made.predict_logits(prepared.part("test"))
-
-
-def _space(job: Job, run: Run, prepared: Prepared) -> SearchSpace:
-    """Return the space of the network of a run, with the settings that its search chose."""
-    return job.of(run.config()).space(prepared)
+        space = job.of(run.config()).space(prepared)  # with the settings that its search chose
+        return _trained(job, run, prepared, space).predict_logits(prepared.part("test"))
 
 
 def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
@@ -184,13 +197,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) ->
 
 
 def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:
-    """Return the comparison of each task with trivial predictions, on the test rows.
-
-    Args:
-        prepared: The data.
-        predicted: Output of the network for the R test rows, [R, T].
-
-    """
+    """Return the comparison of the output [R, T] for the test rows with trivial predictions, by task."""
     tasks, part = prepared.schema.tasks, prepared.part("test")
     labels = np.asarray(part.labels)
     best = alone(prepared, ["field"])

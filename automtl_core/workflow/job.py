@@ -16,7 +16,7 @@ from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.documents import canonical
 from automtl_core.errors import UsageError, listing, together
@@ -44,7 +44,7 @@ from automtl_core.training.events import RunListener
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow.components import parsed, written
+from automtl_core.workflow.components import parsed
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,11 @@ class Job:
 
         """
         layer = merge(*layers)
-        settings, faults = parsed(layer, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
-            raise together([error, *faults]) from None
-        job = cls._of(config, registry, settings, faults)
+            raise together([error, *parsed(layer, registry)[1]]) from None
+        job = cls.resolve(config, registry)
         check_read(layers, [job])
         return job
 
@@ -91,15 +90,16 @@ class Job:
                 and listeners, may be missing, and are not available in the job.
 
         """
-        return cls._of(config, registry, *parsed(config.model_dump(), registry, keys))
-
-    @classmethod
-    def _of(
-        cls, config: RunConfig, registry: Registry, found: Mapping[str, Any], faults: Sequence[UsageError]
-    ) -> "Job":
+        components, faults = parsed(config.model_dump(), registry, keys)
         if faults:
             raise together(faults)
-        return cls(written(config, found), registry, found)
+        full: dict[str, Any] = {}
+        for key, settings in components.items():
+            named = config.training.balancer if key == "training.balancer" else getattr(config, key)
+            full[key] = Component.model_validate({"name": named.name, **settings.model_dump(mode="json")})
+        if (balancer := full.pop("training.balancer", None)) is not None:
+            full["training"] = config.training.model_copy(update={"balancer": balancer})
+        return cls(config.model_copy(update=full), registry, components)
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -111,26 +111,18 @@ class Job:
     def ignores(self) -> frozenset[str]:
         """Settings without effect on this job, such as `training.learning_rate` or all `decisions`."""
         space = self.registry.get(SPACES, self.config.space.name)
-        decided = () if self.config.strategy is None else ("decisions",)
-        asked = space.takes_encodings and self.config.features.auto
-        unasked = () if asked or self.searches_decay() else ("encoding_search",)
-        return frozenset((*space.ignores, *decided, *unasked))
+        searches = (space.takes_encodings and self.config.features.auto) or self.searches_decay()
+        others = {"encoding_search": not searches, "decisions": self.config.strategy is not None}
+        return frozenset((*space.ignores, *(name for name, ignored in others.items() if ignored)))
 
     def searches_decay(self) -> bool:
         """Return whether the decay of embeddings is `auto`, and has an effect."""
-        space = self.registry.get(SPACES, self.config.space.name)
-        return (
-            self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in space.ignores
-        )
+        ignores = self.registry.get(SPACES, self.config.space.name).ignores
+        return self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in ignores
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""
         return replace(self, config=self.config.model_copy(update=values))
-
-    def in_time(self, spent: float) -> "Job":
-        """Return the job with its time budget, if it has one, reduced by the spent seconds."""
-        budget = self.config.time_budget
-        return self if budget is None else self.having(time_budget=max(budget - spent, 1.0))
 
     def dataset(self) -> Dataset:
         """Return the dataset adapter with its settings."""
@@ -168,26 +160,20 @@ class Job:
 
         """
         schema = data if isinstance(data, Schema) else data.schema
-        space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
+        name, encodings = self.config.space.name, self.encodings()
+        space_class = self.registry.get(SPACES, name)
         if not space_class.takes_encodings and not encodings.plain:
-            name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        if space_class.needs_histories and not schema.histories:
+        if not schema.histories and (space_class.needs_histories or encodings.of_histories):
+            needs = space_class.needs_histories
+            what = f"{name} reads" if needs else "features.history names inputs from"
             raise UsageError(
-                f"{self.config.space.name} reads histories, and the rows have none",
-                "use a dataset with histories and --set dataset.split=time, or another model",
+                f"{what} histories, and the rows have none",
+                "use a dataset with histories and --set dataset.split=time, or "
+                + ("another model" if needs else "leave the setting out"),
             )
-        if encodings.of_histories and not schema.histories:
-            raise UsageError(
-                "features.history names inputs from histories, and the rows have none",
-                "use a dataset with histories and --set dataset.split=time, or leave the setting out",
-            )
-        space = space_class(
-            schema.encoded(encodings),
-            self.components["space"],
-            self.registry.op,
-            self.registry.history_encoder,
-        )
+        made_of = (self.registry.op, self.registry.history_encoder)
+        space = space_class(schema.encoded(encodings), self.components["space"], *made_of)
         if not isinstance(data, Schema) and any(field.vectors for field in schema.sparse):
             encoder = data.encoder if isinstance(data, Prepared) else data
             space.vectors = encoder.vectors()
@@ -195,19 +181,15 @@ class Job:
         return space
 
     def encodings(self) -> Encodings:
-        """Return the encodings of fields; plain fields as long as an encoding is `auto`."""
-        return plain() if self.config.features.auto else self.config.features
+        """Return the encodings of fields, with plain ones in place of `auto`."""
+        features = self.config.features
+        return features.with_answers(**{name: PLAIN[name] for name in features.unanswered()})
 
     def of(self, config: RunConfig) -> "Job":
         """Return the job with the features, recipe and space of one of its runs, without `auto`."""
         resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
         job = Job.resolve(self.config.model_copy(update=resolved), self.registry)
         return replace(job, encoding_search=self.encoding_search)
-
-    @classmethod
-    def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":
-        """Return the job of the parsed text of `to_json`; raises as `load` does."""
-        return cls.resolve(RunConfig.parse(dict(config)), registry)
 
     def to_json(self) -> str:
         """Return the configuration as text, for a `TrialSpec`."""
@@ -216,9 +198,7 @@ class Job:
     def problem(
         self, prepared: Prepared, rows: Rows | None = None, space: SearchSpace | None = None
     ) -> Problem:
-        """Return the problem, without the test part; it does not check the network that the space builds.
-
-        Raises as `checked` and `fixed_architecture` do.
+        """Return the problem, without the test part, of a job that `checked` has checked.
 
         Args:
             prepared: The data of the job.
@@ -227,9 +207,6 @@ class Job:
 
         """
         space = space or self.space(prepared)
-        self._check(space)
-        if self.config.strategy is None:
-            self.fixed_architecture(space)
         folds, fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
@@ -261,20 +238,18 @@ class Job:
     def checked(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Check the job as far as possible without rows of data and weights, and return the space.
 
+        Encodings that are `auto` are plain here.
+
         Raises:
             UsageError: recipe, space, metrics or strategy use an unknown name, or a library that is not
                 installed; or choices are open without a strategy, or a strategy has no choices.
             PluginError: the space does not build a network for the tasks.
+            ArtifactError: decisions do not fit the choices of the space.
 
         """
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
-        self._check(space)
-        return space
-
-    def _check(self, space: SearchSpace) -> None:
-        """Check the settings for a space, except for the network that it builds; raises as `checked` does."""
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
         check_groups(space.schema.tasks, self.dataset().user)
         balancer_of(self.recipe(), space.schema.tasks)
@@ -294,6 +269,9 @@ class Job:
             )
         if self.config.strategy is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
+        if self.config.strategy is None and not (self.config.features.auto and type(space).takes_encodings):
+            self.fixed_architecture(space)  # else the choices may depend on the encodings
+        return space
 
     def fixed_architecture(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.
@@ -323,10 +301,11 @@ class Job:
         return scheduler_class(settings, proposals)
 
     def _scheduler(self, chosen: Component) -> tuple[type[Scheduler[Any]], Settings]:
-        scheduler_class = self.registry.get(SCHEDULERS, chosen.name)
-        scheduler_class.check(f"the scheduler {chosen.name}")
-        settings = scheduler_class.settings_class.parse(chosen.settings, "strategy.scheduler", chosen.name)
-        return scheduler_class, settings
+        scheduler_class, name = self.registry.get(SCHEDULERS, chosen.name), chosen.name
+        scheduler_class.check(f"the scheduler {name}")
+        return scheduler_class, scheduler_class.settings_class.parse(
+            chosen.settings, "strategy.scheduler", name
+        )
 
     def search_epochs(self) -> int | None:
         """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""

@@ -24,7 +24,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.cost import latency
-from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
     COMPONENTS,
@@ -32,7 +32,6 @@ from automtl_core.run_dir.config import (
     Layer,
     RunConfig,
     check_named,
-    default,
     load_common,
     merge,
     split,
@@ -40,9 +39,8 @@ from automtl_core.run_dir.config import (
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import CONCESSIONS, Point, preferred
-from automtl_core.settings.settings import Component
+from automtl_core.workflow.components import check_model, is_file, parts, run_of
 from automtl_core.workflow.job import Job, check_read
-from automtl_core.workflow.model_names import check_model, is_file, parts, run_of
 
 
 def models(
@@ -226,30 +224,3 @@ def _check_known(settings: Layer, models: Mapping[str, Layer], registry: Registr
             f"{f'{key}.{name}' if is_part else key}{of} is not a setting of {listing(models)}{hint}",
             f"leave it out, or correct it; {there}",
         )
-
-
-def ensemble_layer(members: int | None, layers: Sequence[Layer], registry: Registry) -> Layer:
-    """Return the maximum number of members as a configuration layer; empty for None.
-
-    Args:
-        members: Maximum number of networks of the ensemble.
-        layers: Configuration layers below, which name the strategy.
-        registry: Registry of strategies.
-
-    Raises:
-        UsageError: the strategy trains no ensemble.
-
-    """
-    if members is None:
-        return {}
-    name = Component.model_validate(merge(default(registry), *layers)["strategy"]).name
-    if not _trains_ensembles(name, registry):
-        able = [other for other in registry.names(STRATEGIES) if _trains_ensembles(other, registry)]
-        raise UsageError(
-            f"the strategy {name!r} trains no ensemble", f"use one of {listing(able)}, or leave out ensemble"
-        )
-    return {"strategy": {"ensemble": members}}
-
-
-def _trains_ensembles(strategy: str, registry: Registry) -> bool:
-    return "ensemble" in registry.get(STRATEGIES, strategy).settings_class.model_fields

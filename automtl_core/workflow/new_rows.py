@@ -1,5 +1,6 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import scores_of
+from automtl_core.disk.documents import Value
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
@@ -28,6 +30,39 @@ from automtl_core.workflow.trained import Trained
 
 CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
+
+
+@dataclass(frozen=True)
+class Predicted(Value):
+    """Predictions of new examples, in a file."""
+
+    run: str
+    output: str
+    rows: int
+    rejected: int
+    """Number of skipped faulty rows."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
+    tasks: tuple[str, ...]
+    scores: Mapping[str, str]
+    """Column of the predictions -> its meaning."""
+
+
+@dataclass(frozen=True)
+class Tested(Value):
+    """The test of a finished run's network on new examples."""
+
+    run: Path
+    test: Metrics
+    rows: int
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
+    min_positives: int
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
 def heard(listener: Listener) -> dict[str, Any]:
@@ -154,19 +189,6 @@ def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
     return np.fromiter(known, np.int32, len(column))
 
 
-@dataclass
-class _Field:
-    """A field without any known value so far."""
-
-    column: str
-    place: int
-    """Number of its column of ids."""
-    vocabulary: Vocabulary
-    count: int = 0
-    """Number of values."""
-    first: str = ""
-
-
 class Unseen:
     """Watches new rows for fields with a vocabulary, none of whose values is known: most often a fault.
 
@@ -180,26 +202,27 @@ class Unseen:
     """
 
     def __init__(self, encoder: Encoder, unread: Collection[str]) -> None:
-        self._fields: list[_Field] = []
-        for place, one in enumerate(encoder.schema.sparse):
-            values = encoder.fields[one.name]
-            [column, *more] = values.reads(one.name)
+        self._fields: dict[int, tuple[str, Vocabulary]] = {}  # by the place of its ids
+        self._counts, self._first = Counter[str](), dict[str, str]()
+        for place, field in enumerate(encoder.schema.sparse):
+            values = encoder.fields[field.name]
+            [column, *more] = values.reads(field.name)
             if isinstance(values, Vocabulary) and not more and column not in unread:
-                self._fields.append(_Field(column, place, values))
+                self._fields[place] = column, values
 
     def add(self, columns: pd.DataFrame, part: Part) -> None:
         """Look at rows, raw and encoded."""
-        self._fields = [one for one in self._fields if not part.ids[:, one.place].any()]
-        for one in self._fields:
-            values = [value for value in texts(columns[one.column]) if value]
-            one.count += len(values)
-            one.first = one.first or next(iter(values), "")
+        self._fields = {place: of for place, of in self._fields.items() if not part.ids[:, place].any()}
+        for column, _ in self._fields.values():
+            if values := [value for value in texts(columns[column]) if value]:
+                self._counts[column] += len(values)
+                self._first.setdefault(column, values[0])
 
     def sentences(self) -> Iterator[str]:
         """Yield a warning for each such field with so many values that it is no chance."""
-        for one in self._fields:
-            if one.count >= 100 and one.vocabulary.values:
+        for column, vocabulary in self._fields.values():
+            if (count := self._counts[column]) >= 100 and (known := vocabulary.values):
                 yield (
-                    f"{one.column}: none of the {one.count:,} values occurs in the training rows; they may "
-                    f"be written otherwise: {one.first!r} here, {one.vocabulary.values[0]!r} there"
+                    f"{column}: none of the {count:,} values occurs in the training rows; they may "
+                    f"be written otherwise: {self._first[column]!r} here, {known[0]!r} there"
                 )

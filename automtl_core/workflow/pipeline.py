@@ -1,9 +1,9 @@
 """The pipeline of a run: a list of stages, search -> training -> test, each of which records a fact."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,16 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
+from automtl_core.disk.documents import Value
 from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
-from automtl_core.modules.cost import blank_features, cost_of
+from automtl_core.modules.cost import Cost, blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import (
+    Budget,
     Calibration,
     Costs,
     Data,
@@ -36,8 +37,7 @@ from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.search.trial import Serial, Trials, TrialSpec
-from automtl_core.search.warm_start import WarmStart
+from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
@@ -48,22 +48,40 @@ from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import PREDICTION, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.observed import observed
-from automtl_core.workflow.outcomes import Plan
-from automtl_core.workflow.recorder import Recorder
-from automtl_core.workflow.resolve_auto import checked_space
-from automtl_core.workflow.trainer import Trainer
-from automtl_core.workflow.tunable import changed, tunable
+from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
 from automtl_core.workflow.versions import environment, origin
-from automtl_core.workflow.warm_start import read_warm_start
-from automtl_core.workflow.work import Stage, Work
+from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
+
+
+@dataclass(frozen=True)
+class Plan(Value):
+    """The plan of a search."""
+
+    rows: dict[str, int]
+    """Part -> number of rows."""
+    fields: int
+    tasks: tuple[str, ...]
+    choices: int
+    supernet_parameters: int
+    supernet_bytes: int
+    """Bytes for weights, gradients and optimiser moments."""
+    most_search_epochs: int | None
+    """Largest number of passes of the search over the training part; None where it is unknown."""
+    most_training_epochs: int
+    """Largest number of epochs of the training after the search."""
+    steps_per_epoch: int
+    device: str
+    answers: Mapping[str, Mapping[str, Cost]]
+    """Choice -> option -> its cost, see `SearchSpace.costs`."""
+    points: Mapping[str, Cost]
+    """Landmark of the space -> cost of the whole network; without a search, `the network` -> cost."""
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:
@@ -99,8 +117,8 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
         PluginError: the space does not build a network for the tasks.
 
     """
-    _warm_start(job, prepared)
-    return checked_space(job, prepared)
+    read_warm_start(job, prepared)
+    return job.checked(prepared)
 
 
 @contextmanager
@@ -120,8 +138,6 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
 
     """
     space = space or job.checked(prepared)
-    if job.config.strategy is None:
-        job.fixed_architecture(space)
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, space),
@@ -151,18 +167,26 @@ def _search(work: Work) -> None:
     """Decide the architecture, and hand on the network, with weights from the search or new ones."""
     job, made, recorder = work.job, work.run, work.recorder
     problem = job.search_problem(work.prepared, work.problem)
-    problem = replace(problem, warm_start=_warm_start(job, work.prepared))
-    if job.config.time_budget is not None and not made.has(Budget):
-        made.write(_budget(work, problem, job.config.time_budget))
+    problem = replace(problem, warm_start=read_warm_start(job, work.prepared))
+    if (seconds := job.config.time_budget) is not None and not made.has(Budget):
+        trains, count, total = job.trains(), len(work.prepared.part("test")), len(problem.data.train)
+        without = Budget(seconds, 0, total, total)
+        limits = without if trains is None else planned(problem, seconds, trains, count, recorder.listener)
+        made.write(agreed(limits))
     budget, sample = _start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
     if budget is not None and work.clock is not None:
         problem = replace(with_rows(problem, budget.rows), spent=work.clock.spent)
         sample = budget.trial_rows or sample
-    problem = replace(problem, trials=_trials(work, sample), tunable=tunable(job, made, work.prepared))
+    if work.executor is not None:
+        folder = str(made.path.absolute() / TRIALS)
+        template = TrialSpec(
+            job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
+        )
+        problem = replace(problem, trials=Trials(template, work.executor, made.path))
+    problem = replace(problem, tunable=tunable(job, made, work.prepared))
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
-        overrides = _checked(job, result.overrides)
-        made.write(Search(tuple(result.evidence), tuple(result.front), overrides))
+        made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
     _take_over(work)
     architecture = replace(result.architecture, origin=origin(job.of(made.config()), work.problem.space))
     made.write_architecture(architecture)
@@ -174,14 +198,6 @@ def _search(work: Work) -> None:
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
     else:
         work.network = untrained(work.problem, architecture)
-
-
-def _budget(work: Work, problem: Problem, seconds: float) -> Budget:
-    """Return the limits of a run under a time budget."""
-    trains, total = work.job.trains(), len(problem.data.train)
-    if trains is None:
-        return Budget(seconds, 0, total, total)
-    return agreed(planned(problem, seconds, trains, len(work.prepared.part("test")), work.recorder.listener))
 
 
 def _start_clock(work: Work) -> Budget | None:
@@ -219,7 +235,10 @@ def _train(work: Work) -> None:
     scaling, validation = _calibrated(work.job, network, problem, measured)
     if work.job.config.calibrate:
         made.write(scaling)
-    made.write(_costs(work))
+    seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in ("search", "train")}
+    epochs = sum(report["phase"] == "train" for report in recorder.reports)
+    rows = epochs * len(work.prepared.part("train"))
+    made.write(Costs(seconds, rows / seconds["train"] if epochs else None))
     size_of = cost_of(network, blank_features(problem.space.schema, problem.compute.device))
     made.write(
         Result(
@@ -284,22 +303,6 @@ def _calibrated(
     return scaling, with_others(validation, measured)
 
 
-def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
-    """Return the warm start of a job; None without one."""
-    if job.config.warm_start is None or job.config.strategy is None:
-        return None
-    return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
-
-
-def _trials(work: Work, rows: int | None) -> Trials:
-    """Return the runner of a search's trials; each trial has a folder in that of the run."""
-    job, data = work.job, work.prepared
-    folder = str(work.run.path.absolute() / TRIALS)
-    template = TrialSpec(job.having(listeners=()).to_json(), str(data.path), folder, train_rows=rows)
-    known = (job, work.checked_space())
-    return Trials(template, work.executor or Serial(Trainer(job.registry, data, known=known)), work.run.path)
-
-
 def _take_over(work: Work) -> None:
     """Take over the settings that the search chose, if there are any.
 
@@ -313,44 +316,30 @@ def _take_over(work: Work) -> None:
     work.prepared.encoder.of_histories(histories).save(work.run.path / ENCODER)
 
 
-def _checked(job: Job, overrides: Layer) -> Layer:
-    """Check that the settings which a strategy chose are settings of recipe, space or encodings.
+def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
+    """Return the result of the job's strategy or, without one, the decisions of the configuration.
 
     Raises:
-        PluginError: they are not; the error names the strategy.
+        PluginError: the strategy returns something else, or chose settings other than those of recipe, space
+            or encodings.
 
     """
-    try:
-        if others := overrides.keys() - {"training", "space", "features"}:
-            raise UsageError(f"{listing(sorted(others))} cannot be overridden")
-        changed(job, overrides)
-    except UsageError as error:
-        assert job.config.strategy is not None  # noqa: S101 - a strategy chose them
-        raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
-    return overrides
-
-
-def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
-    """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
     with kept_state():
         result: object = strategy.search(recorder)
-    if isinstance(result, SearchResult):
-        return result
-    what = f"search returns {type(result).__name__}, expected a SearchResult"
-    raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
-
-
-def _costs(work: Work) -> Costs:
-    before = work.run.read(Costs).seconds if work.run.has(Costs) else {}
-    seconds = {"encoding_search": before.get("encoding_search", 0.0)}
-    seconds |= {stage: work.recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
-    epochs = sum(report["phase"] == "train" for report in work.recorder.reports)
-    rows = epochs * len(work.prepared.part("train"))
-    return Costs(seconds, rows / seconds["train"] if epochs else None)
+    if not isinstance(result, SearchResult):
+        what = f"search returns {type(result).__name__}, expected a SearchResult"
+        raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
+    try:
+        if others := result.overrides.keys() - {"training", "space", "features"}:
+            raise UsageError(f"{listing(sorted(others))} cannot be overridden")
+        changed(job, result.overrides)
+    except UsageError as error:
+        raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
+    return result
 
 
 def _training_ahead(job: Job, prepared: Prepared) -> Planned:

@@ -7,7 +7,7 @@ import hashlib
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,6 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN
 from automtl_core.disk.documents import canonical, read_signed, write_signed
 from automtl_core.disk.files import make_folder, remove_folder
 from automtl_core.distributed import agreed
@@ -29,14 +28,12 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
-    HISTORY,
     Answers,
     EncodingSearchResult,
     OutOfTimeError,
     search_encodings,
 )
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
-from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
@@ -73,11 +70,11 @@ def resolve_auto(
     if not prepared.schema.histories and config.features.history == "auto":
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
-        config = _with(config, PLAIN)
+        config = config.model_copy(update={"features": replace(job, config=config).encodings()})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     start = time.monotonic()
-    result = _result(job, config, prepared, executor, progress, on_result)
+    result = _result(replace(job, config=config), prepared, executor, progress, on_result)
     seconds = job.encoding_seconds + time.monotonic() - start
     config = _answered(config, result.answers)
     return replace(job, config=config, encoding_search=result, encoding_seconds=seconds)
@@ -95,53 +92,17 @@ def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig
     )
 
 
-def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check a job before its settings `auto` are resolved, and return its space.
-
-    Where inputs are `auto`, the check assumes all encodings except feature crosses: a space with too little
-    to read then has too little to read under any encodings.
-
-    Raises:
-        UsageError, PluginError: as in `Job.checked`.
-        ArtifactError: decisions do not fit the choices of the space.
-
-    """
-    takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
-    most = _without_pairs(prepared) if takes_encodings else PLAIN
-    space = replace(job, config=_with(job.config, most)).checked(prepared)
-    if job.config.strategy is None and not (takes_encodings and job.config.features.auto):
-        job.fixed_architecture(space)  # else the choices may depend on the encodings
-    return space
-
-
-def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
-    """Return the configuration with values for its encodings `auto`."""
-    left = {name: answers[name] for name in config.features.unanswered()}
-    return config.model_copy(update={"features": config.features.with_answers(**left)})
-
-
-def _without_pairs(prepared: Prepared) -> dict[str, Any]:
-    """Return all encodings that the encoding search may choose, without feature crosses."""
-    return {
-        "statistics": "folds" if prepared.times("train") is None else "earlier",
-        "numbers": "bins" if prepared.schema.dense else "standard",
-        "crosses": (),
-        "wide": False,
-        "history": HISTORY[-1] if prepared.schema.histories else (),
-    }
-
-
 def _result(
     job: Job,
-    config: RunConfig,
     prepared: Prepared,
     executor: Executor,
     progress: Progress,
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
-    config = config.model_copy(update={"training": recipe})
+    recipe = job.config.training.model_copy(update={"balancer": Recipe().balancer})
+    job = job.having(training=recipe)
+    config = job.config
     settings = config.model_dump(mode="json", exclude={*WITHOUT_EFFECT})
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
@@ -152,7 +113,7 @@ def _result(
     seconds = None if config.time_budget is None else config.time_budget * ENCODINGS
     end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
-        train = partial(_train, replace(job, config=config), prepared, executor, folder, end)
+        train = partial(_train, job, prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search)
         result = search_encodings(rows, config.features, config.training, train, progress)
     on_result(result)
@@ -172,13 +133,7 @@ def _train(
 ) -> list[TrialResult]:
     """Train the small model with each pair of values and seed; return the results on held-out rows.
 
-    Args:
-        job: The job whose settings are searched.
-        prepared: Its data.
-        executor: Runs the trials.
-        folder: Folder of the trials.
-        end: Time at which the trials end, by `time.monotonic`; None for no limit.
-        answers: Values of the searched settings, with the number of the seed.
+    Trials are in a folder, and end at a time of `time.monotonic`; None for no limit.
 
     Raises:
         OutOfTimeError: the time is over.

@@ -1,16 +1,16 @@
-"""Trials in this process, and trials that several processes share by folders and locks.
+"""Trials in this process, and in the workers of an engine.
 
 `run_trial` is the function that workers of an executor call. It needs the spec alone: it loads the
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
-import time
 import traceback
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from automtl_core.data.store import Prepared
 from automtl_core.disk.documents import parse_json
@@ -24,34 +24,31 @@ from automtl_core.errors import (
     PluginError,
     RunExistsError,
     RunInUseError,
+    UsageError,
     picklable,
 )
+from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
+from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.trial import (
-    CONFIG,
-    Executor,
-    OnEvent,
-    Serial,
-    TrialBegan,
-    TrialEnded,
-    TrialResult,
-    TrialSpec,
-    TrialWaits,
-)
+from automtl_core.search.strategy import Problem
+from automtl_core.search.train_trial import train_trial
+from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
+from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import Event, Listener
+from automtl_core.training.compute import computing
+from automtl_core.training.events import Listener
+from automtl_core.training.process import return_memory
 from automtl_core.workflow import pipeline
+from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.trainer import Trainer
 from automtl_core.workflow.work import Work
 
-PAUSE = 0.5
-"""Seconds between attempts to run trials that other processes hold."""
 FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
 """Errors of one run, which do not concern other runs."""
 
@@ -85,34 +82,71 @@ def run_trial(spec: TrialSpec, listener: Listener) -> TrialResult:
 class TrialRunner:
     """Runs trials in this process: whole runs in run directories, and single architectures.
 
+    Data and problems that trials share are loaded once.
+
     Args:
         registry: The plugins.
         prepared: Data that is already open.
-        known: A job with its space, see `Trainer`.
+        known: A job with its space for the first of these data, which trials of this job share.
 
     """
 
     def __init__(
         self, registry: Registry, *prepared: Prepared, known: tuple[Job, SearchSpace] | None = None
     ) -> None:
-        self._trainer = Trainer(registry, *prepared, known=known)
+        self.registry = registry
+        self._known = known
+        self._prepared = {str(each.path): each for each in prepared}
+        self._problem: tuple[TrialSpec, Problem] | None = None
+        self._rows: tuple[tuple[Path, EncodingSearchSettings], Rows] | None = None
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
         try:
-            result = self._run(spec, listener) if spec.architecture is None else self._trainer(spec, listener)
+            result = self._run(spec, listener) if spec.architecture is None else self.train(spec, listener)
         except RunInUseError:
             return TrialResult("held", {})
         except DivergedError as error:
             result = TrialResult("diverged", {}, error=str(error))
         except Exception as error:
-            known = error if isinstance(error, AutoMTLError) else self._trainer.registry.blame(error)
+            known = error if isinstance(error, AutoMTLError) else self.registry.blame(error)
             # Other processes of the same job would wait for this one.
             if spec.architecture is not None or not isinstance(known, FAULTS) or processes() > 1:
                 raise
             result = TrialResult.failed(known, spec.folder)
         listener(TrialEnded(result))
         return result
+
+    def train(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+        """Train the architecture of a spec.
+
+        Raises:
+            ArtifactError: data or checkpoint are damaged.
+            OutOfMemoryError: the machine has too little memory.
+
+        """
+        with computing():
+            result = train_trial(self._problem_of(spec), spec, listener)
+        return_memory()
+        return result
+
+    def _problem_of(self, spec: TrialSpec) -> Problem:
+        shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)
+        if self._problem is None or self._problem[0] != shared:
+            job, prepared = self._job(spec)
+            rows, space, key = None, None, (prepared.path, settings := job.config.encoding_search)
+            if spec.held_out:
+                if self._rows is None or self._rows[0] != key:
+                    self._rows = key, divided(prepared, settings)
+                rows = self._rows[1]
+            if self._known is not None and prepared is next(iter(self._prepared.values())):
+                known, known_space = self._known
+                parts = [(one.config.space, one.config.features) for one in (known, job)]
+                space = known_space if parts[0] == parts[1] else None
+            problem = job.problem(prepared, rows, space)
+            count = len(problem.data.train) if spec.train_rows is None else spec.train_rows
+            self._problem = shared, with_rows(problem, count)
+        return self._problem[1]
 
     def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Search and train in a run directory, which may exist; test if the spec includes it."""
@@ -122,7 +156,7 @@ class TrialRunner:
             if not run.has(Result) and run.read(Status).exit_code == DivergedError.exit_code:
                 raise DivergedError(run.read(Status).error or "training diverged")
         if not path.exists() or not Run.open(path).has(Result):
-            self._train(spec, path, listener)
+            self._train_run(spec, path, listener)
         run = Run.open(path)
         if not run.has(Result):
             return TrialResult("held", {})
@@ -135,7 +169,7 @@ class TrialRunner:
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
 
-    def _train(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
+    def _train_run(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
         job, prepared = self._job(spec)
         space = None if path.exists() else job.checked(prepared)
         try:
@@ -144,7 +178,7 @@ class TrialRunner:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
-                    executor = Serial(self._trainer)
+                    executor = Serial(self.train)
                     work = Work(job, run, prepared, listener, space, executor, anyway=True)
                     pipeline.run(work, pipeline.FIT)
         except RunExistsError:
@@ -152,46 +186,46 @@ class TrialRunner:
                 raise  # the folder is not writable
 
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
-        job, prepared = self._trainer.open(spec)
+        """Return the job and the data of a spec."""
+        if spec.data not in self._prepared:
+            self._prepared[spec.data] = Prepared.open(Path(spec.data))
+        job = Job.resolve(RunConfig.parse(dict(parse_json(spec.config, *CONFIG))), self.registry)
         if spec.encoding_search:
-            encoding_search = EncodingSearchResult.from_json(
-                parse_json(spec.encoding_search, *CONFIG), "the trial"
-            )
-            job = replace(job, encoding_search=encoding_search)
-        return job, prepared
+            document = parse_json(spec.encoding_search, *CONFIG)
+            job = replace(job, encoding_search=EncodingSearchResult.from_json(document, "the trial"))
+        return job, self._prepared[spec.data]
 
 
-class Folder:
-    """Executor that shares trials with other processes: trials held by another process are run again later.
+@contextmanager
+def executor_of(
+    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None
+) -> Iterator[Executor | None]:
+    """Yield the executor of an engine; None where one worker of the default engine is enough: this process.
 
     Args:
-        executor: Runs the trials.
+        registry: The plugins.
+        workers: Maximum number of trials that run at once; None for that of the engine.
+        engine: Name of the engine, or its name and settings; None for the default engine.
+
+    Raises:
+        UsageError: the number of workers or a setting of the engine is wrong.
+        UnknownNameError: no plugin registers the engine.
 
     """
-
-    def __init__(self, executor: Executor) -> None:
-        self.executor = executor
-
-    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the results; wait for trials that other processes hold."""
-        going_on, announced = True, False
-
-        def listener(spec: TrialSpec, event: Event) -> bool:
-            nonlocal going_on
-            going_on = on_event(spec, event) and going_on
-            return going_on
-
-        while queue and going_on:
-            held, others = list[TrialSpec](), False
-            for spec, result in self.executor.run(queue, listener):
-                if result.state == "held":
-                    held.append(spec)
-                else:
-                    others = True
-                    yield spec, result
-            if held and not others:
-                if not announced:
-                    on_event(held[0], TrialWaits())
-                    announced = True
-                time.sleep(PAUSE)
-            queue.extend(held)
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
+    if engine is None and (workers or 1) == 1:
+        yield None
+        return
+    if processes() > 1:
+        raise UsageError(
+            "the processes of torchrun train one network together, and cannot have workers of their own",
+            "leave out --workers and --engine, or start the command without torchrun",
+        )
+    chosen = Component.model_validate(
+        {"name": "processes", **engine} if isinstance(engine, Mapping) else engine or "processes"
+    )
+    engine_class = registry.get(ENGINES, chosen.name)
+    settings = engine_class.settings_class.parse(chosen.settings, ENGINES.name, chosen.name)
+    with engine_class(settings, workers).executor(run_trial) as executor:
+        yield executor

@@ -110,7 +110,7 @@ class Trained:
 
 def scaling(run: Run) -> Mapping[str, Platt]:
     """Return the calibration of a run by task; empty without one."""
-    return run.read(Calibration).scaling if run.has(Calibration) else {}
+    return (run.get(Calibration) or Calibration()).scaling
 
 
 def of_finished(run: Run) -> RunConfig:
@@ -144,13 +144,7 @@ def restored(space: SearchSpace, run: Run, compute: Compute) -> nn.Module:
 
 
 def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return predictions, [R, T] float64: probabilities of binary tasks, others in units of the label.
-
-    Args:
-        tasks: T tasks.
-        logits: Output of a network, [R, T].
-
-    """
+    """Return predictions [R, T] of an output [R, T]: probabilities, or numbers in units of the label."""
     logits = logits.astype(np.float64)
     return np.stack([task.predictions(logits[:, t]) for t, task in enumerate(tasks)], axis=1)
 
@@ -160,14 +154,8 @@ def unread_columns(
 ) -> list[str]:
     """Return the columns that fields alone read which the network does not.
 
-    Spaces derive the closed fields from the names of decisions. A network that reads one of them all the
-    same, against its names, reads all columns here.
-
-    Args:
-        network: The trained network.
-        encoder: Its encoder.
-        closed: Names of the fields that the network does not read, see `Sharing.unread`.
-        compute: Device and precision.
+    Spaces derive the closed fields, see `Sharing.unread`, from the names of decisions. A network that reads
+    one of them all the same, against its names, reads all columns here.
 
     """
     schema = encoder.schema

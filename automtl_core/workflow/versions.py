@@ -1,7 +1,7 @@
 """Environment of a run: versions of the packages that it uses, device and number of threads."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -29,9 +29,6 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
 from automtl_core.workflow.job import Job
-
-Parts = Sequence[tuple[Kind[Any], str]]
-"""Plugin objects by kind and name."""
 
 
 def environment(job: Job, space: SearchSpace) -> Environment:
@@ -65,12 +62,23 @@ def origin(job: Job, space: SearchSpace) -> Origin:
 
 
 def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the version of each plugin that the weights depend on, by its name."""
-    c = job.config
-    parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *_field_kinds(job)]
-    parts.append((BALANCERS, c.training.balancer.name))
-    kinds = [task.type for task in space.schema.tasks]
-    parts += [(TASK_KINDS, one.name) for one in kinds if not one.__module__.startswith("automtl_core.")]
+    """Return the version of each plugin that the weights depend on, by its name.
+
+    Raises:
+        PluginError: no plugin registers the kind of a field, so that a run could not be read again.
+
+    """
+    c, kinds = job.config, [task.type for task in space.schema.tasks]
+    parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), (BALANCERS, c.training.balancer.name)]
+    for kind in {type(field) for field in job.dataset().fields} - {*ALL}:
+        name = job.registry.name_of(FIELD_KINDS, kind)
+        if name is None:
+            raise PluginError(
+                f"no plugin registers the kind of field {kind.__name__}",
+                "let the hook automtl_register_field_kinds return it",
+            )
+        parts.append((FIELD_KINDS, name))
+    parts += [(TASK_KINDS, kind.name) for kind in kinds if not kind.__module__.startswith("automtl_core.")]
     if c.training.monitor_metric is not None:
         parts.append((METRICS, c.training.monitor_metric))
     if c.strategy is not None:
@@ -91,24 +99,7 @@ def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
     return installed
 
 
-def _field_kinds(job: Job) -> Iterator[tuple[Kind[Any], str]]:
-    """Yield the kinds of fields that plugins supply.
-
-    Raises:
-        PluginError: no plugin registers the kind of a field, so that a run could not be read again.
-
-    """
-    for kind in {type(field) for field in job.dataset().fields} - {*ALL}:
-        name = job.registry.name_of(FIELD_KINDS, kind)
-        if name is None:
-            raise PluginError(
-                f"no plugin registers the kind of field {kind.__name__}",
-                "let the hook automtl_register_field_kinds return it",
-            )
-        yield FIELD_KINDS, name
-
-
-def _supplied(registry: Registry, parts: Parts) -> dict[str, str]:
-    """Return the plugins that supply some objects: name -> version."""
+def _supplied(registry: Registry, parts: Iterable[tuple[Kind[Any], str]]) -> dict[str, str]:
+    """Return the plugins that supply objects, by kind and name: name -> version."""
     rows = [registry.supplier(kind, name) for kind, name in parts]
     return {row.name: row.version for row in rows}

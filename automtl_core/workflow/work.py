@@ -1,21 +1,117 @@
 """A run at work: the one value that goes down the stages of a run."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from torch import nn
 
 from automtl_core.data.store import Prepared
+from automtl_core.disk.state import State
+from automtl_core.distributed import first, is_first, shared_listener
+from automtl_core.errors import ArtifactError, one_line
+from automtl_core.process_state import kept_state
+from automtl_core.registry.kinds import LISTENERS
+from automtl_core.run_dir.facts import Identity, Result
+from automtl_core.run_dir.identity import check_checkpoint
+from automtl_core.run_dir.progress import FILE, TEST, Command, reduced
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import Listener, Planned
+from automtl_core.training.events import (
+    EpochEnded,
+    Event,
+    Listener,
+    PhaseBegan,
+    Planned,
+    Resumable,
+    RunBegan,
+    RunListener,
+    Warned,
+    phase,
+)
 from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.recorder import Recorder
+
+log = logging.getLogger("automtl")
+
+
+class Recorder:
+    """Listener that saves the state of a loop at each epoch, and passes events on."""
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        self.run = run
+        self.listener = listener
+        self.identity = run.read(Identity).to_json()
+        self.saved: State = run.checkpoint(self._warn) or {"identity": self.identity}
+        check_checkpoint(run, self.saved.get("identity", {}))
+        self.stage = str(self.saved.get("stage", ""))
+        self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
+        self.seconds: dict[str, float] = dict(self.saved.get("seconds", {}))
+        self.loop: Resumable | None = None
+        self._since = time.monotonic()
+        run.write_reports(self.reports)
+
+    def follow(self, stage: str, loop: Resumable) -> None:
+        """Save this loop from now on; first restore the state that was saved in this stage.
+
+        Raises:
+            ArtifactError: the state belongs to another loop.
+
+        """
+        if self.stage == stage:
+            try:
+                loop.load_state_dict(self.saved["state"])
+            except (
+                AttributeError,
+                KeyError,
+                TypeError,
+                ValueError,
+                RuntimeError,
+            ) as error:  # of other shapes
+                raise ArtifactError(
+                    f"{self.run.path}: the checkpoint does not fit the run: {error}",
+                    "restore it from a copy, or start again",
+                ) from None
+            log.info("continues in stage %s after %d epochs", stage, len(self.reports))
+        self.stage, self.loop = stage, loop
+        self._since = time.monotonic()
+
+    def _warn(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        self.listener(Warned(sentence))
+
+    def __call__(self, event: Event) -> bool:
+        """Save the epochs, and pass all events on; return the result of the other listener."""
+        if isinstance(event, EpochEnded):
+            self._save(event)
+        return self.listener(event)
+
+    def _save(self, report: EpochEnded) -> None:
+        """Write the report, and save the state of the loop; raises as `Run.check_whole` does."""
+        first(self.run.check_whole)
+        self.reports.append(report.to_json())
+        self.run.write_reports(self.reports)
+        now = time.monotonic()
+        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+        self._since = now
+        self.run.save_checkpoint(
+            {
+                "identity": self.identity,
+                "stage": self.stage,
+                "seconds": self.seconds,
+                "state": self.loop.state_dict() if self.loop else {},
+                "reports": self.reports,
+            }
+        )
+        log.info(
+            "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
+        )
 
 
 @dataclass
@@ -33,7 +129,7 @@ class Work:
     space: SearchSpace | None = None
     """The space of the job for the data, which is checked; None to make it where a stage needs it."""
     executor: Executor | None = None
-    """Runs the trials of the search; None for this process."""
+    """Runs the trials of the search; None for a search that needs none."""
     anyway: bool = False
     """Whether to continue in another environment than that of the start."""
     later: int = 0
@@ -79,3 +175,90 @@ class Stage:
     """Returns whether the run has its result."""
     ahead: Callable[[Job, Prepared], Planned]
     """Returns its largest amount of work, for the plan and the progress."""
+
+
+SECONDS = 1.0
+"""Least time between two writes of the progress."""
+
+
+@contextmanager
+def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
+    """Yield a listener that passes events on to that of a run, to the listeners of its job, and to a file.
+
+    Of a data-parallel job, these are called in the first process.
+
+    Args:
+        work: The run.
+        begin: The begin of the run, with its stages, which is sent first.
+
+    """
+    job, run, listener = work.job, work.run, work.listener
+    if not is_first():
+        yield shared_listener(listener)
+        return
+    observers = [_Guarded(name, job, run, listener) for name in job.config.listeners]
+    state, written, error = Command(), float("-inf"), None
+
+    def pass_on(event: Event) -> bool:
+        nonlocal state, written
+        state = reduced(state, event, time.time())
+        if event is not begin:
+            for observer in observers:
+                observer.call(lambda o: o.receive(event))
+        if time.monotonic() - written >= SECONDS:
+            written = time.monotonic()
+            state.shown.progress.write(run.path)
+        return listener(event)
+
+    try:
+        with phase(pass_on, begin):
+            if begin.phase != TEST:
+                pass_on(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
+            yield shared_listener(pass_on)
+        with suppress(OSError):
+            (run.path / FILE).unlink(missing_ok=True)
+        result = run.get(Result)
+        if result is not None and (test := result.test) is not None:
+            for observer in observers:
+                observer.call(lambda o: o.tested(test))
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        for observer in observers:
+            observer.call(lambda o: o.close(error))
+
+
+class _Guarded:
+    """A listener of a plugin, which is left out after its first error.
+
+    Args:
+        name: Name of the listener.
+        job: The job of the run.
+        run: The run.
+        listener: Receives the warning.
+
+    """
+
+    def __init__(self, name: str, job: Job, run: Run, listener: Listener) -> None:
+        self._about = f"the listener {name!r} of plugin {job.registry.supplier(LISTENERS, name).name!r}"
+        self._warn = listener
+        self._listener: RunListener | None = None
+        settings = job.config.model_dump(mode="json")
+        with self._trying():
+            self._listener = job.registry.get(LISTENERS, name)(run.path.absolute(), settings)
+
+    def call(self, use: Callable[[RunListener], None]) -> None:
+        """Use the listener, unless it is left out."""
+        if (listener := self._listener) is not None:
+            with self._trying():
+                use(listener)
+
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
+        try:
+            with kept_state():
+                yield
+        except Exception as error:
+            self._listener = None
+            self._warn(Warned(f"{self._about} failed and is left out: {one_line(error)}"))

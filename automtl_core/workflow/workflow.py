@@ -26,10 +26,10 @@ from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Result
-from automtl_core.run_dir.folders import prepared_folder, raw_folder
+from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
-from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
+from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
@@ -39,17 +39,17 @@ from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Wa
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
-from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
+from automtl_core.workflow.data_checks import preparation_warnings, training_warnings
+from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import check_log, heard, measure, write_predictions
-from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
-from automtl_core.workflow.record import RunRecord, read_record
+from automtl_core.workflow.new_rows import Predicted, Tested, check_log, heard, measure, write_predictions
+from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
+from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.versions import environment
-from automtl_core.workflow.warm_start import seen_test_rows
 from automtl_core.workflow.work import Work
 
 
@@ -101,7 +101,7 @@ class Workflow:
         with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
             prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
         for sentence in preparation_warnings(prepared):
-            self._warn(sentence)
+            self.listener(Warned(sentence))
         for sentence in prepared.manifest["joined"]:
             self.listener(Noted(sentence))
         return prepared
@@ -113,7 +113,8 @@ class Workflow:
         """
         stages = pipeline.encodings_to_come(job, prepared)
         begin = PhaseBegan(ENCODING_SEARCH, stages, job.config.time_budget, later)
-        with phase(self.listener, begin) as progress, _repeatable():
+        how = "repeat the command: it continues the encoding search with the trials so far"
+        with phase(self.listener, begin) as progress, _continuing(how):
             said = (progress, lambda result: self.listener(EncodingsChosen(result)))
             return resolve_auto(job, prepared, self.trials(prepared), *said)
 
@@ -134,7 +135,7 @@ class Workflow:
             name: Name of the run; None for the dataset's name with a number.
 
         """
-        return next(self._runs(NewRuns(job, runs_dir, name)))
+        return next(self._runs(job, runs_dir, name))
 
     def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[RunRecord]:
         """Train the architecture of a run again with its recipe, with each seed in a new run.
@@ -147,13 +148,19 @@ class Workflow:
 
         """
         job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
-        return self._runs(NewRuns(job, runs_dir, stem=stem, seeds=seeds))
+        return self._runs(job, runs_dir, stem=stem, seeds=seeds)
 
-    def _runs(self, new: "NewRuns") -> Iterator[RunRecord]:
-        """Make runs of a job, which share data, checks and settings `auto`, and do their stages."""
-        start, job = time.monotonic(), new.job
-        if new.name is not None:
-            check_free(new.runs_dir / plain_name(new.name))
+    def _runs(
+        self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "", seeds: int = 1
+    ) -> Iterator[RunRecord]:
+        """Make runs of a job, which share data, checks and settings `auto`, and do their stages.
+
+        Without a name they are numbered behind `stem`, by default the name of the dataset. Each has a seed,
+        from that of the job on.
+        """
+        start = time.monotonic()
+        if name is not None:
+            check_free(runs_dir / plain_name(name))
         with suppress(ArtifactError):  # of a dataset without fields or tasks, which the preparation describes
             job.checked(expected_schema(job.dataset()))  # before the preparation, which may take long
         prepared = self.prepare(job)
@@ -161,17 +168,21 @@ class Workflow:
         start_from = job.config.warm_start
         seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
         for sentence in (*training_warnings(prepared, job.config.training), *([seen] if seen else [])):
-            self._warn(sentence)
-        job = self.resolve_auto(job, prepared, new.seeds - 1)
+            self.listener(Warned(sentence))
+        job = self.resolve_auto(job, prepared, seeds - 1)
         if space.schema.encodings != job.encodings():
             space = job.checked(prepared)
-        job = job.in_time(agreed(time.monotonic() - start))
-        for number in range(new.seeds):
-            one = job.having(seed=job.config.seed + number)
-            make = partial(pipeline.start, one, prepared, space=space)
-            stem = new.stem or job.config.dataset.name
-            held = numbered(new.runs_dir, stem, make) if new.name is None else make(new.runs_dir / new.name)
-            yield self._done(one, held, prepared, space, later=new.seeds - 1 - number)
+        if (budget := job.config.time_budget) is not None:
+            job = job.having(time_budget=max(budget - agreed(time.monotonic() - start), 1.0))
+        for number in range(seeds):
+            of_seed = job.having(seed=job.config.seed + number)
+            make = partial(pipeline.start, of_seed, prepared, space=space)
+            held = (
+                numbered(runs_dir, stem or job.config.dataset.name, make)
+                if name is None
+                else make(runs_dir / name)
+            )
+            yield self._done(of_seed, held, prepared, space, later=seeds - 1 - number)
 
     def resume(self, path: Path, anyway: bool = False) -> RunRecord:
         """Resume an interrupted run.
@@ -188,7 +199,7 @@ class Workflow:
             raise in_use(path)
         with self.registry.expecting(run.read(Environment).plugins):
             self._warn_of_precision(job := self._job_of(run.initial_config()))
-            prepared = self._prepare_again(job, run, partial(check_data, run))
+            prepared = self.prepare(job, run.config().prepared_dir, partial(check_data, run))
             return self._done(job, run.working(), prepared, None, anyway)
 
     def evaluate(
@@ -205,8 +216,9 @@ class Workflow:
         run = Run.open(path)
         recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(of_finished(run), data_dir).having(metrics=_names(run, metrics))
-            prepared = self._prepare_again(job, run)
+            names = run.read(Result).metrics if metrics is None else tuple(metrics)
+            job = self._job_of(of_finished(run), data_dir).having(metrics=names)
+            prepared = self.prepare(job, run.config().prepared_dir)
             test = evaluation.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
         changed = data_differences(run.read(Data), prepared.manifest)
@@ -243,9 +255,9 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, reading = self._reading(run, files, output.absolute().parent, history, most)
+        made, examples = self._reading(run, files, output.absolute().parent, history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            rows, rejected = write_predictions(made, replace(reading, keep=keep), output)
+            rows, rejected = write_predictions(made, replace(examples, keep=keep), output)
         return Predicted(
             run=str(path),
             output=str(output),
@@ -266,9 +278,9 @@ class Workflow:
     ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        made, reading = self._reading(run, files, prepared_folder(), history, most)
+        made, examples = self._reading(run, files, prepared_folder(), history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            test, rows, rejected = measure(made, reading, self.metrics(run, metrics))
+            test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
@@ -279,7 +291,8 @@ class Workflow:
 
         """
         with self.registry.expecting(run.read(Environment).plugins):
-            return {name: self.registry.get(METRICS, name) for name in _names(run, names)}
+            names = run.read(Result).metrics if names is None else names
+            return {name: self.registry.get(METRICS, name) for name in names}
 
     def trained(self, run: Run) -> Trained:
         """Return the network of a run; it needs the plugins of its space, ops and fields only."""
@@ -312,25 +325,18 @@ class Workflow:
         how = (self.memory_limit, histories, history, most)
         return made, NewExamples(self.new_examples(run), files, work_in, *how, **heard(self.listener))
 
-    def _warn(self, sentence: str) -> None:
-        self.listener(Warned(sentence))
-
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""
         if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
             precision = job.config.precision
             sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
-            self._warn(sentence)
+            self.listener(Warned(sentence))
 
     def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, with prepared data in the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
         config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
         return _with_data_dir(Job.resolve(config, self.registry))
-
-    def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:
-        """Prepare the data of a run, unless it is in the folder that the run used, which is read-only."""
-        return self.prepare(job, run.config().prepared_dir, accept)
 
     def _done(
         self,
@@ -341,30 +347,11 @@ class Workflow:
         anyway: bool = False,
         later: int = 0,
     ) -> RunRecord:
-        with held as run, _resumable(run):
+        with held as run, _continuing(f"resume it: {resuming(run.path)}"):
             work = Work(job, run, prepared, self.listener, space, anyway=anyway, later=later)
             work.executor = self.trials(prepared, known=(job, work.checked_space()))
             pipeline.run(work)
         return read_record(run.path, self.registry, work.space_of_network())
-
-
-@dataclass(frozen=True)
-class NewRuns:
-    """Runs to make: a job with each of some seeds, and their folder."""
-
-    job: Job
-    runs_dir: Path
-    name: str | None = None
-    """Name of the only run; None to number the runs."""
-    stem: str = ""
-    """Begin of the names of numbered runs; empty for the name of the dataset."""
-    seeds: int = 1
-
-
-def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
-    """Return names of metrics; without any, those that the test of a run computed."""
-    recorded = run.read(Result).metrics
-    return recorded if metrics is None else tuple(metrics)
 
 
 def plain_name(name: str) -> str:
@@ -389,21 +376,11 @@ def _with_data_dir(job: Job) -> Job:
 
 
 @contextmanager
-def _repeatable() -> Iterator[None]:
-    """Add to an interrupt that the trials of the encoding search are kept."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        error.add_note("repeat the command: it continues the encoding search with the trials so far")
-        raise
-
-
-@contextmanager
-def _resumable(run: Run) -> Iterator[None]:
-    """Add the command that resumes a run to an error, unless the error would occur again."""
+def _continuing(how: str) -> Iterator[None]:
+    """Add to an error how to go on, unless the error would occur again."""
     try:
         yield
     except BaseException as error:
         if not isinstance(error, AutoMTLError) or isinstance(error, (StorageError, OutOfMemoryError)):
-            error.add_note(f"resume it: {resuming(run.path)}")
+            error.add_note(how)
         raise

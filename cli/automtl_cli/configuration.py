@@ -13,11 +13,18 @@ from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import UsageError, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Layer, assignments, default, load_common, load_config, merge, split
+from automtl_core.run_dir.config import (
+    Layer,
+    Source,
+    assignments,
+    default,
+    load_common,
+    load_config,
+    merge,
+    split,
+)
 from automtl_core.run_dir.folders import raw_folder
-from automtl_core.run_dir.origins import Source, named
-from automtl_core.workflow.components import parsed, unknown_names
-from automtl_core.workflow.model_names import check_model, parts, run_of
+from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def layers(
         if isinstance(name := engine.get("name"), str):
             load_registry().supplier(ENGINES, name)
     flags = {"dataset": configuration.dataset, "data_dir": configuration.data_dir, **flags}
-    preset, file, of_file = configuration.preset, configuration.config, Source({}, named(""))
+    preset, file, of_file = configuration.preset, configuration.config, Source({}, "")
     if file is not None:
         places = read_places(file)
         of_file = Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
@@ -88,8 +95,8 @@ def layers(
         lambda path: f"--{path[0].replace('_', '-')}",
     )
     of_preset = load_registry().get(PRESETS, preset) if preset is not None else {}
-    above = [of_file, of_flags, Source(settings, named("--set"))]
-    return Layers(Source(of_preset, named(f"preset {preset}")), above, engine or None)
+    above = [of_file, of_flags, Source(settings, "--set")]
+    return Layers(Source(of_preset, f"preset {preset}"), above, engine or None)
 
 
 def _check_within(source: Source) -> None:
@@ -97,7 +104,7 @@ def _check_within(source: Source) -> None:
     folder = source.layer.get("prepared_dir")
     if isinstance(folder, str) and not Path(abspath(folder)).is_relative_to(Path.cwd()):
         raise UsageError(
-            f"{source.origin(('prepared_dir',))}: prepared_dir: {folder!r} is outside of the working "
+            f"{source.origin_of(('prepared_dir',))}: prepared_dir: {folder!r} is outside of the working "
             "directory",
             f"name a folder in it, or give it yourself: --set prepared_dir={shlex.quote(folder)}",
         )

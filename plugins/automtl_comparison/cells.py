@@ -1,14 +1,13 @@
 """Cells of a comparison: one model with one seed, split and recipe. Each is a trial with its run directory.
 
-Several processes may fill the same cells, also on several machines that share a disk: see
-`workflow.run_trial.Folder`.
+Several processes may fill the same cells, also on several machines that share a disk: see `Folder`.
 """
 
 import hashlib
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,13 @@ from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.watched import CELLS, write_cells
+from automtl_core.run_dir.run_list import CELLS, write_cells
 from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import (
     Candidate,
     Executor,
+    OnEvent,
     TrialBegan,
     TrialEnded,
     TrialResult,
@@ -37,9 +37,12 @@ from automtl_core.search.trial import (
 )
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder
-from automtl_core.workflow.tunable import changed, domains_of, values_of
+from automtl_core.workflow.run_trial import FAULTS
+from automtl_core.workflow.search_inputs import changed, domains_of, values_of
 from automtl_core.workflow.versions import versions
+
+PAUSE = 0.5
+"""Seconds between attempts to run trials that other processes hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +227,42 @@ def in_split(job: Job, split: int) -> Job:
         return job
     config = merge(job.config.model_dump(mode="json"), {"dataset": {"split_seed": split}})
     return Job.resolve(RunConfig.parse(config), job.registry)
+
+
+class Folder:
+    """Executor that shares trials with other processes: trials held by another process are run again later.
+
+    Args:
+        executor: Runs the trials.
+
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield the results; wait for trials that other processes hold."""
+        going_on, announced = True, False
+
+        def listener(spec: TrialSpec, event: Event) -> bool:
+            nonlocal going_on
+            going_on = on_event(spec, event) and going_on
+            return going_on
+
+        while queue and going_on:
+            held, others = list[TrialSpec](), False
+            for spec, result in self.executor.run(queue, listener):
+                if result.state == "held":
+                    held.append(spec)
+                else:
+                    others = True
+                    yield spec, result
+            if held and not others:
+                if not announced:
+                    on_event(held[0], TrialWaits())
+                    announced = True
+                time.sleep(PAUSE)
+            queue.extend(held)
 
 
 SCHEDULER = "optuna"

@@ -46,7 +46,7 @@ from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.training.events import Warned
 from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow import pipeline
-from automtl_core.workflow.data_warnings import training_warnings
+from automtl_core.workflow.data_checks import training_warnings
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
 from automtl_comparison.statistics import Difference, Summary
+from automtl_core.disk.documents import read_json
 from automtl_core.disk.files import make_folder, write_atomic
+from automtl_core.errors import ArtifactError
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
-from automtl_core.views.markdown import markdown
 from automtl_core.views.metrics import by_user
+from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
 
@@ -69,6 +71,27 @@ def write(result: Comparison, folder: Path) -> None:
     make_folder(folder)
     for name, text in FILES.items():
         write_atomic(folder / name, text(result).encode())
+
+
+def read(folder: Path) -> Comparison | None:
+    """Return the outcome of a comparison from its folder; None where there is none.
+
+    Raises:
+        ArtifactError: the file is damaged.
+
+    """
+    file, again = folder / "compare.json", "run the comparison again"
+    if not file.exists():
+        return None
+    try:
+        return Comparison.from_json(read_json(file, again), file)
+    except ArtifactError as error:
+        raise ArtifactError(str(error), again) from None
+
+
+def page_of(result: Comparison) -> tuple[str, str, Iterator[Section]]:
+    """Return title, subtitle and sections of the report of a comparison."""
+    return f"Comparison on {result.dataset}", ", ".join(result.models), report(result)
 
 
 def report(result: Comparison) -> Iterator[Section]:

@@ -17,7 +17,6 @@ import vl_convert
 from markupsafe import Markup
 
 from automtl_core.errors import printable
-from automtl_core.views.plain import WIDE
 from automtl_core.views.values import Bar, Bars, Curves, Plot
 
 COLOURS = 8
@@ -113,7 +112,7 @@ def _plot(block: Plot) -> dict[str, Any]:
     return {
         "x": printable(block.x),
         "y": printable(block.y),
-        "scale": "log" if max(across) / min(across) >= WIDE else "linear",
+        "scale": "log" if max(across) >= 8 * min(across) else "linear",
         "points": [
             {"label": printable(label), "x": x, "y": y, "words": f"{printable(label)}: {x:,.0f}, {y:.4f}"}
             for label, (x, y) in block.points.items()
@@ -144,9 +143,8 @@ def _accessible(drawn: str, title: str) -> Markup:
         for key in {"d", "transform", "x", "y", "x2", "y2", "width", "height"}.intersection(element.keys()):
             # Coordinates have more digits than a screen shows.
             number = r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])"
-            element.set(key, re.sub(number, _rounded, element.attrib[key]))
+            short = re.sub(
+                number, lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."), element.attrib[key]
+            )
+            element.set(key, short)
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - XML
-
-
-def _rounded(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

@@ -1,14 +1,22 @@
-"""Sections as one HTML page without any other file: styles and the script are part of it."""
+"""The report of a run or of a comparison: sections as one HTML page without any other file."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from itertools import groupby
+from pathlib import Path
 
 from markupsafe import Markup, escape
 
+import automtl_core
+from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import printable
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.record import read_record
+from automtl_core.run_dir.run import Run
 from automtl_core.views.plain import cell, plain
+from automtl_core.views.run import report
 from automtl_core.views.values import (
     Bars,
     Block,
@@ -22,7 +30,7 @@ from automtl_core.views.values import (
     Text,
 )
 from automtl_report.charts import chart
-from automtl_report.svg import drawn
+from automtl_report.drawing import drawn
 
 FOLDED, SEARCHED, CARDS = 25, 12, 12
 """Number of rows from which a table is folded, from which it has a search field, and of charts that are shown
@@ -193,3 +201,29 @@ def _text(text: str) -> Markup:
 
 def _file(name: str) -> str:
     return (resources.files("automtl_report") / name).read_text(encoding="utf-8")
+
+
+def write_report(path: Path, registry: Registry, out: Path | None = None) -> Path:
+    """Write the report of a run, and return its path.
+
+    Raises:
+        InputMissingError: there is no run at `path`.
+        ArtifactError: it is not finished, or a file is damaged.
+
+    """
+    Run.open(path).tested()
+    record = read_record(path, registry)
+    config, data = record.config, record.read(Data)
+    how = f"searched by {config.strategy.name}" if config.strategy else "trained without a search"
+    counts = ", ".join(f"{part} {count:,}" for part, count in data.rows.items())
+    title = f"{path.resolve().name}: {config.space.name} on {data.dataset}"
+    subtitle = f"{how}, seed {config.seed}; rows: {counts}"
+    return write_page(title, subtitle, report(record, registry), out or path / "report.html")
+
+
+def write_page(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:
+    """Write sections as one HTML file, and return its path."""
+    text = page(title, subtitle, sections, automtl_core.__version__)
+    make_folder(out.parent)
+    write_atomic(out, text.encode("utf-8", "backslashreplace"))
+    return out

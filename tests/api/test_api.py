@@ -161,31 +161,6 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
         run.predict(frame, max_bad_rows=3)
 
 
-@pytest.mark.parametrize(
-    ("call", "told"),
-    [
-        (lambda: automtl.load(None), "run: expected the path of a folder, given None"),
-        (lambda: automtl.train(shop(9), ["click"], runs_dir=None), "runs_dir: expected the path of a folder"),
-        (lambda: automtl.train(shop(9), ["click"], name=5), "name: expected a text, given 5"),
-        (lambda: automtl.train(shop(9), 5), "labels: expected a list of names of columns, given 5"),
-        (
-            lambda: automtl.train(shop(9), [None]),
-            r"labels: expected a list of names of columns, given \[None\]",
-        ),
-        (
-            lambda: automtl.train(shop(9), {"click": "regression"}),
-            r"labels\['click'\]: expected a mapping of settings",
-        ),
-        (lambda: automtl.train(shop(9), ["click"], time_budget=-1), "a time limit of -1 seconds"),
-        (lambda: automtl.train(shop(9), "clik"), r"label 'clik' is not a column \(did you mean 'click'\?\)"),
-    ],
-)
-def test_wrong_arguments_have_remedies(call, told, here):
-    with pytest.raises(automtl.AutoMTLError, match=told) as error:
-        call()
-    assert error.value.fix
-
-
 def test_it_is_exported(found, here):
     run, _ = found
     assert (run.export("out", "torch") / "example.py").exists()
@@ -215,22 +190,6 @@ def test_a_callback_ends_a_training_in_order(here):
     )
     assert run.metrics["auc"].notna().all()
     assert run.path == Path("runs/synthetic-1")
-
-
-@pytest.mark.parametrize(
-    ("data", "labels", "told"),
-    [
-        (shop(50), ["clik"], r"label 'clik' is not a column \(did you mean 'click'\?\)"),
-        (shop(50), ["tags"], "the positive value is unknown"),
-        (shop(50)[["user_id", "price"]], [], "no column looks like a label"),
-        ("synthetic", ["click"], "a dataset has its own"),
-        ("synthetik", [], "neither a dataset nor a table file"),
-        (7, ["click"], "int is not a readable table"),
-    ],
-)
-def test_what_cannot_be_is_told(data, labels, told):
-    with pytest.raises(automtl.AutoMTLError, match=told):
-        automtl.search(data, labels)
 
 
 def test_settings_of_what_an_argument_names_are_kept(here, monkeypatch):

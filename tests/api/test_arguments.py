@@ -1,4 +1,6 @@
-"""Wrong arguments are named before any work."""
+"""Arguments of the Python interface are checked before any work, and remedies are in the words of Python."""
+
+import traceback
 
 import numpy as np
 import pandas as pd
@@ -6,7 +8,8 @@ import pytest
 
 import automtl
 from automtl.frames import label_names
-from automtl_core.errors import AutoMTLError, UsageError
+from automtl.interface import in_python
+from automtl_core.errors import AutoMTLError
 
 FRAME = pd.DataFrame({"user": np.arange(40) % 7, "click": np.arange(40) % 2})
 
@@ -68,6 +71,15 @@ WRONG = {
         {"data": FRAME.assign(User=1)},
         "two columns of the frame are called 'user' and 'User'",
     ),
+    "no time": (train, {"time_budget": -1}, "a time limit of -1 seconds"),
+    "label of another name": (search, {"labels": "clik"}, r"'clik' is not a column \(did you mean 'click'"),
+    "texts as labels": (
+        search, {"data": FRAME.assign(tags=["a", "b"] * 20), "labels": ["tags"]},
+        "the positive value is unknown",
+    ),
+    "no label": (search, {"data": FRAME[["user"]], "labels": []}, "no column looks like a label"),
+    "labels of a dataset": (search, {"data": "synthetic"}, "a dataset has its own"),
+    "unknown dataset": (search, {"data": "synthetik", "labels": ()}, "neither a dataset nor a table file"),
     "empty text": (search, {"data": ""}, "neither a dataset nor a table file"),
     "no run": (automtl.load, {"run": None}, "run: expected the path of a folder, given None"),
     "number of a run": (automtl.load, {"run": 3}, "run: expected the path of a folder, given 3"),
@@ -78,9 +90,8 @@ WRONG = {
 def test_a_wrong_argument_is_named(call, given, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
-    with pytest.raises(UsageError, match=problem) as refused:
+    with pytest.raises(AutoMTLError, match=problem) as refused:
         call(**given)
-    assert isinstance(refused.value, AutoMTLError)
     assert refused.value.fix
     assert not (tmp_path / "runs").exists()
 
@@ -89,3 +100,51 @@ def test_one_name_and_none_are_labels():
     assert label_names("click") == ("click",)
     assert label_names(None) == ()
     assert label_names({"click": None}) == {"click": None}
+
+
+@pytest.mark.parametrize(
+    ("fix", "expected"),
+    [
+        ("use --set features=ids", 'use settings={"features": "ids"}'),
+        ("use --set dataset.split=time, or", 'use settings={"dataset": {"split": "time"}}, or'),
+        ("use --set training.epochs=20.", 'use settings={"training": {"epochs": 20}}.'),
+        ("set it: --set space.width=VALUE", 'set it: settings={"space": {"width": VALUE}}'),
+        ("leave such rows out: --bad-rows skip", 'leave such rows out: bad_rows="skip"'),
+        ("--name 'a/b' is not a plain name", "name 'a/b' is not a plain name"),
+        ("--runs-dir is the folder; --time-budget-like", "runs_dir is the folder; --time-budget-like"),
+        ("set --seed, or automtl train --model A", "set seed, or automtl train --model A"),
+        ("use another name", "use another name"),
+    ],
+)
+def test_options_are_arguments(fix, expected):
+    assert in_python(fix) == expected
+
+
+def test_a_traceback_shows_the_remedy_once():
+    with pytest.raises(automtl.AutoMTLError) as found:
+        automtl.train(pd.DataFrame({"a": [1, 2], "click": [0, 1]}), ["klick"])
+    shown = "".join(traceback.format_exception(found.value))
+    assert shown.count("fix: ") == 1
+    assert found.value.fix in shown
+
+
+def test_a_row_of_a_frame_is_not_one_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"user": ["a", "b", "c"] * 20, "click": [0, 1, 0] * 20}).astype(object)
+    frame.loc[4, "click"] = "maybe"
+    with pytest.raises(
+        automtl.AutoMTLError, match=r"^row 4 \(the first one is 0\): click: .*, found \"maybe\""
+    ) as found:
+        automtl.train(frame, ["click"])
+    assert 'settings={"dataset": {"bad_rows": "skip"}}' in found.value.fix
+    assert "--" not in found.value.fix
+
+
+def test_a_temporary_copy_of_a_table_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"user": [1, 2] * 150, "click": [0, 1, 1] * 100})
+    run = automtl.train(
+        frame, ["click"], settings={"training": {"epochs": 1, "min_positives": 1}, "features": "ids"}
+    )
+    with pytest.raises(automtl.AutoMTLError, match=r"^the data frame: lacks 'user'"):
+        run.predict(np.zeros((3, 2)))

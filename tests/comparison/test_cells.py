@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from stopping import StopAfter
 
+from automtl_comparison import cells
 from automtl_comparison.cells import CellRunner, CellWaits, in_split, recipe, split_of, tuned
 from automtl_comparison.document import Failed, Measured
 from automtl_comparison.spec import compare, split_seeds
@@ -21,7 +22,7 @@ from automtl_core.run_dir.facts import Environment, Status
 from automtl_core.run_dir.run import CHECKPOINTS, Run
 from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.events import SILENT
-from automtl_core.workflow import pipeline, run_trial
+from automtl_core.workflow import pipeline
 from automtl_core.workflow.models import models
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_testing.samples import binary_metrics
@@ -79,7 +80,7 @@ def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench
 def naps(monkeypatch):
     """Return a list of what happens when a bench waits; each is called once, in turn."""
     planned = []
-    monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: planned.pop(0)()))
+    monkeypatch.setattr(cells, "time", SimpleNamespace(sleep=lambda seconds: planned.pop(0)()))
     return planned
 
 

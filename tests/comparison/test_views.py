@@ -5,8 +5,11 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from automtl_comparison.document import Comparison, Failed
-from automtl_comparison.views import comma_separated, comparison, page, report as of_comparison, write
+from automtl_comparison.views import comma_separated, comparison, page, read, report as of_comparison, write
+from automtl_core.errors import ArtifactError
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.values import Bars, Grid, Plot, Text
 
@@ -242,3 +245,14 @@ def test_one_reference_that_is_single_task_is_shown_once(compared):
 def test_scores_against_costs_are_plotted_where_several_models_have_both(compared):
     plots = [block for block in made(compared("click")).get("score and cost", []) if isinstance(block, Plot)]
     assert all(len(plot.points) > 1 for plot in plots)
+
+
+def test_the_outcome_is_read_from_its_folder_and_a_damaged_one_is_named(compared, tmp_path):
+    assert read(tmp_path) is None
+    result = compared("click", "price")
+    write(result, tmp_path)
+    assert read(tmp_path) == result
+    for content in ("{", json.dumps({"dataset": 1}), "[]"):
+        (tmp_path / "compare.json").write_text(content)
+        with pytest.raises(ArtifactError, match=r"compare\.json"):
+            read(tmp_path)

@@ -43,7 +43,7 @@ class Points:
 
     def install(self) -> None:
         """Watch this process until it ends."""
-        from automtl_core.workflow.recorder import Recorder
+        from automtl_core.workflow.work import Recorder
 
         step = Recorder.__call__
 

@@ -1,11 +1,16 @@
 """Pages: names cannot change them, long tables are folded, each section has a link."""
 
+import shutil
 from html.parser import HTMLParser
 
 import pytest
 
+from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.registry.kinds import REPORT_SECTIONS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.views.values import Bar, Bars, Drawing, Edge, Grid, Matrix, Node, Plot, Section, Text
-from automtl_report.html import CARDS, FOLDED, SEARCHED, page
+from automtl_report.html import CARDS, FOLDED, SEARCHED, page, write_report
+from tests.report.browser import browser, seen
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -90,3 +95,69 @@ def test_numbers_in_a_matrix_have_a_shade_and_undefined_ones_a_dash():
     text = page("t", "s", [Section("one", [Matrix("c", ["x", "y"], {"r": [0.5, None]})])], "1")
     assert '--share:100%">0.50<' in text
     assert "<td>-</td>" in text
+
+
+LARGEST = 3_000_000
+
+
+class Plugins:
+    """A registry with two more sections, one of which fails."""
+
+    def __init__(self):
+        self.own = {"mine": self.mine, "broken": self.broken}
+        self.registry = load_registry()
+
+    def __getattr__(self, name):
+        return getattr(self.registry, name)
+
+    def names(self, kind):
+        return tuple(self.own) if kind is REPORT_SECTIONS else self.registry.names(kind)
+
+    def get(self, kind, name):
+        return self.own[name] if kind is REPORT_SECTIONS else self.registry.get(kind, name)
+
+    def mine(self, record):
+        yield Section("my section", [Text(f"seed {record.config.seed} & more")])
+
+    def broken(self, record):
+        raise ValueError("<oops>")
+
+
+def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
+    file = write_report(recorded, Plugins(), tmp_path / "folder/report.html")
+    assert file.stat().st_size < LARGEST
+    with browser() as opened:
+        found, page = seen(opened, file)
+        assert not found.faults
+        wanted = [
+            "Verdict",
+            "Architecture",
+            "Learning curves",
+            "Histories",
+            "Calibration",
+            "My section",
+            "Broken",
+        ]
+        assert [title for title in found.sections if title in wanted] == wanted
+        assert page.locator(".node.task").count() == 4
+        readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))
+        readers.locator(".search").first.fill("noise_small")
+        assert readers.locator(".tools").first.locator("tbody tr:visible").count() == 1
+
+
+def test_the_same_run_has_the_same_report(recorded, tmp_path):
+    one, two = (write_report(recorded, load_registry(), tmp_path / name) for name in ("a.html", "b.html"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_run_that_is_not_tested_is_refused_with_the_way_on(recorded, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(recorded, run)
+    (run / "result.json").unlink()
+    with pytest.raises(ArtifactError, match=r"result\.json: not there"):
+        write_report(run, load_registry())
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(InputMissingError, match="not a run directory"):
+        write_report(tmp_path, load_registry())

@@ -1,7 +1,7 @@
 """Rows of a dataset as files in the format of new rows: all of them, or a sample beside prepared data.
 
 A sample has the events of its owners. Each run encodes it as new rows, and compares the result with the
-prepared rows: see `workflow.skew`.
+prepared rows: see `workflow.data_checks`.
 """
 
 from collections.abc import Mapping, Sequence

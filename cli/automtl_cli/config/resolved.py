@@ -19,8 +19,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import Places, read_places
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import DEFAULT, default
-from automtl_core.run_dir.origins import Source, named, origins
+from automtl_core.run_dir.config import DEFAULT, Source, default, origins
 from automtl_core.views.values import Section, lines, preformatted, table
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer
@@ -55,11 +54,11 @@ class Request:
     def sources(self) -> list[Source]:
         """Return all layers of the configuration with their origins, the strongest last."""
         registry = load_registry()
-        lowest = Source(default(registry), named(f"preset {DEFAULT}"))
+        lowest = Source(default(registry), f"preset {DEFAULT}")
         own = [self.layers.preset, *self.layers.above]
         if self.model is None:
             return [lowest, *own]
-        model, origin = layer(self.model, registry), named(f"--model {self.model}")
+        model, origin = layer(self.model, registry), f"--model {self.model}"
         parts = {key: model.get(key) for key in ("space", "strategy")}
         chosen = {key: part and {"name": part["name"]} for key, part in parts.items()}
         below = [Source(common(self.model, registry), origin), Source(model, origin)]

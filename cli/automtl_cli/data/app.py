@@ -168,7 +168,7 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
     from automtl_cli import configuration
     from automtl_cli.data import preparing
     from automtl_core.data.prepare.prepare import prepare
-    from automtl_core.workflow.data_warnings import preparation_warnings
+    from automtl_core.workflow.data_checks import preparation_warnings
 
     chosen = configuration.chosen(dataset, rows)
     limit = preparing.memory_limit(memory_limit)

@@ -123,10 +123,10 @@ def export(
     registry = load_registry()
     registry.supplier(EXPORTERS, form)
     from automtl_cli.runs.flow import workflow
+    from automtl_core.run_dir.record import read_record
     from automtl_core.run_dir.run import Run
     from automtl_core.views.card import card
     from automtl_core.views.values import lines
-    from automtl_core.workflow.record import read_record
     from automtl_export.folder import export as write
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
@@ -205,9 +205,9 @@ def show(
         return show_run(run, parts=parts)
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
-    from automtl_core.views.drawing import networks
-    from automtl_core.workflow.record import read_record
-    from automtl_report.graph_text import FORMATS
+    from automtl_core.run_dir.record import read_record
+    from automtl_core.views.sharing import networks
+    from automtl_report.drawing import FORMATS
 
     if form not in FORMATS:
         near = did_you_mean(form, FORMATS)
@@ -220,8 +220,8 @@ def show_run(run: options.Run, *, parts: options.Parts) -> Output:
     """Show the architecture of a run, as `automtl show` does."""
     _check_run_or_file(run)
     from automtl_core.registry.plugins import load_registry
+    from automtl_core.run_dir.record import read_record
     from automtl_core.views import run as views
-    from automtl_core.workflow.record import read_record
 
     record = read_record(run, registry := load_registry())
     price, values = record.price, record.to_json()
@@ -242,11 +242,15 @@ def report(
     The file needs no network and no other file: drawing of the network, evidence, learning curves, Pareto
     front, importance of fields, use of experts, calibration, costs, data and settings.
     """
+    from automtl_comparison import views
     from automtl_core.registry.plugins import load_registry
     from automtl_core.views.values import lines
-    from automtl_report.write import write_report
+    from automtl_report.html import write_page, write_report
 
-    file = write_report(path, load_registry(), out)
+    if (result := views.read(path)) is None:
+        file = write_report(path, load_registry(), out)
+    else:
+        file = write_page(*views.page_of(result), out or path / "report.html")
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 

@@ -17,8 +17,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.training.events import SILENT
 from automtl_core.views import outcome
 from automtl_core.views.run import outcome as finished
-from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
 
 

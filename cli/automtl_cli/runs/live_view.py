@@ -9,7 +9,7 @@ from rich.text import Text
 
 from automtl_core.errors import printable
 from automtl_core.run_dir.progress import Progress
-from automtl_core.run_dir.watched import Watched
+from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import monitored

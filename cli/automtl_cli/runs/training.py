@@ -48,14 +48,13 @@ def search(
     if run.resume is None:
         check(own.all())
     from automtl_cli.runs.flow import run_job  # which imports torch
-    from automtl_core.workflow.models import ensemble_layer
 
     return run_job(
         run,
         execution,
         own,
         ensemble is not None,
-        lambda flow: flow.job([*own.all(), ensemble_layer(ensemble, own.all(), flow.registry)]),
+        lambda flow: flow.job([*own.all(), {"strategy": {"ensemble": ensemble}} if ensemble else {}]),
     )
 
 
@@ -154,11 +153,11 @@ def compare(
 
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
-    from automtl_comparison.views import FILES, comparison, write
+    from automtl_comparison.views import FILES, comparison, page_of, write
     from automtl_core.distributed import first
-    from automtl_core.run_dir.watched import CELLS
+    from automtl_core.run_dir.run_list import CELLS
     from automtl_core.views.values import lines
-    from automtl_report.write import write_comparison
+    from automtl_report.html import write_page
 
     called = None if configuration.config is None else configuration.config.stem
     preset, workers = own.preset.layer, execution.workers or 1
@@ -170,7 +169,7 @@ def compare(
             error.add_note("run the same command again: it continues the comparison")
             raise
     write(result, folder)
-    report = first(lambda: write_comparison(result, folder))
+    report = first(lambda: write_page(*page_of(result), folder / "report.html"))
     runs = f"automtl runs list --runs-dir {shlex.quote(str(folder / CELLS))}"
     files = lines(
         f"written to {folder}: {', '.join(FILES)}", f"report: {report}", f"the run of each training: {runs}"

@@ -16,8 +16,7 @@ from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_cli.runs.progress import epoch_line
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
-from automtl_core.run_dir.run_list import summary
-from automtl_core.run_dir.watched import Watched, cells, idle_seconds, is_comparison
+from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
 from automtl_core.views.outcome import side_by_side
 from automtl_core.views.values import Section, lines
 

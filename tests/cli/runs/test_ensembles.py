@@ -41,7 +41,7 @@ def test_the_number_of_members_is_a_setting_of_the_strategy(automtl: Automtl, do
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--strategy", "darts"], "the strategy 'darts' trains no ensemble\n  fix: use one of pd-darts"),
+        (["--strategy", "darts"], "strategy.ensemble is not a setting\n  fix: strategy takes: decay"),
         (["--ensemble", "0"], "'--ensemble'"),
         (["--resume", "runs/done"], "--resume"),
     ],

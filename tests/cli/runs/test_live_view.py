@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from automtl_cli.runs.live_view import CellsView, LiveView, progress, sparkline
 from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.progress import Progress, StageProgress
-from automtl_core.run_dir.watched import Watched
+from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
 from automtl_testing.samples import binary_metrics, regression_metrics

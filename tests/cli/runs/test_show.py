@@ -14,7 +14,6 @@ from automtl_core.choices import Architecture
 from automtl_core.run_dir.facts import Importance, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.views.sharing import NO_PROOF, REMOVAL
 
 Automtl = Callable[..., Any]
 EVIDENCE = (
@@ -81,8 +80,10 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     assert after(shown, "read by")[1:8] == [
         "layer0/expert0 layer1/expert0 all except noise_small, noise_large",
         "layer1/expert0 click, like, skip, hide layer0/expert0",
-        f"The network reads 11 of 13 fields, without noise_small, noise_large{NO_PROOF}",
-        f"{REMOVAL}: noise_small +0.0001 [-0.0003, +0.0005]",
+        "The network reads 11 of 13 fields, without noise_small, noise_large (a decision about cost "
+        "and estimated effect, and no proof that a field is useless)",
+        "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % interval, "
+        "not corrected for the number of decisions: noise_small +0.0001 [-0.0003, +0.0005]",
         "Fields that are always read: dense_signal, dense_noise",
         "Known truth: experts leave out all noise fields: no (read: dense_noise)",
         "Known truth: every task reads all fields that affect it: yes",
@@ -99,7 +100,6 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
     lines = after(shown, "read by")
     assert lines[1].startswith("layer0/expert0 all of layer1 ")
     assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
-    assert "task/hide reads no expert: it is predicted from a constant alone" in lines
 
 
 def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
@@ -131,7 +131,7 @@ def test_all_evidence(automtl: Automtl, told: Run) -> None:
     assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
 
 
-def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
+def test_the_front_is_a_table(automtl: Automtl, told: Run) -> None:
     shown = after(automtl("show", told.path).out, "point front AUC")
     assert shown[:6] == [
         "point front AUC loss FLOPs per row parameters weights",
@@ -141,26 +141,10 @@ def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
         "* selected",
         "Scores are of validation rows; inherited weights improve by training",
     ]
-    picture = shown[6:21]
-    assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]
-    assert picture[13] == "9,000 FLOPs per row 70,000"
     assert shown[-1] == (
         "To train another point: automtl train --model runs/done --pick N, or --prefer cost, "
         "or --max-flops N, or --max-ms MS"
     )
-
-
-def test_a_front_without_auc_is_drawn_by_loss_and_of_wide_costs_by_their_logarithm(
-    automtl: Automtl, told: Run
-) -> None:
-    points = told.read(Search).front
-    wide = [replace(p, score=None, flops_per_row=10**k) for k, p in enumerate(points, 2)]
-    told.write(Search((), (*wide, replace(wide[0], name="same", chosen=False))))
-    shown = after(automtl("show", told.path).out, "loss")
-    assert [shown[1], shown[11]] == ["0.5200 │1", "0.4900 │ 3"], "4 is where 1 is, which was there first"
-    assert "logarithmic" in shown[13]
-    told.write(Search((), (wide[1],)))
-    assert "│" not in automtl("show", told.path).out, "one point is no front to draw"
 
 
 def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from automtl_cli.runs import watching
 from automtl_core.run_dir.facts import Status
-from automtl_core.run_dir.lock import locked
+from automtl_core.run_dir.folders import locked
 from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.watched import write_cells
+from automtl_core.run_dir.run_list import write_cells
 from automtl_core.search.evidence import Evidence
 
 from ..conftest import Automtl

@@ -1,22 +1,24 @@
 """Configuration: layers, assignments, presets, strict YAML, and messages that name everything wrong."""
 
-from pathlib import Path
-
 import pytest
 
-from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
-from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
+    DEFAULT,
     Component,
     RunConfig,
+    Source,
     assignments,
     default,
     load_common,
     load_config,
     merge,
+    origins,
+    paths,
     seconds_of,
 )
 
@@ -92,14 +94,6 @@ def test_assignments_of_a_component_may_come_before_its_name():
     assert assignments(texts)["strategy"] == {"name": "random", "candidates": 2}
 
 
-def test_a_bare_name_stands_for_what_it_names():
-    below = {"space": {"name": "desan", "layers": 3}}
-    assert merge(below, {"space": "other"})["space"] == {"name": "other"}
-    assert merge(below, {"space": "desan"})["space"] == {"name": "desan", "layers": 3}
-    assert merge({"space": "desan"}, {"space": {"layers": 3}})["space"] == {"name": "desan", "layers": 3}
-    assert merge({"space": {"layers": 3}}, {"space": "desan"})["space"] == {"layers": 3, "name": "desan"}
-
-
 def test_a_component_within_a_part_is_replaced_as_one_at_the_top():
     below = {"training": {"epochs": 3, "balancer": {"name": "cagrad", "c": 0.3}}}
     assert merge(below, {"training": {"balancer": "mgda"}})["training"] == {
@@ -160,35 +154,6 @@ def test_a_config_survives_yaml():
     assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' is duplicate"),
-        ("a: &x [1]\nb: *x", "f.yaml:2: not valid YAML: aliases are not allowed"),
-        ("a: !!python/object/apply:os.system [ls]", "f.yaml:1: not valid YAML"),
-        ("a: [1", "f.yaml:1: not valid YAML"),
-        ("[" * 20_000, "f.yaml: not valid YAML"),
-        ("- 1", "expected `key: value` lines"),
-        ("a: " + "x" * (1 << 20), "longer than 1048576 bytes"),
-    ],
-    ids=["duplicate", "alias", "tag", "unclosed", "deep", "list", "long"],
-)
-def test_yaml_that_is_more_than_data_is_refused(text, message, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "f.yaml").write_text(text)
-    with pytest.raises(UsageError) as error:
-        read_yaml(Path("f.yaml"))
-    assert message in str(error.value)
-
-
-def test_missing_and_undecodable_files(tmp_path):
-    with pytest.raises(InputMissingError):
-        read_yaml(tmp_path / "none.yaml")
-    (tmp_path / "f.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="not UTF-8"):
-        read_yaml(tmp_path / "f.yaml")
-
-
 def test_settings_of_earlier_versions_are_ignored_where_they_had_no_effect():
     now = load_config(NAMED, {"training": {"epochs": 3}})
     assert load_config(NAMED, {"training": {"epochs": 3, "checkpoints": "shared"}}) == now
@@ -208,3 +173,63 @@ def test_times_are_read():
     for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
         with pytest.raises(UsageError, match="--time-budget"):
             seconds_of(wrong)
+
+
+FILE = {"space": {"name": "desan", "layers": 2}, "features": "ids", "training": {"epochs": 5, "patience": 1}}
+RESOLVED = {
+    "space": {"name": "desan", "layers": 2, "experts": 3},
+    "features": {"statistics": "none", "bins": 32},
+    "training": {"epochs": 7, "patience": 1, "loss_weights": {}},
+    "seed": 0,
+}
+LAYERS = [
+    Source({"space": {"name": "desan", "experts": 3}}, "preset p"),
+    Source(FILE, lambda path: f"file {'.'.join(path)}"),
+    Source({"training": {"epochs": 7}}, "--set"),
+]
+
+
+def test_the_last_layer_with_a_value_is_its_origin() -> None:
+    assert {".".join(path): origin for path, origin in origins(RESOLVED, LAYERS).items()} == {
+        "space.name": "file space.name",
+        "space.layers": "file space.layers",
+        "space.experts": "preset p",
+        "features.statistics": "file features.statistics",
+        "features.bins": DEFAULT,
+        "training.epochs": "--set",
+        "training.patience": "file training.patience",
+        "training.loss_weights": DEFAULT,
+        "seed": DEFAULT,
+    }
+
+
+def test_settings_of_a_component_that_is_replaced_are_no_origin() -> None:
+    layers = [*LAYERS, Source({"space": "mmoe"}, "--space")]
+    resolved = {"space": {"name": "mmoe", "experts": 4}}
+    assert origins(resolved, layers) == {("space", "name"): "--space", ("space", "experts"): DEFAULT}
+
+
+@pytest.mark.parametrize(
+    ("layer", "resolved"),
+    [
+        ({"dataset": {"labels": ["click"]}}, {"dataset": {"labels": {"click": {"kind": "binary"}}}}),
+        ({"dataset": {"labels": {"click": None}}}, {"dataset": {"labels": {"click": {"kind": "binary"}}}}),
+        ({"strategy": None}, {"strategy": None}),
+    ],
+)
+def test_parts_of_a_value_have_its_origin(layer, resolved) -> None:
+    assert set(origins(resolved, [Source(layer, "here")]).values()) == {"here"}
+
+
+def test_a_value_that_has_an_origin_is_the_merged_one() -> None:
+    merged = merge(*(source.layer for source in LAYERS))
+    sources = [Source(source.layer, str(place)) for place, source in enumerate(LAYERS)]
+    for path, place in origins(merged, sources).items():
+        value, layer = merged, merge(LAYERS[int(place)].layer)
+        for key in path:
+            value, layer = value[key], layer[key]
+        assert value == layer
+
+
+def test_a_mapping_without_entries_is_a_value() -> None:
+    assert list(paths({"a": {}, "b": {"c": 1}})) == [("a",), ("b", "c")]

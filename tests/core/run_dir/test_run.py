@@ -52,12 +52,11 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
 RACE = """
 import sys, time
 from pathlib import Path
-from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.errors import RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
-from automtl_core.run_dir.facts import Calibration, Identity, Result, Search, Status, without_places
+from automtl_core.run_dir.facts import Identity, without_places
 from automtl_core.run_dir.run import Run
 from automtl_testing.samples import sample_encoder, sample_schema
-from automtl_core.training.calibration import Platt
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})

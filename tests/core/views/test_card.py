@@ -8,11 +8,11 @@ import pytest
 from automtl_core.errors import ArtifactError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Behaviour, Calibration, Result
+from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.training.calibration import Platt
 from automtl_core.views.card import card
 from automtl_core.views.measured import strongest
-from automtl_core.workflow.record import read_record
 
 REGISTRY = load_registry()
 

@@ -7,7 +7,8 @@ from automtl_core.run_dir.run_list import Summary
 from automtl_core.views import outcome
 from automtl_core.views.outcome import compared, listed
 from automtl_core.views.plain import cell
-from automtl_core.workflow import outcomes
+from automtl_core.workflow import new_rows
+from automtl_core.workflow.evaluation import Evaluation
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
@@ -20,20 +21,20 @@ def texts(section) -> list[str]:
 
 
 def test_an_evaluation_says_whether_it_repeats() -> None:
-    found = outcomes.Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
+    found = Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
     assert texts(outcome.evaluation(found)) == ["The metrics are exactly those that the run recorded"]
     assert texts(outcome.evaluation(replace(found, repeats=False))) == []
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
-    found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
+    found = new_rows.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
     assert texts(outcome.tested(found)) == [
         "4,000 rows; 2 faulty rows skipped",
         "skipped: line 3",
         "skipped: line 9",
     ]
     scores = {"click": "probability of click", "like": "probability of like"}
-    written = outcome.predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, (), ("click", "like"), scores))
+    written = outcome.predicted(new_rows.Predicted("runs/a", "out.csv", 12, 0, (), ("click", "like"), scores))
     assert [block.text for block in written.blocks] == ["out.csv: 12 rows of click, like"]
 
 

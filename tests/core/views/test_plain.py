@@ -2,8 +2,8 @@
 
 import pytest
 
-from automtl_core.views.plain import HEIGHT, WIDTH, cell, drawn, plain
-from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Text
+from automtl_core.views.plain import cell, markdown, plain
+from automtl_core.views.values import Grid, Matrix, Plot, Preformatted, Section, Text
 
 
 @pytest.mark.parametrize(
@@ -34,27 +34,29 @@ def test_texts_and_grids_are_plain_already():
         assert plain(block) is block
 
 
-def test_points_stand_where_their_numbers_are():
-    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82), "3": (70_000, 0.83)})
-    title, *lines, foot = drawn(plot).splitlines()
-    assert (title, lines[0], lines[-2]) == ("AUC", f"0.8300 │{'3':>{WIDTH}}", "0.8100 │1")
-    middle = lines[HEIGHT // 2]
-    assert (middle.strip(), 0 <= middle.index("2*") - WIDTH // 2 <= 9) == (
-        "│" + " " * (middle.index("2") - 8) + "2*",
-        True,
+def test_points_are_rows():
+    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82)})
+    assert plain(plot) == Grid(["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2*", "40,000", 0.82]], "lr")
+
+
+def test_sections_are_headings_tables_and_paragraphs():
+    grid = Grid(["model", "AUC"], [["mmoe", 0.5], ["ple", None]], "lr")
+    sections = [Section("", [Text("Rows: 5.")]), Section("scores", [grid, Text("a note")])]
+    assert markdown("Comparison", sections) == (
+        "# Comparison\n\nRows: 5.\n\n## scores\n\n"
+        "| model | AUC |\n| --- | --: |\n| mmoe | 0.5000 |\n| ple | - |\n\na note\n"
     )
-    assert foot.split() == ["9,000", "FLOPs", "70,000"]
-    assert plain(plot) == Preformatted(drawn(plot))
 
 
-def test_wide_costs_are_drawn_by_their_logarithm_and_the_first_of_two_at_one_place_is_seen():
-    text = drawn(
-        Plot("FLOPs", "loss", {"1": (100, 0.5), "2": (1000, 0.5), "3": (10_000, 0.4), "4": (100, 0.5)})
-    )
-    assert text.splitlines()[1].split() == ["0.5000", "│1", "2"]
-    assert "FLOPs, logarithmic" in text
-    assert "4" not in text.splitlines()[1]
+def test_lines_stay_as_they_are_laid_out():
+    text = markdown("x", [Section("", [Preformatted("run: a\nnext: b")])])
+    assert "\n\n    run: a\n    next: b\n" in text
 
 
-def test_one_point_is_in_the_middle():
-    assert drawn(Plot("x", "y", {"1": (5, 5)})).splitlines()[1 + HEIGHT // 2].split() == ["│", "1"]
+def test_no_text_breaks_out_of_its_place():
+    evil = "a|b\n<script>![x](http://a)\x1b[2J"
+    text = markdown(evil, [Section(evil, [Text("<b>"), Matrix(evil, [evil], {evil: [True]})])])
+    assert not {"<", "\x1b"} & set(text)
+    assert "](" not in text, "no image is loaded, no link is made"
+    assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("|")} == {3}
+    assert text.splitlines()[0] == "# a|b &lt;script>![x]\\(http://a)\\x1b[2J"

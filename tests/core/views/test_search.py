@@ -6,8 +6,17 @@ from typing import get_args
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
-from automtl_core.views.search import VERDICTS, decisions, encoding, encodings, evidence, front, selected
-from automtl_core.views.values import Grid, Plot, Text
+from automtl_core.views.search import (
+    VERDICTS,
+    decisions,
+    encoding,
+    encodings,
+    evidence,
+    front,
+    plot,
+    selected,
+)
+from automtl_core.views.values import Grid, Text
 from automtl_testing.samples import sample_schema
 from tests.shared.records import SCHEMA, record, searched, texts
 
@@ -102,18 +111,21 @@ def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
 
 
 def test_a_front_is_plotted_by_auc_or_else_by_loss():
-    section = fronted([WORSE, FOUND, BEST], "runs/my run")
-    (plot,) = (block for block in section.blocks if isinstance(block, Plot))
-    assert (plot.y, plot.points) == ("AUC", {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)})
-    assert next(iter(plot.points)) == "2*", "it is never hidden"
-    command = "automtl train --model 'runs/my run'"
-    ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
-    assert texts(section.blocks)[-1] == f"To train another point: {ways}"
-    without = fronted([replace(WORSE, score=None), FOUND], "a").blocks[2]
+    drawn = plot([WORSE, FOUND, BEST])
+    assert (drawn.y, drawn.points) == (
+        "AUC",
+        {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)},
+    )
+    assert next(iter(drawn.points)) == "2*", "it is never hidden"
+    without = plot([replace(WORSE, score=None), FOUND])
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
 
 
-def test_a_front_of_one_point_is_not_plotted():
+def test_a_front_of_several_points_has_the_command_that_trains_one():
+    command = "automtl train --model 'runs/my run'"
+    ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+    blocks = fronted([WORSE, FOUND, BEST], "runs/my run").blocks
+    assert texts(blocks)[-1] == f"To train another point: {ways}"
     assert [type(block) for block in fronted([FOUND], "a").blocks] == [Grid, Text]
 
 

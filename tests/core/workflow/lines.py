@@ -41,7 +41,8 @@ def start(job, prepared, path):
 
 def search(job, run, prepared, listener, stages=STAGES, anyway=False):
     """Do the stages of a run of a job, whose settings `auto` have values in the run."""
-    work = Work(job.of(run.initial_config()), run, prepared, listener, anyway=anyway)
+    trials = Serial(TrialRunner(job.registry, prepared).train)
+    work = Work(job.of(run.initial_config()), run, prepared, listener, None, trials, anyway)
     return pipeline.run(work, stages)
 
 

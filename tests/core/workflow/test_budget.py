@@ -1,13 +1,18 @@
 """A time budget: the search gives way to the training, both end in time, and what was given up is told."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import ALL, Budget, Result
+from automtl_core.search.train_trial import train_trial
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
-from automtl_core.workflow import budget as module
-from automtl_core.workflow.budget import ALL, Budget, Clock, planned
+from automtl_core.workflow import budget as module, run_trial
+from automtl_core.workflow.budget import Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.pipeline import to_come
 
-from .lines import begin, go_on, make_job, stopped
+from .lines import begin, contents, go_on, make_job, stopped
 
 
 @pytest.fixture
@@ -94,8 +99,8 @@ def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypat
     job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
-    rows = module.PASSES * 200 + 200 + 1600
-    after = module.OVERHEAD + rows / 3 * 0.1 / 256
+    rows = 4 * 200 + 200 + 1600
+    after = 1.0 + rows / 3 * 0.1 / 256
     assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
     longer = planned(problem, 12, True, 20_200)
     assert longer.train == pytest.approx(0.95 - (after + 20_000 / 3 * 0.1 / 256) / 12)
@@ -170,3 +175,63 @@ def test_what_was_trained_on_some_rows_is_trained_on_all(tmp_path, monkeypatch):
     run = begin(make_job(tmp_path, random, {"time_budget": 600.0}), tmp_path / "run")
     assert run.read(Budget).rows == 256
     assert [report["phase"] for report in run.reports()].count("train") == 2
+
+
+EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200}, "features": "ids"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(10, None), (10_000_000, None), (10_000_001, 1_000_000), (80_000_000, 4_000_000)]
+)
+def test_trials_read_a_part_of_a_large_table(rows, expected):
+    assert trial_rows(rows) == expected
+
+
+def test_rows_are_drawn_by_the_seed(tmp_path):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    some, again = with_rows(problem, 300), with_rows(problem, 300)
+    assert len(some.data.train) == 300
+    assert np.array_equal(some.data.train.ids, again.data.train.ids)
+    other = with_rows(replace(problem, seed=1), 300)
+    assert not np.array_equal(some.data.train.ids, other.data.train.ids)
+    assert with_rows(problem, 800) is problem
+    assert len(some.data.validation) == len(problem.data.validation)
+
+
+def test_validation_rows_are_as_large_a_share_but_not_too_few(tmp_path, monkeypatch):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    count = len(problem.data.validation)
+    monkeypatch.setattr(module, "VALIDATION_ROWS", 10)
+    assert len(with_rows(problem, len(problem.data.train) // 2).data.validation) == count // 2
+    monkeypatch.setattr(module, "VALIDATION_ROWS", count - 1)
+    assert len(with_rows(problem, 300).data.validation) == count - 1
+
+
+def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TRIAL_ROWS", 79)
+    read = []
+
+    def watched(problem, spec, listener):
+        read.append((len(problem.data.train), spec.train_rows))
+        return train_trial(problem, spec, listener)
+
+    monkeypatch.setattr(run_trial, "train_trial", watched)
+    job = make_job(tmp_path, EVIDENCE)
+    run = begin(job, tmp_path / "run")
+    phases = [report["phase"] for report in run.reports()]
+    assert {*read} == {(79, 79)}
+    assert phases[-1] == "train"
+    assert phases.count("train") == 3
+    assert {stage.stage: stage.epochs for stage in to_come(job, job.prepare())}["training"] == 3
+    again = stopped(job, tmp_path / "again", len(phases) - 1)
+    go_on(job, again)
+    assert contents(again) == contents(run)
+
+
+def test_the_trials_of_other_tables_read_all_rows(tmp_path):
+    job = make_job(tmp_path, EVIDENCE)
+    run = begin(job, tmp_path / "run")
+    assert "train" not in [report["phase"] for report in run.reports()]
+    assert "training" not in {stage.stage for stage in to_come(job, job.prepare())}

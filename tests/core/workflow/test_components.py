@@ -1,30 +1,38 @@
 """Settings of components, in a layer and written out."""
 
+import pytest
+
+from automtl_core.errors import UnknownNameError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import default, load_config
-from automtl_core.workflow.components import parsed, written
+from automtl_core.workflow.components import check_model, parsed, parts, run_of
 
 REGISTRY = load_registry()
-
-
-def test_settings_are_parsed_by_key_and_written_out_below_it():
-    config = load_config(default(REGISTRY), {"space": {"name": "desan", "experts": 3}})
-    found, faults = parsed(config.model_dump(), REGISTRY)
-    assert not faults
-    assert found.keys() == {"space", "strategy", "dataset", "training.balancer"}
-    assert found["space"].experts == 3
-    full = written(config, found)
-    assert full.space.settings == found["space"].model_dump(mode="json")
-    assert full.training.balancer.name == config.training.balancer.name
-
-
-def test_what_is_wrong_with_one_component_does_not_hide_what_is_wrong_with_another():
-    found, faults = parsed({"space": {"name": "desam"}, "dataset": {"name": "synthetic", "row": 1}}, REGISTRY)
-    assert not found
-    assert len(faults) == 2
 
 
 def test_the_dataset_adds_the_errors_that_only_it_knows():
     _, (error,) = parsed({"dataset": {"name": "table", "split": "user"}}, REGISTRY)
     assert "dataset.split: user needs a column" in str(error)
     assert parsed({"dataset": "synthetic"}, REGISTRY)[1] == parsed({}, REGISTRY)[1] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["mmoe", "mmoe+uncertainty", "desan:pd-darts", "random-architecture", "a.yaml"]
+)
+def test_known_names_pass(name):
+    check_model(name, load_registry())
+
+
+@pytest.mark.parametrize("name", ["mmoee", "mmoe+x", "desan:x", "x:pd-darts", "a.yml+x"])
+def test_unknown_names_are_errors(name):
+    with pytest.raises(UnknownNameError, match=r"is called '(mmoee|x)'"):
+        check_model(name, load_registry())
+
+
+def test_a_run_is_a_model_of_any_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a+b").mkdir()
+    check_model("a+b", load_registry())
+    check_model("a+b+uncertainty", load_registry())
+    assert parts("a+b") == ("a+b", "")
+    assert parts("a+b+uncertainty") == ("a+b", "uncertainty")
+    assert [path and path[1] for path in map(run_of, ("a+b", "a+b@2", "mmoe"))] == [None, "2", None]

@@ -8,15 +8,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from automtl_core.choices import OneOf
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Decided, Result
+from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Budget, Data, Decided, Importance, Result
+from automtl_core.run_dir.progress import IMPORTANCE, TRAINING
+from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
+from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
+from automtl_core.workflow import evaluation
 from automtl_core.workflow.evaluation import _measured, evaluate_run, reachable
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.work import Work
+from automtl_core.workflow.workflow import Workflow
 
-from .lines import REGISTRY, make_job
+from .lines import REGISTRY, begin, contents, go_on, make_job
 
 
 def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
@@ -71,3 +79,173 @@ def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
     job = make_job(tmp_path, {"dataset": {"rows": 500}})
     with pytest.raises(ArtifactError, match="trained on other fields, tasks or vocabularies"):
         evaluate_run(job, whole, job.prepare())
+
+
+FILES = ("importance.json", "result.json", "weights.safetensors")
+CROSSES = {"pairs": [["engage_left", "engage_right"], ["avoid_left", "avoid_right"]], "numbers": []}
+LEARNED_LATE = ("user_id",)
+"""Fields whose values have too few rows for a short training."""
+
+
+def small(tmp_path, **others):
+    return {
+        "dataset": {"name": "synthetic", "rows": 600},
+        "features": "ids",
+        "training": {"epochs": 2, "batch_size": 128, "embedding_decay": 0.01},
+        "prepared_dir": tmp_path / "prepared",
+        **others,
+    }
+
+
+def of(run):
+    return {name: (run.path / name).read_bytes() for name in FILES}
+
+
+def test_a_run_has_the_effects_of_the_fields_that_its_network_reads(whole):
+    found, report = whole.read(Importance), read_record(whole.path, REGISTRY)
+    names = [f["name"] for kind in ("sparse", "dense") for f in whole.read(Data).schema[kind]]
+    assert found.rows == whole.read(Data).rows["test"] == 100
+    assert list(found.effects) == [name for name in names if name not in report.sharing.closed()]
+    assert all(list(by_task) == list(whole.read(Result).test) for by_task in found.effects.values())
+    assert report.get(Importance) == found
+    assert report.to_json()["importance"] == found.to_json()
+
+
+def test_a_field_that_the_network_does_not_read_is_not_permuted(tmp_path):
+    line, layer = Workflow(load_registry()), small(tmp_path, space={"experts": 1, "ops": ["mlp-4"]})
+    job = line.job([layer])
+    unread = {"item_id", "noise_small"}
+    decisions = {
+        name: choice.options[0]
+        if isinstance(choice, OneOf)
+        else [option for option in choice.options if option not in unread]
+        for name, choice in job.space(job.prepare()).choices().items()
+    }
+    run = Run.open(line.search(line.model("desan", [layer, {"decisions": decisions}]), tmp_path).path)
+    names = {f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]}
+    assert {*run.read(Importance).effects} == names - unread
+
+
+@pytest.mark.parametrize("last", [Importance, Result], ids=["before it", "after it"])
+def test_a_run_that_is_killed_between_training_and_test_has_the_same_bytes(
+    job, whole, tmp_path, monkeypatch, last
+):
+    write = Run.write
+
+    def dies(run, fact):
+        if isinstance(fact, last) and getattr(fact, "test", ()) is not None:
+            raise KeyboardInterrupt
+        write(run, fact)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", dies)
+        with pytest.raises(KeyboardInterrupt):
+            begin(job, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    assert run.read(Result).test is None
+    assert run.has(Importance) == (last is Result)
+    assert not run.done()
+    go_on(job, run)
+    assert of(run) == of(whole)
+    assert contents(run) == contents(whole)
+
+
+def test_it_can_be_turned_off_and_limited(tmp_path, whole):
+    off = begin(make_job(tmp_path, {"importance": {"rows": 0}}), tmp_path / "off")
+    assert not off.has(Importance)
+    assert read_record(off.path, REGISTRY).get(Importance) is None
+    for name in FILES[1:]:
+        assert (off.path / name).read_bytes() == (whole.path / name).read_bytes()
+    few = begin(make_job(tmp_path, {"importance": {"rows": 41}}), tmp_path / "few")
+    assert few.read(Importance).rows == 40
+    with pytest.raises(UsageError, match=r"importance\.rows"):
+        make_job(tmp_path, {"importance": {"rows": -1}})
+
+
+def test_a_time_budget_limits_the_rows(job, whole):
+    prepared = job.prepare()
+    made = evaluation._trained(job, whole, prepared, job.space(prepared))
+    names = [*whole.read(Importance).effects]
+    fields = len(names)
+
+    def rows(seconds, seconds_per_row=0.001):
+        work = Work(job, Limited(whole.path, seconds), prepared, SILENT)
+        found = evaluation.run_importance(work, made, names, seconds_per_row)
+        return found and found.rows
+
+    assert rows(1e6) == 100
+    assert rows(20 * (fields + 1) * 0.001 * 50.5) == 50
+    assert rows(0.001) is None
+
+
+class Limited(Run):
+    """A run under a time budget."""
+
+    def __init__(self, path, seconds):
+        super().__init__(path)
+        object.__setattr__(self, "budget", Budget(seconds, 0.5, 1, 1))
+
+    def has(self, kind):
+        return kind is Budget or super().has(kind)
+
+    def read(self, kind):
+        return self.budget if kind is Budget else super().read(kind)
+
+
+def test_progress_is_reported(tmp_path):
+    phases = []
+
+    class Watch(EventHandler):
+        def other(self, event):
+            if isinstance(event, PhaseBegan):
+                phases.append(event.phase)
+            return True
+
+    begin(make_job(tmp_path, {"training": {"epochs": 1}}), tmp_path / "run", Watch())
+    assert phases == [TRAINING, IMPORTANCE]
+
+
+@pytest.mark.parametrize("kind", CROSSES)
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_fields_matter_and_no_other_field_does(tmp_path, kind, seed):
+    """Fields that act only together are permuted in their feature cross."""
+    dataset = {"name": "synthetic", "kind": kind, "rows": 8000, "seed": seed, "test_fraction": 0.4}
+    numbers = "bins" if kind == "numbers" else "standard"
+    layer = {
+        "dataset": dataset,
+        "features": {"statistics": "none", "numbers": numbers, "crosses": CROSSES[kind], "wide": False},
+        "training": {"epochs": 6, "batch_size": 256, "embedding_decay": 0.01, "learning_rate": 0.003},
+        "space": {"expert_layers": [32], "tower_layers": [16], "experts": 2, "embedding_dim": 8},
+        "seed": seed,
+        "prepared_dir": tmp_path / "prepared",
+    }
+    line = Workflow(load_registry())
+    run = Run.open(line.search(line.model("mmoe", [layer]), tmp_path).path)
+    truth, found = run.read(Data).truth, run.read(Importance).effects
+    planted = {
+        task: {*about.get("fields", ()), *(one for pair in about.get("pairs", ()) for one in pair)}
+        for task, about in truth["tasks"].items()
+    }
+    matters = {
+        task: {field for field, by_task in found.items() if by_task[task].verdict == "matters"}
+        for task in planted
+    }
+    assert all(matters[task] <= planted[task] for task in planted), "no noise, and no field of other tasks"
+    for field in {*found} - {*truth["noise"], *LEARNED_LATE}:
+        assert any(field in matters[task] for task in planted), field
+    assert not any(
+        one.verdict == "no effect" for task in planted for f in planted[task] if (one := found[f][task])
+    )
+
+
+@pytest.mark.parametrize("name", ["ple", "boosting"])
+def test_models_of_other_kinds_have_it_too(tmp_path, name):
+    if name == "boosting":
+        pytest.importorskip("lightgbm")
+    line = Workflow(load_registry())
+    layer = small(tmp_path, **({"training": {}} if name == "boosting" else {}))
+    run = Run.open(line.search(line.model(name, [layer]), tmp_path).path)
+    found = run.read(Importance)
+    names = [f["name"] for kind in ("sparse", "dense") for f in run.read(Data).schema[kind]]
+    assert list(found.effects) == names
+    assert any(one.drop for by_task in found.effects.values() for one in by_task.values())

@@ -1,21 +1,17 @@
 """Registered metrics of runs: recorded, repeated, computed for other names, and faulty ones."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from stopping import StopAfter
 
 from automtl_core.data.frames import NewExamples
-from automtl_core.disk.documents import write_signed
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Result
-from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.tasks.builtin import auc
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.metric import Metric
@@ -78,7 +74,6 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
 
 def test_epochs_compute_none_of_them(finished):
     _, run, _ = finished
-    assert [m.keys() & {"others"} for report in run.reports() for m in report["validation"].values()]
     assert not any("others" in m for report in run.reports() for m in report["validation"].values())
 
 
@@ -117,35 +112,6 @@ def test_a_missing_plugin_of_a_metric_is_named(finished):
         Workflow(load_registry()).evaluate(run.path)
 
 
-def without_metrics(run, folder) -> Run:
-    """Return a copy of a run as earlier versions wrote it."""
-    shutil.copytree(run.path, folder)
-    old = Run(folder)
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    del config["metrics"], config["training"]["monitor_metric"]
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    result = run.read(Result).to_json()
-    del result["metrics"]
-    for metrics in (*result["test"].values(), *result["validation"].values()):
-        del metrics["others"]
-    write_signed(folder / "result.json", FORMAT, result)
-    environment = run.read(Environment).to_json()
-    environment["plugins"] = {"baselines": "0.3.0", "datasets": "0.3.0", "balancers": "0.3.0"}
-    write_signed(folder / "environment.json", FORMAT, environment)
-    return old
-
-
-def test_a_run_without_them_is_shown_and_tested_as_before(finished, tmp_path):
-    _, run, _ = finished
-    old = without_metrics(run, tmp_path / "old")
-    assert old.config().metrics == old.read(Result).metrics == ()
-    flow = Workflow(REGISTRY)
-    again = flow.evaluate(old.path)
-    assert (again.repeats, again.changed) == (True, ())
-    assert again.test["click"].others == {}
-    assert list(flow.evaluate(old.path, metrics=["gauc"]).test["click"].others) == ["gauc"]
-
-
 def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp_path):
     job, _, prepared = finished
     job = job.having(metrics=("gauc",))
@@ -176,16 +142,16 @@ def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):
     ):
         make_job(
             tmp_path, dataset={"kind": "numbers", "rows": 500}, training={"monitor_metric": "gauc"}
-        ).problem(prepared)
+        ).checked(prepared)
 
 
 def test_an_unknown_metric_is_an_error_before_the_training(tmp_path):
     job = make_job(tmp_path, metrics=("gacu",))
     with pytest.raises(UnknownNameError, match=r"no metric is called 'gacu' \(did you mean 'gauc'"):
-        job.problem(job.prepare())
+        job.checked(job.prepare())
     job = make_job(tmp_path, training={"monitor_metric": "gacu"})
     with pytest.raises(UnknownNameError, match="no metric is called 'gacu'"):
-        job.problem(job.prepare())
+        job.checked(job.prepare())
 
 
 def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path):

@@ -4,14 +4,12 @@ import pytest
 
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
-from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
-from automtl_core.workflow.models import ensemble_layer, layer, models
+from automtl_core.workflow.models import layer, models
 from automtl_core.workflow.versions import origin
-from automtl_core.workflow.workflow import Workflow
 
 from .lines import REGISTRY, start
 
@@ -240,20 +238,6 @@ def test_a_name_twice(resolve):
         resolve("mmoe", "mmoe")
 
 
-def test_open_choices_need_a_strategy(resolve):
-    job = resolve("desan")["desan"]
-    with pytest.raises(UsageError, match=r"desan leaves \d+ choices open") as error:
-        job.problem(job.prepare())
-    assert all(name in error.value.fix for name in REGISTRY.names(STRATEGIES))
-
-
-def test_a_strategy_needs_open_choices(resolve):
-    job = resolve("mmoe:darts")["mmoe:darts"]
-    with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
-        job.problem(job.prepare())
-    assert "automtl train --model mmoe" in error.value.fix
-
-
 def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
     job = small()
     with start(job, job.prepare(), tmp_path / "found") as run:
@@ -279,27 +263,3 @@ def test_of_a_preset_each_model_takes_what_it_knows():
     assert found["desan:pd-darts"].components["strategy"].rounds == 2
     stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
     assert stronger["desan:pd-darts"].components["space"].layers == 1
-
-
-def test_it_is_the_strongest_layer():
-    layers = [{"strategy": {"name": "random", "ensemble": 2}}]
-    job = Workflow(REGISTRY).job([*layers, ensemble_layer(3, layers, REGISTRY)])
-    assert (job.config.strategy.name, job.components["strategy"].ensemble) == ("random", 3)
-    assert ensemble_layer(None, layers, REGISTRY) == {}
-
-
-def test_the_default_strategy_trains_ensembles():
-    job = Workflow(REGISTRY).job([ensemble_layer(2, [], REGISTRY)])
-    assert job.components["strategy"].ensemble == 2
-
-
-@pytest.mark.parametrize("name", ["darts", "pd-darts-entropy"])
-def test_of_others_those_that_do_are_named(name):
-    with pytest.raises(UsageError, match=f"'{name}' trains no ensemble") as error:
-        ensemble_layer(2, [{"strategy": name}], REGISTRY)
-    assert error.value.fix.startswith("use one of pd-darts, random")
-
-
-def test_an_unknown_strategy_is_named():
-    with pytest.raises(UnknownNameError, match="did you mean 'random'"):
-        ensemble_layer(2, [{"strategy": "randon"}], REGISTRY)

@@ -1,23 +1,31 @@
 """The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+import torch
 from stopping import StopAfter
 from torch import nn
 
+from automtl_core import seeds
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.errors import ArtifactError, DataError, PluginError, UsageError
+from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES, STRATEGIES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.training.events import EventHandler
+from automtl_core.training.events import SILENT, EventHandler
+from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import plan
+from automtl_core.workflow.pipeline import plan, trainer, untrained
+from automtl_core.workflow.work import Work
+from automtl_desan.space import DESAN, DESANSettings
+from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
 
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, search, start, stopped
 
@@ -198,38 +206,6 @@ def test_the_plan_of_a_training_tells_what_its_network_costs(tmp_path):
     assert facts.points["the network"].flops_per_row > 0
 
 
-def test_unknown_settings_of_a_component_are_named(tmp_path):
-    with pytest.raises(UsageError, match=r"space\.expert is not a setting \(did you mean 'experts'\?\)"):
-        make_job(tmp_path, {"space": {"expert": 3}})
-
-
-def test_an_unknown_op_is_named(tmp_path):
-    job = make_job(tmp_path, {"space": {"ops": ["gelu"]}})
-    with pytest.raises(UsageError, match="no op is called 'gelu'"):
-        job.space(job.prepare())
-
-
-def test_loss_weights_of_a_task_that_is_not_there(tmp_path):
-    job = make_job(tmp_path, {"training": {"loss_weights": {"clik": 2.0}}})
-    with pytest.raises(UsageError, match="did you mean 'click'"):
-        job.problem(job.prepare())
-
-
-def test_no_rows_is_a_data_error(tmp_path):
-    raw = Path(tmp_path / "raw")
-    raw.mkdir()
-    (raw / "UserBehavior.csv").write_text("1,2,3,pv,1511544070\n")
-    job = Job.resolve(
-        load_config(
-            default(REGISTRY),
-            {"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"},
-        ),
-        REGISTRY,
-    )
-    with pytest.raises(DataError):
-        job.prepare()
-
-
 class First(nn.Module):
     """The outputs of a network for its first task."""
 
@@ -256,3 +232,36 @@ def test_a_space_that_builds_another_network_when_a_run_goes_on_is_an_error(tmp_
     Changing.changed = True
     with pytest.raises(PluginError, match=r"the network returns \[2, 1\] for 2 rows, expected \[2, 4\]"):
         go_on(job, run)
+
+
+SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-4",))
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
+
+
+def work(problem, network, epochs=0):
+    made = Work(None, None, None, SILENT, network=network, epochs=epochs)
+    made.problem = problem
+    return made
+
+
+def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem):
+    members = list(sample_architectures(problem.space, 3))
+    network = untrained(problem, Architecture.ensemble(members))
+    assert isinstance(network, Ensemble)
+    for k, (member, architecture) in enumerate(zip(network.members, members, strict=True)):
+        own = untrained(replace(problem, seed=seeds.of_member(problem.seed, k)), architecture)
+        left, right = member.state_dict(), own.state_dict()
+        assert all(torch.equal(left[name], right[name]) for name in right)
+
+
+def test_the_trainer_is_that_of_the_network(problem):
+    (one,) = sample_architectures(problem.space, 1)
+    alone, ensemble = untrained(problem, one), untrained(problem, Architecture.ensemble([one, one]))
+    assert isinstance(trainer(work(problem, ensemble)), EnsembleFit)
+    fit = trainer(work(problem, alone, epochs=2))
+    assert isinstance(fit, Fit)
+    assert fit.first_epoch == 2

@@ -1,12 +1,21 @@
-"""A search that ends with a network that is trained leaves nothing to train, and goes on as others do."""
+"""Runs of networks that the search trains, that learn by themselves, and that are calibrated."""
 
+import json
 from dataclasses import replace
 
 import pytest
+import torch
 
-from automtl_core.run_dir.facts import Costs, Result
+from automtl_core.registry.kinds import SPACES
+from automtl_core.run_dir.facts import Behaviour, Budget, Calibration, Costs, Result
+from automtl_core.run_dir.run import Run
+from automtl_core.space import SearchSpace
 from automtl_core.training.events import EventHandler
+from automtl_core.training.learner import Learner
+from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.models import models
+from automtl_core.workflow.pipeline import plan
+from automtl_core.workflow.trained import Trained
 
 from .lines import REGISTRY, TRAINING, begin, contents, go_on, make_job, stopped
 
@@ -97,3 +106,117 @@ def test_the_training_of_an_ensemble_goes_on_to_the_same_bytes(ensemble, tmp_pat
     whole, half = begin(job, tmp_path / "whole"), stopped(job, tmp_path / "half", 4)  # in the second member
     go_on(job, half)
     assert contents(half, TRAINING) == contents(whole, TRAINING)
+
+
+class Rates(Learner):
+    """Predicts the logit of the mean of each label, less 1 in each piece of work that it was not given."""
+
+    lessons = 0
+
+    def __init__(self, tasks):
+        super().__init__()
+        self.register_buffer("logits", torch.zeros(tasks))
+
+    def learn(self, data, seed, going_on):
+        Rates.lessons += 1
+        self.logits = torch.tensor(data.train.labels).nanmean(0).logit()
+        for t in range(len(self.logits)):
+            while not going_on(t / 4, (t + 1) / 4) and self.logits[t] > -9:
+                self.logits[t] -= 1
+
+    def forward(self, features):
+        return self.logits.expand(len(features.dense), -1)
+
+
+class Guess(SearchSpace):
+    """The rate of each task."""
+
+    takes_encodings = True
+
+    def build(self, choose):
+        return Rates(len(self.schema.tasks))
+
+
+@pytest.fixture
+def learning(tmp_path):
+    registry = REGISTRY.adding(SPACES, "guess", Guess)
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "features": "ids"}
+    return models(["guess"], registry, layer, {"prepared_dir": tmp_path / "prepared"})["guess"]
+
+
+def test_a_model_that_learns_by_itself_is_trained_tested_and_evaluated_as_others(learning, tmp_path):
+    prepared = learning.prepare()
+    assert plan(learning, prepared).points["the network"].flops_per_row == 0
+    run = begin(learning, tmp_path / "run")
+    result, costs = run.read(Result), run.read(Costs)
+    assert [(r["phase"], r["epoch"]) for r in run.reports()] == [("train", 1)]
+    assert (result.best_epoch, result.parameters, result.flops_per_row) == (1, 0, 0)
+    assert costs.seconds["train"] > 0
+    assert costs.rows_per_second > 0
+    assert sum(m.values["log_loss"] for m in result.test.values()) / 4 < 0.6, "better than no guess at all"
+    assert evaluate_run(learning, run, prepared) == result.test
+
+
+def test_what_was_stopped_after_its_lesson_goes_on_without_another(learning, tmp_path):
+    whole = begin(learning, tmp_path / "whole")
+    run = stopped(learning, tmp_path / "stopped", 1)
+    before = Rates.lessons
+    go_on(learning, run)
+    assert Rates.lessons == before
+    assert contents(run, TRAINING) == contents(whole, TRAINING)
+
+
+def test_a_time_budget_ends_it_and_that_is_told(learning, tmp_path):
+    run = begin(learning.having(time_budget=1e-6), tmp_path / "run")
+    assert run.read(Budget).sentences() == ["time ended phase 'train' in epoch 1"]
+    weights = run.weights()["logits"]
+    assert weights.max() <= -9
+    plenty = begin(learning.having(time_budget=3600.0), tmp_path / "plenty")
+    assert Run.open(plenty.path).read(Budget).sentences() == []
+
+
+ENOUGH = {"training": {"min_positives": 1, "epochs": 1}}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Return a calibrated run, and one that is not."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    job = make_job(folder, ENOUGH)
+    return [begin(job.having(calibrate=on), folder / f"run-{on}") for on in (True, False)], job
+
+
+def test_the_log_loss_falls_on_validation_rows_and_each_auc_stays(runs):
+    (with_it, without), _ = runs
+    scaling = with_it.read(Calibration).scaling
+    assert scaling
+    assert all(one.after <= one.before for one in scaling.values())
+    assert not without.has(Calibration)
+    test, other = with_it.read(Result).test, without.read(Result).test
+    assert {task: m.values["auc"] for task, m in test.items()} == {
+        task: m.values["auc"] for task, m in other.items()
+    }
+    raw = with_it.read(Behaviour).log_loss_without_scaling
+    assert raw == pytest.approx({task: other[task].values["log_loss"] for task in scaling})
+
+
+def test_weights_do_not_depend_on_it(runs):
+    (with_it, without), _ = runs
+    files = with_it.read(Result).files
+    assert without.read(Result).files == {name: files[name] for name in files if name != "calibration.json"}
+
+
+def test_a_run_predicts_with_its_calibration(runs):
+    (with_it, without), job = runs
+    part = job.prepare().part("test")
+    made, raw = (Trained.of(run, job.registry) for run in (with_it, without))
+    for place, task in enumerate(made.tasks):
+        if one := made.scaling.get(task.name):
+            expected = one.slope * raw.predict_logits(part)[:, place] + one.offset
+            assert made.predict_logits(part)[:, place] == pytest.approx(expected, abs=1e-6)
+
+
+def test_too_few_rows_are_not_calibrated(tmp_path):
+    few = make_job(tmp_path, {"training": {"min_positives": 10_000, "epochs": 1}})
+    run = begin(few, tmp_path / "run")
+    assert json.loads((run.path / "calibration.json").read_text())["scaling"] == {}

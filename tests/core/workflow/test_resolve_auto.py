@@ -3,13 +3,11 @@
 import json
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from automtl_core.dataset.encodings import Encodings, plain
-from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.errors import ArtifactError, DivergedError, UsageError
+from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import RunConfig, merge
@@ -20,7 +18,7 @@ from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import ENCODINGS
-from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
+from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 from automtl_testing.samples import binary_metrics
@@ -225,23 +223,12 @@ def test_few_rows_are_given_as_they_are(job):
     assert Encodings() == job().config.features
 
 
-@pytest.mark.needs_extra("boosting")
-def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
-    bags = Schema((SparseField("tags", 5, "bag"),), (), (Task("click"),))
-    prepared = SimpleNamespace(schema=bags, times=lambda part: None)
-    bare = {"dataset": SMALL["dataset"]}
-    boosting = Workflow(REGISTRY).model("boosting", [bare])
-    assert checked_space(boosting, prepared).schema.encodings.statistics == "folds"
-    with pytest.raises(UsageError, match="boosting has no input"):
-        checked_space(Workflow(REGISTRY).model("boosting", [{**bare, "features": "ids"}]), prepared)
-
-
 def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job):
     prepared = job().prepare()
-    checked_space(job("desan").having(decisions={"layer0": "x"}), prepared)
-    for answers_given in (job("desan", features="ids"), job("mmoe", features="ids")):
+    job("desan").having(decisions={"layer0": "x"}).checked(prepared)
+    for given in (job("desan", features="ids"), job("mmoe", features="ids")):
         with pytest.raises(ArtifactError):
-            checked_space(answers_given.having(decisions={"layer0": "x"}), prepared)
+            given.having(decisions={"layer0": "x"}).checked(prepared)
 
 
 def test_a_run_has_the_seconds_of_its_encoding_search(asked, job, tmp_path):

@@ -1,35 +1,58 @@
 """Trials as whole runs: made once, resumed, tested when asked, shared with other processes."""
 
 import json
-from collections import deque
-from contextlib import ExitStack
+import pickle
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from automtl_core.errors import DivergedError
+from automtl_core.choices import Architecture
+from automtl_core.errors import DivergedError, UnknownNameError, UsageError
+from automtl_core.registry.kinds import ENGINES
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import EncodingSearch, Result
 from automtl_core.run_dir.run import Run
+from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.trial import Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
+from automtl_core.search.train_trial import train_trial
+from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan
 from automtl_core.workflow import pipeline, run_trial
-from automtl_core.workflow.run_trial import Folder, TrialRunner
+from automtl_core.workflow.budget import with_rows
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.run_trial import TrialRunner
 
+from ..search.test_trial import Queued
 from .lines import REGISTRY
-from .test_trainer import trained
+
+LAYER = {
+    "space": {"name": "shared-bottom", "embedding_dim": 4, "expert_layers": [8], "tower_layers": []},
+    "dataset": {"name": "synthetic", "rows": 2000},
+    "training": {"batch_size": 256, "epochs": 2, "embedding_decay": 0.01},
+    "features": "ids",
+    "strategy": None,
+}
+
+
+def trained(layer):
+    """Return the job of a training without a search."""
+    return Job.resolve(RunConfig.parse({**LAYER, **layer}), REGISTRY)
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    return trained({"prepared_dir": tmp_path_factory.mktemp("prepared")}).prepare()
+def job(tmp_path_factory):
+    return trained({"prepared_dir": tmp_path_factory.mktemp("prepared")})
+
+
+@pytest.fixture(scope="module")
+def prepared(job):
+    return job.prepare()
 
 
 @pytest.fixture
-def spec(prepared, tmp_path):
-    job = trained({"prepared_dir": prepared.path.parent})
+def spec(job, prepared, tmp_path):
+    """Return the spec of a whole run."""
     return TrialSpec(job.to_json(), str(prepared.path), str(tmp_path / "run"))
 
 
@@ -83,19 +106,68 @@ def test_a_trial_that_another_process_holds_is_held(spec, runner):
     assert runner(spec, SILENT).state == "done"
 
 
-def test_held_trials_are_run_again_until_they_are_free(spec, runner, monkeypatch, tmp_path):
-    other = replace(spec, folder=str(tmp_path / "other"))
-    waits, order = [], []
-    with ExitStack() as holder:
-        holder.enter_context(pipeline.start(*runner._job(spec), Path(spec.folder)))
-        naps = [lambda: None, holder.close]
-        monkeypatch.setattr(run_trial, "time", SimpleNamespace(sleep=lambda seconds: naps.pop(0)()))
+def test_a_job_is_made_again_from_its_text(job):
+    assert Job.resolve(RunConfig.parse(json.loads(job.to_json())), REGISTRY) == job
 
-        def on_event(each, event):
-            waits.extend([each] if isinstance(event, TrialWaits) else [])
-            return True
 
-        for each, result in Folder(Serial(runner)).run(deque([spec, other]), on_event):
-            order.append((each, result.state))
-    assert order == [(other, "done"), (spec, "done")]
-    assert waits == [spec], "said once"
+@pytest.mark.parametrize("how", [{}, {"held_out": True}, {"train_rows": 500}])
+def test_a_spec_alone_gives_the_training_in_memory(job, prepared, spec, tmp_path, how):
+    spec = replace(spec, architecture=Architecture({}).to_json())
+    problem = job.problem(prepared, divided(prepared) if "held_out" in how else None)
+    if "train_rows" in how:
+        problem = with_rows(problem, 500)
+    expected = train_trial(problem, replace(spec, folder=str(tmp_path / "other")), SILENT)
+    travelled = pickle.loads(pickle.dumps(replace(spec, **how)))  # noqa: S301 - our own bytes
+    found = TrialRunner(REGISTRY)(travelled, SILENT)
+    assert replace(found, seconds=0) == replace(expected, seconds=0)
+
+
+def test_specs_that_share_a_problem_open_it_once_and_no_data_that_is_open(spec, runner, monkeypatch):
+    spec = replace(spec, architecture=Architecture({}).to_json())
+    opened = []
+    problem = Job.problem
+    monkeypatch.setattr(Job, "problem", lambda *given: opened.append(1) or problem(*given))
+    monkeypatch.setattr(run_trial.Prepared, "open", lambda path: pytest.fail(f"opens {path}"))
+    for epochs in (1, 2):
+        runner(replace(spec, max_epochs=epochs, loss_rows=epochs), SILENT)
+    assert len(opened) == 1
+    runner(replace(spec, train_rows=500), SILENT)
+    assert len(opened) == 2
+
+
+KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_one_worker_is_this_process(workers):
+    with run_trial.executor_of(KNOWN, workers, None) as executor:
+        assert executor is None
+
+
+@pytest.mark.parametrize(
+    ("workers", "engine", "made"),
+    [(None, "queued", ("all", None)), (1, {"name": "queued", "queue": "night"}, ("night", 1))],
+)
+def test_an_engine_is_named_alone_or_with_settings(workers, engine, made, monkeypatch):
+    engines = []
+    executor = Queued.executor
+    monkeypatch.setattr(
+        Queued, "executor", lambda engine, run: engines.append(engine) or executor(engine, run)
+    )
+    with run_trial.executor_of(KNOWN, workers, engine) as running:
+        assert running is not None
+    assert [(one.settings.queue, one.workers) for one in engines] == [made]
+
+
+@pytest.mark.parametrize(
+    ("workers", "engine", "error", "text"),
+    [
+        (0, None, UsageError, "0 workers"),
+        (2, "quick", UnknownNameError, "no engine is called 'quick'; known: processes, queued, ray"),
+        (2, {"address": "auto"}, UsageError, "engine.address is not a setting"),
+        (2, {"name": "queued", "queue": 3}, UsageError, "engine.queue"),
+    ],
+)
+def test_wrong_engines_are_errors(workers, engine, error, text):
+    with pytest.raises(error, match=text), run_trial.executor_of(KNOWN, workers, engine):
+        pass

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from automtl_core.dataset.schema import Task
+from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.declarations import History
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DataError
+from automtl_core.fields.numeric import Scale
+from automtl_core.fields.sparse import Hashed
+from automtl_core.training.compute import CPU
 from automtl_core.workflow.evaluation import predict_logits
-from automtl_core.workflow.trained import Trained, predictions, restored
+from automtl_core.workflow.trained import Trained, restored, unread_columns
 
 from .lines import begin, make_job
 
@@ -29,13 +36,6 @@ def test_it_says_what_the_network_said_and_looks_at_no_label(run):
         made.encoder.encode(examples)
 
 
-def test_binary_tasks_have_probabilities_and_regressions_their_unit():
-    tasks = (Task("click"), Task("spent", kind="regression", mean=5.0, deviation=2.0))
-    assert predictions(tasks, np.array([[0.0, 0.0], [1.0, -1.0]])) == pytest.approx(
-        np.array([[0.5, 5.0], [0.73105858, 3.0]])
-    )
-
-
 def test_weights_of_another_network_are_refused(run, monkeypatch):
     job, finished = run
     weights = finished.weights()
@@ -43,3 +43,41 @@ def test_weights_of_another_network_are_refused(run, monkeypatch):
     monkeypatch.setattr(type(finished), "weights", lambda _: weights)
     with pytest.raises(ArtifactError, match="do not fit the architecture"):
         restored(job.space(finished.encoder()), finished, job.compute())
+
+
+class Reads(nn.Module):
+    """Reads one column of ids, and the number if it is told so."""
+
+    def __init__(self, place, number=False):
+        super().__init__()
+        self.place, self.number = place, number
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, features):
+        found = features.ids[:, self.place, None].float() * self.weight
+        return found + features.dense.nan_to_num(7.0) if self.number else found
+
+
+def encoder(**more):
+    schema = Schema(
+        (SparseField("user", 9), SparseField("item", 9)), (DenseField("price"),), (Task("click"),), **more
+    )
+    return Encoder(schema, {"user": Hashed(8), "item": Hashed(8), "price": Scale("standard", 0.0, 1.0)})
+
+
+def test_closed_fields_have_unread_columns():
+    assert unread_columns(Reads(0), encoder(), ("item", "price"), CPU) == ["item", "price"]
+
+
+def test_a_field_that_is_read_against_the_names_of_decisions_stays():
+    assert unread_columns(Reads(1), encoder(), ("item", "price"), CPU) == []
+    assert unread_columns(Reads(0, number=True), encoder(), ("price",), CPU) == []
+
+
+def test_a_field_that_histories_share_stays():
+    of_items = encoder(histories=(History("past", "user", "time", ("item",)),))
+    assert unread_columns(Reads(0), of_items, ("item", "price"), CPU) == ["price"]
+
+
+def test_nothing_closed_is_nothing_unread():
+    assert unread_columns(Reads(0), encoder(), (), CPU) == []

@@ -1,9 +1,32 @@
 """The value that goes down the stages of a run makes space and problem once, where a stage needs them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
-from automtl_core.training.events import SILENT
-from automtl_core.workflow.work import Work
+import pytest
+from stopping import StopAfter
+
+from automtl_core.disk.state import load_state
+from automtl_core.errors import ArtifactError, StorageError, UnknownNameError, UsageError
+from automtl_core.registry.kinds import LISTENERS
+from automtl_core.run_dir.facts import Identity
+from automtl_core.run_dir.progress import FILE, TEST, Progress
+from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.training.events import (
+    SILENT,
+    EpochEnded,
+    EventHandler,
+    PhaseBegan,
+    RunBegan,
+    RunListener,
+    StepEnded,
+    Warned,
+)
+from automtl_core.workflow import work as module
+from automtl_core.workflow.work import Recorder, Work, observed
+from automtl_core.workflow.workflow import Workflow
+
+from .lines import REGISTRY, contents
 
 
 def work(space=None, changed=False):
@@ -31,3 +54,226 @@ def test_a_known_space_is_not_made_again():
 
 def test_after_a_search_of_settings_the_space_is_not_that_of_the_network():
     assert work("known", changed=True)[0].space_of_network() is None
+
+
+REPORT = EpochEnded("train", 1, {}, {})
+
+
+class Loop:
+    """Counts what it is given."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def state_dict(self):
+        return {"number": self.number}
+
+    def load_state_dict(self, state):
+        self.number = state["number"]
+
+
+class Enough(EventHandler):
+    def step(self, *progress):
+        return False
+
+    def epoch(self, report):
+        return False
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    for name in ("config.yaml", ".lock"):
+        (run.path / name).touch()
+    run.write(Identity({"seed": 0}, "data"))
+    return run
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("config.yaml", "restore it"), (".lock", "search --resume")])
+def test_a_run_that_cannot_end_is_an_error_at_the_next_epoch(run, name, remedy):
+    recorder = Recorder(run, SILENT)
+    (run.path / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name}: removed while a process works on the run") as error:
+        recorder(REPORT)
+    assert remedy in error.value.fix
+    assert not (run.path / CHECKPOINTS[0]).exists()
+
+
+def test_a_folder_that_was_moved_is_an_error_that_says_so(run):
+    recorder = Recorder(run, SILENT)
+    run.path.rename(run.path.with_name("other"))
+    with pytest.raises(StorageError, match="there is no such folder") as error:
+        recorder(REPORT)
+    assert "put the folder back" in error.value.fix
+
+
+@pytest.mark.parametrize(("listener", "answer"), [(EventHandler(), True), (Enough(), False)])
+def test_the_answer_of_the_listener_is_passed_on(run, listener, answer):
+    recorder = Recorder(run, listener)
+    recorder.follow("train", Loop(1))
+    assert recorder(StepEnded("train", 1, 10, 1, 100)) is answer
+    assert recorder(REPORT) is answer
+
+
+def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
+    recorder = Recorder(run, EventHandler())
+    recorder.follow("search", Loop(7))
+    recorder(REPORT)
+    again = Recorder(run, EventHandler())
+    assert again.stage == "search"
+    assert again.reports == [REPORT.to_json()] == run.reports()
+    loop, later = Loop(0), Loop(0)
+    again.follow("search", loop)
+    again.follow("train", later)
+    assert (loop.number, later.number) == (7, 0)
+
+
+def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read(run):
+    recorder = Recorder(run, EventHandler())
+    recorder.follow("search", Loop(7))
+    recorder(REPORT)
+    saved = load_state(run.path / "checkpoint.safetensors")
+    assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
+    assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
+
+
+def test_the_checkpoint_of_another_run_is_refused(run):
+    run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
+    with pytest.raises(ArtifactError, match=r"belongs to another run: settings\.seed was 0, is 1"):
+        Recorder(run, EventHandler())
+
+
+@pytest.mark.parametrize("state", [{}, {"state": {}}, {"state": None}])
+def test_a_state_that_does_not_fit_is_refused(run, state):
+    run.save_checkpoint({"identity": run.read(Identity).to_json(), "stage": "search", **state})
+    with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
+        Recorder(run, EventHandler()).follow("search", Loop(1))
+
+
+def test_a_damaged_checkpoint_is_reported_to_the_user(run):
+    recorder = Recorder(run, SILENT)
+    recorder(REPORT)
+    recorder(REPORT)
+    (run.path / CHECKPOINTS[0]).write_bytes(b"")
+    heard = []
+    Recorder(run, lambda event: heard.append(event) or True)
+    [warned] = heard
+    assert isinstance(warned, Warned)
+    assert CHECKPOINTS[0] in warned.sentence
+
+
+LAYER = {
+    "dataset": {"name": "synthetic", "rows": 600},
+    "features": "ids",
+    "training": {"epochs": 2, "batch_size": 200, "embedding_decay": 0.01},
+    "importance": {"rows": 0},
+}
+SEEN: list[tuple[str, object]] = []
+
+
+class Notes(RunListener):
+    """Notes what it receives."""
+
+    def receive(self, event):
+        SEEN.append((type(event).__name__, event))
+
+    def tested(self, metrics):
+        SEEN.append(("tested", sorted(metrics)))
+
+    def close(self, error):
+        SEEN.append(("close", error))
+
+
+class Fails(RunListener):
+    """Fails at the end of each epoch."""
+
+    def receive(self, event):
+        if isinstance(event, EpochEnded):
+            raise ValueError("no connection")
+
+
+class Missing(RunListener):
+    """Lacks its library."""
+
+    @classmethod
+    def check(cls):
+        raise UsageError("a library is missing", "install it")
+
+    def receive(self, event):
+        return
+
+
+@pytest.fixture
+def registry():
+    SEEN.clear()
+    registry = REGISTRY
+    for name, listener in {"notes": Notes, "fails": Fails, "missing": Missing}.items():
+        registry = registry.adding(LISTENERS, name, listener)
+    return registry
+
+
+def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
+    def hear(event):
+        (events if events is not None else []).append(event)
+        return True
+
+    flow = Workflow(registry, hear)
+    job = flow.model("mmoe", [LAYER, {"prepared_dir": folder / "prepared", **more}])
+    return Run.open(flow.search(job, folder, name).path)
+
+
+def test_listeners_follow_a_run_to_its_test_and_change_no_byte_of_it(registry, tmp_path):
+    plain = trained(registry, tmp_path, "plain")
+    events: list[object] = []
+    run = trained(registry, tmp_path, "listened", events, listeners=["fails", "notes"])
+    names = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json")
+    assert contents(run, names) == contents(plain, names)
+    assert not (run.path / FILE).exists()
+    kinds = [kind for kind, _ in SEEN]
+    assert kinds[0] == "RunBegan"
+    assert kinds[-2:] == ["tested", "close"]
+    assert kinds.count("EpochEnded") == len(run.reports()) == 2
+    warnings = [event.sentence for event in events if isinstance(event, Warned)]
+    assert [w for w in warnings if "left out" in w] == [
+        "the listener 'fails' of plugin 'script' failed and is left out: ValueError: no connection"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [("missing", UsageError, "a library is missing"), ("none", UnknownNameError, "no listener is called")],
+)
+def test_a_listener_that_cannot_be_used_is_an_error_before_the_run(registry, tmp_path, name, error, message):
+    with pytest.raises(error, match=message):
+        trained(registry, tmp_path, "run", listeners=[name])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupted_run_leaves_its_progress_and_continues_with_its_epochs(
+    registry, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "SECONDS", 0.0)
+    flow = Workflow(registry, StopAfter(1))
+    layers = [LAYER, {"prepared_dir": tmp_path / "prepared", "listeners": ["notes"]}]
+    with pytest.raises(KeyboardInterrupt):
+        flow.search(flow.model("mmoe", layers), tmp_path, "run")
+    progress = Progress.read(tmp_path / "run")
+    assert progress is not None
+    assert (progress.phase, progress.epoch) == ("train", 1)
+    kind, error = SEEN[-1]
+    assert (kind, type(error)) == ("close", KeyboardInterrupt)
+    SEEN.clear()
+    Workflow(registry).resume(tmp_path / "run")
+    (_, began), *_ = SEEN
+    assert isinstance(began, RunBegan)
+    assert [report.epoch for report in began.reports] == [1]
+
+
+def test_the_answer_is_that_of_the_main_listener(registry, tmp_path):
+    run = trained(registry, tmp_path, "run")
+    flow = Workflow(registry)
+    job = flow.model("mmoe", [LAYER, {"prepared_dir": tmp_path / "prepared"}])
+    work = Work(job, run, job.prepare(), lambda event: False)
+    with observed(work, PhaseBegan(TEST)) as stream:
+        assert stream(Warned("x")) is False

@@ -18,7 +18,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training import compute
 from automtl_core.training.events import EventHandler, PhaseBegan, Warned
 from automtl_core.workflow import pipeline, workflow
-from automtl_core.workflow.trainer import Trainer
+from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
 
@@ -125,7 +125,7 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
     counted(Schema, "from_json", "schema")
     counted(pipeline, "check")
     counted(workflow, "resolve_auto")
-    counted(Trainer, "__call__", "trial")
+    counted(TrialRunner, "train", "trial")
     job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0}}])
     line().search(job, tmp_path / "runs", "first")
     assert counts["trial"] >= 1
@@ -219,17 +219,6 @@ def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tm
     assert sorted((tmp_path / "prepared").iterdir()) == before
     log.write_text(text)
     assert line().resume(stopped).result.test is not None
-
-
-def test_settings_of_the_dataset_that_were_edited_are_refused(line, stopped):
-    path = stopped / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    config["dataset"]["max_bad_rows"] = 5
-    path.write_text(yaml.safe_dump(config))
-    with pytest.raises(
-        ArtifactError, match=r"config.yaml: changed since .*dataset.max_bad_rows was 100, is 5"
-    ):
-        line().resume(stopped)
 
 
 def edit(run, **values):

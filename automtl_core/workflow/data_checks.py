@@ -17,14 +17,16 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
+from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import PARTS, REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import PluginError, printable
+from automtl_core.errors import PluginError, listing, printable
 from automtl_core.fields.field import exported, source
+from automtl_core.training.recipe import Recipe
 
 Row = tuple[Any, ...]
 
@@ -38,7 +40,7 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         encoder: The encoder of a run on this data.
 
     Raises:
-        PluginError: a row differs; the message names the first difference.
+        PluginError: a row differs; the message names the row, and the columns or histories that differ.
 
     """
     if prepared.sample is None:
@@ -63,7 +65,8 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         if fields not in found:
             raise _differs(rows, place, "its fields and labels equal those of no prepared row")
         if events not in found[fields]:
-            raise _differs(rows, place, _difference(schema, events, found[fields]))
+            names = listing(history.name for history in histories)
+            raise _differs(rows, place, f"its events of {names} are those of no prepared row")
     return len(part)
 
 
@@ -84,8 +87,8 @@ def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows
         made = _events(schema, place, *(found[f"{history.name}:{name}"] for name in names))
         for row, (events, own) in enumerate(zip(made, _events_of(schema, part, place), strict=True)):
             if events != own:
-                what = _difference(schema, (events,), [(own,)], place)
-                raise _differs(rows, row, f"from the encoder of an export, {what}")
+                what = f"the encoder of an export makes other events of {history.name}"
+                raise _differs(rows, row, what)
 
 
 def contents(schema: Schema, part: Part) -> Iterator[tuple[Row, Row]]:
@@ -156,29 +159,50 @@ def _prepared_rows(
     return found
 
 
-def _difference(schema: Schema, events: Row, candidates: Sequence[Row], first: int = 0) -> str:
-    """Return the first difference of the events of a row to those of the most similar prepared row."""
-    nearest = max(candidates, key=lambda one: _equal(events, one))
-    for history, given, wanted in zip(schema.histories[first:], events, nearest, strict=False):
-        if given[0] != wanted[0]:
-            return f"its values of the fields of {history.name} differ"
-        if len(given) != len(wanted):
-            return f"it has {len(given) - 1} events of {history.name}, and {len(wanted) - 1} as prepared"
-        fields = [schema.sparse[place].name for place in schema.shared_fields(history)]
-        for place, events_at in enumerate(zip(given[1:], wanted[1:], strict=True), 1):
-            for what, a, b in zip([*fields, *history.numeric, "the age"], *events_at, strict=True):
-                if a != b:
-                    where = f"in event {place} of {history.name}, from the latest one"
-                    return f"{where}, {what} is {a}, and {b} as prepared"
-    return "its events differ"
-
-
-def _equal(events: Row, other: Row) -> int:
-    return sum(a == b for one, two in zip(events, other, strict=True) for a, b in zip(one, two, strict=False))
-
-
 def _differs(rows: Path, place: int, what: str) -> PluginError:
     return PluginError(
         f"training-serving skew: row {place + 1} of {printable(str(rows))}, read as a new row: {what}",
         "report it with the files of the sample; until then, predictions of this run for new rows are wrong",
     )
+
+
+def preparation_warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield the warnings of the preparation."""
+    manifest = prepared.manifest
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
+    yield from manifest["warnings"]
+
+
+def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield warnings, before a training, of tasks with few rows, and of predictors that may hold a label."""
+    yield from rare_tasks(prepared, recipe)
+    yield from warnings(prepared, alone(prepared))
+
+
+def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield a warning for the tasks with too few validation rows to stop a training."""
+    rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
+    few = {
+        task: count
+        for task, labels in prepared.manifest["labels"]["validation"].items()
+        if (count := _rarer(labels, least)) < least
+    }
+    others = [task.name for task in prepared.schema.tasks if task.name not in few]
+    if not others:
+        yield (
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
+            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
+        )
+    elif few and not recipe.monitor:
+        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
+        yield (
+            f"too few validation rows of one class ({counts}; training.min_positives is {least}): early "
+            f"stopping monitors {', '.join(others)} only; training.monitor changes that"
+        )
+
+
+def _rarer(labels: Mapping[str, int], least: int) -> int:
+    """Return the number of rows of the rarer class or, for a regression, of all rows."""
+    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))

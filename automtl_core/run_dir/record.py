@@ -17,13 +17,12 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.run_dir.facts import Data, EncodingSearch, Fact, Importance, Result, Search
+from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.significance import Optimism, optimism
-from automtl_core.workflow.budget import Budget
 
 F = TypeVar("F", bound=Fact)
 
@@ -119,9 +118,16 @@ class RunRecord:
 
     @property
     def truth(self) -> Truth | None:
-        """Comparison with the true structure; None for real data."""
-        data = self.get(Data)
-        return None if data is None else truth(data.truth, self.sharing)
+        """Comparison with the true structure, see `Dataset.truth`; None for real data."""
+        data, sharing = self.get(Data), self.sharing
+        if data is None or not {"noise", "tasks"} & data.truth.keys():
+            return None
+        noise, closed = tuple(data.truth.get("noise", ())), sharing.closed()
+        needs = {
+            task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
+            for task, about in data.truth.get("tasks", {}).items()
+        }
+        return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
 
     @cached_property
     def price(self) -> Price | None:
@@ -175,13 +181,12 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        searched, others = self.get(EncodingSearch), (self.truth, self.get(Importance), self.optimism)
-        truth, importance, optimism = (value and value.to_json() for value in others)
-        result = self.get(Result)
-        sharing = self.sharing
+        sharing, searched = self.sharing, self.get(EncodingSearch)
+        values = (self.get(Result), self.truth, self.get(Importance), self.optimism)
+        result, truth, importance, optimism = (value and value.to_json() for value in values)
         return {
             "run": str(self.path),
-            "result": result and result.to_json(),
+            "result": result,
             "architecture": json.loads(self.architecture.to_json()),
             "sharing": {
                 **sharing.to_json(), "closed": list(sharing.closed()), "unread": list(sharing.unread())
@@ -210,41 +215,24 @@ def read_record(path: Path, registry: Registry, space: SearchSpace[Any] | None =
         ArtifactError: the search has not ended, or a file is damaged.
 
     """
-    if not (path / "config.yaml").exists():
+    least = 1
+    if (path / "config.yaml").exists():
+        run = Run.open(path)
+        least, architecture = run.config().training.min_positives, run.architecture()
+    else:
         file = path / "architecture.json" if path.is_dir() else path
         try:
-            return _with_sharing(RunRecord(path, Architecture.read(file), Sharing({}, {}, ())), registry)
+            architecture = Architecture.read(file)
         except OSError as error:
             raise InputMissingError(
                 f"{file}: cannot be read: {error.strerror}",
                 "give the folder of a run whose search has ended; `automtl runs list` shows all",
             ) from None
-    run = Run.open(path)
-    least = run.config().training.min_positives
-    record = RunRecord(path, run.architecture(), Sharing({}, {}, ()), space, min_positives=least)
-    return _with_sharing(record, registry)
-
-
-def _with_sharing(record: RunRecord, registry: Registry) -> RunRecord:
-    """Return a record with its sharing, and with the space of the architecture or the reason for none."""
-    architecture, space = record.architecture, record.space
     try:
         space = space or _space(architecture.origin, registry)
-        return replace(record, sharing=space.sharing(architecture), space=space)
+        return RunRecord(path, architecture, space.sharing(architecture), space, min_positives=least)
     except AutoMTLError as error:
-        return replace(record, sharing=_scored(architecture), unasked=str(error))
-
-
-def truth(planted: Mapping[str, Any], sharing: Sharing) -> Truth | None:
-    """Return the result in comparison with the true structure, see `Dataset.truth`."""
-    if "noise" not in planted and "tasks" not in planted:
-        return None
-    noise, closed = tuple(planted.get("noise", ())), sharing.closed()
-    needs = {
-        task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
-        for task, about in planted.get("tasks", {}).items()
-    }
-    return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
+        return RunRecord(path, architecture, _scored(architecture), space, str(error), min_positives=least)
 
 
 def _space(origin: Origin | None, registry: Registry) -> SearchSpace[Any]:

@@ -1,11 +1,16 @@
 """Drawings: a box for each part, a line for each edge, as wide as its weight."""
 
 import itertools
+import json
 import re
+import shutil
+import subprocess
 from xml.etree import ElementTree
 
+import pytest
+
 from automtl_core.views.values import Drawing, Edge, Node
-from automtl_report.svg import LETTERS, WIDE, drawn, standalone
+from automtl_report.drawing import FORMATS, LETTERS, as_json, dot, drawn, mermaid, standalone
 
 DRAWING = Drawing(
     "net",
@@ -31,7 +36,7 @@ def test_parts_and_edges_are_there_once():
 def test_notes_are_titles_and_widths_are_weights():
     text = drawn(DRAWING)
     assert "expert0\nblock0: mlp" in text
-    assert f'stroke-width="{0.5 * WIDE:.1f}"' in text
+    assert 'stroke-width="4.5"' in text
     assert "mean weight in the gate: 0.50\nrequired" in text
     assert "gone\npruned by the search" in text
 
@@ -61,3 +66,48 @@ def test_a_file_of_its_own_needs_no_style_sheet():
     text = standalone(DRAWING)
     assert "var(" not in text
     assert "<style>" in text
+
+
+HOSTILE = Drawing(
+    "x", [Node("a", 'a"];x --> y\n<b>', "input", 0), Node("t", "t#quot;", "task", 1)], [Edge("a", "t", 0.25)]
+)
+
+
+def test_mermaid_has_a_line_for_each_part_and_edge():
+    lines = mermaid([DRAWING]).splitlines()
+    assert lines[0] == "flowchart LR"
+    assert sum("[" in line for line in lines) == len(DRAWING.nodes)
+    assert sum("--> " in line or '-->|"' in line for line in lines) == 2
+    assert sum("-.->" in line for line in lines) == 1
+
+
+def test_dot_has_a_line_for_each_part_and_edge():
+    text = dot([DRAWING])
+    assert text.count("->") == len(DRAWING.edges)
+    assert text.count("label=") >= len(DRAWING.nodes)
+
+
+def test_json_has_all_facts():
+    (one,) = json.loads(as_json([DRAWING]))
+    assert one["nodes"][2] == {
+        "name": "e0", "label": "expert0", "kind": "expert", "column": 1, "notes": ["block0: mlp"],
+        "pruned": False,
+    }  # fmt: skip
+    assert [edge["weight"] for edge in one["edges"]] == [None, 0.5, None]
+
+
+def test_names_cannot_change_a_graph():
+    lines = mermaid([HOSTILE]).splitlines()
+    assert lines[1] == '    n0_0["a#quot;];x --#gt; y #lt;b#gt;"]'
+    assert lines[2] == '    n0_1["t#35;quot;"]'
+    assert dot([HOSTILE]).count("\n") == 7
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
+def test_graphviz_reads_it():
+    done = subprocess.run(["dot", "-Tsvg"], input=dot([HOSTILE]), text=True, capture_output=True, check=True)
+    assert done.stdout.count("<g ") == 4
+
+
+def test_all_formats_are_named():
+    assert list(FORMATS) == ["svg", "mermaid", "dot", "json"]

@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.data import event_log
+from automtl_core.data.leaks.leaks import SingleFieldScore
+from automtl_core.data.part import Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.sql import quoted, typed_time
 from automtl_core.dataset import dataset as declarations
+from automtl_core.dataset.declarations import History
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
 from automtl_core.fields.field import source
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow.skew import check_skew
+from automtl_core.training.recipe import Recipe
+from automtl_core.workflow import data_checks
+from automtl_core.workflow.data_checks import check_skew, rare_tasks, training_warnings
 from automtl_datasets.table import Table
 
 from .lines import begin, make_job
@@ -132,14 +139,14 @@ def test_another_reading_of_a_log_is_an_error(made, mutant, monkeypatch) -> None
 def test_duplicates_that_stay_are_an_error(made) -> None:
     dataset, prepared, encoder = made(duplicates="drop")
     history = replace(encoder.schema.histories[0], distinct=False)
-    with pytest.raises(PluginError, match=r"row \d+ of .*rows\.csv, read as a new row: .* of past"):
+    with pytest.raises(PluginError, match=r"row \d+ of .*rows\.csv, read as a new row: its events of past"):
         check_skew(dataset, prepared, encoder.of_histories((history,)))
 
 
 def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch: pytest.MonkeyPatch) -> None:
     served = made()
     wrong = "def hashed(text, buckets):\n    return 1\n"
-    monkeypatch.setattr("automtl_core.workflow.skew.source", lambda encoders: source(encoders) + wrong)
+    monkeypatch.setattr("automtl_core.workflow.data_checks.source", lambda encoders: source(encoders) + wrong)
     with pytest.raises(PluginError, match="from the encoder of an export"):
         check_skew(*served)
 
@@ -166,9 +173,49 @@ def test_a_run_whose_new_rows_are_read_otherwise_ends_with_an_error(tmp_path, mo
     assert run.read(Result).test
     monkeypatch.setattr(event_log, "spans", one_event_less)
     with pytest.raises(
-        PluginError, match=r"training-serving skew: row \d+ of .*: it has \d+ events of past, and"
+        PluginError,
+        match=r"training-serving skew: row \d+ of .*: its events of past are those of no prepared row",
     ):
         begin(job, tmp_path / "skewed")
     skewed = Run.open(tmp_path / "skewed")
     assert skewed.read(Result).test is None
     assert skewed.status().state == "failed"
+
+
+def test_tasks_with_too_few_validation_rows_are_named_before_the_training():
+    def warned(monitor=(), **labels):
+        manifest = {"rows": {"validation": 400}, "labels": {"validation": labels}}
+        schema = SimpleNamespace(tasks=list(map(Task, labels)))
+        prepared = SimpleNamespace(manifest=manifest, schema=schema)
+        return list(rare_tasks(prepared, Recipe(min_positives=100, monitor=monitor)))
+
+    click, buy = {"rows": 400, "positives": 30}, {"rows": 400, "positives": 120}
+    assert "no task has 100 validation rows of either class (there are 400 rows)" in warned(click=click)[0]
+    assert "no task has" in warned(click=click, buy={"rows": 400, "positives": 350})[0]
+    (few,) = warned(click=click, buy=buy, like=buy)
+    assert "(click 30; training.min_positives is 100): early stopping monitors buy, like only" in few
+    assert not warned(("click",), click=click, buy=buy)
+    assert not warned(buy=buy)
+    assert "monitors rating only" in warned(click=click, rating={"rows": 150})[0]
+    assert "no task has" in warned(rating={"rows": 99})[0]
+
+
+def test_leaks_of_events_and_histories_without_events_are_named_before_the_training(monkeypatch):
+    own = SingleFieldScore("buy of the newest event", "event", "value", True, "AUC", 1.0)
+    monkeypatch.setattr(data_checks, "alone", lambda prepared: {"buy": (own, replace(own, name="later"))})
+    events = Events(np.ones((1, 1), np.int32), np.zeros((1, 0), np.uint8), np.ones(1))
+    empty = Histories(events, np.zeros((3, 2), np.int32), np.ones(3), np.ones((3, 1), np.int32))
+    part = Part(np.zeros((3, 1)), np.zeros((3, 0)), np.zeros((3, 1)), histories=(empty,))
+    manifest = {
+        "rows": {"validation": 400},
+        "labels": {"validation": {"buy": {"rows": 400, "positives": 200}}},
+    }
+    schema = Schema(
+        (SparseField("item", 2),), (), (Task("buy"),), histories=(History("past", "user", "at", ("item",)),)
+    )
+    prepared = SimpleNamespace(manifest=manifest, schema=schema, part=lambda name: part)
+    leak, nothing = training_warnings(prepared, Recipe(min_positives=100))
+    assert leak.startswith(
+        "buy of the newest event alone predicts buy (AUC 1.000): does a row read its own event?"
+    )
+    assert nothing.startswith("history past: none of the 3 training rows has an event")

@@ -1,10 +1,12 @@
-"""The drawing of a network as SVG: inputs on the left, tasks on the right."""
+"""The drawing of a network: as SVG, inputs on the left, tasks on the right, and as text for other tools."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from markupsafe import Markup, escape
 
-from automtl_core.errors import on_one_line
+from automtl_core.errors import on_one_line, printable
 from automtl_core.views.values import Drawing, Edge, Node
 from automtl_report.charts import colour
 
@@ -12,8 +14,6 @@ BOX, HEIGHT, GAP, BETWEEN, MARGIN = 150, 24, 8, 120, 6
 """Width and height of a node, the gap between nodes of a column and between columns, and the margin."""
 LETTERS = 21
 """Number of letters that fit into a node."""
-THIN, WIDE = 1.0, 9.0
-"""Width of an edge without a weight, and of one with the weight 1."""
 PALETTE = ("#0b66a8", "#b4500a", "#0a7a55", "#a8457f", "#8a6a00", "#2a7fa5", "#6f4a8e", "#5a5f66")
 """Colours outside of a report, where there is no style sheet."""
 STYLE = """
@@ -37,7 +37,10 @@ def drawn(drawing: Drawing) -> Markup:
         for x, column in enumerate(columns)
         for y, node in enumerate(column)
     }
-    colours = _colours(drawing.nodes)
+    # Edges from and to an expert have its colour.
+    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "wide", "gate")]
+    pruned = {node.name for node in drawing.nodes if node.pruned}
+    colours = {name: colour(k) for k, name in enumerate(name for name in experts if name not in pruned)}
     # Wide edges first, so that thin ones stay visible.
     ordered = sorted(drawing.edges, key=lambda edge: -(edge.weight or 0.0))
     nodes = {node.name: node for node in drawing.nodes}
@@ -65,12 +68,6 @@ def _columns(nodes: Sequence[Node]) -> list[list[Node]]:
     return list(columns.values())
 
 
-def _colours(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return the colours of experts; edges from and to an expert have its colour."""
-    experts = [node.name for node in nodes if node.kind in ("expert", "wide", "gate") and not node.pruned]
-    return {name: colour(place) for place, name in enumerate(experts)}
-
-
 def _edge(
     edge: Edge,
     nodes: Mapping[str, Node],
@@ -80,7 +77,7 @@ def _edge(
     (x0, y0), (x1, y1) = places[edge.source], places[edge.target]
     x0, y0, y1 = x0 + BOX, y0 + HEIGHT / 2, y1 + HEIGHT / 2
     bend = (x1 - x0) / 2
-    width = THIN if edge.weight is None else max(WIDE * edge.weight, THIN)
+    width = 1.0 if edge.weight is None else max(9 * edge.weight, 1.0)
     paint = colours.get(edge.source) or colours.get(edge.target) or "var(--soft)"
     names = f"{nodes[edge.source].label} -> {nodes[edge.target].label}"
     weight = [] if edge.weight is None else [f"mean weight in the gate: {edge.weight:.2f}"]
@@ -132,3 +129,62 @@ def _lines(texts: Sequence[str]) -> Markup:
 
 def _shown(text: str) -> Markup:
     return escape(on_one_line(text))
+
+
+def mermaid(drawings: Sequence[Drawing]) -> str:
+    """Return a Mermaid flowchart; a pruned part is dashed."""
+    lines = ["flowchart LR"]
+    for name, node, pruned in _numbered(drawings):
+        lines.append(f'    {name}["{_escaped(node)}"]' + ":::pruned" * pruned)
+    for source, target, weight, pruned in _arrows(drawings):
+        label = "" if weight is None else f'|"{weight:.2f}"|'
+        lines.append(f"    {source} {'-.->' if pruned else '-->'}{label} {target}")
+    lines.append("    classDef pruned stroke-dasharray: 4 4,opacity: 0.6")
+    return "\n".join(lines) + "\n"
+
+
+def dot(drawings: Sequence[Drawing]) -> str:
+    """Return a graph in the language of Graphviz; a pruned part is dashed."""
+    lines = ["digraph architecture {", "    rankdir=LR", '    node [shape=box, style="rounded"]']
+    for name, label, pruned in _numbered(drawings):
+        style = ', style="rounded,dashed"' if pruned else ""
+        lines.append(f"    {name} [label={json.dumps(printable(label), ensure_ascii=False)}{style}]")
+    for source, target, weight, pruned in _arrows(drawings):
+        width = "" if weight is None else f' penwidth={max(5 * weight, 0.5):.2f} label="{weight:.2f}"'
+        style = " style=dashed" if pruned else ""
+        lines.append(f"    {source} -> {target} [{(width + style).strip()}]")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def as_json(drawings: Sequence[Drawing]) -> str:
+    """Return nodes and edges as JSON, one object for each network."""
+    return json.dumps([asdict(drawing) for drawing in drawings], indent=2) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Drawing]], str]] = {
+    "svg": lambda drawings: standalone(drawings[0]),
+    "mermaid": mermaid,
+    "dot": dot,
+    "json": as_json,
+}
+"""Name -> function that returns the text of a file; SVG shows the first member of an ensemble."""
+
+
+def _numbered(drawings: Sequence[Drawing]) -> Iterator[tuple[str, str, bool]]:
+    """Yield a safe name, the label, and whether the part is pruned."""
+    for d, drawing in enumerate(drawings):
+        for n, node in enumerate(drawing.nodes):
+            yield f"n{d}_{n}", node.label, node.pruned
+
+
+def _arrows(drawings: Sequence[Drawing]) -> Iterator[tuple[str, str, float | None, bool]]:
+    for d, drawing in enumerate(drawings):
+        names = {node.name: f"n{d}_{n}" for n, node in enumerate(drawing.nodes)}
+        for edge in drawing.edges:
+            yield names[edge.source], names[edge.target], edge.weight, edge.pruned
+
+
+def _escaped(label: str) -> str:
+    """Return a label with the escapes of Mermaid for its own signs."""
+    escapes = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "#": "#35;", "\n": " "}
+    return "".join(escapes.get(sign, sign) for sign in printable(label))

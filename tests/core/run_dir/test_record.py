@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,12 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Behaviour, Search
+from automtl_core.run_dir.facts import Behaviour, Data, Search
+from automtl_core.run_dir.record import Price, RunRecord, Truth, read_record
 from automtl_core.search.evidence import Evidence
-from automtl_core.workflow.record import Price, Truth, read_record, truth
 from automtl_core.workflow.versions import origin
 
-from .lines import start
+from ..workflow.lines import start
 
 REGISTRY = load_registry()
 EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "no significant effect"),)
@@ -109,13 +110,19 @@ def test_a_schema_that_is_none_is_damaged(run, tmp_path):
         read_record(tmp_path / "mine.json", REGISTRY)
 
 
-def test_what_is_not_known_is_not_told():
+@pytest.mark.parametrize(
+    ("planted", "truth"),
+    [
+        ({}, None),
+        ({"groups": 1}, None),
+        ({"noise": ["b"]}, Truth(("b",), (), {})),
+        ({"tasks": {"network": {"pairs": [["a", "b"]]}}}, Truth((), (), {"network": ("b",)})),
+    ],
+)
+def test_what_is_not_known_is_not_told(planted, truth):
+    facts = {Data: Data("x", 1, {}, {}, "", {}, {}, planted)}
     sharing = Sharing({"network": ("a",)}, {}, ("a", "b"))
-    assert truth({}, sharing) is None
-    assert truth({"groups": 1}, sharing) is None
-    assert truth({"noise": ["b"]}, sharing) == Truth(("b",), (), {})
-    tasks = {"network": {"pairs": [["a", "b"]]}}
-    assert truth({"tasks": tasks}, sharing) == Truth((), (), {"network": ("b",)})
+    assert RunRecord(Path("run"), Architecture({}), sharing, facts=facts).truth == truth
 
 
 def priced(folder, architecture):

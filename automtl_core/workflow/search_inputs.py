@@ -1,0 +1,147 @@
+"""The settings of a job that a study or `compare --tune` may change, with their domains."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.encodings import PLAIN
+from automtl_core.disk.documents import canonical, parse_json
+from automtl_core.errors import UsageError, listing
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.sparse import BagEncoder, Vocabulary
+from automtl_core.modules.network import Ensemble
+from automtl_core.registry.kinds import SPACES
+from automtl_core.run_dir.config import RunConfig, merge
+from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Environment
+from automtl_core.run_dir.run import Run
+from automtl_core.search.encoding.search import encoding_domains
+from automtl_core.search.strategy import Problem, Tunable
+from automtl_core.search.trial import CONFIG, Overrides
+from automtl_core.search.warm_start import Pairs, WarmStart
+from automtl_core.settings.settings import Search, domains
+from automtl_core.workflow.budget import trial_rows, with_rows
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.trained import Trained, of_finished
+
+
+def domains_of(job: Job) -> dict[str, Search]:
+    """Return the domains of settings of space, strategy and recipe, such as `training.learning_rate`."""
+    return {
+        path: domain
+        for part, settings in job.settings.items()
+        for name, domain in domains(type(settings)).items()
+        if (path := f"{part}.{name}") not in job.ignores
+    }
+
+
+def values_of(job: Job) -> dict[str, Any]:
+    """Return the values of settings with a domain, and of encodings."""
+    found = {}
+    for path in domains_of(job):
+        part, _, name = path.partition(".")
+        found[path] = getattr(job.settings[part], name)
+    return found | {f"features.{name}": getattr(job.config.features, name) for name in PLAIN}
+
+
+def changed(job: Job, overrides: Overrides) -> Job:
+    """Return the job with other values of settings; raises as `Job.resolve` does."""
+    config = RunConfig.parse(merge(job.config.model_dump(mode="json"), overrides))
+    return replace(Job.resolve(config, job.registry), encoding_search=job.encoding_search)
+
+
+def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
+    """Return the settings that a search of a run may choose.
+
+    These are the settings of recipe and space with a domain, and the encodings that the user left to the
+    encoding search, whose answers are the values of the run.
+    """
+    found = {name: d for name, d in domains_of(job).items() if not name.startswith("strategy.")}
+    takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
+    if takes_encodings and run.has(EncodingSearch):
+        timed = prepared.times("train") is not None
+        looked = run.read(EncodingSearch).encoding_search
+        encodings = encoding_domains(looked, prepared.schema, timed)
+        found |= {f"features.{name}": domain for name, domain in encodings.items()}
+    values: Mapping[str, Any] = values_of(job)
+    count = len(prepared.part("train"))
+    rows = run.read(Budget).rows if run.has(Budget) else trial_rows(count) or count
+
+    @lru_cache(maxsize=2)
+    def problem(text: str) -> Problem:
+        return with_rows(changed(job, parse_json(text, *CONFIG)).problem(prepared), rows)
+
+    return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)
+
+
+SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
+"""Settings of a dataset that decide which rows are test rows."""
+
+
+def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
+    """Return the warm start of a job from a run, for data with another encoder; None without one.
+
+    Raises:
+        InputMissingError: there is no run.
+        ArtifactError: the run is not finished, or damaged.
+        UsageError: the run has no field in common with the data.
+
+    """
+    path, registry = job.config.warm_start, job.registry
+    if path is None or job.config.strategy is None:
+        return None
+    run = Run.open(path)
+    with registry.expecting(run.read(Environment).plugins):
+        of_run = Job.resolve(of_finished(run), registry)
+        settings, made = values_of(of_run), Trained.of(run, registry)
+        choices = of_run.space(made.encoder).choices()
+    there, here = made.encoder.fields, prepared.encoder.fields
+    common = {name for name in there if name in here and there[name].gives == here[name].gives}
+    known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
+    if not common:
+        raise UsageError(f"{path}: has no field in common with the data", "search without --from")
+    architecture, network = run.architecture(), made.network.cpu()
+    if isinstance(network, Ensemble):  # its first member, which alone is the best
+        architecture, network = next(iter(architecture.members.values())), network.members[0]
+    return WarmStart(architecture, choices, network, made.encoder.schema, known, settings)
+
+
+def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
+    """Return a warning if a run was trained on other rows of the same files; else None.
+
+    Args:
+        path: The run of a warm start.
+        prepared: The data to search on.
+
+    """
+    theirs, ours = Run.open(path).read(Data), Data.of(prepared)
+    files, others = (
+        (data.dataset, sorted(file["sha256"] for file in data.raw.values())) for data in (theirs, ours)
+    )
+    # Generated data has no files; it is the same with equal settings besides the split.
+    settings = [{k: v for k, v in d.settings.items() if k not in SPLIT} for d in (theirs, ours)]
+    same = files == others and (bool(theirs.raw) or settings[0] == settings[1])
+    changed = [key for key in SPLIT if theirs.settings.get(key) != ours.settings.get(key)]
+    if not same or not changed:
+        return None
+    names = listing([f"dataset.{key}" for key in changed])
+    return (
+        f"{path} was trained on the same files with another {names}: it has seen test rows of this split, "
+        "so test scores will be too high"
+    )
+
+
+def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:
+    """Return the ids of equal values; id 0 is that of a missing value in both."""
+    if isinstance(there, BagEncoder) and isinstance(here, BagEncoder):
+        return _pairs(there.values, here.values)
+    if isinstance(there, Vocabulary) and isinstance(here, Vocabulary):
+        matches = here.encode(there.values)
+        old = np.flatnonzero(matches) + 1
+        return np.concatenate([[0], old]), np.concatenate([[0], matches[old - 1]])
+    ids = np.arange(there.size if there == here else 1)
+    return ids, ids
