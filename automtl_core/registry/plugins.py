@@ -15,7 +15,7 @@ from typing import Any
 import pluggy
 
 from automtl_core.errors import PluginError, did_you_mean, listing, one_line
-from automtl_core.registry.door import plugin_code
+from automtl_core.process_state import plugin_code
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import (
     DISABLE,
@@ -112,15 +112,13 @@ def _check_wanted(row: PluginRow, loaded: Loaded) -> None:
 
 def _contents(point: metadata.EntryPoint) -> Contents:
     """Import a plugin in a separate plugin manager, so that a failure needs no cleanup."""
-    hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
+    hooks, specified = [kind.hook for kind in KINDS.values()], pluggy.HookspecMarker("automtl")
     manager = pluggy.PluginManager("automtl")
-    manager.add_hookspecs(type("Hooks", (), hooks))
+    manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in hooks}))
     plugin = point.load()
     manager.register(plugin, point.name)
-    _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
-    return {
-        plural: _answer(kind, getattr(manager.hook, kind.hook.__name__)) for plural, kind in KINDS.items()
-    }
+    _check_hooks(plugin, hooks, manager.get_hookcallers(plugin) or [])
+    return {plural: _answer(kind, getattr(manager.hook, kind.hook)) for plural, kind in KINDS.items()}
 
 
 def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.HookCaller]) -> None:

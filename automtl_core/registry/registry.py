@@ -11,9 +11,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
-from automtl_core.registry.door import plugin_code
-from automtl_core.registry.hookspecs import Reference
-from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, TASK_KINDS, Kind, T, at
+from automtl_core.process_state import plugin_code
+from automtl_core.registry.kinds import (
+    FIELD_KINDS,
+    HISTORY_ENCODERS,
+    KINDS,
+    OPS,
+    TASK_KINDS,
+    Kind,
+    Reference,
+    T,
+    at,
+)
 from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What code of plugins must not change is restored."""
+"""Code of plugins cannot end the program, and the state that it must not change is restored."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from automtl_core.process_state import kept_state
+from automtl_core.process_state import kept_state, plugin_code
 
 
 def now():
@@ -32,7 +32,7 @@ def test_another_thread_leaves_the_handlers_of_signals_alone():
     before, ended = now(), []
 
     def work():
-        with kept_state():
+        with plugin_code():
             os.chdir("/")
         ended.append(True)
 
@@ -57,3 +57,37 @@ def test_a_removed_folder_ends_nothing(tmp_path, monkeypatch):
     with kept_state():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
+
+
+def test_output_of_a_plugin_goes_to_standard_error_and_its_exit_passes(capsys):
+    def plugin():
+        print("hello")
+        change()
+        raise SystemExit
+
+    before = now()
+    with pytest.raises(SystemExit), plugin_code():
+        plugin()
+    assert now() == before
+    assert tuple(capsys.readouterr()) == ("", "hello\n")
+
+
+def test_a_plugin_that_raises_an_interrupt_fails():
+    def plugin():
+        raise KeyboardInterrupt
+
+    with pytest.raises(RuntimeError, match="it raises KeyboardInterrupt"), plugin_code():
+        plugin()
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_an_interrupt_by_a_signal_passes(handled):
+    def raising(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, raising if handled else signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), plugin_code():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -158,7 +158,7 @@ def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         **values,
         "kind": registered.name,
         "plural": registered.plural,
-        "hook": registered.hook.__name__,
+        "hook": registered.hook,
         "example": example,
         "file": file,
         "version": automtl_core.__version__,
