@@ -9,7 +9,7 @@ import yaml
 
 import automtl_core
 from automtl_cli.config.resolved import Request
-from automtl_cli.new_file import check_path, write
+from automtl_cli.configuration import check_new, write_new
 from automtl_cli.options import Configuration
 from automtl_cli.output import Json
 from automtl_cli.settings import NAMED, explained
@@ -48,9 +48,9 @@ def init(path: Path) -> Json:
         RunExistsError: the file exists, or cannot be written.
 
     """
-    check_path(path)
+    check_new(path)
     name = shlex.quote(str(path))
-    write(path, "\n".join([*_content(on_one_line(name)), ""]))  # a comment is one line
+    write_new(path, "\n".join([*_content(on_one_line(name)), ""]))  # a comment is one line
     commands = [f"automtl config validate {name}", f"automtl search --config {name}"]
     return {"path": str(path), "next": commands}
 

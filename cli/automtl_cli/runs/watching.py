@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from automtl_cli.bars import console, draws, live
 from automtl_cli.output import close_views, emit, say, until_output
+from automtl_cli.runs.flow import epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
-from automtl_cli.runs.progress import epoch_line
+from automtl_cli.terminal import console, draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import summary

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from automtl_cli.output import close_views
-from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_cli.runs.flow import Terminal, epoch_line
 from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING
 from automtl_core.training.events import (
     EpochEnded,
