@@ -1,15 +1,19 @@
-"""The contract of datasets."""
+"""The contracts of datasets and of kinds of fields."""
 
 import json
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import duckdb
 import numpy as np
 import pandas as pd
 
 from automtl_core import seeds
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.prepare.sources import read, workshop
@@ -19,7 +23,9 @@ from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import (
     Dataset,
     DatasetSettings,
+    Label,
     Sparse,
+    declaration_faults,
     dense_fields,
     histories_of,
     learned,
@@ -28,6 +34,8 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import SparseField
 from automtl_core.fields.encode import FieldEncoder, event_columns, number_encoders, text, whole
+from automtl_core.fields.field import FieldKind, kinds_of
+from automtl_core.fields.source import exported, source
 
 UNSEEN = "unseen"
 Row = Mapping[Any, Any]
@@ -245,3 +253,71 @@ def _looped(
 def _rank(value: Any) -> tuple[bool, Any]:
     """Return the rank of a value among events at the same time, where blanks are last."""
     return (True, 0) if pd.isna(value) or value == "" else (False, value)
+
+
+FORBIDDEN = ("torch", "pandas", "scipy", "duckdb", "automtl_core")
+"""Modules that exported code must not import."""
+
+
+class _Alone(Dataset):
+    """Rows of one field, with the number of the row as label."""
+
+    version = 1
+    fields: Sequence[FieldKind] = ()
+    labels = (Label("row", "regression"),)
+    columns: Mapping[str, Sequence[Any]]
+
+    def content(self) -> str:
+        return repr(self.columns)
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return pd.DataFrame(_numbered(self.columns))
+
+
+def check_field_kind(field: FieldKind, columns: Mapping[str, Sequence[Any]], work_dir: Path) -> Encoder:
+    """Check that preparation, new rows and exports encode a field equally; return the encoder.
+
+    Args:
+        field: The declared field; it encodes to ids or numbers.
+        columns: The columns that it reads, in order, with at least ten values each; None for a missing value.
+        work_dir: An empty folder.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+    dataset = _Alone(DatasetSettings())
+    dataset.fields, dataset.columns = (field,), columns
+    assert not declaration_faults(dataset), declaration_faults(dataset)
+    assert list(field.reads()) == list(columns), "`reads` must name the columns, in their order"
+    assert field.gives != "bags", "`Bag` is the only kind that gives bags"
+    prepared = check_dataset(dataset, None, work_dir)
+    encoder = Encoder.load(prepared.path / "encoder", kinds_of([type(field)]))
+    assert encoder == prepared.encoder, "an encoder must equal the one that was written"
+    stored = sum((_content(prepared.part(name)) for name in PARTS), Counter[tuple[int, float]]())
+    assert _content(encoder.encode(_numbered(columns))) == stored, "new rows must be encoded as prepared ones"
+    blank = encoder.encode({column: [None] for column in columns})
+    if all(read.missing is None for read in field.reads().values()):
+        assert not blank.ids.any(), "a blank must have id 0"
+        assert np.isnan(blank.dense).all(), "a blank number must be NaN"
+    _check_exported(encoder, columns, prepared.path / "encoder", work_dir / "encode.py")
+    return encoder
+
+
+def _numbered(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    return {**columns, "row": list(range(len(next(iter(columns.values())))))}
+
+
+def _content(part: Part) -> Counter[tuple[int, float]]:
+    """Count rows by the bits of their id or number, and their label."""
+    values = part.ids[:, 0] if part.ids.shape[1] else part.dense[:, 0].view(np.int32)
+    return Counter(zip(values.tolist(), part.labels[:, 0].tolist(), strict=True))
+
+
+def _check_exported(encoder: Encoder, columns: Mapping[str, Any], folder: Path, code: Path) -> None:
+    code.write_text(source(encoder.fields.values()), encoding="utf-8")
+    with patch.dict(sys.modules, dict.fromkeys(FORBIDDEN)):
+        output = exported(code, folder)(columns)
+    expected = encoder.encode(columns, labelled=False)
+    assert np.array_equal(output["ids"], expected.ids), "exported code must give equal ids"
+    assert np.array_equal(output["dense"], expected.dense, equal_nan=True), "exported numbers must be equal"

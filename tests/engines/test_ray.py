@@ -9,7 +9,7 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_engines.ray import Ray, RaySettings
-from automtl_testing.engines import check_engine
+from automtl_testing.trials import check_engine
 
 ALONE = RaySettings(address="127.0.0.1:1")
 

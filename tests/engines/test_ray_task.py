@@ -12,7 +12,7 @@ from automtl_core.errors import SetupError
 from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult
 from automtl_core.training.events import Event
 from automtl_engines.ray_task import Mailbox, package_versions, work
-from automtl_testing.engines import sample_trials
+from automtl_testing.trials import sample_trials
 
 
 class Handle:

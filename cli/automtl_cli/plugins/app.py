@@ -15,7 +15,7 @@ from automtl_core.registry.registry import PluginRow
 from automtl_core.views.values import Section, table
 
 if TYPE_CHECKING:
-    from automtl_testing.installed import Outcome
+    from automtl_testing.contracts import Outcome
 
 plugins = typer.Typer(rich_markup_mode=None)
 
@@ -49,7 +49,7 @@ def check_plugin(
     If a test fails, the exit code is 69.
     """
     from automtl_core.run_dir.config import assignments
-    from automtl_testing.installed import check_installed
+    from automtl_testing.contracts import check_installed
 
     by_kind = _by_kind(assignments(settings or ()))
     outcomes = list(check_installed(load_registry(), name, by_kind, data_dir))

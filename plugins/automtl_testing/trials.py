@@ -1,19 +1,36 @@
-"""The contract of schedulers: they end, and their decisions follow from what they are told alone."""
+"""The contracts of schedulers and of engines, which decide about trials and run them."""
 
 import hashlib
 import random
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.errors import AutoMTLError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import RunConfig, default
+from automtl_core.search.engine import Engine
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.trial import Candidate, OnEvent, Training, TrialResult, Trials, TrialSpec
+from automtl_core.search.trial import (
+    Candidate,
+    Executor,
+    OnEvent,
+    Serial,
+    Training,
+    TrialEnded,
+    TrialResult,
+    Trials,
+    TrialSpec,
+)
 from automtl_core.settings.settings import S
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.run_trial import run_trial
 from automtl_testing.samples import binary_metrics
 
 EPOCHS = 9
@@ -152,3 +169,87 @@ def _proposals() -> Proposals:
 def _auc(spec: TrialSpec, epoch: int) -> float:
     digest = hashlib.sha256(f"{spec.architecture} {spec.config} {spec.member}".encode()).digest()
     return 0.6 + digest[0] / 1000 - (digest[1] / 2000) / epoch
+
+
+LONG = 400
+"""Epochs of a trial that cannot end before a message reaches it."""
+
+
+def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = 2) -> list[TrialSpec]:
+    """Return trials of a small network with several seeds; their data is prepared in the folder."""
+    registry = load_registry()
+    data = {
+        "dataset": {"name": "synthetic", "rows": rows},
+        "features": "ids",
+        "prepared_dir": folder / "data",
+    }
+    training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
+    searched = Job.load(registry, default(registry), {**data, "training": training})
+    model = {"space": searched.config.encoding_search.model.model_dump(), "strategy": None}
+    job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
+    prepared = str(job.prepare().path.absolute())
+    specs = []
+    for seed in range(count):
+        spec = TrialSpec(job.having(seed=seed).to_json(), prepared, architecture=Architecture({}).to_json())
+        specs.append(replace(spec, folder=str(folder.absolute() / "trials" / spec.name)))
+    return specs
+
+
+def check_engine(engine: Engine, folder: Path) -> None:
+    """Check an engine that has at least two workers.
+
+    Args:
+        engine: The engine.
+        folder: Empty folder, which all of its workers can reach.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+    specs = sample_trials(folder, 3)
+    alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in specs]
+    expected = [result for _, result in Serial(run_trial).run(deque(alone), lambda spec, event: True)]
+    with engine.executor() as executor:
+        assert list(executor.run(deque(), lambda spec, event: True)) == [], "no trials have no results"
+        _check_results(executor, specs, expected)
+        _check_results(executor, specs, expected)  # of trials that are trained already
+        results = dict(executor.run(deque(sample_trials(folder, 3, epochs=LONG)), lambda spec, event: False))
+        end = "after `on_event` returned False, running trials end in order, and no other ones begin"
+        assert all(result.state == "stopped" for result in results.values()), end
+        (folder / "empty").mkdir()
+        faulty = replace(specs[0], data=str(folder / "empty"))
+        here = _error(Serial(run_trial), faulty)
+        assert here is not None
+        assert _error(executor, faulty) == here, "the error of a trial is raised as in this process"
+        _check_results(executor, specs, expected)  # after an error
+
+
+def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Sequence[TrialResult]) -> None:
+    events: defaultdict[TrialSpec, list[Event]] = defaultdict(list)
+    results: dict[TrialSpec, TrialResult] = {}
+
+    def on_event(spec: TrialSpec, event: Event) -> bool:
+        assert spec not in results, "the events of a trial come before its result"
+        events[spec].append(event)
+        return True
+
+    queue = deque(specs[:2])
+    for spec, result in executor.run(queue, on_event):
+        assert spec not in results, "a trial has one result"
+        queue.extend(() if results else specs[2:])  # the first result makes the caller submit more
+        results[spec] = result
+    assert results.keys() == {*specs}, "each trial has a result"
+    for spec, alone in zip(specs, expected, strict=True):
+        same = replace(results[spec], seconds=alone.seconds) == alone
+        assert same, "results are those of this process, with the same number of threads"
+        epochs = [event.epoch for event in events[spec] if isinstance(event, EpochEnded)]
+        assert epochs == [*range(1, alone.epochs + 1)], "all epochs come, in their order"
+        assert isinstance(events[spec][-1], TrialEnded), "the last event of a trial is its end"
+
+
+def _error(executor: Executor, spec: TrialSpec) -> tuple[type, str, str | None] | None:
+    try:
+        list(executor.run(deque([spec]), lambda spec, event: True))
+    except AutoMTLError as error:
+        return type(error), str(error), error.fix
+    return None

@@ -1,10 +1,19 @@
-"""The contract of listeners of runs."""
+"""The contracts of listeners, formats of exports and commands."""
 
+import runpy
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import typer
+
+from automtl_core import seeds
+from automtl_core.commands import command
+from automtl_core.exporter import Exporter, quiet
+from automtl_core.graph import graph, inputs
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import (
     EpochEnded,
@@ -18,7 +27,14 @@ from automtl_core.training.events import (
 )
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.run_listener import RunListener
-from automtl_testing.samples import binary_metrics, regression_metrics
+from automtl_testing.samples import (
+    binary_metrics,
+    regression_metrics,
+    sample_architectures,
+    sample_part,
+    sample_schema,
+    sample_space,
+)
 
 SETTINGS = {
     "seed": 0,
@@ -94,3 +110,59 @@ def _test(listener: type[RunListener], run: Path) -> None:
 def _reports(epoch: int) -> list[EpochEnded]:
     losses = {"click": 0.5, "price": 1.0, "rare task": None}
     return [EpochEnded("train", epoch, losses, METRICS, 0.01, 0.3, {"layer0": "mlp-8"})]
+
+
+def check_exporter(exporter: type[Exporter], work_dir: Path) -> None:
+    """Check that a format predicts as the network for any number of rows, and that its code stands alone.
+
+    Args:
+        exporter: The format.
+        work_dir: An empty folder.
+
+    Raises:
+        UsageError: a library is not installed.
+
+    """
+    exporter.check()
+    space, schema = sample_space(), sample_schema()
+    seeds.seed_torch(0, "exporter")
+    network = space.network(next(iter(sample_architectures(space, 1, 0)))).eval()
+    made = graph(network, schema, sample_part(schema, 32, seed=0))
+    with quiet():
+        exporter.write(made, work_dir)
+    assert any(work_dir.iterdir()), "`write` writes no file into the folder"
+    code = work_dir / "load.py"
+    code.write_text(f"from __future__ import annotations\n\n{exporter.source()}\n", encoding="utf-8")
+    with quiet():  # the source alone, as in an exported folder
+        predict = runpy.run_path(str(code))["load"](work_dir)
+    for rows in (1, 2, 50):
+        tensors = inputs(sample_part(schema, rows, seed=1), schema)
+        expected = made.network(*tensors.values()).detach().numpy()
+        output = np.asarray(predict({name: value.numpy() for name, value in tensors.items()}))
+        shapes = f"{rows} rows have predictions {output.shape}, not {expected.shape}"
+        assert output.shape == expected.shape, shapes
+        gap = float(np.abs(output - expected).max())
+        assert gap <= 1e-5, f"the predictions of {rows} rows differ from the network's by {gap:.2g}"
+
+
+def check_command(function: Any, name: str, line: str | None = None) -> None:
+    """Check that a command can be built, and that its help describes it and each of its options.
+
+    Args:
+        function: A function with options, or an app of typer.
+        name: Its words, such as `doctor` or `data init`.
+        line: The line of its `Reference`, if it has one.
+
+    """
+    if isinstance(function, typer.Typer):
+        made: Any = typer.main.get_group(function)
+    else:
+        made = command(function, name.split()[-1], lambda output, as_json: None)
+        with made.make_context(name, ["--help"], resilient_parsing=True) as context:
+            assert name in made.get_help(context), "its help does not name it"
+    first = (made.help or "").strip().partition("\n")[0]
+    assert first, "it has no description: write a docstring, whose first line `automtl --help` shows"
+    differs = f"its reference has the line {line!r}, its docstring begins {first!r}"
+    assert line is None or line == first, differs
+    for option in made.params:
+        assert getattr(option, "help", None), f"the option {option.name!r} has no help text"
