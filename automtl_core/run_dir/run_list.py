@@ -1,14 +1,12 @@
 """List of the runs in a folder: state, model and scores of each."""
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from automtl_core.disk.value import Value
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, UsageError
-from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Status
-from automtl_core.run_dir.lock import in_use, is_locked, locked
+from automtl_core.errors import AutoMTLError
+from automtl_core.run_dir.facts import Costs, Data, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 
@@ -70,41 +68,6 @@ def _listed(path: Path) -> Summary:
 
 def _damaged(path: Path, error: AutoMTLError) -> Summary:
     return Summary(str(path), "damaged", note=str(error))
-
-
-def remove(path: Path) -> None:
-    """Remove a run.
-
-    Raises:
-        InputMissingError: there is no run, or no file in the folder shows that it is one.
-        RunInUseError: a process works on it.
-        UsageError: it is a link.
-
-    """
-    if path.is_symlink():
-        raise UsageError(f"{path}: is a link, not the folder of a run", "name the folder that it leads to")
-    run = Run.open(path)
-    if is_locked(run.path):
-        raise in_use(run.path)
-    if not any(_intact(run, kind) for kind in (Status, Identity, Data)):
-        raise InputMissingError(
-            f"{path}: no file of a run is intact there, so it may be another folder", "remove it yourself"
-        )
-    with locked(run.path):
-        shutil.rmtree(run.path)
-
-
-def _intact(run: Run, kind: type[Fact]) -> bool:
-    try:
-        run.read(kind)
-    except ArtifactError:
-        return False
-    return True
-
-
-def comparable(summaries: Sequence[Summary]) -> bool:
-    """Return whether the scores of runs are on the same rows."""
-    return len({each.data for each in summaries}) == 1
 
 
 def _order(s: Summary) -> tuple[bool, str, bool, float, str]:

@@ -197,11 +197,3 @@ class BadRows:
         "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."
     )
     max_bad_rows: int | None = option("N", "Maximum number of faulty rows to leave out [100].", min=0)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of an architecture that are printed besides its decisions."""
-
-    evidence: bool = flag("--evidence", "Print the evidence of each decision.")
-    fields: bool = flag("--fields", "Print the effect of each field on test rows.")

@@ -23,7 +23,7 @@ LINES = {
         "Explain settings: description, values, default, tuning range.",
     ),
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
-    "runs": ("runs.commands:runs", "List, show, compare and remove runs."),
+    "runs": ("runs.commands:runs", "List the runs of a folder."),
     "plugins": ("plugins.app:plugins", "List the installed plugins, write a new one, or check one."),
     "config": ("config.app:config", "Show, check, describe and create configuration files."),
 }
@@ -38,9 +38,6 @@ NESTED = {
     "data export": "data.app:export",
     "data init": "data.app:init",
     "runs list": "runs.commands:list_runs",
-    "runs show": "runs.commands:show_run",
-    "runs compare": "runs.commands:compare",
-    "runs remove": "runs.commands:remove",
     "plugins new": "plugins.new:new_plugin",
     "plugins check": "plugins.app:check_plugin",
     "config show": "config.app:show",

@@ -22,7 +22,7 @@ ODD = (
 )  # fmt: skip
 """Values that few settings accept."""
 COMMANDS = (
-    "show", "report", "evaluate", "runs show", "runs remove --yes", "data describe", "data init", "settings",
+    "show", "report", "evaluate", "data describe", "data init", "settings",
     "list", "plugins check", "watch", "export", "config validate", "retrain", "search --resume",
     "search --dry-run --from", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
     "predict --input x.csv --output y",

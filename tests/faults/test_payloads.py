@@ -43,7 +43,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     "mermaid": ("show", "runs/a", "--format", "mermaid"),
     "dot": ("show", "runs/a", "--format", "dot"),
     "report": ("report", "runs/a", "--out", "out.html"),
-    "runs": ("runs", "show", "runs/a"),
+    "runs": ("runs", "list"),
     "evaluate": ("evaluate", "runs/a"),
     "predict": ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv"),
     "missing column": ("predict", "runs/a", "--input", "other.csv", "--output", "o.csv"),

@@ -2,24 +2,21 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import Json
 from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
 if TYPE_CHECKING:
-    from automtl_core.run_dir.run_list import Summary
+    pass
 
-runs = typer.Typer(rich_markup_mode=None, help="List, show, compare and remove runs.")
+runs = typer.Typer(rich_markup_mode=None, help="List the runs of a folder.")
 READING = "reading new rows"
-Several = Annotated[list[Path], argument("RUN...", "Folders of runs.", autocompletion=options.complete_runs)]
 History = Annotated[
     Path | None,
     option(
@@ -182,7 +179,7 @@ def retrain(
     best = records[max(range(len(records)), key=score)].path
     runs = [summary(record.path) for record in records]
     note = f"best on validation rows: {best}"
-    return Output({**compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note))
+    return Output({"runs": runs, "best": str(best)}, lambda _: side_by_side(runs, note))
 
 
 def watch(
@@ -202,43 +199,36 @@ def watch(
 def show(
     run: options.Run,
     *,
-    parts: options.Parts,
+    evidence: bool = flag("--evidence", "Print the evidence of each decision."),
+    fields: bool = flag("--fields", "Print the effect of each field on test rows."),
     form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
 ) -> Output | None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
     """
-    if form is None:
-        return show_run(run, parts=parts)
-    _check_run_or_file(run)
+    if not run.is_file():
+        check_run(run)
     from automtl_core.registry.plugins import load_registry
+    from automtl_core.views import run as views
     from automtl_core.views.drawing import networks
     from automtl_core.workflow.record import read_record
     from automtl_report.graph_text import FORMATS
 
-    if form not in FORMATS:
+    if form is not None and form not in FORMATS:
         near = did_you_mean(form, FORMATS)
         raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
-    sys.stdout.write(FORMATS[form](list(networks(read_record(run, load_registry())))))
-    return None
-
-
-def show_run(run: options.Run, *, parts: options.Parts) -> Output:
-    """Show the architecture of a run, as `automtl show` does."""
-    _check_run_or_file(run)
-    from automtl_core.registry.plugins import load_registry
-    from automtl_core.views import run as views
-    from automtl_core.workflow.record import read_record
-
     record = read_record(run, registry := load_registry())
+    if form is not None:
+        sys.stdout.write(FORMATS[form](list(networks(record))))
+        return None
     price, values = record.price, record.to_json()
     names = ["sharing", "unasked", "evidence", "front", "overrides", "truth", "looked", "importance"]
     document = {**values["architecture"], **{name: values[name] for name in (*names, "optimism")}}
     test = (values["result"] or {"test": None})["test"]
     document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}
     plugins = views.of_plugins(record, registry) if values["result"] else ()
-    return Output(document, lambda _: [*views.show(record, parts.evidence, parts.fields), *plugins])
+    return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
 
 
 def report(
@@ -258,11 +248,6 @@ def report(
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 
-def _check_run_or_file(run: Path) -> None:
-    if not run.is_file():  # such as an architecture.json
-        check_run(run)
-
-
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     """List the runs of a folder by dataset, the best first.
 
@@ -273,44 +258,3 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
 
     runs = summaries(runs_dir)
     return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))
-
-
-def compare(runs: Several) -> Output:
-    """Show test metrics and costs of several runs side by side.
-
-    Error bars and a verdict need several seeds: see `automtl compare --models RUN,RUN`.
-    """
-    from automtl_core.run_dir.run_list import summary
-    from automtl_core.views import outcome as views
-
-    summaries = [summary(path) for path in runs]
-    return Output(compared(summaries), lambda _: views.compared(summaries))
-
-
-def compared(runs: "Sequence[Summary]") -> Json:
-    """Return runs as JSON, and whether their test rows are the same."""
-    from automtl_core.run_dir.run_list import comparable
-
-    return {"runs": runs, "comparable": comparable(runs)}
-
-
-def remove(runs: Several, yes: bool = flag("--yes", "Remove without confirmation.")) -> Output:
-    """Remove runs, after a confirmation."""
-    from automtl_core.run_dir import run_list
-    from automtl_core.run_dir.run import Run
-    from automtl_core.views.values import lines
-
-    opened = [Run.open(path) for path in runs]
-    if not yes and not _agreed(runs):
-        raise UsageError("nothing is removed", "confirm, or add --yes")
-    for run in opened:
-        run_list.remove(run.path)
-    removed = [str(run.path) for run in opened]
-    return Output({"removed": removed}, lambda _: lines(*(f"removed: {run}" for run in removed)))
-
-
-def _agreed(paths: Sequence[Path]) -> bool:
-    try:
-        return typer.confirm(f"remove {', '.join(map(str, paths))}?", err=True)
-    except (typer.Abort, OSError):  # no input
-        return False

@@ -38,23 +38,6 @@ def test_what_was_stopped_goes_on_with_resume(automtl, two):
     assert "damaged" in ended.out
 
 
-def test_runs_are_set_side_by_side(automtl, two):
-    ended = automtl("runs", "compare", "runs/one", "runs/two")
-    assert ended.out.splitlines()[0].split()[:5] == ["run", "click", "like", "skip", "hide"]
-    assert "not comparable" not in ended.out
-    assert ended.out.endswith("with confidence intervals: automtl compare --models runs/one,runs/two\n")
-    assert automtl("runs", "show", "runs/one").out == automtl("show", "runs/one").out
-
-
-def test_runs_are_removed_where_somebody_agrees(automtl, two, monkeypatch):
-    ended = automtl("runs", "remove", "runs/one")  # nobody is there to answer
-    assert (ended.code, (two / "runs" / "one").exists()) == (2, True)
-    assert automtl("runs", "remove", "runs/one", "runs", "--yes").code == 66
-    assert (two / "runs" / "one").exists()
-    assert automtl("runs", "remove", "runs/one", "--yes").out == "removed: runs/one\n"
-    assert [path.name for path in (two / "runs").iterdir()] == ["two"]
-
-
 def test_help_is_short_for_every_command(automtl):
     for command in ([], ["runs"], ["data"]):
         ended = automtl(*command, "-h")

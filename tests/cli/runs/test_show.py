@@ -195,7 +195,6 @@ def test_effects_of_fields_are_shown(automtl: Automtl, told: Run) -> None:
     assert {line.split()[0] for line in lines[::4]} == {*found.effects}, "the name stands once"
     assert [line.split()[0] for line in lines[1:4]] == ["like", "skip", "hide"]
     assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
-    assert automtl("runs", "show", told.path, "--fields").out == automtl("show", told.path, "--fields").out
 
 
 def test_a_run_without_effects_is_shown_as_before(automtl: Automtl, told: Run) -> None:
