@@ -165,7 +165,7 @@ def _files(kind: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     }
     for place, text in _texts("project"):
         yield Template(place.removesuffix(".txt")).substitute(values), Template(text).substitute(values)
-    for place, text in _texts(f"example_{file}"):
+    for place, text in _texts(f"example_{file}"):  # in place of files of the project with the same names
         folder = "" if "/" in place else "tests/" if place.startswith("test_") else f"{values['module']}/"
         yield folder + _renamed(place, kind, values), _renamed(text, kind, values)
 
