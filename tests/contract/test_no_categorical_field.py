@@ -10,7 +10,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 from automtl_export import folder as exported
 
-from .libraries import need
+from .objects import need
 
 REGISTRY = load_registry()
 MODELS = [name for name in REGISTRY.names(SPACES) if name not in ("desan", "din-mmoe")]

@@ -31,8 +31,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
-from .counting import counted_once
-from .libraries import need
+from .objects import counted_once, need
 
 REGISTRY = load_registry()
 SCHEMA = sample_schema()

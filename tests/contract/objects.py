@@ -1,6 +1,8 @@
-"""A space whose costs are counted once, which takes most of the time of a small search."""
+"""Objects of plugins: whether their libraries are installed, and costs that are counted once."""
 
 import json
+
+import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
@@ -19,3 +21,9 @@ def counted_once(space: SearchSpace) -> SearchSpace:
 
     space.cost = cost  # type: ignore[method-assign]
     return space
+
+
+def need(declared: type) -> None:
+    """Skip a test of a class, such as a space, unless all of its libraries are installed."""
+    for library in getattr(declared, "libraries", ()):
+        pytest.importorskip(library)
