@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bucketed, Dataset, DatasetSettings, Dense, Label, Sparse
-from automtl_core.dataset.history import History
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind, Learner, Read
 from automtl_datasets.synthetic import Synthetic, SyntheticSettings
 from automtl_testing import check_dataset, check_field_kind
-from automtl_testing.datasets import check_histories
 
 calls = itertools.count()
 
@@ -79,10 +76,9 @@ def test_what_is_told_of_the_truth_has_to_be_json(tmp_path):
         check_dataset(Untrue(DatasetSettings()), None, tmp_path)
 
 
-def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):
+def test_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):
     dataset = Synthetic(SyntheticSettings(kind="history", rows=2000))
-    data = prepare(dataset, "checked", None, tmp_path)
-    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100
+    check_dataset(dataset, None, tmp_path / "right")
     part = Prepared.part
 
     def leaking(self, name):
@@ -91,19 +87,8 @@ def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_p
         return replace(found, histories=(replace(history, spans=np.add(history.spans, (0, 1))),))
 
     monkeypatch.setattr(Prepared, "part", leaking)
-    with pytest.raises(AssertionError, match="is not the history of a row"):
-        check_histories(dataset, data, None, tmp_path, rows=300)
-
-
-def test_fields_that_are_hashed_or_have_vectors_are_left_out(tmp_path):
-    class Cold(Synthetic):
-        """Items with vectors, and histories that have them."""
-
-        histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
-
-    dataset = Cold(SyntheticSettings(kind="cold", rows=2000, hashed={"hour": 5}))
-    data = prepare(dataset, "checked", None, tmp_path)
-    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100
+    with pytest.raises(AssertionError, match="past"):
+        check_dataset(dataset, None, tmp_path / "wrong")
 
 
 NUMBERS = {"x": [1.0, 2.5, None, 4, 5, -6, 7, 8, 9, 10] * 3}
