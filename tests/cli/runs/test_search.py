@@ -44,9 +44,12 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
-def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Automtl) -> None:
-    shown = automtl(*SEARCH, "--name", "mine")
+def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
+    shown = automtl(*SEARCH, "--seed", "3", "--name", "mine")
     assert shown.code == 0
+    names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
+    for name in names:
+        assert Path("runs/mine", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
     lines = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
     assert all(" left | " in line for line in lines[:4])
     epochs = [re.sub(r", [^|]* left", "", line) for line in lines]
@@ -68,13 +71,6 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     ):
         assert part in shown.out
     assert "\x1b" not in shown.out + shown.err
-
-
-def test_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
-    assert automtl(*SEARCH, "--seed", "3", "--name", "again").code == 0
-    names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
-    for name in names:
-        assert Path("runs/again", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
 
 
 def test_runs_are_numbered_in_the_folder_of_the_environment(

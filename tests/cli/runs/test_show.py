@@ -58,17 +58,6 @@ def after(text: str, start: str) -> list[str]:
     return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
 
 
-def test_answers_are_shown_with_what_they_cost(automtl: Automtl, told: Run) -> None:
-    shown, document = automtl("show", told.path).out, json.loads(automtl("show", told.path, "--json").out)
-    network, answers = document["cost"]["network"], document["cost"]["answers"]
-    assert shown.startswith(
-        f"architecture (search space desan): {network['flops_per_row']:,} FLOPs per row, "
-    )
-    flops = answers["layer0/expert0/single"]["flops_per_row"]
-    assert re.search(rf"\nlayer0/expert0/single +[a-z].* {flops:,} ", shown)
-    assert re.search(r"\nlayer0/expert0/interaction +none\n", shown), "what costs nothing has no figure"
-
-
 def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
     decisions = told.architecture().decisions
@@ -100,18 +89,6 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
     assert lines[1].startswith("layer0/expert0 all of layer1 ")
     assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
     assert "task/hide reads no expert: it is predicted from a constant alone" in lines
-
-
-def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
-    shown = automtl("show", told.path).out
-    assert after(shown, "4 decisions")[:3] == [
-        "4 decisions: 1 improved held-out AUC, 2 without significant effect, 1 at chance",
-        "1 made at chance, without evidence: layer1/expert0/block0",
-        "Evidence of each decision: automtl show runs/done --evidence",
-    ]
-    assert "[" not in after(shown, "4 decisions")[0]
-    told.write(Search(EVIDENCE[:2]))
-    assert "chance" not in automtl("show", told.path).out
 
 
 def test_all_evidence(automtl: Automtl, told: Run) -> None:
@@ -148,19 +125,6 @@ def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
         "To train another point: automtl train --model runs/done --pick N, or --prefer cost, "
         "or --max-flops N, or --max-ms MS"
     )
-
-
-def test_a_front_without_auc_is_drawn_by_loss_and_of_wide_costs_by_their_logarithm(
-    automtl: Automtl, told: Run
-) -> None:
-    points = told.read(Search).front
-    wide = [replace(p, score=None, flops_per_row=10**k) for k, p in enumerate(points, 2)]
-    told.write(Search((), (*wide, replace(wide[0], name="same", chosen=False))))
-    shown = after(automtl("show", told.path).out, "loss")
-    assert [shown[1], shown[11]] == ["0.5200 │1", "0.4900 │ 3"], "4 is where 1 is, which was there first"
-    assert "logarithmic" in shown[13]
-    told.write(Search((), (wide[1],)))
-    assert "│" not in automtl("show", told.path).out, "one point is no front to draw"
 
 
 def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
