@@ -96,67 +96,20 @@ def test_names_and_paths(
 
 COLUMNS = {"user": TEXT, "click": INTEGER, "price": NUMBER}
 SIGNS = (
-    *(
-        "a",
-        "b",
-        "1",
-        "-1.5",
-        "1e999",
-        "nan",
-        "",
-        " ",
-        '"',
-        '""',
-        "'",
-        "\\N",
-        "\x00",
-        "\t",
-        ";",
-        "|",
-        "é",
-        "\ufeff",
-    ),
-    *("\u202e", "0x1F", "٣", "2024-01-31", "yes", "no", "#", "{", "}", "\x1b[31m", "9" * 400, "x" * 3000),
-)
+    "a", "b", "1", "-1.5", "1e999", "nan", "", " ", '"', '""', "'", "\\N", "\x00", "\t", ";", "|", "é",
+    "\ufeff", "\u202e", "0x1F", "٣", "2024-01-31", "yes", "no", "#", "{", "}", "\x1b[31m", "9" * 400,
+    "x" * 3000,
+)  # fmt: skip
 ENCODINGS = {"utf-8": 20, "utf-8-sig": 2, "utf-16": 1, "latin-1": 1, "utf-32": 1}
 ENDS = {"\n": 10, "\r\n": 5, "\r": 1}
 OPEN = (
-    "{",
-    "[",
-    '"',
-    "'",
-    "|",
-    ">",
-    "&a ",
-    "*a",
-    "!!python/object:os.system ",
-    "- ",
-    "? ",
-    ": ",
-    "#",
-    "<<: ",
-)
+    "{", "[", '"', "'", "|", ">", "&a ", "*a", "!!python/object:os.system ", "- ", "? ", ": ", "#", "<<: ",
+)  # fmt: skip
 CLOSE = (
-    *(
-        "}",
-        "]",
-        '"',
-        ",",
-        ":",
-        "\n",
-        "\n  ",
-        " ",
-        "null",
-        "true",
-        "1",
-        "-0",
-        "1e400",
-        "9" * 5000,
-        "NaN",
-        "\\u0000",
-    ),
-    *("\\ud800", "\x00", "a", "training", "epochs", "space", "name: desan", "dataset: {name: table}"),
-)
+    "}", "]", '"', ",", ":", "\n", "\n  ", " ", "null", "true", "1", "-0", "1e400", "9" * 5000, "NaN",
+    "\\u0000", "\\ud800", "\x00", "a", "training", "epochs", "space", "name: desan",
+    "dataset: {name: table}",
+)  # fmt: skip
 
 
 def table(draw: random.Random) -> tuple[str, bytes]:

@@ -75,16 +75,8 @@ def test_paths_outside(harness: Harness, tmp_path: Path) -> None:
 
 
 LIBRARIES = (
-    "automtl_core",
-    "automtl_cli",
-    "duckdb",
-    "numpy",
-    "pandas",
-    "pydantic",
-    "safetensors",
-    "torch",
-    "yaml",
-)
+    "automtl_core", "automtl_cli", "duckdb", "numpy", "pandas", "pydantic", "safetensors", "torch", "yaml",
+)  # fmt: skip
 SHADOW = "import os; open(os.path.join(os.path.dirname(__file__), 'imported'), 'a').write(__name__ + ' ')\n"
 PAGE = Path(__file__).parents[2] / "docs" / "data-parallel.md"
 
@@ -140,15 +132,8 @@ def test_commands(tmp_path: Path) -> None:
 BIN = Path(sys.executable).parent
 FILES = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 NAMES = {
-    *sys.stdlib_module_names,
-    "numpy",
-    "torch",
-    "pandas",
-    "ray",
-    "automtl",
-    "automtl_core",
-    "automtl_cli",
-}
+    *sys.stdlib_module_names, "numpy", "torch", "pandas", "ray", "automtl", "automtl_core", "automtl_cli",
+}  # fmt: skip
 SHORT = "--preset quick --set training.epochs=1 --set features=ids --config log.yaml"
 SEARCH = f"{SHORT} --set strategy.epochs=1 --set space.experts=2 --set space.blocks=1"
 COMMANDS = {

@@ -16,18 +16,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
 PLUGINS = [
-    "balancers",
-    "baselines",
-    "commands",
-    "datasets",
-    "desan",
-    "engines",
-    "export",
-    "histories",
-    "listeners",
-    "metrics",
-    "strategies",
-]
+    "balancers", "baselines", "commands", "datasets", "desan", "engines", "export", "histories",
+    "listeners", "metrics", "strategies",
+]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
