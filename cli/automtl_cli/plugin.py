@@ -38,7 +38,7 @@ NESTED = {
     "data export": "data.app:export",
     "data init": "data.app:init",
     "runs list": "runs.commands:list_runs",
-    "plugins new": "plugins.new:new_plugin",
+    "plugins new": "plugins.app:new_plugin",
     "plugins check": "plugins.app:check_plugin",
     "config show": "config.app:show",
     "config validate": "config.app:validate",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from automtl_cli.plugins.new import KINDS, new
+from automtl_cli.plugins.app import KINDS, new
 
 Automtl = Callable[..., Any]
 
