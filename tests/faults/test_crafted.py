@@ -20,8 +20,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import peek
 
-from .ended import fault
-from .programme import tried
+from .programme import fault, tried
 
 ODD = (
     None, [], {}, "x", "", -1, 0, 10**30, 1e308, float("nan"), float("inf"), True, [[]], {"a": {"b": None}},

@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from .ended import CONTROL
 from .harness import Ended, Harness
-from .programme import tried
+from .programme import CONTROL, tried
 from .subjects import ROWS
 
 PAYLOADS = {
