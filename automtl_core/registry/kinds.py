@@ -42,10 +42,6 @@ ReportSection = Callable[[Any], Iterable[Any]]
 Fault = Callable[[str, object], str | None]
 """`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_WORDS = re.compile(r"[a-z0-9][a-z0-9-]*( [a-z0-9][a-z0-9-]*)*")
-_FAMILY = re.compile(r"[a-z0-9][a-z0-9-]*-\*")
-_OBJECT = re.compile(r"[\w.]+:[\w.]+")
 _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
 
 # Ops are kept in an nn.ModuleDict by name, and its attribute names are not allowed as keys. They are listed
@@ -53,11 +49,6 @@ _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
 _ATTRIBUTES = """
     apply bfloat16 buffers children clear compile cpu cuda double eval float forward half ipu items keys
     modules mtia parameters pop to train training type update values xpu
-"""
-
-# Columns of tables of metrics, which a registered metric cannot replace.
-_COLUMNS = """
-    auc mae mean model others parameters positives r2 reachable reason rmse rows run seed split task
 """
 
 
@@ -71,6 +62,12 @@ class Reference(str):
         self = super().__new__(cls, reference)
         self.line = line
         return self
+
+
+# Columns of tables of metrics, which a registered metric cannot replace.
+_COLUMNS = """
+    auc mae mean model others parameters positives r2 reachable reason rmse rows run seed split task
+"""
 
 
 def _first_line(value: object) -> str:
@@ -118,9 +115,9 @@ class Kind(Generic[T]):
 
         """
         what = f"{self.name} {name!r}"
-        family = self.families and isinstance(name, str) and _FAMILY.fullmatch(name)
-        form = _WORDS if self.words else _NAME
-        if not isinstance(name, str) or not (family or form.fullmatch(name)):
+        word = "[a-z0-9][a-z0-9-]*"
+        form = f"{word}( {word})*" if self.words else rf"{word}(-\*)?" if self.families else word
+        if not isinstance(name, str) or not re.fullmatch(form, name):
             ending = ", at the end `-*` for a family" if self.families else ""
             ending = ", and is one or more words with a space between" if self.words else ending
             raise PluginError(f"{what}: a name consists of lower-case letters, digits and dashes{ending}")
@@ -140,7 +137,7 @@ def at(reference: str) -> object:
 
 
 def _malformed(reference: str) -> str | None:
-    if _OBJECT.fullmatch(reference) or _FILE.fullmatch(reference):
+    if re.fullmatch(r"[\w.]+:[\w.]+", reference) or _FILE.fullmatch(reference):
         return None
     return f"{reference!r} is not of the form package.module:Name"
 
@@ -327,9 +324,11 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 EXPORTERS: Kind[type[Exporter]] = Kind("exporter", "exporters", _extends("automtl_core.exporter:Exporter"))
 COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
 
-_ALL = (
-    OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, BALANCERS, METRICS,
-    HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
-)  # fmt: skip
-KINDS: Mapping[str, Kind[Any]] = {kind.plural: kind for kind in _ALL}
+KINDS: Mapping[str, Kind[Any]] = {
+    kind.plural: kind
+    for kind in (
+        OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, BALANCERS, METRICS,
+        HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
+    )
+}  # fmt: skip
 """All kinds by their plural; a new kind is added here."""

@@ -16,8 +16,6 @@ from automtl_core.process_state import plugin_code
 
 ROWS = 2
 """Number of rows in the trial call of an op."""
-LARGE = 1 << 20
-"""Product of the sizes of an op's input and output beyond which the trial call avoids real weights."""
 
 
 class SuppliedOp:
@@ -82,7 +80,7 @@ class SuppliedOp:
         """Call an op once with real weights; a large one on the meta device, if that works."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]), plugin_code():
             try:
-                with meta() if in_dim * out_dim > LARGE else torch.device("cpu"):
+                with meta() if in_dim * out_dim > 1 << 20 else torch.device("cpu"):
                     out: object = self._made(in_dim, out_dim, 0.0).eval()(torch.zeros(ROWS, in_dim))
             except PluginError:
                 raise

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
 """Environment variable: entry-point names of disabled plugins, separated by commas."""
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _OF_A_SCRIPT = "of a script"
 
 
@@ -230,7 +229,7 @@ class Registry:
         if name in self._entries[kind.plural]:
             return name
         stem, _, number = name.rpartition("-")
-        if f"{stem}-*" in self._entries[kind.plural] and _NUMBER.fullmatch(number):
+        if f"{stem}-*" in self._entries[kind.plural] and re.fullmatch("[1-9][0-9]{0,8}", number):
             return f"{stem}-*"
         raise self._unknown(kind, name)
 

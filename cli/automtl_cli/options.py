@@ -93,8 +93,15 @@ DataDir = Annotated[
 ]
 RunsDir = Annotated[Path, option("FOLDER", "Folder that holds all runs.", envvar="AUTOMTL_RUNS")]
 File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--config")]
-_SET = "One setting, such as training.epochs=20; repeatable."
-Settings = Annotated[list[str] | None, option("A.B=VALUE", _SET, "--set", autocompletion=complete_settings)]
+Settings = Annotated[
+    list[str] | None,
+    option(
+        "A.B=VALUE",
+        "One setting, such as training.epochs=20; repeatable.",
+        "--set",
+        autocompletion=complete_settings,
+    ),
+]
 MemoryLimit = Annotated[
     str | None, option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT].")
 ]

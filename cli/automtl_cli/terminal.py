@@ -14,8 +14,6 @@ from automtl_core.errors import on_one_line, printable
 from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Preformatted, Section, Text
 
-JUSTIFY: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
-
 
 def rendered(view: Section | Iterable[Section]) -> str:
     """Return sections as lines of text, with a blank line between two sections that are not empty."""
@@ -42,8 +40,9 @@ def _printed(block: Text | Preformatted | Grid) -> Table | RichText:
 
 def _table(grid: Grid) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(grid.header))
+    sides: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
     for name, letter in zip(grid.header, grid.letters(), strict=False):
-        table.add_column(_line(name), justify=JUSTIFY[letter])
+        table.add_column(_line(name), justify=sides[letter])
     for row in grid.rows:
         table.add_row(*(_line(cell(value)) for value in row))
     return table

@@ -57,11 +57,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
-VALUES: Mapping[str, list[Any]] = {
-    "number": [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3,
-    "text": ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3,
-}
-"""Values of a column of a sample field."""
 
 
 class NotSupportedError(Exception):
@@ -185,7 +180,10 @@ def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
 def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
     if field.gives == "bags":
         raise NotSupportedError("fields of bags are checked with a dataset")
-    values = {c: VALUES["number" if read.how == "number" else "text"] for c, read in field.reads().items()}
+    numbers: list[Any] = [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3
+    texts: list[Any] = ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3
+    reads = field.reads().items()
+    values = {column: numbers if read.how == "number" else texts for column, read in reads}
     check_field_kind(field, values, work_dir)
 
 

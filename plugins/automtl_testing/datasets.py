@@ -60,10 +60,6 @@ def _bytes(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
-FORBIDDEN = ("torch", "pandas", "scipy", "duckdb", "automtl_core")
-"""Modules that exported code must not import."""
-
-
 class _Alone(Dataset):
     """Rows of one field, with the number of the row as label."""
 
@@ -121,7 +117,8 @@ def _content(part: Part) -> Counter[tuple[int, float]]:
 
 def _check_exported(encoder: Encoder, columns: Mapping[str, Any], folder: Path, code: Path) -> None:
     code.write_text(source(encoder.fields.values()), encoding="utf-8")
-    with patch.dict(sys.modules, dict.fromkeys(FORBIDDEN)):
+    forbidden = ("torch", "pandas", "scipy", "duckdb", "automtl_core")  # in exported code
+    with patch.dict(sys.modules, dict.fromkeys(forbidden)):
         output = exported(code, folder)(columns)
     expected = encoder.encode(columns, labelled=False)
     assert np.array_equal(output["ids"], expected.ids), "exported code must give equal ids"
