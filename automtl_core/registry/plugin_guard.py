@@ -5,6 +5,7 @@ width one is broadcast silently.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -18,21 +19,18 @@ ROWS = 2
 """Number of rows in the trial call of an op."""
 
 
+@dataclass(eq=False)
 class SuppliedOp:
-    """A factory of ops from a plugin, with checks.
+    """A factory of ops from a plugin, with checks."""
 
-    Args:
-        make: The registered factory; for a family, with its number bound.
-        what: Name of the op and the plugin, for messages.
-        fix: Remedy for a broken plugin.
-
-    """
-
-    def __init__(self, make: Callable[..., object], what: str, fix: str) -> None:
-        self.make = make
-        self.what = what
-        self.fix = fix
-        self._tried: set[tuple[int, int]] = set()
+    make: Callable[..., object]
+    """The registered factory; for a family, with its number bound."""
+    what: str
+    """Name of the op and the plugin, for messages."""
+    fix: str
+    """Remedy for a broken plugin."""
+    tried: set[tuple[int, int]] = field(default_factory=set)
+    """Sizes of inputs and outputs for which the factory was tried."""
 
     def __call__(self, in_dim: int, out_dim: int, dropout: float, /) -> nn.Module:
         """Return a new op.
@@ -41,9 +39,9 @@ class SuppliedOp:
             PluginError: the factory raises, or its result does not map `[B, in]` to `[B, out]`.
 
         """
-        if (in_dim, out_dim) not in self._tried:
+        if (in_dim, out_dim) not in self.tried:
             self._try(in_dim, out_dim)
-            self._tried.add((in_dim, out_dim))
+            self.tried.add((in_dim, out_dim))
         op = self._made(in_dim, out_dim, dropout)
         # A hook leaves the names of the parameters as they are, which a module around the op would change.
         op.register_forward_hook(partial(self._check_call, out_dim))

@@ -47,7 +47,11 @@ def _points() -> list[metadata.EntryPoint]:
     try:
         return list(metadata.entry_points(group="automtl"))
     except Exception as error:
-        damaged = [_origin_of(dist) for dist in metadata.distributions() if not _is_readable(dist)]
+        damaged = [
+            f"{' '.join(_named(dist))} ({dist.locate_file('')})"
+            for dist in metadata.distributions()
+            if not _is_readable(dist)
+        ]
         raise PluginError(
             "unreadable entry points of an installed package: "
             f"{listing(damaged) if damaged else one_line(error)}",
@@ -62,18 +66,9 @@ def _is_readable(dist: metadata.Distribution) -> bool:
         return False
 
 
-def _origin_of(dist: metadata.Distribution) -> str:
-    return f"{' '.join(_named(dist))} ({dist.locate_file('')})"
-
-
 def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:
-    distribution, _ = _origin(point)
+    distribution, _ = _named(point.dist)
     return distribution != "automtl", point.name, distribution
-
-
-def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
-    """Return name and version of the distribution of a plugin."""
-    return _named(point.dist)
 
 
 @lru_cache(maxsize=64)
@@ -87,7 +82,7 @@ def _named(dist: Any) -> tuple[str, str]:
 
 def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Contents]:
     """Return the row of one plugin with its objects: all of them, or none and the problem."""
-    row = PluginRow(point.name, *_origin(point), point.value)
+    row = PluginRow(point.name, *_named(point.dist), point.value)
     try:
         _check_wanted(row, loaded)
         with plugin_code():
