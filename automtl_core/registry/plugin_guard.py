@@ -25,7 +25,7 @@ class SuppliedOp:
 
     make: Callable[..., object]
     """The registered factory; for a family, with its number bound."""
-    what: str
+    name: str
     """Name of the op and the plugin, for messages."""
     fix: str
     """Remedy for a broken plugin."""
@@ -98,7 +98,7 @@ class SuppliedOp:
             raise self._error(f"{problem}: {one_line(error)}") from error
 
     def _error(self, problem: str) -> PluginError:
-        return PluginError(f"the {self.what} {problem}", self.fix)
+        return PluginError(f"the {self.name} {problem}", self.fix)
 
 
 def _types_of_results(x: Tensor) -> tuple[torch.dtype, ...]:
