@@ -48,11 +48,10 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
             assert not (ids < 0).any(), f"{field.name}: {name} ids must not be negative"
             assert not (ids >= size).any(), f"{field.name}: {name} ids must be below the size"
     json.dumps(dict(dataset.truth()))
-    if first.schema.histories:
-        try:
-            check_skew(dataset, first, first.encoder)
-        except PluginError as error:
-            raise AssertionError(str(error)) from None
+    try:
+        check_skew(dataset, first, first.encoder)
+    except PluginError as error:
+        raise AssertionError(str(error)) from None
     return first
 
 

@@ -163,7 +163,7 @@ class OneMore(Learner):
     [
         (kind(OutOfRange), "ids must be below the size"),
         (kind(BlankIsLast), "a blank must have id 0"),
-        (kind(Length, OneMore), "new rows must be encoded as prepared ones"),
+        (kind(Length, OneMore), "training-serving skew: row 1 of"),
     ],
 )
 def test_what_is_wrong_is_told(field, message, tmp_path):
