@@ -15,6 +15,7 @@ import pandas as pd
 from automtl.frames import write
 from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.scores import scores_of
@@ -28,7 +29,7 @@ from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.views.run import outcome
-from automtl_core.workflow.new_rows import Reading, check_log, measure, outputs, predicted, skippable
+from automtl_core.workflow.new_rows import check_log, heard, measure, outputs, predicted, skippable
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -194,7 +195,7 @@ class Run:
         history: pd.DataFrame | Mapping[str, Any] | None,
         bad_rows: str,
         max_bad_rows: int | None,
-    ) -> Iterator[tuple[Reading, list[Rejected]]]:
+    ) -> Iterator[tuple[NewExamples, list[Rejected]]]:
         """Yield a reader of a table and the list of its skipped rows, and warn about these at the end.
 
         A table that is neither a frame nor a mapping is written to a file first.
@@ -210,16 +211,16 @@ class Run:
                 warned.append(event.sentence)
             return True
 
-        how: dict[str, Any] = {"histories": histories, "most": most, "listener": listen}
+        how: dict[str, Any] = {"histories": histories, "most": most, **heard(listen)}
         if isinstance(examples, pd.DataFrame | Mapping):
-            yield Reading(self._dataset, examples, log=log, **how), rejected
+            yield NewExamples(self._dataset, examples, log=log, **how), rejected
         else:
             with TemporaryDirectory(prefix=COPY) as folder:
                 path, events = Path(folder) / "frame.parquet", None
                 write(examples, path)
                 if log is not None:
                     write(log, events := Path(folder) / "history.parquet")
-                yield Reading(self._dataset, path, Path(folder), log=events, **how), rejected
+                yield NewExamples(self._dataset, path, Path(folder), log=events, **how), rejected
         if rejected:
             rows = "\n".join(map(str, rejected))
             warned.append(f"skipped faulty rows: {len(rejected)}\n{rows}")

@@ -44,8 +44,6 @@ from automtl_core.fields.vectors import VectorIds
 
 FORMAT = 2
 FILE = "encoder.json"
-VECTORS = ".npy"
-"""Ending of the files of pretrained vectors."""
 FIX = "restore the folder from a copy, or prepare the data again"
 
 Column: TypeAlias = "Sequence[Any] | NDArray[Any] | pd.Series[Any]"
@@ -115,14 +113,25 @@ class Encoder:
 
         """
         labels_of = [task.name for task in self.schema.tasks if labelled and task.name in columns]
-        rows = self._rows(columns, labels_of)
+        known = [str(name) for name in columns]
+        missing = [f"{name!r}{did_you_mean(name, known)}" for name in self.columns if name not in columns]
+        if missing:
+            raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
+        is_frame = isinstance(columns, pd.DataFrame)
+        rows = len(columns) if is_frame else common_length(columns, [*self.columns, *labels_of])
         ids = np.zeros((rows, len(self.schema.sparse)), np.int32)
         dense = np.zeros((rows, len(self.schema.dense)), np.float32)
         labels = np.full((rows, len(self.schema.tasks)), np.nan, np.float32)
         bags = {}
         with _named():
             found = {name: encode(name, self.fields[name], columns) for name in self.schema.fields()}
-            histories = tuple(_history(one, self.fields, columns) for one in self.schema.histories)
+            histories = []
+            for history in self.schema.histories:
+                past = event_lists(history.to_json(), self.fields, columns)
+                ends, now = past.counts.cumsum(), np.zeros(rows, np.float32)
+                events = Events(past.ids, past.numbers, -past.ages)
+                spans = np.stack([ends - past.counts, ends], axis=1)
+                histories.append(Histories(events, spans, now, past.values))
             for place, task in enumerate(self.schema.tasks):
                 if task.name in labels_of:
                     labels[:, place] = _labels(task, columns[task.name])
@@ -135,7 +144,7 @@ class Encoder:
                 ids[:, place] = found[field.name]
         for place, number in enumerate(self.schema.dense):
             dense[:, place] = found[number.name]
-        return Part(ids, dense, labels, bags, histories=histories)
+        return Part(ids, dense, labels, bags, histories=tuple(histories))
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
         """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.
@@ -151,7 +160,9 @@ class Encoder:
         for history, of_rows in zip(self.schema.histories, part.histories, strict=False):
             found |= _events(history, of_rows, self.fields)
         for place, task in enumerate(self.schema.tasks):
-            found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
+            whole, labels = task.type.whole, part.labels[:, place].tolist()
+            unscaled = (int(v) if whole and v == v else v * task.deviation + task.mean for v in labels)
+            found[task.name] = [None if v != v else v for v in unscaled]
         return found
 
     def save(
@@ -176,7 +187,7 @@ class Encoder:
         folder.mkdir(parents=True, exist_ok=True)
         for name, ending, path, _ in self._files():
             copy = encoder_file(folder, name, ending)
-            if not copy.exists() and (vectors or ending != VECTORS):
+            if not copy.exists() and (vectors or ending != ".npy"):
                 try:
                     os.link(path, copy)
                 except OSError:
@@ -225,16 +236,6 @@ class Encoder:
             for part in encoder.parts():
                 for ending, held in part.files().items():
                     yield name, ending, *held
-
-    def _rows(self, columns: Mapping[str, Column] | pd.DataFrame, labels: Sequence[str]) -> int:
-        """Return the number of rows, after a check of the columns."""
-        known = [str(name) for name in columns]
-        missing = [f"{name!r}{did_you_mean(name, known)}" for name in self.columns if name not in columns]
-        if missing:
-            raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
-        if isinstance(columns, pd.DataFrame):
-            return len(columns)
-        return common_length(columns, [*self.columns, *labels])
 
 
 def common_length(columns: Mapping[str, Column] | pd.DataFrame, names: Iterable[str]) -> int:
@@ -298,16 +299,6 @@ def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
     return [[str(next(names)) for _ in range(end - start)] for start, end in bounds]
 
 
-def _history(
-    history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column] | pd.DataFrame
-) -> Histories:
-    """Return the histories of new examples, from lists."""
-    past = event_lists(history.to_json(), fields, columns)
-    ends, now = past.counts.cumsum(), np.zeros(len(past.counts), np.float32)
-    spans = np.stack([ends - past.counts, ends], axis=1)
-    return Histories(Events(past.ids, past.numbers, -past.ages), spans, now, past.values)
-
-
 def _events(
     history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]
 ) -> dict[str, list[Value]]:
@@ -328,9 +319,3 @@ def _events(
         name: [values[end - n : end] for n, end in zip(counts.tolist(), ends, strict=True)]
         for name, values in zip(event_columns(history.to_json()), lists, strict=False)
     }
-
-
-def _label(value: float, task: Task) -> Value:
-    if np.isnan(value):
-        return None
-    return int(value) if task.type.whole else value * task.deviation + task.mean

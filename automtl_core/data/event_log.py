@@ -1,4 +1,4 @@
-"""Events of a history as rows of a database, for preparation and for new rows.
+"""Events of a history as rows of a database: for preparation, and from a log for new rows.
 
 Both use these functions for the columns of events, for their order, and for the events of a row.
 
@@ -6,20 +6,34 @@ Letters: E events, O owners, R rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import literal, own, quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import (
+    TimeRange,
+    as_seconds,
+    check_comparable,
+    form_of,
+    literal,
+    own,
+    quoted,
+    typed_time,
+)
 from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
 from automtl_core.dataset.history import History, source_of
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import OWN, event_columns
 
-OWNER, TIME = own("owner"), own("time")
+OWNER, TIME, PLACE = own("owner"), own("time"), own("place")
 """Columns of tables of events, quoted for SQL."""
+SORTED = own("sorted events")
+"""Table of the events of new rows."""
 
 
 def label_of(name: str, labels: Mapping[str, Label]) -> str:
@@ -28,14 +42,13 @@ def label_of(name: str, labels: Mapping[str, Label]) -> str:
     Texts that mean 1 become 1, and other texts 0. A label that is given another one is null where that one
     is not 1.
     """
-    given = labels[name].given
-    value = _plain_label(labels[name])
-    return f"CASE WHEN {_plain_label(labels[given])} = 1 THEN {value} END" if given else value
-
-
-def _plain_label(label: Label) -> str:
+    label = labels[name]
     positive = ", ".join(map(literal, label.positive))
-    return f"CAST({quoted(label.source)} IN ({positive}) AS INTEGER)" if positive else quoted(label.source)
+    value = f"CAST({quoted(label.source)} IN ({positive}) AS INTEGER)" if positive else quoted(label.source)
+    if not label.given:
+        return value
+    condition = label_of(label.given, {**labels, label.given: replace(labels[label.given], given=None)})
+    return f"CASE WHEN {condition} = 1 THEN {value} END"
 
 
 def outcome_of(name: str) -> str:
@@ -62,7 +75,15 @@ def events_of_file(
     """
     declared = dataset.event_file("", history).columns
     labels = {one.name: one for one in dataset.labels if history.of_rows and one.source in declared}
-    _check_texts(db, labels.values(), table)
+    for label in (one for one in labels.values() if one.positive):
+        name, positive = quoted(label.source), ", ".join(map(literal, label.positive))
+        bits = f"bool_and({name} IN ('0', '1', '0.0', '1.0')) AND NOT bool_or({name} IN ({positive}))"
+        if db.execute(f"SELECT {bits} FROM {quoted(table)} WHERE {name} IS NOT NULL").fetchall()[0][0]:
+            raise DataError(
+                f"the events hold 0 and 1 as {label.name}, and the training rows texts: "
+                f"{' or '.join(map(repr, label.positive))} means 1",
+                "write the events as the training rows",
+            )
     made = {name: label_of(name, labels) for name in labels}
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
     made[history.time] = typed_time(db, time_column_of(dataset, history), f"FROM {quoted(table)}", [table])
@@ -71,26 +92,6 @@ def events_of_file(
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
     events = db.sql(f"SELECT {columns} FROM {quoted(table)}")
     return events.distinct() if history.distinct else events
-
-
-def _check_texts(db: duckdb.DuckDBPyConnection, labels: Iterable[Label], table: str) -> None:
-    """Check that labels which are texts in the rows are not numbers in a log.
-
-    Raises:
-        DataError: one is.
-
-    """
-    for label in labels:
-        name, positive = quoted(label.source), ", ".join(map(literal, label.positive))
-        if not positive:
-            continue
-        bits = f"bool_and({name} IN ('0', '1', '0.0', '1.0')) AND NOT bool_or({name} IN ({positive}))"
-        if db.execute(f"SELECT {bits} FROM {quoted(table)} WHERE {name} IS NOT NULL").fetchall()[0][0]:
-            raise DataError(
-                f"the events hold 0 and 1 as {label.name}, and the training rows texts: "
-                f"{' or '.join(map(repr, label.positive))} means 1",
-                "write the events as the training rows",
-            )
 
 
 def sorted_events(
@@ -125,9 +126,9 @@ def order_by_time(history: History, fields: Mapping[str, str]) -> list[str]:
     return [TIME, *(fields[name] for name in history.shared), *map(event_key, history.numeric)]
 
 
-def order_of(history: History, field: str) -> str:
+def order_of(history: History, value: str, field: str) -> str:
     """Return SQL for the order of a value of a shared field in a log, as `History.facts` describes it."""
-    facts, text = history.facts, f"CAST({quoted(field)} AS VARCHAR)"
+    facts, text = history.facts, f"CAST({value} AS VARCHAR)"
     if facts and field in facts.buckets:
         return f"md5_number_lower({text}) % {facts.buckets[field]}"
     return f"TRY_CAST({text} AS BIGINT)" if facts and field in facts.integers else text
@@ -153,18 +154,24 @@ def spans(
     known = owners >= 0
     owners = np.where(known, owners, 0)
     low = starts[owners]
-    end = first_not_before(times, low, starts[owners + 1], now - history.delay)
+    before, end, above = now - history.delay, low.copy(), starts[owners + 1]
+    while (open_ := end < above).any():  # binary search of all rows at once for the first event not before
+        middle = (end + above) // 2
+        earlier = open_ & (times[np.where(open_, middle, 0)] < before)
+        end = np.where(earlier, middle + 1, end)
+        above = np.where(open_ & ~earlier, middle, above)
     start = np.maximum(low, end - history.length)
     return np.stack([np.where(known, start, 0), np.where(known, end, 0)], axis=1)
 
 
-def count_reads(counts: NDArray[np.int64], of_rows: NDArray[np.int64]) -> None:
-    """Add to the changes of the number of rows that read an event, [E + 1], those of the spans of rows.
-
-    The cumulative sum is the number of rows that read each event.
-    """
-    np.add.at(counts, of_rows[:, 0], 1)
-    np.add.at(counts, of_rows[:, 1], -1)
+def events_read(events: int, of_rows: Iterable[NDArray[np.int64]]) -> NDArray[np.bool_]:
+    """Return whether a row reads each event, [E], from the spans of rows, [R, 2] each."""
+    changes = np.zeros(events + 1, np.int64)  # of the number of rows that read an event
+    for bounds in of_rows:
+        np.add.at(changes, bounds[:, 0], 1)
+        np.add.at(changes, bounds[:, 1], -1)
+    read: NDArray[np.bool_] = changes.cumsum()[:-1] > 0
+    return read
 
 
 def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
@@ -185,17 +192,120 @@ def joined(history: History, rows: int, ages: NDArray[np.floating[Any]]) -> str:
     )
 
 
-def first_not_before(
-    times: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], before: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Return for each row the first place in [low, high) whose time is not before a time, else `high`.
+@dataclass(frozen=True)
+class NewEvents:
+    """The events of new rows."""
 
-    Binary search of all rows at once. Times between `low` and `high` are sorted.
+    history: History
+    spans: NDArray[np.int64]  # [R, 2]
+    now: NDArray[np.float64]  # [R]
+    times: NDArray[np.float64]  # [E]
+    values: Mapping[str, NDArray[Any]]
+    """List column -> the values of all events, [E], without those of ages."""
+
+    def lists(self, start: int, count: int) -> dict[str, list[list[Any]]]:
+        """Return the list columns of some rows."""
+        bounds = self.spans[start : start + count].tolist()
+        found = {name: [of[a:b].tolist() for a, b in bounds] for name, of in self.values.items()}
+        now = self.now[start : start + count]
+        ages = event_columns(self.history.to_json())[-1]
+        found[ages] = [(at - self.times[a:b]).tolist() for at, (a, b) in zip(now, bounds, strict=True)]
+        return found
+
+    @property
+    def ages(self) -> NDArray[np.float64]:
+        """Age of the newest event of each row that has one."""
+        filled = self.spans[:, 1] > self.spans[:, 0]
+        ages: NDArray[np.float64] = self.now[filled] - self.times[self.spans[filled, 1] - 1]
+        return ages
+
+    def sentence(self) -> str:
+        """Return how many rows have events, and the age of the newest one."""
+        return joined(self.history, len(self.spans), self.ages)
+
+
+def new_events(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: str, log: str
+) -> NewEvents:
+    """Return the events of rows from a log, those of a row in the order of preparation.
+
+    Args:
+        db: A database.
+        dataset: The dataset of the rows.
+        history: The history.
+        rows: Table of the rows, with their owner and time.
+        log: Table of the events, in the format of `Dataset.event_file`.
+
+    Raises:
+        DataError: the times of rows, events and training rows cannot be compared.
+        FaultyRowError: a time has another form than most others.
+
     """
-    low, high = low.copy(), high.copy()
-    while (open_ := low < high).any():
-        middle = (low + high) // 2
-        earlier = open_ & (times[np.where(open_, middle, 0)] < before)
-        low = np.where(earlier, middle + 1, low)
-        high = np.where(open_ & ~earlier, middle, high)
-    return low
+    column = time_column_of(dataset, history)
+    time = typed_time(db, column, f"FROM {quoted(rows)}", [rows])
+    of_rows = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR), {time} AS time FROM {quoted(rows)}")
+    kind = str(of_rows.types[1])
+    owners, now = (of_rows.project(one).df().iloc[:, 0] for one in ("#1", as_seconds("time", kind)))
+    numbers, names = pd.factorize(owners)  # -1 for a row without an owner
+    events = events_of_file(db, dataset, history, log)
+    kind_of_events = str(events.types[events.columns.index(history.time)])
+    _sort(db, history, events, kind_of_events, names)
+    found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
+    known = [("the new rows", kind, now), ("the events", kind_of_events, found["time"])]
+    ranges = [TimeRange(what, form_of(kind), of.min(), of.max()) for what, kind, of in known if len(of)]
+    if facts := history.facts:
+        ranges = [TimeRange("the training rows", facts.form, *facts.rows), *ranges]
+    for pair in combinations(ranges, 2):
+        check_comparable(column, *pair)
+    times, moments = found["time"].to_numpy(np.float64), now.to_numpy(np.float64)
+    starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
+    return _needed(db, history, spans(times, starts, numbers, moments, history), moments, times)
+
+
+def _sort(
+    db: duckdb.DuckDBPyConnection,
+    history: History,
+    events: duckdb.DuckDBPyRelation,
+    kind: str,
+    owners: "pd.Index[Any]",
+) -> None:
+    """Create the table of the events of some owners, sorted as in preparation, with their places."""
+    db.register("events of a log", events)
+    numbers = {f"{OWN}name": owners.astype(object), f"{OWN}number": range(len(owners))}
+    db.register("owners of rows", pd.DataFrame(numbers))
+    by = f"{own('name')} = CAST({quoted(history.by)} AS VARCHAR)"
+    source = f'"events of a log" JOIN "owners of rows" ON {by}'
+    values = {name: quoted(name) for name in history.shared}
+    values |= {name: f"CAST({quoted(name)} AS DOUBLE)" for name in history.numeric}
+    order = order_by_time(history, {name: order_of(history, quoted(name), name) for name in history.shared})
+    query = sorted_events(
+        history, source, own("number"), as_seconds(quoted(history.time), kind), values, order
+    )
+    numbered = f"SELECT *, row_number() OVER () - 1 AS {PLACE} FROM ({query})"
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {SORTED} AS {numbered}")
+    for view in ("events of a log", "owners of rows"):
+        db.unregister(view)
+
+
+def _needed(
+    db: duckdb.DuckDBPyConnection,
+    history: History,
+    places: NDArray[np.int64],
+    now: NDArray[np.float64],
+    times: NDArray[np.float64],
+) -> NewEvents:
+    """Return the events of rows without those that no row has."""
+    needed = events_read(len(times), [places])
+    before = np.concatenate([[0], needed.cumsum()])
+    values = [f"CAST(s.{event_key(name)} AS VARCHAR)" for name in history.shared]
+    values += [f"s.{event_key(name)}" for name in history.numeric]
+    chosen = [f"{sql} AS c{n}" for n, sql in enumerate(values)]
+    db.register("needed", pd.DataFrame({"place": np.flatnonzero(needed)}))
+    joined = f"{SORTED} AS s JOIN needed AS n ON n.place = s.{PLACE}"
+    found = db.execute(f"SELECT {', '.join(chosen)} FROM {joined} ORDER BY n.place").df()
+    db.unregister("needed")
+    db.execute(f"DROP TABLE {SORTED}")
+    names = event_columns(history.to_json())[: len(chosen)]
+    held = found.astype(object).where(found.notna(), None)
+    columns = {name: held[f"c{n}"].to_numpy() for n, name in enumerate(names)}
+    return NewEvents(history, before[places], now, times[needed], columns)

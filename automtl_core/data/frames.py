@@ -1,11 +1,11 @@
-"""New examples in memory: a data frame or a mapping of columns, checked like the rows of a file.
+"""New examples, in files or in memory; and those in memory, checked like the rows of a file.
 
-Each column becomes numbers, or texts as the readers of files return them. Nothing is written, and no database
-is opened. Letters: R rows.
+Each column in memory becomes numbers, or texts as the readers of files return them. Nothing is written, and
+no database is opened without a log of events. Letters: R rows.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,22 +16,26 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
 from automtl_core.data.encoder import common_length
-from automtl_core.data.new_histories import NewEvents, entries, new_events, with_events
+from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.sql import quoted
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, columns_of_lists, reading, reads_of
+from automtl_core.dataset.dataset import (
+    Column,
+    Dataset,
+    RawFile,
+    columns_of_lists,
+    reading,
+    reads_of,
+    time_column_of,
+)
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
-TYPES = {"integer": "BIGINT", "number": "DOUBLE"}
-"""Kind of a column -> its type in a database; others are texts."""
-FEW = 64
-"""Number of rows up to which values are converted one by one."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +44,34 @@ class NewExamples:
 
     dataset: Dataset
     """Dataset of the examples."""
-    examples: Any
+    examples: Path | Examples
     """A file, or a pattern of several, which are read in the order of their names; or columns as
     `Dataset.new_file` declares them. None, NaN and an empty text are missing values."""
     work_in: Path = Path()
     """Parent of a hidden temporary folder for data of files that does not fit in memory."""
     memory_limit: str | None = None
     """Memory limit of the database of files, such as `512MiB`."""
-    progress: Progress = field(default=silent, compare=False)
     histories: tuple[History, ...] = ()
     """Histories of the examples: lists in their rows, or in `log`."""
-    log: Any = None
+    log: Path | pd.DataFrame | Mapping[str, Any] | None = None
     """The events up to now: a file, or a pattern of several; or a data frame."""
     most: int | None = None
     """Largest number of faulty rows to skip; None if a faulty row is an error. The setting of the dataset is
     about its own files."""
-
-
-@dataclass(frozen=True)
-class NewFormat:
-    """The format of new examples: what a network reads of them."""
-
-    reading: NewExamples
+    progress: Progress = silent
+    note: Callable[[str, bool], None] = lambda sentence, is_warning: None
+    """Function that receives sentences for the user, and whether they are warnings."""
     labelled: bool = False
+    """Whether labels are read."""
     unread: Collection[str] = ()
     """Columns that the network does not read; examples may lack them, and all their values are blank."""
+    keep: Sequence[str] = ()
+    """Further columns of files to keep, unchanged."""
 
     def file(self, path: str) -> RawFile:
         """Return the format of a file, or of columns, of examples."""
-        dataset, histories = self.reading.dataset, self.reading.histories
-        declared = reading(dataset.new_file(path, self.labelled), self.unread)
-        return with_events(declared, dataset, histories, self.reading.log is not None)
+        declared = reading(self.dataset.new_file(path, self.labelled), self.unread)
+        return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
         """Return rows in the form for `Encoder.encode`: fields and labels, with bags and events as lists.
@@ -81,114 +82,147 @@ class NewFormat:
             start: Number of the first row.
 
         """
-        dataset = self.reading.dataset
         blank = rows.assign(**dict.fromkeys(self.unread)) if self.unread else rows
-        made = dataset.new_rows(blank, self.labelled)
+        made = self.dataset.new_rows(blank, self.labelled)
         lists: dict[str, list[Any]] = {
-            name: [_parts(held, read.separator) for held in made[name].tolist()]
-            for name, read in reads_of(dataset.fields).items()
+            name: [_values(joined, read.separator) for joined in made[name].tolist()]
+            for name, read in reads_of(self.dataset.fields).items()
             if read.how == "bag"
         }
         for of_history in events:
             lists |= of_history.lists(start, len(rows))
-        for name, column in columns_of_lists(() if events else self.reading.histories).items():
+        for name, column in columns_of_lists(() if events else self.histories).items():
             lists[name] = [entries(value, column.separator) for value in rows[name].tolist()]
-        columns = {name: pd.Series(held, made.index, object) for name, held in lists.items()}
+        columns = {name: pd.Series(values, made.index, object) for name, values in lists.items()}
         return made.assign(**columns) if columns else made
 
 
-@dataclass(frozen=True)
-class FrameRows:
-    """Checked examples in memory."""
+def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], logged: bool) -> RawFile:
+    """Return the format of rows with histories: lists of events, or for a log an owner and a time.
 
-    rows: pd.DataFrame
-    """Columns in the form for `Dataset.new_rows`."""
-    form: NewFormat
+    Raises:
+        DataError: files of the dataset have no header, so that they cannot have lists.
+
+    """
+    if not logged:
+        if histories and not file.header:
+            raise DataError(
+                f"{file.path}: files without a header cannot hold lists of events",
+                "give the events by --history",
+            )
+        return replace(file, columns={**file.columns, **columns_of_lists(histories)})
+    columns = dict(file.columns)
+    for history in histories:
+        declared = dataset.event_file("", history).columns
+        for name in (history.by, time_column_of(dataset, history)):
+            if name not in columns or columns[name].kind == "unused":
+                columns[name] = declared[name]
+    return replace(file, columns=columns)
+
+
+def entries(value: Any, separator: str) -> list[Any]:
+    """Return a list of events from a text with separators or from a list; blanks stay, for alignment."""
+    if isinstance(value, str):
+        return value.split(separator) if value else []
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else []
+
+
+def _values(joined: Any, separator: str) -> list[str]:
+    """Return the values of a joined text, without surrounding spaces."""
+    values = [value.strip(" ") for value in joined.split(separator)] if isinstance(joined, str) else []
+    return [value for value in values if value]
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Checked new examples."""
+
+    reading: NewExamples
+    count: int
+    """Number of rows."""
+    tables: Callable[[int], Iterator[pd.DataFrame]]
+    """Function that yields the rows in order, as many at a time, in the form for `Dataset.new_rows`."""
     rejected: Sequence[Rejected]
-    """Faulty rows, which are skipped; their line is the number of the row, from 1."""
+    """Faulty rows, which are skipped; in memory their line is the number of the row, from 1."""
     events: Sequence[NewEvents] = ()
     """The events of the rows, from a log."""
+    db: duckdb.DuckDBPyConnection | None = None
+    """Database with the rows of files."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self.count
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
-        for start in range(0, len(self), size):
-            yield self.form.encodable(self.rows.iloc[start : start + size], self.events, start)
+        start = 0
+        for rows in self.tables(size):
+            yield self.reading.encodable(rows, self.events, start)
+            start += len(rows)
 
 
-def frame_rows(reading: NewExamples, labelled: bool = False, unread: Collection[str] = ()) -> FrameRows:
-    """Check examples in memory; for `labelled` and `unread` see `NewFormat`.
+def frame_rows(reading: NewExamples) -> NewRows:
+    """Check examples in memory.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
 
     """
-    form, histories = NewFormat(reading, labelled, unread), reading.histories
-    declared = form.file("")
-    used = {name: column for name, column in declared.columns.items() if column.kind != "unused"}
-    logged = columns_of_lists(one for one in histories if not one.lists)
-    given = _columns(reading.examples, used, logged=logged)
-    count = len(next(iter(given.values()), ()))
-    blank = pd.Series(np.full(count, None), dtype=object)
-    read = {name: _read(given.get(name, blank), column) for name, column in used.items()}
-    fits = np.logical_and.reduce([column.fits for column in read.values()])
-    faulty = np.flatnonzero(~fits).tolist()
-    if len(faulty) > (reading.most or 0):
-        first = Rejected("", _fault(faulty[0], read))
+    assert not isinstance(reading.examples, Path)  # noqa: S101 - `new_rows` reads files
+    logged = columns_of_lists(history for history in reading.histories if not history.lists)
+    most = reading.most or 0
+    rows, faults = _checked(reading.examples, reading.file("").columns, "examples", most, logged)
+    if len(faults) > most:
         skip = "leave such rows out by bad_rows='skip', and more than 100 of them by max_bad_rows=N"
-        raise DataError(str(first), f"correct such values, give None for a missing value, or {skip}")
-    rows = pd.DataFrame({name: column.values for name, column in read.items()})
-    kept = rows[fits].reset_index(drop=True) if faulty else rows
-    rejected = [Rejected("", _fault(row, read)) for row in faulty]
-    return FrameRows(kept, form, rejected, () if reading.log is None else _of_log(reading, kept))
+        fix = f"correct such values, give None for a missing value, or {skip}"
+        raise DataError(str(Rejected("", faults[0])), fix)
+    if faults:
+        rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
+    rejected = [Rejected("", fault) for fault in faults]
+    events = () if reading.log is None else _of_log(reading, rows)
+
+    def tables(size: int) -> Iterator[pd.DataFrame]:
+        return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
+
+    return NewRows(reading, len(rows), tables, rejected, events)
 
 
 def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
     """Return the events of rows from a log in memory."""
-    dataset, log = reading.dataset, reading.log
-    held: list[NewEvents] = []
+    assert not isinstance(reading.log, Path | None)  # noqa: S101
+    events: list[NewEvents] = []
     with duckdb.connect() as db:
         db.register("rows", rows)
         for history in reading.histories:
-            columns = dataset.event_file("", history).columns
-            used = {name: column for name, column in columns.items() if column.kind != "unused"}
-            given = _columns(log, used, "events")
-            read = {name: _read(given[name], used[name]) for name in used}
-            fits = np.logical_and.reduce([column.fits for column in read.values()])
-            if not fits.all():
-                wrong = Rejected("", _fault(int(fits.argmin()), read))
-                raise DataError(f"events, {wrong}", "correct the value, or give None for a missing one")
-            db.register("texts of events", pd.DataFrame({name: one.values for name, one in read.items()}))
+            columns = reading.dataset.event_file("", history).columns
+            log, faults = _checked(reading.log, columns, "events")
+            if faults:
+                fix = "correct the value, or give None for a missing one"
+                raise DataError(f"events, {Rejected('', faults[0])}", fix)
+            db.register("texts of events", log)
+            types = {"integer": "BIGINT", "number": "DOUBLE"}
             typed = ", ".join(
-                f"CAST({quoted(name)} AS {TYPES.get(one.kind, 'VARCHAR')}) AS {quoted(name)}"
-                for name, one in used.items()
+                f"CAST({quoted(name)} AS {types.get(columns[name].kind, 'VARCHAR')}) AS {quoted(name)}"
+                for name in map(str, log)
             )
             db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
             try:
-                held.append(new_events(db, dataset, history, "rows", "events"))
+                events.append(new_events(db, reading.dataset, history, "rows", "events"))
             except FaultyRowError as fault:
                 where = f"{fault.table}, row {fault.row} (the first one is 0)"
                 raise DataError(f"{where}: {fault}", fault.fix) from None
-    return held
+    return events
 
 
-class _Read(NamedTuple):
-    """A column with its checked values."""
+def _checked(
+    examples: Examples, declared: Mapping[str, Column], what: str, most: int = 0, logged: Collection[str] = ()
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Return the columns that are read, as numbers and texts, and up to `most` + 1 faulty rows.
 
-    given: "pd.Series[Any]"
-    declared: Column
-    values: NDArray[Any]
-    """Numbers, NaN where missing; or texts, None where missing; [R]."""
-    fits: NDArray[np.bool_]
-    """Whether each value fits the declaration, [R]."""
+    Raises:
+        DataError: a column is missing, is there twice, or has another length.
 
-
-def _columns(
-    examples: Examples, used: Mapping[str, Column], what: str = "examples", logged: Collection[str] = ()
-) -> Mapping[str, "pd.Series[Any]"]:
-    """Return the columns that are read, after a check that they exist and have equal length."""
+    """
+    used = {name: column for name, column in declared.items() if column.kind != "unused"}
     names = [str(name) for name in examples]
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
     if lacking:
@@ -200,110 +234,87 @@ def _columns(
     if twice := [name for name in used if names.count(name) > 1]:
         raise DataError(f"two columns of the {what} are called {twice[0]!r}", "give each column its own name")
     named = {str(name): column for name, column in examples.items() if str(name) in used}
-    common_length(named, named)
-    return {name: _series(column) for name, column in named.items()}
+    blank = pd.Series(np.full(common_length(named, named), None), dtype=object)
+    # Lists become object columns, which keep integers with gaps.
+    given = {
+        name: column
+        if isinstance(column, pd.Series)
+        else pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
+        for name, column in named.items()
+    }
+    checked = {name: _read(given.get(name, blank), column) for name, column in used.items()}
+    fits = np.logical_and.reduce([column.fits for column in checked.values()])
+    faults = []
+    for row in np.flatnonzero(~fits)[: most + 1].tolist():
+        name = next(name for name, column in checked.items() if not column.fits[row])
+        value, column = given.get(name, blank).iloc[row], used[name]
+        if column.separator and pd.api.types.is_list_like(value):
+            allowed = f"values without {column.separator!r}"
+        else:
+            written = text(whole(value) if column.kind == "integer" else value)
+            allowed = (None if written is None else expected(written, column)) or "one text or number"
+        reason = f"{printable(name)}: expected {allowed}, found {shown(str(value))}"
+        faults.append(Fault(row + 1, name, reason, str(value)))
+    return pd.DataFrame({name: column.values for name, column in checked.items()}), faults
+
+
+class _Read(NamedTuple):
+    """The values of a column."""
+
+    values: NDArray[Any]
+    """Numbers, NaN where missing; or texts, None where missing; [R]."""
+    fits: NDArray[np.bool_]
+    """Whether each value fits the declaration, [R]."""
 
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return the values of a column, and whether each fits the declaration."""
     if column.required:
-        found = _read(series, replace(column, required=False))
-        return found._replace(declared=column, fits=found.fits & ~pd.isna(found.values))
-    if column.kind == "number":
-        numbers, fits = _numbers(series, column)
-        if not column.among and not column.matching:
-            return _Read(series, column, numbers, fits)
-        return _Read(series, column, numbers, fits & _texts(series, column).fits)
-    return _texts(series, column)
+        values, fits = _read(series, replace(column, required=False))
+        return _Read(values, fits & ~pd.isna(values))
+    if column.kind != "number":
+        return _texts(series, column)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if column.blanks:
+            numbers = np.where(np.isin(numbers, column.blank_numbers), np.nan, numbers)
+    else:
+        numbers = np.fromiter((_number(value, column.blanks) for value in series), np.float64, len(series))
+    fits = ~(abs(numbers) > LARGEST)
+    return _Read(numbers, fits & _texts(series, column).fits if column.among or column.matching else fits)
 
 
 def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return values as text; each distinct value is converted and checked once."""
     # Equal objects, such as 1 and True, may have different texts. A few values are converted one by one:
-    # this is faster than a search for distinct values. A list of a float32 series prints double precision.
-    if series.dtype == object or (len(series) <= FEW and series.dtype != np.float32):
-        places, values = np.arange(len(series)), list(series)
+    # this is faster than a search for distinct values. A list or an index of a float32 series prints double
+    # precision.
+    if series.dtype == object or (len(series) <= 64 and series.dtype != np.float32):
+        places, distinct = np.arange(len(series)), list(series)
     else:
-        places, values = _different(series)
-        values.append(None)  # at index -1, for missing values
-    pairs = [_text(value, column) for value in values]
-    texts = np.fromiter((held for held, _ in pairs), object, len(pairs))
+        places, index = pd.factorize(series)  # -1 for None and NaN
+        distinct = [*(index.to_numpy() if index.dtype == np.float32 else index), None]
+    pairs = [_text(value, column) for value in distinct]
+    texts = np.fromiter((written for written, _ in pairs), object, len(pairs))
     fits = np.fromiter((fits for _, fits in pairs), bool, len(pairs))
-    return _Read(series, column, texts[places], fits[places])
+    return _Read(texts[places], fits[places])
 
 
 def _text(value: Any, column: Column) -> tuple[str | None, bool]:
     """Return a value as text, None where it is missing, and whether it fits the declaration."""
     if column.separator and pd.api.types.is_list_like(value):
-        return _joined(value, column.separator)
-    held = text(whole(value) if column.kind == "integer" else value)
-    if not held or held in column.blanks:
-        return None, held is not None
-    return held, column.anything or expected(held, column) is None
-
-
-def _joined(values: Any, separator: str) -> tuple[str | None, bool]:
-    """Return the values of a bag, joined by the separator, and whether all are single texts without it."""
-    texts = [text(item) for item in values]
-    known = [held for held in texts if held is not None and separator not in held]
-    return separator.join(known), len(known) == len(texts)
-
-
-def _parts(held: Any, separator: str) -> list[str]:
-    """Return the values of a joined text, without surrounding spaces."""
-    parts = [part.strip(" ") for part in held.split(separator)] if isinstance(held, str) else []
-    return [part for part in parts if part]
-
-
-def _fault(row: int, read: Mapping[str, _Read]) -> Fault:
-    """Return the fault of a row: its first column with a wrong value."""
-    name, column = next((name, column) for name, column in read.items() if not column.fits[row])
-    value = column.given.iloc[row]
-    wanted = _wanted(value, column.declared)
-    return Fault(
-        row + 1, name, f"{printable(name)}: expected {wanted}, found {shown(str(value))}", str(value)
-    )
-
-
-def _wanted(value: Any, column: Column) -> str:
-    """Return the description of the expected value."""
-    if column.separator and pd.api.types.is_list_like(value):
-        return f"values without {column.separator!r}"
-    held = text(whole(value) if column.kind == "integer" else value)
-    wanted = None if held is None else expected(held, column)
-    return wanted or "one text or number"
-
-
-def _series(column: Values) -> "pd.Series[Any]":
-    """Return a column as a series; lists become object columns, which keep integers with gaps."""
-    if isinstance(column, pd.Series):
-        return column
-    return pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
-
-
-def _different(series: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
-    """Return the index of each row's value, -1 for None and NaN, [R], and the distinct values."""
-    places, values = pd.factorize(series)
-    single = values.dtype == np.float32  # an index would print its digits in double precision
-    return places, list(values.to_numpy() if single else values)
-
-
-def _numbers(series: "pd.Series[Any]", column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return numbers, NaN where missing, and whether each is missing or in range; both [R]."""
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        found = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        if column.blanks:
-            found = np.where(np.isin(found, column.blank_numbers), np.nan, found)
-        return found, ~(abs(found) > LARGEST)
-    values = series.to_numpy(dtype=object)
-    numbers = (_number(value, column.blanks) for value in values)
-    found = np.fromiter(numbers, np.float64, len(values))
-    return found, ~(abs(found) > LARGEST)
+        texts = [text(item) for item in value]
+        known = [item for item in texts if item is not None and column.separator not in item]
+        return column.separator.join(known), len(known) == len(texts)
+    written = text(whole(value) if column.kind == "integer" else value)
+    if not written or written in column.blanks:
+        return None, written is not None
+    return written, column.anything or expected(written, column) is None
 
 
 def _number(value: Any, blanks: Sequence[str]) -> float:
     """Return a value as a number, NaN for a missing one, and infinity for anything else."""
-    if (held := text(whole(value))) == "" or held in blanks:
+    if (written := text(whole(value))) == "" or written in blanks:
         return np.nan
     try:
         return number if not np.isnan(number := float(value)) else np.inf

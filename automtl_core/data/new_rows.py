@@ -1,12 +1,13 @@
-"""New examples from files: they are read in order, chunk by chunk, and their predictions are written.
+"""New examples: files are read in order, chunk by chunk, and their predictions are written.
 
 Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T tasks.
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,112 +15,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import NewExamples, NewFormat
-from automtl_core.data.new_histories import NewEvents, new_events
+from automtl_core.data.event_log import NewEvents, new_events
+from automtl_core.data.frames import NewExamples, NewRows, frame_rows
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
-from automtl_core.data.raw.load import Rejected, load, place_of
+from automtl_core.data.raw.load import load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 
-MEMORY = "256MiB"
-"""Default memory limit of the database."""
-VECTORS = 8
-"""Size of a fetched chunk, in DuckDB's vectors of 2048 rows."""
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
 """File extension -> format of the output."""
 TABLE, LOG = "new rows", "events of new rows"
 
 
-@dataclass(frozen=True)
-class NewRows:
-    """New examples from files, as a table of a database."""
-
-    db: duckdb.DuckDBPyConnection
-    work_dir: Path
-    form: NewFormat
-    rejected: Sequence[Rejected]
-    """Faulty rows, which are skipped."""
-    events: Sequence[NewEvents] = ()
-    """The events of the rows, from a log."""
-
-    def __len__(self) -> int:
-        return count(self.db, quoted(TABLE))
-
-    def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
-        table = self.db.table(quoted(TABLE))
-        numbers = {name for name, kind in zip(table.columns, table.types, strict=True) if kind == "DOUBLE"}
-        chosen = ", ".join(
-            quoted(name) if name in numbers else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
-            for name in table.columns
-        )
-        self.db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
-        left, done = pd.DataFrame(), 0
-        while len(fetched := self.db.fetch_df_chunk(VECTORS)):
-            left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
-            full = len(left) // size * size
-            for start in range(0, full, size):
-                yield self.form.encodable(left.iloc[start : start + size], self.events, done + start)
-            left, done = left.iloc[full:], done + full
-        if len(left):
-            yield self.form.encodable(left, self.events, done)
-
-    @contextmanager
-    def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
-        """Yield the receiver of predictions; the file is created when the block ends without an error.
-
-        Args:
-            path: Output file, .csv or .parquet.
-            tasks: Columns of the predictions.
-            keep: Columns of the input that are copied to the front.
-
-        """
-        _check_names(tasks, keep)
-        with publish_file(path) as draft:
-            yield Output(self.db.cursor(), list(tasks))
-            kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
-            written = self.work_dir / f"written{path.suffix}"
-            self.db.execute(
-                f"COPY (SELECT {', '.join(kept)} FROM {quoted(TABLE)} AS n POSITIONAL JOIN predictions AS p) "
-                f"TO {literal(str(written.resolve()))} ({FORMATS[path.suffix]})"
-            )
-            written.replace(draft)
-
-
-class Output:
-    """A receiver of predictions.
-
-    Args:
-        db: A separate connection, since the connection that reads rows cannot insert at the same time.
-        tasks: Columns of the predictions.
-
-    """
-
-    def __init__(self, db: duckdb.DuckDBPyConnection, tasks: Sequence[str]) -> None:
-        self._db, self._tasks = db, tasks
-        db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
-
-    def add(self, predictions: NDArray[np.float64]) -> None:
-        """Append the predictions of the next rows, [R, T]."""
-        self._db.register("more", pd.DataFrame(predictions, columns=list(self._tasks)))
-        self._db.execute("INSERT INTO predictions FROM more")
-        self._db.unregister("more")
-
-
 @contextmanager
-def new_rows(
-    reading: NewExamples, labelled: bool = False, unread: Collection[str] = (), keep: Sequence[str] = ()
-) -> Iterator[NewRows]:
-    """Read files of new examples.
-
-    Args:
-        reading: The files, and the options to read them.
-        labelled: Whether the files have labels.
-        unread: Columns that the network does not read, see `NewFormat`.
-        keep: Further columns to keep, unchanged.
+def new_rows(reading: NewExamples) -> Iterator[NewRows]:
+    """Read new examples, from files or in memory.
 
     Raises:
         InputMissingError: there is no such file.
@@ -127,45 +40,107 @@ def new_rows(
         UsageError: a column to keep does not exist.
 
     """
-    form, dataset, log, most = (
-        NewFormat(reading, labelled, unread),
-        reading.dataset,
-        reading.log,
-        reading.most,
-    )
+    if not isinstance(reading.examples, Path):
+        yield frame_rows(reading)
+        return
+    dataset, log = reading.dataset, reading.log
     folder, _, paths = listed_files(str(reading.examples))
     logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     with (
         scratch_folder(reading.work_in) as work_dir,
-        connect(folder, work_dir, reading.memory_limit or MEMORY, more=[logged]) as db,
+        connect(folder, work_dir, reading.memory_limit or "256MiB", more=[logged]) as db,
     ):
         sources = []
         for place, path in enumerate(paths):
             reading.progress("check", place / len(paths))
-            declared = form.file(path.relative_to(folder).as_posix())
-            sources.append(source_of(path, _keeping(declared, keep), folder))
+            declared = reading.file(path.relative_to(folder).as_posix())
+            sources.append(source_of(path, _keeping(declared, reading.keep), folder))
         reading.progress("read", 0.0)
         try:
-            rejected = load(db, TABLE, sources, work_dir, most)
+            rejected = load(db, TABLE, sources, work_dir, reading.most)
         except DataError as error:
-            of_log = columns_of_lists(one for one in reading.histories if not one.lists)
+            of_log = columns_of_lists(history for history in reading.histories if not history.lists)
             if log is None and any(repr(name) in str(error) for name in of_log):
-                raise DataError(
-                    str(error), f"give the events up to now by --history, or {error.fix}"
-                ) from None
+                fix = f"give the events up to now by --history, or {error.fix}"
+                raise DataError(str(error), fix) from None
             raise
-        held: list[NewEvents] = []
+        events: list[NewEvents] = []
         for history in reading.histories if log is not None else ():
             files_of_log = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
-            left = None if most is None else most - len(rejected)
+            left = None if reading.most is None else reading.most - len(rejected)
             rejected += load(db, LOG, files_of_log, work_dir, left)
             try:
-                held.append(new_events(db, dataset, history, TABLE, LOG))
+                events.append(new_events(db, dataset, history, TABLE, LOG))
             except FaultyRowError as fault:
                 where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
                 raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(db, work_dir, form, rejected, held)
+        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, db)
+
+
+def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:
+    """Yield the rows of files in order, `size` at a time."""
+    table = db.table(quoted(TABLE))
+    kinds = dict(zip(table.columns, map(str, table.types), strict=True))
+    chosen = ", ".join(
+        quoted(name) if kind == "DOUBLE" else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
+        for name, kind in kinds.items()
+    )
+    db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
+    left = pd.DataFrame()
+    while len(fetched := db.fetch_df_chunk(8)):  # of 2048 rows each
+        left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
+        full = len(left) // size * size
+        for start in range(0, full, size):
+            yield left.iloc[start : start + size]
+        left = left.iloc[full:]
+    if len(left):
+        yield left
+
+
+@contextmanager
+def predictions_file(
+    rows: NewRows, path: Path, tasks: Sequence[str]
+) -> Iterator[Callable[[NDArray[np.float64]], None]]:
+    """Yield a function that receives the predictions of the next rows, [R, T].
+
+    The file is created when the block ends without an error.
+
+    Args:
+        rows: The rows of files.
+        path: Output file, .csv or .parquet; the kept columns of the input are its first ones.
+        tasks: Columns of the predictions.
+
+    Raises:
+        UsageError: a kept column has the name of another one.
+
+    """
+    assert rows.db is not None  # noqa: S101 - of files
+    keep = rows.reading.keep
+    lowered = [name.lower() for name in (*keep, *tasks)]
+    if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
+        raise UsageError(
+            f"--keep names {twice[0]!r}, but another column of the output has this name",
+            "leave it out: the output has a column for each task",
+        )
+    db = rows.db.cursor()  # a connection that reads rows cannot insert at the same time
+    db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
+
+    def add(predictions: NDArray[np.float64]) -> None:
+        db.register("more", pd.DataFrame(predictions, columns=list(tasks)))
+        db.execute("INSERT INTO predictions FROM more")
+        db.unregister("more")
+
+    with publish_file(path) as draft:
+        yield add
+        kept = [f"n.{quoted(name)}" for name in keep] + [f"p.{quoted(task)}" for task in tasks]
+        [folder] = rows.db.execute("SELECT current_setting('temp_directory')").fetchall()[0]
+        written = Path(folder) / f"written{path.suffix}"
+        rows.db.execute(
+            f"COPY (SELECT {', '.join(kept)} FROM {quoted(TABLE)} AS n POSITIONAL JOIN predictions AS p) "
+            f"TO {literal(str(written))} ({FORMATS[path.suffix]})"
+        )
+        written.replace(draft)
 
 
 def check_output(path: Path) -> None:
@@ -198,12 +173,3 @@ def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
         if name not in columns or columns[name].kind == "unused":
             columns[name], named_by[name] = TEXT, "--keep"
     return replace(file, columns=columns, named_by=named_by)
-
-
-def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:
-    lowered = [name.lower() for name in (*keep, *tasks)]
-    if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
-        raise UsageError(
-            f"--keep names {twice[0]!r}, but another column of the output has this name",
-            "leave it out: the output has a column for each task",
-        )

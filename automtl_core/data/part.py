@@ -1,10 +1,10 @@
-"""Encoded rows.
+"""Encoded rows: their arrays, chunks and samples of them, and random ones.
 
-Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A numbers of an event,
-L events of a row.
+Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags, E events, F shared fields, A
+numbers of an event, L events of a row, S rows of a sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,9 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core import seeds
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import padded
+
+CHUNK = 1 << 20
+"""Number of rows, or of values of bags, in a chunk."""
+WHOLE = 1 << 24
+"""Number of rows up to which a sample is taken from a permutation of all rows."""
 
 
 class Bags(NamedTuple):
@@ -133,3 +140,96 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def chunks(part: Part) -> Iterator[Part]:
+    """Yield the rows of a part, `CHUNK` at a time, still memory-mapped."""
+    for start in range(0, len(part), CHUNK):
+        yield part.some(slice(start, start + CHUNK))
+
+
+def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+    """Yield the values of all bags in chunks: the number of each value's bag, [V], and the value, [V]."""
+    for start in range(0, len(bags.values), CHUNK):
+        values = np.asarray(bags.values[start : start + CHUNK])
+        first, last = np.searchsorted(bags.starts, [start, start + len(values) - 1], side="right") - 1
+        bounds = np.clip(bags.starts[first : last + 2], start, start + len(values))
+        yield np.repeat(np.arange(first, last + 1), bounds[1:] - bounds[:-1]), values
+
+
+def some_rows(rows: int, count: int, random: np.random.Generator, whole: int = WHOLE) -> NDArray[np.int64]:
+    """Return the sorted indices of `count` random rows, all of them if there are fewer, [S].
+
+    With more rows than `whole`, the sample has one random row from each of `count` equal runs of rows, so
+    that its memory follows the sample, and not the rows.
+    """
+    if count >= rows:
+        return np.arange(rows)
+    if rows <= whole:
+        return np.sort(random.permutation(rows)[:count])
+    bounds = np.arange(count + 1) * rows // count
+    return bounds[:-1] + random.integers(np.diff(bounds))
+
+
+def latest_rows(times: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Return the sorted indices of the `count` latest rows, [S]; of rows of one time, the last ones.
+
+    Args:
+        times: Time of each row as a rank, [R].
+        count: Number of rows, at most R.
+
+    """
+    later = np.cumsum(counts_of(times)[::-1])[::-1]  # rows of a time and of later ones
+    cut = int(np.flatnonzero(later >= count)[-1])
+    after = np.flatnonzero(times > cut)
+    equal = np.flatnonzero(times == cut)
+    return np.sort(np.concatenate([after, equal[len(equal) - (count - len(after)) :]]))
+
+
+def counts_of(ranks: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the number of rows of each rank from 0 on, without copies of all ranks [R]."""
+    chunks = [ranks[start : start + WHOLE] for start in range(0, len(ranks), WHOLE)]
+    counts = np.zeros(max((int(chunk.max()) for chunk in chunks), default=-1) + 1, np.int64)
+    for chunk in chunks:
+        counts += np.bincount(chunk, minlength=len(counts))
+    return counts
+
+
+def drawn(schema: Schema, count: int) -> Part:
+    """Return random rows with ids of the schema, and with missing numbers; always the same ones."""
+    random = seeds.generator(0, "drawn")
+    ids = np.zeros((count, len(schema.sparse)), np.int32)
+    for place, sparse in enumerate(schema.sparse):
+        ids[:, place] = random.integers(0, sparse.size, count)
+    bags = {}
+    for place, sparse in enumerate(schema.sparse):
+        if sparse.kind == "bag":
+            lengths = random.integers(0, min(sparse.size, 4), count)
+            values = [random.choice(np.arange(1, sparse.size), n, replace=False) for n in lengths]
+            bags[place] = Bags(np.cumsum([0, 0, *lengths]), np.concatenate(values).astype(np.int32))
+            ids[:, place] = np.arange(1, count + 1)
+    dense = random.standard_normal((count, len(schema.dense))).astype(np.float32)
+    dense[random.random(dense.shape) < 0.05] = np.nan
+    labels = np.full((count, len(schema.tasks)), np.nan, np.float32)
+    histories = tuple(drawn_history(schema, history, ids, random) for history in schema.histories)
+    return Part(ids, dense, labels, bags, histories=histories)
+
+
+def drawn_history(
+    schema: Schema, history: History, ids: NDArray[np.int32], random: np.random.Generator
+) -> Histories:
+    """Return random events of rows with these ids; some rows have none, and some values are unseen."""
+    ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
+    spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
+    shared = [schema.sparse[place] for place in places]
+    sizes = [one.size + (0 if one.vectors else 2) for one in shared]  # all vectors are known
+    values = [random.integers(0, size, ends[-1]) for size in sizes]
+    outcomes = random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8)
+    numbers = random.standard_normal((ends[-1], len(history.numbers))).astype(np.float32)
+    numbers[::5] = np.nan
+    events = Events(
+        np.array(values, np.int32).reshape(len(values), -1).T,
+        np.hstack([outcomes, numbers]) if history.numbers else outcomes,
+        -random.integers(1, 1_000_000, ends[-1]).astype(np.float64),
+    )
+    return Histories(events, spans, np.zeros(len(ids)), ids[:, places])

@@ -22,8 +22,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Part
-from automtl_core.data.sampling import counts_of
+from automtl_core.data.part import Part, counts_of
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.dataset.schema import Cross, Schema, SparseField, Task
 

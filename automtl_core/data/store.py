@@ -38,7 +38,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core.data.encoder import Encoder
+from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.encodings import FittedEncodings
@@ -52,8 +52,6 @@ from automtl_core.fields.sparse import Vocabulary
 
 FORMAT = 10
 PARTS = ("train", "validation", "test")
-ARRAYS = ("ids", "dense", "labels")
-OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
@@ -79,7 +77,9 @@ class Prepared:
 
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
-        ids, dense, labels = (_mapped(self.path / name / f"{array}.npy") for array in ARRAYS)
+        ids, dense, labels = (
+            _mapped(self.path / name / f"{array}.npy") for array in ("ids", "dense", "labels")
+        )
         folder = self.path / "bags"
         bags = {
             place: Bags(*(_mapped(folder / f"{file_name(one.name)}.{array}.npy") for array in Bags._fields))
@@ -93,7 +93,8 @@ class Prepared:
         folder = events_folder(self.path, history)
         events = Events(*(_mapped(folder / f"{array}.npy") for array in Events._fields))
         stem = self.path / part / file_name(history)
-        spans, times, values = (_mapped(stem.with_name(f"{stem.name}.{one}.npy")) for one in OF_ROWS)
+        names = (f"{stem.name}.{array}.npy" for array in ("spans", "times", "values"))
+        spans, times, values = (_mapped(stem.with_name(name)) for name in names)
         return Histories(events, spans, times[:, 0], values)
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
@@ -109,8 +110,7 @@ class Prepared:
 
         Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
         """
-        path = self.path / name / "users.npy"
-        return _mapped(path)[:, 0] if path.exists() else None
+        return self._column(name, "users")
 
     @property
     def sample(self) -> tuple[Path, Path | None] | None:
@@ -131,7 +131,10 @@ class Prepared:
 
     def times(self, name: str) -> NDArray[np.int32] | None:
         """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
-        path = self.path / name / "times.npy"
+        return self._column(name, "times")
+
+    def _column(self, part: str, name: str) -> NDArray[np.int32] | None:
+        path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
     def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
@@ -144,6 +147,18 @@ class Prepared:
     @cached_property
     def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
         return {}
+
+    def decoded(self, count: int) -> list[dict[str, Value]]:
+        """Return the first training rows, with the values of each field and label as of `Encoder.decode`.
+
+        Numbers are rounded, since they are stored in single precision.
+        """
+        columns = self.encoder.decode(self.part("train").some(slice(count)))
+        rounded = [
+            [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+            for values in columns.values()
+        ]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*rounded, strict=True)]
 
     def vocabulary(self, name: str) -> list[str]:
         """Return the values of a sparse field; the value at index k has id k + 1.

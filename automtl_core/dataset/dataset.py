@@ -83,7 +83,7 @@ class Column(Value):
     kind: Literal["text", "integer", "number", "time", "vector", "unused"] = "text"
     """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. A time is
     the text of such a number or of a date, see `fields.encode.seconds`. A vector is a list of numbers, in
-    delimited text with `separator`; all in a file have equal lengths. Unused columns are not read."""
+    delimited text with `separator`. Unused columns are not read."""
     among: tuple[str, ...] = ()
     """Allowed values; empty for any."""
     matching: str = ""
@@ -92,8 +92,6 @@ class Column(Value):
     """Remedy if many rows hold other values, in place of the repair of a row; `{value}` is the first one."""
     separator: str = ""
     """Separator of multi-valued texts. A list in a Parquet file becomes such a text."""
-    unique: bool = False
-    """Whether a value may not be in two rows of a file."""
     optional: bool = False
     """Whether a file with a header may lack the column; all its values are then blank."""
     blanks: tuple[str, ...] = ()

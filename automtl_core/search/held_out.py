@@ -21,8 +21,7 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.choices import Decision
-from automtl_core.data.part import Part
-from automtl_core.data.sampling import some_rows
+from automtl_core.data.part import Part, some_rows
 from automtl_core.modules.reuse import Reuse
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem

@@ -21,9 +21,8 @@ from pydantic import Field
 from scipy.special import stdtr, stdtrit
 
 from automtl_core import seeds
-from automtl_core.data.part import Part
+from automtl_core.data.part import Part, some_rows
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.sampling import some_rows
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings

@@ -20,7 +20,7 @@ from itertools import islice
 from math import ceil
 
 from automtl_core import seeds
-from automtl_core.data.sampling import some_rows
+from automtl_core.data.part import some_rows
 from automtl_core.distributed import agreed
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact

@@ -1,27 +1,27 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column, Encoder
-from automtl_core.data.frames import Examples, FrameRows, NewExamples, frame_rows
-from automtl_core.data.new_rows import NewRows, check_output, new_rows
+from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
 from automtl_core.data.raw.load import Rejected
-from automtl_core.dataset.dataset import MOST_BAD_ROWS, Dataset
+from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.history import History
 from automtl_core.dataset.scores import scores_of
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.run_dir.progress import PREPARATION
-from automtl_core.training.events import SILENT, Listener, Noted, ProgressMade, Warned
+from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
@@ -31,43 +31,12 @@ CHUNK = 1 << 14
 """Approximate number of rows that are encoded together, in whole batches."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """New examples in files or in memory, with the options to read them."""
-
-    dataset: Dataset
-    """Dataset of the examples."""
-    examples: Path | Examples
-    """A file, or a pattern of several; or the examples themselves."""
-    work_in: Path = Path()
-    """Folder for data of files that does not fit in memory."""
-    memory_limit: str | None = None
-    listener: Listener = field(default=SILENT, compare=False)
-    """Receives progress, warnings, and sentences about the events that rows have."""
-    histories: tuple[History, ...] = ()
-    """Histories of the examples, as lists in their rows or in `log`."""
-    log: Path | pd.DataFrame | None = field(default=None, compare=False)
-    """The events up to now: a file or a pattern of several, or a table."""
-    most: int | None = None
-    """Largest number of faulty rows to skip; None if a faulty row is an error."""
-
-    def rows(
-        self, labelled: bool, unread: Collection[str], keep: Sequence[str] = ()
-    ) -> AbstractContextManager[NewRows | FrameRows]:
-        """Return the rows as a context manager; raises as `new_rows` and `frame_rows`."""
-        options = (self.work_in, self.memory_limit, self.progress, self.histories, self.log, self.most)
-        read = NewExamples(self.dataset, self.examples, *options)
-        if isinstance(self.examples, Path):
-            return new_rows(read, labelled, unread, keep)
-        return nullcontext(frame_rows(read, labelled, unread))
-
-    def progress(self, stage: str, share: float) -> None:
-        """Report the share of a stage."""
-        self.listener(ProgressMade(PREPARATION, stage, share))
-
-    def say(self, sentence: str, is_warning: bool = True) -> None:
-        """Send a sentence for the user."""
-        self.listener(Warned(sentence) if is_warning else Noted(sentence))
+def heard(listener: Listener) -> dict[str, Any]:
+    """Return the options of `NewExamples` that send progress and sentences to a listener."""
+    return {
+        "progress": lambda stage, share: listener(ProgressMade(PREPARATION, stage, share)),
+        "note": lambda sentence, is_warning: listener(Warned(sentence) if is_warning else Noted(sentence)),
+    }
 
 
 def skippable(bad_rows: str | None, most: int | None) -> int | None:
@@ -106,9 +75,7 @@ def check_log(histories: Sequence[History], log: object) -> None:
         raise UsageError(f"the rows hold their events as lists: {names}", "leave out --history")
 
 
-def write_predictions(
-    made: Trained, reading: Reading, output: Path, keep: Sequence[str] = ()
-) -> tuple[int, Sequence[Rejected]]:
+def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tuple[int, Sequence[Rejected]]:
     """Write predictions for new examples to a file, in order; return their number, and the skipped rows.
 
     Raises:
@@ -119,33 +86,30 @@ def write_predictions(
     """
     check_output(output)
     names = [score.name for score in scores_of(made.tasks)]
-    with reading.rows(False, made.unread, keep) as rows:
-        assert isinstance(rows, NewRows)  # noqa: S101 - of files
-        with rows.output(output, names, keep) as out:
-            for part in _encoded(made, rows, reading):
-                out.add(made.predict_scores(part))
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        with predictions_file(rows, output, names) as add:
+            for part in _encoded(made, rows):
+                add(made.predict_scores(part))
         return len(rows), rows.rejected
 
 
-def predicted(made: Trained, reading: Reading) -> tuple[np.ndarray, Sequence[Rejected]]:
+def predicted(made: Trained, reading: NewExamples) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
-    with reading.rows(False, made.unread) as rows:
-        found = [made.predict_scores(part) for part in _encoded(made, rows, reading)]
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        found = [made.predict_scores(part) for part in _encoded(made, rows)]
         none = np.empty((0, len(scores_of(made.tasks))))
         return np.concatenate([none, *found]), rows.rejected
 
 
-def outputs(made: Trained, reading: Reading) -> dict[str, np.ndarray]:
+def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
     """Return the outputs of a network beside its predictions by name, [R, ...] each; raises as `new_rows`."""
-    with reading.rows(False, made.unread) as rows:
-        parts = [
-            {name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows, reading)
-        ]
+    with new_rows(replace(reading, unread=made.unread)) as rows:
+        parts = [{name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
 def measure(
-    made: Trained, reading: Reading, registered: Mapping[str, Metric] = NONE
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, Sequence[Rejected]]:
     """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
 
@@ -156,35 +120,33 @@ def measure(
 
     """
     unread = [name for name in made.unread if name != reading.dataset.user]  # users are told apart
-    with reading.rows(True, unread) as rows:
+    with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [
-            (part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows, reading)
-        ]
+        parts = [(part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows)]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
         found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows | FrameRows, reading: Reading) -> Iterator[Part]:
+def _encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
-    total, done, numbers = len(rows), 0, dict[str, int]()
+    total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
     unseen = Unseen(made.encoder, made.unread)
     for events in rows.events:
         # Fewer rows without an event may be those of new users.
-        reading.say(events.sentence(), len(rows) >= 20 and not len(events.ages))
+        reading.note(events.sentence(), len(rows) >= 20 and not len(events.ages))
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        part, user = made.encoder.encode(chunk, labelled=rows.form.labelled), reading.dataset.user
-        if rows.form.labelled and user is not None:
+        part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
+        if reading.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
         unseen.add(chunk, part)
         yield part
         done += len(chunk)
         reading.progress("predict", done / total)
     for sentence in unseen.sentences():
-        reading.say(sentence)
+        reading.note(sentence, True)
 
 
 def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Part, drawn
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError

@@ -10,10 +10,11 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
@@ -42,7 +43,7 @@ from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.data_warnings import preparation_warnings, training_warnings
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
+from automtl_core.workflow.new_rows import check_log, heard, measure, write_predictions
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, Tested
 from automtl_core.workflow.record import RunRecord, read_record
 from automtl_core.workflow.resolve_auto import resolve_auto
@@ -245,7 +246,7 @@ class Workflow:
         run.read(Result)
         made, reading = self._reading(run, files, output.absolute().parent, history, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            rows, rejected = write_predictions(made, reading, output, keep)
+            rows, rejected = write_predictions(made, replace(reading, keep=keep), output)
         return Predicted(
             run=str(path),
             output=str(output),
@@ -304,13 +305,13 @@ class Workflow:
 
     def _reading(
         self, run: Run, files: Path, work_in: Path, history: Path | None, most: int | None
-    ) -> tuple[Trained, Reading]:
+    ) -> tuple[Trained, NewExamples]:
         """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
         made = self.trained(run)
         histories = made.encoder.schema.histories
         check_log(histories, history)
-        how = (self.memory_limit, self.listener, histories, history, most)
-        return made, Reading(self.new_examples(run), files, work_in, *how)
+        how = (self.memory_limit, histories, history, most)
+        return made, NewExamples(self.new_examples(run), files, work_in, *how, **heard(self.listener))
 
     def _warn(self, sentence: str) -> None:
         self.listener(Warned(sentence))

@@ -9,8 +9,7 @@ from dataclasses import replace
 import duckdb
 
 from automtl_core.data.event_log import label_of, outcome_of
-from automtl_core.data.raw.sql import literal, quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import literal, quoted, typed_time
 from automtl_core.dataset.dataset import (
     FLAG,
     INTEGER,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import duckdb
 
 from automtl_core.data.raw.sql import quoted
-from automtl_core.dataset.dataset import Column, RawFile, Vectors
+from automtl_core.dataset.dataset import TEXT, Column, RawFile, Vectors
 from automtl_core.errors import DataError
 from automtl_datasets.table_settings import VectorFile, separator_of
 
@@ -24,14 +24,14 @@ def files_of(vectors: Mapping[str, VectorFile]) -> dict[str, RawFile]:
     for column, one in vectors.items():
         name = field_of(column).name
         if one.ids is None:
-            columns = {one.id or column: Column(unique=True), one.vector: numbers}
+            columns = {one.id or column: TEXT, one.vector: numbers}
             named_by = dict.fromkeys(columns, f"dataset.vectors.{column}")
             found[name] = RawFile(
                 one.file, columns, others=True, named_by=named_by, separator=separator_of(one.file)
             )
         else:
             found[name] = RawFile(one.file, {"vector": numbers}, header=False)
-            found[_ids(name)] = RawFile(one.ids, {"id": Column(unique=True)}, header=False)
+            found[_ids(name)] = RawFile(one.ids, {"id": TEXT}, header=False)
     return found
 
 

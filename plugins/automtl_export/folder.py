@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from automtl_core.data.drawn import drawn
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Part
+from automtl_core.data.part import Part, drawn
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder

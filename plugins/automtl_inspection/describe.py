@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from automtl_core.data.leaks.histories import HistoryFacts, histories
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
+from automtl_core.data.part import chunks, held
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
 from automtl_core.disk.value import Value

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Part
-from automtl_core.data.rows import chunks, held
+from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.value import Value
 

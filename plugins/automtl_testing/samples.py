@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from automtl_core.choices import Architecture, draw
-from automtl_core.data.drawn import drawn_history
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Part, drawn_history
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError

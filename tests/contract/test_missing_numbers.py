@@ -8,6 +8,7 @@ import pytest
 from automtl_baselines.mlps import SharedBottom, SharedBottomSettings
 from automtl_core import seeds
 from automtl_core.choices import Architecture
+from automtl_core.data.frames import NewExamples
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
@@ -16,7 +17,7 @@ from automtl_core.fields.source import exported, source
 from automtl_core.graph import graph
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
-from automtl_core.workflow.new_rows import Reading, predicted
+from automtl_core.workflow.new_rows import predicted
 from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
 from automtl_export.formats import Onnx
@@ -91,7 +92,7 @@ def test_what_was_prepared_stands_for_the_numbers_that_were_given(table):
 def test_a_row_alone_is_predicted_as_in_its_file(table, made, tmp_path):
     dataset, path, _ = table
     _, trained = made
-    found, _ = predicted(trained, Reading(dataset, path, tmp_path))
+    found, _ = predicted(trained, NewExamples(dataset, path, tmp_path))
     assert found.shape == (ROWS, 1)
     assert found.std() > 0.001
     each = np.concatenate([said(trained, alone(row)) for row in range(40)])

@@ -20,7 +20,7 @@ from automtl_core.dataset.scores import products, scores_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.measuring import metrics_of
-from automtl_core.workflow.new_rows import Reading, measure, predicted, write_predictions
+from automtl_core.workflow.new_rows import measure, predicted, write_predictions
 from automtl_core.workflow.trained import Trained, predictions
 
 from .test_encoder import NAMES, content, raw_examples
@@ -74,14 +74,14 @@ def written(columns, schema, path: Path) -> Path:
 @pytest.mark.parametrize(("name", "ending"), [*((name, ".csv") for name in NAMES), ("aliccp", ".parquet")])
 def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(name, ending, made):
     dataset, prepared, path, work = made(name, ending)
-    with new_rows(NewExamples(dataset, path, work), labelled=True) as rows:
+    with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
         (part,) = (prepared.encoder.encode(chunk) for chunk in rows.chunks(10_000))
     assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
 
     seeds.seed_torch(0, "network")
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
-    said, reading = trained.predict_logits(part), Reading(dataset, path, work)
+    said, reading = trained.predict_logits(part), NewExamples(dataset, path, work)
     assert write_predictions(trained, reading, work / "out.csv") == (len(said), [])
     out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
     scores = products(scores_of(trained.tasks), predictions(trained.tasks, said))
@@ -103,16 +103,18 @@ def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     (part,) = map(
-        prepared.encoder.encode, frame_rows(NewExamples(dataset, frame), labelled=True).chunks(10_000)
+        prepared.encoder.encode, frame_rows(NewExamples(dataset, frame, labelled=True)).chunks(10_000)
     )
-    scores, _ = predicted(trained, Reading(dataset, frame))
+    scores, _ = predicted(trained, NewExamples(dataset, frame))
     for ending in (".csv", ".parquet"):
         path = written(columns, prepared.schema, work / f"new{ending}")
-        with new_rows(NewExamples(dataset, path, work), labelled=True) as rows:
+        with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
             (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
         assert rows_of(read) == rows_of(part)
-        np.testing.assert_allclose(predicted(trained, Reading(dataset, path, work))[0], scores, atol=1e-6)
-        assert measure(trained, Reading(dataset, path, work)) == measure(trained, Reading(dataset, columns))
+        np.testing.assert_allclose(predicted(trained, NewExamples(dataset, path, work))[0], scores, atol=1e-6)
+        assert measure(trained, NewExamples(dataset, path, work)) == measure(
+            trained, NewExamples(dataset, columns)
+        )
     pd.testing.assert_frame_equal(frame, before)
 
 

@@ -192,13 +192,13 @@ def check(seed: int, folder: Path) -> int:
     log = None if any(h.lists for h in schema.histories) else "log" if "log" in given.files else "rows"
     path = folder / f"{log}{given.ending}" if log else None
     with new_rows(
-        NewExamples(dataset, rows, folder, histories=schema.histories, log=path), labelled=True
+        NewExamples(dataset, rows, folder, histories=schema.histories, log=path, labelled=True)
     ) as served:
         parts = [encoder.encode(chunk) for chunk in served.chunks(64)]
     texts = {name: frame.replace("", None).astype(object) for name, frame in given.files.items()}
     events = None if log is None else texts[log]
     made = frame_rows(
-        NewExamples(dataset, texts["rows"], histories=schema.histories, log=events), labelled=True
+        NewExamples(dataset, texts["rows"], histories=schema.histories, log=events, labelled=True)
     )
     for served_parts in (parts, [encoder.encode(chunk) for chunk in made.chunks(64)]):
         found = Counter(row for part in served_parts for row in contents(schema, part))

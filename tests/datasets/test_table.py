@@ -291,17 +291,13 @@ def test_blanks_of_new_rows_in_memory() -> None:
         "buy": ["NA", "no"],
         "tags": ["NA", "a"],
     }
-    rows = frame_rows(NewExamples(made, examples), labelled=True).rows
+    rows = next(frame_rows(NewExamples(made, examples, labelled=True)).tables(1000))
     assert rows.user.isna().tolist() == [False, True]
     assert rows.tags.isna().tolist() == [True, False]
     assert np.isnan(rows.age.tolist()).tolist() == [True, False]
     assert np.isnan(made.new_rows(rows, labelled=True).buy.tolist()).tolist() == [True, False]
-    numbers = frame_rows(
-        NewExamples(
-            table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"]),
-            pd.DataFrame({"age": [-999.0, 3.0]}),
-        )
-    ).rows
+    made = table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"])
+    numbers = next(frame_rows(NewExamples(made, pd.DataFrame({"age": [-999.0, 3.0]}))).tables(1000))
     assert np.isnan(numbers.age.tolist()).tolist() == [True, False]
 
 

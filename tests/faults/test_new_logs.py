@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from automtl_core.data.frames import NewExamples
+from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.events import Event, Warned
-from automtl_core.workflow.new_rows import Reading, _encoded
+from automtl_core.workflow.new_rows import _encoded
 from automtl_datasets.table import Table
 from tests.contract.test_served import check as check_table
 
@@ -49,19 +50,17 @@ class Files:
     def serve(self, case: Case) -> tuple[Part, Sequence[str]]:
         """Return the new rows, encoded, and the warnings about their histories."""
         warnings: list[str] = []
-        histories = self.prepared.schema.histories
-
-        def hear(event: Event) -> bool:
-            if isinstance(event, Warned):
-                warnings.append(event.sentence)
-            return True
-
-        reading = Reading(
-            self.dataset, case.rows, case.folder, listener=hear, histories=histories, log=case.log
+        reading = NewExamples(
+            self.dataset,
+            case.rows,
+            case.folder,
+            histories=self.prepared.schema.histories,
+            log=case.log,
+            note=lambda sentence, is_warning: warnings.append(sentence) if is_warning else None,
         )
         made: Any = SimpleNamespace(encoder=self.prepared.encoder, unread=(), batch_size=1 << 20)
-        with reading.rows(False, ()) as rows:
-            (part,) = _encoded(made, rows, reading)
+        with new_rows(reading) as rows:
+            (part,) = _encoded(made, rows)
         return part, [sentence for sentence in warnings if "history" in sentence]
 
 

@@ -169,7 +169,7 @@ def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pyte
     dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
     dataset.fields = (*map(Sparse, fields), Dense("x"), Dense("y"))
     prepared = prepare(dataset, "given", None, tmp_path)
-    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 5000)
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", 5000)
     tracemalloc.start()
     describe(prepared)
     _, peak = tracemalloc.get_traced_memory()

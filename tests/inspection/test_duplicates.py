@@ -44,7 +44,7 @@ def table(prepared: Prepared, part: str, labels: bool) -> pd.Series:
 def test_shares_are_those_of_comparing_all_rows(
     prepared: Prepared, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("automtl_core.data.rows.CHUNK", chunk)
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", chunk)
     found = duplicates(prepared)
     for what, labels in (("features", False), ("features_and_labels", True)):
         train = table(prepared, "train", labels)

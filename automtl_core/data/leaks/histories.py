@@ -5,16 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automtl_core.data.leaks.event_predictors import spread_rows
+from automtl_core.data.leaks.predictors import spread_rows
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.history import History
 from automtl_core.disk.value import Value
-
-SEEN = 1 << 16
-"""Number of rows, spread over a part, whose events are compared with the row."""
-CHUNK = 1 << 13
-"""Number of rows whose events are read together."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +61,11 @@ def history_warnings(prepared: Prepared) -> Iterator[str]:
 
 def _facts(history: History, of_rows: Histories) -> HistoryFacts:
     lengths = of_rows.spans[:, 1] - of_rows.spans[:, 0]
-    rows = spread_rows(len(lengths), SEEN)
+    rows, together = spread_rows(len(lengths), 1 << 16), 1 << 13
     shared = len(history.shared)
     matched, newest = np.zeros(shared, np.int64), [np.zeros(0)]
-    for start in range(0, len(rows), CHUNK):
-        ids, _, ages, known, values = of_rows.padded(rows[start : start + CHUNK])
+    for start in range(0, len(rows), together):
+        ids, _, ages, known, values = of_rows.padded(rows[start : start + together])
         ids = ids[:, :, :shared]  # without those of vectors
         same = (ids == values[:, None, :shared]) & (ids > 0) & known[:, :, None]  # [R, L, F]
         matched += same.any(axis=1).sum(axis=0)

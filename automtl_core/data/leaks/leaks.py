@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 import automtl_core
-from automtl_core.data.leaks.event_predictors import event_predictors
 from automtl_core.data.leaks.histories import history_warnings
-from automtl_core.data.leaks.predictors import Kind, Predictor, predictors
-from automtl_core.data.part import Bags, Part
-from automtl_core.data.rows import chunks, held
+from automtl_core.data.leaks.predictors import Kind, Predictor, event_predictors, predictors
+from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import read_signed, write_signed
@@ -138,11 +136,12 @@ def _scores_of_all(prepared: Prepared) -> dict[str, list[SingleFieldScore]]:
     return found
 
 
-def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak; of events, for the best predictor of a task.
+def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
+    """Yield a warning for each suspected leak, and each history that does not fit the rows.
 
     Args:
-        scores: Task -> result of `alone`.
+        prepared: The data.
+        scores: Task -> result of `alone`. Of events, the best predictor of a task is named.
 
     """
     for task, best in scores.items():
@@ -157,11 +156,6 @@ def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str
                     "of rows and events; dataset.history_delay leaves out the latest events"
                 )
             yield f"{how} alone predicts {task} ({one.measure} {one.score:.3f}): {doubt}"
-
-
-def warnings(prepared: Prepared, scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    """Yield a warning for each suspected leak among scores, and each history that does not fit the rows."""
-    yield from suspicions(scores)
     yield from history_warnings(prepared)
 
 
@@ -266,21 +260,20 @@ def _scored(
         yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 
-def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
-    """Return the prediction for each code of a predictor."""
-    bags = predictor.bags
-    return _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
-
-
 def _expected(seen: Tally) -> Floats:
     """Return the mean label of each code, smoothed by one row with the overall mean."""
     mean = seen.total.sum() / max(seen.rows.sum(), 1)
     return np.asarray((seen.total + mean) / (seen.rows + 1))
 
 
-def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
-    """Return for each bag the mean prediction of its values; for an empty bag the mean label of such bags."""
-    of_values = Tally(np.zeros(values), np.zeros(values), seen.squares)
+def _expected_by(predictor: Predictor, seen: Tally) -> Floats:
+    """Return the prediction for each code of a predictor.
+
+    That of a bag is the mean prediction of its values; of an empty bag, the mean label of such bags.
+    """
+    if (bags := predictor.bags) is None:
+        return _expected(seen)
+    of_values = Tally(np.zeros(predictor.values), np.zeros(predictor.values), seen.squares)
     for owners, ids in held(bags):
         np.add.at(of_values.rows, ids, seen.rows[owners])
         np.add.at(of_values.total, ids, seen.total[owners])

@@ -1,22 +1,29 @@
-"""Predictors: fields, labels and earlier events reduced to codes, in a common form.
+"""Predictors in a common form, codes of rows: fields, labels, and single earlier events of a row.
 
-Letters: R rows, C codes of a predictor.
+An outcome of an event that predicts the label of a row nearly perfectly suggests that the row reads its own
+event, such as in a log of another time zone, or with the time at which a session began.
+
+Letters: R rows, B rows of a chunk, L events of a row, C codes of a predictor.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Padded, Part
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.fields.buckets import edges
 
 Codes = NDArray[Any]
 Kind = Literal["field", "label", "event"]
-Column = Callable[[Part], Codes]
-"""Function that returns the code of each row, [R]."""
+SEEN = 1 << 14
+"""Number of rows, spread over a part, whose events are read."""
+CHUNK = 1 << 12
+"""Number of rows whose events are read together."""
 
 
 class Predictor(NamedTuple):
@@ -25,7 +32,7 @@ class Predictor(NamedTuple):
     name: str
     kind: Kind
     size: int
-    codes: Column
+    codes: Callable[[Part], Codes]
     """Function that returns the code of each row, [R]; for a multi-valued field, the number of its bag."""
     blank: Codes | None = None
     """Codes of training rows without a value; None if unknown."""
@@ -50,22 +57,19 @@ def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
     for place, task in enumerate(schema.tasks):
         labels = column("labels", place)
         if task.type.two_classes:
-            yield Predictor(task.name, "label", 3, _bits(labels))
+            # 0 for a missing label, 1 for 0, and 2 for 1
+            bits = partial(lambda column, part: np.nan_to_num(column(part) + 1).astype(np.int64), labels)
+            yield Predictor(task.name, "label", 3, bits)
         else:
             yield number(task.name, "label", labels, train)
 
 
-def column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
+def column(array: Literal["ids", "dense", "labels"], place: int) -> Callable[[Part], Codes]:
     """Return a function that reads a column of an array of rows."""
     return lambda part: np.asarray(getattr(part, array)[:, place])
 
 
-def _bits(labels: Column) -> Column:
-    """Return a function that maps a missing label to 0, 0 to 1, and 1 to 2."""
-    return lambda part: np.nan_to_num(labels(part) + 1).astype(np.int64)
-
-
-def number(name: str, kind: Kind, column: Column, train: Part) -> Predictor:
+def number(name: str, kind: Kind, column: Callable[[Part], Codes], train: Part) -> Predictor:
     """Return the predictor for a number: codes of 64 buckets of equal frequency, 0 where it is missing.
 
     At most 100,000 training rows define the edges. Numbers that equal an edge have a separate bucket, since
@@ -81,3 +85,84 @@ def number(name: str, kind: Kind, column: Column, train: Part) -> Predictor:
         return np.where(np.isnan(values), 0, reached + 1)
 
     return Predictor(name, kind, 2 * len(bounds) + 2, codes)
+
+
+def event_predictors(schema: Schema, train: Part, other: Part) -> tuple[list[Predictor], Part, Part]:
+    """Return predictors from the events of a sample of rows, and the two parts that they read.
+
+    Args:
+        schema: The schema.
+        train: Training rows.
+        other: Rows of another part.
+
+    """
+    ages = []
+    for of_rows in train.histories:  # the age that most events of training rows have
+        events = of_rows.padded(spread_rows(len(of_rows.times), CHUNK))
+        known, counts = np.unique(events.ages[events.known], return_counts=True)
+        ages.append(float(known[counts.argmax()]) if len(known) else None)
+    (codes, numbers, sample), (_, _, others) = (_sample(schema, ages, part) for part in (train, other))
+    found = [Predictor(name, "event", size, column("ids", place)) for place, (name, size) in enumerate(codes)]
+    found += [number(name, "event", column("dense", place), sample) for place, name in enumerate(numbers)]
+    return found, sample, others
+
+
+def spread_rows(rows: int, most: int) -> NDArray[np.int64]:
+    """Return the places of at most so many rows, at equal distances."""
+    return np.arange(0, rows, max(1, -(-rows // most)))
+
+
+def _sample(
+    schema: Schema, ages: Sequence[float | None], part: Part
+) -> tuple[Sequence[tuple[str, int]], Sequence[str], Part]:
+    """Return names and sizes of codes, names of numbers, and both for a sample of rows with their labels."""
+    rows = spread_rows(len(part), SEEN)
+    codes: dict[tuple[str, int], list[NDArray[Any]]] = {}
+    numbers: dict[str, list[NDArray[Any]]] = {}
+    for start in range(0, max(len(rows), 1), CHUNK):
+        some = rows[start : start + CHUNK]
+        for history, of_rows, age in zip(schema.histories, part.histories, ages, strict=True):
+            of = f" of the history {history.name}" if len(schema.histories) > 1 else ""
+            for name, size, values in _values(schema, history, of_rows.padded(some), age):
+                if size:
+                    codes.setdefault((name + of, size), []).append(values)
+                else:
+                    numbers.setdefault(name + of, []).append(values)
+    ids, dense = (
+        np.array([np.concatenate(blocks) for blocks in of.values()]).reshape(len(of), len(rows)).T
+        for of in (codes, numbers)
+    )
+    made = Part(ids.astype(np.int32), dense.astype(np.float32), np.asarray(part.labels[rows]))
+    return list(codes), list(numbers), made
+
+
+def _values(
+    schema: Schema, history: History, events: Padded, age: float | None
+) -> Iterator[tuple[str, int, NDArray[Any]]]:
+    """Yield what single events of rows say: its name, its number of codes or 0 for a number, values [B]."""
+    sizes = {field.name: field.size for field in schema.sparse}
+    ids, known, rows = events.ids[:, :, : len(history.shared)], events.known, np.arange(len(events.known))
+    same = (ids == events.values[:, None, : len(history.shared)]) & (ids > 0) & known[:, :, None]
+    marked = {"the newest event": known}
+    for place, name in enumerate(history.shared):
+        # Values outside of the vocabulary are alike.
+        newest = np.where(known[:, 0], np.minimum(ids[:, 0, place], sizes[name]), 0)
+        yield f"{name} of the newest event", sizes[name] + 1, newest
+        marked[f"the newest event with the same {name}"] = same[:, :, place]
+    if len(history.shared) > 1:
+        marked[f"the newest event with the same {', '.join(history.shared)}"] = same.all(axis=2)
+    yield "number of events", 0, known.sum(axis=1)
+    numeric = {one.name: events.numbers[:, 0, history.numeric.index(one.name)] for one in history.numbers}
+    if not history.lists or history.age in history.lists:
+        numeric["age"] = events.ages[:, 0]
+        if age is not None:
+            marked[f"the event {age:,.6g} before the row"] = (events.ages == age) & known
+    for name, newest in numeric.items():
+        yield f"{name} of the newest event", 0, np.where(known[:, 0], newest, np.nan)
+    for which, found in marked.items():
+        latest = found.argmax(axis=1)
+        there = found[rows, latest]
+        for place, outcome in enumerate(history.outcomes):
+            yield f"{outcome} of {which}", 3, np.where(there, 1 + events.numbers[rows, latest, place], 0)
+        if not history.outcomes:
+            yield f"presence of {which}", 2, there

@@ -14,18 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
-from automtl_core.data.prepare import bags, vectors
-from automtl_core.data.prepare.examples import added_columns, coded, columns_read, number_columns
+from automtl_core.data.prepare.examples import CODED, NUMBERS, columns_of
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
-from automtl_core.data.raw.sql import codes, count, quoted
+from automtl_core.data.prepare.values import codes, held, of_bags, vector_blocks
+from automtl_core.data.raw.sql import count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.history import History
 from automtl_core.fields.dense import Dense, Scale, Scaled
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, Learner
 
-VECTORS = 64
-"""Size of a chunk in DuckDB's vectors of 2048 rows."""
 ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
 LINES = 100_000
@@ -61,7 +59,7 @@ class Examples:
         self.hashed = dataset.settings.hashed
         self.min_count = dataset.settings.min_count_of
         self.max_vocabulary = dataset.settings.max_vocabulary
-        self.bags = columns_read(dataset, "bag")
+        self.bags = columns_of(dataset, "bag")
 
     def buckets(self, field: str) -> int | None:
         """Return the number of hash buckets of a field."""
@@ -74,22 +72,22 @@ class Examples:
 
     def values(self, column: str) -> Iterator[Sequence[str]]:
         """Yield all values of a column in the order of their codes."""
-        table = bags.value_codes(column) if column in self.bags else codes(column)
-        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
+        table = of_bags(column) if column in self.bags else column
+        self.db.execute(f"SELECT CAST(value AS VARCHAR) FROM {codes(table)} ORDER BY code")
         while rows := self.db.fetchmany(LINES):
             yield [row[0] for row in rows]
 
     def value_codes(self, column: str) -> int:
         """Return the number of codes of the values in bags."""
-        return self.hashed.get(column) or bags.value_count(self.db, column)
+        return self.hashed.get(column) or count(self.db, codes(of_bags(column)))
 
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
         """Yield codes of bags and of their values."""
-        return bags.held(self.db, column)
+        return held(self.db, column)
 
     def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
         """Yield values and their vectors; no other table may be read meanwhile."""
-        return vectors.blocks(self.db, field)
+        return vector_blocks(self.db, field)
 
 
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:
@@ -129,10 +127,10 @@ def chunks(
         parts: Part of each row, [R].
 
     """
-    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
-    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
-    chosen |= {c: quoted(c) for c in added_columns(dataset, "text", "time")}
-    numbers = bool(added_columns(dataset, "list"))
+    chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in columns_of(dataset, *CODED)}
+    chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in columns_of(dataset, *NUMBERS)}
+    chosen |= {c: quoted(c) for c in columns_of(dataset, "text", "time")}
+    numbers = bool(columns_of(dataset, "list"))
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)
@@ -145,9 +143,9 @@ def chunks(
 def fetched(
     db: duckdb.DuckDBPyConnection, chosen: Mapping[str, str], table: str
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield columns of a table by chunks; `chosen` has their SQL by name."""
+    """Yield columns of a table by chunks of 64 x 2048 rows; `chosen` has their SQL by name."""
     db.execute(f"SELECT {', '.join(chosen.values())} FROM {table}")
-    while len(frame := db.fetch_df_chunk(VECTORS)):
+    while len(frame := db.fetch_df_chunk(64)):
         yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(chosen)}
 
 

@@ -19,19 +19,33 @@ from numpy.typing import NDArray
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.event_log import (
     OWNER,
+    PLACE,
     TIME,
-    count_reads,
     event_key,
+    events_read,
     joined,
     order_by_time,
+    order_of,
     sorted_events,
     spans,
 )
 from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
 from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
 from automtl_core.data.prepare.split import TRAIN, Parts
-from automtl_core.data.raw.sql import category, codes, count, create, literal, numbered, own, quoted
-from automtl_core.data.raw.times import TimeRange, as_seconds, check_comparable, form_of
+from automtl_core.data.prepare.values import codes, number_values
+from automtl_core.data.raw.sql import (
+    TimeRange,
+    as_seconds,
+    category,
+    check_comparable,
+    count,
+    create,
+    form_of,
+    literal,
+    numbered,
+    own,
+    quoted,
+)
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.history import EventFacts, History, TimeForm
@@ -40,13 +54,18 @@ from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import Learner
 
 Chunk = Mapping[str, NDArray[Any]]
-PLACE, LAST = own("place"), own("last")
-"""Place of an event in the list of its row, from 1 on, and the last place."""
+LAST = own("last")
+"""Last place of an event, `PLACE`, in the list of its row, where the first one is 1."""
 
 
 def event_table(history: History) -> str:
     """Return the name of the table of the events of a history, quoted for SQL."""
     return quoted(f"events of {history.name}")
+
+
+def log_table(history: History) -> str:
+    """Return the name of the table of a log, with values in place of codes, quoted for SQL."""
+    return quoted(f"log of {history.name}")
 
 
 def make_events(
@@ -85,7 +104,7 @@ def make_events(
             log, form = _log(db, dataset, history, name)
             query = _of_log(db, dataset, history, log)
         db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {query}")
-        db.execute(f"DROP TABLE IF EXISTS {_raw(history)}")
+        db.execute(f"DROP TABLE IF EXISTS {log_table(history)}")
         histories.append(history)
         if form:
             column = f"dataset {name}: {time_column_of(dataset, history)}"
@@ -110,44 +129,24 @@ def _facts(
     return EventFacts(form, ends, integers, buckets)
 
 
-def _raw(history: History) -> str:
-    """Return the table of a log with values in place of codes."""
-    return quoted(f"log of {history.name}")
-
-
 def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, log: str) -> str:
     """Return a query of the sorted events of a log, with codes in place of values.
 
     Events at one time are ordered by values, since codes of values that no row has follow all others, and
     would be another order than in the log of new rows.
     """
-    hashed, joins, values, order = dataset.settings.hashed, "", {}, {}
-    owner = f"l.{OWNER}"
+    owner, joins, values = f"l.{OWNER}", "", {}
     if not history.lists:  # of owners that a row has
         joins, owner = f" JOIN {codes(owner_key(dataset, history))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
-        value = f"l.{event_key(name)}"
-        _number_others(db, name, value, log, hashed.get(name))
+        value, buckets = f"l.{event_key(name)}", dataset.settings.hashed.get(name)
+        number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
         joins += f" LEFT JOIN {codes(name)} AS t{n} ON t{n}.value = {value}"
         values[name] = f"t{n}.code"
-        order[name] = values[name] if name in hashed else f"t{n}.value"
+    order = {name: order_of(history, f"l.{event_key(name)}", name) for name in history.shared}
     values |= {name: f"l.{event_key(name)}" for name in history.numeric}
     by = [f"l.{PLACE}"] if history.lists else order_by_time(history, order)
     return sorted_events(history, f"{log} AS l{joins}", owner, f"l.{TIME}", values, by)
-
-
-def _number_others(
-    db: duckdb.DuckDBPyConnection, name: str, value: str, log: str, buckets: int | None
-) -> None:
-    """Add codes for the values of a field that no row has."""
-    code = f"{count(db, codes(name))} + row_number() OVER (ORDER BY value) - 1"
-    if buckets:
-        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
-    db.execute(
-        f"INSERT INTO {codes(name)} SELECT value, CAST({code} AS INTEGER) FROM (SELECT DISTINCT "
-        f"{value} AS value FROM {log} AS l ANTI JOIN {codes(name)} AS c ON c.value = {value} "
-        f"WHERE {value} IS NOT NULL)"
-    )
 
 
 def _log(
@@ -177,7 +176,7 @@ def _log(
     tests |= {one.name: (event_key(one.name), finite, "numbers and null") for one in history.numbers}
     for column, test in tests.items():
         _refuse(db, history, *test, f"{hold} {column}", "correct the column")
-    return _raw(history), form_of(kinds[history.time])
+    return log_table(history), form_of(kinds[history.time])
 
 
 def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str:
@@ -188,12 +187,20 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
 
     """
     lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
-    _check_lengths(db, history, lists, name)
+    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
+    (first, length), *others = lengths.items()
+    for column, other in others:
+        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
+                "give one entry for each event",
+            )
     blanks = ", ".join(map(literal, ("", *history.blanks)))
     known = f"lambda x: CASE WHEN x NOT IN ({blanks}) THEN x END"
     entries = [f"unnest(list_transform({of}, {known})) AS {event_key(key)}" for key, of in lists.items()]
-    length = f"len({next(iter(lists.values()))})"
-    places = f"unnest(range(1, {length} + 1)) AS {PLACE}, {length} AS {LAST}"
+    last = f"len({next(iter(lists.values()))})"
+    places = f"unnest(range(1, {last} + 1)) AS {PLACE}, {last} AS {LAST}"
     rows = f"SELECT {own('row')} AS {OWNER}, {places}, {', '.join(entries)} FROM {numbered('examples')}"
     latest = db.sql(f"SELECT * FROM ({rows}) WHERE {PLACE} > {LAST} - {history.length}")
     create(db, f"log of {history.name}", latest)
@@ -217,28 +224,14 @@ def _unnested(db: duckdb.DuckDBPyConnection, history: History, name: str) -> str
     changes = ", ".join(f"{sql} AS {event_key(key)}" for key, sql in typed.items())
     time = f"-CAST({event_key(history.age)} AS DOUBLE)" if history.age in lists else f"{PLACE} - {LAST} - 1"
     columns = f"*{f' REPLACE ({changes})' if changes else ''}, CAST({time} AS DOUBLE) AS {TIME}"
-    return f"(SELECT {columns} FROM {_raw(history)})"
-
-
-def _check_lengths(
-    db: duckdb.DuckDBPyConnection, history: History, lists: Mapping[str, str], name: str
-) -> None:
-    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
-    (first, length), *others = lengths.items()
-    for column, other in others:
-        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
-        if odd := db.execute(wrong).fetchall():
-            raise DataError(
-                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
-                "give one entry for each event",
-            )
+    return f"(SELECT {columns} FROM {log_table(history)})"
 
 
 def _refuse(
     db: duckdb.DuckDBPyConnection, history: History, column: str, test: str, allowed: str, hold: str, fix: str
 ) -> None:
     """Refuse a log with a value of a column for which the test is true."""
-    wrong = f"SELECT {column} FROM {_raw(history)} WHERE {test.format(column)} LIMIT 1"
+    wrong = f"SELECT {column} FROM {log_table(history)} WHERE {test.format(column)} LIMIT 1"
     if odd := db.execute(wrong).fetchall():
         raise DataError(f"{hold} {odd[0][0]!r}, allowed are {allowed}", fix)
 
@@ -313,37 +306,32 @@ def event_logs(
 
     These are learned from the events of training rows.
     """
-    logs = [_indexed(db, dataset, history) for history in histories]
-    encoders: dict[str, FieldEncoder] = {}
-    for place, log in enumerate(logs):
-        if log.history.numbers:
-            logs[place] = replace(log, learners=_learners(db, dataset, log, parts))
-            for number, learner in logs[place].learners.items():
-                key = f"{log.history.name}:{number}"
-                encoders[key] = learner.learn(encoder_file(encoders_in, key))
+    logs, encoders = [], dict[str, FieldEncoder]()
+    for history in histories:
+        owner = ROW if history.lists else owner_key(dataset, history)
+        owners = count(db, "examples" if history.lists else codes(owner))
+        times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
+        for chunk in _chunks(db, history, ()):
+            rows = len(chunk[TIME])
+            times[done : done + rows] = chunk[TIME]
+            starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
+            done += rows
+        log = EventLog(history, owner, times, starts.cumsum())
+        if history.numbers:
+            log = replace(log, learners=_learners(db, dataset, log, parts))
+        logs.append(log)
+        for number, learner in log.learners.items():
+            key = f"{history.name}:{number}"
+            encoders[key] = learner.learn(encoder_file(encoders_in, key))
     return logs, encoders
-
-
-def _indexed(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History) -> EventLog:
-    owner = ROW if history.lists else owner_key(dataset, history)
-    owners = count(db, "examples" if history.lists else codes(owner))
-    times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
-    for chunk in _chunks(db, history, ()):
-        rows = len(chunk[TIME])
-        times[done : done + rows] = chunk[TIME]
-        starts += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
-        done += rows
-    return EventLog(history, owner, times, starts.cumsum())
 
 
 def _learners(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts
 ) -> dict[str, Learner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
-    reads = np.zeros(len(log.times) + 1, np.int64)
-    for rows, places in chunks(db, dataset, parts):
-        count_reads(reads, log.spans(rows)[places == TRAIN])
-    read = reads.cumsum()[:-1] > 0
+    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts))
+    read = events_read(len(log.times), spans_of)
     source = Examples(db, dataset, int(read.sum()))
     learners = {number.name: number.learner(source) for number in log.history.numbers}
     done = 0
@@ -382,10 +370,11 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
         columns.append(np.where(outside, encoding.encoders[name].size - 1 + places, ids))
     vectors = encoding.event_fields(history)[len(history.shared) :]
     columns += [encoding.learners[name].encode(chunk) for name in vectors]
-    return _stacked(columns, chunk, np.int32)
+    return stacked(columns, chunk, np.int32)
 
 
-def _stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
+def stacked(columns: Sequence[NDArray[Any]], chunk: Chunk, dtype: type[np.generic]) -> NDArray[Any]:
+    """Return the columns of a chunk, [R] each, as one array, [R, width]."""
     return np.array(columns, dtype).reshape(len(columns), rows_of(chunk)).T
 
 
@@ -410,7 +399,7 @@ def write_events(
                 numbers = [chunk[name] for name in history.outcomes]
                 numbers += [learner.encode(chunk) for learner in log.learners.values()]
                 files["ids"].write(matched_values(encoding, history, chunk).tobytes())
-                files["numbers"].write(_stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
+                files["numbers"].write(stacked(numbers, chunk, shapes["numbers"][0]).tobytes())
                 files["times"].write(chunk[TIME].tobytes())
 
 

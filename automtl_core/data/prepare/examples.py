@@ -1,38 +1,103 @@
 """Examples: the rows of a dataset as one checked, sorted table of numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 import pandas as pd
 
-from automtl_core.data.prepare.bags import number_bags
-from automtl_core.data.raw.sql import category, check_names, codes, create, literal, number_values, quoted
-from automtl_core.data.raw.times import as_seconds
-from automtl_core.dataset.dataset import (
-    Dataset,
-    Read,
-    dense_fields,
-    histories_of,
-    learned,
-    names_of,
-    sparse_fields,
-)
+from automtl_core.data.prepare.values import codes, number_bags, number_values
+from automtl_core.data.raw.sql import as_seconds, category, check_names, create, literal, quoted
+from automtl_core.dataset.dataset import Dataset, dense_fields, histories_of, learned, names_of, sparse_fields
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
-from automtl_core.tasks.kind import TaskKind
 
-HOW = ("code", "text", "bag", "number")
-ALLOWED = {
-    "time": ("NOT coalesce(isfinite({0}), false)", "numbers"),
-    "outcome": ("{0} NOT IN (0, 1)", "0, 1 and null"),
-    "number": (f"NOT abs({{0}}) <= {LARGEST}", "numbers and null"),
-}
-"""What events hold -> SQL that is true for a wrong value {0}, and the allowed values."""
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
+
+
+class ExampleColumn(NamedTuple):
+    """A column of the table `examples`."""
+
+    source: str
+    """Name in the dataset's rows."""
+    how: Literal[
+        "code", "bag", "number", "label", "oracle", "owner", "rank", "part", "text",
+        "time", "outcome", "event number", "list",
+    ]  # fmt: skip
+    """Content. Of fields: codes, codes of bags, numbers, and texts. The owners of histories, and `rank`, the
+    time of a split by time, are codes too. Of events that are rows: their times, outcomes and numbers; `list`
+    is a list of events."""
+    missing: float | None = None
+    """Replacement for a missing number."""
+
+
+CODED = ("code", "bag", "owner", "rank")
+NUMBERS = ("number", "label", "oracle")
+
+
+def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
+    """Return the columns of `examples` by their names there, or of them those with some contents."""
+    columns: dict[str, ExampleColumn] = {}
+
+    def add(key: str, source: str, how: Any, missing: float | None = None) -> None:
+        columns.setdefault(key, ExampleColumn(source, how, missing))
+
+    fields = [*sparse_fields(dataset), *dense_fields(dataset)]
+    reads = [read for field in fields for read in field.reads().items()]
+    for name, read in (pair for pair in reads if pair[1].how != "text"):
+        add(name, name, read.how, read.missing)
+    for label in learned(dataset):
+        add(label.name, label.name, "label")
+    for label in dataset.labels:
+        if label.oracle:
+            add(label.oracle, label.oracle, "oracle")
+    logged = [history for history in histories_of(dataset) if not history.lists]
+    for history in logged:
+        add(owner_key(dataset, history), history.by, "owner")
+    if dataset.time and dataset.settings.split == "time":
+        add(dataset.time, dataset.time, "rank")
+    if dataset.part:
+        add(dataset.part, dataset.part, "part")
+    for name, read in (pair for pair in reads if pair[1].how == "text"):
+        add(read.key(name), name, "text")
+    for history in logged:
+        add(time_key(history), history.time, "time")
+    for history in (one for one in logged if one.of_rows):
+        for outcome in history.outcomes:
+            add(number_key(outcome), outcome, "outcome")
+        for number in history.numbers:
+            add(number_key(number.name), number.name, "event number")
+    for history in histories_of(dataset):
+        for name in history.lists.values():
+            add(list_key(name), name, "list")
+    return {key: column for key, column in columns.items() if not how or column.how in how}
+
+
+def number_key(name: str) -> str:
+    """Return the name in `examples` of a number of events that are rows."""
+    return f"{OWN}outcome {name}"
+
+
+def time_key(history: History) -> str:
+    """Return the name in `examples` of the times of rows."""
+    return f"{OWN}time {history.time}"
+
+
+def owner_key(dataset: Dataset, history: History) -> str:
+    """Return the name in `examples` of the owners of histories: that of their field, unless it is hashed."""
+    reads = [read for field in sparse_fields(dataset) for read in field.reads().items()]
+    is_field = any(name == history.by and read.how == "code" for name, read in reads)
+    return (
+        history.by if is_field and history.by not in dataset.settings.hashed else f"{OWN}owner {history.by}"
+    )
+
+
+def list_key(column: str) -> str:
+    """Return the name in `examples` of a list of events."""
+    return f"{OWN}list {column}"
 
 
 def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
@@ -52,16 +117,16 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
     """
     relation = rows_of(db, dataset, name)
-    _create_unsorted(db, relation, dataset, name)
-    _check_values(db, dataset, name)
-    held = columns_read(dataset, "bag")
-    for field in coded(dataset):
-        in_bags = field in held
-        column = f"SELECT {quoted(field)} AS value FROM unsorted"
-        number_values(db, field, column, None if in_bags else dataset.settings.hashed.get(field))
+    columns = columns_of(dataset)
+    _create_unsorted(db, relation, dataset, name, columns)
+    _check_values(db, dataset, name, columns)
+    for field, column in columns_of(dataset, *CODED).items():
+        in_bags = column.how == "bag"
+        values = f"SELECT {quoted(field)} AS value FROM unsorted"
+        number_values(db, field, values, None if in_bags else dataset.settings.hashed.get(field))
         if in_bags:
             number_bags(db, dataset, field)
-    _sort(db, dataset)
+    _sort(db, dataset, columns)
     return relation
 
 
@@ -76,45 +141,52 @@ def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckd
             "repair or upgrade the plugin that supplies it; see `automtl list datasets`",
         )
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
-    _check_names(relation, dataset, name)
+    sources = dict.fromkeys(column.source for column in columns_of(dataset).values())
+    fields = [column.source for column in columns_of(dataset, "code", "bag", "number", "text").values()]
+    check_names([*fields, *names_of(dataset.labels)], f"dataset {name}")
+    missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in sources if c not in relation.columns]
+    if missing:
+        raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
     return relation
 
 
 def _create_unsorted(
-    db: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str
+    db: duckdb.DuckDBPyConnection,
+    relation: duckdb.DuckDBPyRelation,
+    dataset: Dataset,
+    name: str,
+    columns: Mapping[str, ExampleColumn],
 ) -> None:
-    """Create the table `unsorted` with the used columns: values of fields, numbers, labels."""
-    added = added_columns(dataset)
-    columns = {column: quoted(column) for column in _columns(dataset) if column not in added}
-    columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
-    columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.type.two_classes}
-    for column, read in _reads(dataset):
-        if read.missing is not None:
-            columns[column] = f"coalesce({columns[column]}, {float(read.missing)!r})"
+    """Create the table `unsorted`: values of fields, numbers, labels."""
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    single = columns_read(dataset, "code", "text")
-    columns |= {name: category(quoted(name), kinds[name]) for name in columns_read(dataset, "code")}
-    for key, (name, how) in added.items():
-        value, kind = quoted(name), kinds[name]
+    flags = {label.name for label in learned(dataset) if label.type.two_classes}
+    chosen = []
+    for key, (source, how, missing) in columns.items():
+        value, kind = quoted(source), kinds[source]
         match how:
+            case "code" | "owner":
+                value = category(value, kind)
+            case "number" | "label" | "oracle":
+                value = f"CAST({value} AS {'FLOAT' if key in flags else 'DOUBLE'})"
             case "text":
-                columns[key] = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
-            case "owner":
-                columns[key] = category(value, kind)
+                value = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
             case "list":
-                columns[key] = f"CAST({value} AS VARCHAR[])"
-            case _:
-                columns[key] = as_seconds(value, kind)
+                value = f"CAST({value} AS VARCHAR[])"
+            case "time" | "outcome" | "event number":
+                value = as_seconds(value, kind)
+        if missing is not None:
+            value = f"coalesce({value}, {float(missing)!r})"
+        chosen.append(f"{value} AS {quoted(key)}")
     try:
-        chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
-        create(db, "unsorted", relation.project(chosen))
+        create(db, "unsorted", relation.project(", ".join(chosen)))
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
         raise DataError(
             f"dataset {name}: {words}", "dense fields, labels and times of histories have to be numbers"
         ) from None
     except duckdb.InvalidInputException:
-        floats = [name for name in single if kinds[name] in ("DOUBLE", "FLOAT")]
+        single = [column.source for column in columns.values() if column.how in ("code", "text")]
+        floats = [source for source in single if kinds[source] in ("DOUBLE", "FLOAT")]
         if not floats:
             raise
         raise DataError(
@@ -123,114 +195,23 @@ def _create_unsorted(
         ) from None
 
 
-def columns_read(dataset: Dataset, *how: str) -> list[str]:
-    """Return the columns that fields read in one of these ways, without duplicates."""
-    return list(dict.fromkeys(column for column, read in _reads(dataset) if read.how in how))
-
-
-class Added(NamedTuple):
-    """A column of `examples` beside those of fields and labels."""
-
-    source: str
-    """Name in the dataset's rows."""
-    how: Literal["text", "owner", "time", "outcome", "number", "list"]
-
-
-def added_columns(dataset: Dataset, *how: str) -> dict[str, Added]:
-    """Return the columns beside those of fields and labels, or of them those of some kinds.
-
-    These are columns that are kept as texts, owners and times of rows and numbers of events, and lists of
-    events, by their names in `examples`.
-    """
-    added = {
-        read.key(column): Added(column, "text") for column, read in _reads(dataset) if read.how == "text"
-    }
-    histories = histories_of(dataset)
-    logged = [history for history in histories if not history.lists]
-    owners = {owner_key(dataset, history): history.by for history in logged}
-    added |= {key: Added(name, "owner") for key, name in owners.items() if key != name}
-    added |= {time_key(history): Added(history.time, "time") for history in logged}
-    for history in (one for one in logged if one.of_rows):
-        added |= {number_key(name): Added(name, "outcome") for name in history.outcomes}
-        added |= {number_key(one.name): Added(one.name, "number") for one in history.numbers}
-    lists = [name for history in histories for name in history.lists.values()]
-    added |= {list_key(name): Added(name, "list") for name in lists}
-    return {key: column for key, column in added.items() if not how or column.how in how}
-
-
-def number_key(name: str) -> str:
-    """Return the name in `examples` of a number of events that are rows."""
-    return f"{OWN}outcome {name}"
-
-
-def time_key(history: History) -> str:
-    """Return the name in `examples` of the times of rows."""
-    return f"{OWN}time {history.time}"
-
-
-def owner_key(dataset: Dataset, history: History) -> str:
-    """Return the name in `examples` of the owners of histories: that of their field, unless it is hashed."""
-    shares = history.by in columns_read(dataset, "code") and history.by not in dataset.settings.hashed
-    return history.by if shares else f"{OWN}owner {history.by}"
-
-
-def list_key(column: str) -> str:
-    """Return the name in `examples` of a list of events."""
-    return f"{OWN}list {column}"
-
-
-def _reads(dataset: Dataset) -> list[tuple[str, Read]]:
-    """Return the columns that fields read, those of sparse fields first."""
-    fields = [*sparse_fields(dataset), *dense_fields(dataset)]
-    return [read for field in fields for read in field.reads().items()]
-
-
-def oracles(dataset: Dataset) -> list[str]:
-    """Return the columns of the true probabilities of generated labels."""
-    return [label.oracle for label in dataset.labels if label.oracle]
-
-
-def coded(dataset: Dataset) -> list[str]:
-    """Return the columns of `examples` that hold codes."""
-    fields = [*columns_read(dataset, "code", "bag"), *added_columns(dataset, "owner")]
-    return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
-
-
-def _labels(dataset: Dataset) -> dict[str, TaskKind]:
-    """Return the kinds of the learned labels by their columns."""
-    return {label.name: label.type for label in learned(dataset)}
-
-
-def number_columns(dataset: Dataset) -> list[str]:
-    """Return the numeric columns, including labels."""
-    return [*columns_read(dataset, "number"), *oracles(dataset), *names_of(learned(dataset))]
-
-
-def _columns(dataset: Dataset) -> list[str]:
-    time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
-    part = [dataset.part] if dataset.part else []
-    fields = columns_read(dataset, "code", "bag", "number")
-    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *added_columns(dataset)]
-
-
-def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str, ExampleColumn]) -> None:
     """Create `examples` from `unsorted`: values replaced by codes, sorted by all columns."""
-    fields, bags = coded(dataset), columns_read(dataset, "bag")
+    fields = [field for field, column in columns.items() if column.how in CODED]
     # Different values share a bucket: these fields are sorted by the value.
-    hashed = [field for field in fields if field in dataset.settings.hashed and field not in bags]
+    hashed = [f for f in fields if f in dataset.settings.hashed and columns[f].how != "bag"]
     left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
     joined = [*left, *hashed]
     code = {
         field: f"t{joined.index(field)}.code" if field in joined else _unsorted(field) for field in fields
     }
-    chosen = [f"{sql} AS {quoted(field)}" for field, sql in code.items()]
-    flags = {column for column, kind in _labels(dataset).items() if kind.two_classes}
+    flags = {label.name for label in learned(dataset) if label.type.two_classes}
     others = {
         column: f"CAST({_unsorted(column)} AS TINYINT)" if column in flags else _unsorted(column)
-        for column in _columns(dataset)
-        if column not in fields
+        for column in columns
+        if column not in code
     }
-    chosen += [f"{value} AS {quoted(column)}" for column, value in others.items()]
+    chosen = [f"{sql} AS {quoted(column)}" for column, sql in (code | others).items()]
     order = [*code.values(), *map(_unsorted, hashed), *others.values()]
     db.execute(
         f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "
@@ -274,7 +255,7 @@ def _check_declared(dataset: Dataset, name: str) -> None:
         if not stated:
             raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
     known = {"tasks": names_of(dataset.labels)}
-    known["hashed"] = columns_read(dataset, "code", "bag")
+    known["hashed"] = list(columns_of(dataset, "code", "bag"))
     known["min_count"] = names_of(sparse_fields(dataset))
     for setting, names in known.items():
         named = getattr(dataset.settings, setting)
@@ -287,60 +268,55 @@ def _check_declared(dataset: Dataset, name: str) -> None:
                 )
 
 
-def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    added = added_columns(dataset)
-    wanted = list(dict.fromkeys(added[c].source if c in added else c for c in _columns(dataset)))
-    check_names([*columns_read(dataset, *HOW), *names_of(dataset.labels)], f"dataset {name}")
-    missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
-    if missing:
-        raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
-
-
-def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+def _check_values(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, columns: Mapping[str, ExampleColumn]
+) -> None:
     """Check labels, numbers and parts; missing labels and numbers are allowed."""
-    faults = dict(_faults(dataset))
-    if not faults:
+    tests = {}
+    for key, column in columns.items():
+        test, allowed, fix = _rule(dataset, key, column)
+        if test:
+            tests[key] = test, allowed, fix
+    if not tests:
         return
-    tests = ", ".join(f"bool_or({test})" for test in faults.values())
-    found = db.execute(f"SELECT {tests} FROM unsorted").fetchall()[0]
-    for (column, test), wrong in zip(faults.items(), found, strict=True):
+    combined = ", ".join(f"bool_or({test})" for test, *_ in tests.values())
+    results = db.execute(f"SELECT {combined} FROM unsorted").fetchall()[0]
+    for (key, (test, allowed, fix)), wrong in zip(tests.items(), results, strict=True):
         if wrong:
-            value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()
-            held = printable(repr(value[0][0]))
-            if kind := _labels(dataset).get(column):
-                raise DataError(
-                    f"dataset {name}: label {column} holds {held}, allowed are {kind.allowed}",
-                    "repair the raw file, and use null for an unknown label",
-                )
-            if column == dataset.part:
-                raise DataError(
-                    f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
-                )
-            if column in (known := added_columns(dataset)):
-                source, how = known[column]
-                raise DataError(
-                    f"dataset {name}: {source} holds {held}, allowed are {ALLOWED[how][1]}",
-                    "correct the column, or use --set dataset.history_length=0",
-                )
-            if column == dataset.time:
-                raise DataError(f"dataset {name}: {column} is blank in some rows", "drop or fill them")
-            raise DataError(f"dataset {name}: {column} holds {held}", "use null for an unknown number")
+            [value] = db.execute(f"SELECT {quoted(key)} FROM unsorted WHERE {test} LIMIT 1").fetchall()[0]
+            what = f"{'label ' * (columns[key].how == 'label')}{columns[key].source}"
+            raise DataError(f"dataset {name}: {what} holds {printable(repr(value))}{allowed}", fix)
 
 
-def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield each column to check, with the SQL condition of a wrong value."""
-    kinds = _labels(dataset)
-    for column in number_columns(dataset):
-        kind, at = kinds.get(column), quoted(column)
-        wrong = [f"NOT isfinite({at})"]
-        if kind is not None:
-            wrong += [f"{at} <> floor({at})"] * kind.whole
+def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, str]:
+    """Return SQL that is true for a wrong value of a column, the allowed values, and the remedy.
+
+    The SQL is empty for a column whose values are all allowed.
+    """
+    at = quoted(key)
+    events = "correct the column, or use --set dataset.history_length=0"
+    match column.how:
+        case "label":
+            kind = next(label.type for label in learned(dataset) if label.name == key)
+            wrong = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
             wrong += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
-        yield column, " OR ".join(wrong)
-    for column, (_, how) in added_columns(dataset, *ALLOWED).items():
-        yield column, ALLOWED[how][0].format(quoted(column))
-    if dataset.part:
-        known = ", ".join(map(literal, ("train", "validation", "test")))
-        yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"
-    if dataset.time and dataset.settings.split == "time":
-        yield dataset.time, f"{quoted(dataset.time)} IS NULL"
+            fix = "repair the raw file, and use null for an unknown label"
+            return " OR ".join(wrong), f", allowed are {kind.allowed}", fix
+        case "number" | "oracle":
+            return f"NOT isfinite({at})", "", "use null for an unknown number"
+        case "time":
+            return f"NOT coalesce(isfinite({at}), false)", ", allowed are numbers", events
+        case "outcome":
+            return f"{at} NOT IN (0, 1)", ", allowed are 0, 1 and null", events
+        case "event number":
+            return f"NOT abs({at}) <= {LARGEST}", ", allowed are numbers and null", events
+        case "part":
+            known = ", ".join(map(literal, ("train", "validation", "test")))
+            return f"coalesce({at} NOT IN ({known}), true)", "", "allowed are train, validation and test"
+        case "rank":
+            return (
+                f"{at} IS NULL",
+                ", expected a time in each row",
+                "drop the rows without a time, or fill it in",
+            )
+    return "", "", ""

@@ -5,8 +5,9 @@ The folder name contains a digest of everything that the result depends on, so t
 
 import csv
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,19 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.raw_sample import write_sample
-from automtl_core.data.prepare.sources import read, workshop
+from automtl_core.data.prepare.raw_rows import write_sample
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
-from automtl_core.data.prepare.vectors import make_vectors
+from automtl_core.data.prepare.values import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.connection import workshop
 from automtl_core.data.raw.find import Sources, find
-from automtl_core.data.raw.load import Rejected, place_of
+from automtl_core.data.raw.load import Rejected, place_of, read
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
 from automtl_core.dataset.derive_schema import schema_of
 from automtl_core.dataset.history import History
-from automtl_core.dataset.schema import FieldForm, Pretrained, Schema, SparseField, Task
+from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
 from automtl_core.disk.files import publish_folder, remove_stale
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
@@ -118,36 +119,28 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
 def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -> dict[str, Any]:
     """Return everything that the prepared data depends on."""
     files: dict[str, dict[str, Any]] = {}
-    for place, source in enumerate(found := [source for table in sources.values() for source in table]):
+    found = [source for table in sources.values() for source in table]
+    for place, source in enumerate(found):
         progress("check", place / len(found))
         files[source.name] = {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
-    settings = dataset.settings.model_dump(mode="json")
-    return {
-        "dataset": name,
-        "version": dataset.version,
-        "settings": settings,
-        "raw": files,
-        "content": _content(dataset, name, sources),
-    }
-
-
-def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
-    """Return a digest of the content that rows depend on, in addition to raw files and settings."""
-    content = dataset.content()
-    if content is None:
-        if not sources:
-            raise PluginError(
-                f"dataset {name} has no raw files, and does not define `content`",
-                f"define {type(dataset).__name__}.content, which returns the data behind its rows",
-            )
-        return None
-    try:
-        return hashlib.sha256(canonical({"content": content})).hexdigest()
-    except (TypeError, ValueError) as error:
+    content, cls = dataset.content(), type(dataset).__name__
+    if content is None and not sources:
         raise PluginError(
-            f"dataset {name}: its content is not JSON: {error}",
-            f"let {type(dataset).__name__}.content return texts, finite numbers, lists and mappings",
-        ) from None
+            f"dataset {name} has no raw files, and does not define `content`",
+            f"define {cls}.content, which returns the data behind its rows",
+        )
+    digest = None
+    if content is not None:
+        try:
+            digest = hashlib.sha256(canonical({"content": content})).hexdigest()
+        except (TypeError, ValueError) as error:
+            raise PluginError(
+                f"dataset {name}: its content is not JSON: {error}",
+                f"let {cls}.content return texts, finite numbers, lists and mappings",
+            ) from None
+    settings = dataset.settings.model_dump(mode="json")
+    origin = {"dataset": name, "version": dataset.version, "settings": settings}
+    return {**origin, "raw": files, "content": digest}
 
 
 def _encode(
@@ -183,29 +176,21 @@ def _encode(
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = sizes_of(parts)
+    labels: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
+    for (place, part), (t, task) in product(enumerate(PARTS), enumerate(schema.tasks)):
+        rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
+        mean = total / rows * task.deviation + task.mean if rows else None
+        positives = {"positives": round(total)} if task.type.two_classes else {}
+        labels[part][task.name] = {"rows": rows, "mean": mean, **positives}
     return {
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
-        "labels": _labels(schema, tally),
+        "labels": labels,
         "joined": joined_histories(histories, draft),
         "warnings": [
             *(f"field {field} is the same in all training rows" for field in encoding.constant),
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),
         ],
-    }
-
-
-def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """Return the number of labels and their mean (the positive rate of binary labels) by part and task."""
-
-    def entry(place: int, t: int, task: Task) -> dict[str, float | int | None]:
-        rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
-        mean = total / rows * task.deviation + task.mean if rows else None
-        return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.type.two_classes else {})}
-
-    return {
-        part: {task.name: entry(place, t, task) for t, task in enumerate(schema.tasks)}
-        for place, part in enumerate(PARTS)
     }
 
 
@@ -223,17 +208,13 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
                 faults[task.name] += f", because none has {' or '.join(map(repr, texts))}"
     if faults:
         problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
-        raise DataError(f"dataset {name}: {problems}: nothing to learn", _other_tasks(dataset, faults))
-
-
-def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:
-    """Return the remedy for tasks without labels to learn from."""
-    tasks = names_of(learned(dataset))
-    others = [label.name for label in dataset.labels if label.name not in tasks]
-    if left := [task for task in tasks if task not in faulty]:
-        return f"leave the task out: --set dataset.tasks=[{', '.join(left)}]"
-    if others:
-        return f"learn another task: --set dataset.tasks=[{', '.join(others)}]"
-    if any(label.positive for label in dataset.labels if label.name in faulty):
-        return f"correct the positive values of {listing(faulty)}, or give rows with them"
-    return f"give rows with other values of {listing(faulty)}, or another label: there is no other task"
+        tasks = names_of(learned(dataset))
+        others = [label.name for label in dataset.labels if label.name not in tasks]
+        fix = f"give rows with other values of {listing(faults)}, or another label: there is no other task"
+        if left := [task for task in tasks if task not in faults]:
+            fix = f"leave the task out: --set dataset.tasks=[{', '.join(left)}]"
+        elif others:
+            fix = f"learn another task: --set dataset.tasks=[{', '.join(others)}]"
+        elif any(label.positive for label in dataset.labels if label.name in faults):
+            fix = f"correct the positive values of {listing(faults)}, or give rows with them"
+        raise DataError(f"dataset {name}: {problems}: nothing to learn", fix)

@@ -6,7 +6,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import codes, count, quoted
+from automtl_core.data.prepare.values import codes
+from automtl_core.data.raw.sql import count, quoted
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
@@ -16,8 +17,6 @@ Parts = NDArray[np.int8]
 """Index into `PARTS` for each row, [R]."""
 
 TRAIN, VALIDATION, TEST = range(3)
-BLOCK = 1 << 24
-"""Number of rows that are shuffled together for a random split."""
 
 
 def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
@@ -44,8 +43,16 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
             parts[parts == TRAIN] = drawn
         else:
             parts = drawn
-    _check_sizes(parts, dataset, name)
-    return parts
+    if all(sizes := sizes_of(parts)):
+        return parts
+    thresholds = [
+        f"{key} (now {value})" for key, value in chosen if key.startswith("min_") and key != "min_count"
+    ]
+    fix = f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete"
+    if chosen.split != "random":
+        fix += f", or use another split: the split by {chosen.split} needs at least three values"
+    left = f"{sum(sizes) or 'no'} rows are left"
+    raise DataError(f"dataset {name}: {left}, too few for {', '.join(PARTS)}", fix)
 
 
 def sizes_of(parts: Parts) -> list[int]:
@@ -53,7 +60,7 @@ def sizes_of(parts: Parts) -> list[int]:
     return [int(np.count_nonzero(parts == place)) for place in range(len(PARTS))]
 
 
-def random_parts(rows: int, shares: Sequence[int], seed: int, block: int = BLOCK) -> Parts:
+def random_parts(rows: int, shares: Sequence[int], seed: int, block: int = 1 << 24) -> Parts:
     """Return a random split with exact sizes: `shares` rows for validation and for the test.
 
     With more rows than a block, each block has its share of both, so that one block at a time is in memory.
@@ -129,20 +136,3 @@ def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[
     db.execute(f"SELECT CAST({expression} AS INTEGER) AS value FROM examples")
     while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
         yield frame["value"].to_numpy()
-
-
-def _check_sizes(parts: Parts, dataset: Dataset, name: str) -> None:
-    sizes = sizes_of(parts)
-    if all(sizes):
-        return
-    thresholds = [
-        f"{key} (now {value})"
-        for key, value in dataset.settings
-        if key.startswith("min_") and key != "min_count"
-    ]
-    fix = f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete"
-    if dataset.settings.split != "random":
-        fix += f", or use another split: the split by {dataset.settings.split} needs at least three values"
-    raise DataError(
-        f"dataset {name}: {sum(sizes) or 'no'} rows are left, too few for {', '.join(PARTS)}", fix
-    )

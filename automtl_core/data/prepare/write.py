@@ -1,6 +1,6 @@
 """Output of preparation: arrays of each part, and bags."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
-from automtl_core.data.prepare.events import EventLog, matched_values
-from automtl_core.data.prepare.examples import oracles
+from automtl_core.data.prepare.events import EventLog, matched_values, stacked
+from automtl_core.data.prepare.examples import columns_of
 from automtl_core.data.prepare.split import Parts, sizes_of
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
@@ -92,29 +92,28 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
     for name, learner in encoding.learners.items():
         if isinstance(learner, BagCounts):
             (draft / "bags").mkdir(exist_ok=True)
-            path = draft / "bags" / file_name(name)
-            with path.with_name(f"{path.name}.starts.npy").open("wb") as file:
-                write_header(file, np.int64, (len(learner.starts),))
-                file.write(learner.starts.astype(np.int64, copy=False).tobytes())
-            with path.with_name(f"{path.name}.values.npy").open("wb") as file:
-                write_header(file, np.int32, (int(learner.starts[-1]),))
-                for block in learner.values():
-                    file.write(block.astype(np.int32, copy=False).tobytes())
+            starts, values = len(learner.starts), int(learner.starts[-1])
+            arrays: list[tuple[str, type[np.generic], int, Iterable[NDArray[Any]]]] = [
+                ("starts", np.int64, starts, [learner.starts]),
+                ("values", np.int32, values, learner.values()),
+            ]
+            for array, dtype, size, blocks in arrays:
+                with (draft / "bags" / f"{file_name(name)}.{array}.npy").open("wb") as file:
+                    write_header(file, dtype, (size,))
+                    for block in blocks:
+                        file.write(block.astype(dtype, copy=False).tobytes())
 
 
 def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
         if name is None:
-            return lambda chunk: np.nan
+            return lambda chunk: np.full(rows_of(chunk), np.nan)
         return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
 
     def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
         def block(chunk: Chunk) -> NDArray[Any]:
-            found = np.empty((rows_of(chunk), len(columns)), dtype)
-            for n, column in enumerate(columns):
-                found[:, n] = column(chunk)
-            return found
+            return stacked([column(chunk) for column in columns], chunk, dtype)
 
         return _Array(name, dtype, len(columns), block)
 
@@ -124,7 +123,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
         array("labels", np.float32, [column(task.name) for task in tasks]),
     ]
-    if oracles(dataset):
+    if columns_of(dataset, "oracle"):
         arrays.append(array("oracle", np.float64, [column(task.oracle) for task in tasks]))
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))

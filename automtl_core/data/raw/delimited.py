@@ -23,14 +23,11 @@ LINE_LIMIT = 2_000_000
 """Longest row in bytes, as for DuckDB."""
 BLOCK = 1 << 18
 """Number of bytes that are read at once."""
-
 NOT_UTF8 = "not UTF-8"
 """The problem of a row with bytes that are not UTF-8."""
 
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
 BAD_BYTES = re.compile("[\udc80-\udcff]")
-
-
 End = Literal["whole", "open", "broken"]
 """End of the last value of a row: correct; without the closing quote; or with text after the closing
 quote."""
@@ -129,7 +126,13 @@ class Lines:
         for line, plain in self._stream:
             yield line, plain
             while self._ahead:
-                yield self._pop(), False
+                ahead = self._ahead.popleft()
+                self._size -= _size(ahead) + 1
+                if self._open:
+                    self._open -= 1
+                else:
+                    self._end = None
+                yield ahead, False
 
     def until_closed(self, size: int, separator: str) -> int | None:
         """Return the number of lines until an open quote of the current line, of `size` bytes, is closed.
@@ -151,30 +154,16 @@ class Lines:
         fits = size + self._size <= LINE_LIMIT
         return self._open + 1 if fits and self._end == "whole" else None
 
-    def _pop(self) -> str:
-        line = self._ahead.popleft()
-        self._size -= _size(line) + 1
-        if self._open:
-            self._open -= 1
-        else:
-            self._end = None
-        return line
-
     def _read(self, stream: BinaryIO) -> Iterator[tuple[str, bool]]:
         for block, self.terminated in blocks(stream):
-            plain = _is_plain(block)
-            for line in self._decoded(block).split("\n"):
+            plain, text = _is_plain(block), block.decode("utf-8", "surrogateescape")
+            lines = text.split("\n")
+            if self._encoding and _has_bad_bytes(text):
+                raw = zip(block.split(b"\n"), lines, strict=True)
+                other = self._encoding
+                lines = [b.decode(other, "surrogateescape") if _has_bad_bytes(t) else t for b, t in raw]
+            for line in lines:
                 yield line, plain
-
-    def _decoded(self, block: bytes) -> str:
-        text = block.decode("utf-8", "surrogateescape")
-        if not self._encoding or not _has_bad_bytes(text):
-            return text
-        lines = ((line, line.decode("utf-8", "surrogateescape")) for line in block.split(b"\n"))
-        other = self._encoding
-        return "\n".join(
-            raw.decode(other, "surrogateescape") if _has_bad_bytes(text) else text for raw, text in lines
-        )
 
 
 def rows(lines: Lines, separator: str) -> Iterator[Row]:

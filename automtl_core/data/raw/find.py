@@ -48,16 +48,15 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
         )
     for table, file in files.items():
         named = folder / file.path  # the name of a file may be a pattern that other files match
-        matched = [one.path.name for one in found[table]]
+        matched = [source.path.name for source in found[table]]
         if glob.has_magic(file.path) and matched and named.name not in matched and named.is_file():
             raise DataError(
                 f"{named}: is a file, and a pattern for {matched[0]}",
                 f"write {glob.escape(file.path)!r} for the file, or move it away",
             )
-    for paths in found.values():
-        if len(paths) > 1 and paths[0].file.alone:
+        if len(matched) > 1 and file.alone:
             raise DataError(
-                f"{paths[0].path} and {paths[1].path}: dataset {name} needs one such file",
+                f"{found[table][0].path} and {found[table][1].path}: dataset {name} needs one such file",
                 "name the folder that holds the right one",
             )
     for path, times in Counter(source.path for sources in found.values() for source in sources).items():
@@ -65,11 +64,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
             raise DataError(
                 f"{path}: {times} names or patterns of dataset {name} match it", "name each file once"
             )
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise DataError(
-                f"{path}: links to a file outside of {folder}",
-                "copy the file, or name the folder that holds it",
-            )
+    _check_links(folder, [source.path for sources in found.values() for source in sources])
     return found
 
 
@@ -91,17 +86,22 @@ def listed_files(name: str) -> tuple[Path, str, Sequence[Path]]:
         depth = next((n for n, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts) - 1)
         folder, pattern = Path(*path.parts[:depth]), str(Path(*path.parts[depth:]))
         try:
-            paths = sorted(found for found in folder.glob(pattern) if found.is_file())
+            paths = sorted(match for match in folder.glob(pattern) if match.is_file())
         except ValueError as error:
             raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
     if not paths:
         raise InputMissingError(f"{name}: no such file{near_file(path)}", "check the path")
-    for each in paths:
-        if not each.resolve().is_relative_to(folder.resolve()):
-            raise DataError(
-                f"{each}: links to a file outside of its folder", "name the file that it links to"
-            )
+    _check_links(folder, paths)
     return folder, pattern, paths
+
+
+def _check_links(folder: Path, paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(
+                f"{path}: links to a file outside of its folder {folder}",
+                "copy the file, or name the file that it links to, or its folder",
+            )
 
 
 def source_of(path: Path, file: RawFile, folder: Path) -> Source:

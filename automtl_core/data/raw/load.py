@@ -1,35 +1,45 @@
 """Raw files become typed tables.
 
 The format of a file is declared, and never guessed. DuckDB reads files that fit their declaration; otherwise
-`records` reads the file again, and reports the faulty rows with their lines.
+`records` reads the file again, and reports the faulty rows with their lines. The remedy is to repair a row
+or, if many rows have the same fault, to correct their common cause.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 from duckdb import CSVLineTerminator
 
-from automtl_core.data.raw import arrays, parquet
-from automtl_core.data.raw.delimited import LINE_LIMIT, opened
-from automtl_core.data.raw.find import Source
-from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
-from automtl_core.data.raw.remedies import MORE, refused
-from automtl_core.data.raw.sql import (
-    check_names,
-    count,
-    create,
-    literal,
-    numbered,
-    one_file,
-    own,
-    quoted,
-    typed,
+from automtl_core.data.progress import Progress
+from automtl_core.data.raw import columnar
+from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, opened
+from automtl_core.data.raw.find import Source, Sources
+from automtl_core.data.raw.records import (
+    NOT_CONVERTED,
+    Fault,
+    Layout,
+    Record,
+    ambiguous,
+    layout,
+    located,
+    records,
 )
-from automtl_core.dataset.dataset import RawFile
-from automtl_core.errors import DataError, printable
+from automtl_core.data.raw.sql import check_names, create, one_file, quoted, typed
+from automtl_core.dataset.dataset import Dataset, RawFile
+from automtl_core.errors import DataError
+
+SKIP = (
+    "leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
+    "`automtl data validate` lists all of them"
+)
+COLUMNAR = (".parquet", ".npy")
+"""Endings of files that are no text."""
+REPAIR = f"repair the row, or {SKIP}"
 
 
 class Rejected(NamedTuple):
@@ -42,9 +52,29 @@ class Rejected(NamedTuple):
     def __str__(self) -> str:
         if not self.file:
             return f"row {self.fault.line - 1} (the first one is 0): {self.fault.reason}"
-        if Path(self.file).suffix == ".parquet":
+        if Path(self.file).suffix in COLUMNAR:
             return f"{self.file}: row {self.fault.line}: {self.fault.reason}"
         return located(self.file, self.fault)
+
+
+def read(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
+) -> list[Rejected]:
+    """Create the tables of a dataset, and return the skipped rows; raises as `load` does.
+
+    Raises:
+        DataError: a table has no rows.
+
+    """
+    chosen = dataset.settings
+    rejected: list[Rejected] = []
+    for place, (table, files) in enumerate(sources.items()):
+        progress("read", place / len(sources))
+        most = chosen.max_bad_rows - len(rejected) if chosen.bad_rows == "skip" else None
+        rejected += load(db, table, files, work_dir, most)
+        if not db.table(quoted(table)).limit(1).fetchall():
+            raise DataError(f"{files[0].path}: holds no rows", "get a complete copy of the file")
+    return rejected
 
 
 def load(
@@ -70,58 +100,25 @@ def load(
     rejected: list[Rejected] = []
     for place, source in enumerate(sources):
         check_names(source.file.columns, source.path)
-        left = None if most is None else most - len(rejected)
+        left = (most or 0) - len(rejected)
         part = f"{table} part {place}"
-        if source.path.suffix == ".parquet":
-            faults = parquet.load(db, part, source.path, source.file, left)
-        elif source.path.suffix == ".npy":
-            faults = []
-            arrays.load(db, part, source.path, source.file)
+        if source.path.suffix in COLUMNAR:
+            faults = columnar.load(db, part, source.path, source.file, left)
         else:
-            faults = _load_text(db, part, source, work_dir, left)
+            faults = _load_text(db, part, source, work_dir, left, most is None)
+        if len(faults) > left:
+            fix = REPAIR
+            if most is not None:
+                more = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
+                fix = f"repair such rows, or allow more than {left}: {more}"
+            raise DataError(str(Rejected(str(source.path), faults[0])), fix)
         rejected += [Rejected(source.name, fault) for fault in faults]
-        _check_rows(db, part, source)
     first, *others = (quoted(f"{table} part {place}") for place in range(len(sources)))
     for other in others:
         db.execute(f"INSERT INTO {first} FROM {other}")
         db.execute(f"DROP TABLE {other}")
     db.execute(f"ALTER TABLE {first} RENAME TO {quoted(table)}")
     return rejected
-
-
-def check_rows(db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source]) -> None:
-    """Check that the table of some files has a row.
-
-    Raises:
-        DataError: it has none.
-
-    """
-    if not db.table(quoted(table)).limit(1).fetchall():
-        raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
-
-
-def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> None:
-    """Check that values are unique, and vectors equally long, where this is declared.
-
-    Raises:
-        DataError: they are not; the message names the place of the first faulty row.
-
-    """
-    rows, row = numbered(quoted(table)), own("row")
-    for name, column in source.file.columns.items():
-        at, wrong = quoted(name), ""
-        if column.unique:
-            again = f"row_number() OVER (PARTITION BY {at} ORDER BY {row}) > 1 AND {at} IS NOT NULL"
-            wrong = f"SELECT {row}, CAST({at} AS VARCHAR) FROM {rows} QUALIFY {again} ORDER BY {row} LIMIT 1"
-        elif column.kind == "vector":
-            first = f"(SELECT len({at}) FROM {rows} WHERE {at} IS NOT NULL ORDER BY {row} LIMIT 1)"
-            lengths = f"'has ' || len({at}) || ' numbers, and the first vector ' || {first}"
-            wrong = f"SELECT {row}, {lengths} FROM {rows} WHERE len({at}) <> {first} ORDER BY {row} LIMIT 1"
-        if wrong and (faults := db.execute(wrong).fetchall()):
-            place, fault = faults[0]
-            problem = f"holds {printable(repr(fault))} a second time" if column.unique else fault
-            fix = "keep one of the rows" if column.unique else "write vectors of equal length"
-            raise DataError(f"{place_of(db, [source], place)}: {name} {problem}", fix)
 
 
 def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int) -> str:
@@ -134,12 +131,10 @@ def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int)
 
     """
     for source in sources:
-        if source.path.suffix == ".parquet":
-            rows = count(db, f"read_parquet({literal(one_file(source.path))})")
+        if source.path.suffix in COLUMNAR:
+            rows = columnar.rows_of(db, source.path)
             if row < rows:
                 return f"{source.path}: row {row + 1}"
-        elif source.path.suffix == ".npy":
-            return f"{source.path}: row {row} (the first one is 0)"
         else:
             rows = 0
             for record in records(layout(source.path, source.file)):
@@ -152,32 +147,65 @@ def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int)
 
 
 def _load_text(
-    db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
+    db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int, strict: bool
 ) -> list[Fault]:
+    """Create a table from a delimited file, and return the faulty rows, at most one above `most`."""
     found = layout(source.path, source.file)
     if not ambiguous(found) and _read(db, table, found):
         return []
-    if most is None:
+    faults: list[Fault] = []
+
+    def valid() -> Iterator[Sequence[str]]:
         following = records(found)
         for record in following:
-            if record.fault:
+            if record.fault is None:
+                yield record.fields
+            elif strict:
                 raise refused(source.path, source.file, record.fault, following)
-    faults: list[Fault] = []
-    load_copy(db, table, found, _accepted(found, faults, most or 0), work_dir)
+            else:
+                faults.append(record.fault)
+                if len(faults) > most:
+                    return
+
+    load_copy(db, table, found, valid(), work_dir)
     return faults
 
 
-def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequence[str]]:
-    """Yield the values of valid rows, and append the faults of others to `faults`, up to `most` of them."""
-    for record in records(found):
-        if record.fault is None:
-            yield record.fields
-            continue
-        faults.append(record.fault)
-        if len(faults) > most:
-            raise DataError(
-                located(found.path, faults[0]), f"repair such rows, or allow more than {most}: {MORE}"
-            )
+def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]) -> DataError:
+    """Return the error for the first faulty row of a file, and the records after it.
+
+    The file has a fault as a whole if a tenth of the next 1,000 rows, and five rows, have the same fault.
+    """
+    faults = [first, *(record.fault for record in islice(following, 999))]
+    kind = first.column, first.reason.partition(", found ")[0]
+    same = [
+        fault for fault in faults if fault and (fault.column, fault.reason.partition(", found ")[0]) == kind
+    ]
+    message = located(path, first)
+    many = len(same) >= max(5, 0.1 * len(faults))
+    if many and len(faults) > 1:
+        message += f"; the same fault in {len(same):,} of {len(faults):,} rows"
+    return DataError(message, _fix(file, first, many))
+
+
+def _fix(file: RawFile, fault: Fault, many: bool) -> str:
+    if fault.reason.endswith(NOT_UTF8):
+        return f"{NOT_CONVERTED}; or {SKIP}"
+    if not many:
+        return REPAIR
+    if fault.column is None:
+        return (
+            f"declare the actual columns of the rows, or write the file with quotes around values that "
+            f"contain {file.separator!r}, such as decimal commas"
+        )
+    column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
+    thousands = re.fullmatch("[+-]?[0-9]{1,3}(,[0-9]{3})+", value)
+    if column.kind == "integer" and not column.among and thousands:
+        return f"write numbers without thousands separators: {value.replace(',', '')}"
+    if column.kind != "text" and re.fullmatch("[+-]?[0-9]+,[0-9]+", value):
+        return f"write numbers with a decimal point: {value.replace(',', '.')}"
+    remedy = column.remedy or f"convert the column {fault.column}, or declare its actual type"
+    return remedy.replace("{value}", value)
 
 
 def load_copy(
@@ -228,23 +256,19 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    if _all_taken(db, found):
-        return True
-    db.execute(f"DROP TABLE {quoted(table)}")
-    return False
-
-
-def _all_taken(db: duckdb.DuckDBPyConnection, found: Layout) -> bool:
-    """Return whether DuckDB accepted every row of a file, except for a truncated last line."""
     rejects = db.execute(
         "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
         "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",
         [str(found.path.resolve())],
     ).fetchall()
-    if not rejects or not found.file.cut_tail or len(rejects) > 1:
-        return not rejects
-    [(start, kind)] = rejects
-    with opened(found.path) as stream:
+    if rejects == [] or (len(rejects) == 1 and found.file.cut_tail and _is_cut_tail(found.path, *rejects[0])):
+        return True
+    db.execute(f"DROP TABLE {quoted(table)}")
+    return False
+
+
+def _is_cut_tail(path: Path, start: int, kind: str) -> bool:
+    """Return whether a rejected row, which starts at a byte, is a truncated last line."""
+    with opened(path) as stream:
         stream.seek(start)
-        last = b"\n" not in stream.read(LINE_LIMIT + 2).rstrip(b"\r\n")
-    return last and kind == "MISSING COLUMNS"
+        return kind == "MISSING COLUMNS" and b"\n" not in stream.read(LINE_LIMIT + 2).rstrip(b"\r\n")

@@ -29,19 +29,14 @@ from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds, whole
 
-SHOWN = 80
-"""Number of characters of a row or a value in a message."""
-
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
-CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8 FILE > NEW"
 NOT_CONVERTED = (
-    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or "
-    f"{CONVERT.format('ISO-8859-1')}"
+    "in settings of a table, declare its encoding: dataset.encoding: cp1252, or another one; or convert it "
+    "to UTF-8: iconv -f ISO-8859-1 -t UTF-8 FILE > NEW"
 )
 TABLES = "give a table as CSV, TSV or Parquet"
 _FORMATS = {
-    b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
-    b"\0\0\xfe\xff": ("UTF-32", CONVERT.format("UTF-32")),
+    b"\xff\xfe\0\0": ("UTF-32", "convert it to UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
+    b"\0\0\xfe\xff": ("UTF-32", "convert it to UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
     b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
     b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
@@ -99,7 +94,7 @@ def shown(text: str, blank: str = '""') -> str:
     if not text:
         return blank
     line = printable(text.split("\n")[0])
-    return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
+    return f'"{line[:80]}..."' if len(line) > 80 else f'"{line}"'
 
 
 def located(path: Path | str, fault: Fault) -> str:
@@ -124,11 +119,17 @@ def layout(path: Path, file: RawFile) -> Layout:
         first = next(rows(Lines(stream, file.encoding), file.separator), None)
     if first is None:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
-    if other := _other_separator(first, file):
-        raise DataError(
-            f"{path}:1: {_SEPARATORS[other]} separate its values, but {file.separator!r} is declared",
-            f"declare the separator {other!r}, or write the file with {file.separator!r}",
-        )
+    declared, signs = (
+        set(file.columns),
+        {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"},
+    )
+    for other, name in signs.items() if len(declared) > 1 and len(first[2]) == 1 else ():
+        values = split(first[1], other).values
+        if len(values) == len(declared) or (file.header and len(declared.intersection(values)) > 1):
+            raise DataError(
+                f"{path}:1: {name} separate its values, but {file.separator!r} is declared",
+                f"declare the separator {other!r}, or write the file with {file.separator!r}",
+            )
     if not file.header:
         return Layout(path, file, tuple(file.columns), returns)
     if reason := _header_fault(first, file):
@@ -146,13 +147,13 @@ def records(laid_out: Layout) -> Iterator[Record]:
 
     """
     file, columns = laid_out.file, laid_out.columns
-    judge, blank = _judge(columns, file), _blank(columns, file)
+    judge = _judge(columns, file)
     with opened(laid_out.path) as stream:
         lines = Lines(stream, file.encoding)
         found = rows(lines, file.separator)
         if file.header:
             next(found)
-        judged = (Record(row[0], row[2], judge(row)) for row in map(blank, found))
+        judged = (Record(row[0], row[2], judge(row)) for row in found)
         for record, following in pairwise(chain[Any](judged, [None])):
             values = len(record.fields)
             short = values < len(columns) or (values == len(columns) and not lines.terminated)
@@ -181,7 +182,10 @@ def ambiguous(laid_out: Layout) -> bool:
         if isinstance(stream, codecs.StreamRecoder):
             return True
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
-            if _has_odd_lines(block):
+            lines = b"\n%b\n" % block
+            if b"\0" in block or b"\n\n" in lines:  # a blank line
+                return True
+            if b"\r" in block and (b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")):
                 return True
             if b'"' in block:
                 if any(sign in block + b"\n" for sign in signs):
@@ -193,16 +197,6 @@ def ambiguous(laid_out: Layout) -> bool:
             if missing:
                 return True
     return False
-
-
-def _has_odd_lines(block: bytes) -> bool:
-    """Return whether there are blank lines, NUL bytes, or carriage returns within lines."""
-    if b"\0" in block or b"\n\n" in block or block[:1] in (b"", b"\n") or block[-1:] == b"\n":
-        return True
-    if b"\r" not in block:
-        return False
-    lines = b"\n%b\n" % block
-    return b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")
 
 
 def expected(value: str, column: Column) -> str | None:
@@ -262,19 +256,6 @@ def _check_format(path: Path, head: bytes) -> None:
         raise DataError(f"{path}:1: its lines end in carriage returns only", "end them with line feeds")
 
 
-def _other_separator(first: Row, file: RawFile) -> str | None:
-    """Return the actual separator of the first line, if it is not the declared one."""
-    _, text, values, _ = first
-    columns = set(file.columns)
-    if len(columns) == 1 or len(values) > 1:
-        return None
-    for other in _SEPARATORS:
-        found = split(text, other).values
-        if len(found) == len(columns) or (file.header and len(columns.intersection(found)) > 1):
-            return other
-    return None
-
-
 def _header_fault(first: Row, file: RawFile) -> str | None:
     line, text, found, problem = first
     declared = list(file.columns)
@@ -285,16 +266,16 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     missing = [name for name, column in file.columns.items() if name not in found and not column.optional]
     unknown = [name for name in found if name not in declared]
     if padded := [name for name in unknown if name.strip() in declared]:
-        return f"the header has blanks around {_printed(padded[0])}"
+        return f"the header has blanks around {padded[0]!r}"
     if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
         return f"no header: the first line names none of the columns: {shown(text)}"
     if twice := [name for name in found if found.count(name) > 1]:
-        return f"the header names {_printed(twice[0])} twice"
+        return f"the header names {twice[0]!r} twice"
     faults = []
     if missing:
-        faults.append(f"lacks {', '.join(_printed(name) + did_you_mean(name, found) for name in missing)}")
+        faults.append(f"lacks {', '.join(repr(name) + did_you_mean(name, found) for name in missing)}")
     if unknown and not file.others:
-        faults.append(f"has unknown {', '.join(map(_printed, unknown))}")
+        faults.append(f"has unknown {', '.join(map(repr, unknown))}")
     if not faults and found != declared and not file.others:
         faults.append("names the columns in another order")
     return f"the header {' and '.join(faults)}" if faults else None
@@ -311,20 +292,17 @@ def _header_fix(first: Row, file: RawFile) -> str:
     return header
 
 
-def _printed(name: str) -> str:
-    return printable(repr(name))
-
-
 def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
-    """Return a function that returns the fault of a row, or None."""
-    tests = [
-        (place, name, file.columns[name], _quick(file.columns[name]))
-        for place, name in enumerate(columns)
-        if name in file.columns and not file.columns[name].anything
-    ]
+    """Return a function that makes declared blanks of a row empty texts, and returns its fault or None."""
+    known = [(place, name, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
+    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, _, c in known if c.blanks]
+    tests = [(place, name, c, _quick(c)) for place, name, c in known if not c.anything]
 
     def judge(row: Row) -> Fault | None:
         line, text, values, problem = row
+        for place, texts, integer in blanks:
+            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
+                values[place] = ""
         if problem:
             at = problem.place
             if at is None or at >= len(columns):
@@ -339,21 +317,6 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         return None
 
     return judge
-
-
-def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
-    """Return a function that makes the declared blanks of a row empty texts."""
-    known = [(place, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
-    blanks = [(place, frozenset(c.blanks), c.kind == "integer") for place, c in known if c.blanks]
-
-    def blank(row: Row) -> Row:
-        values = row[2]
-        for place, texts, integer in blanks:
-            if place < len(values) and (whole(values[place]) if integer else values[place]) in texts:
-                values[place] = ""
-        return row
-
-    return blank
 
 
 def _quick(column: Column) -> Callable[[str], object]:

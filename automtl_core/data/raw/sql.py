@@ -1,14 +1,16 @@
-"""Shared SQL: quoted names, typed values, tables, and codes of values."""
+"""Shared SQL: quoted names, tables, typed values, and times of rows and events, with their form and range."""
 
 import glob
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
-from automtl_core.errors import DataError
+from automtl_core.dataset.history import TimeForm
+from automtl_core.errors import DataError, FaultyRowError, printable
 from automtl_core.fields.encode import OWN, TIME
 
 
@@ -106,12 +108,13 @@ def value_and_test(value: str, kind: str, column: Column) -> tuple[str, str]:
             found = f"TRY_CAST({value} AS DOUBLE)"
             fits = is_number(text) if kind in ("", "VARCHAR") else f"abs({found}) <= {LARGEST}"
         case "time":
-            fits = is_time(text)
+            fits = f"coalesce({is_number(text)}, {is_date(text)})"  # as `fields.encode.seconds` reads it
         case "vector":
             split = f"string_split({text}, {literal(column.separator)})"
             found = f"TRY_CAST({value if kind.endswith(']') else 'NULL' if kind else split} AS FLOAT[])"
             odd = "false" if kind else f"contains({text}, '_') OR contains({text}, '+-')"
-            fits = f"{all_finite(found)} AND NOT ({odd})"
+            finite = f"list_transform({found}, lambda x: coalesce(abs(x) <= {LARGEST}, false))"
+            fits = f"coalesce(list_bool_and({finite}), false) AND NOT ({odd})"
     tests = [fits] if fits != "true" else []
     if column.among:
         tests.append(f"{plain} IN ({', '.join(map(literal, column.among))})")
@@ -140,11 +143,6 @@ def without_blanks(value: str, column: Column) -> str:
     return f"CASE WHEN {value} {texts}{also} THEN NULL ELSE {value} END"
 
 
-def is_time(value: str) -> str:
-    """Return SQL for the test that a text is a time, as `fields.encode.seconds` reads it."""
-    return f"coalesce({is_number(value)}, {is_date(value)})"
-
-
 def is_date(value: str) -> str:
     """Return SQL for the test that a text is a date, with or without a time of the day."""
     return f"(regexp_full_match({value}, {literal(TIME)}) AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL)"
@@ -155,14 +153,6 @@ def is_number(value: str) -> str:
     # A cast accepts '+-5', and '1_000', but not all that Python accepts with underscores.
     odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
     return f"(abs(TRY_CAST({value} AS DOUBLE)) <= {LARGEST} AND NOT ({odd}))"
-
-
-def all_finite(numbers: str) -> str:
-    """Return SQL for the test that all entries of a list are numbers up to `LARGEST`."""
-    return (
-        f"coalesce(list_bool_and(list_transform({numbers}, lambda x: coalesce(abs(x) <= {LARGEST}, false))), "
-        "false)"
-    )
 
 
 def category(value: str, kind: str) -> str:
@@ -191,26 +181,110 @@ def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelat
         db.unregister("rows to keep")
 
 
-def codes(field: str) -> str:
-    """Return the table of a field's values and their codes, quoted for SQL."""
-    return quoted(f"codes of {field}")
-
-
-def number_values(db: duckdb.DuckDBPyConnection, field: str, values: str, buckets: int | None) -> None:
-    """Create the table `codes(field)` (value, code) of the distinct values of a query.
-
-    Codes are INTEGER, from 0 on in the order of the values; or, with buckets, a hash of the text of the
-    value, which is the same in all data.
-    """
-    code = "row_number() OVER (ORDER BY value) - 1"
-    if buckets:
-        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
-    db.execute(
-        f"CREATE TEMP TABLE {codes(field)} AS SELECT value, CAST({code} AS INTEGER) AS code FROM "
-        f"(SELECT DISTINCT value FROM ({values}) WHERE value IS NOT NULL)"
-    )
-
-
 def count(db: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return the number of rows of a table."""
     return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def typed_time(db: duckdb.DuckDBPyConnection, column: str, rows: str, tables: Iterable[str]) -> str:
+    """Return SQL for a time, of the first type that reads all its texts: BIGINT, DOUBLE or a timestamp.
+
+    Args:
+        db: The database.
+        column: The column; it may hold blanks.
+        rows: SQL of the rows.
+        tables: The tables of these rows, for the place of a faulty one.
+
+    Raises:
+        FaultyRowError: a time has another form than most others.
+
+    """
+    text = f"CAST({quoted(column)} AS VARCHAR)"
+    whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
+    joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
+    offset = r"[0-9] ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"  # behind a time of the day
+    zoned = f"(contains({text}, ':') AND regexp_matches({text}, {literal(offset)}))"
+    ways = [
+        f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
+        f"CASE WHEN isfinite({number}) THEN {number} END",
+        f"CASE WHEN NOT {zoned} THEN TRY_CAST({text} AS TIMESTAMP) END",
+        f"CASE WHEN {zoned} THEN TRY_CAST({joined} AS TIMESTAMPTZ) END",
+    ]
+    misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
+    query = f"SELECT {', '.join(misread)} FROM ({rows}) WHERE {quoted(column)} IS NOT NULL"
+    counts = db.execute(query).fetchall()[0]
+    for way, wrong in zip(ways, counts[::2], strict=True):
+        if not wrong:
+            return way
+    _, odd = min(zip(counts[::2], counts[1::2], strict=True))
+    for table in tables:
+        row, source = own("row"), numbered(quoted(table))
+        found = f"SELECT {row} FROM {source} WHERE {text} = {literal(odd)} ORDER BY {row} LIMIT 1"
+        if at := db.execute(found).fetchall():
+            break
+    raise FaultyRowError(
+        f"the time {column} holds {printable(repr(odd))}, and most rows have another format",
+        "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59; dates with "
+        "an offset such as +02:00 do not go with dates without one",
+        table,
+        at[0][0],
+    )
+
+
+def form_of(kind: str) -> TimeForm:
+    """Return the form of times of an SQL type."""
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return "date with offset"
+    return "date" if kind.startswith(("TIMESTAMP", "DATE")) else "number"
+
+
+def as_seconds(value: str, kind: str) -> str:
+    """Return SQL for a time as a number; for dates the seconds since 1970 (UTC)."""
+    match form_of(kind):
+        case "number":
+            return f"CAST({value} AS DOUBLE)"
+        case "date":
+            return f"epoch(CAST({value} AS TIMESTAMP))"
+    return f"epoch({value})"
+
+
+class TimeRange(NamedTuple):
+    """The times of some rows or events."""
+
+    name: str
+    """Name of the rows or events in messages, such as `the new rows`."""
+    form: TimeForm
+    first: float
+    last: float
+
+
+def check_comparable(column: str, times: TimeRange, others: TimeRange) -> None:
+    """Check that times have the form of other ones, and can be in the same unit.
+
+    Times that count from their own first one, such as days from 0 to 90, may have any ratio to later ones.
+
+    Raises:
+        DataError: they have another form, or are so far apart that they have another unit.
+
+    """
+    one, other = times.name, others.name
+    if times.form != others.form:
+        forms = {
+            "number": "numbers",
+            "date": "dates without an offset",
+            "date with offset": "dates with an offset, such as +02:00 or Z",
+        }
+        form = forms[times.form]
+        raise DataError(
+            f"{column}: the times of {other} are {forms[others.form]}, and those of {one} {form}",
+            f"write the times of {other} as {form}",
+        )
+    # Seconds and minutes differ by a factor of 60.
+    ends = [sorted((abs(some.first), abs(some.last))) for some in (times, others)]
+    (least, low), (_, high) = sorted(ends, key=max)
+    if high > 50 * low and least > low / 2:
+        raise DataError(
+            f"{column}: the times of {one} go from {times.first:.15g} to {times.last:.15g}, and those of "
+            f"{other} from {others.first:.15g} to {others.last:.15g}",
+            "write both in the same unit: seconds and milliseconds differ by a factor of 1,000",
+        )

@@ -1,5 +1,6 @@
 """Validation of raw files: the faulty rows with their places, and the number of valid ones."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw import arrays, parquet
+from automtl_core.data.raw.columnar import faulty, rows_of
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find
-from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.find import Source, find
+from automtl_core.data.raw.load import COLUMNAR, Rejected
 from automtl_core.data.raw.records import layout, records
-from automtl_core.data.raw.sql import count, literal, one_file
-from automtl_core.dataset.dataset import Dataset, RawFile
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
 
 
@@ -43,8 +43,7 @@ class Validation:
         dataset: The adapter, with its settings.
         name: Its registered name.
         data_dir: The folder of its raw files.
-        first: Number of rows to check of each file, from its beginning; None for all. An array of numpy is
-            always checked completely.
+        first: Number of rows to check of each file, from its beginning; None for all.
 
     Raises:
         InputMissingError: raw files are missing.
@@ -54,40 +53,36 @@ class Validation:
 
     def __init__(self, dataset: Dataset, name: str, data_dir: Path | None, first: int | None = None) -> None:
         self._folder, self._first = data_dir, first
-        self._found = [each for files in find(data_dir, dataset, name).values() for each in files]
-        if not self._found:
+        self._sources = [source for files in find(data_dir, dataset, name).values() for source in files]
+        if not self._sources:
             raise UsageError(f"dataset {name} has no raw files", "there is nothing to check")
         self.files: list[Checked] = []
 
     def rejected(self, progress: Progress = silent) -> Iterator[Rejected]:
         """Yield the faulty rows of all files; a file that cannot be read gets a `problem`."""
-        for place, (path, name, file) in enumerate(self._found):
-            checked = Checked(name)
+        for place, source in enumerate(self._sources):
+            checked = Checked(source.name)
             self.files.append(checked)
-            progress(checked.file, place / len(self._found))
+            progress(checked.file, place / len(self._sources))
             try:
-                if path.suffix == ".npy":
-                    checked.accepted = len(arrays.opened(path, file))
-                else:
-                    check = self._in_parquet if path.suffix == ".parquet" else self._in_text
-                    yield from check(path, file, checked)
+                columnar = source.path.suffix in COLUMNAR
+                yield from (self._of_columns if columnar else self._of_text)(source, checked)
                 if not checked.records:
-                    checked.problem = f"{path}: holds no rows"
+                    checked.problem = f"{source.path}: holds no rows"
             except DataError as error:
                 checked.problem, checked.fix = str(error), error.fix
 
-    def _in_text(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
-        for record in islice(records(layout(path, file)), self._first):
+    def _of_text(self, source: Source, checked: Checked) -> Iterator[Rejected]:
+        for record in islice(records(layout(source.path, source.file)), self._first):
             if record.fault is None:
                 checked.accepted += 1
             else:
                 checked.rejected += 1
                 yield Rejected(checked.file, record.fault)
 
-    def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
+    def _of_columns(self, source: Source, checked: Checked) -> Iterator[Rejected]:
         with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:
-            faults = list(parquet.faulty(db, path, file, 1 << 62, self._first))
-            rows = count(db, f"read_parquet({literal(one_file(path))})")
-        rows = rows if self._first is None else min(rows, self._first)
+            rows = min(rows_of(db, source.path), sys.maxsize if self._first is None else self._first)
+            faults = list(faulty(db, source.path, source.file, rows, self._first))
         checked.accepted, checked.rejected = rows - len(faults), len(faults)
         yield from (Rejected(checked.file, fault) for fault in faults)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from automtl_core import seeds
 from automtl_core.data.fitting import Folds, fitted
-from automtl_core.data.part import Part
-from automtl_core.data.sampling import latest_rows, some_rows
+from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task

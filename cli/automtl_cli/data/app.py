@@ -77,11 +77,10 @@ def sample(
     Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
     the dataset if necessary.
     """
-    from automtl_core.data.rows import sample
     from automtl_inspection import views as views
 
     made = _prepared(dataset, rows, memory_limit)
-    return Output({"prepared": _about(made), "rows": sample(made, count)}, views.sampled)
+    return Output({"prepared": _about(made), "rows": made.decoded(count)}, views.sampled)
 
 
 def validate(
@@ -135,7 +134,7 @@ def export(
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
-    from automtl_core.data.prepare.export import export
+    from automtl_core.data.prepare.raw_rows import export
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)

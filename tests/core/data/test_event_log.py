@@ -1,12 +1,14 @@
-"""Columns and order of events, and the events of rows."""
+"""Columns and order of events, the events of rows, and those of new rows."""
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from automtl_core.data.event_log import (
     events_of_file,
     label_of,
+    new_events,
     order_by_time,
     order_of,
     outcome_of,
@@ -15,14 +17,14 @@ from automtl_core.data.event_log import (
 )
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, History, Label, Sparse
 from automtl_core.dataset.history import EventFacts
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, FaultyRowError
 
 LABELS = {
     "click": Label("click", positive=("yes", "it's")),
     "buy": Label("buy", given="click"),
     "price": Label("price", kind="regression"),
 }
-PAST = History("past", "user", "at", ("item",), ("click", "buy"))
+LOGGED = History("past", "user", "at", ("item",), ("click", "buy"))
 
 
 class Shop(Dataset):
@@ -33,7 +35,7 @@ class Shop(Dataset):
         raise NotImplementedError
 
 
-def events(history: History, *values: tuple[object, ...]) -> list[tuple[object, ...]]:
+def events(history, *values):
     with duckdb.connect() as db:
         named = db.values(*values).project(
             'col0 AS "user", col1 AS item, col2 AS "at", col3 AS click, col4 AS buy'
@@ -55,8 +57,8 @@ def test_labels_are_those_of_preparation():
 
 def test_a_log_is_read_as_the_rows():
     rows = [("a", "x", "7", "yes", 1), ("a", "x", "7", "yes", 1), ("a", "y", "8", "no", 1)]
-    assert events(PAST, *rows) == [("a", "x", 7, 1, 1), ("a", "x", 7, 1, 1), ("a", "y", 8, 0, None)]
-    once = History(**{**vars(PAST), "distinct": True})
+    assert events(LOGGED, *rows) == [("a", "x", 7, 1, 1), ("a", "x", 7, 1, 1), ("a", "y", 8, 0, None)]
+    once = History(**{**vars(LOGGED), "distinct": True})
     assert events(once, *rows) == [("a", "x", 7, 1, 1), ("a", "y", 8, 0, None)]
 
 
@@ -64,8 +66,8 @@ def test_numbers_in_place_of_texts_are_refused():
     with pytest.raises(
         DataError, match="the events hold 0 and 1 as click, and the training rows texts: 'yes'"
     ):
-        events(PAST, ("a", "x", "7", "1", 1), ("a", "x", "8", "0", 1))
-    assert len(events(PAST, ("a", "x", "7", "no", 1))) == 1
+        events(LOGGED, ("a", "x", "7", "1", 1), ("a", "x", "8", "0", 1))
+    assert len(events(LOGGED, ("a", "x", "7", "no", 1))) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,8 @@ def test_numbers_in_place_of_texts_are_refused():
     ],
 )
 def test_events_at_one_time_are_in_one_order(known, items):
-    history = History(**{**vars(PAST), "outcomes": (), "facts": known})
-    order = {"item": order_of(history, "item")}
+    history = History(**{**vars(LOGGED), "outcomes": (), "facts": known})
+    order = {"item": order_of(history, "item", "item")}
     with duckdb.connect() as db:
         items_of_log = "unnest([NULL, '10', '9']) AS item"
         db.sql(f'SELECT 1 AS "user", 2.0 AS "at", {items_of_log}').create("log")
@@ -95,3 +97,88 @@ def test_the_events_of_a_row_are_those_before_it():
     assert spans(times, starts, owners, now, history).tolist() == [[0, 1], [2, 4], [4, 6], [0, 0], [0, 0]]
     later = History("past", "user", "at", length=2, delay=4.0)
     assert spans(times, starts, owners, now, later).tolist() == [[0, 0], [1, 3], [4, 4], [0, 0], [0, 0]]
+
+
+PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
+LOG = pd.DataFrame(
+    {
+        "user": ["a", "a", "a", "a", "a", "b"],
+        "at": ["0", "20", "20", "30", "95", "1"],
+        "item": ["x", "z", "y", None, "w", "x"],
+        "buy": [1.0, 0.0, np.nan, 1.0, 0.0, 1.0],
+    }
+)
+
+
+class Stall(Dataset):
+    version = 1
+    fields, labels, time, user = (Sparse("user"), Sparse("item")), (Label("buy"),), "at", "user"
+
+    def rows(self, db):
+        raise NotImplementedError
+
+
+def new(rows, log, history=PAST):
+    with duckdb.connect() as db:
+        db.register("rows", rows)
+        db.register("log", log)
+        return new_events(db, Stall(DatasetSettings()), history, "rows", "log")
+
+
+def test_the_latest_events_before_the_delay_in_order_of_time():
+    rows = pd.DataFrame({"user": ["c", "a", "a", None], "at": ["100", "100", "30", "100"], "item": "x"})
+    made = new(rows, LOG)
+    # The event at 95 is not known at 100, nor is that of 20 at 30. Events at the same time are sorted.
+    assert made.lists(0, 4) == {
+        "past:item": [[], ["y", "z", None], ["x"], []],
+        "past:buy": [[], [0, 0, 1], [1], []],
+        "past:automtl:age": [[], [80.0, 80.0, 70.0], [30.0], []],
+    }
+    assert made.lists(2, 1)["past:item"] == [["x"]]
+    assert len(made.times) == 4  # of no other events
+    assert made.sentence() == (
+        "history past: 2 of 4 rows have events; the newest event is 30 before its row (median 50)"
+    )
+
+
+def test_no_event_is_said():
+    rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
+    assert new(rows, LOG).sentence() == "history past: none of 1 rows has an event"
+    assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
+
+
+def test_dates_are_seconds_and_offsets_count():
+    rows = pd.DataFrame({"user": ["a"], "at": ["2024-01-02"], "item": "x"})
+    log = LOG.head(1).assign(at="2024-01-01 23:00:00")
+    assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[3600.0]]
+    rows, log = rows.assign(at="2024-01-02 00:00+02:00"), log.assign(at="2024-01-01 23:00:00 +05")
+    assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[4 * 3600.0]]
+
+
+KNOWN = EventFacts("number", (1.7e9, 1.71e9), ("item",), {})
+
+
+@pytest.mark.parametrize(
+    ("rows", "log", "message"),
+    [
+        ("1700000000", "1700000000000", "those of the events from 1.7e12"),
+        ("1700000000000", "1700000000", "the training rows go from 1.7e9 to 1.71e9, and those of the new"),
+        ("2024-01-02", "1700000000", "new rows are dates without an offset, and those of the training rows"),
+    ],
+)
+def test_times_of_other_units_and_forms_are_refused(rows, log, message):
+    history = History(**{**vars(PAST), "facts": KNOWN})
+    with pytest.raises(DataError) as caught:
+        new(pd.DataFrame({"user": ["a"], "at": [rows]}), LOG.head(1).assign(at=log), history)
+    assert message.replace("1.7e12", "1700000000000").replace("1.7e9", "1700000000").replace(
+        "1.71e9", "1710000000"
+    ) in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["rows", "events"])
+def test_a_time_that_is_none_is_named(where):
+    rows = pd.DataFrame({"user": ["a"], "at": ["soon" if where == "rows" else "1"], "item": "x"})
+    log = LOG.assign(at="soon") if where == "events" else LOG
+    with pytest.raises(FaultyRowError, match="the time at holds 'soon'") as caught:
+        new(rows, log)
+    assert (caught.value.table, caught.value.row) == ("rows" if where == "rows" else "log", 0)

@@ -8,32 +8,32 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 
 
-def schema(**encodings) -> Schema:
+def schema(**encodings):
     fields = (SparseField("a", 3), SparseField("b", 4)), (DenseField("x"), DenseField("y"))
     return Schema(*fields, (Task("click"),), plain().with_answers(**encodings))
 
 
-def rows(dense) -> Part:
+def rows(dense):
     count = len(dense)
     random = np.random.default_rng(0)
     ids = random.integers(3, size=(count, 2)).astype(np.int32)
     return Part(ids, np.asarray(dense, np.float32), random.integers(2, size=(count, 1)).astype(np.float32))
 
 
-def test_nobody_asks_for_folds_without_statistics() -> None:
+def test_nobody_asks_for_folds_without_statistics():
     folds, found = fitted(rows([[0, 0]] * 9), schema())
     assert folds is None
     assert found == (None, None, None)
 
 
-def test_without_sparse_fields_there_are_no_statistics() -> None:
+def test_without_sparse_fields_there_are_no_statistics():
     numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().with_answers(statistics="folds"))
     part = rows([[0]] * 9)
     folds, found = fitted(Part(part.ids[:, :0], part.dense, part.labels), numbers)
     assert (folds, found.sparse) == (None, None)
 
 
-def test_edges_make_bins_of_equal_frequency_out_of_what_is_known() -> None:
+def test_edges_make_bins_of_equal_frequency_out_of_what_is_known():
     dense = np.stack([np.arange(100.0), np.repeat([0.0, 1.0], 50)], axis=1)
     dense[::10, 0] = np.nan
     _, found = fitted(rows(dense), schema(numbers="bins", bins=4))
@@ -44,19 +44,19 @@ def test_edges_make_bins_of_equal_frequency_out_of_what_is_known() -> None:
     assert found.edges[1].tolist() == [0, 0.5, 1, 1, 1]
 
 
-def test_a_field_of_no_number_at_all_has_edges_too() -> None:
+def test_a_field_of_no_number_at_all_has_edges_too():
     _, found = fitted(rows([[np.nan, 3.0]] * 5), schema(numbers="bins", bins=2))
     assert found.edges.tolist() == [[0, 0, 0], [3, 3, 3]]
 
 
-def test_pairs_have_statistics_where_fields_have_none() -> None:
+def test_pairs_have_statistics_where_fields_have_none():
     folds, found = fitted(rows([[0, 0]] * 50), schema(crosses=(("a", "b"),)))
     assert folds is not None
     assert found.sparse is None
     assert found.crosses.shape == (6, 12, 2)
 
 
-def test_earlier_rows_need_times() -> None:
+def test_earlier_rows_need_times():
     part = rows([[0, 0]] * 50)
     with pytest.raises(UsageError, match="earlier"):
         fitted(part, schema(statistics="earlier"))

@@ -1,6 +1,6 @@
 """Examples in memory are checked and read as the same rows in a file are."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import NewExamples, frame_rows
+from automtl_core.data.frames import NewExamples, entries, frame_rows, with_events
 from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
-from automtl_core.fields.encode import texts
-from automtl_core.fields.sparse import Vocabulary
 
 
 class Shop(Dataset):
@@ -49,7 +48,7 @@ def good(**changes):
 
 def taken(dataset, frame, labelled=False):
     """Return what the encoder is given, without indices."""
-    rows = frame_rows(NewExamples(dataset, frame), labelled=labelled)
+    rows = frame_rows(NewExamples(dataset, frame, labelled=labelled))
     return pd.concat(list(rows.chunks(2)), ignore_index=True)
 
 
@@ -115,24 +114,6 @@ def test_values_become_the_same_texts_as_in_a_file_whatever_the_zone_of_the_mach
     assert [None if pd.isna(text) else text for text in direct] == expected
 
 
-VALUES = [True, False, np.True_, 3, 3.0, np.float32(0.1), np.float64(2.5), np.float32(4), 1e300, np.inf, "x",
-          datetime(2024, 1, 31, 10, tzinfo=BERLIN), datetime(2024, 1, 31, 10, 0, 0, 500, tzinfo=UTC),
-          pd.Timestamp("2024-01-31 10:00:00.5"), date(2024, 1, 31),
-          None, np.nan, np.float32("nan"), ""]  # fmt: skip
-
-
-def test_an_encoder_writes_values_as_files_do(tmp_path):
-    words = ["1", "0", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", "2024-01-31 09:00:00+00",
-             "2024-01-31 10:00:00.0005+00", "2024-01-31 10:00:00.5", "2024-01-31"]  # fmt: skip
-    (tmp_path / "user.txt").write_text("null\n" + "".join(f'"{word}"\n' for word in words))
-    vocabulary = Vocabulary(len(words) + 1, "", tmp_path / "user.txt")
-    expected = [words.index(word) + 1 for word in [
-        "1", "0", "1", "3", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", *words[-4:]]]  # fmt: skip
-    assert vocabulary.encode(texts(VALUES)).tolist() == [*expected, 0, 0, 0, 0]
-    single = np.array([0.1, 4], dtype=np.float32)
-    assert vocabulary.encode(texts(single)).tolist() == [words.index("0.1") + 1, words.index("4") + 1]
-
-
 def test_blanks_bags_and_columns_with_a_value_for_blanks():
     examples = {"price": [None, "1"], "tags": [["x", None, 7], "b  c "], "user": ["", 9007199254740993]}
     read = taken(shop(), examples)
@@ -142,13 +123,6 @@ def test_blanks_bags_and_columns_with_a_value_for_blanks():
     assert np.isnan(read["price"].iloc[0])
     assert read["price"].iloc[1] == 1
     assert read["age"].isna().all()
-
-
-def test_integers_with_gaps_are_integers_where_they_are_declared():
-    frame = pd.DataFrame({"user": [3.0, np.nan], "city": ["ulm", None], "click": [1.0, np.nan]})
-    read = taken(shop(Numbered), frame, labelled=True)
-    assert read["user"].iloc[0] == "3"
-    assert read[["user", "city", "click"]].iloc[1].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +163,7 @@ def test_what_is_wrong_is_named(frame, told):
 )
 def test_values_are_as_they_are_declared(frame, told):
     with pytest.raises(DataError, match=told):
-        frame_rows(NewExamples(shop(Numbered), frame), labelled="click" in frame)
+        frame_rows(NewExamples(shop(Numbered), frame, labelled="click" in frame))
 
 
 def test_faulty_rows_are_left_out_up_to_a_number():
@@ -211,7 +185,7 @@ def test_the_setting_of_the_dataset_for_its_own_files_does_not_count():
 def test_columns_that_are_not_read_may_lack_and_are_not_checked():
     unread = ["tags", "price"]
     (rows,) = frame_rows(
-        NewExamples(shop(), good(price=["old", 1]).drop(columns="tags")), unread=unread
+        NewExamples(shop(), good(price=["old", 1]).drop(columns="tags"), unread=unread)
     ).chunks(5)
     assert rows["user"].tolist() == ["u", "v"]
     assert rows["tags"].tolist() == [[], []]
@@ -224,3 +198,19 @@ def test_examples_are_not_modified():
     taken(shop(), frame)
     pd.testing.assert_frame_equal(frame, before)
     assert frame["tags"].iloc[0] == ["a", None]
+
+
+PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
+
+
+def test_entries_keep_blanks_so_that_lists_stay_aligned():
+    assert entries("a||b", "|") == ["a", "", "b"]
+    assert entries("", "|") == entries(None, "|") == entries(float("nan"), "|") == []
+    assert entries(np.array([1, 2]), "|") == [1, 2]
+
+
+def test_files_have_list_columns_unless_they_have_no_header():
+    file = with_events(RawFile("new.csv", {}), shop(), [PAST], False)
+    assert list(file.columns) == ["past:item", "past:buy", "past:automtl:age"]
+    with pytest.raises(DataError, match="files without a header cannot hold lists of events"):
+        with_events(RawFile("new.csv", {}, header=False), shop(), [PAST], False)

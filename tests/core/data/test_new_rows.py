@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.frames import NewExamples
-from automtl_core.data.new_rows import check_output, new_rows
+from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
 
@@ -74,11 +74,11 @@ def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, e
     path = file("id,user,tags,age,price\n007,u,a,1,1\n,v,b,2,2\n009,w,,3,3\n")
     out = tmp_path / f"out{ending}"
     with (
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["id", "price"]) as rows,
-        rows.output(out, ["click", "spent"], ["id", "price"]) as output,
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["id", "price"])) as rows,
+        predictions_file(rows, out, ["click", "spent"]) as add,
     ):
         for chunk in rows.chunks(2):
-            output.add(np.array([[0.1, float(p)] for p in chunk["price"]]))
+            add(np.array([[0.1, float(p)] for p in chunk["price"]]))
     with duckdb.connect() as db:
         read = db.sql(f"FROM '{out}'").fetchall() if ending == ".parquet" else None
     if read is None:
@@ -94,7 +94,7 @@ def test_nothing_is_left_where_writing_ends_early(file, tmp_path):
     with (
         pytest.raises(KeyboardInterrupt),
         new_rows(NewExamples(shop(), path, tmp_path)) as rows,
-        rows.output(tmp_path / "out.csv", ["click"], []),
+        predictions_file(rows, tmp_path / "out.csv", ["click"]),
     ):
         raise KeyboardInterrupt
     assert (tmp_path / "out.csv").read_text() == "before"
@@ -114,7 +114,7 @@ def test_faulty_rows_are_an_error_or_are_left_out(file, tmp_path):
 
 def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
     path = file("user,age,price\nu,1,dear\nv,2,1\n")
-    with new_rows(NewExamples(shop(), path, tmp_path), keep=["price"], unread=["tags", "price"]) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path, keep=["price"], unread=["tags", "price"])) as rows:
         read = frame(rows)
     assert list(read["user"]) == ["u", "v"]
     assert list(read["tags"]) == [[], []]
@@ -123,14 +123,15 @@ def test_columns_that_are_not_read_may_lack_and_are_not_checked(file, tmp_path):
 
 def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
-    with new_rows(NewExamples(shop(), path, tmp_path), labelled=True) as rows:
+    with new_rows(NewExamples(shop(), path, tmp_path, labelled=True)) as rows:
         read = frame(rows)
     assert float(read["click"].iloc[0]) == 1
     assert pd.isna(read["click"].iloc[1])
     with pytest.raises(DataError, match="click: expected 0 or 1"):
         new_rows(
-            NewExamples(shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path),
-            labelled=True,
+            NewExamples(
+                shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path, labelled=True
+            )
         ).__enter__()
 
 
@@ -170,10 +171,16 @@ def test_a_link_to_elsewhere_is_refused(file, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("out.txt", "is not one of"), ("no/out.csv", "no such folder"), ("d.csv", "exists already")],
+    [
+        ("out.txt", "is not one of"),
+        ("no/out.csv", "no such folder"),
+        ("d.csv", "exists already, and is not replaced"),
+        ("link.csv", "exists already, and is not replaced"),
+    ],
 )
 def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name, told):
     (tmp_path / "d.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to("nowhere")
     with pytest.raises((UsageError, RunExistsError), match=told):
         check_output(tmp_path / name)
 
@@ -181,22 +188,14 @@ def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name
 def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
     path = file("user,tags,age,price,Click\nu,a,1,1,1\n")
     with (
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["Click"]) as rows,
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["Click"])) as rows,
         pytest.raises(UsageError, match="--keep names 'Click'"),
     ):
-        rows.output(tmp_path / "out.csv", ["click"], ["Click"]).__enter__()
+        predictions_file(rows, tmp_path / "out.csv", ["click"]).__enter__()
 
 
 def test_a_column_to_keep_that_the_file_lacks_is_corrected_on_the_command_line(file, tmp_path):
     path = file("user,tags,age,price,event_id\nu,a,1,1,1\n")
     with pytest.raises(DataError, match=r"lacks 'event_di' \(did you mean 'event_id'\?\)") as error:
-        new_rows(NewExamples(shop(), path, tmp_path), keep=["event_di"]).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path, keep=["event_di"])).__enter__()
     assert error.value.fix.startswith("correct --keep")
-
-
-def test_no_file_that_exists_is_replaced(tmp_path):
-    (tmp_path / "a.csv").write_text("mine\n")
-    (tmp_path / "link.csv").symlink_to("nowhere")
-    for name in ("a.csv", "link.csv"):
-        with pytest.raises(RunExistsError, match="exists already, and is not replaced"):
-            check_output(tmp_path / name)

@@ -1,21 +1,21 @@
+"""Encoded rows: some of them, chunks, samples and random ones."""
+
 import os
 
 import numpy as np
 import pytest
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Part, chunks, counts_of, drawn, held, latest_rows, some_rows
+from automtl_core.dataset.history import History
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 
-
-def test_a_part_has_as_many_rows_as_ids():
-    part = Part(np.zeros((5, 2), np.int32), np.zeros((5, 0), np.float32), np.zeros((5, 1), np.float32))
-    assert len(part) == 5
-    assert part.bags == {}
-
-
-def test_a_bag_holds_what_lies_between_its_starts():
-    starts, values = Bags(np.array([0, 0, 2]), np.array([4, 9], np.int32))
-    assert [values[starts[b] : starts[b + 1]].tolist() for b in (0, 1)] == [[], [4, 9]]
+SCHEMA = Schema(
+    (SparseField("user", 4), SparseField("tags", 6, "bag")),
+    (DenseField("price"),),
+    (Task("click"),),
+    histories=(History("past", "user", "time", ("user",), length=5),),
+)
 
 
 def test_some_rows_have_their_users():
@@ -35,3 +35,53 @@ def test_a_mapped_file_that_was_cut_is_an_error(tmp_path):
     for each in (part, part.some(slice(4000, None))):
         with pytest.raises(ArtifactError, match=r"labels\.npy: 4,096 bytes, expected 20,128: the file was"):
             each.check_whole()
+
+
+def test_chunks_hold_all_rows_and_all_values_of_bags(monkeypatch):
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", 7)
+    part = drawn(SCHEMA, 80)
+    assert [len(chunk) for chunk in chunks(part)] == [7] * 11 + [3]
+    np.testing.assert_array_equal(np.concatenate([chunk.ids for chunk in chunks(part)]), part.ids)
+    bags = Bags(np.array([0, 0, 3, 3, 12, 20]), np.arange(20, dtype=np.int32))
+    owners, values = map(np.concatenate, zip(*held(bags), strict=True))
+    assert owners.tolist() == [1] * 3 + [3] * 9 + [4] * 8
+    assert values.tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("whole", [10_000, 10])
+@pytest.mark.parametrize(("rows", "count"), [(1000, 1), (1000, 70), (1000, 999), (1000, 1000), (5, 9)])
+def test_a_sample_has_distinct_rows_in_order(rows, count, whole):
+    found = some_rows(rows, count, np.random.default_rng(0), whole)
+    assert len(found) == min(rows, count)
+    assert (np.diff(found) > 0).all()
+    assert found[0] >= 0
+    assert found[-1] < rows
+
+
+def test_every_row_of_many_is_drawn_equally_often():
+    random = np.random.default_rng(0)
+    drawn = np.concatenate([some_rows(100, 7, random, whole=10) for _ in range(4000)])
+    counts = np.bincount(drawn, minlength=100)
+    assert abs(counts / 4000 - 0.07).max() < 0.02
+
+
+@pytest.mark.parametrize("count", [1, 30, 31, 99, 100])
+def test_the_latest_rows_are_the_last_of_a_stable_order(count):
+    times = np.random.default_rng(0).integers(0, 12, 100).astype(np.int32)
+    expected = np.sort(np.argsort(times, kind="stable")[-count:])
+    assert np.array_equal(latest_rows(times, count), expected)
+
+
+def test_ranks_are_counted():
+    assert counts_of(np.array([0, 2, 2, 5], np.int32)).tolist() == [1, 0, 2, 0, 0, 1]
+    assert counts_of(np.zeros(0, np.int32)).tolist() == []
+
+
+def test_rows_fit_their_schema():
+    rows = drawn(SCHEMA, 400)
+    assert len(rows) == 400
+    assert set(np.unique(rows.ids[:, 0])) == {0, 1, 2, 3}
+    assert set(np.unique(rows.bags[1].values)) == {1, 2, 3, 4, 5}
+    assert 0 < np.isnan(rows.dense).mean() < 0.2
+    assert rows.histories[0].padded(slice(None)).known.any()
+    assert np.array_equal(rows.ids, drawn(SCHEMA, 400).ids)

@@ -1,6 +1,5 @@
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     """Write a training part of two rows."""
     (tmp_path / "train").mkdir()
     (tmp_path / "encoder").mkdir()
@@ -42,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_reads_what_was_written(folder: Path) -> None:
+def test_reads_what_was_written(folder):
     prepared = Prepared.open(folder)
     part = prepared.part("train")
     assert len(part) == 2
@@ -62,7 +61,7 @@ def test_reads_what_was_written(folder: Path) -> None:
     assert prepared.manifest["rate"] == 0.25
 
 
-def test_encodings_are_fitted_once_and_know_when_rows_were(folder: Path) -> None:
+def test_encodings_are_fitted_once_and_know_when_rows_were(folder):
     prepared, schema = (
         Prepared.open(folder),
         SCHEMA.encoded(plain().with_answers(statistics="earlier", folds=2)),
@@ -81,7 +80,7 @@ def test_encodings_are_fitted_once_and_know_when_rows_were(folder: Path) -> None
     "name", ["train/ids.npy", "train/oracle.npy", "encoder/city.txt", "encoder/encoder.json", "manifest.json"]
 )
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
-def test_damage_is_reported_and_never_loaded(folder: Path, name: str, damage: str) -> None:
+def test_damage_is_reported_and_never_loaded(folder, name, damage):
     path, content = folder / name, bytearray((folder / name).read_bytes())
     if damage == "delete":
         path.unlink()
@@ -93,21 +92,14 @@ def test_damage_is_reported_and_never_loaded(folder: Path, name: str, damage: st
     assert error.value.fix == "delete the folder and prepare again"
 
 
-def test_a_changed_number_in_the_manifest_is_seen(folder: Path) -> None:
-    text = (folder / "manifest.json").read_text()
-    (folder / "manifest.json").write_text(text.replace("0.25", "0.26"))
-    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged"):
-        Prepared.open(folder)
-
-
 @pytest.mark.parametrize("content", ['{"format": 99}', "[]", "{}", "no json", "\udcff"])
-def test_other_manifests_are_refused(tmp_path: Path, content: str) -> None:
+def test_other_manifests_are_refused(tmp_path, content):
     (tmp_path / "manifest.json").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ArtifactError):
         Prepared.open(tmp_path)
 
 
-def test_data_that_was_removed_meanwhile_is_an_error_with_its_remedy(folder: Path) -> None:
+def test_data_that_was_removed_meanwhile_is_an_error_with_its_remedy(folder):
     prepared = Prepared.open(folder)
     (folder / "train" / "ids.npy").unlink()
     with pytest.raises(StorageError, match=r"ids\.npy: prepared data cannot be read") as error:
@@ -116,7 +108,7 @@ def test_data_that_was_removed_meanwhile_is_an_error_with_its_remedy(folder: Pat
 
 
 @pytest.mark.parametrize("size", [0, 100, 130])
-def test_data_that_was_cut_is_an_error_with_its_remedy(folder: Path, size: int) -> None:
+def test_data_that_was_cut_is_an_error_with_its_remedy(folder, size):
     prepared = Prepared.open(folder)
     os.truncate(folder / "train" / "ids.npy", size)
     with pytest.raises(ArtifactError, match=r"ids\.npy: the file was cut, or is damaged") as error:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 SCRIPT = """
 import importlib, pkgutil, sys
@@ -38,7 +37,7 @@ print("torch" in sys.modules)
 """
 
 
-def test_data_is_prepared_and_encoded_without_torch(tmp_path: Path) -> None:
+def test_data_is_prepared_and_encoded_without_torch(tmp_path):
     made = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=False
     )

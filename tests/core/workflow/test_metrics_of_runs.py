@@ -9,6 +9,7 @@ import pytest
 import yaml
 from stopping import StopAfter
 
+from automtl_core.data.frames import NewExamples
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import METRICS
@@ -21,7 +22,7 @@ from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.new_rows import Reading, measure
+from automtl_core.workflow.new_rows import measure
 from automtl_core.workflow.pipeline import TESTED
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -216,7 +217,7 @@ def test_users_of_new_rows_are_told_apart_by_their_values_in_or_outside_of_the_v
     frame = pd.DataFrame(columns).assign(user_id=[f"new user {k % 4}" for k in range(rows)])
     frame["click"] = draw.integers(0, 2, rows)
     frame.loc[:9, "user_id"] = None
-    test, count, _ = measure(made, Reading(job.dataset(), frame), {"gauc": REGISTRY.get(METRICS, "gauc")})
+    test, count, _ = measure(made, NewExamples(job.dataset(), frame), {"gauc": REGISTRY.get(METRICS, "gauc")})
     part = made.encoder.encode(frame)
     assert set(part.ids[:, [f.name for f in made.encoder.schema.sparse].index("user_id")]) == {0}
     known = frame.user_id.notna().to_numpy()

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
+from automtl_core.data.frames import NewExamples
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.training.events import ProgressMade
-from automtl_core.workflow.new_rows import Reading, measure, skippable, write_predictions
+from automtl_core.workflow.new_rows import heard, measure, skippable, write_predictions
 from automtl_core.workflow.trained import Trained
 
 from .lines import begin, make_job
@@ -32,7 +33,9 @@ def test_progress_ends_with_all(given, monkeypatch):
     trained, dataset, part, folder = given
     monkeypatch.setattr("automtl_core.workflow.new_rows.CHUNK", 100)  # less than a batch
     told = []
-    reading = Reading(dataset, folder / "new.csv", folder, listener=lambda event: told.append(event) or True)
+    reading = NewExamples(
+        dataset, folder / "new.csv", folder, **heard(lambda event: told.append(event) or True)
+    )
     assert write_predictions(trained, reading, folder / "out.csv") == (len(part), [])
     assert [event.stage for event in told if isinstance(event, ProgressMade)] == ["check", "read", "predict"]
     assert told[-1] == ProgressMade("preparation", "predict", 1.0)
@@ -66,9 +69,9 @@ def test_what_is_not_finite_is_not_written(given):
     weight.data.fill_(np.nan)
     try:
         with pytest.raises(DivergedError):
-            write_predictions(trained, Reading(dataset, folder / "new.csv", folder), folder / "nan.csv")
+            write_predictions(trained, NewExamples(dataset, folder / "new.csv", folder), folder / "nan.csv")
         with pytest.raises(DivergedError):
-            measure(trained, Reading(dataset, folder / "new.csv", folder))
+            measure(trained, NewExamples(dataset, folder / "new.csv", folder))
     finally:
         weight.data.copy_(kept)
     assert not (folder / "nan.csv").exists()

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data import event_log, new_histories
+from automtl_core.data import event_log
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.sql import quoted
-from automtl_core.data.raw.times import typed_time
+from automtl_core.data.raw.sql import quoted, typed_time
 from automtl_core.dataset import dataset as declarations
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
@@ -97,16 +96,16 @@ def as_numbers(db, dataset, history, rows, log):
     return new_histories_of(db, dataset, history, rows, log)
 
 
-new_histories_of = new_histories.new_events
+new_histories_of = event_log.new_events
 MUTANTS = {
     "a field called age": lambda patch: [
         patch.setattr(module, "event_columns", columns_with_age)
-        for module in (encode, new_histories, declarations)
+        for module in (encode, event_log, declarations)
     ],
     "offsets of times": lambda patch: patch.setattr(event_log, "typed_time", without_offset),
     "users 5 and 05": lambda patch: patch.setattr("automtl_core.data.new_rows.new_events", as_numbers),
     "order at one time": lambda patch: patch.setattr(
-        new_histories, "order_of", lambda history, field: f"CAST({quoted(field)} AS VARCHAR) DESC"
+        event_log, "order_of", lambda history, value, field: f"CAST({value} AS VARCHAR) DESC"
     ),
     "blanks": lambda patch: patch.setattr(Table, "event_file", without_blanks),
     "labels that do not count": lambda patch: patch.setattr(event_log, "label_of", without_given),
@@ -165,7 +164,7 @@ def test_a_run_whose_new_rows_are_read_otherwise_ends_with_an_error(tmp_path, mo
     job = make_job(tmp_path, rows)
     run = begin(job, tmp_path / "sound")
     assert run.read(Result).test
-    monkeypatch.setattr(new_histories, "spans", one_event_less)
+    monkeypatch.setattr(event_log, "spans", one_event_less)
     with pytest.raises(
         PluginError, match=r"training-serving skew: row \d+ of .*: it has \d+ events of past, and"
     ):

@@ -1,18 +1,12 @@
 """What is planted is found: fields that give a label away, and labels that settle another one."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.data.leaks import leaks
-from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, declared
+from automtl_core.data.leaks.leaks import Rule, alone, declared
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.tasks.binary import auc
@@ -28,7 +22,7 @@ class Table(Dataset):
     fields = (Sparse("user"), Sparse("city"), Dense("price"))
     labels = (Label("click"), Label("buy"))
 
-    def __init__(self, **columns: Any) -> None:
+    def __init__(self, **columns):
         super().__init__(DatasetSettings())
         random = np.random.default_rng(0)
         self.columns = {
@@ -39,36 +33,68 @@ class Table(Dataset):
             "buy": random.random(ROWS) < 0.2,
         } | columns
 
-    def content(self) -> str:
+    def content(self):
         return pd.DataFrame(self.columns).to_csv()
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         return pd.DataFrame(self.columns)
 
-    def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+    def values(self, db, field):
         bags = pd.DataFrame({"bag": pd.unique(pd.Series(self.columns[field]))})
         return db.from_df(bags).project("bag, unnest(string_split(bag, '|')) AS value")
 
 
-def prepared(tmp_path: Path, dataset: Dataset) -> Prepared:
+def prepared(tmp_path, dataset):
     return prepare(dataset, "table", None, tmp_path)
 
 
-def clicks(seed: int = 1) -> Any:
+def clicks(seed=1):
     return np.random.default_rng(seed).random(ROWS) < 0.4
 
 
-def suspects(found: Mapping[str, Sequence[SingleFieldScore]]) -> dict[str, list[tuple[str, str]]]:
+def suspects(found):
     return {task: [(one.name, one.by) for one in told if one.suspicious] for task, told in found.items()}
 
 
-def test_nothing_is_suspicious_where_nothing_tells(tmp_path: Path) -> None:
-    found = alone(prepared(tmp_path, Table()))
-    assert suspects(found) == {"click": [], "buy": []}
-    assert all(0.4 < predictor.score < 0.6 for predictors in found.values() for predictor in predictors)
+CLICK, NOISE = clicks(), np.random.default_rng(5).normal(size=ROWS)
+GIVEN = np.where(CLICK, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
+PAID = np.where(GIVEN == 1, np.arange(ROWS) % 2, np.nan)
+FEW = np.arange(ROWS) < 40
+CITY, PRICE = [("city", "value")], [("price", "value")]
+PLANTED = {
+    "nothing": ({}, []),
+    "a field that repeats the label": ({"city": np.where(CLICK, "yes", "no")}, CITY),
+    "its opposite": ({"city": np.where(CLICK, "no", "yes")}, CITY),
+    "filled in afterwards": (
+        {"city": pd.Series([f"order{n}" for n in range(ROWS)]).where(CLICK)},
+        [("city", "presence")],
+    ),
+    "a number that rises": ({"price": CLICK + 0.1 * NOISE}, PRICE),
+    "a number that falls": ({"price": np.where(CLICK, 1, -1) * -3 + 0.5 * NOISE}, PRICE),
+    "the tail of a number": ({"price": np.where(CLICK, np.abs(NOISE) + 3, NOISE)}, PRICE),
+    "a blank number": ({"price": np.where(CLICK, NOISE, np.nan)}, PRICE),
+    "either side": ({"price": np.where(CLICK, np.sign(NOISE) * (np.abs(NOISE) + 4), NOISE)}, PRICE),
+    "a label that is missing": ({"buy": GIVEN}, [("buy", "value")]),
+    "too few rows": ({"click": FEW, "city": np.where(FEW, "yes", "no")}, []),
+}
 
 
-def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("columns", "expected"), PLANTED.values(), ids=PLANTED)
+def test_what_is_planted_is_found(tmp_path, columns, expected):
+    found = alone(prepared(tmp_path, Table(**{"click": CLICK, **columns})))
+    assert suspects(found) == {"click": expected, "buy": []}
+    if not columns:
+        assert all(0.4 < one.score < 0.6 for scores in found.values() for one in scores)
+
+
+def test_a_label_that_is_given_another_one_is_no_leak(tmp_path):
+    """It is missing where the other one is 0, which tells that one."""
+    dataset = Table(click=CLICK, buy=GIVEN, pay=PAID)
+    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
+    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
+
+
+def test_scores_are_those_of_target_means(tmp_path):
     user = np.random.default_rng(2).integers(0, 300, ROWS)
     taste = np.random.default_rng(3).random(300)
     made = prepared(tmp_path, Table(user=user, click=np.random.default_rng(4).random(ROWS) < taste[user]))
@@ -86,43 +112,7 @@ def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
     assert best.score > 0.7
 
 
-@pytest.mark.parametrize("opposite", [False, True])
-def test_a_field_that_repeats_a_label_is_found(tmp_path: Path, opposite: bool) -> None:
-    click = clicks()
-    dataset = Table(click=click, city=np.where(click ^ opposite, "yes", "no"))
-    found = alone(prepared(tmp_path, dataset))
-    assert suspects(found) == {"click": [("city", "value")], "buy": []}
-    assert found["click"][0] == SingleFieldScore(
-        "city", "field", "value", suspicious=True, measure="AUC", score=1.0
-    )
-
-
-def test_a_field_that_is_filled_in_afterwards_is_found(tmp_path: Path) -> None:
-    click = clicks()
-    order = pd.Series([f"order{n}" for n in range(ROWS)]).where(click)
-    assert suspects(alone(prepared(tmp_path, Table(click=click, city=order))))["click"] == [
-        ("city", "presence")
-    ]
-
-
-@pytest.mark.parametrize(
-    "price",
-    [
-        lambda click, noise: click + 0.1 * noise,
-        lambda click, noise: np.where(click, 1, -1) * -3 + 0.5 * noise,
-        lambda click, noise: np.where(click, np.abs(noise) + 3, noise),
-        lambda click, noise: np.where(click, noise, np.nan),
-        lambda click, noise: np.where(click, np.sign(noise) * (np.abs(noise) + 4), noise),
-    ],
-    ids=["rises", "falls", "tail", "blank", "either side"],
-)
-def test_a_number_that_gives_a_label_away_is_found(tmp_path: Path, price: Callable[..., Any]) -> None:
-    click, noise = clicks(), np.random.default_rng(5).normal(size=ROWS)
-    found = suspects(alone(prepared(tmp_path, Table(click=click, price=price(click, noise)))))
-    assert found == {"click": [("price", "value")], "buy": []}
-
-
-def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_path: Path) -> None:
+def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_path):
     click, random = clicks(), np.random.default_rng(6)
     others = random.choice(["a", "b", "a|b"], ROWS)
     dataset = Table(click=click, city=np.where(click, np.char.add(others, "|bought"), others))
@@ -135,7 +125,7 @@ def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_pa
     )
 
 
-def test_empty_bags_give_a_label_away(tmp_path: Path) -> None:
+def test_empty_bags_give_a_label_away(tmp_path):
     click = clicks()
     order = pd.Series([f"o{n}|o{n + 1}" for n in range(ROWS)]).where(click)
     dataset = Table(click=click, city=order)
@@ -144,7 +134,7 @@ def test_empty_bags_give_a_label_away(tmp_path: Path) -> None:
     assert found[0] == "city"
 
 
-def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: Path) -> None:
+def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path):
     click = clicks()
     dataset = Table(click=click, buy=click)
     made = describe(prepared(tmp_path / "undeclared", dataset))
@@ -157,16 +147,7 @@ def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: P
     assert all(rule.declared for rule in made.rules)
 
 
-def test_a_label_that_is_given_another_one_is_no_leak(tmp_path: Path) -> None:
-    """It is missing where the other one is 0, which tells that one."""
-    click = clicks()
-    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
-    dataset = Table(click=click, buy=buy, pay=np.where(buy == 1, np.arange(ROWS) % 2, np.nan))
-    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
-    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
-
-
-def test_labels_that_imply_or_exclude_another_are_told(tmp_path: Path) -> None:
+def test_labels_that_imply_or_exclude_another_are_told(tmp_path):
     click = clicks()
     few = np.random.default_rng(7).random(ROWS) < 0.3
     made = prepared(tmp_path / "implies", Table(click=click, buy=click & few))
@@ -178,14 +159,14 @@ def test_labels_that_imply_or_exclude_another_are_told(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_rule_that_chance_makes_is_not_told(tmp_path: Path) -> None:
+def test_a_rule_that_chance_makes_is_not_told(tmp_path):
     buy = np.zeros(ROWS, dtype=bool)
     click = clicks()
     buy[np.flatnonzero(click)[:6]] = True
     assert describe(prepared(tmp_path, Table(click=click, buy=buy))).rules == ()
 
 
-def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
+def test_a_real_label_is_judged_by_r2(tmp_path):
     random = np.random.default_rng(8)
     minutes = random.normal(30, 10, ROWS)
     dataset = Table(buy=minutes, price=minutes * 60, click=minutes > 30)
@@ -199,39 +180,23 @@ def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
     assert click.score == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
 
 
-def test_too_few_rows_say_nothing(tmp_path: Path) -> None:
-    click = np.zeros(ROWS, dtype=bool)
-    click[:40] = True
-    found = alone(prepared(tmp_path, Table(click=click, city=np.where(click, "yes", "no"))))
-    assert found["click"] == ()
-
-
-def test_missing_labels_are_left_out_and_tell_where_they_are_missing(tmp_path: Path) -> None:
-    click = clicks()
-    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
-    found = alone(prepared(tmp_path, Table(click=click, buy=buy)))
-    assert suspects(found) == {"click": [("buy", "value")], "buy": []}
-
-
-def test_many_passes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_passes_give_what_one_gives(tmp_path, monkeypatch):
     made = prepared(tmp_path, Table(click=clicks()))
     once = alone(made)
     monkeypatch.setattr(leaks, "CELLS", 10)
-    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 100)
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", 100)
     (made.path / leaks.SCORES).unlink()
     assert alone(made) == once
 
 
-def test_rows_are_read_once_and_scores_kept_with_the_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_read_once_and_scores_kept_with_the_data(tmp_path, monkeypatch):
     made = prepared(tmp_path, Table(click=clicks()))
     both, fields = alone(made), alone(made, ["field"])
     assert {one.kind for one in both["buy"]} == {"field", "label"}
     assert {one.kind for one in fields["buy"]} == {"field"}
     kept = (made.path / leaks.SCORES).read_text()
 
-    def tallies(*_: object) -> None:
+    def tallies(*_):
         raise AssertionError("the rows are read again")
 
     with monkeypatch.context() as patch:
@@ -245,13 +210,13 @@ def test_rows_are_read_once_and_scores_kept_with_the_data(
     assert (made.path / leaks.SCORES).read_text() == kept
 
 
-def test_scores_that_cannot_be_kept_are_computed(tmp_path: Path) -> None:
+def test_scores_that_cannot_be_kept_are_computed(tmp_path):
     made = prepared(tmp_path, Table(click=clicks()))
     (made.path / leaks.SCORES).mkdir()
     assert alone(made)["click"]
 
 
-def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path: Path) -> None:
+def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path):
     made = prepared(tmp_path, Table(click=clicks()))
     train, test = made.part("train"), made.part("test")
     click, buy = leaks.predictions(made, "city", [0, 1])
@@ -262,7 +227,7 @@ def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path: Path
             assert predicted[test.ids[:, 1] == city] == pytest.approx(expected)
 
 
-def test_tasks_before_and_after_are_declared_over_several_steps() -> None:
+def test_tasks_before_and_after_are_declared_over_several_steps():
     tasks = (
         Task("view"),
         Task("click", after="view"),

@@ -1,24 +1,18 @@
 """Histories of prepared rows against a plain loop over events."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.event_log import first_not_before
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError, PluginError
 
 ROWS = 400
 
 
-def actions(seed: int = 0) -> pd.DataFrame:
+def actions(seed=0):
     """Return actions with blanks and rare values, at times of which two are equal as a rule."""
     random = np.random.default_rng(seed)
     frame = pd.DataFrame(
@@ -48,26 +42,26 @@ class Actions(Dataset):
     frame = actions()
 
     @property
-    def histories(self) -> tuple[History, ...]:
+    def histories(self):
         return (History("past", "user", "at", ("item", "category"), ("click", "buy"), self.log is None),)
 
-    def content(self) -> Any:
+    def content(self):
         return self.frame.to_csv(), None if self.log is None else self.log.to_csv()
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         return self.frame
 
-    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+    def events(self, db, history):
         return db.from_df(self.log)
 
 
-def prepared(folder: Path, log: pd.DataFrame | None = None, **settings: Any) -> Prepared:
+def prepared(folder, log=None, **settings):
     dataset = Actions(DatasetSettings(split="time", **settings))
     dataset.log = log
     return prepare(dataset, "actions", None, folder)
 
 
-def looped(log: pd.DataFrame, row: Mapping[str, Any], length: int, delay: float) -> list[tuple[Any, ...]]:
+def looped(log, row, length, delay):
     """Return the events of a row, the latest first: age, item, category, click, buy."""
     mine = log[(log.user == row["user"]) & (log["at"] < row["at"] - delay)]
     # Events at the same time are in the order of their other columns, blanks first; values in that of texts.
@@ -78,19 +72,17 @@ def looped(log: pd.DataFrame, row: Mapping[str, Any], length: int, delay: float)
     ]
 
 
-def stored(data: Prepared, part: str) -> list[list[tuple[Any, ...]]]:
+def stored(data, part):
     """Return the same for the rows of a part, with values outside of the vocabulary as `unseen #N`."""
     events = data.encoder.decode(data.part(part))
     columns = [events[f"past:{name}"] for name in ("automtl:age", "item", "category", "click", "buy")]
     return [list(zip(*row, strict=True))[::-1] for row in zip(*columns, strict=True)]
 
 
-def assert_histories(
-    data: Prepared, frame: pd.DataFrame, log: pd.DataFrame, length: int, delay: float
-) -> None:
+def assert_histories(data, frame, log, length, delay):
     known = {name: set(data.vocabulary(name)) for name in ("item", "category")}
 
-    def plain(event: tuple[Any, ...]) -> tuple[Any, ...]:
+    def plain(event):
         """Return an event with the values that a vocabulary holds."""
         age, item, category, *done = event
         pairs = (("item", item), ("category", category))
@@ -119,12 +111,12 @@ def assert_histories(
 
 
 @pytest.mark.parametrize(("length", "delay"), [(50, 0.0), (3, 0.0), (50, 20.0)])
-def test_rows_see_earlier_rows_of_their_user(tmp_path: Path, length: int, delay: float) -> None:
+def test_rows_see_earlier_rows_of_their_user(tmp_path, length, delay):
     data = prepared(tmp_path, history_length=length, history_delay=delay)
     assert_histories(data, Actions.frame, Actions.frame, length, delay)
 
 
-def test_rows_see_the_events_of_a_log(tmp_path: Path) -> None:
+def test_rows_see_the_events_of_a_log(tmp_path):
     log = actions(1).drop(columns="row")
     log.loc[:50, "item"] = "only in the log"
     log.loc[:20, "user"] = "stranger"
@@ -136,7 +128,7 @@ def test_rows_see_the_events_of_a_log(tmp_path: Path) -> None:
     )
 
 
-def test_events_later_than_the_last_row_are_counted(tmp_path: Path) -> None:
+def test_events_later_than_the_last_row_are_counted(tmp_path):
     log = actions(1).drop(columns="row")
     assert not any("later than the last row" in one for one in prepared(tmp_path, log).manifest["warnings"])
     log.loc[log.user.isin(Actions.frame.user) & (log.index < 30), "at"] = ROWS
@@ -146,43 +138,36 @@ def test_events_later_than_the_last_row_are_counted(tmp_path: Path) -> None:
     assert warning.startswith(f"{late} of {total} events of the history past are later than the last row")
 
 
-def test_values_outside_of_the_vocabulary_still_match(tmp_path: Path) -> None:
+def test_values_outside_of_the_vocabulary_still_match(tmp_path):
     data = prepared(tmp_path, min_count=12)
     assert len(data.vocabulary("item")) < 20
     assert_histories(data, Actions.frame, Actions.frame, 50, 0.0)
 
 
-def test_under_a_random_split_rows_have_no_histories(tmp_path: Path) -> None:
+def test_under_a_random_split_rows_have_no_histories(tmp_path):
     data = prepare(Actions(DatasetSettings()), "actions", None, tmp_path)
     assert not data.schema.histories
     assert not data.part("train").histories
     assert not (data.path / "events").exists()
 
 
-def test_a_wrong_outcome_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_outcome_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Actions, "frame", Actions.frame.assign(click=2))
     with pytest.raises(DataError, match=r"click holds 2\.0, allowed are 0, 1 and null"):
         prepared(tmp_path)
 
 
-def test_a_log_without_a_column_is_named(tmp_path: Path) -> None:
+def test_a_log_without_a_column_is_named(tmp_path):
     with pytest.raises(DataError, match="the events of history 'past' lack 'click'"):
         prepared(tmp_path, actions(1).drop(columns="click"))
 
 
-def test_a_history_of_an_unknown_field_is_a_fault() -> None:
+def test_a_history_of_an_unknown_field_is_a_fault():
     class Wrong(Actions):
         histories = (History("past", "user", "at", ("items",)),)
 
     with pytest.raises(PluginError, match="history 'past' shares 'items', which is not a single-valued"):
         Wrong(DatasetSettings())
-
-
-def test_first_not_before_searches_each_range() -> None:
-    times = np.array([1.0, 2, 2, 5, 0, 3, 3, 9])
-    low, high = np.array([0, 0, 4, 4, 8, 0]), np.array([4, 4, 8, 8, 8, 4])
-    found = first_not_before(times, low, high, np.array([2.0, 9, 3, 0, 1, 0]))
-    assert found.tolist() == [1, 4, 5, 4, 8, 0]
 
 
 LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"})
@@ -196,7 +181,7 @@ class Lists(Dataset):
     def content(self):
         return str(self.buys)
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         frame = pd.DataFrame({"item": ["a", "b"] * 60, "click": [0, 0, 1, 1] * 30})
         return frame.assign(items=[["b", "z"], None] * 60, buys=list(self.buys) * 60)
 

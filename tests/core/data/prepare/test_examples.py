@@ -1,13 +1,9 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.values import codes
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.sql import codes
 from automtl_core.errors import DataError, PluginError, UsageError
 
 GOOD = {
@@ -19,7 +15,7 @@ GOOD = {
 }
 
 
-def test_examples_are_sorted_and_hold_places_of_values(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):
     with connect(None, tmp_path) as db:
         make_examples(db, given({**GOOD, "user": ["b", "a"] * 10}), "shop")
         rows = db.sql("SELECT * FROM examples").fetchall()
@@ -29,10 +25,8 @@ def test_examples_are_sorted_and_hold_places_of_values(tmp_path: Path, given: Ca
 
 
 @pytest.mark.parametrize("joined", [1, 2, 3])
-def test_many_fields_are_numbered_some_at_a_time(
-    tmp_path: Path, given: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, joined: int
-) -> None:
-    def rows(place: str, **settings: Any) -> list[Any]:
+def test_many_fields_are_numbered_some_at_a_time(tmp_path, given, monkeypatch, joined):
+    def rows(place, **settings):
         (tmp_path / place).mkdir()
         with connect(None, tmp_path / place) as db:
             make_examples(db, given({**GOOD, "user": ["b", "a", None, "c"] * 5}, **settings), "shop")
@@ -44,7 +38,7 @@ def test_many_fields_are_numbered_some_at_a_time(
     assert rows("some-hashed", hashed={"user": 2}) == hashed
 
 
-def test_unknown_values_stay_blank(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_unknown_values_stay_blank(tmp_path, given):
     columns = {**GOOD, "user": ["a", None] * 10, "buy": [None, 1.0] * 10}
     with connect(None, tmp_path) as db:
         make_examples(db, given(columns), "shop")
@@ -52,7 +46,7 @@ def test_unknown_values_stay_blank(tmp_path: Path, given: Callable[..., Any]) ->
     assert rows == [(None, 1), (0, None)]
 
 
-def test_only_the_tasks_to_learn_are_kept(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_only_the_tasks_to_learn_are_kept(tmp_path, given):
     dataset = given({name: values for name, values in GOOD.items() if name != "click"}, tasks=["buy"])
     with connect(None, tmp_path) as db:
         make_examples(db, dataset, "shop")
@@ -66,14 +60,12 @@ def test_only_the_tasks_to_learn_are_kept(tmp_path: Path, given: Callable[..., A
         ({"hashed": {"town": 8}}, r"dataset\.hashed names 'town'"),
     ],
 )
-def test_settings_that_name_what_is_not_there(
-    tmp_path: Path, given: Callable[..., Any], settings: dict[str, Any], message: str
-) -> None:
+def test_settings_that_name_what_is_not_there(tmp_path, given, settings, message):
     with pytest.raises(UsageError, match=message), connect(None, tmp_path) as db:
         make_examples(db, given(GOOD, **settings), "shop")
 
 
-def test_hashed_values_do_not_depend_on_the_data(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_hashed_values_do_not_depend_on_the_data(tmp_path, given):
     found = []
     for name, users in (("one", ["a", "b"] * 10), ("two", ["0", "b", "c", "d"] * 5)):
         (tmp_path / name).mkdir()
@@ -94,15 +86,13 @@ def test_hashed_values_do_not_depend_on_the_data(tmp_path: Path, given: Callable
         ({"click": ["0", "yes"] * 10}, "Conversion Error: Could not convert string 'yes' to FLOAT"),
     ],
 )
-def test_wrong_values_are_refused(
-    tmp_path: Path, given: Callable[..., Any], change: dict[str, Any], message: str
-) -> None:
+def test_wrong_values_are_refused(tmp_path, given, change, message):
     with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
         make_examples(db, given({**GOOD, **change}), "shop")
     assert str(error.value).startswith(f"dataset shop: {message}")
 
 
-def test_missing_columns_are_named(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_missing_columns_are_named(tmp_path, given):
     columns = {
         ("cost" if name == "price" else name): values for name, values in GOOD.items() if name != "user"
     }
@@ -111,7 +101,7 @@ def test_missing_columns_are_named(tmp_path: Path, given: Callable[..., Any]) ->
 
 
 @pytest.mark.parametrize("missing", ["fields", "labels"])
-def test_settings_that_leave_nothing(tmp_path: Path, given: Callable[..., Any], missing: str) -> None:
+def test_settings_that_leave_nothing(tmp_path, given, missing):
     dataset = given(GOOD)
     setattr(dataset, missing, ())
     with (
@@ -121,7 +111,7 @@ def test_settings_that_leave_nothing(tmp_path: Path, given: Callable[..., Any], 
         make_examples(db, dataset, "shop")
 
 
-def test_rows_that_are_no_rows_are_the_plugins_fault(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_rows_that_are_no_rows_are_the_plugins_fault(tmp_path, given):
     dataset = given(GOOD)
     dataset.rows = lambda db: None
     with connect(None, tmp_path) as db, pytest.raises(PluginError, match=r"shop: .*\.rows returns NoneType"):

@@ -1,9 +1,5 @@
 """Arrays beside ids, numbers and labels as they are written."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -23,9 +19,7 @@ COLUMNS = {
 }
 
 
-def test_probabilities_stand_beside_the_labels_that_have_them(
-    tmp_path: Path, given: Callable[..., Any]
-) -> None:
+def test_probabilities_stand_beside_the_labels_that_have_them(tmp_path, given):
     dataset = given(COLUMNS)
     dataset.labels = (Label("buy"), Label("click", oracle="p"))
     prepared = prepare(dataset, "given", None, tmp_path)
@@ -39,9 +33,7 @@ def test_probabilities_stand_beside_the_labels_that_have_them(
 
 
 @pytest.mark.parametrize("split", ["random", "user"])
-def test_users_are_told_apart_also_where_no_training_row_names_them(
-    tmp_path: Path, given: Callable[..., Any], split: str
-) -> None:
+def test_users_are_told_apart_also_where_no_training_row_names_them(tmp_path, given, split):
     user = N % 250
     dataset = given({**COLUMNS, "user": [f"u{n}" if n else None for n in user], "p": user / 250}, split=split)
     dataset.user = "user"
@@ -56,7 +48,7 @@ def test_users_are_told_apart_also_where_no_training_row_names_them(
         assert all((number == 0) == (who == 0) for number, who in pairs)
 
 
-def test_a_split_by_time_keeps_the_order_of_times(tmp_path: Path, given: Callable[..., Any]) -> None:
+def test_a_split_by_time_keeps_the_order_of_times(tmp_path, given):
     at = (N * 7 % ROWS) // 10
     dataset = given({**COLUMNS, "price": at, "at": [f"{when:04}" for when in at]}, split="time")
     dataset.fields, dataset.time = (Sparse("user"), Dense("price", "none")), "at"
@@ -74,14 +66,9 @@ def test_a_split_by_time_keeps_the_order_of_times(tmp_path: Path, given: Callabl
 
 
 @pytest.mark.parametrize("split", ["random", "user"])
-def test_without_a_split_by_time_no_times_are_written(
-    tmp_path: Path, given: Callable[..., Any], split: str
-) -> None:
+def test_without_a_split_by_time_no_times_are_written(tmp_path, given, split):
     dataset = given({**COLUMNS, "at": N}, split=split)
     dataset.user, dataset.time = "user", "at"
     prepared = prepare(dataset, "given", None, tmp_path)
     assert [prepared.times(name) for name in PARTS] == [None] * 3
-
-
-def test_without_users_none_are_written(tmp_path: Path, given: Callable[..., Any]) -> None:
     assert prepare(given(COLUMNS), "given", None, tmp_path).users("test") is None

@@ -1,20 +1,17 @@
 """Files that are written, and read record by record."""
 
-from pathlib import Path
-
 import pytest
 
 from automtl_core.data.raw.records import layout, records
-from automtl_core.dataset.dataset import RawFile
 
-from .logs import BARE, Read
+from .logs import BARE
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Read:
+def read(tmp_path):
     """Return the values of the accepted rows of a file, and its faults as `line: reason`."""
 
-    def read(content: bytes, file: RawFile = BARE) -> tuple[list[list[str]], list[str]]:
+    def read(content, file=BARE):
         path = tmp_path / file.path
         path.write_bytes(content)
         found = list(records(layout(path, file)))

@@ -1,4 +1,4 @@
-"""Sixty odd or malformed files of one table, and what preparation is to make of each."""
+"""Odd or malformed files of one table, and what preparation is to make of each."""
 
 import gzip
 import re
@@ -107,26 +107,18 @@ ROW_LENGTHS = [
     bad_row("short row", "3,12,1.5", 'expected 6 columns, found 3: "3,12,1.5"'),
     bad_row("single value", "3", 'expected 6 columns, found 1: "3"'),
     bad_row("long row", "3,12,1.5,red,1,0,7", "expected 6 columns, found 7"),
-    bad_row("row shifted to the right", "3,,12,1.5,red,1,0", "expected 6 columns, found 7"),
     bad_row("row shifted to the left", "3,1.5,red,1,0,", 'item_id: expected an integer, found "1.5"'),
-    bad_row("separator at the end of a row", "3,12,1.5,red,1,0,", "expected 6 columns, found 7"),
     bad_row("decimal comma", "3,12,1,5,red,1,0", "expected 6 columns, found 7"),
     bad_row("header once more", HEADER, 'user_id: expected an integer, found "user_id"'),
-    bad_row("line of a report", "(40 rows)", "expected 6 columns, found 1"),
     bad_rows("cut last line", table() + b"3,12,1.", ':42: expected 6 columns, found 3: "3,12,1."'),
 ]
 BYTES = [
     bad_row("Latin-1", "3,12,1.5,café,1,0".encode("latin-1"), r'tag: not UTF-8: "3,12,1.5,caf\\xe9,1,0"'),
-    bad_row("half a character", b"3,12,1.5,caf\xc3,1,0", r"tag: not UTF-8: .*caf\\xc3"),
-    bad_row("surrogate", b"3,12,1.5,\xed\xa0\x80,1,0", "tag: not UTF-8"),
     bad_row("NUL in a text", "3,12,1.5,r\0d,1,0", r'tag: holds a NUL byte: "3,12,1.5,r\\x00d,1,0"'),
     bad_rows("zeroed end", table() + bytes(512), ":42: user_id: holds a NUL byte"),
     fine("UTF-16", TEXT_OF_ROWS.encode("utf-16")),
     refused(
-        "UTF-16 without a mark",
-        TEXT_OF_ROWS.encode("utf-16-be"),
-        ":1: holds NUL bytes",
-        "convert it to UTF-8",
+        "UTF-16 without a mark", TEXT_OF_ROWS.encode("utf-16-be"), ":1: holds NUL", "convert it to UTF-8"
     ),
     refused("UTF-32", TEXT_OF_ROWS.encode("utf-32"), ":1: holds UTF-32", "iconv -f UTF-32"),
     fine("byte order mark", b"\xef\xbb\xbf" + table()),
@@ -134,13 +126,6 @@ BYTES = [
 QUOTES = [
     bad_row("open quote", OPEN, 'tag: a quoted value does not end: "3,12,1.5,"red,1,0"'),
     bad_rows("open quote in the last row", table([*ROWS, OPEN]), ":42: tag: a quoted value does not end"),
-    bad_rows(
-        "open quote before a quoted row",
-        with_rows(OPEN, '3,12,1.5,"red",1,0'),
-        ":22: tag: a quoted value does not end",
-        accepted=41,
-    ),
-    bad_rows("open quotes", with_rows(*[OPEN] * 3), ":22: tag: a quoted value does not end", rejected=3),
     bad_rows(
         "open quote before millions of bytes",
         with_rows(OPEN, *LONG),
@@ -151,8 +136,6 @@ QUOTES = [
         "giant value", f'3,12,1.5,"{"x" * 2_000_000}",1,0', 'longer than 2000000 bytes: "3,12,1.5,"x{70}'
     ),
     bad_row("text behind a quote", '3,12,1.5,"re"d,1,0', "tag: text follows a closing quote"),
-    bad_row("backslash for a quote", r'3,12,1.5,"\"red\"",1,0', "tag: text follows a closing quote"),
-    bad_row("row in quotes", '"3,12,1.5,red,1,0"', "expected 6 columns, found 1"),
 ]
 LINES = [
     fine("Windows", table(end="\r\n")),
@@ -165,7 +148,6 @@ LINES = [
 ]
 HEADERS = [
     refused("empty", b"", ":1: the file is empty", COPY),
-    refused("blank lines alone", b"\n\r\n\n", ":1: the file is empty", COPY),
     refused("header alone", table([]), ": holds no rows", COPY),
     refused("no header", table(ROWS[1:], ROWS[0]), f':1: no header: .*: "{ROWS[0]}"', FIRST_LINE),
     refused(
@@ -196,8 +178,7 @@ HEADERS = [
     fine("columns in another order", table([backwards(row) for row in ROWS], backwards(HEADER))),
 ]
 SEPARATORS = [
-    refused("semicolons", table().replace(b",", b";"), ":1: semicolons separate its values", "separator ';'"),
-    refused("tabs", table().replace(b",", b"\t"), ":1: tabs separate its values", r"separator '\\t'"),
+    refused("semicolons", table().replace(b",", b";"), ":1: semicolons separate its values", "separator ';'")
 ]
 VALUES = [
     bad_row("fraction as an id", "9.5,12,1.5,red,1,0", 'user_id: expected an integer, found "9.5"'),
@@ -206,10 +187,7 @@ VALUES = [
         "3,9223372036854775808,1.5,red,1,0",
         'item_id: expected an integer of 64 bits, found "9223372036854775808"',
     ),
-    bad_row("text as an id", "u3,12,1.5,red,1,0", 'user_id: expected an integer, found "u3"'),
     bad_row("not a number", "3,12,nan,red,1,0", 'price: expected a finite number, found "nan"'),
-    bad_row("number out of range", "3,12,1e999,red,1,0", 'price: expected a finite number, found "1e999"'),
-    bad_row("currency", "3,12,$1.50,red,1,0", r'price: expected a number, found "\$1.50"'),
     bad_row("label 2", "3,12,1.5,red,2,0", 'click: expected 0, 1, 0.0 or 1.0, found "2"'),
 ]
 COMPRESSED = [

@@ -3,12 +3,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.connection import connect, limits, workshop
 from automtl_core.data.raw.sql import one_file
 from automtl_core.errors import DataError, OutOfMemoryError, StorageError
 
 
-def test_its_own_folders_are_open(tmp_path: Path) -> None:
+def test_its_own_folders_are_open(tmp_path):
     data, work = tmp_path / "it's data", tmp_path / "work"
     data.mkdir()
     work.mkdir()
@@ -31,7 +31,7 @@ def test_its_own_folders_are_open(tmp_path: Path) -> None:
         "SET allowed_directories = ['/']",
     ],
 )
-def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> None:
+def test_the_connection_reaches_nothing_else(tmp_path, statement):
     data, work = tmp_path / "data", tmp_path / "work"
     data.mkdir()
     work.mkdir()
@@ -41,7 +41,7 @@ def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
 
 
-def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
+def test_errors_of_the_database_are_errors_of_the_data(tmp_path):
     with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
         db.execute("SELECT CAST('x1' AS INTEGER)")
 
@@ -58,12 +58,12 @@ def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
         (duckdb.InternalException, duckdb.InternalException),
     ],
 )
-def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected) -> None:
+def test_every_error_that_files_or_disks_can_cause_is_translated(tmp_path, raised, expected):
     with pytest.raises(expected), connect(None, tmp_path):
         raise raised("x\ny")
 
 
-def test_too_little_memory_says_how_to_allow_more(tmp_path: Path) -> None:
+def test_too_little_memory_says_how_to_allow_more(tmp_path):
     with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
     assert "--memory-limit" in error.value.fix
@@ -84,9 +84,7 @@ def test_a_folder_may_have_signs_of_patterns_in_its_name(name, tmp_path):
             db.read_csv(str(tmp_path / "a1" / "t.csv"), header=True).fetchall()
 
 
-def test_a_folder_called_as_the_home_folder_is_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_called_as_the_home_folder_is_no_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     work = Path("~") / "work"
@@ -94,3 +92,21 @@ def test_a_folder_called_as_the_home_folder_is_no_other(
     with connect(None, work):
         assert (tmp_path / "~" / "work" / "raw.duckdb").exists()
     assert not (tmp_path / "home").exists()
+
+
+def test_the_database_leaves_some_of_the_memory_limit(shop_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    with workshop(shop_dir, tmp_path, "1GiB") as (db, _):
+        memory, threads = db.execute(
+            "SELECT current_setting('memory_limit'), current_setting('threads')"
+        ).fetchall()[0]
+    assert memory == "424.0 MiB"
+    assert threads == 3
+
+
+@pytest.mark.parametrize(
+    ("memory", "limit"),
+    [("512mib", "209715KiB"), ("1GiB", "434176KiB"), ("8 GB", "7198100KiB"), ("0.1TiB", "106759782KiB")],
+)
+def test_python_has_600_mib_or_more_than_half_of_a_small_limit(memory, limit):
+    assert limits(memory)[0] == limit

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,20 +10,20 @@ import yaml
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.data.raw.records import Record, layout, records, shown
+from automtl_core.data.raw.records import layout, records, shown
 from automtl_core.errors import DataError
 
-from .corpus import CASES, SETTINGS, Case
+from .corpus import CASES, SETTINGS
 
 
 @pytest.fixture
-def path(case: Case, tmp_path: Path) -> Path:
+def path(case, tmp_path):
     path = tmp_path / case.file_name
     path.write_bytes(case.content)
     return path
 
 
-def read(case: Case, path: Path) -> list[Record]:
+def read(case, path):
     """Return all records; a file without any is refused by what makes tables of them."""
     found = list(records(layout(path, case.file)))
     if not found:
@@ -32,18 +31,14 @@ def read(case: Case, path: Path) -> list[Record]:
     return found
 
 
-def of(*kinds: bool) -> pytest.MarkDecorator:
+def of(*kinds):
     """Run a test for cases that are refused (True), or those that are not (False)."""
     chosen = [case for case in CASES if (case.accepted is None) in kinds]
     return pytest.mark.parametrize("case", chosen, ids=lambda case: case.name)
 
 
-def test_there_are_sixty_different_files() -> None:
-    assert len(CASES) == len({case.name for case in CASES}) == 60
-
-
 @of(True)
-def test_a_file_is_refused_with_its_place_and_a_way_out(case: Case, path: Path) -> None:
+def test_a_file_is_refused_with_its_place_and_a_way_out(case, path):
     with pytest.raises(DataError, match=case.pattern(path)) as error:
         read(case, path)
     assert re.search(case.fix, str(error.value.fix))
@@ -51,7 +46,7 @@ def test_a_file_is_refused_with_its_place_and_a_way_out(case: Case, path: Path) 
 
 
 @of(False)
-def test_every_row_is_accepted_or_rejected(case: Case, path: Path) -> None:
+def test_every_row_is_accepted_or_rejected(case, path):
     found = read(case, path)
     faults = [record.fault for record in found if record.fault]
     assert (len(found) - len(faults), len(faults)) == (case.accepted, case.rejected)
@@ -72,16 +67,14 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture
-def automtl(
-    case: Case, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ended]:
+def automtl(case, path, capsys, monkeypatch):
     """Run a command of `automtl data` on the table of a case, in its folder."""
     monkeypatch.chdir(path.parent)
     dataset = {"name": "table", "files": case.file_name, **SETTINGS, **case.settings}
     config = path.with_name("my.yaml")
     config.write_text(yaml.safe_dump({"data_dir": str(path.parent), "dataset": dataset}))
 
-    def automtl(command: str, *options: str) -> Ended:
+    def automtl(command, *options):
         code = run(["data", command, "table", "--config", str(config), *options], Stop())
         ended = Ended(code, *capsys.readouterr())
         assert "Traceback" not in ended.err
@@ -93,9 +86,7 @@ def automtl(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_preparation_refuses_what_is_wrong_and_says_what_to_do(
-    case: Case, path: Path, automtl: Callable[..., Ended]
-) -> None:
+def test_preparation_refuses_what_is_wrong_and_says_what_to_do(case, path, automtl):
     ended = automtl("prepare")
     assert ended.code == case.exit_code, ended.err
     assert re.search(case.pattern(path), ended.err)
@@ -105,9 +96,7 @@ def test_preparation_refuses_what_is_wrong_and_says_what_to_do(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_preparation_leaves_out_the_rejected_rows_and_no_others(
-    case: Case, path: Path, automtl: Callable[..., Ended]
-) -> None:
+def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, automtl):
     ended = automtl("prepare", "--bad-rows", "skip", "--json")
     if case.exit_code and not case.rejected:
         assert ended.code == case.exit_code
@@ -121,7 +110,7 @@ def test_preparation_leaves_out_the_rejected_rows_and_no_others(
 
 
 @pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
-def test_validation_counts_every_record(case: Case, automtl: Callable[..., Ended]) -> None:
+def test_validation_counts_every_record(case, automtl):
     ended = automtl("validate", "--json")
     if case.exit_code == 2:
         assert ended.code == 2

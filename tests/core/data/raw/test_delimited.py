@@ -2,12 +2,10 @@
 
 import gzip
 import io
-from pathlib import Path
 
 import pytest
 
-from automtl_core.data.raw.delimited import Lines, blocks, opened, rows, split
-from automtl_core.errors import DataError
+from automtl_core.data.raw.delimited import Lines, opened, rows, split
 
 
 @pytest.mark.parametrize(
@@ -33,41 +31,7 @@ def test_a_bare_carriage_return_is_told():
     assert split('a,"b\rc"', ",").bare_return is None
 
 
-def read(content):
-    return list(rows(Lines(io.BytesIO(content)), ","))
-
-
-def test_rows_have_the_line_where_they_start():
-    assert [(line, values) for line, _, values, _ in read(b'a,b\n\n"x\ny",2\r\nc,d')] == [
-        (1, ["a", "b"]),
-        (3, ["x\ny", "2"]),
-        (5, ["c", "d"]),
-    ]
-
-
-def test_a_quote_that_never_ends_costs_one_row():
-    found = read(b'"a,1\nb,2\n')
-    assert [line for line, *_ in found] == [1, 2]
-    assert found[0][3] is not None
-    assert found[1][2:] == (["b", "2"], None)
-
-
-def test_blocks_end_at_line_feeds_without_a_mark_of_byte_order():
-    content = b"\xef\xbb\xbfa\nb\nc"
-    assert list(blocks(io.BytesIO(content))) == [(b"a\nb", True), (b"c", False)]
-
-
-def test_a_compressed_file_is_read_as_a_plain_one_and_a_cut_one_is_refused(tmp_path):
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n" * 1000))
-    with opened(path) as stream:
-        assert stream.read() == b"a,b\n" * 1000
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(DataError), opened(path) as stream:
-        stream.read()
-
-
-def test_lines_that_are_not_utf_8_have_the_declared_encoding() -> None:
+def test_lines_that_are_not_utf_8_have_the_declared_encoding():
     content = "a,köln\n".encode() + b"b,K\xf6ln\nc,\x81\n"
     found = list(rows(Lines(io.BytesIO(content), "cp1252"), ","))
     assert [values for _, _, values, _ in found[:2]] == [["a", "köln"], ["b", "Köln"]]
@@ -77,7 +41,7 @@ def test_lines_that_are_not_utf_8_have_the_declared_encoding() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
-def test_utf_16_with_a_mark_is_text(tmp_path: Path, name: str, encoding: str) -> None:
+def test_utf_16_with_a_mark_is_text(tmp_path, name, encoding):
     mark = "" if encoding == "utf-16" else "\ufeff"
     content = f"{mark}" + "".join(f"u{n},Köln 🎉\r\n" for n in range(60_000))
     path, write = tmp_path / name, gzip.compress if name.endswith("gz") else bytes

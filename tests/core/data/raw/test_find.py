@@ -1,6 +1,3 @@
-from pathlib import Path
-
-import duckdb
 import pytest
 
 from automtl_core.data.raw.find import find, source_of
@@ -10,16 +7,16 @@ from automtl_core.errors import DataError, InputMissingError
 LOG = RawFile("log.csv", {"a": TEXT})
 
 
-def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
+def dataset(files, source=""):
     class Shop(Dataset):
         version = 1
         fields = (Sparse("a"),)
         labels = (Label("click"),)
 
-        def files(self) -> dict[str, RawFile]:
+        def files(self):
             return files
 
-        def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        def rows(self, db):
             return db.table("log")
 
     made = Shop(DatasetSettings())
@@ -27,7 +24,7 @@ def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
     return made
 
 
-def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
+def test_all_missing_files_are_named_at_once(tmp_path):
     (tmp_path / "there.csv").touch()
     files = {name: RawFile(f"{name}.csv", {"a": TEXT}) for name in ("there", "log", "users")}
     with pytest.raises(InputMissingError) as error:
@@ -45,7 +42,7 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
         find(None, dataset(files), "shop")
 
 
-def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
+def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path):
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "log.csv").touch()
@@ -54,7 +51,7 @@ def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
         find(data, dataset({"log": LOG}), "shop")
 
 
-def test_a_pattern_finds_all_its_files_in_order(tmp_path: Path) -> None:
+def test_a_pattern_finds_all_its_files_in_order(tmp_path):
     for name in ("log2.csv", "log1.csv", "other.csv"):
         (tmp_path / name).touch()
     file = RawFile("log*.csv", {"a": TEXT})
@@ -63,7 +60,7 @@ def test_a_pattern_finds_all_its_files_in_order(tmp_path: Path) -> None:
     assert [source.name for source in found["log"]] == ["log1.csv", "log2.csv"]
 
 
-def test_a_file_whose_name_is_a_pattern_for_another_is_refused(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_a_pattern_for_another_is_refused(tmp_path):
     for name in ("data[1].csv", "data1.csv"):
         (tmp_path / name).write_text("a\nx\n")
     shop = dataset({"log": RawFile("data[1].csv", {"a": TEXT})})

@@ -7,8 +7,6 @@ import csv
 import io
 import itertools
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -32,17 +30,17 @@ examples = settings(
 class Duck:
     """Reads files as `automtl_core.data.raw.load` does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.db = duckdb.connect()
         self.db.execute("SET threads = 1")
         self._names = (folder / f"{n}.csv" for n in itertools.count())
 
-    def write(self, content: bytes) -> Path:
+    def write(self, content):
         path = next(self._names)
         path.write_bytes(content)
         return path
 
-    def read(self, path: Path, file: RawFile, line_end: str) -> list[list[str]] | None:
+    def read(self, path, file, line_end):
         """Return all values, with blanks as empty texts; None if DuckDB finds a fault."""
         try:
             rows = self.db.read_csv(
@@ -65,7 +63,7 @@ class Duck:
 
 
 @pytest.fixture(scope="module")
-def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Duck]:
+def duck(tmp_path_factory):
     duck = Duck(tmp_path_factory.mktemp("duck"))
     yield duck
     duck.db.close()
@@ -88,12 +86,12 @@ def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Duck]:
         (b'1,"a" "b",0\n', True),
     ],
 )
-def test_what_duckdb_may_misread(duck: Duck, content: bytes, expected: bool) -> None:
+def test_what_duckdb_may_misread(duck, content, expected):
     assert ambiguous(layout(duck.write(content), BARE)) == expected
 
 
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n", b"3,c,1", b"3,c,1\n"])
-def test_a_cut_last_line_is_not_ambiguous(duck: Duck, tail: bytes) -> None:
+def test_a_cut_last_line_is_not_ambiguous(duck, tail):
     file = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
     assert not ambiguous(layout(duck.write(b"1,a,0\n2,b,1\n" + tail), file))
     assert ambiguous(layout(duck.write(b"1,a,0\n2,b,1,\n" + tail), file))
@@ -107,7 +105,7 @@ cells = st.one_of(texts, st.integers().map(str))
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[list[list[str]], bytes, str]:
+def tables(draw):
     """Draw a table; the file that `csv` makes of it; and its line end."""
     columns = draw(st.integers(1, 4))
     quoting = draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE]))
@@ -132,9 +130,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], bytes, str]:
 
 @examples
 @given(table=tables(), header=st.booleans())
-def test_any_table_with_any_quoting_reads_back_equal(
-    duck: Duck, table: tuple[list[list[str]], bytes, str], header: bool
-) -> None:
+def test_any_table_with_any_quoting_reads_back_equal(duck, table, header):
     rows, content, line_end = table
     file = RawFile("any.csv", {f"c{n}": TEXT for n in range(len(rows[0]))}, header=header)
     path = duck.write((",".join(file.columns) + line_end).encode() * header + content)
@@ -165,13 +161,7 @@ edits = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.sampled_fr
 
 @examples
 @given(table=tables(), header=st.booleans(), cut_tail=st.booleans(), edits=edits)
-def test_any_damage_is_read_or_told(
-    duck: Duck,
-    table: tuple[list[list[str]], bytes, str],
-    header: bool,
-    cut_tail: bool,
-    edits: list[tuple[int, int, bytes]],
-) -> None:
+def test_any_damage_is_read_or_told(duck, table, header, cut_tail, edits):
     rows, content, line_end = table
     columns = {f"c{n}": (TEXT, INTEGER, BIT, NUMBER)[n] for n in range(len(rows[0]))}
     file = RawFile("any.csv", columns, header=header, cut_tail=cut_tail)
@@ -205,7 +195,7 @@ def test_any_damage_is_read_or_told(
     [INTEGER, NUMBER, BIT, Column(matching="[^,]*|.a"), Column("integer", matching=r"\d.*")],
     ids=["integer", "number", "bit", "matching", "matching integer"],
 )
-def test_sql_takes_the_same_values(duck: Duck, column: Column, value: str) -> None:
+def test_sql_takes_the_same_values(duck, column, value):
     value = value.replace("\0", "")
     assume(value and "+-" not in value)  # DuckDB takes +-5 for a number
     content = io.StringIO()

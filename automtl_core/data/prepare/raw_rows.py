@@ -1,29 +1,34 @@
-"""A sample of raw rows beside prepared data, with the events of their owners, in the format of new rows.
+"""Rows of a dataset as files in the format of new rows: all of them, or a sample beside prepared data.
 
-Each run encodes them as new rows, and compares the result with the prepared rows: see `workflow.skew`.
+A sample has the events of its owners. Each run encodes it as new rows, and compares the result with the
+prepared rows: see `workflow.skew`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
 from automtl_core.data.event_log import OWNER
-from automtl_core.data.new_histories import with_events
+from automtl_core.data.frames import with_events
 from automtl_core.data.prepare.events import event_table
-from automtl_core.data.prepare.examples import owner_key
-from automtl_core.data.raw.sql import category, codes, literal, own, quoted
-from automtl_core.data.raw.times import as_seconds, typed_time
+from automtl_core.data.prepare.examples import owner_key, rows_of
+from automtl_core.data.prepare.values import codes
+from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.connection import workshop
+from automtl_core.data.raw.find import find
+from automtl_core.data.raw.load import read
+from automtl_core.data.raw.sql import as_seconds, category, count, create, literal, own, quoted, typed_time
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, reads_of, time_column_of
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
 from automtl_core.dataset.history import History
+from automtl_core.disk.files import publish_file
+from automtl_core.errors import RunExistsError
 
 ROWS, EVENTS = 200, 100_000
 """Largest numbers of rows of a sample, and of their events."""
 RAW, SOME = "raw rows", "rows of the sample"
-"""Names of tables."""
 
 
 def write_sample(
@@ -59,20 +64,19 @@ def write_sample(
     ending = ".csv" if delimited else ".parquet"
     file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
     file = with_events(file, dataset, logged or histories, bool(logged))
-    with _view(db, RAW, dataset.raw_rows(db, rows)):
-        test = _is_test(db, dataset, draft)
-        texts = _texts(db, dataset, file.columns, logged)
-        db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
+    db.register(RAW, dataset.raw_rows(db, rows))
+    test = _is_test(db, dataset, draft)
+    texts = _texts(db, dataset, file.columns, logged)
+    db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
     _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE)
     for history in logged[:1]:
         log, by = dataset.event_file(f"{SAMPLED_EVENTS}{ending}", history), quoted(history.by)
-        with _view(db, RAW, dataset.raw_events(db, rows, history)):
-            events = f"{_texts(db, dataset, log.columns, [history])} FROM {quoted(RAW)}"
-            # The events are in no order of time, and no history may depend on their order.
-            query = f"SELECT {_names(log)} FROM ({events}) WHERE {by} IN (SELECT {by} FROM {quoted(SOME)}) "
-            query += f"ORDER BY hash({_names(log)})"
-            _copy(db, query, log, work_dir, draft / SAMPLE)
-    db.execute(f"DROP TABLE {quoted(SOME)}")
+        db.register(RAW, dataset.raw_events(db, rows, history))
+        events = f"{_texts(db, dataset, log.columns, [history])} FROM {quoted(RAW)}"
+        # The events are in no order of time, and no history may depend on their order.
+        query = f"SELECT {_names(log)} FROM ({events}) WHERE {by} IN (SELECT {by} FROM {quoted(SOME)}) "
+        query += f"ORDER BY hash({_names(log)})"
+        _copy(db, query, log, work_dir, draft / SAMPLE)
 
 
 def _chosen(dataset: Dataset, texts: str, test: str, file: RawFile, logged: Sequence[History]) -> str:
@@ -118,7 +122,7 @@ def _texts(
     relation = db.sql(f"FROM {quoted(RAW)}")
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     times = {time_column_of(dataset, history): history.time for history in logged}
-    bags = {} if type(dataset).raw_rows is not Dataset.raw_rows else _bags(db, dataset)
+    bags = {} if type(dataset).raw_rows is not Dataset.raw_rows else _bags(db, dataset, RAW)
     chosen = []
     for name, column in columns.items():
         source = name if name in kinds else times.get(name, name)
@@ -139,25 +143,19 @@ def _texts(
     return f"SELECT {', '.join(chosen)}"
 
 
-def _bags(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, str]:
-    """Return SQL for the values of each multi-valued field as one text."""
-    found = {}
-    for name, read in reads_of(dataset.fields).items():
-        if read.how == "bag":
+def _bags(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, table: str, separator: str | None = None
+) -> dict[str, str]:
+    """Return SQL for the values of each multi-valued field of a table as one text."""
+    texts = {}
+    for name, column in reads_of(dataset.fields).items():
+        if column.how == "bag":
             db.register(f"bags of {name}", dataset.values(db, name))
-            values = f"string_agg(CAST(b.value AS VARCHAR), {literal(read.separator)} ORDER BY b.value)"
-            of_row = f"b.bag = {quoted(RAW)}.{quoted(name)}"
-            found[name] = f"(SELECT {values} FROM {quoted(f'bags of {name}')} AS b WHERE {of_row})"
-    return found
-
-
-@contextmanager
-def _view(db: duckdb.DuckDBPyConnection, name: str, rows: duckdb.DuckDBPyRelation) -> Iterator[None]:
-    db.register(name, rows)
-    try:
-        yield
-    finally:
-        db.unregister(name)
+            of_row = f"b.bag = {quoted(table)}.{quoted(name)}"
+            sign = literal(separator or column.separator)
+            values = f"string_agg(CAST(b.value AS VARCHAR), {sign} ORDER BY b.value)"
+            texts[name] = f"(SELECT {values} FROM {quoted(f'bags of {name}')} AS b WHERE {of_row})"
+    return texts
 
 
 def _names(file: RawFile) -> str:
@@ -171,3 +169,48 @@ def _copy(db: duckdb.DuckDBPyConnection, query: str, file: RawFile, work_dir: Pa
     options = "FORMAT parquet" if made.suffix == ".parquet" else delimited
     db.execute(f"COPY ({query}) TO {literal(str(made.resolve()))} ({options})")
     made.replace(folder / file.path)
+
+
+def export(
+    dataset: Dataset,
+    name: str,
+    data_dir: Path | None,
+    path: Path,
+    progress: Progress = silent,
+    memory_limit: str | None = None,
+) -> int:
+    """Write a row for each example: its fields, labels, time and part; return the number of rows.
+
+    The values of a bag are joined by bars.
+
+    Args:
+        dataset: The adapter, with its settings.
+        name: Its registered name.
+        data_dir: The folder of its raw files; None for a dataset without raw files.
+        path: The file to write, .csv or .parquet.
+        progress: Receives the progress.
+        memory_limit: Memory limit of the database, such as `512MiB`.
+
+    Raises:
+        RunExistsError: the file exists.
+        AutoMTLError: as `prepare` does.
+
+    """
+    if path.exists():
+        raise RunExistsError(f"{path}: exists already", "choose another file")
+    sources = find(data_dir, dataset, name)
+    opened = workshop(data_dir, path.absolute().parent, memory_limit)
+    with publish_file(path) as draft, opened as (db, work_dir):
+        read(db, dataset, sources, work_dir, progress)
+        progress("write", 0.0)
+        create(db, "examples", rows_of(db, dataset, name))
+        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
+        names = list(dict.fromkeys(column for column in columns if column))
+        values = {column: quoted(column) for column in names}
+        values |= _bags(db, dataset, "examples", "|")
+        table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")
+        written = work_dir / f"table{path.suffix}"
+        write = table.write_parquet if path.suffix == ".parquet" else table.write_csv
+        write(str(written.resolve()))
+        written.replace(draft)
+        return count(db, "examples")

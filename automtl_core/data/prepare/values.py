@@ -1,0 +1,138 @@
+"""Tables of the values of fields: their codes, the values of bags, and pretrained vectors. V: values."""
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.raw.sql import category, count, create, quoted
+from automtl_core.dataset.dataset import Dataset, Vectors
+from automtl_core.errors import DataError, UsageError, printable
+
+
+def codes(field: str) -> str:
+    """Return the table of a field's values and their codes, (value, code), quoted for SQL."""
+    return quoted(f"codes of {field}")
+
+
+def number_values(
+    db: duckdb.DuckDBPyConnection, field: str, values: str, buckets: int | None, more: bool = False
+) -> None:
+    """Create the table `codes(field)` of the distinct values of a query.
+
+    Codes are INTEGER, from 0 on in the order of the values; or, with buckets, a hash of the text of the
+    value, which is the same in all data.
+
+    Args:
+        db: The database.
+        field: The field.
+        values: Query with a column `value`.
+        buckets: Number of buckets; None for ranks.
+        more: Whether the values are added to an existing table, and numbered above its codes.
+
+    """
+    start = count(db, codes(field)) if more else 0
+    code = f"{start} + row_number() OVER (ORDER BY value) - 1"
+    if buckets:
+        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
+    known = f"ANTI JOIN {codes(field)} USING (value)" if more else ""
+    target = f"INSERT INTO {codes(field)}" if more else f"CREATE TEMP TABLE {codes(field)} AS"
+    db.execute(
+        f"{target} SELECT value, CAST({code} AS INTEGER) AS code FROM "
+        f"(SELECT DISTINCT value FROM ({values}) {known} WHERE value IS NOT NULL)"
+    )
+
+
+def of_bags(field: str) -> str:
+    """Return the name of the values in the bags of a field, for `codes`."""
+    return f"values of {field}"
+
+
+def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> None:
+    """Create the table of the distinct values of each bag of a field, as codes.
+
+    Raises:
+        DataError: `Dataset.values` returns a table without a required column.
+
+    """
+    values = dataset.values(db, field)
+    if missing := [name for name in ("bag", "value") if name not in values.columns]:
+        raise DataError(
+            f"the values of {field} lack {missing[0]!r}", "return the columns `bag` and `value` from `values`"
+        )
+    kind = str(values.types[values.columns.index("value")])
+    db.register("held", values.project(f"bag, {category('value', kind)} AS value"))
+    db.execute(
+        f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "
+        f"JOIN {codes(field)} AS b ON b.value = held.bag WHERE held.value IS NOT NULL"
+    )
+    number_values(db, of_bags(field), "SELECT value FROM named", dataset.settings.hashed.get(field))
+    db.execute(
+        f"CREATE TEMP TABLE {_pairs(field)} AS SELECT DISTINCT bag, v.code AS code FROM named "
+        f"JOIN {codes(of_bags(field))} AS v USING (value) ORDER BY bag, code"
+    )
+    db.execute("DROP TABLE named")
+    db.unregister("held")
+
+
+def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Yield bags and their values, both as codes, sorted by both, chunk by chunk."""
+    db.execute(f"SELECT bag, code FROM {_pairs(field)}")
+    while len(frame := db.fetch_df_chunk(64)):
+        yield frame["bag"].to_numpy(), frame["code"].to_numpy()
+
+
+def _pairs(field: str) -> str:
+    return quoted(f"pairs of {field}")
+
+
+def make_vectors(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+    """Create a table of the values and vectors of each field of kind `Vectors`.
+
+    Raises:
+        DataError: a value is there twice, or vectors are not lists of numbers of equal length.
+        UsageError: the values are hashed.
+
+    """
+    for field in (one for one in dataset.fields if isinstance(one, Vectors)):
+        if field.column in dataset.settings.hashed:
+            raise UsageError(
+                f"dataset.hashed names {field.column!r}, whose values have vectors",
+                "take it out: hashed values cannot be found among vectors",
+            )
+        given, where = dataset.vectors(db, field.name), f"dataset {name}: the vectors of {field.name!r}"
+        for column in ("id", "vector"):
+            if column not in given.columns:
+                raise DataError(f"{where} lack the column {column!r}", "add it to `vectors`")
+        chosen = given.project("CAST(id AS VARCHAR) AS id, CAST(vector AS FLOAT[]) AS vector")
+        create(db, f"vectors of {field.name}", chosen.filter("id IS NOT NULL AND vector IS NOT NULL"))
+        table = _vectors(field.name)
+        other = f"len(vector) <> (SELECT mode(len(vector)) FROM {table})"
+        wrong = "NOT list_bool_and(list_transform(vector, lambda x: coalesce(isfinite(x), false)))"
+        faults = {
+            "is empty": f"SELECT 'the table' WHERE NOT EXISTS (FROM {table})",
+            "has several vectors": f"SELECT id FROM {table} GROUP BY id HAVING count(*) > 1 LIMIT 1",
+            "has a vector of another length than most": f"SELECT id FROM {table} WHERE {other}",
+            "has a vector with other values than finite numbers": f"SELECT id FROM {table} WHERE {wrong}",
+        }
+        for problem, query in faults.items():
+            if faulty := db.execute(query).fetchall():
+                raise DataError(
+                    f"{where}: {printable(str(faulty[0][0]))} {problem}",
+                    "give each value one vector; all have an equal number of finite numbers",
+                )
+
+
+def vector_blocks(
+    db: duckdb.DuckDBPyConnection, field: str
+) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+    """Yield the values of a field that have vectors, and these, [V, P], sorted by value."""
+    db.execute(f"SELECT id, vector FROM {_vectors(field)} ORDER BY id")
+    while rows := db.fetchmany(10_000):
+        values, vectors = zip(*rows, strict=True)
+        yield values, np.array(vectors, np.float64)
+
+
+def _vectors(field: str) -> str:
+    return quoted(f"vectors of {field}")

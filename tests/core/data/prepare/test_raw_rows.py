@@ -1,0 +1,106 @@
+"""Rows as files: all of them as one table, which a dataset of the same fields reads back; and a sample."""
+
+import duckdb
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from automtl_core.data.frames import NewExamples
+from automtl_core.data.new_rows import new_rows
+from automtl_core.data.prepare import raw_rows
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.prepare.raw_rows import export
+from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
+from automtl_core.errors import DataError, RunExistsError
+
+
+def by_price(rows):
+    return rows.sort_values("price", ignore_index=True)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_the_table_holds_the_examples(shop, shop_dir, tmp_path, name):
+    assert export(shop, "shop", shop_dir, tmp_path / name) == 100
+    expected = pd.read_csv(shop_dir / "shop.csv")
+    read = duckdb.read_csv if name == "out.csv" else duckdb.read_parquet
+    assert_frame_equal(by_price(read(str(tmp_path / name)).df()), expected)
+    with new_rows(NewExamples(shop, tmp_path / name, tmp_path, labelled=True)) as rows:
+        [found] = rows.chunks(1000)
+    assert_frame_equal(by_price(found), expected.astype({"click": float, "buy": float}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, "raw"]
+
+
+def test_bags_are_joined_and_other_columns_left_out(given, tmp_path):
+    dataset = given({"tags": ["x", "y", "z"], "day": [1, 2, 3], "click": [0, 1, 0], "other": [7, 8, 9]})
+    dataset.fields, dataset.labels, dataset.time = (Bag("tags"),), (Label("click"),), "day"
+    held = pd.DataFrame({"bag": ["x", "x", "y"], "value": ["b", "a", "c"]})
+    dataset.values = lambda db, field: db.from_df(held)
+    export(dataset, "given", None, tmp_path / "out.csv")
+    header, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert (header, sorted(rows)) == ("tags,click,day", [",0,3", "a|b,0,1", "c,1,2"])
+
+
+def test_what_stands_there_stays(shop, shop_dir, tmp_path):
+    (tmp_path / "out.csv").write_text("mine")
+    with pytest.raises(RunExistsError, match=r"out\.csv: exists already"):
+        export(shop, "shop", shop_dir, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+def test_a_faulty_row_leaves_no_file(shop, shop_dir, tmp_path):
+    with (shop_dir / "shop.csv").open("a") as file:
+        file.write("u1,c,1.5,2,0\n")
+    with pytest.raises(DataError, match="click: expected 0 or 1"):
+        export(shop, "shop", shop_dir, tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+class Market(Dataset):
+    version = 1
+    fields = (Sparse("user"), Sparse("item"), Bag("tags", "|"), Dense("price"))
+    labels = (Label("buy"),)
+    histories = (History("past", "user", "at", ("item",), ("buy",)),)
+    user, time = "user", "at"
+
+    def content(self):
+        return "shop"
+
+    def rows(self, db):
+        n = pd.Series(range(900))
+        return pd.DataFrame(
+            {"user": n % 6, "item": "i" + (n % 9).astype(str), "tags": n % 4, "price": n / 8, "at": n,
+             "buy": (n % 3 == 0) * 1.0}
+        )  # fmt: skip
+
+    def values(self, db, field):
+        return db.sql("SELECT unnest([0, 1, 1, 2, 3]) AS bag, unnest(['a', 'b', 'c', 'c', NULL]) AS value")
+
+
+def sampled(folder, **settings):
+    found = prepare(Market(DatasetSettings.parse(settings, "dataset")), "shop", None, folder).sample
+    assert found is not None
+    with duckdb.connect() as db:  # texts of a data set without delimited files
+        read = [db.read_parquet(str(path)).df() for path in found if path]
+    numbers = [one.astype({name: int for name in ("at", "user") if name in one}) for one in read]
+    return numbers[0], numbers[1] if found[1] else None
+
+
+def test_rows_of_the_test_with_all_events_of_their_owners(tmp_path):
+    rows, events = sampled(tmp_path, split="time", test_fraction=0.2)
+    assert sorted(rows["at"]) == list(range(720, 900))
+    assert {*rows.columns} == {"user", "item", "tags", "price", "buy", "at"}
+    assert rows.set_index("at")["tags"].fillna("").to_dict() == {
+        n: ("a", "b|c", "c", "")[n % 4] for n in range(720, 900)
+    }
+    assert len(events) == 900
+    assert events["at"].tolist() != sorted(events["at"])  # no history may depend on the order of a log
+
+
+def test_few_rows_and_events_are_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_rows, "ROWS", 50)
+    rows, events = sampled(tmp_path / "a")
+    assert (len(rows), events) == (50, None)  # a random split has no histories
+    monkeypatch.setattr(raw_rows, "EVENTS", 400)
+    rows, events = sampled(tmp_path / "b", split="time")
+    assert 1 <= len(rows) <= 3
+    assert rows["user"].nunique() * 150 == len(events)
