@@ -27,7 +27,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.workflow import Workflow
-from automtl_strategies.random_search import RandomSearch
+from automtl_strategies.last_round import RandomSearch
 from tabular.play import Meter, Products
 
 RIVALS = ("shared-bottom", "mmoe", "ple", "single-task")

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
-    from automtl_core.search.engine import Engine
     from automtl_core.search.scheduler import Scheduler
     from automtl_core.search.strategy import SearchStrategy
+    from automtl_core.search.trial import Engine
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
@@ -317,7 +317,7 @@ REPORT_SECTIONS: Kind[ReportSection] = Kind(
 LISTENERS: Kind[type[RunListener]] = Kind(
     "listener", "listeners", _extends("automtl_core.training.run_listener:RunListener")
 )
-ENGINES: Kind[type[Engine]] = Kind("engine", "engines", _extends("automtl_core.search.engine:Engine"))
+ENGINES: Kind[type[Engine]] = Kind("engine", "engines", _extends("automtl_core.search.trial:Engine"))
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", _is_layer, lambda value: f"sets {listing(value)}"
 )

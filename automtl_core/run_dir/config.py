@@ -19,7 +19,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
-from automtl_core.search.encoding.settings import EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes

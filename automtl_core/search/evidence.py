@@ -1,9 +1,10 @@
 """The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import erfc, inf
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from scipy.special import stdtr, stdtrit
 
@@ -24,8 +25,6 @@ Verdict = Literal["required", "better", "interchangeable", "no significant effec
 - by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
-
-Item = TypeVar("Item")
 
 EVERYWHERE = "everywhere"
 """In place of a choice: all choices with this option at once, such as a field for all experts."""
@@ -68,7 +67,9 @@ class Evidence(Value):
     @property
     def half(self) -> float:
         """Half of the 95 % interval of the difference; infinite without degrees of freedom."""
-        return quantile(self.freedom) * self.error if self.error else 0.0
+        if not self.error or self.freedom is None:
+            return NORMAL * (self.error or 0.0)
+        return self.error * (float(stdtrit(self.freedom, 0.975)) if self.freedom else inf)
 
 
 @dataclass(frozen=True)
@@ -91,27 +92,18 @@ def judged(evidence: Sequence[Evidence], comparisons: int, freedom: int | None =
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
     adjusted = holm({test: _p_value(*test, freedom) for test in tests}, comparisons)
-    return [
-        one
-        if one.difference is None
-        else _judged(one, one.difference, adjusted[one.difference, one.error], freedom)
-        for one in evidence
-    ]
-
-
-def quantile(freedom: int | None) -> float:
-    """Return the 97.5 % quantile of Student's t, or of the normal distribution for None."""
-    if freedom is None:
-        return NORMAL
-    return float(stdtrit(freedom, 0.975)) if freedom else inf
-
-
-def _judged(one: Evidence, difference: float, p: float, freedom: int | None) -> Evidence:
-    verdict: Verdict = "no significant effect"
-    if p < SIGNIFICANCE and (difference > 0) == (one.action == "kept"):
-        verdict = "required" if one.action == "kept" else "better"
-        verdict = "interchangeable" if one.interchangeable else verdict
-    return replace(one, p=p, verdict=verdict, freedom=freedom)
+    judged: list[Evidence] = []
+    for one in evidence:
+        if one.difference is None:
+            judged.append(one)
+            continue
+        p = adjusted[one.difference, one.error]
+        verdict: Verdict = "no significant effect"
+        if p < SIGNIFICANCE and (one.difference > 0) == (one.action == "kept"):
+            verdict = "required" if one.action == "kept" else "better"
+            verdict = "interchangeable" if one.interchangeable else verdict
+        judged.append(replace(one, p=p, verdict=verdict, freedom=freedom))
+    return judged
 
 
 def _p_value(difference: float, error: float | None, freedom: int | None) -> float:
@@ -149,25 +141,56 @@ class Point(Value):
     `SearchResult.overrides`."""
 
 
-def pareto(items: Iterable[Item], of: Callable[[Item], tuple[float, float]]) -> list[Item]:
-    """Return the items whose loss is lower than that of all cheaper ones, cheapest first.
-
-    Args:
-        items: Architectures, as points or other values.
-        of: Function that returns cost and loss of an item.
-
-    """
-    front: list[Item] = []
-    for item in sorted(items, key=of):
-        if not front or of(item)[1] < of(front[-1])[1]:
-            front.append(item)
-    return front
-
-
 def pareto_points(points: Sequence[Point]) -> list[Point]:
     """Return the points of the Pareto fronts of loss against FLOPs, of trained and of inherited weights.
 
     Losses of the two kinds are not comparable.
     """
-    kinds = [[point for point in points if point.trained == trained] for trained in (True, False)]
-    return [point for kind in kinds for point in pareto(kind, lambda one: (one.flops_per_row, one.loss))]
+    front: dict[bool, list[Point]] = {True: [], False: []}  # by `trained`
+    for point in sorted(points, key=lambda point: (point.flops_per_row, point.loss)):
+        better = front[point.trained]
+        if not better or point.loss < better[-1].loss:
+            better.append(point)
+    return [*front[True], *front[False]]
+
+
+CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}
+"""Preference -> mean validation AUC by which a cheaper point may be behind the best one; mean R2 without
+binary tasks. Practice in recommendation counts .001 as a gain."""
+
+
+def preferred(
+    points: Sequence[Point], preference: str, milliseconds: Callable[[Point], float]
+) -> Point | None:
+    """Return the trained point that a preference chooses, or None.
+
+    Args:
+        points: A Pareto front. Points with inherited weights have no comparable score.
+        preference: `accuracy`, `balanced` or `cost`: the cheapest point whose score is not further below the
+            best one than `CONCESSIONS`; or a bound for the most accurate point: FLOPs per row, `200000flops`,
+            or milliseconds for a prediction of `modules.cost.TIMED_ROWS` rows, `2.5ms`.
+        milliseconds: Returns the time of a prediction of the network of a point; used for a bound on it.
+
+    Returns:
+        None if the preference is unknown, or no trained point fits.
+
+    """
+    trained = [point for point in points if point.trained]
+    if bound := re.fullmatch(r"(\d+)flops|(\d+(?:\.\d+)?)ms", preference):
+        flops, most = bound.groups()
+        fitting = [
+            point
+            for point in trained
+            if (point.flops_per_row <= int(flops) if flops else milliseconds(point) <= float(most))
+        ]
+        return max(fitting, key=lambda point: (_score(point), -point.flops_per_row), default=None)
+    if preference not in CONCESSIONS or not trained:
+        return None
+    least = max(map(_score, trained)) - CONCESSIONS[preference]
+    close = [point for point in trained if _score(point) >= least]
+    return min(close, key=lambda point: (point.flops_per_row, -_score(point)))
+
+
+def _score(point: Point) -> float:
+    """Return the mean validation AUC, or the mean R2 of a run without binary tasks."""
+    return 1 - point.loss if point.score is None else point.score

@@ -24,7 +24,7 @@ from automtl_core.choices import Decision
 from automtl_core.data.part import Part, some_rows
 from automtl_core.modules.reuse import Reuse
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
 from automtl_core.training.batchnorm import recalibrate_batchnorm
@@ -34,9 +34,6 @@ from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
-
-NORM_BATCHES = 1
-"""Training batches from which the statistics of batch normalisation are computed for each architecture."""
 
 
 class HeldOutSettings(Settings):
@@ -98,7 +95,7 @@ class HeldOut:
         self._start = int(own[0]) if len(own) else 0
         self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places[own]]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
-        self._learned = list(islice(learned, NORM_BATCHES))
+        self._learned = list(islice(learned, 1))  # for the statistics of batch normalisation
         self._reuse = Reuse()
         self._labels = np.asarray(part.labels[places])
         self._users = None if part.users is None else part.users[places]

@@ -20,8 +20,6 @@ from automtl_core.space import SearchSpace
 
 ALL, NONE, SOME = "all", "none", "some"
 """Values of the parameter of a choose-any. Options are a group: only for `some` each has a parameter."""
-DIGITS = 3
-"""Significant digits of a value of a range."""
 
 Value = str | int | float | bool
 Parameters = dict[str, Value]
@@ -73,7 +71,7 @@ class Suggesting(Fixing):
             option
             for option in options
             if group == ALL
-            or (group == SOME and self.trial.suggest_categorical(_of_option(name, option), (False, True)))
+            or (group == SOME and self.trial.suggest_categorical(f"{name}: {option}", (False, True)))
         )
         return super().any_of(name, options)
 
@@ -101,7 +99,7 @@ def parameters_of(architecture: Architecture, choices: Mapping[str, Choice]) -> 
             continue
         options = choices[name].options
         found[name] = ALL if set(decision) == set(options) else SOME if decision else NONE
-        found |= {_of_option(name, option): option in decision for option in options}
+        found |= {f"{name}: {option}": option in decision for option in options}
     return found
 
 
@@ -142,11 +140,14 @@ def suggested_settings(
 
 def parameters_of_settings(values: Mapping[str, Any], domains: Mapping[str, Search]) -> Parameters:
     """Return the parameters of some settings, without values outside of their domains."""
-    return {
-        name: _label(values[name]) if domain.choices else values[name]
-        for name, domain in domains.items()
-        if name in values and _holds(domain, values[name])
-    }
+    parameters: Parameters = {}
+    for name, value in ((name, values[name]) for name in domains if name in values):
+        low, high, choices = domains[name].low, domains[name].high, domains[name].choices
+        if choices and value in choices:
+            parameters[name] = _label(value)
+        elif not choices and isinstance(value, int | float) and low <= value <= high:
+            parameters[name] = value
+    return parameters
 
 
 def _suggested(trial: Suggests, name: str, domain: Search, value: Any) -> Any:
@@ -157,13 +158,7 @@ def _suggested(trial: Suggests, name: str, domain: Search, value: Any) -> Any:
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(name, low, high, log=domain.log)
     found = trial.suggest_float(name, low, high, log=domain.log)
-    return value if found == value else float(f"{found:.{DIGITS}g}")
-
-
-def _holds(domain: Search, value: Any) -> bool:
-    if domain.choices:
-        return value in domain.choices
-    return isinstance(value, int | float) and domain.low <= value <= domain.high
+    return value if found == value else float(f"{found:.3g}")
 
 
 def _label(value: Any) -> Value:
@@ -174,7 +169,3 @@ def _label(value: Any) -> Value:
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it: lists in place of tuples."""
     return value if isinstance(value, str | int | float | bool) else json.loads(json.dumps(value))
-
-
-def _of_option(name: str, option: str) -> str:
-    return f"{name}: {option}"

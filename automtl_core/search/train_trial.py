@@ -16,14 +16,12 @@ from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.distributed import agreed
 from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOut
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
 
 CHECKPOINT = "checkpoint.safetensors"
-RESULT = "result-{}-{}.safetensors"
-"""File with the result up to an epoch, with losses of a number of rows."""
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints of a trial before its end."""
 
@@ -54,7 +52,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     """
     start, path = time.monotonic(), Path(spec.folder) / CHECKPOINT
     last = spec.max_epochs or problem.recipe.epochs
-    kept = path.with_name(RESULT.format(last, spec.loss_rows))
+    kept = path.with_name(f"result-{last}-{spec.loss_rows}.safetensors")
     saved = load_state(path) if path.exists() else {}
     reports: list[dict[str, Any]] = saved.get("reports", [])
     going_on = True

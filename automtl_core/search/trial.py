@@ -6,8 +6,10 @@ depend on the specs alone, not on the executor.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +23,11 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.plain_file import parse_json
 from automtl_core.disk.signed import canonical
 from automtl_core.disk.state import State
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
+from automtl_core.settings.settings import Configured, S
 from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
-PLACES = ("data_dir", "prepared_dir")
-"""Settings that are file locations; the result of a trial does not depend on them."""
 WEIGHTLESS = ("folder", "max_epochs", "loss_rows", "test", "encoding_search")
 """Fields of a `TrialSpec` that the weights of a trial do not depend on."""
 CONFIG = ("the configuration of a trial", "start the search again")
@@ -95,7 +97,9 @@ class TrialSpec:
     @property
     def name(self) -> str:
         """Digest of all fields but `WEIGHTLESS`; specs that differ in `max_epochs` alone share it."""
-        config = {k: v for k, v in parse_json(self.config or "{}", *CONFIG).items() if k not in PLACES}
+        config = dict(parse_json(self.config or "{}", *CONFIG))
+        config.pop("data_dir", None)  # the result does not depend on places
+        config.pop("prepared_dir", None)
         values = {**asdict(self), "config": config, "data": Path(self.data).name}
         parts = [value for name, value in values.items() if name not in WEIGHTLESS]
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
@@ -120,6 +124,13 @@ class TrialResult:
     """Contribution of each of the first `loss_rows` validation rows to the loss, [R]; see `HeldOut`."""
     error: str | None = None
     """Error message of a diverged or failed trial, with the remedy if it failed."""
+
+    @classmethod
+    def failed(cls, error: AutoMTLError, folder: str) -> "TrialResult":
+        """Return the result of a whole run in a folder that an error ended, with the remedy."""
+        damaged = isinstance(error, ArtifactError | InputMissingError) and folder in str(error)
+        fix = f"remove the folder {folder}, and repeat the command" if damaged else error.fix
+        return cls("failed", {}, error=f"{error}; {fix}" if fix else str(error))
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
@@ -160,8 +171,7 @@ RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 class Executor(Protocol):
     """Runs trials.
 
-    The process that runs a trial calls `automtl_core.workflow.run_trial.run_trial(spec, listener)`, which
-    needs the spec alone. The events of a trial come in their order; those of several trials may be mixed.
+    The events of a trial come in their order; those of several trials may be mixed.
     """
 
     def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
@@ -226,3 +236,31 @@ class Trials:
             member=training.member,
         )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))
+
+
+class Engine(ABC, Configured[S]):
+    """Makes executors. Subclasses declare their settings by `Engine[MySettings]`.
+
+    Args:
+        settings: An instance of the class's `settings_class`.
+        workers: Maximum number of trials that run at once; None for as many as the engine has room for.
+
+    """
+
+    def __init__(self, settings: S, workers: int | None) -> None:
+        self.settings = settings
+        self.workers = workers
+
+    @abstractmethod
+    def executor(self, run_trial: RunTrial) -> AbstractContextManager[Executor]:
+        """Return the context of an executor, which calls `run_trial(spec, listener)` where a trial runs.
+
+        `run_trial` needs the spec alone, and can be pickled, as can its errors. The listener returns False to
+        end the trial. The processes may stay between calls of `Executor.run`. All of them have ended at the
+        end of the context, also after an error or an interrupt.
+
+        Raises:
+            UsageError: a library is missing, and the remedy names the command that installs it; or the
+                settings name a place that does not exist.
+
+        """

@@ -4,7 +4,7 @@ Letters: K values that are in both vocabularies.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,6 @@ from automtl_core.modules.numbers import Numbers
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Ids of equal values, in the earlier and in the new vocabulary, [K] each."""
-
-
-FITTED: Mapping[type[nn.Module], Sequence[str]] = {FieldStatistics: ("table",), Numbers: ("edges",)}
-"""Buffers that are fitted to the rows of the new search, and are not copied."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,9 @@ class WarmStart:
                 if isinstance(source, FieldEmbedding) and isinstance(target, FieldEmbedding):
                     copied += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
-            fitted = {f"{name}.{b}" for name, part in theirs.items() for b in FITTED.get(type(part), ())}
+            # Buffers that are fitted to the rows of the new search are not copied.
+            fitted = {f"{n}.table" for n, part in theirs.items() if isinstance(part, FieldStatistics)}
+            fitted |= {f"{n}.edges" for n, part in theirs.items() if isinstance(part, Numbers)}
             apart = fitted | {f"{table}.table.weight" for table in tables}
             for name, tensor in network.state_dict(keep_vars=True).items():
                 value = available.get(name)

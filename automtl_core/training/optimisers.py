@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core.disk.state import State
 from automtl_core.errors import PluginError
@@ -58,13 +58,6 @@ class Optimiser:
         """Update these parameters, or all if None, by the gradients of `backward`."""
         self._forget()
         backward(inputs=list(self.names if moving is None else moving))
-        self._move()
-
-    def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:
-        """Update parameters by gradients that were computed elsewhere."""
-        self._forget()
-        for p, gradient in gradients.items():
-            p.grad = gradient
         self._move()
 
     def scale(self, factor: float) -> None:

@@ -24,8 +24,8 @@ from automtl_core.data.part import some_rows
 from automtl_core.distributed import agreed
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
-from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import Problem
 from automtl_core.training.batches import steps
 from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS

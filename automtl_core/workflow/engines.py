@@ -8,9 +8,9 @@ from automtl_core import distributed
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.registry import Registry
-from automtl_core.search.engine import DEFAULT_ENGINE, Engine
-from automtl_core.search.trial import Executor
+from automtl_core.search.trial import Engine, Executor
 from automtl_core.settings.component import Component
+from automtl_core.workflow.run_trial import run_trial
 
 
 def engine_of(
@@ -38,7 +38,7 @@ def engine_of(
             "leave out --workers and --engine, or start the command without torchrun",
         )
     chosen = Component.model_validate(
-        {"name": DEFAULT_ENGINE, **engine} if isinstance(engine, Mapping) else engine or DEFAULT_ENGINE
+        {"name": "processes", **engine} if isinstance(engine, Mapping) else engine or "processes"
     )
     engine_class = registry.get(ENGINES, chosen.name)
     settings = engine_class.settings_class.parse(chosen.settings, ENGINES.name, chosen.name)
@@ -54,5 +54,5 @@ def executor_of(
     if made is None:
         yield None
         return
-    with made.executor() as executor:
+    with made.executor(run_trial) as executor:
         yield executor

@@ -34,9 +34,8 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.problem import Problem
 from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.strategy import Retrain, SearchStrategy
+from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.component import Component
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace

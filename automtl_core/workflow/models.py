@@ -6,7 +6,7 @@ desan:pd-darts       a space and its search strategy
 random-architecture  a preset
 runs/first           the architecture of a run, trained again
 runs/first@2         the second point of the Pareto front of its search
-runs/first@cost      the cheapest point whose score is close to the best, see `search.preference`
+runs/first@cost      the cheapest point whose score is close to the best, see `search.evidence`
 runs/first@2.5ms     the best point that predicts 1,000 rows in this time on this machine
 mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
 
@@ -39,8 +39,7 @@ from automtl_core.run_dir.config import (
 )
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
-from automtl_core.search.evidence import Point
-from automtl_core.search.preference import CONCESSIONS, preferred
+from automtl_core.search.evidence import CONCESSIONS, Point, preferred
 from automtl_core.settings.component import Component
 from automtl_core.workflow.job import Job, check_read
 from automtl_core.workflow.model_names import check_model, is_file, parts, run_of

@@ -35,8 +35,7 @@ from automtl_core.run_dir.facts import (
 from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.progress import ENCODING_SEARCH, SEARCH, TEST, TRAINING
 from automtl_core.run_dir.run import Run
-from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchResult
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace

@@ -56,43 +56,30 @@ FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
 """Errors of one run, which do not concern other runs."""
 
 
-def failed(error: AutoMTLError, folder: str) -> TrialResult:
-    """Return the result of a whole run in a folder that one of `FAULTS` ended."""
-    damaged = isinstance(error, ArtifactError | InputMissingError) and folder in str(error)
-    fix = f"remove the folder {folder}, and repeat the command" if damaged else error.fix
-    return TrialResult("failed", {}, error=f"{error}; {fix}" if fix else str(error))
-
-
 @cache
 def _runner() -> "TrialRunner":
     return TrialRunner(load_registry())
 
 
 def run_trial(spec: TrialSpec, listener: Listener) -> TrialResult:
-    """Run a trial with the installed plugins.
+    """Run a trial with the installed plugins; another process can raise its errors.
 
     Raises:
         ArtifactError: data, checkpoint or run directory are damaged, or belong to another trial.
         OutOfMemoryError: the machine has too little memory.
+        PluginError: the code of a plugin failed; the error names it, since the traceback is not sent.
 
     """
-    return _runner()(spec, listener)
-
-
-def sendable(error: Exception) -> Exception:
-    """Return an error of a trial as an error that another process can raise.
-
-    An error in the code of a plugin becomes the `PluginError` that names it, since the other process does not
-    have the traceback. An error that is a bug has the traceback as a note.
-    """
-    if isinstance(error, AutoMTLError | MemoryError | OSError):
-        return error
-    if (blamed := load_registry().blame(error)) is not None:
-        return blamed
-    note = "".join(traceback.format_exception(error)).rstrip()
-    same = picklable(error)
-    same.add_note(f"in another process:\n{note}")
-    return same
+    try:
+        return _runner()(spec, listener)
+    except (AutoMTLError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        if (blamed := load_registry().blame(error)) is not None:
+            raise blamed from None
+        same = picklable(error)  # a bug, with its traceback
+        same.add_note("in another process:\n" + "".join(traceback.format_exception(error)).rstrip())
+        raise same from None
 
 
 class TrialRunner:
@@ -123,7 +110,7 @@ class TrialRunner:
             # Other processes of the same job would wait for this one.
             if spec.architecture is not None or not isinstance(known, FAULTS) or processes() > 1:
                 raise
-            result = failed(known, spec.folder)
+            result = TrialResult.failed(known, spec.folder)
         listener(TrialEnded(result))
         return result
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from automtl_core.data.store import Prepared
 from automtl_core.disk.plain_file import parse_json
 from automtl_core.registry.registry import Registry
-from automtl_core.search.encoding.rows import Rows, divided
-from automtl_core.search.encoding.settings import EncodingSearchSettings
-from automtl_core.search.problem import Problem
+from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
+from automtl_core.search.strategy import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace

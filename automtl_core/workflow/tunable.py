@@ -13,8 +13,8 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.domains import encoding_domains
-from automtl_core.search.problem import Problem, Tunable
+from automtl_core.search.encoding.search import encoding_domains
+from automtl_core.search.strategy import Problem, Tunable
 from automtl_core.search.trial import CONFIG, Overrides
 from automtl_core.settings.domain import Search, domains
 from automtl_core.workflow.budget import Budget, trial_rows, with_rows

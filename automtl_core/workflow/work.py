@@ -9,7 +9,7 @@ from torch import nn
 
 from automtl_core.data.store import Prepared
 from automtl_core.run_dir.run import Run
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener, Planned

@@ -3,14 +3,13 @@
 from automtl_core import seeds
 from automtl_core.choices import draw
 from automtl_core.disk.state import State
-from automtl_core.search.problem import Problem
 from automtl_core.search.scheduler import TrialLoop
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
 from automtl_strategies.halving import Halving
+from automtl_strategies.last_round import RandomSearch
 from automtl_strategies.paths import Paths, PathSettings
-from automtl_strategies.random_search import RandomSearch
 
 
 class _Stateless:

@@ -18,7 +18,7 @@ import automtl_core
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import evaluate

@@ -22,11 +22,10 @@ from scipy.stats import kendalltau
 from automtl_core import seeds
 from automtl_core.registry.kinds import PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchStrategy
+from automtl_core.search.strategy import Problem, SearchStrategy
 from automtl_core.training.events import EventHandler
+from automtl_strategies.last_round import RandomSearch
 from automtl_strategies.paths import Paths, PathSettings
-from automtl_strategies.random_search import RandomSearch
 from tabular import bad
 from tabular.play import replay
 from tabular.slice import PROBLEMS, architectures, problem

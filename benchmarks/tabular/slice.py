@@ -34,7 +34,7 @@ from automtl_core.modules.relaxed import Gate
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe

@@ -8,7 +8,7 @@ from automtl_core.dataset.encodings import Encodings
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
-from automtl_core.search.encoding.settings import EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe

@@ -11,22 +11,35 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from automtl_comparison.document import CellResult, Failed, Measured
-from automtl_comparison.resampling import Samples, samples
+from automtl_comparison.statistics import Samples, samples
 from automtl_core.data.store import Prepared
 from automtl_core.disk.plain_file import json_text
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
+from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
+from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Identity, Result, Status
 from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.watched import CELLS, write_cells
-from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
+from automtl_core.search.parameters import Suggests, parameters_of_settings, suggested_settings, usable
+from automtl_core.search.scheduler import Proposals, Scheduler
+from automtl_core.search.trial import (
+    Candidate,
+    Executor,
+    TrialBegan,
+    TrialEnded,
+    TrialResult,
+    TrialSpec,
+    TrialWaits,
+)
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder, failed
+from automtl_core.workflow.run_trial import FAULTS, PAUSE, Folder
+from automtl_core.workflow.tunable import changed, domains_of, values_of
 from automtl_core.workflow.versions import versions
 
 
@@ -161,7 +174,7 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
         except RunInUseError:  # another process computes the scores of resamples
             time.sleep(PAUSE)
         except FAULTS as error:
-            return without_results(cell, failed(error, str(cell.path))), {}
+            return without_results(cell, TrialResult.failed(error, str(cell.path))), {}
 
 
 def without_results(cell: Cell, result: TrialResult) -> Failed:
@@ -186,7 +199,7 @@ def _fault(cell: Cell) -> TrialResult | None:
         elif (checkpoint := run.checkpoint()) is not None:
             check_checkpoint(run, checkpoint.get("identity", {}))
     except (ArtifactError, InputMissingError) as error:
-        return failed(error, str(cell.path))
+        return TrialResult.failed(error, str(cell.path))
     return None
 
 
@@ -212,3 +225,80 @@ def in_split(job: Job, split: int) -> Job:
         return job
     config = merge(job.config.model_dump(mode="json"), {"dataset": {"split_seed": split}})
     return Job.resolve(RunConfig.parse(config), job.registry)
+
+
+SCHEDULER = "optuna"
+"""Name of the scheduler that chooses the trials."""
+BATCH = 4
+"""Number of trials of a model that are chosen at once, and may run side by side."""
+
+
+def batches(trials: int) -> list[int]:
+    """Return the numbers of trials of a model that are chosen at once, which add up to `trials`."""
+    return [min(BATCH, trials - first) for first in range(0, trials, BATCH)]
+
+
+def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 0) -> dict[str, Job]:
+    """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
+
+    The best has the highest mean over tasks of the relative change of the validation score against trial 0
+    or, if that diverges, against the first one that does not.
+
+    Args:
+        jobs: The models by name.
+        trials: Number of settings that each model may try.
+        bench: The folder of the cells.
+        later: Number of runs after these, for the remaining time.
+
+    Raises:
+        DivergedError: training fails with all settings.
+
+    """
+    schedulers = {name: _scheduler(job, trials) for name, job in jobs.items()}
+    errors: dict[str, dict[str, None]] = {name: {} for name in jobs}
+    left = trials
+    for count in batches(trials):
+        left -= count
+        trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
+        cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in trainings]
+        once = {cell.path: cell for cell in cells}
+        results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
+        for (name, training), cell in zip(trainings, cells, strict=True):
+            result = results[once[cell.path]]
+            errors[name] |= {str(result.error): None} if result.error else {}
+            schedulers[name].tell(training, result)
+    best: dict[str, Job] = {}
+    for name, scheduler in schedulers.items():
+        if not (ranked := scheduler.ranked()):
+            what = f"{name}: training fails with all settings: {'; '.join(errors[name])}"
+            raise DivergedError(what, "lower training.learning_rate")
+        best[name] = changed(jobs[name], ranked[0].candidate.overrides)
+    return best
+
+
+def recipe(job: Job) -> dict[str, Any]:
+    """Return the value of each setting that tuning may change, such as `training.learning_rate`."""
+    values = values_of(job)
+    return {name: values[name] for name in domains_of(job)}
+
+
+def _scheduler(job: Job, trials: int) -> Scheduler[Any]:
+    """Return the scheduler of a model, which follows from the seed of the job and from the results."""
+    scheduler_class = job.registry.get(SCHEDULERS, SCHEDULER)
+    values = recipe(job)
+    domains = usable(domains_of(job), values)
+
+    def suggest(trial: Suggests, name: str) -> Candidate:
+        return Candidate(name, overrides=suggested_settings(trial, domains, values))
+
+    settings = {"trials": trials, "batch": BATCH, "rung_epochs": 0}
+    return scheduler_class(
+        scheduler_class.settings_class.parse(settings, SCHEDULERS.name, SCHEDULER),
+        Proposals(
+            [Candidate("own settings")],
+            job.config.training,
+            seed=job.config.seed,
+            suggest=suggest,
+            parameters=[parameters_of_settings(values, domains)],
+        ),
+    )

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from automtl_comparison.cells import Cell, CellRunner, in_split, without_results
+from automtl_comparison.cells import (
+    SCHEDULER,
+    Cell,
+    CellRunner,
+    batches,
+    in_split,
+    recipe,
+    tuned,
+    without_results,
+)
 from automtl_comparison.document import (
     ALONE,
     MEAN,
@@ -25,9 +34,7 @@ from automtl_comparison.document import (
     Split,
     TaskFacts,
 )
-from automtl_comparison.resampling import Samples
-from automtl_comparison.statistics import Noise, noise
-from automtl_comparison.tuning import SCHEDULER, batches, recipe, tuned
+from automtl_comparison.statistics import Noise, Samples, noise
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import make_folder
 from automtl_core.disk.signed import read_signed, write_signed
@@ -47,7 +54,6 @@ from automtl_core.workflow.workflow import Workflow
 
 Tested = Mapping[Cell, tuple[CellResult, Samples]]
 FILE = "configuration.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -282,7 +288,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
     }
     path = folder / FILE
     remedy = f"give another folder: --out FOLDER, or delete {folder}, with its trainings"
-    then = read_signed(path, FORMAT, remedy) if path.exists() else {}
+    then = read_signed(path, 1, remedy) if path.exists() else {}
     changed = differences(then.get("settings", common), now["settings"])
     for part in ("models", "data"):
         before = then.get(part, {})
@@ -293,7 +299,7 @@ def take(folder: Path, jobs: Mapping[str, Job], prepared: Mapping[int, Prepared]
         raise RunExistsError(what, remedy)
     with suppress(OSError, StorageError):  # the first training reports a faulty folder
         make_folder(folder)
-        write_signed(path, FORMAT, now)
+        write_signed(path, 1, now)
 
 
 def _settings(job: Job) -> dict[str, Any]:

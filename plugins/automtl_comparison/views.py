@@ -27,7 +27,9 @@ def comparison(result: Comparison) -> Iterator[Section]:
     if result.trials > 1:
         yield _recipes(result)
     if len(result.models) > 1:
-        yield _verdicts(result)
+        note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
+        rows, title = result.verdicts().items(), f"verdict against {result.reference}"
+        yield table(["model", "verdict"], rows, "l", title, [note])
 
 
 def page(result: Comparison) -> str:
@@ -230,12 +232,6 @@ def _recipes(result: Comparison) -> Section:
         for name, recipe in recipes.items()
     ]
     return table(["model", *keys], rows, "lr", f"hyperparameters, best of {result.trials} on validation data")
-
-
-def _verdicts(result: Comparison) -> Section:
-    note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
-    rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-    return table(["model", "verdict"], rows, "l", title, [note])
 
 
 def spread(value: Summary, form: str) -> str:

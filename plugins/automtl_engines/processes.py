@@ -17,15 +17,9 @@ from multiprocessing.connection import wait
 from pydantic import Field
 
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, WorkerError
-from automtl_core.search.engine import Engine
-from automtl_core.search.trial import Executor, OnEvent, TrialEnded, TrialResult, TrialSpec
+from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Event
-
-THREADS = "OMP_NUM_THREADS"
-"""Environment variable with the number of threads of a process."""
-GRACE = 5.0
-"""Seconds in which workers end after their pipes are closed, before they are killed."""
 
 
 class ProcessesSettings(Settings):
@@ -42,10 +36,10 @@ class Processes(Engine[ProcessesSettings]):
     """Processes of this machine; a killed one is replaced, and its trial goes on from its checkpoint."""
 
     @contextmanager
-    def executor(self) -> Iterator[Executor]:
+    def executor(self, run_trial: RunTrial) -> Iterator[Executor]:
         """Yield an executor that starts workers when they are needed, and keeps them until the end."""
         workers = self.workers or cores()
-        pool = Pool(workers, self._threads(workers), self.settings.attempts)
+        pool = Pool(run_trial, workers, self._threads(workers), self.settings.attempts)
         try:
             yield pool
         finally:
@@ -54,7 +48,7 @@ class Processes(Engine[ProcessesSettings]):
     def _threads(self, workers: int) -> str:
         if self.settings.threads is not None:
             return str(self.settings.threads)
-        return os.environ.get(THREADS) or str(max(1, cores() // workers))
+        return os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // workers))
 
 
 def cores() -> int:
@@ -66,15 +60,17 @@ class Pool:
     """Executor that gives each of several worker processes the next trial.
 
     Args:
+        run_trial: Runs one trial in a worker.
         size: Maximum number of workers.
         threads: Number of threads of each worker.
         attempts: Number of workers that a trial may cost.
 
     """
 
-    def __init__(self, size: int, threads: str, attempts: int) -> None:
+    def __init__(self, run_trial: RunTrial, size: int, threads: str, attempts: int) -> None:
+        self._run_trial = run_trial
         self._size = size
-        self.environment = {**os.environ, THREADS: threads}
+        self.environment = {**os.environ, "OMP_NUM_THREADS": threads}
         self._attempts = attempts
         self._workers: list[Supervised] = []
         self._number = 0
@@ -91,7 +87,8 @@ class Pool:
         deaths, going_on = Counter[TrialSpec](), True
         try:
             while busy := self._busy(queue if going_on else deque()):
-                for worker in ready(busy):
+                sent = wait([worker.connection for worker in busy])  # a message, or the end of the process
+                for worker in [worker for worker in busy if worker.connection in sent]:
                     spec, message = worker.receive()
                     match message:
                         case Event():
@@ -110,20 +107,23 @@ class Pool:
                             if deaths[spec] < self._attempts:
                                 queue.appendleft(spec)
                                 continue
-                            from automtl_core.workflow.run_trial import failed
-
                             fault = _fault(spec, message, self._attempts)
                             if spec.architecture is not None:
                                 raise fault
-                            result = failed(fault, spec.folder)  # other whole runs go on
+                            result = TrialResult.failed(fault, spec.folder)  # other whole runs go on
                             on_event(spec, TrialEnded(result))
                             yield spec, result
         finally:
-            self._close([worker for worker in self._workers if worker.spec is not None])
+            self.close([worker for worker in self._workers if worker.spec is not None])
 
-    def close(self) -> None:
-        """End all workers."""
-        self._close(self._workers)
+    def close(self, workers: "Sequence[Supervised] | None" = None) -> None:
+        """End some workers, or all."""
+        ended = list(self._workers if workers is None else workers)
+        self._workers = [worker for worker in self._workers if worker not in ended]
+        for worker in ended:
+            worker.connection.close()  # which ends the process
+        for worker in ended:
+            worker.join()
 
     def _busy(self, queue: deque[TrialSpec]) -> "list[Supervised]":
         """Give the next trials to free workers, and return the workers with a trial."""
@@ -134,39 +134,33 @@ class Pool:
 
     def _free(self) -> "Supervised | None":
         """Return a worker without a trial, perhaps a new one; None if all workers are busy."""
-        self._workers = [worker for worker in self._workers if worker.spec is not None or worker.lives()]
+        self._workers = [w for w in self._workers if w.spec is not None or w.process.poll() is None]
         for worker in self._workers:
             if worker.spec is None:
                 return worker
         if len(self._workers) == self._size:
             return None
-        self._workers.append(Supervised(self.environment))
+        self._workers.append(Supervised(self._run_trial, self.environment))
         return self._workers[-1]
-
-    def _close(self, workers: "Sequence[Supervised]") -> None:
-        self._workers = [worker for worker in self._workers if worker not in workers]
-        for worker in workers:
-            worker.close()
-        for worker in workers:
-            worker.join()
 
 
 class Supervised:
     """A worker process with its pipe and its trial.
 
     Args:
+        run_trial: Runs one trial in the process.
         environment: Environment variables of the process.
 
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, run_trial: RunTrial, environment: dict[str, str]) -> None:
         self.spec: TrialSpec | None = None
         self._number = 0
         self.connection, theirs = Pipe()
         # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this program
+            self.process = subprocess.Popen(  # noqa: S603 - this program
                 # -P: a module of the current folder, such as a `queue.py`, is not imported.
                 [sys.executable, "-P", "-m", "automtl_engines.worker", str(theirs.fileno())],
                 env=environment,
@@ -176,6 +170,7 @@ class Supervised:
                 start_new_session=True,
             )
         self._send(sys.path)
+        self._send(run_trial)
 
     def begin(self, number: int, spec: TrialSpec) -> None:
         """Run a trial; numbers rise."""
@@ -196,36 +191,22 @@ class Supervised:
         except (EOFError, OSError):
             self.connection.close()
             # Only a process that has ended has released its locks.
-            return spec, self._process.wait()
+            return spec, self.process.wait()
         if not isinstance(message, Event):
             self.spec = None
         return spec, message
 
-    def lives(self) -> bool:
-        """Return whether the process has not ended."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """Close the pipe, which ends the process."""
-        self.connection.close()
-
     def join(self) -> None:
-        """Wait for the end of the process, and kill it if it does not end."""
+        """Wait for the end of the process, and kill it if it does not end within 5 seconds."""
         try:
-            self._process.wait(GRACE)
+            self.process.wait(5.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
     def _send(self, message: object) -> None:
         with suppress(OSError):  # the process has ended: `receive` tells
             self.connection.send(message)
-
-
-def ready(workers: Sequence[Supervised]) -> Iterator[Supervised]:
-    """Yield the workers that have sent something or have died; wait for at least one."""
-    found = wait([worker.connection for worker in workers])
-    yield from (worker for worker in workers if worker.connection in found)
 
 
 def _errors() -> int:

@@ -12,22 +12,21 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from pydantic import Field
 
-from automtl_core.errors import OutOfMemoryError, UsageError, WorkerError, one_line
+import automtl_core
+from automtl_core.errors import OutOfMemoryError, SetupError, UsageError, WorkerError, one_line
 from automtl_core.libraries import library
-from automtl_core.search.engine import Engine
-from automtl_core.search.trial import Executor, OnEvent, TrialResult, TrialSpec
+from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
-from automtl_core.training.events import Warned
-from automtl_engines.ray_task import Mailbox, package_versions, work
+from automtl_core.training.events import Event, Warned
+from automtl_core.training.process import set_up
 
 POLL = 0.2
-"""Seconds between two looks at the events of trials."""
-GRACE = 5.0
-"""Seconds in which tasks end after they are cancelled, before they are killed."""
+"""Seconds between two looks at the events of trials, and least time between two messages of a trial."""
 
 
 class RaySettings(Settings):
@@ -49,7 +48,7 @@ class Ray(Engine[RaySettings]):
     """Tasks of a Ray cluster; trials of a machine that fails go on at another one."""
 
     @contextmanager
-    def executor(self) -> Iterator[Executor]:
+    def executor(self, run_trial: RunTrial) -> Iterator[Executor]:
         """Yield an executor of a cluster; a connection that a script has made before is kept.
 
         Raises:
@@ -63,7 +62,7 @@ class Ray(Engine[RaySettings]):
                 "the engine ray needs a library that is not installed: ray", "pip install 'automtl[ray]'"
             ) from None
         if ray.is_initialized():
-            yield Tasks(self.settings, self.workers)
+            yield Tasks(run_trial, self.settings, self.workers)
             return
         address = self.settings.address or "auto"
         try:
@@ -78,7 +77,7 @@ class Ray(Engine[RaySettings]):
                 "machine, --workers N alone needs no cluster",
             ) from None
         try:
-            yield Tasks(self.settings, self.workers)
+            yield Tasks(run_trial, self.settings, self.workers)
         finally:
             ray.shutdown()
 
@@ -87,18 +86,19 @@ class Tasks:
     """Executor that runs each trial as a task.
 
     Args:
+        run_trial: Runs one trial.
         settings: The settings of the engine.
         workers: Maximum number of tasks at once; None for as many as the cluster has room for.
 
     """
 
-    def __init__(self, settings: RaySettings, workers: int | None) -> None:
+    def __init__(self, run_trial: RunTrial, settings: RaySettings, workers: int | None) -> None:
         ray = self._ray = library("ray")
         affinity = library("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        self._run_trial = run_trial
         self._settings = settings
         self._workers = workers
         self._threads = settings.cpus or int(os.environ.get("OMP_NUM_THREADS") or 1)
-        self._versions = package_versions()
         self._task = ray.remote(work).options(
             num_cpus=self._threads,
             num_gpus=settings.gpus,
@@ -122,12 +122,14 @@ class Tasks:
         if missing := self._missing():
             on_event(queue[0], Warned(missing))
         mailbox, going_on = self._mailbox.remote(), True
+        command = Command(str(Path.cwd()), package_versions(), self._threads)
         specs, running = list[TrialSpec](), dict[Any, TrialSpec]()
         try:
             while running or (queue and going_on):
                 while queue and going_on and len(running) < (self._workers or sys.maxsize):
                     specs.append(queue.popleft())
-                    running[self._begin(len(specs) - 1, specs[-1], mailbox)] = specs[-1]
+                    trial = len(specs) - 1, specs[-1]
+                    running[self._task.remote(self._run_trial, *trial, mailbox, command)] = specs[-1]
                 done, _ = self._ray.wait(list(running), timeout=POLL)
                 for number, event in self._ray.get(mailbox.take.remote()):
                     again = on_event(specs[number], event)
@@ -141,10 +143,6 @@ class Tasks:
         finally:
             self._cancel(list(running))
             self._ray.kill(mailbox)
-
-    def _begin(self, number: int, spec: TrialSpec, mailbox: Any) -> Any:
-        folder = str(Path.cwd())
-        return self._task.remote(number, spec, mailbox, folder, self._threads, self._versions)
 
     def _result(self, task: Any, spec: TrialSpec) -> TrialResult | None:
         """Return the result of a finished task; None if it did not begin its trial."""
@@ -166,13 +164,13 @@ class Tasks:
         return result
 
     def _cancel(self, tasks: list[Any]) -> None:
-        """Interrupt tasks, and kill those that do not end."""
+        """Interrupt tasks, and kill those that do not end within 5 seconds."""
         for force in (False, True):
             for task in tasks:
                 with suppress(Exception):  # it has ended, or its node has
                     self._ray.cancel(task, force=force)
             start = time.monotonic()
-            while tasks and time.monotonic() - start < GRACE:
+            while tasks and time.monotonic() - start < 5.0:
                 _, tasks = self._ray.wait(tasks, num_returns=len(tasks), timeout=POLL)
 
     def _missing(self) -> str:
@@ -183,3 +181,103 @@ class Tasks:
             return ""
         room = f"{self._threads} CPUs and {self._settings.gpus:g} GPUs"
         return f"no node of the Ray cluster has {room}: trials wait for one"
+
+
+class Command(NamedTuple):
+    """Facts of the command that submits trials, which their nodes need alike."""
+
+    folder: str
+    """Its working directory."""
+    versions: dict[str, str]
+    """Versions of the packages that results depend on."""
+    threads: int
+    """Number of threads of a trial."""
+
+
+class Mailbox:
+    """Actor that holds the events of trials until the driver takes them."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[int, Event]] = []
+        self._going_on = True
+
+    def put(self, number: int, events: list[Event]) -> bool:
+        """Add events of a trial; return whether trials shall continue."""
+        self._events += [(number, event) for event in events]
+        return self._going_on
+
+    def take(self) -> list[tuple[int, Event]]:
+        """Return the events since the last call."""
+        taken, self._events = self._events, []
+        return taken
+
+    def end(self) -> None:
+        """End all trials in order."""
+        self._going_on = False
+
+
+def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, command: Command) -> Any:
+    """Run a trial on a worker of the cluster.
+
+    Args:
+        run_trial: Runs one trial.
+        number: Number of the trial.
+        spec: The trial.
+        mailbox: Handle of the actor that receives events.
+        command: Facts of the command that submitted it.
+
+    Returns:
+        The result or the error of the trial; None if no trial shall begin any more.
+
+    """
+    os.environ["OMP_NUM_THREADS"] = str(command.threads)
+    set_up()
+    torch.set_num_threads(command.threads)
+    ray, events, sent, going_on = library("ray"), list[Event](), 0.0, True
+
+    def send() -> None:
+        nonlocal sent, going_on
+        going_on = ray.get(mailbox.put.remote(number, events))
+        sent = time.monotonic()
+        events.clear()
+
+    def listener(event: Event) -> bool:
+        events.append(event)
+        if time.monotonic() - sent >= POLL:
+            send()
+        return going_on
+
+    try:
+        send()
+        if not going_on:
+            return None
+        _check_node(spec, command)
+        result = run_trial(spec, listener)
+        send()
+    except Exception as error:
+        return error
+    return result
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that all nodes need alike."""
+    return {"automtl": automtl_core.__version__, "torch": torch.__version__}
+
+
+def _check_node(spec: TrialSpec, command: Command) -> None:
+    """Check that this node has the folders and packages of the command, and enter its working directory.
+
+    Raises:
+        SetupError: it has not.
+
+    """
+    node = f"the node {os.uname().nodename} of the Ray cluster"
+    if (here := package_versions()) != command.versions:
+        has, expected = (", ".join(map(" ".join, pairs.items())) for pairs in (here, command.versions))
+        raise SetupError(f"{node} has {has}, expected {expected}", "install equal versions")
+    folder = command.folder
+    missing = next((f for f in (folder, os.path.join(folder, spec.data)) if not os.path.isdir(f)), None)
+    if missing is not None:
+        fix = "work in a folder on a disk that all nodes share, and let prepared_dir be on it, too"
+        raise SetupError(f"{node} has no folder {missing}", fix)
+    os.chdir(folder)

@@ -1,7 +1,8 @@
 """A worker process: it runs the trials that come through its pipe, and ends when the pipe is closed.
 
-The parent sends `(number, spec)` for a trial, and `(number, None)` to end it in order. The worker sends
-`(number, event)` for each event, then `(number, result)` or `(number, error)`.
+The parent sends its `sys.path` and the function that runs a trial, then `(number, spec)` for each trial, and
+`(number, None)` to end it in order. The worker sends `(number, event)` for each event, then
+`(number, result)` or `(number, error)`.
 """
 
 import os
@@ -12,17 +13,12 @@ import time
 from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.training.process import set_up
 
 if TYPE_CHECKING:
-    from automtl_core.search.trial import TrialSpec
-    from automtl_core.training.events import Event
-
-GRACE = 10.0
-"""Seconds in which a trial ends after the parent has closed the pipe, before the process is killed."""
+    from automtl_core.search.trial import RunTrial, TrialSpec
 
 
 class Worker:
@@ -30,28 +26,28 @@ class Worker:
 
     Args:
         connection: The pipe to the parent.
+        run_trial: Runs one trial.
 
     """
 
-    def __init__(self, connection: "Connection[Any, Any]") -> None:
+    def __init__(self, connection: "Connection[Any, Any]", run_trial: "RunTrial") -> None:
         self._connection = connection
+        self._run_trial = run_trial
         self._trials: SimpleQueue[tuple[int, TrialSpec]] = SimpleQueue()
         self._ended = -1  # number of the latest trial that the parent ends
 
     def work(self) -> None:
         """Run trials until the pipe is closed."""
-        from automtl_core.workflow.run_trial import run_trial, sendable
-
         threading.Thread(target=self._receive, daemon=True).start()
         while True:
             number, spec = self._trials.get()
             try:
-                result: object = run_trial(spec, partial(self._send, number))
+                result: object = self._run_trial(spec, partial(self._send, number))
             except Exception as error:
-                result = sendable(error)
+                result = error
             self._send(number, result)
 
-    def _send(self, number: int, message: "Event | object") -> bool:
+    def _send(self, number: int, message: object) -> bool:
         """Send an event or a result; return whether the trial shall continue."""
         try:
             self._connection.send((number, message))
@@ -70,22 +66,18 @@ class Worker:
                     self._trials.put((number, spec))
         except (EOFError, OSError):
             os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE)
+        time.sleep(10.0)
         os._exit(1)  # the trial is in code that does not return
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main(descriptor: int) -> None:
     """Run the worker of the pipe with a file descriptor."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         connection: Connection[Any, Any] = Connection(descriptor)
         sys.path[:] = connection.recv()  # plugins may be in folders that the parent has added
-        set_up()  # before torch is imported
-        Worker(connection).work()
+        set_up()  # before torch is imported, also by the next line
+        Worker(connection, connection.recv()).work()
     except (KeyboardInterrupt, EOFError, OSError):
         return
 

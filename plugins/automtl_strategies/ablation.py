@@ -30,10 +30,6 @@ from automtl_core.search.held_out import Difference, Losses, difference
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 
-NEGLIGIBLE = 0.3
-"""Share of the tolerance below which a single loss does not matter, however sure it is. A supernet that has
-fitted noise predicts slightly worse without it."""
-
 Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
@@ -59,13 +55,6 @@ class AblationSettings(Settings):
     """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
     replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
     by one standard error by chance, so the value should be above 1."""
-    resamples: int = Field(100, ge=0)
-    """Number of bootstrap resamples of the held-out rows for the stability of each decision: the share of
-    resamples in which it is the same. With 0 it is not computed. A larger value gives finer shares."""
-    flop_price: float = Field(0.0, ge=0)
-    """Price of computation: gain of mean AUC that a part must bring for each million FLOPs per row, such as
-    0.001; otherwise it is removed. With 0, cost decides only between options without a significant
-    difference. A larger value gives cheaper networks."""
 
 
 Score = Callable[[Mapping[str, Decision]], Losses]
@@ -157,7 +146,21 @@ class Ablation:
     def choose(self, names: Sequence[str]) -> None:
         """Decide the named choose-ones one after the other, with all other decisions unchanged."""
         for name in names:
-            self._choose(name)
+            stands = self._candidates(name)
+            now = str(self._now.decisions[name])
+            best = min(stands, key=lambda o: stands[o].loss)
+            if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
+                now = best
+            cheapest_first = sorted(
+                stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
+            )
+            option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
+            # The evidence is the difference to the previous option or, if that is kept, to the next best one.
+            others = [o for o in stands if o != option]
+            against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
+            change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
+            self._record(name, option, "chosen", change, equal, against)
+            self._take(stands[option])
 
     def _take(self, stand: _Stand) -> None:
         """Make the decisions of a stand the current ones."""
@@ -184,23 +187,6 @@ class Ablation:
         self._close(self._everywhere(), record=singly)
         if singly:
             self._close([(option,) for option in self._open()], record=True)
-
-    def _choose(self, name: str) -> None:
-        stands = self._candidates(name)
-        now = str(self._now.decisions[name])
-        best = min(stands, key=lambda o: stands[o].loss + self._price(stands[o].cost))
-        if _Change(stands[now], stands[best]).difference.is_below_zero(self.settings.clear):
-            now = best
-        cheapest_first = sorted(
-            stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
-        )
-        option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
-        # The evidence is the difference to the previous option or, if that is kept, to the next best one.
-        others = [o for o in stands if o != option]
-        against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
-        change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
-        self._record(name, option, "chosen", change, equal, against)
-        self._take(stands[option])
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
         """Return the stand of each candidate of a choose-one, scored once per set of current decisions."""
@@ -238,7 +224,7 @@ class Ablation:
         """
         if not few:
             return set()
-        after = self._without(_all_of(few))
+        after = self._without([option for bundle in few for option in bundle])
         if self._may_follow(self._now, after):
             self._take(after)
             return set(few)
@@ -250,7 +236,11 @@ class Ablation:
         return _Stand(self.space, decisions, self.score(decisions))
 
     def _without(self, closed: Collection[Option]) -> _Stand:
-        return self._stand(without(self._now.decisions, closed))
+        decisions = {
+            name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
+            for name, d in self._now.decisions.items()
+        }
+        return self._stand(decisions)
 
     def _open(self) -> list[Option]:
         gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
@@ -281,22 +271,20 @@ class Ablation:
     def _may_follow(self, now: _Stand, after: _Stand) -> bool:
         """Return whether a stand is as good as the previous one, and all changes together are affordable."""
         total = _Change(self._start, after)
-        return self._dispensable(_Change(now, after)) and self._affordable(total, total.difference)
+        return self._dispensable(_Change(now, after)) and self._affordable(total.difference)
 
     @cached_property
     def _resamples(self) -> NDArray[np.float64]:
-        """The weight of each held-out row in each resample, [resamples, R]; the rows of one sum to 1."""
+        """The weight of each held-out row in each of 100 resamples, [100, R]; the rows of one sum to 1."""
         random = seeds.generator(self._seed, "resamples")
-        counts = random.poisson(1.0, (self.settings.resamples, len(self._start.losses))).astype(np.float64)
+        counts = random.poisson(1.0, (100, len(self._start.losses))).astype(np.float64)
         return np.asarray(counts / counts.sum(1, keepdims=True).clip(1))
 
-    def _stability(self, action: Action, change: _Change) -> float | None:
-        """Return the share of resamples in which a decision is the same; None without resamples.
+    def _stability(self, action: Action, change: _Change) -> float:
+        """Return the share of resamples in which a decision is the same.
 
         A candidate is the same choice if it is not clearly worse than its alternative.
         """
-        if not self.settings.resamples:
-            return None
         means = self._resamples @ (change.after.losses - change.before.losses)
         resampled = [Difference(float(mean), change.difference.error) for mean in means]
         if action == "chosen":
@@ -314,27 +302,18 @@ class Ablation:
 
         """
         difference = difference or change.difference
-        s, worse = self.settings, self._worse(change, difference)
-        error = s.sure * difference.error
-        if worse > error and worse + difference.error > NEGLIGIBLE * s.tolerance:
+        s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
+        # A supernet that has fitted noise predicts slightly worse without it, however sure that is.
+        if worse > error and worse + difference.error > 0.3 * s.tolerance:
             return False
         if worse > 0 and change.saved.flops_per_row < s.worth * change.before.cost.flops_per_row:
             return False
-        return self._affordable(change, difference)
+        return self._affordable(difference)
 
-    def _affordable(self, change: _Change, difference: Difference) -> bool:
+    def _affordable(self, difference: Difference) -> bool:
         """Return whether the loss is lower beyond its error, or surely higher by less than the tolerance."""
-        s, worse = self.settings, self._worse(change, difference)
-        error = s.sure * difference.error
+        s, worse, error = self.settings, difference.mean, self.settings.sure * difference.error
         return worse <= -error or self._before + max(worse, 0.0) + error <= s.tolerance
-
-    def _worse(self, change: _Change, difference: Difference) -> float:
-        """Return the increase of the loss, net of the price of the saved cost."""
-        priced = self.settings.flop_price  # without a price, the saved cost need not be computed
-        return difference.mean - (self._price(change.saved) if priced else 0.0)
-
-    def _price(self, cost: Cost) -> float:
-        return self.settings.flop_price * cost.flops_per_row / 1e6
 
     def _record(
         self,
@@ -363,15 +342,3 @@ class Ablation:
             stability=self._stability(action, change),
         )
         self.evidence.append(evidence)
-
-
-def _all_of(bundles: Collection[Bundle]) -> set[Option]:
-    return {option for bundle in bundles for option in bundle}
-
-
-def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
-    """Return the decisions without the `closed` options."""
-    return {
-        name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
-        for name, d in decisions.items()
-    }

@@ -10,6 +10,7 @@ The outline is the paper's (AutoMTL, KDD 2024, section 3.4). docs/pd-darts.md co
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -17,16 +18,12 @@ from automtl_core.choices import Architecture, Decision, OneOf
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import DecisionMade, Evidence, judged
 from automtl_core.search.held_out import Losses
-from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, Paths, PathSettings, probes
-
-HURRY = 0.5
-"""Share of the time budget of the search after which all remaining rounds become one."""
 
 
 class _EndedError(Exception):
@@ -39,6 +36,10 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""
+    removed: ClassVar[Mapping[str, Any]] = {
+        "supernet_rate": 3.0, "supernet_batch": 0.5, "share": 0.7, "patience": 3, "resamples": 100,
+        "flop_price": 0.0, "rung_steps": 600,
+    }  # fmt: skip
     rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
     rounds. More rounds fix fewer decisions at a time, and take longer."""
@@ -99,7 +100,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         rounds, paths = self.settings.rounds, self.paths
         while self.round < rounds and paths.relaxed.going_on:
             paths.restore_best()
-            if self.problem.spent() > HURRY:
+            if self.problem.spent() > 0.5:
                 self.round = rounds - 1
             self._decide_some(rounds - self.round, listener)
             self.round += 1

@@ -19,8 +19,9 @@ times, each time with another seed.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -33,59 +34,46 @@ ETA = 2
 """1/ETA of the architectures of a rung go on, for up to ETA times as many epochs."""
 
 
-class Rungs(NamedTuple):
-    """The schedule of rungs."""
+class Rung(NamedTuple):
+    """A part of the schedule."""
 
-    entrants: int
-    """Number of architectures in the first rung."""
-    rung_epochs: int
-    """See `HalvingSettings`."""
-    whole: int
-    """Epochs of a full training."""
-    least: int = 1
-    """Number of architectures that are trained fully."""
-    spare: int = 0
-    """1 if a favourite is trained fully beside them, see `Halving`."""
+    size: int
+    """Number of architectures that reach it by their rank."""
+    epochs: int
+    """Its last epoch."""
 
-    def best(self, rung: int) -> int:
-        """Return the number of architectures that reach a rung by their rank."""
-        return min(self.entrants, max(self.least, self.entrants // int(ETA**rung)))
 
-    def kept(self, rung: int) -> int:
-        """Return the largest number of architectures that a rung trains."""
-        return min(self.entrants, self.best(rung) + (self.spare if rung else 0))
+def rungs_of(entrants: int, first: int, whole: int, least: int = 1) -> list[Rung]:
+    """Return the schedule.
 
-    def epochs(self, rung: int) -> int:
-        """Return the last epoch of a rung."""
-        if self.best(rung) <= self.least:
-            return self.whole
-        return min(self.whole, self.rung_epochs * int(ETA**rung))
+    Args:
+        entrants: Number of architectures in the first rung.
+        first: Epochs of the first rung.
+        whole: Epochs of a full training.
+        least: Number of architectures that are trained fully.
 
-    def to_compare(self) -> "Rungs":
-        """Return the schedule for trials that are only compared, and so need no full training."""
-        return self._replace(whole=min(self.whole, self.rung_epochs * ETA**2))
+    """
+    rungs: list[Rung] = []
+    while not rungs or rungs[-1].epochs < whole:
+        power = int(ETA ** len(rungs))
+        size = min(entrants, max(least, entrants // power))
+        rungs.append(Rung(size, whole if size <= least else min(whole, first * power)))
+    return rungs
 
-    @property
-    def most_epochs(self) -> int:
-        """Maximum number of epochs of all rungs, without early stopping."""
-        most = rung = before = 0
-        while before < self.whole:
-            most += self.kept(rung) * (self.epochs(rung) - before)
-            before, rung = self.epochs(rung), rung + 1
-        return most
+
+def first_rung(epochs: int, epoch_steps: int) -> int:
+    """Return the epochs of the first rung: at most 600 steps, rounded up to an epoch, on large data."""
+    return min(epochs, -(-600 // epoch_steps))
 
 
 class HalvingSettings(HeldOutSettings):
     """Settings of successive halving."""
 
     rung_epochs: int = Field(8, ge=1)
-    """Final comparison, by successive halving: epochs after which the worse half of the candidates is
-    dropped for the first time. Wide networks learn faster at first, so a small value favours them. A larger
-    value takes longer."""
-    rung_steps: int = Field(600, ge=1)
-    """Final comparison: training steps after which the worse half is dropped for the first time, rounded up
-    to an epoch, if these are fewer epochs than `rung_epochs`. It limits the time on large data. A larger
-    value takes longer."""
+    """Final comparison, by successive halving: epochs after which the worse half of the candidates is dropped
+    for the first time, on large data fewer: those of 600 training steps. Wide networks learn faster at first,
+    so a small value favours them. A larger value takes longer."""
+    removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
     the search ranks higher. A larger value keeps the ranking of the search more often: wide networks lead at
@@ -97,18 +85,30 @@ class HalvingSettings(HeldOutSettings):
     candidates. Members are chosen by ensemble selection on validation rows. A larger value predicts better
     as a rule, and takes longer in training and prediction."""
 
-    def rungs(self, entrants: int, recipe: Recipe, epoch_steps: int = 1) -> Rungs:
-        """Return the schedule of rungs for a number of entrants, without further seeds of the first one.
+    def rungs(
+        self, entrants: int, recipe: Recipe, epoch_steps: int = 1, on_sample: bool = False
+    ) -> list[Rung]:
+        """Return the schedule for a number of entrants, without further seeds of the first one.
 
         Args:
             entrants: Number of architectures.
             recipe: The training settings.
             epoch_steps: Number of steps of an epoch; with 1 the longest schedule.
+            on_sample: Whether trainings are only compared, and so need not be complete.
 
         """
-        first = min(self.rung_epochs, -(-self.rung_steps // epoch_steps))
-        spare = int(self.ahead > 0)
-        return Rungs(entrants + self.ensemble - 1, first, recipe.epochs, self.ensemble, spare)
+        first = first_rung(self.rung_epochs, epoch_steps)
+        whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
+        return rungs_of(entrants + self.ensemble - 1, first, whole, self.ensemble)
+
+    def most_epochs(self, entrants: int, recipe: Recipe) -> int:
+        """Return the maximum number of epochs of all rungs, without early stopping."""
+        most = before = 0
+        for place, (size, epochs) in enumerate(self.rungs(entrants, recipe)):
+            favourite = place > 0 and self.ahead > 0  # see `Halving`
+            most += min(entrants + self.ensemble - 1, size + favourite) * (epochs - before)
+            before = epochs
+        return most
 
 
 class Halving(Scheduler[HalvingSettings]):
@@ -119,8 +119,8 @@ class Halving(Scheduler[HalvingSettings]):
         favourite, *others = proposals.known
         seeds = [Training(favourite, member=member) for member in range(settings.ensemble)]
         self.entrants = {entrant.name: entrant for entrant in (*seeds, *map(Training, others))}
-        rungs = settings.rungs(len(proposals.known), proposals.recipe, proposals.epoch_steps)
-        self.rungs = rungs.to_compare() if proposals.on_sample else rungs
+        count, on_sample = len(proposals.known), proposals.on_sample
+        self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
         self.results: dict[str, TrialResult] = {}
@@ -134,7 +134,7 @@ class Halving(Scheduler[HalvingSettings]):
         self._open += 1
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
         entrant = self.entrants[self._left.popleft()]
-        return replace(entrant, epochs=self.rungs.epochs(self.rung), loss_rows=rows)
+        return replace(entrant, epochs=self.rungs[self.rung].epochs, loss_rows=rows)
 
     def tell(self, training: Training, result: TrialResult) -> None:
         """Receive a result; after the last one of a rung, the next rung begins."""
@@ -158,16 +158,21 @@ class Halving(Scheduler[HalvingSettings]):
 
         If trainings read a sample of the rows, the last one is trained again on all rows: no rung follows.
         """
-        self.rung += 1
-        rungs = self.rungs
-        if len(self.alive) > rungs.least:
-            ended = rungs.epochs(self.rung - 1) >= rungs.whole
-            stay = set(self._ranked()[: rungs.least if ended else rungs.best(self.rung)])
-            if rungs.spare and not ended:
+        least, ended = self.settings.ensemble, self.rung + 1 == len(self.rungs)
+        self.rung += not ended
+        if len(self.alive) > least:
+            stay = set(self._ranked()[: least if ended else self.rungs[self.rung].size])
+            if self.settings.ahead > 0 and not ended:
                 stay.add(next(iter(self.entrants)))
             self.alive = [name for name in self.alive if name in stay]
-        decided = self.proposals.on_sample and len(self.alive) <= rungs.least
-        self._left = deque(() if decided else (name for name in self.alive if not self._done(name)))
+        decided = self.proposals.on_sample and len(self.alive) <= least
+        results = {name: self.results[name] for name in self.alive}
+        going_on = [
+            name
+            for name, result in results.items()
+            if result.state not in ("done", "diverged") and result.epochs < self.rungs[self.rung].epochs
+        ]
+        self._left = deque([] if decided else going_on)
 
     def _ranked(self) -> list[str]:
         metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
@@ -185,8 +190,3 @@ class Halving(Scheduler[HalvingSettings]):
             return True
         gap = difference(losses, least)
         return gap.mean > self.settings.ahead * gap.error
-
-    def _done(self, name: str) -> bool:
-        """Return whether a training is complete for this rung."""
-        result = self.results[name]
-        return result.state in ("done", "diverged") or result.epochs >= self.rungs.epochs(self.rung)

@@ -1,4 +1,7 @@
-"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best."""
+"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best.
+
+Random search is a last round of random candidates.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,15 +12,15 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
-from automtl_core.choices import Architecture
+from automtl_core import seeds
+from automtl_core.choices import Architecture, draw
 from automtl_core.disk.state import State
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.problem import Problem
 from automtl_core.search.scheduler import Proposals, TrialLoop
-from automtl_core.search.strategy import SearchResult
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.component import NAMED, Component
@@ -27,6 +30,7 @@ from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings
+from automtl_strategies.paths import START, probes
 
 
 class LastRoundSettings(HalvingSettings):
@@ -43,7 +47,7 @@ class LastRoundSettings(HalvingSettings):
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round, for a number of candidates beside landmarks."""
         entrants = finalists + self.landmarks
-        return entrants * recipe.epochs if self.scheduler else self.rungs(entrants, recipe).most_epochs
+        return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
 
 
 class LastRound:
@@ -162,7 +166,7 @@ class LastRound:
 
     def _point(self, name: str, architecture: Architecture, metrics: Metrics) -> Point:
         cost = self.problem.space.cost(architecture)
-        return point_of(Candidate(name, architecture), cost, self.problem.recipe, [metrics])
+        return point_of(Candidate(name, architecture), cost, self.problem.recipe, metrics)
 
     def favourite(self) -> SearchResult:
         """Return the favourite of the search, untrained."""
@@ -187,20 +191,20 @@ class LastRound:
             self.loop.load_state_dict(state.get("trainings", {}))
 
 
-def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Sequence[Metrics]) -> Point:
+def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Metrics) -> Point:
     """Return the point of a trained candidate.
 
     Args:
         candidate: The candidate.
         cost: The cost of its network.
         recipe: The training settings.
-        metrics: Validation metrics of its trainings; the loss is that of the first one, the score is a mean.
+        metrics: Its validation metrics.
 
     """
     return Point(
         candidate.name,
         candidate.architecture.decisions,
-        shortfall(metrics[0]),
+        shortfall(metrics),
         error=None,
         score=mean_score(recipe, metrics),
         flops_per_row=cost.flops_per_row,
@@ -210,15 +214,67 @@ def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Sequence
     )
 
 
-def mean_score(recipe: Recipe, metrics: Sequence[Metrics]) -> float | None:
-    """Return the mean AUC over tasks and trainings; None without binary tasks that have enough rows."""
-    least = recipe.min_positives
-    means = [mean_over_tasks({task: m.score for task, m in by_task.items()}, by_task, least)
-             for by_task in metrics]  # fmt: skip
-    known = [mean for mean in means if mean is not None]
-    return sum(known) / len(known) if known else None
+def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
+    """Return the mean AUC over tasks; None without binary tasks that have enough rows."""
+    return mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, recipe.min_positives)
 
 
 def _title(members: Sequence[str]) -> str:
     """Return the name of an ensemble, or of its only member."""
     return members[0] if len(members) == 1 else f"ensemble of {len(members)}"
+
+
+class RandomSettings(LastRoundSettings):
+    """Settings of random search."""
+
+    candidates: int = Field(8, ge=1, le=100_000)
+    """Number of random architectures that are trained. With 1 there is nothing to compare, so the search
+    trains nothing."""
+    share: float = Field(0.8, ge=0, le=1)
+    """Probability that an optional part (a field, an expert) is open in a random architecture. With 0.5 all
+    architectures are equally likely."""
+    ahead: float = Field(0.0, ge=0)
+    """Number of standard errors by which an architecture must predict held-out rows better to replace an
+    earlier one. With 0, the better validation score decides."""
+    landmarks: int = Field(0, ge=0)
+    """Number of landmarks (known architectures of the space, such as `mmoe`) that are trained beside the
+    random ones, in the order of the space."""
+
+
+class RandomSearch(SearchStrategy[RandomSettings]):
+    """Random architectures, trained by successive halving (Li and Talwalkar, UAI 2019)."""
+
+    trains = True
+
+    def __init__(self, settings: RandomSettings, problem: Problem) -> None:
+        super().__init__(settings, problem)
+        choices = problem.space.choices()
+        # Each candidate has its own seed, and so does not depend on the number of candidates.
+        self.architectures = [
+            draw(choices, seeds.generator(problem.seed, "candidate", k), settings.share)
+            for k in range(settings.candidates)
+        ]
+        self.last_round = LastRound(problem, settings)
+        drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
+        known = dict(list(problem.space.landmarks().items())[: settings.landmarks])
+        start = {name: a for name, a in probes(problem).items() if name == START}
+        self.last_round.begin({**start, **drawn, **known}, spent=0)
+
+    @classmethod
+    def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
+        """Return the maximum number of epochs of all rungs, including those of a warm start."""
+        return settings.last_round(recipe, settings.candidates + 1)
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Train rung by rung until one is left. A single candidate is not trained."""
+        if len(self.last_round.entrants) == 1:
+            return self.last_round.favourite()
+        return self.last_round.run(listener)
+
+    def state_dict(self) -> State:
+        """Return the trainings of the remaining candidates and the next ones."""
+        return self.last_round.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue the next search from `state`."""
+        self.last_round.load_state_dict(state)

@@ -27,8 +27,8 @@ from automtl_core.modules.network import Averaging
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
-from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import Problem
 from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
@@ -37,11 +37,13 @@ START = "start"
 """Name of the architecture of a warm start, among probes."""
 STAGE = ("first_epoch", "widened", "best_loss", "best_epoch", "best_weights")
 """Attributes of `Paths` that a checkpoint holds as they are."""
-IN_TIME = 0.35, 0.6
-"""Shares of the time budget of the search after which the first and the second stage end."""
 EPOCH_STEPS = 100
 """Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is
 therefore scored more often, and its training ends soon after it stops improving."""
+PATIENCE = 3
+"""Epochs without a better held-out loss after which the first stage ends."""
+SHARE = 0.7
+"""Probability that an optional part (a field, an expert) is active in a training step."""
 
 
 class PathSettings(HeldOutSettings):
@@ -50,27 +52,15 @@ class PathSettings(HeldOutSettings):
     epochs: int = Field(30, ge=1)
     """Maximum number of epochs of each of the two stages of supernet training. The first stage trains the
     operations of the most expensive hand-designed model in the space, the second stage trains random
-    operations. `steps` may end a stage earlier, and early stopping (`patience`) the first one."""
+    operations. `steps` may end a stage earlier, and early stopping the first one."""
     steps: int = Field(200, ge=1)
     """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has
     100 steps or fewer. A larger value takes longer, and may help where effects of several fields together are
     hard to learn."""
-    supernet_rate: float = Field(3.0, gt=0)
-    """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
-    second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
-    supernet_batch: float = Field(0.5, gt=0, le=1)
-    """Batch size of supernet training, as a share of `training.batch_size`. With a larger value a step takes
-    longer, and the supernet learns little more in it."""
-    patience: int = Field(3, ge=1)
-    """Patience of early stopping in supernet training: epochs without a better held-out loss after which the
-    first stage ends. The second stage has no early stopping, because its learning rate falls."""
     held_out: float = Field(0.2, ge=0, lt=1)
     """Share of the training rows that the search holds out for its decisions. The final training reads all
     training rows. With 0, the decisions are made on the validation rows, which also stop trainings, and the
     validation score flatters the result."""
-    share: float = Field(0.7, gt=0, le=1)
-    """Probability that an optional part (a field, an expert) is active in a training step of the supernet.
-    With a larger value the supernet adapts less to missing parts, and the ablation removes fewer parts."""
 
 
 class Paths:
@@ -85,7 +75,7 @@ class Paths:
     def __init__(self, problem: Problem, settings: PathSettings) -> None:
         self.problem = problem
         self.settings = settings
-        batch = max(1, round(problem.recipe.batch_size * settings.supernet_batch))
+        batch = max(1, round(problem.recipe.batch_size / 2))  # faster, and decisions are as good
         recipe = problem.recipe.model_copy(update={"batch_size": batch})
         self.relaxed = RelaxedSearch(replace(problem, recipe=recipe), Softmax())
         if isinstance(network := self.relaxed.supernet.network, Averaging):
@@ -126,10 +116,9 @@ class Paths:
     @property
     def learning(self) -> bool:
         """Whether another epoch may help."""
-        s = self.settings
-        in_time = self.problem.spent() < IN_TIME[self.widened]
+        in_time = self.problem.spent() < (0.6 if self.widened else 0.35)
         few = self.epoch - self.first_epoch < self.stage_epochs
-        better = self.widened or self.epoch - self.best_epoch < s.patience
+        better = self.widened or self.epoch - self.best_epoch < PATIENCE
         return self.relaxed.going_on and few and better and (in_time or self.epoch == self.first_epoch)
 
     def train(self, phase: str, listener: Listener) -> None:
@@ -182,15 +171,15 @@ class Paths:
         relaxed.end(epoch, listener, scored.metrics, fixed=fixed)
 
     def _rate(self, done: int) -> float:
-        """Return the factor of the learning rate after a number of steps of the current epoch.
+        """Return the factor of the learning rate of the recipe after a number of steps of the current epoch.
 
-        It is 1 in the epochs after both stages.
+        It is 3 in the first stage, falls from 3 to 0 in the second one, and is 1 in the epochs after both.
         """
         if not self.widened:
-            return self.settings.supernet_rate
+            return 3.0
         before = (self.epoch - 1 - self.first_epoch) * self.epoch_steps
         passed = (before + done) / (self.stage_epochs * self.epoch_steps)
-        return self.settings.supernet_rate * (1 + cos(pi * passed)) / 2 if passed < 1 else 1.0
+        return 1.5 * (1 + cos(pi * passed)) if passed < 1 else 1.0
 
     def restore_best(self) -> None:
         """Load the best weights into the supernet and its average."""
@@ -200,7 +189,7 @@ class Paths:
 
     def draw(self, random: np.random.Generator) -> dict[str, Decision]:
         """Draw a path within the bounds."""
-        path = self.relaxed.supernet.path(random, self.settings.share)
+        path = self.relaxed.supernet.path(random, SHARE)
         for name, bound in self.bounds.items():
             drawn = path[name]
             path[name] = bound if isinstance(bound, str) else tuple(o for o in bound if o in drawn)

@@ -9,10 +9,10 @@ from automtl_core import hookimpl
 def automtl_register_strategies() -> Mapping[str, str]:
     """Register PD-DARTS and the strategies that it is compared with."""
     return {
-        "darts": "automtl_strategies.darts:DARTS",
+        "darts": "automtl_strategies.by_logits:DARTS",
         "pd-darts": "automtl_strategies.by_evidence:ByEvidence",
-        "pd-darts-entropy": "automtl_strategies.by_entropy:ByEntropy",
-        "random": "automtl_strategies.random_search:RandomSearch",
+        "pd-darts-entropy": "automtl_strategies.by_logits:ByEntropy",
+        "random": "automtl_strategies.last_round:RandomSearch",
         "study": "automtl_strategies.study:StudySearch",
     }
 

@@ -27,11 +27,10 @@ from automtl_core.search.parameters import (
     suggested_settings,
     usable,
 )
-from automtl_core.search.problem import Problem, Tunable, nothing
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy, Tunable, nothing
 from automtl_core.search.train_trial import trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Training, TrialResult
+from automtl_core.search.trial import Candidate, Training
 from automtl_core.settings.component import NAMED, Component
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
@@ -86,7 +85,7 @@ class StudySearch(SearchStrategy[StudySettings]):
     def epochs(cls, settings: StudySettings, recipe: Recipe) -> int | None:
         """Return the number of epochs without early ends; None without a number of trials."""
         trials = None if settings.scheduler else settings.trials
-        return trials and trials * settings.seeds * recipe.epochs
+        return trials and trials * recipe.epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Train candidates; return the best one with its network, and the Pareto front of all.
@@ -99,19 +98,22 @@ class StudySearch(SearchStrategy[StudySettings]):
             if not (ranked := loop.best()):
                 return SearchResult(next(iter(probes(self.problem).values())))
             best = ranked[0]
-            overrides = best.candidate.overrides
+            overrides, result = best.candidate.overrides, loop.latest[best.name][1]
             network = trained_fit(self.tunable.problem(overrides), trials.spec(best)).network
             points: dict[str, Point] = {}  # of equal candidates the first one
             names = {training.name for training in ranked}
-            for training in [training for name, (training, _) in loop.latest.items() if name in names]:
-                point = replace(self._point(training.candidate), chosen=training.name == best.name)
-                points.setdefault(trials.spec(Training(training.candidate)).name, point)
-        complete = all(result.state == "done" for result in self._results(best.candidate))
+            for training, trained in [loop.latest[name] for name in loop.latest if name in names]:
+                candidate = training.candidate
+                cost = self.costs.get(candidate.name) or self.problem.space.cost(candidate.architecture)
+                point = point_of(candidate, cost, self.problem.recipe, trained.metrics)
+                form = trials.spec(Training(candidate)).name
+                points.setdefault(form, replace(point, chosen=training.name == best.name))
+        complete = result.state == "done"
         front = sorted(points.values(), key=lambda point: (point.flops_per_row, point.name))
         return SearchResult(
             best.candidate.architecture,
             network,
-            loop.latest[best.name][1].best_epoch,
+            result.best_epoch,
             complete,
             front=front if complete else [],
             overrides=overrides,
@@ -153,15 +155,6 @@ class StudySearch(SearchStrategy[StudySettings]):
         architecture = suggested_architecture(space, trial, self.options)
         self.costs[name] = space.cost(architecture)
         return Candidate(name, architecture, overrides)
-
-    def _results(self, candidate: Candidate) -> list[TrialResult]:
-        """Return the latest results of a candidate by its seeds."""
-        return [result for t, result in self.loop.latest.values() if t.candidate.name == candidate.name]
-
-    def _point(self, candidate: Candidate) -> Point:
-        metrics = [result.metrics for result in self._results(candidate)]
-        cost = self.costs.get(candidate.name) or self.problem.space.cost(candidate.architecture)
-        return point_of(candidate, cost, self.problem.recipe, metrics)
 
     def state_dict(self) -> State:
         """Return the results of all trainings."""

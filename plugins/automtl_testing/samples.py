@@ -24,7 +24,7 @@ from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxed import Gate
 from automtl_core.ops import OpFactory
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.tasks.kind import TaskKind

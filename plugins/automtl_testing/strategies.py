@@ -12,8 +12,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import EVERYWHERE
-from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trials_of
 from automtl_testing.requirements import Killed, Watch, same_weights
 

@@ -12,11 +12,11 @@ from automtl_core.disk.state import State
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import RunConfig, default
-from automtl_core.search.engine import Engine
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
 from automtl_core.search.trial import (
     Candidate,
+    Engine,
     Executor,
     OnEvent,
     Serial,
@@ -209,7 +209,7 @@ def check_engine(engine: Engine, folder: Path) -> None:
     specs = sample_trials(folder, 3)
     alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in specs]
     expected = [result for _, result in Serial(run_trial).run(deque(alone), lambda spec, event: True)]
-    with engine.executor() as executor:
+    with engine.executor(run_trial) as executor:
         assert list(executor.run(deque(), lambda spec, event: True)) == [], "no trials have no results"
         _check_results(executor, specs, expected)
         _check_results(executor, specs, expected)  # of trials that are trained already

@@ -14,7 +14,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
-from automtl_strategies.random_search import RandomSearch
+from automtl_strategies.last_round import RandomSearch
 from tabular import bad
 from tabular.play import Meter, PlayedSpace, Products, playing
 from tabular.replay import Bench

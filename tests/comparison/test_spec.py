@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stopping import StopAfter
 
-from automtl_comparison import resampling as samples
+from automtl_comparison import statistics as samples
 from automtl_comparison.cells import CellBegan, split_of
 from automtl_comparison.document import Comparison, Failed, Measured, TaskFacts
 from automtl_comparison.spec import FILE, ComparisonSpec, compare, take, task_facts

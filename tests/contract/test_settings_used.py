@@ -49,12 +49,11 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "supernet_batch": 1.0}
 BASES: Mapping[str, Mapping[str, Any]] = {
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
     "darts": {"epochs": 1},
-    "pd-darts": {**SHORT, "rounds": 1},
+    "pd-darts": {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "rounds": 1},
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
     "study": {"trials": 4, "landmarks": 1, "rung_epochs": 1},
@@ -66,24 +65,18 @@ WAITING = {"patience": 1, "epochs": 8, "learning_rate": 0.1}
 BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "desan": {"nested": {"ops": ["mlp-8", "mlp-16"]}},
     "pd-darts": {
-        "patience": {"epochs": 8, "patience": 1},
-        "steps": {"epochs": 2, "patience": 9},
-        "sure": {"tolerance": 1e12},
+        "steps": {"epochs": 2},
+        "sure": {"epochs": 2, "tolerance": 1e12},
         "tolerance": {"sure": 1e9, "tolerance": 1e12},
         "worth": {"sure": 1e9, "tolerance": 1e12},
         "ahead": {"landmarks": 3, "ahead": 0.0},  # a landmark goes on, or the network of the search
-        "clear": {"epochs": 4, "tolerance": 0.0},
-        "rung_steps": {"rung_epochs": 2, "landmarks": 3, "ahead": 0.0},
+        "clear": {"epochs": 3, "tolerance": 0.0},
     },
-    "random": {
-        "rows": {"candidates": 8, "landmarks": 4, "ahead": 0.7},
-        "rung_steps": {"rung_epochs": 2, "landmarks": 3, "ahead": 0.0},
-    },
+    "random": {"rows": {"candidates": 8, "landmarks": 4, "ahead": 0.7}},
     "study": {
         "batch": {"sampler": "tpe", "landmarks": 0},
         "flops": {"trials": 6},
         "sampler": {"trials": 6, "batch": 2},
-        "rung_steps": {"rung_epochs": 3},
     },
     "encodings": {
         "history": {"history": ["last-2"]},
@@ -205,19 +198,18 @@ def searched_space() -> SearchSpace:
 
 
 @cache
-def searched(name: str, text: str, rate: float) -> Any:
+def searched(name: str, text: str) -> Any:
     """Return what a search says beforehand, what it reports, what it finds, and why.
 
     Args:
         name: Of the strategy.
         text: Its settings as JSON.
-        rate: Step size of weights.
 
     """
     cls = REGISTRY.get(STRATEGIES, name)
     settings = cls.settings_class.parse(json.loads(text), "strategy")
     problem = sample_problem(searched_space(), rows=128)
-    recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": rate})
+    recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": 0.03})
     strategy = cls(settings, replace(problem, recipe=recipe))
     watch = Watch()
     found = strategy.search(watch)
@@ -233,11 +225,7 @@ def searched(name: str, text: str, rate: float) -> Any:
     )
 
 
-OF_RUNS = {
-    ("study", "fixed"),
-    ("study", "storage"),
-    *((name, "scheduler") for name in ("pd-darts", "random", "study")),
-}
+OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "random", "study"))}
 """Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
 
 

@@ -12,7 +12,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
 from automtl_core.registry.kinds import BALANCERS, HISTORY_ENCODERS, SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import Fit
 from automtl_testing.samples import plain_schema, sample_problem, sample_schema

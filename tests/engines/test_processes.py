@@ -93,7 +93,7 @@ def expected(trials: list[TrialSpec]) -> list[TrialResult]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    with Processes(ProcessesSettings(), 2).executor() as pool:
+    with Processes(ProcessesSettings(), 2).executor(run_trial) as pool:
         assert isinstance(pool, Pool)
         yield pool
 
@@ -145,7 +145,7 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     install(FATAL.format(end=end), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     engine = Processes(ProcessesSettings(attempts=attempts), 1)
-    with engine.executor() as executor, pytest.raises(error, match=text) as raised:
+    with engine.executor(run_trial) as executor, pytest.raises(error, match=text) as raised:
         list(executor.run(deque([fatal]), going_on))
     assert error is PluginError or fatal.folder in str(raised.value)
 
@@ -156,7 +156,7 @@ def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
     install(FATAL.format(end="os._exit(5)"), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
-    with Processes(ProcessesSettings(attempts=1), 1).executor() as executor:
+    with Processes(ProcessesSettings(attempts=1), 1).executor(run_trial) as executor:
         ((spec, result),) = executor.run(deque([whole]), going_on)
     assert (spec, result.state) == (whole, "failed")
     assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
@@ -178,9 +178,10 @@ def test_workers_end_if_the_parent_is_killed(trials: list[TrialSpec]) -> None:
     program = """
 import sys, pickle, subprocess, os
 from collections import deque
+from automtl_core.workflow.run_trial import run_trial
 from automtl_engines.processes import Processes, ProcessesSettings
 specs = pickle.loads(bytes.fromhex(sys.stdin.read()))
-with Processes(ProcessesSettings(), 2).executor() as executor:
+with Processes(ProcessesSettings(), 2).executor(run_trial) as executor:
     for _ in executor.run(deque(specs), lambda spec, event: print("event", flush=True) or True):
         pass
 """
@@ -212,6 +213,6 @@ def test_threads_are_divided_unless_they_are_set(
     monkeypatch.delenv("OMP_NUM_THREADS")
     if variable is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    with Processes(ProcessesSettings(threads=setting), 2).executor() as pool:
+    with Processes(ProcessesSettings(threads=setting), 2).executor(run_trial) as pool:
         assert isinstance(pool, Pool)
         assert pool.environment["OMP_NUM_THREADS"] == str(threads)

@@ -11,6 +11,7 @@ from typing import Any
 from automtl_core.errors import AutoMTLError
 from automtl_core.search.trial import TrialResult
 from automtl_core.training.events import Event
+from automtl_core.workflow.run_trial import run_trial
 from automtl_testing.trials import sample_trials
 
 
@@ -29,6 +30,7 @@ def test_a_worker_runs_trials_until_its_pipe_is_closed(tmp_path: Path) -> None:
     with theirs:
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=os.environ)
     ours.send(sys.path)
+    ours.send(run_trial)
     ours.send((0, first))
     *events, result = results(ours)
     assert events

@@ -17,7 +17,7 @@ training: {epochs: 3, batch_size: 64, min_positives: 1}
 """
 SPACE = "space: {name: desan, embedding_dim: 4, experts: 2, blocks: 1, members: 1, ops: [identity, mlp-8]}\n"
 STRATEGIES = {
-    "pd-darts": "epochs: 4, steps: 15, rounds: 1, resamples: 2, rung_epochs: 1",
+    "pd-darts": "epochs: 4, steps: 15, rounds: 1, rung_epochs: 1",
     "random": "candidates: 3, rung_epochs: 1",
     "darts": "epochs: 2",
     "study": "trials: 3, batch: 2, landmarks: 1, rung_epochs: 1",

@@ -152,7 +152,7 @@ def write(folder: Path, payload: str) -> None:
         "training": {"epochs": 1, "batch_size": 64, "min_positives": 1},
         "space": {"name": "desan", "embedding_dim": 4, "experts": 2, "blocks": 1, "members": 1,
                   "ops": ["identity", "mlp-8"]},
-        "strategy": {"name": "pd-darts", "epochs": 2, "steps": 15, "rounds": 1, "resamples": 5,
+        "strategy": {"name": "pd-darts", "epochs": 2, "steps": 15, "rounds": 1,
                      "rung_epochs": 1},
     }  # fmt: skip
     (folder / "c.yaml").write_text(yaml.safe_dump(settings))

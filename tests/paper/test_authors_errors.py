@@ -33,7 +33,7 @@ from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
-from automtl_strategies.by_entropy import ByEntropy, EntropySettings
+from automtl_strategies.by_logits import ByEntropy, EntropySettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 
 REGISTRY = load_registry()

@@ -25,7 +25,7 @@ from automtl_desan.mlp import MLP
 from automtl_desan.network import Expert, Task
 from automtl_desan.ops import Identity, Zero
 from automtl_desan.selective_gate import SelectiveGate
-from automtl_strategies.relaxed import entropy
+from automtl_strategies.by_logits import entropy
 from automtl_testing.samples import binary_metrics
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Problem
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import binary_metrics, plain_schema, sample_problem

@@ -141,21 +141,6 @@ def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly)
     assert max(counts) > 1
 
 
-def test_what_decisions_cost_leaves_less_to_those_that_follow():
-    search = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
-    search._warm_up(EventHandler())
-    search._decide_some(2, EventHandler())
-    assert search.ablation.lost > 0
-    again = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
-    again._warm_up(EventHandler())
-    again.ablation.lost = 1e13
-    start = dict(again.ablation.decisions)
-    again._decide_some(2, EventHandler())
-    assert {n: d for n, d in again.ablation.decisions.items() if n not in BLOCKS} == {
-        n: d for n, d in start.items() if n not in BLOCKS
-    }
-
-
 def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
     search = make(epochs=1, rounds=2)
     search._warm_up(EventHandler())

@@ -1,6 +1,5 @@
 """Successive halving: the better ones train on, and the winner is what a training of it alone gives."""
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -9,14 +8,13 @@ import pytest
 import torch
 
 from automtl_core import seeds
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
 from automtl_core.search.trial import Candidate, Serial, Trials, TrialSpec
 from automtl_core.training.fit import Fit
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.halving import Halving, HalvingSettings, Rungs
+from automtl_strategies.halving import Halving, HalvingSettings, Rung, rungs_of
 
 from .small import Watch, problem, script
 
@@ -112,18 +110,13 @@ def test_trials_on_a_sample_end_when_one_is_left(monkeypatch, tmp_path):
 
 def test_trials_on_a_sample_are_no_full_trainings(tmp_path):
     halving = on_sample(make(3, rung_epochs=2, epochs=80, ahead=1.0), tmp_path)
-    assert [halving.halving.rungs.epochs(rung) for rung in range(3)] == [2, 8, 8]
-    assert on_sample(make(3, epochs=3), tmp_path).halving.rungs.whole == 3
+    assert halving.halving.rungs == [Rung(3, 2), Rung(1, 8)]
+    assert on_sample(make(3, epochs=3), tmp_path).halving.rungs[-1].epochs == 3
 
 
 def test_on_large_data_the_first_rung_has_fewer_epochs():
-    settings, recipe = HalvingSettings(rung_epochs=8, rung_steps=600), Recipe()
-    epochs = {steps: settings.rungs(4, recipe, steps).rung_epochs for steps in (1, 75, 76, 100, 601)}
+    epochs = {steps: HalvingSettings().rungs(4, Recipe(), steps)[0].epochs for steps in (1, 75, 76, 100, 601)}
     assert epochs == {1: 8, 75: 8, 76: 8, 100: 6, 601: 1}
-    first = make(4, rung_epochs=4)
-    steps = -(-len(first.problem.data.train) // first.problem.recipe.batch_size)
-    settings = HalvingSettings(rung_epochs=4, rung_steps=steps + 1)
-    assert Round(first.problem, first.architectures, settings).halving.rungs.rung_epochs == 2
 
 
 def test_what_trains_no_better_waits_no_longer(monkeypatch):
@@ -161,11 +154,6 @@ def test_what_the_search_prefers_is_replaced_by_another_that_is_clearly_ahead_at
     assert (seen, name) == (trained, winner)
 
 
-def test_the_first_of_equals_is_taken(monkeypatch):
-    script(monkeypatch, [0.6] * 20)
-    assert run(make(3))[0] == "entrant 1"
-
-
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
     halving = make(4, rung_epochs=9, epochs=2)
@@ -182,7 +170,7 @@ def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkey
     networks = halving.run(watch)
     first = ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3", "entrant 4"]
     assert watch.phases == [*first, *["entrant 2"] * 3, *["entrant 4"] * 3]
-    assert len(watch.phases) == halving.halving.rungs.most_epochs
+    assert len(watch.phases) == halving.settings.most_epochs(4, halving.problem.recipe)
     assert list(networks) == ["entrant 4", "entrant 2", "entrant 1", "entrant 1, seed 2", "entrant 3"]
     assert [halving.results[name].epochs for name in networks] == [4, 4, 1, 1, 1]
 
@@ -199,38 +187,29 @@ def test_the_seeds_of_the_first_are_networks_of_their_own():
 def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
     halving = make(3, ensemble=2).halving
     assert list(halving.entrants) == ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3"]
-    assert halving.rungs == Rungs(4, 1, 4, 2)
-    assert make(3, ensemble=2, ahead=1.0).halving.rungs == Rungs(4, 1, 4, 2, spare=1)
+    assert halving.rungs == [Rung(4, 1), Rung(2, 4)]
 
 
 @pytest.mark.parametrize(
-    ("entrants", "rung", "whole", "most"),
-    [(1, 8, 40, 40), (5, 8, 40, 5 * 8 + 2 * 8 + 24), (9, 1, 8, 9 + 4 + 2 * 2 + 1 * 4), (4, 9, 2, 8)],
+    ("entrants", "ensemble", "ahead", "first", "most"),
+    [
+        (1, 1, 0, 8, 40),
+        (5, 1, 0, 8, 5 * 8 + 2 * 8 + 24),
+        (9, 1, 0, 1, 9 + 4 + 2 * 2 + 1 * 36),
+        (5, 3, 0, 8, 7 * 8 + 3 * 32),
+        (3, 1, 2, 8, 3 * 8 + 2 * 32),
+        (1, 1, 2, 8, 40),
+    ],
 )
-def test_the_most_epochs_are_those_of_all_rungs(entrants, rung, whole, most):
-    assert Rungs(entrants, rung, whole).most_epochs == most
+def test_the_most_epochs_are_those_of_all_rungs_beside_the_favourite(entrants, ensemble, ahead, first, most):
+    settings = HalvingSettings(rung_epochs=first, ensemble=ensemble, ahead=ahead)
+    assert settings.most_epochs(entrants, Recipe(epochs=40)) == most
 
 
-def test_as_many_as_the_ensemble_has_members_are_trained_to_the_end():
-    rungs = Rungs(7, 8, 40, least=3)
-    assert [rungs.kept(rung) for rung in range(3)] == [7, 3, 3]
-    assert [rungs.epochs(rung) for rung in range(2)] == [8, 40]
-    assert rungs.most_epochs == 7 * 8 + 3 * 32
-    assert Rungs(3, 8, 40, least=5).most_epochs == 3 * 40, "there are not so many"
-    assert Rungs(3, 8, 40, spare=1).most_epochs == 3 * 8 + 2 * 32
-    assert Rungs(1, 8, 40, spare=1).most_epochs == 40
-
-
-def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
-    script(monkeypatch, [0.5 + k / 100 for k in range(9)])
-    halving = make(4)
-    assert len(run(halving)[2]) == halving.halving.rungs.most_epochs == 4 + 2 + 2
-
-
-def test_reports_go_on_from_the_epochs_before():
-    watch = Watch()
-    make(2, spent=7).run(watch)
-    assert [report.epoch for report in watch.reports] == list(range(8, 8 + len(watch.reports)))
+def test_a_schedule_ends_with_as_many_as_are_trained_fully():
+    assert rungs_of(7, 8, 40, least=3) == [Rung(7, 8), Rung(3, 40)]
+    assert rungs_of(3, 8, 40, least=5) == [Rung(3, 40)], "there are not so many"
+    assert rungs_of(4, 9, 2) == [Rung(4, 2)]
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -247,38 +226,6 @@ def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     assert [(r.losses, r.metrics, r.change) for r in ours] == [
         (r.losses, r.metrics, r.change) for r in reports
     ]
-
-
-def make_in(folder, ensemble):
-    """Return a round whose trials stay in a folder, as those of a run do."""
-    halving = make(4, ensemble=ensemble)
-    trials = Trials(TrialSpec(folder=str(folder)), Serial(partial(train_trial, halving.problem)))
-    halving.problem = replace(halving.problem, trials=trials)
-    return halving
-
-
-@pytest.mark.parametrize("ensemble", [1, 3])
-def test_a_state_goes_on_to_the_same_weights(tmp_path, ensemble):
-    class Stopped(Watch):
-        def epoch(self, report):
-            super().epoch(report)
-            save_state(tmp_path / str(len(self.reports)), half.loop.state_dict())
-            shutil.copytree(tmp_path / "trials", tmp_path / f"trials {len(self.reports)}")
-            return True
-
-    half, watch = make_in(tmp_path / "trials", ensemble), Stopped()
-    whole = half.run(watch)
-    last = len(watch.reports)
-    for stop in (1, last // 2, last - 1, last):
-        rest, later = make_in(tmp_path / f"trials {stop}", ensemble), Watch()
-        rest.loop.load_state_dict(load_state(tmp_path / str(stop)))
-        torch.manual_seed(99)
-        networks = rest.run(later)
-        assert list(networks) == list(whole)
-        for name, network in networks.items():
-            assert_same(network, whole[name])
-        assert [r.to_json() for r in watch.reports[stop:]] == [r.to_json() for r in later.reports]
-        assert rest.metrics == half.metrics
 
 
 def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):

@@ -1,17 +1,19 @@
-"""The last round: who takes part, who wins, and what is told of it."""
+"""The last round, and random search, which is a last round of random candidates."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import Architecture
+from automtl_core.choices import AnyOf, Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
 from automtl_core.training.loop import evaluate
-from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
 from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
@@ -202,9 +204,68 @@ def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
     assert {point.name for point in found.front} >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
 
 
-def test_a_state_has_the_seeds_of_the_first_once():
-    round_ = make(ensemble=3)
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
-    rest = make(ensemble=3)
-    rest.load_state_dict(round_.state_dict())
-    assert list(rest.loop.scheduler.entrants) == ["mmoe", "mmoe, seed 2", "mmoe, seed 3", "shared-bottom"]
+def random(given=None, **settings):
+    return RandomSearch(RandomSettings(**{"rung_epochs": 1} | settings), given or problem(epochs=4))
+
+
+def searched(search, watch=None):
+    watch = watch or Watch()
+    return search.search(watch), watch
+
+
+@pytest.mark.parametrize(
+    ("aucs", "winner"),
+    [([0.6, 0.5, 0.7, 0.7, 0.7], 2), ([0.6, 0.7, 0.5, 0.7, 0.7], 1), ([0.6, 0.6, 0.6, 0.7, 0.7], 0)],
+)
+def test_the_best_wins_and_of_equals_the_first(monkeypatch, aucs, winner):
+    script(monkeypatch, aucs)
+    search = random(problem(epochs=3), candidates=3)
+    assert searched(search)[0].architecture == search.architectures[winner]
+
+
+def test_candidates_do_not_depend_on_how_many_there_are():
+    few, many = random(candidates=2), random(candidates=4)
+    assert few.architectures == many.architectures[:2]
+    assert all(one != other for one, other in pairwise(many.architectures))
+    first = [searched(search)[1].reports[:2] for search in (few, many)]
+    assert [r.to_json() for r in first[0]] == [r.to_json() for r in first[1]]
+
+
+def test_the_share_is_the_chance_of_an_option():
+    choices = problem().space.choices()
+    gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
+
+    def opened(**settings):
+        drawn = random(candidates=60, **settings).architectures
+        return np.mean([o in a.decisions[n] for a in drawn for n in gates for o in choices[n].options])
+
+    assert opened() == pytest.approx(0.8, abs=0.05)
+    assert opened(share=0.5) == pytest.approx(0.5, abs=0.05)
+    assert opened(share=1.0) == 1
+
+
+def test_landmarks_take_part_in_the_order_of_the_space(monkeypatch):
+    script(monkeypatch, [0.6, 0.5, 0.7, 0.65, 0.66, 0.7, 0.7, 0.7])
+    search = random(candidates=2, landmarks=2)
+    found, watch = searched(search)
+    assert watch.phases[:4] == ["candidate 1", "candidate 2", "shared-bottom", "mmoe"]
+    assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
+    assert {point.name for point in found.front} == set(watch.phases)
+    assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
+
+
+def test_of_one_candidate_nothing_is_trained():
+    search = random(candidates=1)
+    found, watch = searched(search)
+    assert found.architecture == search.architectures[0]
+    assert (found.network, found.trained) == (None, False)
+    assert not watch.reports
+
+
+def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
+    given = problem()
+    monkeypatch.setattr(type(given.space), "choices", lambda self: {})
+    monkeypatch.setattr(type(given.space), "canonical", lambda self, architecture: architecture)
+    found, watch = searched(random(given, candidates=4))
+    assert found.architecture.decisions == {}
+    assert not watch.reports

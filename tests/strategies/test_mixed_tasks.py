@@ -18,11 +18,9 @@ SIZES = DESANSettings(
 )  # fmt: skip
 FEW = {"epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}
 SEARCHES = [
-    ("darts", {"epochs": 2, "order": "first"}),
-    ("darts", {"epochs": 2, "order": "second"}),
+    ("darts", {"epochs": 2}),
     ("pd-darts", FEW),
     ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
-    ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
     ("random", {"candidates": 2, "rung_epochs": 1}),
     ("random", {"candidates": 1, "landmarks": 2, "rung_epochs": 1}),
 ]

@@ -12,8 +12,7 @@ from automtl_core.errors import UsageError
 from automtl_core.search.scheduler import Proposals
 from automtl_core.search.trial import Candidate
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
-from automtl_strategies.record import quiet
+from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings, quiet
 from automtl_testing import check_scheduler
 
 optuna = pytest.importorskip("optuna")
@@ -63,8 +62,7 @@ def test_trials_of_another_process_are_the_same(sampler, flops):
     "settings",
     [
         {"trials": 9, "rung_epochs": 2},
-        {"trials": 5, "pruner": "wilcoxon", "seeds": 4},
-        {"trials": 8, "seeds": 2, "pruner": "hyperband", "rung_epochs": 1},
+        {"trials": 5, "rung_epochs": 0},
         {"trials": 8, "sampler": "random", "flops": True},
     ],
 )
@@ -78,17 +76,16 @@ def made(**settings):
 
 
 @pytest.mark.parametrize(
-    ("settings", "steps"),
+    ("settings", "rungs"),
     [
-        ({"rung_epochs": 2}, [2, 4, 8]),
-        ({"rung_epochs": 9}, [8]),
-        ({"pruner": "none"}, [8]),
-        ({"pruner": "wilcoxon", "seeds": 4}, [0, 1, 2, 3]),
-        ({"flops": True, "rung_epochs": 2}, [8]),
+        ({"rung_epochs": 2}, [2, 4]),
+        ({"rung_epochs": 9}, []),
+        ({"rung_epochs": 0}, []),
+        ({"flops": True, "rung_epochs": 2}, []),
     ],
 )
-def test_stages_of_a_trial(settings, steps):
-    assert [stage.step for stage in made(**settings).stages] == steps
+def test_rungs_of_a_trial(settings, rungs):
+    assert made(**settings).rungs == rungs
 
 
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
@@ -123,6 +120,6 @@ def test_optuna_that_is_missing_is_told(monkeypatch):
 
 
 def test_optuna_is_not_imported_before_it_is_needed():
-    modules = "automtl_strategies.study, automtl_comparison.tuning"
+    modules = "automtl_strategies.study, automtl_comparison.cells"
     code = f"import sys, {modules}; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -22,7 +22,9 @@ BLOCK, GATE = "layer0/expert0/block0", "layer0/expert1/single"
 
 def make(given=None, narrow=False, **settings):
     """Return a supernet whose steps draw any candidate or, as in its first half, the dearest landmark's."""
-    paths = Paths(given or problem(), PathSettings(**{"supernet_batch": 1.0, **settings}))
+    given = given or problem()
+    recipe = given.recipe.model_copy(update={"batch_size": 2 * given.recipe.batch_size})  # half of it is read
+    paths = Paths(replace(given, recipe=recipe), PathSettings(**settings))
     if not narrow:
         paths._widen()
     return paths
@@ -102,9 +104,9 @@ def test_of_many_rows_each_epoch_draws_some(monkeypatch):
     assert paths.average.span == 2
 
 
-def test_batches_of_the_supernet_have_their_share_of_the_rows_of_a_training():
+def test_batches_of_the_supernet_have_half_of_the_rows_of_a_training():
     given, read = problem(), []
-    paths = make(given, supernet_batch=0.5)
+    paths = Paths(given, PathSettings())
     step = paths.relaxed.step
     paths.relaxed.step = lambda batch, moving: read.append(len(batch.labels)) or step(batch, moving)
     paths.step_epoch("supernet", EventHandler())
@@ -112,18 +114,18 @@ def test_batches_of_the_supernet_have_their_share_of_the_rows_of_a_training():
     assert len(read) == paths.epoch_steps == 2 * make(given).epoch_steps
 
 
-def test_the_share_is_the_chance_of_an_option():
+def test_the_share_is_the_chance_of_an_option(monkeypatch):
     choices = problem().space.choices()
     gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
-    most, some = make(share=1.0), make(share=0.3)
-    random = np.random.default_rng(0)
-    assert all(most.draw(random)[name] == choices[name].options for name in gates)
-    opened = np.mean([len(some.draw(random)[GATE]) for _ in range(300)]) / len(choices[GATE].options)
-    assert 0.25 < opened < 0.35
+    paths, random = make(), np.random.default_rng(0)
+    opened = np.mean([len(paths.draw(random)[GATE]) for _ in range(300)]) / len(choices[GATE].options)
+    assert 0.65 < opened < 0.75
+    monkeypatch.setattr(module, "SHARE", 1.0)
+    assert all(paths.draw(random)[name] == choices[name].options for name in gates)
 
 
 def test_nothing_closed_is_drawn_and_what_is_fixed_stays():
-    paths = make(share=0.9)
+    paths = make()
     closed = {**paths.relaxed.supernet.favourites(), GATE: ("item",), BLOCK: "mlp-linear-4"}
     paths.narrow_to(closed, [BLOCK])
     random = np.random.default_rng(0)
@@ -149,10 +151,10 @@ def assert_kept(paths, expected):
         assert_same(weights(supernet), expected)
 
 
-def test_the_first_stage_ends_where_held_out_rows_are_predicted_no_better():
-    paths = make(narrow=True, patience=2)
-    kept = trained(paths, [0.9, 0.8, 0.85, 0.81, 0.1])
-    assert len(kept) == 4
+def test_the_first_stage_ends_after_three_epochs_in_which_held_out_rows_are_predicted_no_better():
+    paths = make(narrow=True, steps=40)
+    kept = trained(paths, [0.9, 0.8, 0.85, 0.81, 0.82, 0.1])
+    assert len(kept) == 5
     assert (paths.best_epoch, paths.best_loss) == (2, pytest.approx(0.8))
     assert not torch.equal(*(epoch["network.tasks.0.tower.1.weight"] for epoch in (kept[1], kept[3])))
     assert_kept(paths, kept[1])
@@ -160,7 +162,7 @@ def test_the_first_stage_ends_where_held_out_rows_are_predicted_no_better():
 
 def test_the_second_stage_trains_all_its_epochs_and_keeps_the_last_weights():
     """Its learning rate falls to 0, so that the last weights are the best."""
-    paths = make(patience=1, epochs=4)
+    paths = make(epochs=4)
     kept = trained(paths, [0.5, 0.8, 0.85, 0.9])
     assert len(kept) == 4
     assert (paths.best_epoch, paths.best_loss) == (4, pytest.approx(0.9))
@@ -170,12 +172,12 @@ def test_the_second_stage_trains_all_its_epochs_and_keeps_the_last_weights():
 @pytest.mark.parametrize(("steps", "epochs", "expected"), [(8, 30, 2), (9, 30, 3), (200, 2, 2), (1, 30, 1)])
 def test_a_stage_has_its_steps_rounded_up_to_an_epoch_of_four(steps, epochs, expected):
     for narrow in (True, False):
-        paths = make(narrow=narrow, steps=steps, epochs=epochs, patience=99)
+        paths = make(narrow=narrow, steps=steps, epochs=epochs)
         assert len(trained(paths, [0.5] * 9)) == expected
 
 
 def test_the_learning_rate_is_raised_and_falls_to_0_in_the_second_stage():
-    paths, factors = make(narrow=True, steps=8, supernet_rate=2.0), []
+    paths, factors = make(narrow=True, steps=8), []
     step = paths.relaxed.step
 
     def rates():
@@ -190,13 +192,13 @@ def test_the_learning_rate_is_raised_and_falls_to_0_in_the_second_stage():
     paths.relaxed.step = noted
     paths.train("supernet", EventHandler())
     paths.step_epoch("search", EventHandler())  # after both stages
-    falling = [1 + np.cos(np.pi * k / 8) for k in range(8)]
-    expected = np.array([*[2.0] * 8, *falling, *[1.0] * 4])
+    falling = [1.5 * (1 + np.cos(np.pi * k / 8)) for k in range(8)]
+    expected = np.array([*[3.0] * 8, *falling, *[1.0] * 4])
     assert np.allclose(factors, expected[:, None])
 
 
 def test_first_the_candidates_of_the_dearest_landmark_learn_and_then_all():
-    paths, drawn = make(narrow=True, epochs=2, patience=9), []
+    paths, drawn = make(narrow=True, epochs=2), []
     draw = paths.draw
 
     def noted(random):
@@ -217,7 +219,7 @@ def test_first_the_candidates_of_the_dearest_landmark_learn_and_then_all():
 
 def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
     for paths, watch, epochs in (
-        (make(epochs=2, patience=9), Watch(), 2),
+        (make(epochs=2), Watch(), 2),
         (make(), Watch(epochs=1), 1),
         (make(), Watch(steps=3), 1),
     ):
@@ -231,10 +233,11 @@ def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
     ("seconds", "epochs"),
     [(10, 6), (1, 2), (1000, 8)],  # of 1 second each: to 40 %, then to 60 %; one of each half; all
 )
-def test_each_half_ends_after_its_share_of_a_limited_time(seconds, epochs):
+def test_each_half_ends_after_its_share_of_a_limited_time(monkeypatch, seconds, epochs):
+    monkeypatch.setattr(module, "PATIENCE", 9)
     watch = Watch()
     timed = replace(problem(), spent=lambda: min(len(watch.reports) / seconds, 1.0))
-    paths = make(timed, narrow=True, epochs=4, patience=9)
+    paths = make(timed, narrow=True, epochs=4)
     paths.train("supernet", watch)
     assert len(watch.reports) == epochs
 
@@ -249,7 +252,7 @@ def test_an_epoch_is_scored_by_the_most_expensive_landmark():
 
 
 def test_once_narrowed_the_best_is_that_of_the_decisions():
-    paths = make(patience=1)
+    paths = make()
     paths.step_epoch("warm-up", EventHandler())
     decisions = paths.relaxed.supernet.favourites()
     scored = script(paths, [0.7, 0.8])
@@ -276,7 +279,7 @@ def test_the_average_is_scored():
     assert np.array_equal(paths.score(probe).losses, before.losses)
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 3, "patience": 3}, {"narrow": True, "epochs": 2}])
+@pytest.mark.parametrize("settings", [{"epochs": 3}, {"narrow": True, "epochs": 2}])
 def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     whole, half = make(**settings), make(**settings)
     for paths in (whole, half):

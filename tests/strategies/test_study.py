@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.search.problem import Tunable
+from automtl_core.search.strategy import Tunable
 from automtl_core.search.train_trial import trials_of
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import Search
 from automtl_core.training.events import SILENT
-from automtl_strategies.record import JOURNAL
+from automtl_strategies.optuna_scheduler import JOURNAL
 from automtl_strategies.study import StudySearch, StudySettings
 from automtl_testing.samples import binary_metrics
 
@@ -69,7 +69,7 @@ def rate(spec):
 
 
 def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
-    study, _, specs = searched(lambda spec: 0.6, trials=6, batch=3, landmarks=2, pruner="none")
+    study, _, specs = searched(lambda spec: 0.6, trials=6, batch=3, landmarks=2, rung_epochs=8)
     assert [one.candidate.name for one in study.tried] == [
         "shared-bottom",
         "mmoe",
@@ -83,7 +83,7 @@ def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
 
 
 def test_the_best_trial_is_the_result_and_all_are_points(searched):
-    study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=8, pruner="none")
+    study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=8, rung_epochs=8)
     rates = [one.candidate.overrides["training"]["rate"] for one in study.tried]
     assert found.overrides["training"]["rate"] == max(rates)
     assert found.trained
@@ -121,22 +121,6 @@ def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
         searched(lambda spec: None, "other", trials=3)
 
 
-def test_the_score_of_a_trial_is_the_mean_over_its_seeds(searched):
-    study, _, specs = searched(
-        lambda spec: 0.6 + 0.1 * spec.member, trials=2, seeds=3, pruner="none", landmarks=2
-    )
-    assert len(specs) == 6
-    assert [sorted(one.results) for one in study.tried] == [[0, 1, 2]] * 2
-    assert study.tried[0].value == pytest.approx(0.1 / 0.6)
-
-
-def test_wilcoxon_compares_seeds_and_leaves_out_what_is_worse(searched):
-    worse = lambda spec: 0.8 if rate(spec) == 0.01 else 0.6  # noqa: E731
-    study, _, _ = searched(worse, trials=4, batch=1, seeds=8, pruner="wilcoxon", landmarks=1)
-    assert len(study.tried[0].results) == 8
-    assert [len(one.results) for one in study.tried[1:]] == [4, 4, 4], "p of 4 worse seeds is 1/16"
-
-
 def test_flops_are_a_second_objective(searched, tmp_path):
     study, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=6, flops=True)
     record = read(tmp_path / "run")
@@ -148,31 +132,13 @@ def test_flops_are_a_second_objective(searched, tmp_path):
 
 
 def test_the_record_has_all_trials_with_their_attributes(searched, tmp_path):
-    study, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
+    study, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, rung_epochs=8)
     trials = read(tmp_path / "run").trials
     assert [trial.user_attrs["name"] for trial in trials] == [one.candidate.name for one in study.tried]
     attributes = {"name", "architecture", "AUC", "FLOPs per row", "parameters", "seconds"}
     assert trials[0].user_attrs.keys() == attributes
-    searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
+    searched(lambda spec: 0.6, trials=5, landmarks=1, rung_epochs=8)
     assert len(read(tmp_path / "run").trials) == 5, "a search that goes on adds none twice"
-
-
-def test_a_database_may_have_the_record(searched, tmp_path):
-    searched(lambda spec: 0.6, trials=2, storage=f"sqlite:///{tmp_path}/studies.db")
-    assert not (tmp_path / "run" / JOURNAL).exists()
-    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/studies.db") == ["run"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        ({"flops": True, "pruner": "halving"}, "no pruner takes two objectives"),
-        ({"pruner": "wilcoxon", "seeds": 3}, "set seeds to 4 or more"),
-    ],
-)
-def test_settings_that_do_not_go_together(settings, problem):
-    with pytest.raises(UsageError, match=problem):
-        StudySettings.parse(settings, "strategy", "study")
 
 
 def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):

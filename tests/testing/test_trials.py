@@ -7,9 +7,8 @@ from contextlib import nullcontext
 import pytest
 
 from automtl_core.errors import ArtifactError, AutoMTLError
-from automtl_core.search.engine import Engine
 from automtl_core.search.scheduler import Scheduler
-from automtl_core.search.trial import Serial, Training
+from automtl_core.search.trial import Engine, Serial, Training
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
@@ -94,7 +93,7 @@ def test_a_fault_is_named(scheduler, message):
 class Here(Engine[Settings]):
     """Runs trials in this process."""
 
-    def executor(self):
+    def executor(self, run_trial):
         return nullcontext(self)
 
     def run(self, specs, on_event):

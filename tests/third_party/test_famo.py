@@ -19,10 +19,6 @@ TRAIN = [
 ]  # fmt: skip
 
 
-def test_it_is_short():
-    assert len(SOURCE.splitlines()) <= 30
-
-
 def test_it_keeps_the_contract():
     check_balancer(FAMO)
 

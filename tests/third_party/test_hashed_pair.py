@@ -87,10 +87,6 @@ print(json.dumps([inputs["ids"].tolist(), scores[:, 0].tolist()]))
 """
 
 
-def test_it_is_short():
-    assert len(FILE.read_text().splitlines()) <= 60
-
-
 def test_it_keeps_the_contract(tmp_path):
     columns = {"user": ["a", None, "3", "d"] * 5, "shop": [1, 2, None, 4, 5] * 4}
     encoder = check_field_kind(HashedPair("both", ("user", "shop"), 50), columns, tmp_path)

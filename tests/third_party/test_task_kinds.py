@@ -76,11 +76,6 @@ def predicted(command):
     return pd.read_csv("out.csv"), pd.read_csv("log.csv")
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_they_are_short(name):
-    assert len(SOURCES[name].splitlines()) <= 60
-
-
 @pytest.mark.parametrize("kind", [Poisson, Pairwise])
 def test_they_keep_the_contract(kind):
     check_task_kind(kind)

@@ -4,17 +4,12 @@ import json
 import runpy
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 import torch
 from torchscript import TorchScript
 
 from automtl_testing import check_exporter
-
-
-def test_it_is_short():
-    assert len((Path(__file__).parent / "torchscript.py").read_text().splitlines()) <= 60
 
 
 def test_it_keeps_its_contract(tmp_path):

@@ -11,6 +11,7 @@ from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Executor, TrialEnded
 from automtl_core.settings.settings import Settings
+from automtl_core.workflow.run_trial import run_trial
 from automtl_core.workflow.workflow import Workflow
 from automtl_testing import check_engine
 
@@ -24,7 +25,7 @@ EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.js
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Executor]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # which workers inherit
-    with Processes(Settings(), 2).executor() as executor:
+    with Processes(Settings(), 2).executor(run_trial) as executor:
         yield executor
 
 

@@ -1,7 +1,6 @@
 """A command of sixty lines stands beside the built-in ones; a broken one harms itself alone."""
 
 import json
-from pathlib import Path
 
 FAULTY = """
 from automtl_core import hookimpl
@@ -19,10 +18,6 @@ from automtl_core import hookimpl
 def automtl_register_commands():
     return {"data init": "module:function"}
 """
-
-
-def test_it_is_short():
-    assert len((Path(__file__).parent / "weakest.py").read_text().splitlines()) <= 60
 
 
 def test_it_opens_a_run_and_prints(install, automtl, trained):

@@ -5,34 +5,29 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import Manager, get_context
-from multiprocessing.managers import SyncManager
-from multiprocessing.synchronize import Event as Flag
-from queue import Queue
+from typing import Any
 
 from automtl_core import hookimpl
-from automtl_core.search.engine import Engine
-from automtl_core.search.trial import OnEvent, TrialResult, TrialSpec
+from automtl_core.search.trial import Engine, OnEvent, RunTrial, TrialResult, TrialSpec
 from automtl_core.training.events import Event
-from automtl_core.workflow.run_trial import run_trial, sendable
 
 
 class Processes(Engine):
     """A pool of processes, which ends if one of them is killed."""
 
     @contextmanager
-    def executor(self) -> Iterator["Pooled"]:
+    def executor(self, run_trial: RunTrial) -> Iterator["Pooled"]:
         """Yield an executor with two processes, unless another number is given."""
         pool = ProcessPoolExecutor(self.workers or 2, mp_context=get_context("spawn"))
         with pool, Manager() as manager:
-            yield Pooled(pool, manager)
+            yield Pooled(run_trial, pool, manager)
 
 
 class Pooled:
     """Executor that gives each process the next trial."""
 
-    def __init__(self, pool: ProcessPoolExecutor, manager: SyncManager) -> None:
-        self.pool = pool
-        self.manager = manager
+    def __init__(self, run_trial: RunTrial, pool: ProcessPoolExecutor, manager: Any) -> None:
+        self.run_trial, self.pool, self.manager = run_trial, pool, manager
 
     def run(self, queue: deque[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come; events are passed on before the result of their trial."""
@@ -40,7 +35,7 @@ class Pooled:
         while left or (queue and not stop.is_set()):
             while queue and not stop.is_set():
                 spec = queue.popleft()
-                left[self.pool.submit(work, spec, events, stop)] = spec
+                left[self.pool.submit(work, self.run_trial, spec, events, stop)] = spec
             done, _ = wait(left, timeout=0.05)
             while not events.empty():
                 if not on_event(*events.get()):
@@ -48,17 +43,14 @@ class Pooled:
             yield from ((left.pop(future), future.result()) for future in done)
 
 
-def work(spec: TrialSpec, events: "Queue[tuple[TrialSpec, Event]]", stop: Flag) -> TrialResult:
+def work(run_trial: RunTrial, spec: TrialSpec, events: Any, stop: Any) -> TrialResult:
     """Run a trial in a worker, until the flag is set."""
 
     def listener(event: Event) -> bool:
         events.put((spec, event))
         return not stop.is_set()
 
-    try:
-        return run_trial(spec, listener)
-    except Exception as error:
-        raise sendable(error) from None
+    return run_trial(spec, listener)
 
 
 @hookimpl

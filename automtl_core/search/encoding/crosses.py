@@ -27,15 +27,6 @@ from automtl_core.disk.value import Value
 from automtl_core.fields.buckets import edges
 from automtl_core.search.encoding.rows import Rows
 
-ROUNDS = 3
-"""Number of passes over the fields in the fit of the additive model."""
-AGAIN = 24
-"""Number of best pairs that are scored again after each selection."""
-CELL_ROWS = 2
-"""Least average number of rows per cell; pairs with fewer rows per cell are not candidates."""
-STEP = 3.0
-"""Largest step of a cell, in logits."""
-
 Floats = NDArray[np.float64]
 
 
@@ -49,14 +40,6 @@ class Column:
     def times(self, other: "Column") -> "Column":
         """Return the cells of the pair of two columns."""
         return Column(self.codes * other.size + other.codes, self.size * other.size)
-
-
-@dataclass(frozen=True)
-class CrossGain:
-    """Reduction of the loss on held-out rows by a column, in nats, by task."""
-
-    gain: Floats  # [T]
-    sure: Floats  # [T], the expected gain in standard errors
 
 
 @dataclass(frozen=True)
@@ -87,15 +70,20 @@ class _Sum:
         self.weight = encodings.smoothing * self._expected(self.f[:1])[1][0]
         self._look()
 
-    def worth(self, column: Column) -> CrossGain:
-        """Return the reduction of the loss on held-out rows by a column."""
+    def worth(self, column: Column) -> tuple[Floats, Floats]:
+        """Return the reduction of the loss on held-out rows by a column.
+
+        Returns:
+            The gain in nats by task, [T], and the expected gain in standard errors, [T].
+
+        """
         gain, sure = np.zeros((2, len(self.weight)))
         for t in range(len(self.weight)):
             step, slope, curve = self._step(column, t)
             linear, cost = (step * slope).sum(), (step**2 * curve).sum()
             gain[t] = linear - cost / 2
             sure[t] = linear / cost**0.5 if cost > 0 else 0.0
-        return CrossGain(gain, sure)
+        return gain, sure
 
     def add(self, column: Column) -> None:
         """Add the steps of a column to the model."""
@@ -122,7 +110,8 @@ class _Sum:
             np.bincount(at, each[:, t], 2 * column.size).reshape(2, -1) for each in (self.slope, self.curve)
         ]
         (slope, looked_slope), (curve, looked_curve) = np.asarray(sums, np.float64)
-        return np.clip(slope / (curve + self.weight[t]), -STEP, STEP), looked_slope, looked_curve
+        steps = np.clip(slope / (curve + self.weight[t]), -3.0, 3.0)
+        return steps, looked_slope, looked_curve
 
 
 def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
@@ -134,46 +123,44 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
 
     """
     s, parts = rows.settings, (rows.learn, rows.look)
-    alone = {field.name: _column(parts, place, field.size)
-             for place, field in enumerate(rows.schema.sparse)
-             if field.kind == "single" and not field.vectors}  # fmt: skip
+    ids = np.concatenate([part.ids for part in parts]).astype(np.int64)
+    alone = {
+        field.name: Column(ids[:, place], field.size)
+        for place, field in enumerate(rows.schema.sparse)
+        if field.kind == "single" and not field.vectors
+    }
     model = _Sum(rows, encodings)
-    first = {name: model.worth(column).gain.clip(0).sum() for name, column in alone.items()}
+    first = {name: model.worth(column)[0].clip(0).sum() for name, column in alone.items()}
     columns = [*_numbers(parts, encodings.bins), *alone.values()]
-    for _ in range(ROUNDS):
+    for _ in range(3):  # passes over the fields
         for column in columns:
             model.add(column)
     names = sorted(sorted(first, key=lambda name: -first[name])[: s.cross_fields], key=list(alone).index)
-    room = len(model.f) / CELL_ROWS
+    room = len(model.f) / 2  # at least two rows per cell on average
     pairs = [pair for pair in combinations(names, 2) if "*".join(pair) not in rows.schema.fields()]
     left = [(a, b) for a, b in pairs if alone[a].size * alone[b].size <= room]
     selected: list[FeatureCross] = []
     while left and len(selected) < s.crosses:
-        single = {name: model.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
-        worth = {pair: _more(model.worth(_pair(alone, pair)), single, pair, s.cross_errors) for pair in left}
+        single = {name: model.worth(alone[name])[0] for name in {name for pair in left for name in pair}}
+        cells = {(a, b): alone[a].times(alone[b]) for a, b in left}
+        worth = {pair: _more(*model.worth(cells[pair]), single, pair, s.cross_errors) for pair in left}
         best = max(left, key=lambda pair: worth[pair][0])
         gain, sure = worth[best]
         if gain <= 0:
             break
         selected.append(FeatureCross(best, gain / len(rows.look), sure))
-        model.add(_pair(alone, best))
-        left = sorted(left, key=lambda pair: -worth[pair][0])[1 : 1 + AGAIN]
+        model.add(cells[best])
+        left = sorted(left, key=lambda pair: -worth[pair][0])[1:25]  # the best ones are scored again
     return selected
 
 
-def _more(worth: CrossGain, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
+def _more(
+    gain: Floats, sure: Floats, single: Mapping[str, Floats], pair: Pair, errors: float
+) -> tuple[float, float]:
     """Return the gain of a pair beyond its fields, summed over tasks where it is significant."""
-    more = worth.gain - sum(single[name].clip(0) for name in pair)
-    counts = (more > 0) & (worth.sure > errors)
-    return float(more[counts].sum()), float(worth.sure.max())
-
-
-def _pair(alone: Mapping[str, Column], pair: Pair) -> Column:
-    return alone[pair[0]].times(alone[pair[1]])
-
-
-def _column(parts: Sequence[Part], place: int, size: int) -> Column:
-    return Column(np.concatenate([part.ids[:, place] for part in parts]).astype(np.int64), size)
+    more = gain - sum(single[name].clip(0) for name in pair)
+    counts = (more > 0) & (sure > errors)
+    return float(more[counts].sum()), float(sure.max())
 
 
 def _numbers(parts: Sequence[Part], bins: int) -> list[Column]:

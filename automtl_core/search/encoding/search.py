@@ -15,12 +15,13 @@ from scipy.special import ndtri
 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
-from automtl_core.dataset.schema import LAST, MATCHES
+from automtl_core.dataset.schema import LAST, MATCHES, Schema
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
+from automtl_core.settings.domain import Search
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
@@ -34,14 +35,6 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 """Inputs from histories to try, in order."""
-COMPARISONS, OF_HISTORIES = 8, 3
-"""Largest number of changes that are tried, without histories and for them, for the correction of their
-significance."""
-
-
-CHANCE, CLEAR_INTERVALS, CLEAR_R2 = 0.5, 3, 0.02
-"""AUC of labels that nothing predicts; and the distance from it, in halves of a 95 % interval, and the R2,
-from which labels are predicted beyond any doubt."""
 
 
 class OutOfTimeError(Exception):
@@ -118,12 +111,12 @@ def _decay(steps: int) -> float:
 
 
 def _clear(metrics: TaskMetrics) -> bool:
-    """Return whether a task is predicted beyond any doubt."""
+    """Return whether a task is predicted beyond any doubt: an R2 above .02, or an AUC far above .5."""
     if metrics.evidence is None:
         return False
     if metrics.interval is None:
-        return metrics.positives is None and metrics.evidence > CLEAR_R2
-    return metrics.evidence - CHANCE > CLEAR_INTERVALS * (metrics.evidence - metrics.interval[0])
+        return metrics.positives is None and metrics.evidence > 0.02
+    return metrics.evidence - 0.5 > 3 * (metrics.evidence - metrics.interval[0])
 
 
 class _Trials:
@@ -137,7 +130,7 @@ class _Trials:
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FeatureCross, ...] = ()
         self._results: list[tuple[Answers, list[TrialResult]]] = []
-        changes = COMPARISONS + (OF_HISTORIES if rows.schema.histories else 0)
+        changes = 8 + (3 if rows.schema.histories else 0)  # the most that are tried
         self._sure = float(ndtri(1 - rows.settings.significance / changes))  # standard errors
 
     @property
@@ -216,13 +209,10 @@ class _Trials:
         if not by_row:
             return True
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
-        errors = self.rows.settings.errors if self._predictable() else self._sure
+        first = self._results[0][1][0].metrics
+        predictable = any(_clear(first[task.name]) for task in self.rows.telling)
+        errors = self.rows.settings.errors if predictable else self._sure
         return gain.mean > errors * gain.error
-
-    def _predictable(self) -> bool:
-        """Return whether labels are predicted beyond any doubt by the first values."""
-        metrics = self._results[0][1][0].metrics
-        return any(_clear(metrics[task.name]) for task in self.rows.telling)
 
     def _of(self, answers: Answers) -> list[TrialResult]:
         return next((results for tried, results in self._results if tried == answers), [])
@@ -240,3 +230,25 @@ class _Trials:
         """Return the mean score over the tasks with enough held-out rows."""
         scores = [metrics[task.name].evidence for task in self.rows.telling]
         return float(np.mean([np.nan if one is None else one for one in scores]))
+
+
+def encoding_domains(result: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:
+    """Return the domain of each encoding that was `auto`; none for one without an effect on the data.
+
+    Args:
+        result: Result of the encoding search, with the candidates for feature crosses.
+        schema: The fields.
+        timed: Whether the rows have times, so that target statistics may use earlier rows.
+
+    """
+    domains: dict[str, Search] = {}
+    if schema.sparse:
+        domains["statistics"] = Search(choices=("none", "folds", *(["earlier"] if timed else [])))
+    if schema.dense:
+        domains["numbers"] = Search(choices=("standard", "bins"))
+    if result.pairs:
+        domains["crosses"] = Search(choices=((), tuple(cross.pair for cross in result.pairs)))
+    domains["wide"] = Search(choices=(False, True))
+    if schema.histories:
+        domains["history"] = Search(choices=((), *HISTORY))
+    return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}

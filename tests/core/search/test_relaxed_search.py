@@ -17,10 +17,9 @@ from automtl_core.settings.component import Component
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
-from automtl_strategies.darts import DARTS, DARTSSettings
-from automtl_strategies.random_search import RandomSearch, RandomSettings
+from automtl_strategies.by_logits import DARTS, ByEntropy, DARTSSettings, EntropySettings
+from automtl_strategies.last_round import RandomSearch, RandomSettings
 from automtl_testing import plain_schema, sample_problem
 
 SIZES = DESANSettings(
@@ -56,7 +55,6 @@ class Enough(EventHandler):
     [
         (ByEvidence, EvidenceSettings()),
         (ByEntropy, EntropySettings()),
-        (ByEntropy, EntropySettings(level="bi", warmup_epochs=0, search_epochs=4)),
         (DARTS, DARTSSettings()),
         (RandomSearch, RandomSettings(candidates=3)),
     ],
@@ -95,30 +93,22 @@ def test_moments_of_what_stays_outlive_a_decision(problem):
     assert "layer0/expert0/block0" not in now
 
 
-def test_gates_are_drawn_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
+GATE = "layer0/expert0/single"
+DRAWS = {
+    "gates": lambda search: [search.supernet.questions[GATE].bits().tolist() for _ in range(8)],
+    "relaxation": lambda search: search.relaxation.uniform(torch.zeros(4)).tolist(),
+    "dropout": lambda search: F.dropout(torch.ones(20), 0.5, True).tolist(),
+    "batches": lambda search: next(search.batches()).features.dense.tolist(),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_each_epoch_draws_anew_and_equal_seeds_draw_the_same(problem, draw):
     def drawn():
-        search = RelaxedSearch(problem, Softmax())
-        bits = []
-        for _ in range(2):
-            epoch = search.begin("search", EventHandler())
-            for batch in epoch:
-                bits.append(search.supernet.questions["task/click/experts"].bits().tolist())
-                epoch.add(search.step(batch), batch)
-            search.end(epoch, EventHandler())
-        return bits
-
-    first, again = drawn(), drawn()
-    assert first == again
-    assert first[: len(first) // 2] != first[len(first) // 2 :]
-
-
-def test_a_relaxation_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
-    def drawn():
-        search = RelaxedSearch(problem, Softmax())
-        draws = []
+        search, draws = RelaxedSearch(problem, Softmax()), []
         for _ in range(3):
             search.begin("search", EventHandler())
-            draws.append(tuple(search.relaxation.uniform(torch.zeros(4)).tolist()))
+            draws.append(str(draw(search)))
         return draws
 
     draws = drawn()
@@ -131,32 +121,9 @@ def test_dropout_does_not_disturb_what_gates_draw(problem):
         search = RelaxedSearch(problem, Softmax())
         search.begin("search", EventHandler())
         torch.rand(noise)
-        return search.supernet.questions["layer0/expert0/single"].bits().tolist()
+        return search.supernet.questions[GATE].bits().tolist()
 
     assert bits(0) == bits(7)
-
-
-def test_dropout_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
-    def drawn():
-        search = RelaxedSearch(problem, Softmax())
-        masks = []
-        for _ in range(3):
-            search.begin("search", EventHandler())
-            masks.append(tuple(F.dropout(torch.ones(20), 0.5, True).tolist()))
-        return masks
-
-    masks = drawn()
-    assert len(set(masks)) == 3
-    assert drawn() == masks
-
-
-def test_batches_are_shuffled_anew_in_each_epoch(problem):
-    search = RelaxedSearch(problem, Softmax())
-    orders = []
-    for _ in range(2):
-        search.begin("search", EventHandler())
-        orders.append(next(search.batches()).features.dense.tolist())
-    assert orders[0] != orders[1]
 
 
 class Halved(Balancer):

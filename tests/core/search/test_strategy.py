@@ -1,9 +1,11 @@
+from dataclasses import fields
+
 import pytest
 
-from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.compute import CPU
+from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
@@ -37,10 +39,8 @@ def test_a_strategy_has_to_search_and_to_be_saved():
         SearchStrategy(Settings(), None)
 
 
-def test_a_problem_is_computed_on_the_cpu_unless_it_is_said():
-    assert Problem(None, None, None, 0).compute is CPU
-
-
-def test_what_was_found_may_come_without_weights():
-    found = SearchResult("architecture")
-    assert (found.network, found.epochs) == (None, 0)
+def test_a_problem_lacks_the_test_part_and_is_computed_on_the_cpu_unless_it_is_said():
+    assert {field.name for field in fields(TrainingData)} == {"train", "validation", "tasks", "held_out"}
+    assert "test" not in {field.name for field in fields(Problem)}
+    problem = Problem(None, None, None, 0)
+    assert (problem.compute, problem.spent()) == (CPU, 0.0)

@@ -16,8 +16,8 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import BALANCERS, SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import HeldOut
-from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import Problem
 from automtl_core.settings.component import Component
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import SILENT

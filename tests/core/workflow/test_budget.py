@@ -141,7 +141,7 @@ def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(tmp_path, mon
     assert less.search == other.search == 0.55
 
 
-EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50, "patience": 50}}
+EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50}}
 
 
 def test_a_run_ends_in_time_with_a_tested_network(tmp_path):

@@ -6,7 +6,7 @@ from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.workflow.engines import engine_of, executor_of
 
-from ..search.test_engine import Queued
+from ..search.test_trial import Queued
 from .lines import REGISTRY
 
 KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)

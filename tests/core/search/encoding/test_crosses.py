@@ -7,8 +7,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding import crosses as pairs
 from automtl_core.search.encoding.crosses import find_crosses
-from automtl_core.search.encoding.rows import Rows
-from automtl_core.search.encoding.settings import EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows
 
 from .data import part, planted
 
@@ -35,8 +34,8 @@ def test_settings_leave_out_crosses(settings) -> None:
 
 
 def test_of_many_fields_those_that_tell_most_alone_are_paired(monkeypatch) -> None:
-    looked, pair = set(), pairs._pair
-    monkeypatch.setattr(pairs, "_pair", lambda alone, names: looked.add(names) or pair(alone, names))
+    looked, more = set(), pairs._more
+    monkeypatch.setattr(pairs, "_more", lambda *given: looked.add(given[3]) or more(*given))
     find_crosses(replace(planted(), settings=EncodingSearchSettings(cross_fields=2)), plain())
     assert len(looked) == 1
     assert "a" in next(iter(looked))
@@ -76,6 +75,6 @@ def test_pairs_of_which_hardly_any_repeats_are_not_looked_at(monkeypatch) -> Non
     ids, labels = random.integers(1, 3000, (4000, 2)), random.random(4000) < 0.5
     schema = Schema((SparseField("a", 3000), SparseField("b", 3000)), (), (Task("t"),))
     looked = []
-    monkeypatch.setattr(pairs, "_pair", lambda alone, pair: looked.append(pair))
+    monkeypatch.setattr(pairs, "_more", lambda *given: looked.append(given))
     assert find_crosses(Rows(schema, part(ids, labels), part(ids, labels)), plain()) == []
     assert not looked

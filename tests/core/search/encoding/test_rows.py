@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.search.encoding.rows import Rows, divided
-from automtl_core.search.encoding.settings import EncodingSearchSettings
+from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 
 from .data import part
 

@@ -8,20 +8,24 @@ from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
+from automtl_core.search.encoding.crosses import FeatureCross
+from automtl_core.search.encoding.rows import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.encoding.search import (
     DECAY,
     DECAYS,
+    HISTORY,
     EncodingSearchResult,
     OutOfTimeError,
+    encoding_domains,
     search_encodings,
 )
-from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.trial import TrialResult
+from automtl_core.settings.domain import Search
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
-from automtl_testing.samples import binary_metrics
+from automtl_testing.samples import binary_metrics, sample_schema
 
 from .data import planted
 
@@ -191,3 +195,35 @@ def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_pred
     gain = errors / 1000**0.5
     train = Scored(lambda a: score + 0.1 * (a[DECAY] == 1e-3), lambda a: -(noise + gain) * (a[DECAY] == 1e-3))
     assert (search_encodings(planted(), plain(), RECIPE, train).answers[DECAY] == 1e-3) is kept
+
+
+PAIR = ("user", "item")
+FOUND = EncodingSearchResult(
+    dict.fromkeys(("statistics", "numbers", "crosses", "wide", "history", DECAY), 0),
+    pairs=(FeatureCross(PAIR, 0.1, 9.0),),
+)
+
+
+def test_all_answers_of_the_encoding_search():
+    assert encoding_domains(FOUND, sample_schema(histories=True), timed=True) == {
+        "statistics": Search(choices=("none", "folds", "earlier")),
+        "numbers": Search(choices=("standard", "bins")),
+        "crosses": Search(choices=((), (PAIR,))),
+        "wide": Search(choices=(False, True)),
+        "history": Search(choices=((), *HISTORY)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("schema", "missing"),
+    [({"dense": 0}, {"numbers", "history"}), ({"single": False, "multi": False}, {"statistics", "history"})],
+)
+def test_what_the_data_has_no_fields_for_is_left_out(schema, missing):
+    domains = encoding_domains(FOUND, sample_schema(**schema), timed=False)
+    assert domains.keys() == {"statistics", "numbers", "crosses", "wide", "history"} - missing
+    assert "earlier" not in str(domains.get("statistics"))
+
+
+def test_what_the_user_has_set_or_has_no_candidates_is_left_out():
+    found = EncodingSearchResult({"numbers": "bins", "crosses": ()})
+    assert encoding_domains(found, sample_schema(), timed=False).keys() == {"numbers"}

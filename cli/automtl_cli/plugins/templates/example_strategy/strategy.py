@@ -2,9 +2,8 @@
 
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe

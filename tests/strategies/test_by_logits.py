@@ -1,0 +1,335 @@
+"""PD-DARTS by entropy, and DARTS, step by step."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from automtl_core.choices import OneOf
+from automtl_core.errors import DivergedError
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default
+from automtl_core.training.batches import take
+from automtl_core.training.events import EventHandler
+from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
+from automtl_desan.space import DESAN, DESANSettings
+from automtl_strategies.by_logits import (
+    DARTS,
+    ByEntropy,
+    DARTSSettings,
+    EntropySettings,
+    entropies,
+    evidence_of,
+    halves,
+    mean_entropy,
+)
+from automtl_testing.samples import plain_schema, sample_problem
+
+OPS = ("identity", "mlp-16", "zero")
+
+
+def problem(**settings):
+    sizes = DESANSettings(
+        embedding_dim=4, experts=2, layers=2, blocks=2, expert_width=8, tower_width=8, ops=OPS, **settings
+    )
+    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
+
+
+class Watch(EventHandler):
+    """Keeps, after each epoch, the report and copies of logits and of a weight."""
+
+    def __init__(self, strategy):
+        self.strategy = strategy
+        self.reports = []
+        self.logits = []
+        self.weights = []
+
+    def epoch(self, report):
+        self.reports.append(report)
+        self.logits.append({k: v.detach().clone() for k, v in self.strategy.supernet.logits().items()})
+        self.weights.append(self.strategy.supernet.network.tasks[0].tower[-1].weight.detach().clone())
+        return True
+
+
+def search(**settings):
+    strategy = ByEntropy(EntropySettings(**settings), problem())
+    before = {k: v.detach().clone() for k, v in strategy.supernet.logits().items()}
+    watch = Watch(strategy)
+    return strategy.search(watch), watch, before
+
+
+def test_the_most_epochs_are_known_beforehand():
+    assert ByEntropy.epochs(EntropySettings(warmup_epochs=3, search_epochs=4), Recipe()) == 7
+
+
+def test_it_is_the_strategy_of_the_paper():
+    registry = load_registry()
+    found = Job.load(registry, default(registry), registry.get(PRESETS, "paper"), {"dataset": "synthetic"})
+    assert found.config.strategy.name == "pd-darts-entropy"
+    assert found.components["strategy"] == EntropySettings(
+        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3, decay=1e-6
+    )
+
+
+def one_of(strategy):
+    return [name for name, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
+
+
+def test_warm_up_moves_weights_and_no_logit():
+    _, watch, before = search(warmup_epochs=2, search_epochs=1)
+    assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search"]
+    assert all(torch.equal(before[k], v) for k, v in watch.logits[1].items())
+    assert not torch.equal(watch.weights[0], watch.weights[1])
+
+
+def test_all_gates_are_open_in_the_warm_up_and_drawn_in_the_search(monkeypatch):
+    bits, any_of, phase = {"warm-up": [], "search": []}, Softmax.any_of, "warm-up"
+
+    def recorded(self, logits, training):
+        found = any_of(self, logits, training)
+        if training:
+            bits[phase] += found.tolist()
+        return found
+
+    class Phase(EventHandler):
+        def epoch(self, report):
+            nonlocal phase
+            phase = "search"
+            return True
+
+    monkeypatch.setattr(Softmax, "any_of", recorded)
+    ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem()).search(Phase())
+    assert {*bits["warm-up"]} == {1.0}
+    assert {round(bit) for bit in bits["search"]} == {0, 1}
+
+
+def test_search_moves_weights_and_logits():
+    _, watch, _ = search(warmup_epochs=1, search_epochs=2, fix_per_epoch=1)
+    moved = [not torch.equal(watch.logits[0][k], v) for k, v in watch.logits[1].items()]
+    assert all(moved)
+    assert not torch.equal(watch.weights[0], watch.weights[1])
+
+
+def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_the_end():
+    strategy = ByEntropy(
+        EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3, learning_rate=1e-9), problem()
+    )
+    labels = one_of(strategy)
+    assert len(labels) == 8
+    for rank, label in enumerate(labels):
+        # the later, the more certain; the favourite is mlp-16
+        strategy.supernet.logits()[label].data = torch.tensor([0.0, float(rank), 0.0])
+    watch = Watch(strategy)
+    strategy.search(watch)
+    fixed = [report.fixed for report in watch.reports]
+    assert [sorted(f) for f in fixed[:2]] == [sorted(labels[5:8]), sorted(labels[2:5])]
+    assert set(fixed[2]) == {*labels[:2], *(set(strategy.supernet.choices()) - set(labels))}
+    assert {d for f in fixed[:2] for d in f.values()} == {"mlp-16"}
+    assert not strategy.supernet.logits()
+
+
+def test_the_supernet_shrinks_while_the_search_goes_on():
+    strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3), problem())
+    sizes = [sum(p.numel() for p in strategy.supernet.parameters())]
+
+    class Size(EventHandler):
+        def epoch(self, report):
+            sizes.append(sum(p.numel() for p in strategy.supernet.parameters()))
+            return True
+
+    strategy.search(Size())
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 4
+
+
+def test_entropy_is_reported_and_falls_to_none():
+    _, watch, _ = search(warmup_epochs=0, search_epochs=2, fix_per_epoch=100)
+    assert watch.reports[0].entropy == pytest.approx(torch.log(torch.tensor(3.0)).item(), abs=0.01)
+    assert watch.reports[1].entropy is None
+
+
+def test_loss_that_is_not_finite_stops_before_the_update():
+    strategy = ByEntropy(EntropySettings(), problem())
+    tower = strategy.supernet.network.tasks[0].tower[-1]
+    tower.bias.data.fill_(float("nan"))
+    before = strategy.supernet.network.tasks[1].tower[-1].weight.detach().clone()
+    with pytest.raises(DivergedError, match="diverged"):
+        strategy.search(EventHandler())
+    assert torch.equal(strategy.supernet.network.tasks[1].tower[-1].weight, before)
+
+
+ALONE = DESANSettings(
+    embedding_dim=2, experts=1, layers=1, blocks=2, expert_width=4, ops=("identity", "zero")
+)
+
+
+@pytest.fixture
+def plain():
+    return sample_problem(DESAN(plain_schema(), ALONE, load_registry().op), rows=101)
+
+
+def test_entropies_are_those_of_undecided_choose_one_decisions(plain):
+    supernet = plain.space.supernet()
+    ones = [name for name, choice in supernet.choices().items() if isinstance(choice, OneOf)]
+    assert list(entropies(supernet)) == ones
+    assert mean_entropy(supernet) == pytest.approx(math.log(2), abs=1e-4)
+    supernet.fix(ones[0], "zero")
+    assert list(entropies(supernet)) == ones[1:]
+    supernet.fix(ones[1], "zero")
+    assert mean_entropy(supernet) is None
+
+
+def test_logits_that_say_nothing_decide_at_chance(plain):
+    supernet = plain.space.supernet()
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=2)
+    assert {e.verdict for e in found} == {"at chance"}
+    assert {e.epoch for e in found} == {2}
+    assert {e.action for e in found} == {"chosen", "kept"}
+
+
+def test_logits_that_are_clear_decide_by_themselves(plain):
+    supernet = plain.space.supernet()
+    for logits in supernet.logits().values():
+        logits.data = torch.tensor([-9.0] + [9.0] * (len(logits) - 1))
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=1)
+    gates = [e for e in found if e.action != "chosen"]
+    assert {e.verdict for e in gates} == {"by logit"}
+    assert {e.action for e in gates} == {"kept", "closed"}
+    assert all(e.certainty > 0.99 for e in gates)
+
+
+def halved(rows=256):
+    sizes = DESANSettings(
+        embedding_dim=4,
+        embedding_std=0.5,
+        experts=2,
+        blocks=1,
+        expert_width=8,
+        tower_width=8,
+        ops=("identity", "mlp-16", "zero"),
+    )
+    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op), rows)
+
+
+def strategy(**settings):
+    return DARTS(DARTSSettings(**settings), halved())
+
+
+class Reports(EventHandler):
+    def __init__(self):
+        self.reports = []
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
+def test_searches_with_large_tables(monkeypatch):
+    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
+    search = strategy(epochs=1)
+    table = search.supernet.network.inputs.embedding.table.weight
+    before = table.detach().clone()
+    found = search.search(EventHandler())
+    assert not torch.equal(table, before)
+    found.architecture.check(search.problem.space.choices())
+
+
+def test_logits_move_by_held_out_rows_and_then_weights_by_the_others(monkeypatch):
+    rows, batches, moved, read = [], [], [], []
+    search = strategy(epochs=1)
+
+    def watched_take(part, order, device):
+        rows.append(set(order.tolist()))
+        batches.append(take(part, order, device))
+        return batches[-1]
+
+    def watched_step(batch, moving, step=search.relaxed.step):
+        read.append(next(k for k, b in enumerate(batches) if b is batch))
+        before = {name: p.detach().clone() for name, p in search.supernet.named_parameters()}
+        losses = step(batch, moving)
+        now = dict(search.supernet.named_parameters())
+        moved.append({name for name in now if not torch.equal(now[name], before[name])})
+        return losses
+
+    monkeypatch.setattr("automtl_core.training.batches.take", watched_take)
+    search.relaxed.step = watched_step
+    search.search(EventHandler())
+    # two pairs of batches are read, the weights' first
+    ours, held_out = rows[0] | rows[2], rows[1] | rows[3]
+    assert not ours & held_out
+    assert ours | held_out == set(range(256))
+    assert read == [1, 0, 3, 2]
+    logits = {name for name in dict(search.supernet.named_parameters()) if name.endswith(".logits")}
+    for of_logits, of_weights in zip(moved[::2], moved[1::2], strict=True):
+        assert set() < of_logits <= logits
+        assert of_weights
+        assert not of_weights & logits
+
+
+def test_all_is_fixed_at_the_end_and_not_before():
+    search, watch = strategy(epochs=3), Reports()
+    found = search.search(watch)
+    assert [r.phase for r in watch.reports] == ["search"] * 3
+    assert [bool(r.fixed) for r in watch.reports] == [False, False, True]
+    assert watch.reports[-1].fixed == found.architecture.decisions == search.supernet.favourites()
+    assert all(0 < r.entropy < 1.1 for r in watch.reports)
+    assert search.retrain == "scratch"
+
+
+def test_the_network_of_the_search_has_its_weights():
+    search = strategy(epochs=2)
+    found = search.search(EventHandler())
+    assert found.epochs == 2
+    theirs = search.supernet.network.tasks[0].tower[-1].weight
+    assert torch.equal(found.network.tasks[0].tower[-1].weight, theirs)
+
+
+def test_darts_stops_before_an_update_by_a_loss_that_is_not_finite():
+    search = strategy()
+    tower = search.supernet.network.tasks[0].tower[-1]
+    tower.bias.data.fill_(float("nan"))
+    before = {name: p.detach().clone() for name, p in search.supernet.named_parameters()}
+    with pytest.raises(DivergedError, match="diverged"):
+        search.search(EventHandler())
+    for name, p in search.supernet.named_parameters():
+        assert p is tower.bias or torch.equal(p, before[name])
+
+
+def test_each_step_of_each_epoch_draws_anew():
+    search = strategy(epochs=2)
+    drawn = []
+
+    def note(supernet, inputs):
+        if supernet.training:
+            drawn.append((torch.initial_seed(), search.relaxed.relaxation.generator.initial_seed()))
+
+    search.supernet.register_forward_pre_hook(note)
+    search.search(EventHandler())
+    assert len(drawn) == 2 * 2 * 2, "on held-out rows and on the others, in two steps of two epochs"
+    for seeds_of_one_kind in zip(*drawn, strict=True):
+        assert len(set(seeds_of_one_kind)) == len(drawn)
+
+
+def test_halves_share_no_row_and_hold_all_in_stored_order():
+    ours, held_out = halves(halved(rows=101))
+    assert (len(ours), len(held_out)) == (51, 50)
+    assert sorted([*ours, *held_out]) == list(range(101))
+    assert (np.diff(ours) > 0).all()
+    assert (np.diff(held_out) > 0).all()
+
+
+def test_halves_are_drawn_and_follow_from_the_seed():
+    ours, held_out = halves(halved(rows=101))
+    # neither the first rows nor the last: of each half of the stored rows, about a half
+    assert 15 < (ours < 50).sum() < 35
+    assert 15 < (held_out < 50).sum() < 35
+    assert 15 < (ours % 2 == 0).sum() < 36
+    assert np.array_equal(halves(halved(rows=101))[0], ours)
+    assert not np.array_equal(halves(replace(halved(rows=101), seed=1))[0], ours)
