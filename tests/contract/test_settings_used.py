@@ -233,10 +233,9 @@ OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "r
 def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     cls = REGISTRY.get(STRATEGIES, name)
     need(cls)
-    rate = 1.0 if setting == "patience" else 0.03  # too long steps soon make predictions worse
 
     def outcome(values):
-        planned, reports, *rest = searched(name, json.dumps(values), rate)
+        planned, reports, *rest = searched(name, json.dumps(values))
         assert planned is None or len(reports) <= planned, "more epochs than planned"
         return reports, rest
 
