@@ -22,25 +22,20 @@ from torch import nn
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
-from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, meta
 from automtl_core.modules.embedding import PretrainedVectors
-from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.modules.meta import meta
-from automtl_core.modules.mixture import Mixture
-from automtl_core.modules.relaxation import Relaxation, Softmax
-from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.modules.network import Ensemble, Mixture
+from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
-from automtl_core.modules.supernet import Relaxing, Supernet
+from automtl_core.modules.supernet import FixedGate, Fixing, Relaxing, Supernet, copy_shared
 from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.settings.settings import Configured, S
 
 ALL = "all"
 """Name of all options of a choose-any together, in costs."""
-_CPU = torch.device("cpu")
 
 
 class Chooser(Protocol):
@@ -198,9 +193,7 @@ class SearchSpace(ABC, Configured[S]):
 
     def hollow_supernet(self) -> Supernet:
         """Return the supernet in evaluation mode, with zeros that share memory in place of weights."""
-        supernet = deepcopy(self.outline).eval()
-        hollow(supernet)
-        return supernet
+        return hollow(deepcopy(self.outline).eval())
 
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating weights."""
@@ -220,14 +213,13 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        if members := self._members(architecture):
+        if members := self._checked(architecture).members:
             return Ensemble([self.network(member, inherit) for member in members.values()])
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
         network = self._built(choose)
         if inherit is not None:
-            for parameter in inherit.parameters():
-                network.to(parameter)  # all have its type and device
-                break
+            if (first := next(inherit.parameters(), None)) is not None:
+                network.to(first)  # all have its type and device
             copy_shared(inherit.network, network, choose.chosen)
         return network
 
@@ -236,7 +228,7 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`, and from the gates of the network.
         """
-        if members := self._members(architecture):
+        if members := self._checked(architecture).members:
             return Sharing.together({name: self.sharing(member) for name, member in members.items()})
         pairs = {
             cross.name: pair
@@ -251,9 +243,9 @@ class SearchSpace(ABC, Configured[S]):
 
         Architectures with equal canonical forms have the same network. Raises as `network` does.
         """
-        if members := self._members(architecture):
+        if members := self._checked(architecture).members:
             return Architecture.ensemble([self.canonical(member) for member in members.values()])
-        asked = self._asked_by(architecture)
+        asked, _ = self._derived(architecture)
         unasked: dict[str, Decision] = {
             name: () if isinstance(choice, AnyOf) else choice.options[0]
             for name, choice in self.choices().items()
@@ -264,7 +256,7 @@ class SearchSpace(ABC, Configured[S]):
         """Return the cost of the derived network, without weights. Raises as `network` does."""
         with meta():
             network = self.network(architecture)
-        return cost_of(hollow(network), blank_features(self.schema, _CPU))
+        return cost_of(hollow(network), blank_features(self.schema, torch.device("cpu")))
 
     def costs_of(self, architecture: Architecture) -> dict[str, Cost]:
         """Return for each choice the cost of its decision over that of its cheapest decision.
@@ -272,13 +264,13 @@ class SearchSpace(ABC, Configured[S]):
         The cheapest decision is no option for a choose-any, and for a choose-one the candidate with the
         cheapest network. Raises as `network` does.
         """
-        if members := self._members(architecture):
+        if members := self._checked(architecture).members:
             return {
                 f"{member}/{name}": cost
                 for member, its in members.items()
                 for name, cost in self.costs_of(its).items()
             }
-        asked, whole = self._asked_by(architecture), self.cost(architecture)
+        (asked, _), whole = self._derived(architecture), self.cost(architecture)
         surplus = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
         for name in asked:
             choice = self.choices()[name]
@@ -299,7 +291,17 @@ class SearchSpace(ABC, Configured[S]):
         one entry, `ALL`: the cost of all its options in a network with all other options and the first
         candidate everywhere.
         """
-        choices, costs = self.choices(), self._costs_of_candidates()
+        choices, costs = self.choices(), dict[str, dict[str, Cost]]()
+
+        def count(question: MixedOp, inputs: tuple[Any, ...]) -> None:
+            ops = question.candidates.items()
+            costs[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
+
+        supernet = self.hollow_supernet()
+        for question in supernet.questions.values():
+            if isinstance(question, MixedOp):
+                question.register_forward_pre_hook(count)
+        supernet(blank_features(self.schema, torch.device("cpu")))
         everything: dict[str, Decision] = {
             name: choice.options if isinstance(choice, AnyOf) else choice.options[0]
             for name, choice in choices.items()
@@ -310,14 +312,10 @@ class SearchSpace(ABC, Configured[S]):
                 costs[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return costs
 
-    def _members(self, architecture: Architecture) -> Mapping[str, Architecture]:
-        """Return the members of an ensemble; empty for a single network. Raises as `network` does."""
+    def _checked(self, architecture: Architecture) -> Architecture:
+        """Return an architecture that fits the choices. Raises as `network` does."""
         architecture.check(self.choices())
-        return architecture.members
-
-    def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
-        """Return the choices of the derived network with their decisions, without computation."""
-        return self._derived(architecture)[0]
+        return architecture
 
     def _derived(self, architecture: Architecture) -> tuple[dict[str, Decision], nn.Module]:
         """Return the choices of the derived network with their decisions, and the network without weights."""
@@ -330,27 +328,9 @@ class SearchSpace(ABC, Configured[S]):
         network = self.build(choose)
         if isinstance(network, nn.Module) and not self.takes_encodings:
             network.register_forward_pre_hook(_filled)
-        if self.fitted is not None:
-            for module in network.modules():
-                if isinstance(module, Inputs):
-                    module.load_fitted(self.fitted)
-        if self.vectors:
-            for module in network.modules():
-                if isinstance(module, PretrainedVectors):
-                    module.load(torch.from_numpy(self.vectors[module.field]))
+        for module in network.modules() if self.fitted is not None or self.vectors else ():
+            if isinstance(module, Inputs) and self.fitted is not None:
+                module.load_fitted(self.fitted)
+            if isinstance(module, PretrainedVectors) and self.vectors:
+                module.load(torch.from_numpy(self.vectors[module.field]))
         return network
-
-    def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:
-        """Return the cost of each candidate, counted on its inputs in the supernet."""
-        costs: dict[str, dict[str, Cost]] = {}
-
-        def look(question: MixedOp, inputs: tuple[Any, ...]) -> None:
-            ops = question.candidates.items()
-            costs[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
-
-        supernet = self.hollow_supernet()
-        for question in supernet.questions.values():
-            if isinstance(question, MixedOp):
-                question.register_forward_pre_hook(look)
-        supernet(blank_features(self.schema, _CPU))
-        return costs

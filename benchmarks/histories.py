@@ -26,12 +26,11 @@ from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.average import WeightAverage
+from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
-from automtl_core.training.losses import TaskLosses
-from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
 from automtl_core.training.process import set_up
 from automtl_core.training.recipe import Recipe
 from timing import RESULTS, Step, in_ms, in_turns, report

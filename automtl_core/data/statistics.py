@@ -56,7 +56,7 @@ def periods_of(times: NDArray[np.int32], count: int) -> NDArray[np.int8]:
 
 
 def fit(part: Part, folds: NDArray[np.int8], schema: Schema, fields: Sequence[SparseField | Cross]) -> Tables:
-    """Return the statistics of fields, with the ids of all fields concatenated as in `modules.stacked`.
+    """Return the statistics of fields, with the ids of all fields concatenated as in `modules.embedding`.
 
     Args:
         part: The training rows.
@@ -144,7 +144,7 @@ class _Field:
 
 
 def crossed(part: Part, cross: Cross) -> NDArray[np.int64]:
-    """Return the ids of a pair of fields, [R], as `modules.crosses` does."""
+    """Return the ids of a pair of fields, [R], as `modules.inputs` does."""
     left, right = (np.asarray(part.ids[:, place], np.int64) for place in (cross.left, cross.right))
     return (left * cross.factor + right) % cross.size
 

@@ -45,7 +45,7 @@ class Dense(FieldKind):
 
     scaling: Scaling = "standard"
     missing: float | None = None
-    """Replacement for a missing number; if None, it stays missing, see `modules.numbers`."""
+    """Replacement for a missing number; if None, it stays missing, see `modules.inputs`."""
 
     words: ClassVar[str] = "numeric"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Scale,)

@@ -1,28 +1,68 @@
-"""The cost of a network: its parameters, its FLOPs per row, and the time of a prediction on this machine."""
+"""Modules without weights, and their cost: parameters, FLOPs per row, and the time of a prediction."""
 
 import statistics
 import time
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
+from automtl_core.disk.value import Value
 from automtl_core.distributed import agreed
+from automtl_core.libraries import importing_compiler
 from automtl_core.modules.features import Bag, Features, Past
+
+FILLS = frozenset(
+    {Tensor.normal_, Tensor.uniform_, Tensor.bernoulli_, Tensor.exponential_}
+    | {function for name, function in vars(init).items() if name.endswith("_") and name[0] != "_"}
+)
+"""Functions that fill their first argument with initial values."""
+
+
+@contextmanager
+def meta() -> Iterator[None]:
+    """Create modules on the meta device, whose tensors have a shape and no values.
+
+    Initial values are skipped. On this device torch draws them by its reference implementations,
+    and these import its compiler, which takes two seconds in each process.
+    """
+    with importing_compiler(), torch.device("meta"), _WithoutValues():
+        yield
+
+
+class _WithoutValues(TorchFunctionMode):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if func in FILLS:
+            tensor: Tensor = args[0] if args else (kwargs or {})["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **(kwargs or {}))
+
 
 ROWS = 2
 """Number of rows for the count of FLOPs; batch normalisation needs more than one."""
-TIMED_ROWS = 1000
-"""Number of rows of a prediction whose time is measured."""
+
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Value):
     """Parameters and FLOPs of a network, or the difference between those of two networks."""
 
     parameters: int
@@ -37,23 +77,18 @@ class Cost:
             self.flops_per_row - other.flops_per_row,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
-
 
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
     """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
-    parameters = _numbers(module)
+    parameters, *of_tables = (sum(p.numel() for p in m.parameters()) for m in (module, *tables))
     module.eval()
     with torch.no_grad(), _Counter() as counter:
         module(*inputs)
-    beside = parameters - sum(map(_numbers, tables))
-    return Cost(parameters, beside, counter.flops // ROWS)
+    return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS)
 
 
-def hollow(module: nn.Module) -> nn.Module:
+def hollow(module: Module) -> Module:
     """Replace all tensors of a module on the meta device by zeros that share memory, and return it.
 
     The module can then run on the CPU; counting is six times as fast there as on the meta device.
@@ -90,11 +125,11 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @torch.no_grad()
 def latency(network: nn.Module, schema: Schema) -> float:
-    """Return the milliseconds in which a network predicts `TIMED_ROWS` rows, the median of several times.
+    """Return the milliseconds in which a network predicts 1,000 rows, the median of several times.
 
     The number of threads is that of torch. The result differs between machines, and with their load.
     """
-    features = blank_features(schema, torch.device("cpu"), TIMED_ROWS)
+    features = blank_features(schema, torch.device("cpu"), 1000)
     network = network.cpu().eval()
     network(features)  # the first prediction allocates memory
     took = []
@@ -106,35 +141,22 @@ def latency(network: nn.Module, schema: Schema) -> float:
 
 
 def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Features:
-    """Return the features of rows whose ids are unseen and whose numbers are 0."""
+    """Return the features of rows whose ids are unseen and numbers 0, with histories of full length."""
+    zeros = partial(torch.zeros, device=device)
     multi = [field for field in schema.sparse if field.kind == "bag"]
-    ids = torch.zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
-    starts = torch.arange(rows, device=device)
-    bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
-    dense = torch.zeros(rows, len(schema.dense), device=device)
+    starts, histories = torch.arange(rows, device=device), []
+    for history in schema.histories:
+        length, fields = history.length, len(schema.shared_fields(history))
+        ids, values = zeros(rows, length, fields, dtype=torch.long), zeros(rows, fields, dtype=torch.long)
+        known = torch.ones(rows, length, dtype=torch.bool, device=device)
+        numbers = zeros(rows, length, len(history.numeric))
+        histories.append(Past(ids, numbers, zeros(rows, length), known, values))
     return Features(
-        ids,
-        dense,
-        bags,
-        histories=tuple(_blank(schema, history, rows, device) for history in schema.histories),
+        zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long),
+        zeros(rows, len(schema.dense)),
+        tuple(Bag(torch.zeros_like(starts), starts) for _ in multi),
+        histories=tuple(histories),
     )
-
-
-def _blank(schema: Schema, history: History, rows: int, device: torch.device) -> Past:
-    """Return histories of full length, with unseen values, and numbers that are 0."""
-    length, numbers = history.length, len(history.numeric)
-    fields = len(schema.shared_fields(history))
-    return Past(
-        torch.zeros(rows, length, fields, dtype=torch.long, device=device),
-        torch.zeros(rows, length, numbers, device=device),
-        torch.zeros(rows, length, device=device),
-        torch.ones(rows, length, dtype=torch.bool, device=device),
-        torch.zeros(rows, fields, dtype=torch.long, device=device),
-    )
-
-
-def _numbers(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 def cost_in_words(ratio: float) -> str:

@@ -9,9 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-NEAR = 0.02
-"""Largest distance of p to a multiple of 2^-8, relative to p and to 1 - p."""
-
 
 class Dropout(nn.Dropout):
     """Dropout in training: each value is 0 with probability p, and the others are scaled by 1 / (1 - p)."""
@@ -29,15 +26,10 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
         return x
     if x.device.type != "cpu" or p >= 0.99:  # too near to 1 for multiples of 2^-16
         return F.dropout(x, p)
-    return x * _mask(x, p)
-
-
-def _mask(x: Tensor, p: float) -> Tensor:
-    """Return the mask: 0 for dropped values, the scale for others."""
-    bits = 8 if abs(round(p * 2**8) / 2**8 - p) <= NEAR * min(p, 1 - p) else 16
+    bits = 8 if abs(round(p * 2**8) / 2**8 - p) <= 0.02 * min(p, 1 - p) else 16
     drawn = torch.empty(-(-x.numel() * bits // 64), dtype=torch.int64).random_(-(2**63), None)
     values = drawn.view(torch.int8 if bits == 8 else torch.int16)[: x.numel()].view(x.shape)
     dropped = round(p * 2**bits)  # of 2^bits values, from the lowest signed one on
     mask = torch.empty_like(x, memory_format=torch.contiguous_format)
     torch.ge(values, dropped - 2 ** (bits - 1), out=mask)
-    return mask.mul_(1 / (1 - dropped / 2**bits))
+    return x * mask.mul_(1 / (1 - dropped / 2**bits))

@@ -18,10 +18,6 @@ from automtl_core.modules.features import Past
 
 AGES = 64
 """Number of intervals of ages: interval k has the ages around 2^(k/2), in the unit of the times."""
-LOG_2 = 0.6931
-"""A little less than log 2, so that powers of 2 are in their interval, however logarithms are rounded."""
-SCALE = 10.0
-"""Divisor of logarithms of ages, so that they are about as large as other inputs."""
 
 
 class HistoryEncoder(Protocol):
@@ -54,14 +50,6 @@ def no_encoder(name: str) -> HistoryEncoderFactory:
     raise UsageError(f"there is no history encoder {name!r} here", "build the network by a search space")
 
 
-def event_width(schema: Schema, history: History, dim: int) -> int:
-    """Return the numbers of an event, e: a projection to d numbers, or all of `raw_width` if d is 0.
-
-    The projection is as accurate as all numbers, and takes a fraction of the time (docs/results.md).
-    """
-    return dim or raw_width(schema, history, dim)
-
-
 def raw_width(schema: Schema, history: History, dim: int) -> int:
     """Return the numbers of an event: embeddings of fields and age, log age, outcomes, equal values.
 
@@ -71,23 +59,20 @@ def raw_width(schema: Schema, history: History, dim: int) -> int:
     return (fields + 1) * dim + 1 + numbers + len(history.shared)
 
 
-def match_width(history: History, dim: int) -> int:
-    """Return the numbers of a match, m: embedding of the age, log count, log age, counts, last outcomes."""
-    return dim + 2 + 2 * len(history.outcomes)
-
-
 def history_widths(schema: Schema, dim: int) -> list[int]:
-    """Return the widths of `Schema.history_inputs`."""
-    return [
-        match_width(history, dim) if part == MATCHES else event_width(schema, history, dim)
-        for history in schema.histories
-        for part in schema.encodings.of_histories
-        for _ in range(_count(part, history))
-    ]
+    """Return the widths of `Schema.history_inputs`.
 
-
-def _count(part: str, history: History) -> int:
-    return len(history.shared) + 1 if part == MATCHES else last_of(part) or 1
+    A match has m numbers: embedding of the age, log count, log age, counts, last outcomes. An event has a
+    projection to e = d numbers, or all of `raw_width` if d is 0. The projection is as accurate as all of
+    them, and takes a fraction of the time (docs/results.md).
+    """
+    widths: list[int] = []
+    for history in schema.histories:
+        match, event = dim + 2 + 2 * len(history.outcomes), dim or raw_width(schema, history, dim)
+        for part in schema.encodings.of_histories:
+            matches = [match] * (len(history.shared) + 1)
+            widths += matches if part == MATCHES else [event] * (last_of(part) or 1)
+    return widths
 
 
 def first(x: Tensor, count: int) -> Tensor:
@@ -168,12 +153,11 @@ class OneHistory(nn.Module):
         self.fields, self.matched = schema.shared_fields(history), len(history.shared)
         self.outcomes = len(history.outcomes)
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
-        e, q = event_width(schema, history, dim), len(self.fields) * dim
+        raw = raw_width(schema, history, dim)
+        e, q = dim or raw, len(self.fields) * dim
         self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
         projects = dim > 0 and self.parts != (MATCHES,)
-        self.project = (
-            nn.Linear(raw_width(schema, history, dim), e, bias=False) if projects else nn.Identity()
-        )
+        self.project = nn.Linear(raw, e, bias=False) if projects else nn.Identity()
         self.last = max(map(last_of, self.parts), default=0)
         self.window = schema.encodings.history_window
 
@@ -183,8 +167,9 @@ class OneHistory(nn.Module):
         kind = self.age.dtype
         same = same.to(kind)  # [B, L, shared fields]
         log_age, outcomes = torch.log1p(past.ages).to(kind), past.numbers.to(kind)
-        of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
-        scaled = torch.where(past.known, log_age / SCALE, -1.0)
+        # A little less than log 2: powers of 2 are in their interval, however logarithms are rounded.
+        of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
+        scaled = torch.where(past.known, log_age / 10.0, -1.0)  # about as large as other inputs
         measured: list[Tensor] = []
         if outcomes.shape[2] > self.outcomes:
             numbers, outcomes = outcomes[..., self.outcomes :], outcomes[..., : self.outcomes]

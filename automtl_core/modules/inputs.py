@@ -1,23 +1,138 @@
 """Inputs: the encoded fields of examples, the first part of every model.
 
 Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers per field of each kind,
-D numbers of all fields, C statistics.
+D numbers of all fields, d embedding, Q edges of a field, C statistics, K folds, V values.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.encodings import FittedEncodings
-from automtl_core.dataset.schema import Schema
-from automtl_core.modules.crosses import Crosses
-from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.features import Features
-from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.dataset.schema import Cross, Schema, SparseField
+from automtl_core.modules.embedding import FieldEmbedding, Stacked, mean_of
+from automtl_core.modules.features import Bag, Features
 from automtl_core.modules.histories import HistoryEncoderFactory, HistoryInputs, history_widths, no_encoder
-from automtl_core.modules.numbers import Numbers
+
+
+class Numbers(nn.Module):
+    """Encoder of scaled numbers, [B, M] -> [B, M, m]; the number itself is first, with 0 in place of NaN.
+
+    With bins, the embedding of its bin follows: bin 0 if missing, else 1 + the inner edges at or below it.
+
+    Args:
+        fields: Number of fields, M.
+        bins: Number of bins of a field; 0 for the numbers alone.
+        dim: Size of an embedding, d.
+        std: Standard deviation of the normal distribution of initial embeddings.
+
+    """
+
+    def __init__(self, fields: int, bins: int, dim: int, std: float) -> None:
+        super().__init__()
+        self.bins = bins if fields else 0
+        if not self.bins:
+            return
+        self.register_buffer("edges", torch.zeros(fields, bins + 1))
+        self.edges: Tensor  # [M, Q], including the minimum and the maximum
+        self.register_buffer("offsets", torch.arange(fields) * (bins + 1), persistent=False)
+        self.offsets: Tensor
+        self.table = nn.Embedding(fields * (bins + 1), dim)  # for each field: missing, then the bins
+        nn.init.normal_(self.table.weight, std=std)
+
+    def load_fitted(self, edges: Tensor) -> None:
+        """Load the edges, [M, Q] in rising order."""
+        if self.bins:
+            self.edges.copy_(edges)
+
+    def forward(self, dense: Tensor) -> Tensor:  # [B, M] -> [B, M, m]
+        missing = dense.isnan()
+        numbers = dense.masked_fill(missing, 0.0)
+        if not self.bins:
+            return numbers.unsqueeze(2)
+        numbers = numbers.to(self.table.weight.dtype).unsqueeze(2)
+        reached = (dense.unsqueeze(2) >= self.edges[:, 1:-1]).sum(2)
+        places = (reached + 1).masked_fill(missing, 0) + self.offsets
+        embedded = self.table.weight.index_select(0, places.flatten()).view(*places.shape, -1)
+        return torch.cat([numbers, embedded], dim=2)
+
+
+class FieldStatistics(Stacked):
+    """The target statistics of the sparse fields of B examples, `[B, N, C]`.
+
+    Rows with a fold get statistics without the labels of that fold.
+
+    Args:
+        fields: The sparse fields, in the order of the schema.
+        count: Number of statistics of a value, C.
+
+    """
+
+    def __init__(self, fields: Sequence[SparseField | Cross], count: int) -> None:
+        super().__init__(fields)
+        self.register_buffer("table", torch.zeros(self.rows, count))
+        self.table: Tensor  # [V, C], of all training rows
+        self.register_buffer("by_fold", None, persistent=False)
+        self.by_fold: Tensor | None  # [K, V, C], for the training rows of each fold
+
+    def load_fitted(self, tables: Tensor) -> None:
+        """Load statistics, [K + 1, V, C]; the last are over all training rows, and used for new rows."""
+        self.table.copy_(tables[-1])
+        self.by_fold = tables[:-1].to(self.table)
+
+    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
+        """Return the statistics at some indices, [B, n, C]."""
+        table, at = self._read(places, folds)
+        return table.index_select(0, at.flatten()).view(*places.shape, table.shape[1])
+
+    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
+        """Return the mean statistics of each bag, [B, C]."""
+        if folds is not None:
+            ends = torch.cat([bag.starts[1:], bag.starts.new_full((1,), len(bag.values))])
+            folds = folds.repeat_interleave(ends - bag.starts, output_size=len(bag.values))
+        table, at = self._read(bag.values, folds)
+        return mean_of(table, Bag(at, bag.starts))
+
+    def _read(self, places: Tensor, folds: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the table to read, and the indices in it."""
+        if folds is None or self.by_fold is None:
+            return self.table, places
+        folds = folds.view(-1, *[1] * (places.dim() - 1))
+        return self.by_fold.flatten(0, 1), places + folds * len(self.table)
+
+
+class Crosses(nn.Module):
+    """The target statistics of the feature crosses of B examples, [B, X, C].
+
+    The id of a pair is computed from the ids of its values, so that no vocabulary of pairs is needed. If
+    there are more than `schema.MOST_PAIRS` pairs, some share an id.
+
+    Args:
+        schema: Schema whose encodings define the crosses.
+
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__()
+        self.pairs = schema.crosses()
+        single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
+        self.columns = [(single.index(cross.left), single.index(cross.right)) for cross in self.pairs]
+        """The two columns of `Features.ids` of each cross."""
+        self.statistics = FieldStatistics(self.pairs, schema.n_statistics)
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, X, C]
+        ids = features.ids
+        crossed = torch.stack(
+            [
+                (ids[:, left] * pair.factor + ids[:, right]) % pair.size
+                for pair, (left, right) in zip(self.pairs, self.columns, strict=True)
+            ],
+            dim=1,
+        )
+        statistics: Tensor = self.statistics(features._replace(ids=crossed, bags=()))
+        return statistics
 
 
 class Widths(NamedTuple):

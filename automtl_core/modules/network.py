@@ -1,11 +1,13 @@
-"""The interface of networks, with optional methods for training.
+"""Networks: their optional methods for training, ensembles of them, and gates that can be observed.
 
-A network is any module that is called with `Features` and returns `[B, T]`. Letters: B batch, T tasks.
+A network is any module that is called with `Features` and returns `[B, T]`. Letters: B batch, T tasks, K
+experts, H expert width.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.features import Features
@@ -72,3 +74,51 @@ class Output(nn.Module):
     def forward(self, features: Features) -> Tensor:
         output: Tensor = self.network.outputs(features)[self.name]
         return output
+
+
+class Ensemble(nn.Module):
+    """The mean over networks of their logits, and of their standardised regressions.
+
+    Letters: B batch, T tasks.
+
+    Args:
+        members: Networks of the same fields and tasks.
+
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        return torch.stack([member(features) for member in self.members]).mean(0)
+
+
+class Mixed(NamedTuple):
+    """One pass of a gate over a batch."""
+
+    reader: str
+    """Part that reads the experts, such as `task/click`; the number of the gate if it has no such name."""
+    experts: Sequence[str]
+    """Names of the K experts."""
+    weights: Tensor
+    """Weights of the experts, [B, K]."""
+    outputs: Sequence[Tensor]
+    """Outputs of the experts, K x [B, H]; with members, the rows of an example are side by side."""
+
+
+class Mixture(nn.Module):
+    """Base of gates: a module that mixes the outputs of experts.
+
+    A subclass calls `observer`, if there is one, with the weights and the outputs of each pass.
+    """
+
+    observer: Callable[[Mixed], None] | None = None
+
+    reader: str = ""
+    """Part that reads the experts, such as `task/click`."""
+
+    @property
+    def reads_fields(self) -> bool:
+        """Whether the weights depend on the network's input, and so on all its fields."""
+        return next(self.parameters(), None) is not None

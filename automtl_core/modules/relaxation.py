@@ -1,17 +1,18 @@
-"""Relaxations: the conversion of logits to weights. The relaxation of a strategy defines its computation.
+"""Open choices: mixed ops and gates, with weights that the relaxation of a strategy computes from logits.
 
-Letters: C candidates of a choose-one decision, n options of a choose-any decision.
+Letters: B batch, C candidates of a choose-one decision, n options of a choose-any decision.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from automtl_core.choices import Choice, OneOf
-from automtl_core.modules.transfer import sent
+from automtl_core.choices import AnyOf, Choice, Decision, OneOf
+from automtl_core.modules.transfer import indices, sent
+from automtl_core.ops import JointOp, standalone
 
 
 class Weighed(NamedTuple):
@@ -95,3 +96,134 @@ class Softmax(Relaxation):
         p = logits.sigmoid()
         drawn = (self.uniform(p) < p).to(p.dtype)
         return drawn + p - p.detach()
+
+
+class MixedOp(nn.Module):
+    """Undecided choose-one: y = sum_k w_k * op_k(inputs), with the weights w of the relaxation."""
+
+    def __init__(self, choice: OneOf, candidates: Mapping[str, nn.Module], relaxation: Relaxation) -> None:
+        super().__init__()
+        self.choice = choice
+        self.candidates = nn.ModuleDict(candidates)
+        self.relaxation = relaxation
+        self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
+        self.held: str | None = None
+        """The only candidate to compute while `hold` is active."""
+
+    def forward(self, *inputs: Any) -> Tensor:  # inputs of a candidate, [B, in] for ops -> [B, out]
+        if self.logits is None or self.held is not None:
+            chosen: Tensor = self.candidates[self.favourite()](*inputs)
+            return chosen
+        places, weights = self.relaxation.one_of(self.logits, self.training)
+        ops = list(self.candidates.values())
+        return mixture([ops[k] for k in places], weights, *inputs)
+
+    def favourite(self) -> str:
+        """Return the decision, or the candidate with the highest logit."""
+        if self.held is not None:
+            return self.held
+        index = 0 if self.logits is None else self.relaxation.best(self.logits)
+        return list(self.candidates)[index]
+
+    def hold(self, decision: Decision | None) -> None:
+        """Compute this candidate only; None computes all candidates again."""
+        self.held = None if decision is None else str(decision)
+
+    def fix(self, decision: Decision) -> None:
+        """Keep one candidate, and drop the others and the logits."""
+        name = str(decision)
+        self.candidates = nn.ModuleDict({name: standalone(self.candidates[name])})
+        self.logits = None
+
+
+def mixture(ops: Sequence[nn.Module], weights: Tensor, *inputs: Any) -> Tensor:
+    """Return `sum_k weights[k] * ops[k](*inputs)`; op classes with `mixture` are evaluated jointly."""
+    by_class: dict[Any, list[int]] = {}
+    for k, op in enumerate(ops):
+        by_class.setdefault(type(op), []).append(k)
+    parts: list[Tensor] = []
+    for cls, members in by_class.items():
+        if len(members) > 1 and issubclass(cls, JointOp):
+            parts.append(
+                cls.mixture(
+                    [ops[k] for k in members], weights.index_select(0, indices(members, weights)), *inputs
+                )
+            )
+        else:
+            parts.extend(weights[k] * ops[k](*inputs) for k in members)
+    return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+
+
+class Gate(nn.Module):
+    """Undecided choose-any: one independent bit for each option, drawn once per forward pass."""
+
+    def __init__(self, choice: AnyOf, relaxation: Relaxation) -> None:
+        super().__init__()
+        self.choice = choice
+        self.relaxation = relaxation
+        self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
+        self.register_buffer("decided", torch.ones(len(choice.options)), persistent=False)
+        self.decided: Tensor
+        self.held: Tensor | None = None
+        """The bits in use while `hold` is active."""
+        self._held_open = self._decided_open = self.kept
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Positions of the options that `forward` receives: all, since any may open again."""
+        return tuple(range(len(self.choice.options)))
+
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Positions of the options that can be open in this pass: those of `hold` or a decision, else all.
+
+        A network may skip the computation for other options.
+        """
+        if self.held is not None:
+            return self._held_open
+        return self._decided_open if self.logits is None else self.kept
+
+    def forward(self, x: Tensor, dim: int) -> Tensor:
+        """Multiply `x`, whose `dim` runs over the kept options, by the bits."""
+        if self.held is not None and len(self._held_open) == len(self.choice.options):
+            return x  # all bits are 1
+        shape = [1] * x.dim()
+        shape[dim] = -1
+        return x * self.bits().view(shape)
+
+    def bits(self) -> Tensor:
+        """Return the openness of each option in this pass, [n]."""
+        if self.held is not None:
+            return self.held
+        if self.logits is None:
+            return self.decided
+        return self.relaxation.any_of(self.logits, self.training)
+
+    def favourite(self) -> tuple[str, ...]:
+        """Return the decision, or the options that a decision would keep now."""
+        if self.held is not None or self.logits is None:
+            opened = self.bits() > 0
+        else:
+            opened = self.relaxation.opened(self.logits)
+        return tuple(name for name, stays in zip(self.choice.options, opened.tolist(), strict=True) if stays)
+
+    def hold(self, decision: Decision | None) -> None:
+        """Open only these options; None uses the logits again."""
+        self.held = None if decision is None else self._bits_of(decision)
+        self._held_open = self._places_of(decision or ())
+
+    def fix(self, decision: Decision) -> None:
+        """Fix every bit, and drop the logits."""
+        self.decided.copy_(self._bits_of(decision))
+        self._decided_open = self._places_of(decision)
+        self.logits = None
+
+    def _bits_of(self, decision: Decision) -> Tensor:
+        bits = torch.tensor([float(name in decision) for name in self.choice.options])
+        return sent(bits.to(self.decided.dtype), self.decided.device)
+
+    def _places_of(self, decision: Decision) -> tuple[int, ...]:
+        return tuple(k for k, name in enumerate(self.choice.options) if name in decision)
+
+
+Question = MixedOp | Gate

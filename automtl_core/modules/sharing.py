@@ -77,9 +77,11 @@ class Sharing(Value):
             if name in of_fields:
                 sees.setdefault(part, set()).update(decision)
             elif name in subsets and "/" in name:
-                below = parts[parts.index(part) + 1 :]
-                found = (_named(option, below, part) for option in decision)
-                reads.setdefault(part, {}).update(dict.fromkeys(found))
+                beside, found = group_and_word(part)[0], reads.setdefault(part, {})
+                below = [(p, *group_and_word(p)) for p in parts[parts.index(part) + 1 :]]
+                for option in decision:  # the part that it names; the option itself if there is none
+                    named = (p for p, group, word in below if word == option and group != beside)
+                    found[next(named, option)] = None
         offered = {option for options in of_fields.values() for option in options}
         return cls(
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
@@ -156,7 +158,7 @@ class Sharing(Value):
         """
         seen: dict[str, set[str]] = {}
         for part in {**self.reads, **self.sees}:
-            seen.setdefault(_word(part), set()).update(self._with_pairs(self.behind(part)))
+            seen.setdefault(group_and_word(part)[1], set()).update(self._with_pairs(self.behind(part)))
         missed = {
             word: tuple(f for f in self.fields if f in needs.get(word, ()) and f not in read)
             for word, read in seen.items()
@@ -166,14 +168,3 @@ class Sharing(Value):
 
 def _part(name: str) -> str:
     return name.rpartition("/")[0] or WHOLE
-
-
-def _word(part: str) -> str:
-    return group_and_word(part)[1]
-
-
-def _named(option: str, below: Sequence[str], reader: str) -> str:
-    """Return the part that an option of a reader refers to; the option itself if there is none."""
-    beside = group_and_word(reader)[0]
-    found = ((p, *group_and_word(p)) for p in below)
-    return next((p for p, group, word in found if word == option and group != beside), option)

@@ -1,19 +1,110 @@
-"""The supernet: a network with open choices, and its interface for search strategies."""
+"""The supernet, with its interface for strategies, and the derivation of a network from an architecture.
 
-from collections.abc import Iterator, Mapping, Sequence
+The supernet has open choices. A derived network has new weights, or those of the supernet.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
-from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.errors import ArtifactError, PluginError, listing
 from automtl_core.modules.features import Features
-from automtl_core.modules.network import Penalised
-from automtl_core.modules.relaxation import Relaxation
-from automtl_core.modules.relaxed import Gate, MixedOp, Question
-from automtl_core.ops import Candidates, narrowed, share_alike
+from automtl_core.modules.network import Penalised, Reusable
+from automtl_core.modules.relaxation import Gate, MixedOp, Question, Relaxation
+from automtl_core.ops import Candidates, narrowed, share_alike, standalone
+
+
+class FixedGate(nn.Module):
+    """A decided choose-any: only the selected options exist, and they pass unchanged."""
+
+    def __init__(self, choice: AnyOf, decision: Sequence[str]) -> None:
+        super().__init__()
+        self.kept = self.open = tuple(k for k, name in enumerate(choice.options) if name in decision)
+
+    def forward(self, x: Tensor, dim: int) -> Tensor:
+        """Return `x` unchanged: its `dim` runs over the selected options only."""
+        return x
+
+
+class Fixing:
+    """Chooser of the derived network: every choice is decided.
+
+    Args:
+        decisions: Decision of each choice.
+        trained: Choices of a supernet by name, whose selected candidates are copied; empty for new weights.
+
+    """
+
+    def __init__(self, decisions: Mapping[str, Decision], trained: Mapping[str, Question]) -> None:
+        self.decisions = decisions
+        self.trained = trained
+        self.chosen: list[nn.Module] = []
+        self.asked: dict[str, Decision] = {}
+        """The requested choices with their decisions; parts that are not built request none."""
+
+    def one_of(
+        self,
+        name: str,
+        candidates: Candidates,
+        inputs: tuple[Sequence[int], int] | None = None,
+        shared: bool = False,
+    ) -> nn.Module:
+        """Return the selected module, narrowed to the remaining inputs.
+
+        Raises:
+            ArtifactError: the supernet has dropped it.
+
+        """
+        decision = str(self.decisions[name])
+        self.asked[name] = decision
+        trained = self.trained.get(name)
+        if not isinstance(trained, MixedOp):
+            op = candidates[decision]()
+        elif decision in trained.candidates:
+            op = deepcopy(standalone(trained.candidates[decision]))
+        else:
+            raise ArtifactError(
+                f"{name}: the architecture has {decision!r}, but the supernet is fixed to "
+                f"{listing(trained.candidates)}",
+                fix="derive the architecture of the fixed supernet, or do not copy its weights",
+            )
+        if inputs is not None:
+            op = narrowed(op, *inputs)
+        self.chosen.append(op)
+        return op
+
+    def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
+        """Return the gate that passes the selected options."""
+        self.asked[name] = decision = tuple(self.decisions[name])
+        return FixedGate(AnyOf(name, tuple(options)), decision)
+
+
+def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:
+    """Copy the weights outside of the selected candidates; `Fixing` has copied the candidates.
+
+    Raises:
+        PluginError: the networks differ outside of the selected candidates.
+
+    """
+    inside = {id(t) for op in chosen for t in (*op.parameters(), *op.buffers())}
+    available = dict(source.state_dict(keep_vars=True))
+    with torch.no_grad():
+        for name, tensor in target.state_dict(keep_vars=True).items():
+            if id(tensor) in inside:
+                continue
+            if name not in available or available[name].shape != tensor.shape:
+                raise PluginError(
+                    f"the search space builds {name!r} with another name or shape than in the supernet",
+                    fix="let only ops and gates differ between build(Relaxing()) and build(Fixing(...))",
+                )
+            tensor.copy_(available[name])
 
 
 class Relaxing:
@@ -169,3 +260,52 @@ class Supernet(nn.Module):
                     f"{name}: {decision!r} was dropped: the supernet is fixed to {question.favourite()!r}",
                     fix="decide only open choices",
                 )
+
+
+class Reuse:
+    """The outputs of the parts of a network in its last evaluation.
+
+    An ablation changes one decision at a time, on the same batches and with the same weights, so that most
+    parts have the outputs of the evaluation before. All evaluations must read the same batches in the same
+    order.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, list[Any]]] = {}
+        """Name of a part -> what its outputs depend on, and these, batch by batch."""
+
+    @contextmanager
+    def evaluation(self, network: nn.Module, decisions: Mapping[str, Decision]) -> Iterator[None]:
+        """Compute only those parts of a network whose decisions or weights have changed.
+
+        Args:
+            network: The network of a supernet; parts of one that is not `Reusable` are always computed.
+            decisions: All decisions of the evaluation.
+
+        """
+        parts = network.reusable_parts() if isinstance(network, Reusable) else {}
+        weights = [(id(p), p._version) for p in network.parameters()]  # torch counts changes in place
+        with ExitStack() as stack:
+            for name, choices in parts.items():
+                own = {key: d for key, d in decisions.items() if key.startswith(choices)}
+                depends, outputs = self._kept.get(name, (None, []))
+                if depends != (weights, own):
+                    outputs = []
+                    self._kept[name] = (weights, own), outputs
+                module = network.get_submodule(name)
+                stack.callback(delattr, module, "forward")
+                module.forward = _replayed(module.forward, outputs)
+            yield
+
+
+def _replayed(compute: Callable[..., Any], outputs: list[Any]) -> Callable[..., Any]:
+    """Return the forward pass of a module, which computes only batches without an output."""
+    places = count()
+
+    def forward(*inputs: Any) -> Any:
+        place = next(places)
+        if place == len(outputs):
+            outputs.append(compute(*inputs))
+        return outputs[place]
+
+    return forward

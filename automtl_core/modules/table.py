@@ -6,7 +6,6 @@ Letters: V rows of a table, d numbers of a row, n indices, U distinct rows.
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Protocol, Self
@@ -21,13 +20,6 @@ WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
 CHUNK = 1 << 16
 """Number of rows that are updated together, outside of steps."""
-
-
-class LazyUpdates(Protocol):
-    """Updates of rows that each step applies to the rows it reads, and to others before their next read."""
-
-    def catch_up(self, rows: Tensor) -> None:
-        """Bring distinct rows [U] up to date."""
 
 
 class Rule(Protocol):
@@ -49,21 +41,6 @@ class Rule(Protocol):
         """Continue from a state, of a table of the same shape."""
 
 
-class Average(Protocol):
-    """The moving average of a table."""
-
-    weight: Tensor
-
-    def update(self, share: float) -> None:
-        """Add the rows of a step, with this weight, to the average."""
-
-    def settle(self) -> None:
-        """Bring the average of all rows up to date."""
-
-    def restart(self) -> None:
-        """Continue with a mean that was loaded."""
-
-
 def _chunks(table: Tensor) -> Iterator[Tensor]:
     """Yield the indices of all rows."""
     for start in range(0, len(table), CHUNK):
@@ -77,41 +54,23 @@ def _behind(rows: Tensor, known: Tensor, now: float) -> tuple[Tensor, Tensor]:
     return (rows, missed) if behind.all() else (rows[behind], missed[behind])
 
 
-class Table(nn.Embedding, ABC):
-    """Rows of numbers, [V, d], which are the weight of the module."""
+class Table(nn.Embedding):
+    """Rows of numbers, [V, d], which are the weight of the module; each step updates all of them."""
 
-    @abstractmethod
     def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return a matrix that holds the rows at some indices [n], and their indices in it, [n]."""
-
-    @abstractmethod
-    def rule(self, learning_rate: float, decay: float) -> Rule | None:
-        """Return the rule by which gradients change the rows; None for that of all other weights."""
-
-    @abstractmethod
-    def average(self, mean: Self) -> Average | None:
-        """Return what keeps a copy at the average of this table; None for the usual average of weights."""
-
-    @abstractmethod
-    def move_to_disk(self) -> None:
-        """Keep the rows in a temporary file, and what belongs to them too; small tables stay in memory."""
-
-
-class WholeTable(Table):
-    """A table of which each step updates all rows."""
-
-    def read(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return all rows."""
         return self.weight, places
 
-    def rule(self, learning_rate: float, decay: float) -> None:
-        """Return None."""
+    def rule(self, learning_rate: float, decay: float) -> Rule | None:
+        """Return the rule by which gradients change the rows; None for that of all other weights."""
+        return None
 
-    def average(self, mean: Self) -> None:
-        """Return None."""
+    def average(self, mean: Self) -> "RowAverage | None":
+        """Return what keeps a copy at the average of this table; None for the usual average of weights."""
+        return None
 
     def move_to_disk(self) -> None:
-        """Leave the rows in memory."""
+        """Keep the rows in a temporary file, and what belongs to them too; small tables stay in memory."""
 
 
 class RowTable(Table):
@@ -123,7 +82,7 @@ class RowTable(Table):
 
     def __init__(self, rows: int, dim: int) -> None:
         super().__init__(rows, dim, sparse=True)
-        self.lazy: dict[str, ref[LazyUpdates]] = {}
+        self.lazy: dict[str, ref[RowRMSprop | RowAverage]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy, in a temporary file if this table is in one."""
@@ -161,14 +120,14 @@ class RowTable(Table):
         return average
 
     def move_to_disk(self) -> None:
-        """Move the rows to a file; rules and averages that are made afterwards are in files too."""
+        """Move the rows to a file, and rules and averages that are made afterwards."""
         if not is_in_file(self.weight):
             self.weight.data = copy_of(self.weight.detach())
 
 
 def table_of(rows: int, dim: int) -> Table:
     """Return a new table of the faster kind."""
-    return (RowTable if rows > WHOLE_TABLE else WholeTable)(rows, dim)
+    return (RowTable if rows > WHOLE_TABLE else Table)(rows, dim)
 
 
 class RowRMSprop:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
     from automtl_core.training.balancer import Balancer
+    from automtl_core.training.events import RunListener
     from automtl_core.training.metric import Metric
-    from automtl_core.training.run_listener import RunListener
 
 T = TypeVar("T")
 ReportSection = Callable[[Any], Iterable[Any]]
@@ -315,7 +315,7 @@ REPORT_SECTIONS: Kind[ReportSection] = Kind(
     "report section", "report-sections", lambda name, value: _called_with(value, ["record"], "function")
 )
 LISTENERS: Kind[type[RunListener]] = Kind(
-    "listener", "listeners", _extends("automtl_core.training.run_listener:RunListener")
+    "listener", "listeners", _extends("automtl_core.training.events:RunListener")
 )
 ENGINES: Kind[type[Engine]] = Kind("engine", "engines", _extends("automtl_core.search.trial:Engine"))
 PRESETS: Kind[Mapping[str, Any]] = Kind(

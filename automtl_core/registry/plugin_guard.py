@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
 from automtl_core.process_state import plugin_code
 
 ROWS = 2

@@ -12,11 +12,11 @@ from automtl_core.disk.value import Value
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.training.baselines import Baseline
 from automtl_core.training.calibration import Bin, Platt
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.significance import Baseline
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def preferred(
         points: A Pareto front. Points with inherited weights have no comparable score.
         preference: `accuracy`, `balanced` or `cost`: the cheapest point whose score is not further below the
             best one than `CONCESSIONS`; or a bound for the most accurate point: FLOPs per row, `200000flops`,
-            or milliseconds for a prediction of `modules.cost.TIMED_ROWS` rows, `2.5ms`.
+            or milliseconds for a prediction of 1,000 rows, `2.5ms`.
         milliseconds: Returns the time of a prediction of the network of a point; used for a bound on it.
 
     Returns:

@@ -22,15 +22,13 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part, some_rows
-from automtl_core.modules.reuse import Reuse
-from automtl_core.modules.supernet import Supernet
+from automtl_core.modules.supernet import Reuse, Supernet
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
-from automtl_core.training.batchnorm import recalibrate_batchnorm
+from automtl_core.training.compute import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
-from automtl_core.training.measuring import metrics_of
-from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks
+from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks, metrics_of
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.modules.derive import FixedGate, Fixing
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
+from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates
 from automtl_core.settings.domain import Search
 from automtl_core.space import SearchSpace

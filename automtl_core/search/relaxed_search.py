@@ -22,11 +22,10 @@ from automtl_core.choices import Decision
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.training.balancer import MEAN, balancer_group, balancer_of
+from automtl_core.training.balancer import MEAN, balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, Rows, steps
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, StepLosses, evaluate, shuffled, step
-from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 

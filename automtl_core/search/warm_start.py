@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from automtl_core.choices import Architecture, Choice, Decision, OneOf
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.field_statistics import FieldStatistics
-from automtl_core.modules.numbers import Numbers
+from automtl_core.modules.inputs import FieldStatistics, Numbers
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Ids of equal values, in the earlier and in the new vocabulary, [K] each."""

@@ -3,7 +3,7 @@
 Letters: B batch, T tasks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from automtl_core.data.part import Bags, Padded, Part
+from automtl_core.data.part import Part
 from automtl_core.modules.features import Bag, Features, Past
 
 Item = TypeVar("Item")
@@ -35,27 +35,22 @@ class Batch(NamedTuple):
     """Returns the number of the user of each example, 0 for none, [B] int32; None without a user field."""
 
 
-def whole(rows: Rows) -> Rows:
-    """Return all rows."""
-    return rows
-
-
 def batches(
     part: Part,
     size: int,
     device: torch.device,
     order: Iterable[Rows] | None = None,
-    share: Callable[[Rows], Rows] = whole,
+    share: Callable[[Rows], Rows] | None = None,
 ) -> Iterator[Batch]:
     """Yield the rows of `order`, an iterable of index arrays, in batches; if it is None, all in stored order.
 
-    The last batch may be smaller. Of each batch, the rows that `share` returns are read. For a device other
-    than the CPU, the next batch is prepared and copied while the previous one is in use. On the CPU this
-    would gain nothing, as the CPU is busy with that one.
+    The last batch may be smaller. Of each batch, the rows that `share` returns are read; all if it is None.
+    For a device other than the CPU, the next batch is prepared and copied while the previous one is in use.
+    On the CPU this would gain nothing, as the CPU is busy with that one.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
-    made = (take(part, share(rows), device) for rows in _equal(order, size))
+    made = (take(part, rows if share is None else share(rows), device) for rows in _equal(order, size))
     return made if device.type == "cpu" else ahead(made)
 
 
@@ -100,22 +95,14 @@ def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) ->
     blocks = random.permutation(-(-rows // BLOCK))
     for start in range(0, len(blocks), WINDOW // BLOCK):
         window = blocks[start : start + WINDOW // BLOCK]
-        yield _alternating(
-            [random.permutation(_rows_of(window[n::processes], rows)) for n in range(processes)]
-        )
-
-
-def _rows_of(blocks: NDArray[np.int64], rows: int) -> Rows:
-    """Return the rows of blocks, of `rows` in all."""
-    none = np.empty(0, dtype=np.int64)
-    return np.concatenate([none, *(np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks)])
-
-
-def _alternating(parts: Sequence[Rows]) -> Rows:
-    """Return one of each part in turn; rows that some parts do not have come last."""
-    common = min(map(len, parts))
-    even = np.stack([part[:common] for part in parts], axis=1).ravel()
-    return np.concatenate([even, *(part[common:] for part in parts)])
+        parts = []
+        for n in range(processes):
+            of_blocks = (np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in window[n::processes])
+            parts.append(random.permutation(np.concatenate([np.empty(0, dtype=np.int64), *of_blocks])))
+        # One row of each part in turn; rows that some parts do not have come last.
+        common = min(map(len, parts))
+        even = np.stack([part[:common] for part in parts], axis=1).ravel()
+        yield np.concatenate([even, *(part[common:] for part in parts)])
 
 
 def steps(rows: int, size: int) -> int:
@@ -132,33 +119,28 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     """
     part.check_whole()
     columns = part.ids[rows]
-    bags = tuple(_bag(columns[:, place], bags, device) for place, bags in sorted(part.bags.items()))
+    bags, histories = [], []
+    for place, of_field in sorted(part.bags.items()):
+        values, lengths = of_field.held(columns[:, place])
+        bags.append(Bag(_on(device, values), _on(device, np.cumsum(lengths) - lengths)))
+    kinds: tuple[DTypeLike, ...] = (np.int64, np.float32, np.float32, np.bool_, np.int64)
+    for history in part.histories:
+        arrays = zip(history.padded(rows), kinds, strict=True)
+        histories.append(Past(*(_on(device, np.asarray(array, kind)) for array, kind in arrays)))
     ids = np.delete(columns, list(part.bags), axis=1) if bags else columns
     features = Features(
         _on(device, ids.astype(np.int64)),
         _on(device, part.dense[rows]),
-        bags,
+        tuple(bags),
         None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
-        tuple(_past(history.padded(rows), device) for history in part.histories),
+        tuple(histories),
     )
     users = part.users
     groups = (lambda: None) if users is None else lambda: _on(device, users[rows])
     return Batch(features, _on(device, part.labels[rows]), groups)
 
 
-def _past(padded: Padded, device: torch.device) -> Past:
-    """Return the events of rows as tensors."""
-    kinds: tuple[DTypeLike, ...] = (np.int64, np.float32, np.float32, np.bool_, np.int64)
-    return Past(*(_on(device, np.asarray(one, kind)) for one, kind in zip(padded, kinds, strict=True)))
-
-
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:
     """Return an unshared array as a tensor on a device; a copy to a GPU does not block."""
     tensor = torch.from_numpy(array)
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
-
-
-def _bag(numbers: NDArray[np.int32], bags: Bags, device: torch.device) -> Bag:
-    """Return the values of the bags with these numbers, [B]."""
-    values, lengths = bags.held(numbers)
-    return Bag(_on(device, values), _on(device, np.cumsum(lengths) - lengths))

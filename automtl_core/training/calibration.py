@@ -18,17 +18,6 @@ from automtl_core.tasks.binary import CHUNK, log_loss
 
 Numbers = NDArray[np.float64]
 
-BINS = 10
-"""Number of groups of rows."""
-STEPS = 100
-"""Maximum number of steps of Newton's method."""
-RIDGE = 1e-12
-"""Addition to the curvature, which may vanish, as for equal logits."""
-HIDDEN = 1e-12
-"""Gain of a Newton step that the rounding of the loss may hide: such a step is the last."""
-SHORTEST = 1e-9
-"""Part of a Newton step below which there is no gain left."""
-
 
 @dataclass(frozen=True)
 class Bin(Value):
@@ -51,7 +40,7 @@ class Bin(Value):
 
 
 def calibration(labels: NDArray[np.float32], logits: NDArray[Any]) -> tuple[Bin, ...]:
-    """Return groups of rows of about equal size, by rising prediction; none without rows.
+    """Return ten groups of rows of about equal size, by rising prediction; none without rows.
 
     Args:
         labels: Labels of a binary task, NaN where unknown, [R].
@@ -61,7 +50,7 @@ def calibration(labels: NDArray[np.float32], logits: NDArray[Any]) -> tuple[Bin,
     known = ~np.isnan(labels)
     predicted, observed = expit(logits[known].astype(np.float64)), labels[known].astype(np.float64)
     order = np.argsort(predicted, kind="stable")
-    groups = np.array_split(order, min(BINS, len(order))) if len(order) else []
+    groups = np.array_split(order, min(10, len(order))) if len(order) else []
     return tuple(Bin(len(g), float(predicted[g].mean()), float(observed[g].mean())) for g in groups)
 
 
@@ -119,19 +108,19 @@ def platt(labels: NDArray[np.float32], logits: NDArray[Any]) -> Platt | None:
             loss += float((np.logaddexp(0, scaled) - targets * scaled).sum())
             gradient += inputs @ (p - targets)
             curvature += (inputs * (p * (1 - p))) @ inputs.T
-        return loss / rows, gradient / rows, curvature / rows + np.eye(2) * RIDGE
+        return loss / rows, gradient / rows, curvature / rows + np.eye(2) * 1e-12  # equal logits have none
 
     numbers = np.array([1.0, 0.0])
     here = at(numbers)
-    for _ in range(STEPS):
+    for _ in range(100):
         loss, gradient, curvature = here
         step, length = np.linalg.solve(curvature, gradient), 1.0
-        if gradient @ step < HIDDEN:
+        if gradient @ step < 1e-12:  # rounding of the loss may hide this gain: such a step is the last
             numbers = numbers - step
             break
-        while length > SHORTEST and (there := at(numbers - length * step))[0] >= loss:
+        while length > 1e-9 and (there := at(numbers - length * step))[0] >= loss:
             length /= 2
-        if length <= SHORTEST:
+        if length <= 1e-9:  # no gain is left
             break
         numbers, here = numbers - length * step, there
     slope, offset = numbers.tolist()

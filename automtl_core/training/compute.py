@@ -1,10 +1,11 @@
-"""Device and precision: one value for every loop, and the only code that calls a network.
+"""Device, precision and guard of all computations: the only code that calls a network.
 
 Networks are never wrapped, since a wrapper would silently hide their protocols (`Penalised`, `Separate`).
 Letters: B batch, T tasks, R rows.
 """
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,11 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.denormals import flushed
 from automtl_core.distributed import agreed
-from automtl_core.modules.batch_norm import synchronise
-from automtl_core.modules.collectives import means
+from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.table import Table
+from automtl_core.modules.transfer import means, synchronise
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -135,3 +137,63 @@ def _has_bf16() -> bool:
     except OSError:
         return True
     return not {"avx512_bf16", "bf16"}.isdisjoint(flags)
+
+
+@torch.no_grad()
+def recalibrate_batchnorm(network: nn.Module, data: Iterable[Batch], compute: Compute) -> None:
+    """Recompute the statistics of a network as plain means over batches, without dropout.
+
+    Statistics from training belong to earlier weights, or to other paths through a supernet, and to inputs
+    with the variance of dropout. The network is left in evaluation mode.
+    """
+    network.eval()
+    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+        norm.train()
+    for batch in data:
+        compute.logits(network, batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()
+
+
+_TURN = threading.RLock()
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Compute with torch's own defaults, alone in this process, and restore the caller's state.
+
+    The generator, the default type and the gradient mode of torch belong to the process. Two trainings in two
+    threads would draw from one generator, so that neither could be repeated: the second one waits.
+
+    Raises:
+        OutOfMemoryError: torch raises one of its errors for too little memory.
+
+    """
+    ready: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if ready else ()
+    with _TURN, torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
+            if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+                raise OutOfMemoryError(
+                    f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
+                ) from None
+            raise
+        finally:
+            torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Train or predict: `guarded`, with zeros in place of denormal numbers."""
+    with guarded(), flushed():
+        yield

@@ -3,10 +3,10 @@
 Letters: R rows, K experts, H expert width.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -14,16 +14,11 @@ from torch import Tensor, nn
 from automtl_core.choices import member_name
 from automtl_core.data.part import Part
 from automtl_core.disk.value import Value
-from automtl_core.modules.ensemble import Ensemble
-from automtl_core.modules.mixture import Mixed, Mixture
+from automtl_core.modules.network import Ensemble, Mixed, Mixture
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.training.compute import Compute
 from automtl_core.training.loop import predict
 
-ALIKE = 0.95
-"""Similarity from which two experts compute nearly the same."""
-IDLE = 0.02
-"""Mean weight below which a reader hardly uses an expert."""
 COMPARED = 2_000
 """Maximum number of rows whose outputs are compared."""
 ByExpert = Mapping[str, float]
@@ -41,21 +36,21 @@ class ExpertUse(Value):
     """Group of readers, such as `task` -> expert -> expert -> similarity of their outputs, from 0 to 1."""
 
     def alike(self) -> Iterator[tuple[str, str, float]]:
-        """Yield the pairs of experts with nearly the same outputs, and their similarity."""
+        """Yield the pairs of experts with nearly the same outputs (above .95), and their similarity."""
         for experts in self.similarity.values():
             for place, (one, others) in enumerate(experts.items()):
                 for other, value in list(others.items())[place + 1 :]:
-                    if value > ALIKE:
+                    if value > 0.95:
                         yield one, other, value
 
     def idle(self) -> Iterator[str]:
-        """Yield the experts that all their readers hardly use, each with the group of its readers."""
+        """Yield the experts whose readers all have a mean weight below .02, with the group of readers."""
         most: dict[tuple[str, str], float] = {}
         for reader, weights in self.weights.items():
             for expert, weight in weights.items():
                 key = group_and_word(reader)[0], expert
                 most[key] = max(most.get(key, 0.0), weight)
-        yield from (f"{expert} (read by {group})" for (group, expert), w in most.items() if w < IDLE)
+        yield from (f"{expert} (read by {group})" for (group, expert), w in most.items() if w < 0.02)
 
 
 def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> ExpertUse | None:
@@ -68,70 +63,41 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
         compute: Device and precision.
 
     """
-    observed: dict[str, _Reader] = {}
+    weights: dict[str, dict[str, float]] = {}
+    outputs: dict[str, dict[str, list[Tensor]]] = {}
 
     def observe(member: str, mixed: Mixed) -> None:
-        observed.setdefault(member + mixed.reader, _Reader()).add(mixed)
+        reader = member + mixed.reader
+        sums, kept = weights.setdefault(reader, {}), outputs.setdefault(reader, {})
+        totals = mixed.weights.detach().double().sum(0).tolist()
+        for name, total, output in zip(mixed.experts, totals, mixed.outputs, strict=True):
+            sums[name] = sums.get(name, 0.0) + total
+            if sum(map(len, kept.setdefault(name, []))) < COMPARED:
+                kept[name].append(output.detach().double().cpu())
 
-    with _observing(network, observe):
-        predict(network, part, batch_size, compute.alone)  # the observer of each process sees all rows
-    if not observed:
-        return None
-    outputs: dict[str, dict[str, Tensor]] = {}
-    for name, reader in observed.items():
-        outputs.setdefault(group_and_word(name)[0], {}).update(reader.outputs())
-    return ExpertUse(
-        len(part),
-        {name: reader.means() for name, reader in observed.items()},
-        {group: _similarities(of_experts) for group, of_experts in outputs.items()},
-    )
-
-
-class _Reader:
-    """What one gate mixed so far."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._sums: dict[str, float] = {}
-        self._outputs: dict[str, list[Tensor]] = {}
-
-    def add(self, mixed: Mixed) -> None:
-        """Add a batch."""
-        sums = mixed.weights.detach().double().sum(0).tolist()
-        for name, total, output in zip(mixed.experts, sums, mixed.outputs, strict=True):
-            self._sums[name] = self._sums.get(name, 0.0) + total
-            if self._rows < COMPARED:
-                self._outputs.setdefault(name, []).append(output.detach().double().cpu())
-        self._rows += len(mixed.weights)
-
-    def means(self) -> dict[str, float]:
-        """Return the mean weight of each expert."""
-        return {name: total / self._rows for name, total in self._sums.items()}
-
-    def outputs(self) -> dict[str, Tensor]:
-        """Return the outputs of each expert for the first rows, [R, H]."""
-        return {name: torch.cat(kept)[:COMPARED] for name, kept in self._outputs.items()}
-
-
-@contextmanager
-def _observing(network: nn.Module, observe: Callable[[str, Mixed], None]) -> Iterator[None]:
-    """Call `observe` for each pass of a gate, with the prefix of the names of its member of an ensemble."""
     members = {"": network}
     if isinstance(network, Ensemble):
         members = {f"{member_name(k)}/": member for k, member in enumerate(network.members)}
-    gates = [
-        (prefix, gate)
-        for prefix, member in members.items()
-        for gate in member.modules()
-        if isinstance(gate, Mixture)
-    ]
+    gates = {m: [g for g in member.modules() if isinstance(g, Mixture)] for m, member in members.items()}
     try:
-        for prefix, gate in gates:
-            gate.observer = partial(observe, prefix)
-        yield
+        for member, of_member in gates.items():
+            for gate in of_member:
+                gate.observer = partial(observe, member)
+        predict(network, part, batch_size, compute.alone)  # the observer of each process sees all rows
     finally:
-        for _, gate in gates:
+        for gate in chain(*gates.values()):
             gate.observer = None
+    if not weights:
+        return None
+    groups: dict[str, dict[str, Tensor]] = {}
+    for reader, kept in outputs.items():
+        first = {name: torch.cat(parts)[:COMPARED] for name, parts in kept.items()}  # [R, H] each
+        groups.setdefault(group_and_word(reader)[0], {}).update(first)
+    return ExpertUse(
+        len(part),
+        {reader: {name: s / len(part) for name, s in sums.items()} for reader, sums in weights.items()},
+        {group: _similarities(of_experts) for group, of_experts in groups.items()},
+    )
 
 
 def _similarities(outputs: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:

@@ -1,7 +1,7 @@
-"""Fit: train a network with early stopping, and keep its best weights."""
+"""Fit: train a network with early stopping, and keep its best weights; an ensemble, member by member."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -12,16 +12,14 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
-from automtl_core.modules.network import Separate
-from automtl_core.training.average import WeightAverage
-from automtl_core.training.balancer import balancer_group, balancer_of
+from automtl_core.modules.network import Ensemble, Separate
+from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import EpochEnded, Listener
+from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
-from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics, metrics_from_json
-from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
 from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
@@ -61,13 +59,9 @@ class Checkpoint:
     """Validation metrics of the tasks."""
     weights: State = field(default_factory=dict)
 
-    def to_state(self) -> State:
-        """Return epoch and metrics."""
-        return {"epoch": self.epoch, "metrics": {task: m.to_json() for task, m in self.metrics.items()}}
-
-    def load(self, state: State, weights: State) -> None:
-        """Take epoch and metrics from `state`, and the weights from those of that epoch."""
-        self.epoch, self.metrics = state["epoch"], metrics_from_json(state["metrics"])
+    def keep(self, epoch: int, metrics: Metrics, weights: State) -> None:
+        """Keep these metrics of an epoch, and the tasks' own of these weights."""
+        self.epoch, self.metrics = epoch, metrics
         self.weights = {k: v for k, v in weights.items() if k.startswith(self.prefix)}
 
 
@@ -191,14 +185,16 @@ class Fit:
             now = {task: metrics[task] for task in checkpoint.tasks}
             if not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0:
                 weights = weights or cpu_copy(self.average.network.state_dict())
-                checkpoint.epoch, checkpoint.metrics = self.epoch, now
-                checkpoint.weights = {k: v for k, v in weights.items() if k.startswith(checkpoint.prefix)}
+                checkpoint.keep(self.epoch, now, weights)
 
     def state_dict(self) -> State:
         """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
         kept: State = {}
-        for checkpoint in self.common:
+        common: State = {}
+        for number, checkpoint in enumerate(self.common):
             kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
+            metrics = {task: m.to_json() for task, m in checkpoint.metrics.items()}
+            common[str(number)] = {"epoch": checkpoint.epoch, "metrics": metrics}
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
@@ -206,7 +202,7 @@ class Fit:
             "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
-            "common": {str(k): checkpoint.to_state() for k, checkpoint in enumerate(self.common)},
+            "common": common,
             "kept": kept,
         }
 
@@ -218,4 +214,92 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
-            checkpoint.load(saved, state["kept"].get(str(saved["epoch"]), {}))
+            kept = state["kept"].get(str(saved["epoch"]), {})
+            checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), kept)
+
+
+@dataclass(eq=False)
+class EnsembleFit:
+    """Trains the members of an ensemble one after the other, each with its own seed and early stopping.
+
+    Independent members make different errors; members that minimise the loss of their mean do not.
+    """
+
+    network: Ensemble
+    """Trained in place, on the device of `compute`."""
+    data: TrainingData
+    recipe: Recipe
+    """The training settings, for each member."""
+    seed: int
+    """Seed of the run; see `seeds.of_member`."""
+    compute: Compute
+    lasts: Lasts = always
+    """Each member has an equal share of the work."""
+    epochs: int = field(default=0, init=False)
+    """Number of epochs of the trained members."""
+    best_epochs: list[int] = field(default_factory=list, init=False)
+    """The best epoch of each trained member."""
+
+    def __post_init__(self) -> None:
+        self.network = self.compute.placed(self.network)
+        self.fit = self._fit_of(0)
+
+    @property
+    def best_epoch(self) -> int:
+        """The largest best epoch of a member."""
+        return max([*self.best_epochs, self.fit.best_epoch])
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the last epoch of any member came before early stopping."""
+        return any(self.recipe.cut_short(epoch) for epoch in [*self.best_epochs, self.fit.best_epoch])
+
+    def run(self, listener: Listener) -> Metrics:
+        """Train all members; raises as `Fit.run` does.
+
+        If the listener ends the training, the current member keeps its best weights so far, and the members
+        after it are trained for one epoch each.
+
+        Returns:
+            The validation metrics of the ensemble.
+
+        """
+
+        def on_event(event: Event) -> bool:
+            if isinstance(event, EpochEnded | StepEnded):
+                event = replace(event, epoch=self.epochs + event.epoch)
+            share = (len(self.best_epochs) + 1) / len(self.network.members)
+            return listener(event) and self.lasts(share)
+
+        while True:
+            self.fit.run(on_event)
+            member = len(self.best_epochs) + 1
+            if member == len(self.network.members):
+                break
+            self.best_epochs.append(self.fit.best_epoch)
+            self.epochs += self.fit.epoch
+            self.fit = self._fit_of(member)
+        tasks, size = self.data.tasks, self.recipe.batch_size
+        return evaluate(self.network, self.data.validation, tasks, size, self.compute)
+
+    def _fit_of(self, member: int) -> Fit:
+        seed = seeds.of_member(self.seed, member)
+        return Fit(self.network.members[member], self.data, self.recipe, seed, self.compute)
+
+    def state_dict(self) -> State:
+        """Return the state of the current training, and the weights of all other members."""
+        members, current = enumerate(self.network.members), len(self.best_epochs)
+        return {
+            "epochs": self.epochs,
+            "best_epochs": list(self.best_epochs),
+            "others": {str(k): member.state_dict() for k, member in members if k != current},
+            "fit": self.fit.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state` in the next run."""
+        self.epochs, self.best_epochs = state["epochs"], list(state["best_epochs"])
+        for k, weights in state["others"].items():
+            self.network.members[int(k)].load_state_dict(weights)
+        self.fit = self._fit_of(len(self.best_epochs))
+        self.fit.load_state_dict(state["fit"])

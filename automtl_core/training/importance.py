@@ -114,7 +114,9 @@ def importance(
     found: dict[str, dict[str, FieldEffect]] = {}
     for done, field in enumerate(fields):
         progress("permute fields", done / len(fields))
-        partners = _partners(len(part), seeds.generator(seed, "importance", field))
+        a, b = seeds.generator(seed, "importance", field).permutation(len(part)).reshape(2, -1)
+        partners = np.empty(len(part), np.int64)  # the other row of the pair of each row
+        partners[a], partners[b] = b, a
         losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)))
         found[field] = {
             task.name: _effect(task, part.labels[:, t], losses[t] - intact[t], partners)
@@ -159,14 +161,6 @@ def _moved(array: NDArray[Any], column: int, order: NDArray[np.int64]) -> NDArra
     moved = np.array(array)
     moved[:, column] = array[order, column]
     return moved
-
-
-def _partners(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return for each of an even number of rows the other row of its pair, [R]."""
-    one, other = random.permutation(rows).reshape(2, -1)
-    partners = np.empty(rows, np.int64)
-    partners[one], partners[other] = other, one
-    return partners
 
 
 def _losses(tasks: Sequence[Task], part: Part, predicted: NDArray[Any]) -> list[Floats]:
@@ -216,11 +210,11 @@ def _corrected(effects: Effects) -> dict[str, dict[str, FieldEffect]]:
         (f, t): one.p for f, by_task in effects.items() for t, one in by_task.items() if one.p is not None
     }
     adjusted = holm(known)
-    return {
-        field: {task: _judged(one, adjusted.get((field, task))) for task, one in by_task.items()}
-        for field, by_task in effects.items()
-    }
-
-
-def _judged(one: FieldEffect, p: float | None) -> FieldEffect:
-    return replace(one, p=p, verdict="matters" if p is not None and p < SIGNIFICANCE else one.verdict)
+    found: dict[str, dict[str, FieldEffect]] = {}
+    for field, by_task in effects.items():
+        found[field] = {}
+        for task, effect in by_task.items():
+            p = adjusted.get((field, task))
+            matters = p is not None and p < SIGNIFICANCE
+            found[field][task] = replace(effect, p=p, verdict="matters" if matters else effect.verdict)
+    return found

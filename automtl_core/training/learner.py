@@ -19,9 +19,6 @@ GoingOn: TypeAlias = Callable[[float, float], bool]
 """Called with the finished share of all work, and with the share at which the current part ends; returns
 whether to continue this part. After False, the next part still gets a first attempt."""
 
-STEPS = 1000
-"""Number of steps that a training of a `Learner` reports."""
-
 
 class Learner(nn.Module, ABC):
     """A model with another training algorithm, such as trees; called like a network, but not differentiable.
@@ -75,7 +72,7 @@ class LearnerFit:
             def going_on(done: float, until: float) -> bool:
                 nonlocal going
                 rows = round(done * len(self.data.train))
-                going = going and listener(StepEnded("train", 1, STEPS, round(done * STEPS), rows))
+                going = going and listener(StepEnded("train", 1, 1000, round(1000 * done), rows))
                 return going and self.lasts(until)
 
             self.network.learn(self.data, self.seed, going_on)

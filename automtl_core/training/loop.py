@@ -13,22 +13,17 @@ from automtl_core import distributed, seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
-from automtl_core.modules.collectives import total
 from automtl_core.modules.network import Penalised
+from automtl_core.modules.transfer import total
 from automtl_core.process_state import kept_state
-from automtl_core.training.balancer import Balancer, WeightedMean
+from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
-from automtl_core.training.losses import TaskLosses
-from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.metrics import NONE, TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
-
-LOOK = 100
-"""Number of steps between checks of the loss, on a device where reading it blocks."""
 
 Item = TypeVar("Item")
 
@@ -178,7 +173,7 @@ class Pass(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):
             yield item
-            if done % LOOK == 0:
+            if done % 100 == 0:  # reading the loss blocks on some devices
                 check_finite(self._total)
             self.going_on = self.listener(StepEnded(self.phase, self.number, self.steps, done, self.rows))
             if not self.going_on:

@@ -132,7 +132,14 @@ def metric_value(
             for a metric that needs users.
 
     """
-    labels, predictions, users = _arguments(metric, task, labels, predictions, users)
+    known = users > 0 if metric.needs_users and users is not None else np.ones(len(labels), dtype=bool)
+    labels, predictions = labels[known].astype(np.float64), predictions[known].astype(np.float64)
+    if task.type.standardised:
+        labels, predictions = (task.mean + task.deviation * column for column in (labels, predictions))
+    users = None if users is None else users[known]
+    for array in (labels, predictions, users):
+        if array is not None:
+            array.flags.writeable = False
     sign, rows = 1 if metric.higher_is_better else -1, len(labels)
     if not rows:
         reason = "no row of a known user has a label" if metric.needs_users else NO_LABEL
@@ -141,8 +148,10 @@ def metric_value(
         with kept_state():
             result = metric.compute(labels, predictions, users)
         counted = result if isinstance(result, Counted) else Counted(result, rows)
-        value, rows = counted.value, int(counted.rows)
-        fault = None if value is None else _fault(value)
+        value, rows, fault = counted.value, int(counted.rows), None
+        number = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+        if value is not None and not number:
+            fault = f"returns {printable(reprlib.repr(value))}, expected a finite number or None"
     except (Exception, SystemExit) as error:
         value, fault = None, f"failed: {one_line(error)}"
     if fault is not None:
@@ -175,25 +184,3 @@ def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], user
                 f"training.monitor_metric: {name} is for tasks of kind {metric.kind}, and there is none",
                 "choose another metric of `automtl list metrics`",
             )
-
-
-def _arguments(
-    metric: Metric, task: Task, labels: Array, predictions: Array, users: Array | None
-) -> tuple[Array, Array, Array | None]:
-    """Return the arguments of `compute`, as copies that it cannot modify."""
-    rows = users > 0 if metric.needs_users and users is not None else np.ones(len(labels), dtype=bool)
-    labels, predictions = labels[rows].astype(np.float64), predictions[rows].astype(np.float64)
-    if task.type.standardised:
-        labels, predictions = (task.mean + task.deviation * column for column in (labels, predictions))
-    users = None if users is None else users[rows]
-    for array in (labels, predictions, users):
-        if array is not None:
-            array.flags.writeable = False
-    return labels, predictions, users
-
-
-def _fault(value: object) -> str | None:
-    """Return the fault of a value; None for a finite number."""
-    if isinstance(value, Real) and not isinstance(value, bool) and isfinite(value):
-        return None
-    return f"returns {printable(reprlib.repr(value))}, expected a finite number or None"

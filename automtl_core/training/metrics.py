@@ -1,15 +1,19 @@
-"""Metrics of tasks as values: of one network, and in comparison with another one."""
+"""Metrics of tasks as values: measured from logits, and in comparison with those of another network.
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+Letters: R rows, T tasks.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from pydantic_core import core_schema
 
-from automtl_core.tasks.kind import Measure, TaskKind
+from automtl_core.dataset.schema import Task
+from automtl_core.tasks.kind import Array, Measure, TaskKind
 from automtl_core.tasks.kinds import task_kind
-from automtl_core.training.metric import MetricValue
+from automtl_core.training.metric import NO_LABEL, Metric, MetricValue, metric_value
 
 
 @dataclass(frozen=True)
@@ -111,14 +115,9 @@ def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
     return {task: TaskMetrics.from_json(value) for task, value in values.items()}
 
 
-def with_others(metrics: Metrics, measured: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics with the registered ones of a later measurement of the same network and rows."""
-    return {task: replace(m, others=measured[task].others) for task, m in metrics.items()}
-
-
-def without_others(metrics: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics without the registered ones."""
-    return {task: replace(m, others={}) for task, m in metrics.items()}
+def with_others(metrics: Metrics, measured: Metrics | None = None) -> dict[str, TaskMetrics]:
+    """Return metrics with the registered ones of another measurement of the network and rows, or without."""
+    return {t: replace(m, others=measured[t].others if measured else {}) for t, m in metrics.items()}
 
 
 def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
@@ -133,14 +132,12 @@ def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
     }
 
 
-def agree(one: Metrics, other: Metrics) -> bool:
+def agree(a: Metrics, b: Metrics) -> bool:
     """Return whether metrics are equal, as far as both have them: registered ones may be in one of them."""
-
-    def common(m: TaskMetrics, others: TaskMetrics) -> TaskMetrics:
-        return replace(m, others={name: v for name, v in m.others.items() if name in others.others})
-
-    return one.keys() == other.keys() and all(
-        common(m, other[task]) == common(other[task], m) for task, m in one.items()
+    return with_others(a) == with_others(b) and all(
+        m.others[name] == b[task].others[name]
+        for task, m in a.items()
+        for name in m.others.keys() & b[task].others
     )
 
 
@@ -248,3 +245,58 @@ def _gain(now: TaskMetrics, best: TaskMetrics, monitor_metric: str | None) -> fl
 def _relative(now: float | None, best: float | None) -> float | None:
     """Return (now - best) / best, the plain difference where best is 0; None where one is undefined."""
     return None if now is None or best is None else (now - best) / (best or 1.0)
+
+
+NONE: Mapping[str, Metric] = {}
+"""No registered metrics."""
+
+
+def task_metrics(
+    task: Task,
+    labels: Array,
+    logits: Array,
+    users: Array | None = None,
+    registered: Mapping[str, Metric] = NONE,
+) -> TaskMetrics:
+    """Return the metrics of one task over the rows with a label; the arrays are [R], see `metrics_of`."""
+    known = ~np.isnan(labels)
+    if not known.all():
+        labels, logits = labels[known], logits[known]
+        users = None if users is None else users[known]
+    kind = task.type
+    values: Mapping[str, float | None] = dict.fromkeys(one.key for one in kind.measures)
+    reason: str | None = NO_LABEL
+    if len(labels):
+        values, reason = kind.metrics(labels, logits, users)
+        scaled = [one.key for one in kind.measures if one.in_units]
+        values = {k: v if v is None or k not in scaled else task.deviation * v for k, v in values.items()}
+    positives = int(np.count_nonzero(labels)) if kind.two_classes else None
+    others = {
+        name: metric_value(metric, task, labels, logits, users)
+        for name, metric in registered.items()
+        if metric.applies_to(task) and not (metric.needs_users and users is None)
+    }
+    return TaskMetrics(task.kind, values, len(labels), positives, reason, others)
+
+
+def metrics_of(
+    tasks: Sequence[Task],
+    labels: Array,
+    logits: Array,
+    users: Array | None = None,
+    registered: Mapping[str, Metric] = NONE,
+) -> dict[str, TaskMetrics]:
+    """Return the metrics of every task.
+
+    Args:
+        tasks: T tasks.
+        labels: Stored labels, [R, T], NaN where a row lacks the label.
+        logits: Output of a network, [R, T], in single or double precision.
+        users: Number of the user of each row, 0 for none, [R]; None for data without a user field.
+        registered: Further metrics by name.
+
+    """
+    return {
+        task.name: task_metrics(task, labels[:, t], logits[:, t], users, registered)
+        for t, task in enumerate(tasks)
+    }

@@ -5,14 +5,6 @@ import os
 import sys
 from contextlib import suppress
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Parameters of `mallopt` in the GNU C library."""
-LARGE = 64 << 20, 32 << 20
-"""Largest size in bytes of a tensor whose freed memory is kept for the next one: the first that the library
-accepts. Tensors of a step are smaller, and embedding tables that matter for the memory are larger."""
-KEPT = 1 << 30
-"""Largest amount of freed memory at the end of the heap that is kept, in bytes."""
-
 
 def set_up() -> None:
     """Let waiting threads sleep soon, and keep freed memory in the process.
@@ -22,15 +14,17 @@ def set_up() -> None:
     times as long beside a process that uses one of two cores (docs/results.md, "A step").
 
     Large tensors that a step frees would otherwise be returned to the system, at the cost of a page fault for
-    every 4 KiB of the next one.
+    every 4 KiB of the next one. The process keeps tensors of up to 64 MiB, or 32 where the library accepts no
+    more, and up to 1 GiB at the end of the heap. Tensors of a step are smaller than that.
     """
     if not os.environ.keys() & {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}:  # a user sets them
         os.environ["GOMP_SPINCOUNT"] = "1000"
     if sys.platform == "linux":
         with suppress(OSError, AttributeError, StopIteration):  # another C library
             library = ctypes.CDLL(None)
-            next(size for size in LARGE if library.mallopt(_MMAP_THRESHOLD, size))
-            library.mallopt(_TRIM_THRESHOLD, KEPT)
+            mmap_threshold, trim_threshold = -3, -1  # parameters of `mallopt` in the GNU C library
+            next(size for size in (64 << 20, 32 << 20) if library.mallopt(mmap_threshold, size))
+            library.mallopt(trim_threshold, 1 << 30)
 
 
 def return_memory() -> None:

@@ -14,9 +14,6 @@ EMBEDDING_DECAY = 1e-2
 """Default decay of embeddings."""
 WEIGHTED_MEAN = "weighted-mean"
 """The default balancer."""
-PATIENCE, PATIENCE_STEPS = 3, 240
-"""Epochs and steps without improvement that `auto` waits for: a network may plateau for so long before it
-learns, say, interactions of values."""
 
 
 class Recipe(Settings):
@@ -95,11 +92,12 @@ class Recipe(Settings):
 
         It is False if there are fewer epochs than patience, as in short test runs.
         """
-        waited = PATIENCE if self.patience == "auto" else self.patience
+        waited = 3 if self.patience == "auto" else self.patience
         return best_epoch > self.epochs - waited > 0
 
     def patience_for(self, steps: int) -> int:
         """Return the epochs without a better score before training stops, for epochs of `steps` steps."""
         if self.patience != "auto":
             return self.patience
-        return max(PATIENCE, -(-PATIENCE_STEPS // max(steps, 1)))
+        # A network may plateau for 240 steps before it learns, say, interactions of values.
+        return max(3, -(-240 // max(steps, 1)))

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Importance, Result
-from automtl_core.training.baselines import LEAST, Baseline
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import MARGIN, FieldEffect
-from automtl_core.training.significance import SIGNIFICANCE
+from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.metrics import metrics
 from automtl_core.views.sharing import natural
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text

@@ -20,15 +20,14 @@ from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.tasks.binary import auc, log_loss
-from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
+from automtl_core.training.compute import computing
 from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.expert_use import expert_use
-from automtl_core.training.guard import computing
 from automtl_core.training.importance import importance, sample
-from automtl_core.training.measuring import metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, of_buckets, with_others, without_others
+from automtl_core.training.metrics import Metrics, metrics_of, of_buckets, with_others
+from automtl_core.training.significance import Baseline, baseline, corrected
 from automtl_core.workflow.budget import IMPORTANCE_SHARE, Budget
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.skew import check_skew
@@ -179,7 +178,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) ->
         return trained.validation
     registered = job.validation_metrics()
     if not registered:
-        return without_others(trained.validation)
+        return with_others(trained.validation)
     logits = made.predict_logits(prepared.part("validation"))
     return with_others(trained.validation, _measured(job, prepared, "validation", logits, registered))
 

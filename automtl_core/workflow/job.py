@@ -39,13 +39,12 @@ from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.component import Component
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.training.balancer import Balancer, balancer_of
+from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
+from automtl_core.training.events import RunListener
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.losses import check_groups, task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.run_listener import RunListener
 from automtl_core.workflow.components import parsed, written
 
 

@@ -22,9 +22,8 @@ from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
-from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics
+from automtl_core.training.metrics import NONE, Metrics, metrics_of
 from automtl_core.workflow.trained import Trained
 
 CHUNK = 1 << 14

@@ -11,8 +11,16 @@ from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.progress import FILE, TEST, Command, reduced
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EpochEnded, Event, Listener, PhaseBegan, RunBegan, Warned, phase
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import (
+    EpochEnded,
+    Event,
+    Listener,
+    PhaseBegan,
+    RunBegan,
+    RunListener,
+    Warned,
+    phase,
+)
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.work import Work
 

@@ -17,7 +17,7 @@ from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_features, cost_of
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
@@ -41,14 +41,12 @@ from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
-from automtl_core.training.ensemble_fit import EnsembleFit
+from automtl_core.training.compute import computing, guarded
 from automtl_core.training.events import PhaseBegan, Planned
-from automtl_core.training.fit import Fit
-from automtl_core.training.guard import computing, guarded
+from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
-from automtl_core.training.measuring import metrics_of
-from automtl_core.training.metrics import Metrics, with_others, without_others
+from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, Budget, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
@@ -274,13 +272,13 @@ def _calibrated(
         and validation[task.name].is_informative(recipe.min_positives)
     ]
     if not enough and not registered:  # no need for another pass
-        return Calibration(), without_others(validation)
+        return Calibration(), with_others(validation)
     labels = np.asarray(data.validation.labels)
     logits = predict(network, data.validation, recipe.batch_size, problem.compute)
     scalings = {data.tasks[place].name: platt(labels[:, place], logits[:, place]) for place in enough}
     scaling = Calibration({name: fitted for name, fitted in scalings.items() if fitted is not None})
     if not registered:
-        return scaling, without_others(validation)
+        return scaling, with_others(validation)
     logits = calibrated(scaling.scaling, data.tasks, logits)
     measured = metrics_of(data.tasks, labels, logits, data.validation.users, registered)
     return scaling, with_others(validation, measured)

@@ -20,9 +20,9 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Data, EncodingSearch, Fact, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
-from automtl_core.training.baselines import Optimism, optimism
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
+from automtl_core.training.significance import Optimism, optimism
 from automtl_core.workflow.budget import Budget
 
 F = TypeVar("F", bound=Fact)

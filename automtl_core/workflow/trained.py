@@ -25,8 +25,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
 from automtl_core.training.calibration import Platt, calibrated
-from automtl_core.training.compute import Compute
-from automtl_core.training.guard import computing
+from automtl_core.training.compute import Compute, computing
 from automtl_core.training.loop import predict
 from automtl_core.workflow.job import Job
 

@@ -11,8 +11,8 @@ from automtl_core.search.strategy import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace
+from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
-from automtl_core.training.guard import computing
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import with_rows
 from automtl_core.workflow.job import Job

@@ -10,7 +10,7 @@ from automtl_core.errors import UsageError, listing
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.run import Run

@@ -35,8 +35,8 @@ from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
+from automtl_core.training.compute import guarded
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
-from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline

@@ -29,8 +29,8 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
-from automtl_core.modules.derive import FixedGate, Fixing
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -38,8 +38,7 @@ from automtl_core.search.strategy import Problem
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 
 PROBLEMS: Mapping[str, int] = {"pairs": 100_000, "factors": 120_000}
 """Kinds of the dataset `synthetic`, with their rows."""
@@ -60,7 +59,6 @@ SPACE = DESANSettings(
     dropout=0.0,
     members=1,
     gating="open",
-    tables="shared",
     numbers="all",
     ops=("identity", "mlp-linear-16+factorised-8", "mlp-linear-32"),
     nested=True,

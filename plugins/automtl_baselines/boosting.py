@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, is_encoder
+from automtl_core.dataset.schema import is_encoder
 from automtl_core.errors import UsageError, one_line
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, inputs_of
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 log = logging.getLogger("automtl")
-BATCH = 1 << 16
-"""Number of rows whose columns are computed together."""
+CATEGORIES = 10_000
+"""Number of values of a field, the most frequent ones, that trees read as categories; others are one more."""
 
 
 def check_installed() -> None:
@@ -67,9 +67,11 @@ class Rows(NamedTuple):
     columns: NDArray[np.float32]  # [R, F], NaN where a number is missing
     labels: NDArray[np.float32]  # [R]
 
-    def first(self, width: int) -> "Rows":
-        """Return the rows with only their first columns."""
-        return Rows(self.columns[:, :width], self.labels)
+    @classmethod
+    def labelled(cls, columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Self:
+        """Return those of all rows, [R, F] and [R], that have a label."""
+        known = ~np.isnan(labels)
+        return cls(columns if known.all() else columns[known], labels[known])
 
     @property
     def labels_differ(self) -> bool:
@@ -112,19 +114,14 @@ class Trees(nn.Module):
         """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
         if not self.grown:
             return np.zeros(len(columns))
-        booster = self._read()
-        read = columns[:, : booster.num_feature()]
-        return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
-
-    def _read(self) -> "Booster":
-        """Return the trees, which are read from the text on first use."""
         if self._booster is None:
             check_installed()
             import lightgbm
 
             text = zlib.decompress(self.text.cpu().numpy().tobytes()).decode()
             self._booster = lightgbm.Booster(model_str=text)
-        return self._booster
+        read = columns[:, : self._booster.num_feature()]
+        return np.asarray(self._booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
         if (text := state_dict.get(f"{prefix}text")) is not None:
@@ -133,16 +130,31 @@ class Trees(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
+class BoostingSettings(Settings):
+    """Settings of gradient boosting. Settings of networks, such as `training.learning_rate`, do not apply."""
+
+    removed: ClassVar = {"categories": CATEGORIES}
+
+    learning_rate: Annotated[float, Search(0.02, 0.08, log=True)] = Field(0.05, gt=0)
+    """Learning rate (shrinkage) of each tree."""
+    leaves: Annotated[int, Search(15, 127, log=True)] = Field(31, ge=2)
+    """Maximum number of leaves of a tree."""
+    rounds: int = Field(2000, ge=1)
+    """Maximum number of trees of a task."""
+    patience: int = Field(50, ge=1)
+    """Number of trees without a better validation score before early stopping. If all validation labels of
+    the task are equal, this is the number of trees."""
+    min_rows: Annotated[int, Search(10, 100, log=True)] = Field(20, ge=1)
+    """Minimum number of training rows of a leaf."""
+    column_share: Annotated[float, Search(0.4, 1.0)] = Field(0.8, gt=0, le=1)
+    """Share of the columns, drawn at random, that each tree may split on."""
+
+
 @dataclass(frozen=True)
 class Grower:
     """Grows trees."""
 
-    params: Mapping[str, Any]
-    """Parameters of LightGBM, except those that follow from the task."""
-    rounds: int
-    """Maximum number of trees of a task."""
-    patience: int
-    """Number of trees without a better score before early stopping."""
+    settings: BoostingSettings
 
     def grow(
         self,
@@ -167,8 +179,13 @@ class Grower:
         check_installed()
         import lightgbm
 
+        s = self.settings
         params = {
-            **self.params,
+            "learning_rate": s.learning_rate,
+            "num_leaves": s.leaves,
+            "min_data_in_leaf": s.min_rows,
+            "bagging_fraction": 0.8,
+            "feature_fraction": s.column_share,
             "objective": kind.boosting,
             "metric": kind.boosting_metric or kind.boosting,
             "bagging_freq": 1,
@@ -185,14 +202,14 @@ class Grower:
         booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
             booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
-        rounds = self.rounds if judged else min(self.rounds, self.patience)
+        rounds = s.rounds if judged else min(s.rounds, s.patience)
         kept, best = 0, -np.inf
         for done in range(1, rounds + 1):
             booster.update()
             score = _score(booster, validation) if judged else done
             if score > best:
                 kept, best = done, score
-            if done - kept >= self.patience or not going_on(done / rounds):
+            if done - kept >= s.patience or not going_on(done / rounds):
                 break
         return GrownTrees(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
 
@@ -201,27 +218,6 @@ def _score(booster: "Booster", validation: Rows) -> float:
     """Return the AUC, or 1 - the error divided by the variance of the labels: R2 for a squared error."""
     value, higher_is_better = booster.eval_valid()[0][2:4]
     return float(value if higher_is_better else 1 - value / float(np.var(validation.labels)))
-
-
-class BoostingSettings(Settings):
-    """Settings of gradient boosting. Settings of networks, such as `training.learning_rate`, do not apply."""
-
-    learning_rate: Annotated[float, Search(0.02, 0.08, log=True)] = Field(0.05, gt=0)
-    """Learning rate (shrinkage) of each tree."""
-    leaves: Annotated[int, Search(15, 127, log=True)] = Field(31, ge=2)
-    """Maximum number of leaves of a tree."""
-    rounds: int = Field(2000, ge=1)
-    """Maximum number of trees of a task."""
-    patience: int = Field(50, ge=1)
-    """Number of trees without a better validation score before early stopping. If all validation labels of
-    the task are equal, this is the number of trees."""
-    min_rows: Annotated[int, Search(10, 100, log=True)] = Field(20, ge=1)
-    """Minimum number of training rows of a leaf."""
-    column_share: Annotated[float, Search(0.4, 1.0)] = Field(0.8, gt=0, le=1)
-    """Share of the columns, drawn at random, that each tree may split on."""
-    categories: int = Field(10_000, ge=1)
-    """Maximum number of values of a categorical field, the most frequent ones, when trees read it as
-    categories. The other values become one category."""
 
 
 class BoostedTrees(Learner):
@@ -236,20 +232,17 @@ class BoostedTrees(Learner):
         sizes: Number of ids of each of the S single-valued fields.
         tasks: Number of tasks, T.
         grower: Grows trees.
-        categories: Maximum number of categories of a field.
 
     """
 
-    def __init__(
-        self, inputs: Inputs, sizes: Sequence[int], tasks: int, grower: Grower, categories: int
-    ) -> None:
+    def __init__(self, inputs: Inputs, sizes: Sequence[int], tasks: int, grower: Grower) -> None:
         super().__init__()
         self.inputs = inputs
         self.numbers = inputs.width + inputs.embedding.vector_width
         self.sizes = sizes
         self.grower = grower
-        self.categories = categories
-        self.tasks = nn.ModuleList(Trees() for _ in range(tasks))
+        self.trees = [Trees() for _ in range(tasks)]
+        self.tasks = nn.ModuleList(self.trees)
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
@@ -260,16 +253,11 @@ class BoostedTrees(Learner):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         dense = features.dense
-        if not any(trees.grown for trees in self.trees()):
-            return dense.new_zeros(len(dense), len(self.tasks))
+        if not any(trees.grown for trees in self.trees):
+            return dense.new_zeros(len(dense), len(self.trees))
         columns = self._columns(features).cpu().numpy()
-        return torch.from_numpy(
-            np.stack([trees.predict_logits(columns) for trees in self.trees()], axis=1)
-        ).to(dense)
-
-    def trees(self) -> list[Trees]:
-        """Return the trees of each task."""
-        return [trees for trees in self.tasks if isinstance(trees, Trees)]
+        logits = np.stack([trees.predict_logits(columns) for trees in self.trees], axis=1)
+        return torch.from_numpy(logits).to(dense)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, with and without categories."""
@@ -279,20 +267,24 @@ class BoostedTrees(Learner):
         # Numbers of columns to try: all but the categories, and all.
         widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
         tries = len(data.tasks) * len(widths)
-        for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
-            train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
+        for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
+            train, validation = (Rows.labelled(columns, labels[:, t]) for columns, labels in seen)
             if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
             grown: dict[int, GrownTrees] = {}
             for number, width in enumerate(widths, start=t * len(widths)):
+
+                def paced(share: float, done: int = number) -> bool:
+                    return going_on((done + share) / tries, (done + 1) / tries)
+
                 grown[width] = self.grower.grow(
                     task.type,
-                    train.first(width),
-                    validation.first(width),
+                    Rows(train.columns[:, :width], train.labels),
+                    Rows(validation.columns[:, :width], validation.labels),
                     range(numbers, width),
                     seeds.derive(seed, "boosting", task.name),
-                    _paced(going_on, number, tries),
+                    paced,
                 )
             best = max(widths, key=lambda width: grown[width].score)
             trees.take(grown[best].text)
@@ -307,7 +299,7 @@ class BoostedTrees(Learner):
         single = [place for place in range(part.ids.shape[1]) if place not in part.bags]
         for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
             counts = np.bincount(part.ids[:, place], minlength=size)
-            order = np.argsort(-counts, kind="stable")[: min(self.categories, np.count_nonzero(counts))]
+            order = np.argsort(-counts, kind="stable")[: min(CATEGORIES, np.count_nonzero(counts))]
             ranks = np.zeros(size, np.int32)
             ranks[order] = np.arange(1, len(order) + 1)
             self.ranks[start : start + size] = torch.from_numpy(ranks)
@@ -316,9 +308,11 @@ class BoostedTrees(Learner):
     def _matrix(self, part: Part) -> NDArray[np.float32]:
         """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
         matrix = np.empty((len(part), self.numbers + len(self.sizes)), np.float32, order="F")
-        for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
-            columns = self._columns(batch.features)
-            matrix[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
+        done = 0
+        for batch in batches(part, 1 << 16, self.ranks.device):
+            columns = self._columns(batch.features).cpu().numpy()
+            matrix[done : done + len(columns)] = columns
+            done += len(columns)
         return matrix
 
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]
@@ -328,17 +322,6 @@ class BoostedTrees(Learner):
         vectors = self.inputs.embedding.raw_vectors(features)
         parts = [*statistics, features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
-
-
-def _labelled(columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Rows:
-    """Return the rows that have a label, of columns [R, F] and labels [R]."""
-    known = ~np.isnan(labels)
-    return Rows(columns if known.all() else columns[known], labels[known])
-
-
-def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool]:
-    """Return `going_on` for one of several tries, as a function of the completed share of that try."""
-    return lambda share: going_on((number + share) / tries, (number + 1) / tries)
 
 
 class Boosting(SearchSpace[BoostingSettings]):
@@ -362,7 +345,10 @@ class Boosting(SearchSpace[BoostingSettings]):
 
         """
         check_installed()
-        s, schema = self.settings, self._read()
+        # Trees make their own bins, and do not train history encoders.
+        encodings = self.schema.encodings
+        numeric = tuple(part for part in encodings.of_histories if not is_encoder(part))
+        schema = self.schema.encoded(encodings.with_answers(numbers="standard", history=numeric))
         for task in schema.tasks:
             if task.type.boosting is None:
                 raise UsageError(
@@ -376,18 +362,4 @@ class Boosting(SearchSpace[BoostingSettings]):
                 "boosting has no input: it reads multi-valued fields only as target statistics",
                 "use --set features=statistics",
             )
-        params = {
-            "learning_rate": s.learning_rate,
-            "num_leaves": s.leaves,
-            "min_data_in_leaf": s.min_rows,
-            "bagging_fraction": 0.8,
-            "feature_fraction": s.column_share,
-        }
-        grower = Grower(params, s.rounds, s.patience)
-        return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
-
-    def _read(self) -> Schema:
-        """Return the schema without bins, because trees make their own, and without history encoders."""
-        encodings = self.schema.encodings
-        numeric = tuple(part for part in encodings.of_histories if not is_encoder(part))
-        return self.schema.encoded(encodings.with_answers(numbers="standard", history=numeric))
+        return BoostedTrees(inputs, sizes, len(schema.tasks), Grower(self.settings))

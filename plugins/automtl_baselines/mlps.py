@@ -14,7 +14,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
@@ -90,21 +89,16 @@ class SingleTask(HandDesigned[Sizes]):
         return OneTask(inputs, mlp=mlp([inputs.width, *s.expert_layers], s.dropout))
 
 
-class CrossStitchSettings(Sizes):
-    """Sizes of a cross-stitch network."""
-
-    own: float = Field(0.9, ge=0, le=1)
-    """Initial weight of a task's own values in a cross-stitch unit. The other tasks share the rest
-    equally."""
-
-
 class CrossStitchUnit(nn.Module):
-    """x~_t = sum_s alpha_ts x_s (Misra et al. 2016, eq. 1): [B, T, H] -> [B, T, H]."""
+    """x~_t = sum_s alpha_ts x_s (Misra et al. 2016, eq. 1): [B, T, H] -> [B, T, H].
 
-    def __init__(self, tasks: int, own: float) -> None:
+    At first a task's own values have weight .9, and the other tasks share the rest equally.
+    """
+
+    def __init__(self, tasks: int) -> None:
         super().__init__()
-        alpha = torch.full((tasks, tasks), (1 - own) / max(tasks - 1, 1))
-        self.alpha = nn.Parameter(alpha.fill_diagonal_(own))
+        alpha = torch.full((tasks, tasks), (1 - 0.9) / max(tasks - 1, 1))
+        self.alpha = nn.Parameter(alpha.fill_diagonal_(0.9))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("ts,bsh->bth", self.alpha, x)
@@ -113,10 +107,10 @@ class CrossStitchUnit(nn.Module):
 class CrossStitchLayer(nn.Module):
     """A layer of the MLP of each task, and a cross-stitch unit: T x [B, D] -> T x [B, H]."""
 
-    def __init__(self, in_dim: int, out_dim: int, tasks: int, own: float, dropout: float) -> None:
+    def __init__(self, in_dim: int, out_dim: int, tasks: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList(mlp([in_dim, out_dim], dropout) for _ in range(tasks))
-        self.unit = CrossStitchUnit(tasks, own)
+        self.unit = CrossStitchUnit(tasks)
 
     def forward(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
         hidden = [layer(x) for layer, x in zip(self.layers, xs, strict=True)]
@@ -137,14 +131,14 @@ class CrossStitchNetwork(TaskNetwork):
         return xs
 
 
-class CrossStitch(HandDesigned[CrossStitchSettings]):
+class CrossStitch(HandDesigned[Sizes]):
     """An MLP per task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
     def body(self, inputs: Inputs) -> CrossStitchNetwork:
         """Return the network without its towers."""
         s = self.settings
         layers = (
-            CrossStitchLayer(before, after, len(self.tasks), s.own, s.dropout)
+            CrossStitchLayer(before, after, len(self.tasks), s.dropout)
             for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
         )
         return CrossStitchNetwork(inputs, layers=nn.ModuleList(layers))

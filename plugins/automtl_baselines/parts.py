@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
-from automtl_core.modules.mixture import Mixed, Mixture
+from automtl_core.modules.network import Mixed, Mixture
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -158,12 +158,10 @@ Layers = Annotated[tuple[Width, ...], Field(min_length=1, max_length=100)]
 class Sizes(Settings):
     """Sizes that all hand-designed models have."""
 
-    removed: ClassVar = {"features": "fixed"}
+    removed: ClassVar = {"features": "fixed", "embedding_std": 0.01, "own": 0.9}
 
     embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
-    embedding_std: float = Field(0.01, gt=0)
-    """Standard deviation of the initial embeddings."""
     expert_layers: Layers = (128, 64)
     """Widths of the layers of an expert, or of each task's MLP in models without experts."""
     tower_layers: tuple[Width, ...] = Field((64,), max_length=100)
@@ -189,8 +187,8 @@ class HandDesigned(SearchSpace[S], Generic[S]):
         return self.with_towers(self.body(self.encoder()))
 
     def encoder(self) -> Inputs:
-        """Return new embeddings and encodings of the fields."""
-        return self.inputs(self.settings.embedding_dim, self.settings.embedding_std)
+        """Return new embeddings, with a standard deviation of .01, and encodings of the fields."""
+        return self.inputs(self.settings.embedding_dim, 0.01)
 
     def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
         """Return a network with its towers; one for each task if `tasks` is None."""

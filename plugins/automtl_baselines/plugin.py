@@ -11,13 +11,13 @@ def automtl_register_search_spaces() -> Mapping[str, str]:
     return {
         "aitm": "automtl_baselines.funnel:AITM",
         "boosting": "automtl_baselines.boosting:Boosting",
-        "cgc": "automtl_baselines.extraction:CGC",
+        "cgc": "automtl_baselines.experts:CGC",
         "cross-stitch": "automtl_baselines.mlps:CrossStitch",
-        "din-mmoe": "automtl_baselines.mmoe:DINMMoE",
+        "din-mmoe": "automtl_baselines.experts:DINMMoE",
         "esmm": "automtl_baselines.funnel:ESMM",
-        "mmoe": "automtl_baselines.mmoe:MMoE",
-        "ple": "automtl_baselines.extraction:PLE",
+        "mmoe": "automtl_baselines.experts:MMoE",
+        "ple": "automtl_baselines.experts:PLE",
         "shared-bottom": "automtl_baselines.mlps:SharedBottom",
         "single-task": "automtl_baselines.mlps:SingleTask",
-        "stem": "automtl_baselines.stem:STEM",
+        "stem": "automtl_baselines.experts:STEM",
     }

@@ -45,7 +45,7 @@ from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.config import split as divided
 from automtl_core.run_dir.facts import differences, without_places
 from automtl_core.training.events import Warned
-from automtl_core.training.measuring import metrics_of
+from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.data_warnings import training_warnings
 from automtl_core.workflow.job import Job

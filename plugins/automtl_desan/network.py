@@ -1,57 +1,78 @@
-"""The modules of DESAN (AutoMTL, section 3).
+"""The network of DESAN (AutoMTL, section 3), and the members of its BatchEnsemble.
 
-Letters: B batch, N sparse fields, w numbers of a sparse field, D width of the raw input,
-H expert width, T tasks.
+Members share all weights but the scales of their inputs. Member k multiplies the inputs of a layer by its own
+scales, one for each column. In training each row of a batch belongs to one member, so that a step takes as
+long as that of a single network. In prediction all members compute all rows, and the result is the mean of
+their logits. Up to the first scales, all members compute the same, and so this is computed once for each row.
+
+Wen, Tran, Ba, "BatchEnsemble", ICLR 2020. Scales of 1 or -1 at the first layer, and of 1 above, are those of
+Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
+
+Letters: B batch, N sparse fields, w numbers of a sparse field, D width of the raw input, H expert width, K
+members, T tasks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.dataset.schema import SparseField
+from automtl_core import distributed
 from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Inputs
-from automtl_desan.feature_selection import FeatureSelection
-from automtl_desan.members import Scales, mean_of_members
-from automtl_desan.selective_gate import SelectiveGate, mixtures
+from automtl_desan.selection import FeatureSelection, SelectiveGate, mixtures
 
 
-class SharedTable(nn.Module):
-    """The embeddings that all experts share."""
+class Scales(nn.Module):
+    """Scales of each member: row i of a batch belongs to member i mod K.
 
-    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
-        return e
+    Args:
+        members: Number of members, K.
+        width: Number of columns.
+        initial: Initial scales: 1, or 1 and -1 at random.
+        columns: The columns that the input has, in order; None for all. The others have scales too, so that
+            the scales of a column do not depend on the choice of columns.
+        first: Whether no scales come before these: in prediction a row becomes K rows, one for each member.
 
+    """
 
-class OwnTable(nn.Module):
-    """Private embeddings of one expert; the fitted encodings beside them are the same for all experts."""
-
-    def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
+    def __init__(
+        self,
+        members: int,
+        width: int,
+        initial: Literal["ones", "signs"],
+        columns: Sequence[int] | None = None,
+        first: bool = False,
+    ) -> None:
         super().__init__()
-        self.embedding = FieldEmbedding(fields, dim, std)
+        self.first = first
+        self.members = members
+        """Number of members in use, the first ones."""
+        ones = torch.ones(members, width)
+        self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
+        some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
+        self.register_buffer("columns", some, persistent=False)
+        self.columns: Tensor | None
 
-    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
-        own: Tensor = self.embedding(features)
-        return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
+    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns], or [B K, columns]
+        scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
+        members, scale = self.members, scale[: self.members]
+        if self.first and not self.training:
+            return (x.unsqueeze(1) * scale).flatten(0, 1)
+        shared = self.training and distributed.processes() > 1
+        if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
+            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
+        rows = torch.arange(len(x), device=x.device)
+        rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
+        return x * scale[rows % members]
 
 
-class FieldReader(nn.Module):
-    """Input of an expert of the first layer: selected fields, from the shared or from a private table."""
-
-    def __init__(self, selection: FeatureSelection, table: nn.Module) -> None:
-        super().__init__()
-        self.selection = selection
-        self.table = table
-        self.columns, self.width = selection.columns, selection.width
-
-    def forward(self, encoded: EncodedFields, features: Features) -> Tensor:  # -> [B, len(columns)]
-        selected: Tensor = self.selection(encoded._replace(sparse=self.table(encoded.sparse, features)))
-        return selected
+def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]
+    """Return the mean over the members of each row."""
+    return logits.view(logits.shape[0] // members, members, logits.shape[1]).mean(1)
 
 
 class Residual(nn.Module):
@@ -161,7 +182,7 @@ class DESANNetwork(nn.Module):
         layers: Layers by name, such as `layer0`, lowest first.
         tasks: Tasks in the order of the schema.
         wide: Wide term from fields to logits, if there is one.
-        members: Number of members of the BatchEnsemble, see `automtl_desan.members`.
+        members: Number of members of the BatchEnsemble, see `automtl_desan.network`.
 
     """
 
@@ -187,7 +208,7 @@ class DESANNetwork(nn.Module):
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
         of_lowest, *names = self._wanted(gates)
-        experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
+        experts: dict[str, Tensor] = lowest(of_lowest, encoded)
         for layer, read in zip(others, names, strict=True):
             experts = layer(read, x, experts, members)
         mixed = mixtures(gates, x, experts, members)

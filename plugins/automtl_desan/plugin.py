@@ -11,8 +11,8 @@ def automtl_register_ops() -> Mapping[str, str]:
     return {
         "identity": "automtl_desan.ops:Identity",
         "zero": "automtl_desan.ops:Zero",
-        "mlp-*": "automtl_desan.mlp:MLP",
-        "mlp-linear-*": "automtl_desan.mlp:LinearMLP",
+        "mlp-*": "automtl_desan.ops:MLP",
+        "mlp-linear-*": "automtl_desan.ops:LinearMLP",
         "factorised-*": "automtl_desan.ops:Factorised",
     }
 

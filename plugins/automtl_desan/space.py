@@ -9,40 +9,175 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). A setting adds `layer0/expert0/table` (shared or own). A
-wide term adds `single`, `numbers`, `crosses` and `histories`.
+`layer0/expert0/block0` (op). A wide term adds `single`, `numbers`, `crosses` and
+`histories`.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Annotated, ClassVar, Literal, Self
 
+from pydantic import Field, model_validator
 from torch import nn
 
-from automtl_core.choices import AnyOf, Architecture
-from automtl_core.modules.derive import FixedGate
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.inputs import Widths
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.ops import Candidates, OpFactory
+from automtl_core.settings.domain import Search
+from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
-from automtl_desan.feature_selection import FeatureSelection
-from automtl_desan.landmarks import landmarks
-from automtl_desan.members import Scales
-from automtl_desan.network import (
-    DESANNetwork,
-    Expert,
-    FieldReader,
-    Layer,
-    OwnTable,
-    Residual,
-    SharedTable,
-    Task,
-    Wide,
-)
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide
 from automtl_desan.ops import Sum, Zero
-from automtl_desan.selective_gate import SelectiveGate
-from automtl_desan.settings import DESANSettings
+from automtl_desan.selection import FeatureSelection, SelectiveGate
+
+
+class DESANSettings(Settings):
+    """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
+
+    removed: ClassVar = {"optional_layers": False, "tables": "shared"}
+
+    embedding_dim: int = Field(16, ge=1, le=4096)
+    """Embedding dimension d: the length of the vector of each id."""
+    embedding_std: float = Field(0.1, gt=0)
+    """Standard deviation of the initial embeddings. With the paper's 0.01, products of embeddings have almost
+    no gradient at first, and effects of pairs of fields take twice as long to learn."""
+    layers: int = Field(1, ge=1, le=100)
+    """Number L of layers of experts."""
+    experts: int = Field(4, ge=1, le=1000)
+    """Number E of experts per layer."""
+    blocks: int = Field(2, ge=1, le=100)
+    """Number K of blocks per expert, one after the other."""
+    residual: bool = True
+    """Residual connection around each block, except blocks that read fields. More blocks are then harmless,
+    and a block whose op is `identity` has no effect."""
+    expert_width: int = Field(64, ge=1, le=65_536)
+    """Output width H of each block."""
+    tower_width: int = Field(64, ge=1, le=65_536)
+    """Width of the hidden layer of each tower."""
+    dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
+    """Dropout rate at the input of each block and in the hidden layer of each tower. Dropout applies to each
+    block of an expert, at the first one to embeddings, so the paper's 0.2 underfits (docs/results.md)."""
+    members: int = Field(4, ge=1, le=100)
+    """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
+    experts and towers. The prediction is their mean. A training step takes as long as with one member, since
+    each row trains one of them; prediction takes almost K times the FLOPs. A larger value predicts better
+    as a rule."""
+    gating: Literal["open", "all"] = "open"
+    """Experts in the softmax of a gating network. open: only the open experts. all: all experts of the layer,
+    as in the paper; a closed expert then reduces the scale of the output."""
+    numbers: Literal["chosen", "all"] = "chosen"
+    """Numeric fields of each expert of the first layer. chosen: the search selects them. all: every expert
+    reads all of them, as in the paper."""
+    ops: tuple[str, ...] = Field(
+        (
+            "identity",
+            "mlp-linear-16",
+            "mlp-linear-64",
+            "mlp-linear-16+factorised-8",
+            "mlp-linear-64+factorised-32",
+        ),
+        min_length=1,
+    )
+    """Candidate ops of each block. `a+b` is the sum of the ops a and b."""
+    nested: bool = True
+    """Weight sharing between ops of one kind during the search: narrow ops use the first units of the widest
+    one, so that each step trains all widths. The derived network has separate weights."""
+
+    @model_validator(mode="after")
+    def _builds(self) -> Self:
+        if (count := self.layers * self.experts * self.blocks) > 10_000:
+            raise ValueError(
+                f"layers x experts x blocks are {count:,}, at most 10,000 are possible: lower one of them"
+            )
+        return self
+
+    @property
+    def expert_names(self) -> list[str]:
+        """The names of the experts, the same in each layer."""
+        return [f"expert{j}" for j in range(self.experts)]
+
+
+def landmarks(
+    choices: Mapping[str, Choice], schema: Schema, settings: DESANSettings
+) -> dict[str, Architecture]:
+    """Return the landmarks of the space by name; only the first of equal ones.
+
+    - shared-bottom: all tasks read one expert (Caruana 1997)
+    - mmoe: all tasks mix all experts (KDD 2018)
+    - single-task: each task has a private expert; only if there are at least as many experts as tasks
+    - ple: each task mixes a private expert with the shared ones (one level of PLE, RecSys 2020); only if
+      there are more experts than tasks
+    - ple-2: two levels of PLE: a private expert of the second layer reads its own and the shared experts
+      below, a shared one reads all; only if there are two layers or more
+    - all-OP: every option is open, and every block is OP
+
+    All but all-OP have one block with the widest plain MLP, or the last op if there is none, and `identity`
+    in all others, if it is an op. Their experts read each field directly, without interaction.
+    """
+    tasks, experts = [task.name for task in schema.tasks], settings.expert_names
+    alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
+    plain = [op for op in settings.ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
+    op = max(plain, key=lambda op: int(op.rpartition("-")[2]), default=settings.ops[-1])
+    models = {
+        "shared-bottom": _by_hand(choices, op, dict.fromkeys(tasks, experts[:1])),
+        "mmoe": _by_hand(choices, op, dict.fromkeys(tasks, experts)),
+    }
+    if len(alone) == len(tasks):
+        single = {task: [expert] for task, expert in alone.items()}
+        models["single-task"] = _by_hand(choices, op, single)
+    if common:
+        mixed = {task: [expert, *common] for task, expert in alone.items()}
+        models["ple"] = _by_hand(choices, op, mixed)
+        if settings.layers > 1:
+            below = {expert: [expert, *common] for expert in alone.values()} | dict.fromkeys(common, experts)
+            models["ple-2"] = _by_hand(choices, op, mixed, below=below)
+    for name in settings.ops:
+        models[f"all-{name}"] = Architecture(
+            {k: c.options if isinstance(c, AnyOf) else name for k, c in choices.items()}
+        )
+    first: dict[str, Architecture] = {}
+    for name, architecture in models.items():
+        if architecture not in first.values():
+            first[name] = architecture
+    return first
+
+
+def _by_hand(
+    choices: Mapping[str, Choice],
+    op: str,
+    shares: Mapping[str, Sequence[str]],
+    below: Mapping[str, Sequence[str]] | None = None,
+) -> Architecture:
+    """Return the landmark whose tasks read the experts in `shares`.
+
+    With `below`, experts of the second layer read these experts of the first one. In all other
+    layers an expert reads the expert of the same name below.
+    """
+
+    def decide(name: str, choice: Choice) -> Decision:
+        where, _, what = name.rpartition("/")
+        expert = where.rpartition("/")[2]
+        match what:
+            case "interaction":
+                return ()
+            case "experts":
+                if where.startswith("task/"):
+                    read = shares[where.removeprefix("task/")]
+                else:
+                    read = (below or {}).get(expert, [expert]) if where.startswith("layer1/") else [expert]
+                return tuple(option for option in choice.options if option in read)
+        if isinstance(choice, AnyOf):
+            return choice.options
+        first = ("layer0/",) if below is None else ("layer0/", "layer1/")
+        more = not (where.startswith(first) and what == "block0")
+        return "identity" if more and "identity" in choice.options else op
+
+    return Architecture({name: decide(name, choice) for name, choice in choices.items()})
 
 
 class DESAN(SearchSpace[DESANSettings]):
@@ -64,7 +199,9 @@ class DESAN(SearchSpace[DESANSettings]):
             wanted = {name for reader in readers for name in reader.inputs}
         inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
-        wide = self._wide(choose) if self.schema.encodings.wide is True else None
+        wide = None
+        if self.schema.encodings.wide is True:  # of the whole network, so names of its choices have no prefix
+            wide = Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
         return DESANNetwork(inputs, layers, tasks, wide, s.members)
 
     def canonical(self, architecture: Architecture) -> Architecture:
@@ -84,7 +221,7 @@ class DESAN(SearchSpace[DESANSettings]):
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""
         s = self.settings
-        reader = self._field_reader(choose, name) if lowest else self._selective_gate(choose, name)
+        reader = self._selection(choose, f"{name}/") if lowest else self._selective_gate(choose, name)
         columns, width = reader.columns, reader.width
         # Signs differ between members where fields enter; above, only scales that are learned do.
         initial: Literal["signs", "ones"] = "signs" if lowest else "ones"
@@ -100,10 +237,6 @@ class DESAN(SearchSpace[DESANSettings]):
             columns, width = range(s.expert_width), s.expert_width
         return Expert(reader, blocks, scales)
 
-    def _wide(self, choose: Chooser) -> Wide:
-        """Return the wide term. Its choices are those of the whole network, so their names have no prefix."""
-        return Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
-
     @property
     def _widths(self) -> Widths:
         return Widths.of(self.schema, self.settings.embedding_dim)
@@ -113,14 +246,6 @@ class DESAN(SearchSpace[DESANSettings]):
         # With a residual connection the identity is there already.
         parts = [Zero if adds and part == "identity" else self.op(part) for part in name.split("+")]
         return parts[0] if len(parts) == 1 else partial(Sum.of, parts)
-
-    def _field_reader(self, choose: Chooser, name: str) -> FieldReader:
-        s, schema = self.settings, self.schema
-        selection = self._selection(choose, f"{name}/")
-        if s.tables == "shared":
-            return FieldReader(selection, SharedTable())
-        own = partial(OwnTable, schema.sparse, s.embedding_dim, s.embedding_std)
-        return FieldReader(selection, choose.one_of(f"{name}/table", {"shared": SharedTable, "own": own}))
 
     def _selection(self, choose: Chooser, name: str, interacts: bool = True) -> FeatureSelection:
         schema = self.schema

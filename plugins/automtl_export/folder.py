@@ -1,7 +1,7 @@
 """An exported run: a folder that predicts without automtl.
 
 <folder>/
-    model.onnx or another     the graph, see `automtl_core.graph` and the format
+    model.onnx or another     the graph, see `automtl_core.exporter` and the format
     outputs/NAME/             the graph of each further output of the network, see `WithOutputs`
     encoder/                  vocabularies, edges, scales
     encode.py                 raw values -> inputs of the graph; needs numpy only
@@ -15,7 +15,6 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -31,10 +30,9 @@ from automtl_core.dataset.scores import scores_of
 from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
-from automtl_core.exporter import Graph, quiet
+from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
-from automtl_core.graph import graph
 from automtl_core.modules.network import Output
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry
@@ -46,12 +44,6 @@ from automtl_core.workflow.trained import Trained
 
 ROWS = 10_000
 """Largest number of rows for the comparison of graph and network."""
-TRACED = 32
-"""Number of rows for tracing."""
-SHOWN = 3
-"""Number of rows in examples.json."""
-SPDX = "# SPDX-License-Identifier: 0BSD"
-"""First line of code in an export."""
 TERMS = """
 ## Terms
 
@@ -110,19 +102,23 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)
-    some = made.encoder.encode(_first(columns, TRACED), labelled=False)
+    first = {name: (list(values) * 32)[:32] for name, values in columns.items()}  # for tracing
+    some = made.encoder.encode(first, labelled=False)
     traced = graph(made.network, schema, some, made.scaling)
     with publish_folder(folder) as draft:
-        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=_as_texts(run))
+        # The columns that `predict` reads as any text; None if they are not recorded.
+        texts = run.read(NewRows).recorded.texts if run.has(NewRows) else None
+        made.encoder.save(draft / ENCODER, vectors=False, unread=made.unread, as_texts=texts)
         code = source(made.encoder.fields.values())
-        (draft / "encode.py").write_text(f"{SPDX}\n{code}", encoding="utf-8")
+        licensed = "# SPDX-License-Identifier: 0BSD\n"
+        (draft / "encode.py").write_text(licensed + code, encoding="utf-8")
         example = Template(_source("example.txt"))
         text = example.substitute(libraries=exporter.libraries, load=exporter.source())
-        (draft / "example.py").write_text(f"{SPDX}\n{text}", encoding="utf-8")
+        (draft / "example.py").write_text(licensed + text, encoding="utf-8")
         (draft / "LICENSE").write_text(_source("licence.txt"), encoding="utf-8")
         scores = [{"name": score.name, "meaning": score.meaning} for score in scores_of(schema.tasks)]
         (draft / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
-        shown = {name: values[:SHOWN] for name, values in columns.items() if name not in made.unread}
+        shown = {name: values[:3] for name, values in columns.items() if name not in made.unread}
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
         encoder = exported(draft / "encode.py", draft / ENCODER)  # the exported code
@@ -139,7 +135,9 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
             return outputs
 
         own = made.predict_scores(encoded)
-        gap = _gap(made, own, written(traced, draft, own))
+        units = np.array([made.tasks[score.tasks[-1]].deviation for score in scores_of(made.tasks)])
+        gap = float(np.abs((written(traced, draft, own) - own) / units).max())
+        _check_close(gap, "graph")
         names = made.outputs()
         for name in names:
             (place := draft / "outputs" / name).mkdir(parents=True)
@@ -154,27 +152,8 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
 
-def _as_texts(run: Run) -> Sequence[str] | None:
-    """Return the columns that `predict` reads as any text; None if it is not recorded."""
-    return run.read(NewRows).recorded.texts if run.has(NewRows) else None
-
-
 def _source(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
-
-
-def _gap(made: Trained, own: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the largest difference of predictions, in units of the label's deviation.
-
-    Raises:
-        ArtifactError: it is too large.
-
-    """
-    tasks = [made.tasks[score.tasks[-1]] for score in scores_of(made.tasks)]
-    units = np.array([task.deviation for task in tasks])
-    gap = float(np.abs((outputs - own) / units).max())
-    _check_close(gap, "graph")
-    return gap
 
 
 def _check_close(gap: float, what: str) -> None:
@@ -183,11 +162,6 @@ def _check_close(gap: float, what: str) -> None:
             f"the exported {what} differs from the network by {gap:.2g}",
             "try another --format, and report the difference",
         )
-
-
-def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """Return the first rows, repeated if there are fewer."""
-    return {name: (list(values) * count)[:count] for name, values in columns.items()}
 
 
 def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:

@@ -8,9 +8,6 @@ import torch
 from automtl_core.errors import UsageError
 from automtl_core.exporter import Exporter, Graph, Predict, quiet
 
-ONE_FILE = 1 << 30
-"""Bytes of weights that ONNX stores in the file of the graph; larger weights are in a separate file."""
-
 
 class Onnx(Exporter):
     """ONNX, for onnxruntime and most servers of models."""
@@ -36,7 +33,8 @@ class Onnx(Exporter):
             made.model.graph.metadata_props.clear()
             for node in made.model.graph.all_nodes():
                 node.metadata_props.clear()  # else paths and source lines of this machine
-            made.save(str(folder / "model.onnx"), external_data=size > ONE_FILE)
+            # Weights of more than 1 GiB are in a separate file.
+            made.save(str(folder / "model.onnx"), external_data=size > 1 << 30)
 
     @staticmethod
     def load(folder: Path) -> Predict:

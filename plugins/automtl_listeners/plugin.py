@@ -9,6 +9,6 @@ from automtl_core import hookimpl
 def automtl_register_listeners() -> Mapping[str, str]:
     """Register TensorBoard and MLflow."""
     return {
-        "mlflow": "automtl_listeners.mlflow:MLflow",
-        "tensorboard": "automtl_listeners.tensorboard:TensorBoard",
+        "mlflow": "automtl_listeners.listeners:MLflow",
+        "tensorboard": "automtl_listeners.listeners:TensorBoard",
     }

@@ -16,7 +16,7 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture, draw
 from automtl_core.disk.state import State
 from automtl_core.modules.cost import Cost
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.scheduler import Proposals, TrialLoop

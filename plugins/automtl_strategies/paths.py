@@ -29,9 +29,9 @@ from automtl_core.modules.supernet import Supernet
 from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
-from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
+from automtl_core.training.optimisers import WeightAverage
 
 START = "start"
 """Name of the architecture of a warm start, among probes."""

@@ -11,12 +11,11 @@ from automtl_core.disk.state import State
 from automtl_core.modules.features import Features
 from automtl_core.modules.table import RowTable
 from automtl_core.settings.settings import Settings
-from automtl_core.training.balancer import Balancer, balancer_of
+from automtl_core.training.balancer import Balancer, balancer_of, task_losses
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.loop import objective
-from automtl_core.training.losses import task_losses
 from automtl_core.training.recipe import Recipe
 from automtl_testing.requirements import Watch, same_weights
 from automtl_testing.samples import sample_part, sample_schema

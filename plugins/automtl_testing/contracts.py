@@ -28,7 +28,7 @@ from automtl_core.errors import (
     one_line,
 )
 from automtl_core.fields.field import FieldKind
-from automtl_core.modules.meta import meta
+from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, SCHEDULERS, Kind
 from automtl_core.registry.registry import PluginRow, Registry

@@ -12,8 +12,7 @@ import typer
 
 from automtl_core import seeds
 from automtl_core.commands import command
-from automtl_core.exporter import Exporter, quiet
-from automtl_core.graph import graph, inputs
+from automtl_core.exporter import Exporter, graph, inputs, quiet
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import (
     EpochEnded,
@@ -22,11 +21,11 @@ from automtl_core.training.events import (
     PhaseEnded,
     ProgressMade,
     RunBegan,
+    RunListener,
     StepEnded,
     Warned,
 )
 from automtl_core.training.metrics import Metrics
-from automtl_core.training.run_listener import RunListener
 from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,

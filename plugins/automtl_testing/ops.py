@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.histories import HistoryEncoderFactory
-from automtl_core.modules.relaxed import mixture
+from automtl_core.modules.relaxation import mixture
 from automtl_core.ops import JointOp, Narrowable, OpFactory, SharingOp, narrowed, share_alike
 from automtl_testing.requirements import TOLERANCE, check_evaluation, check_output, check_saving, close
 

@@ -19,10 +19,10 @@ from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.dense import Dense, Scale
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Hashed
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
-from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.relaxation import Gate
+from automtl_core.modules.supernet import FixedGate
 from automtl_core.ops import OpFactory
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings

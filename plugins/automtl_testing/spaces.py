@@ -9,7 +9,7 @@ import torch
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.modules.features import Features
-from automtl_core.modules.reuse import Reuse
+from automtl_core.modules.supernet import Reuse
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
 from automtl_testing.requirements import close

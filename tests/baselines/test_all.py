@@ -18,7 +18,7 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_datasets.kuairand import KuaiRand
-from automtl_testing.samples import plain_schema, sample_problem, sample_schema
+from automtl_testing.samples import sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
@@ -30,11 +30,6 @@ REFERENCE = 700_000
 """Parameters, embeddings apart, of a DESAN network of the default sizes on KuaiRand."""
 
 
-def test_all_are_registered_by_name():
-    assert sorted(REGISTERED) == REGISTERED
-    assert set(REGISTERED) <= set(REGISTRY.names(SPACES))
-
-
 @pytest.mark.parametrize("name", REGISTERED)
 def test_tensor_modules_know_no_settings(name):
     module = sys.modules[REGISTRY.get(SPACES, name).__module__]
@@ -44,11 +39,6 @@ def test_tensor_modules_know_no_settings(name):
     for network in networks:
         taken = get_type_hints(network.__init__).values()
         assert not [t for t in taken if isinstance(t, type) and issubclass(t, Settings | Schema)], network
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_there_is_nothing_to_choose(space, name):
-    assert space(name, tasks=("click", "buy<click")).choices() == {}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -83,23 +73,17 @@ def test_a_step_on_logits_leaves_nothing_infinite(space, name):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-SIZES = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,), "embedding_std": 0.3}
+SIZES = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,)}
 
 
 def train(problem):
     torch.manual_seed(0)
     network = problem.space.supernet().network
+    for module in network.modules():
+        if isinstance(module, nn.Embedding):
+            module.weight.data.mul_(30)  # few steps do not move small embeddings far
     recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 6})
     return Fit(network, problem.data, recipe, problem.seed, problem.compute).run(EventHandler())
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_training_learns_the_labels(name):
-    cls = REGISTRY.get(SPACES, name)
-    problem = sample_problem(cls(plain_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=512)
-    metrics = train(problem)
-    # labels are drawn with chance 0.2 or 0.8, so that an AUC of 0.8 is all there is to learn
-    assert min(task.values["auc"] for task in metrics.values()) > 0.7
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -160,7 +144,3 @@ def test_training_learns_with_bags_a_regression_and_labels_that_are_often_missin
     assert metrics["price"].values["r2"] > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
     assert all(500 < task.rows < 700 for task in metrics.values())
-
-
-def test_the_sample_schema_has_an_order():
-    assert [task.after for task in sample_schema().tasks] == [None, None, "click"]

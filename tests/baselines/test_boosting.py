@@ -36,8 +36,7 @@ from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
-PARAMS = {"learning_rate": 0.3, "num_leaves": 4, "min_data_in_leaf": 20}
-GROWER = Grower(PARAMS, rounds=30, patience=5)
+GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
 
 
 def rows(seed, count=600):
@@ -90,60 +89,6 @@ def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():
         assert (grown.rounds, grown.score) == (5, -np.inf)
     nobody = Rows(rows(2).columns[:0], np.empty(0, np.float32))
     assert grow(validation=nobody).text == grown.text
-
-
-def real(seed):
-    drawn = rows(seed)
-    return Rows(drawn.columns, drawn.labels * 2 - 1 + np.nan_to_num(drawn.columns[:, 0]) / 4)
-
-
-def test_a_real_label_is_predicted_as_it_is_and_judged_by_its_variance():
-    grown = grow(kind="regression", train=real(1), validation=real(2))
-    errors = logits_of_text(grown.text, real(2).columns) - real(2).labels
-    assert grown.score == pytest.approx(1 - np.mean(errors**2) / np.var(real(2).labels), abs=1e-6)
-    assert grown.score > 0.4
-
-
-def test_equal_seeds_give_equal_texts():
-    bagged = Grower({**PARAMS, "bagging_fraction": 0.5}, 30, 5)
-    assert grow(bagged).text == grow(bagged).text
-    assert grow(bagged, seed=1).text != grow(bagged).text
-    assert grow(bagged, seed=2**40 + 1).text == grow(bagged, seed=1).text, "LightGBM takes 31 bits"
-
-
-def test_rows_tell_where_labels_differ():
-    columns = np.zeros((2, 1), np.float32)
-    assert [Rows(columns, np.array(labels, np.float32)).labels_differ for labels in ([], [1, 1], [0, 1])] == [
-        False,
-        False,
-        True,
-    ]
-
-
-def test_trees_are_none_until_they_are_grown():
-    trees = Trees()
-    assert not trees.grown
-    assert trees.predict_logits(np.ones((3, 2), np.float32)).tolist() == [0, 0, 0]
-
-
-def test_a_state_of_any_length_is_taken_over():
-    first, second = Trees(), Trees()
-    first.take(grow().text)
-    second.take(grow(seed=3, kind="regression").text)
-    before = second.predict_logits(rows(3).columns)
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(second.text, first.text)
-    assert (second.predict_logits(rows(3).columns) == first.predict_logits(rows(3).columns)).all()
-    assert (before != second.predict_logits(rows(3).columns)).any()
-    second.load_state_dict(Trees().state_dict())
-    assert not second.grown
-
-
-def test_columns_behind_those_that_trees_read_are_left_out():
-    drawn = rows(1)
-    numbers = [Rows(each.columns[:, :2], each.labels) for each in (drawn, rows(2))]
-    text = GROWER.grow(task_kind("binary"), *numbers, [], 0, lambda share: True).text
-    assert (logits_of_text(text, drawn.columns) == logits_of_text(text, drawn.columns[:, :2])).all()
 
 
 def test_lightgbm_that_is_missing_is_told(monkeypatch):
@@ -277,11 +222,12 @@ def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_row
     assert np.array_equal(others.columns[:, : schema.n_statistics], whole[validation.ids[known, 0]])
 
 
-def test_the_most_frequent_values_are_told_apart_and_all_others_are_one():
+def test_the_most_frequent_values_are_told_apart_and_all_others_are_one(monkeypatch):
     ids = np.repeat([4, 2, 7, 3], [1, 5, 3, 2])[:, None].astype(np.int32)
     part = Part(ids, np.empty((11, 0), np.float32), (np.arange(11) % 2)[:, None].astype(np.float32))
     schema = Schema((SparseField("kind", 9),), (), (Task("click"),))
-    model = learned(schema, part, part, categories=2)
+    monkeypatch.setattr("automtl_baselines.boosting.CATEGORIES", 2)
+    model = learned(schema, part, part)
     assert model.ranks.tolist() == [0, 0, 1, 0, 0, 0, 0, 2, 0]
 
 
@@ -332,13 +278,6 @@ def test_parts_of_the_work_are_told():
     assert told[0] == (0.5 / 20, 0.5), "one round of twenty, of the first of two tries"
     assert told[1][0] == 0.5 + 0.5 / 20
     assert {until for _, until in told[1:]} == {1.0}
-
-
-def test_it_costs_no_weight_and_asks_nothing():
-    made = space(sample_schema().encoded(STATISTICS))
-    assert made.choices() == {}
-    cost = made.cost(Architecture({}))
-    assert (cost.parameters, cost.flops_per_row) == (0, 0)
 
 
 def test_it_needs_lightgbm_and_something_to_read(monkeypatch):

@@ -1,10 +1,9 @@
-import itertools
 import math
 
 import pytest
 import torch
 
-from automtl_baselines.funnel import Transfer, funnel_steps, product
+from automtl_baselines.funnel import funnel_steps, product
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
 
@@ -37,15 +36,6 @@ def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(netw
     assert logits(model, 2)[0] == pytest.approx([logit(3 / 8), 0])
 
 
-def test_products_run_along_the_whole_chain_and_no_further(network, logits):
-    given = {"pay<buy": LOG3, "share": LOG3, "buy<click": 0.0, "click": -LOG3}
-    weights = {f"mlps.{t}.0": 1.0 for t in range(4)}
-    weights |= {f"towers.tops.{t}.0": value / 2 for t, value in enumerate(given.values())}
-    model = network("esmm", weights, tasks=list(given))
-    # click 1/4, buy 1/4 * 1/2, pay 1/8 * 3/4
-    assert logits(model, 2)[0] == pytest.approx([logit(3 / 32), LOG3, logit(1 / 8), -LOG3])
-
-
 def test_the_loss_of_a_later_task_moves_the_one_before(network, moved):
     model = network("esmm", 1.0, tasks=("buy<click", "click"))
     assert {"towers.tops.0.0.weight", "towers.tops.1.0.weight"} <= moved(model, 0)
@@ -70,21 +60,6 @@ def test_the_product_is_exact_where_probabilities_round_to_0_or_1(a, b, expected
     assert out.item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_product_and_its_gradient_are_finite_in_float32():
-    extremes = [-1e30, -1e3, -90.0, -1e-30, 0.0, 17.0, 90.0, 1e3, 1e30]
-    a, b = torch.tensor(list(itertools.product(extremes, extremes))).T.clone().requires_grad_()
-    a.retain_grad()
-    b.retain_grad()
-    out = product(a, b)
-    assert out.isfinite().all()
-    assert (out <= torch.minimum(a, b)).all()
-    out.sum().backward()
-    usual = (a.abs() <= 1e3) & (b.abs() <= 1e3)
-    for grad in (a.grad, b.grad):
-        assert grad.isfinite().all()
-        assert ((grad >= 0) & (grad <= 1 + 1e-3))[usual].all()
-
-
 # The scores of p = 3 and q = 2 are 9 / 5 * log 3 and 4 / 5 * log 3: weights 3/4 and 1/4.
 WEIGHTS = {
     "mlps.0.0": 1.0, "mlps.1.0": 3.0, "transfers.0.passed_on.0": 0.5, "transfers.0.value": 1.0,
@@ -97,22 +72,6 @@ TASKS = ("buy<click", "click")
 def test_a_task_attends_to_the_task_before_and_to_itself(network, logits):
     # x = 2: buy q = 2, click 6, passed on as p = 3; buy z = 3/4 * 3 + 1/4 * 2; columns as in the schema
     assert logits(network("aitm", WEIGHTS, tasks=TASKS), 2)[0] == pytest.approx([11, 60])
-
-
-def test_the_value_is_that_of_the_first_projection(network, logits):
-    model = network("aitm", {**WEIGHTS, "transfers.0.value": 2.0}, tasks=TASKS)
-    assert logits(model, 2)[0] == pytest.approx([22, 60])
-
-
-def test_scores_are_divided_by_the_root_of_the_width():
-    transfer = Transfer(4, 0.0).double().eval()
-    transfer.passed_on = torch.nn.Identity()
-    for linear, scale in ((transfer.value, 1.0), (transfer.key, math.log(3.0) / 2), (transfer.query, 1.0)):
-        linear.weight.data = torch.eye(4, dtype=torch.float64) * scale
-        linear.bias.data.zero_()
-    ones = torch.ones(1, 4, dtype=torch.float64)
-    # scores log 3 / 2 * 4 / sqrt(4) = log 3, and 0
-    assert transfer(ones, 0 * ones)[0].tolist() == pytest.approx([0.75] * 4)
 
 
 def test_a_task_moves_the_task_before_and_never_the_one_after(network, moved):
@@ -137,8 +96,3 @@ def test_the_calibrator_counts_by_how_much_a_task_is_likelier_than_the_one_befor
     rows = torch.tensor([[math.log(3.0), 0.0], [-math.log(9.0), 0.0]], dtype=torch.float64)
     assert model.penalty(rows).item() == pytest.approx(0.6 * (1 / 4 + 0) / 2 / 2)
     assert model.penalty(rows.flip(1)).item() == pytest.approx(0.6 * (0 + 4 / 10) / 2 / 2)
-
-
-def test_the_weight_of_the_calibrator_is_a_setting(space):
-    model = space("aitm", tasks=TASKS, calibrator=0.0).supernet().network
-    assert model.penalty(torch.tensor([[9.0, -9.0]])).item() == 0

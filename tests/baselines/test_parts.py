@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_baselines.parts import GatingNetworks, HandDesigned, Sizes, Towers, mlp, tower
+from automtl_baselines.parts import GatingNetworks, HandDesigned, Sizes, Towers, mlp
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
@@ -17,12 +17,6 @@ def test_a_layer_is_linear_norm_relu_dropout():
     assert {m.p for m in layers if isinstance(m, nn.Dropout)} == {0.3}
 
 
-def test_a_tower_ends_in_one_logit():
-    assert isinstance(tower(4, (3,), 0.3)[-1], nn.Linear)
-    assert [m.out_features for m in tower(4, (3,), 0.3) if isinstance(m, nn.Linear)] == [3, 1]
-    assert len(tower(4, (), 0.3)) == 1
-
-
 def towers(wide):
     """Return towers of two tasks that give 2 x and 3 x of what their task sees, x."""
     made = Towers(1, (), tasks=2, dropout=0.0, wide=wide)
@@ -33,11 +27,6 @@ def towers(wide):
 
 
 SEEN = [torch.tensor([[1.0]]), torch.tensor([[5.0]])]
-
-
-def test_towers_read_one_input_each():
-    assert towers(wide=0)(SEEN, torch.tensor([[7.0, 8.0, 9.0]])).tolist() == [[2.0, 15.0]]
-    assert len(towers(wide=0)) == 2
 
 
 def test_with_a_wide_term_the_inputs_enter_each_logit_too():
@@ -69,19 +58,6 @@ def model_space(sizes, schema=None):
 
 
 SCHEMA = Schema((SparseField("a", 2), SparseField("b", 3)), (DenseField("x"),), (Task("click"), Task("buy")))
-
-
-def test_inputs_read_the_fields_of_the_schema():
-    inputs = model_space(Sizes(embedding_dim=4, embedding_std=1e-9)).encoder()
-    assert inputs.width == 2 * 4 + 1
-    assert inputs.embedding.table.weight.shape == (5, 4)
-    assert inputs.embedding.table.weight.abs().max() < 1e-6
-
-
-def test_there_is_a_tower_for_each_task_on_what_experts_give():
-    sizes = Sizes(expert_layers=(9, 7), tower_layers=(5,), dropout=0.3)
-    towers = model_space(sizes).towers(model_space(sizes).encoder())
-    assert [(top[0].in_features, top[0].out_features, top[3].p) for top in towers.tops] == [(7, 5, 0.3)] * 2
 
 
 def test_the_wide_term_is_as_wide_as_the_inputs_where_the_encodings_say_so():

@@ -22,7 +22,7 @@ from automtl_core.errors import RunInUseError
 from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
-from automtl_core.training.measuring import task_metrics
+from automtl_core.training.metrics import task_metrics
 from automtl_core.training.significance import SMALLEST
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.work import Work

@@ -13,8 +13,8 @@ from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import load
 from automtl_core.data.raw.sql import quoted
 from automtl_core.data.store import PARTS
+from automtl_core.exporter import inputs
 from automtl_core.fields.source import exported, source
-from automtl_core.graph import inputs
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 

@@ -13,8 +13,8 @@ from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
+from automtl_core.exporter import graph
 from automtl_core.fields.source import exported, source
-from automtl_core.graph import graph
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import predicted
@@ -38,7 +38,7 @@ SETTINGS = {
     "dense": {"price": {}, "views": {"scaling": "log"}, "age": {"missing": 30}},
     "labels": ["click"],
 }
-SIZES = SharedBottomSettings(embedding_dim=3, embedding_std=1.0, expert_layers=(8,), tower_layers=())
+SIZES = SharedBottomSettings(embedding_dim=3, expert_layers=(8,), tower_layers=())
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,9 @@ def made(table, request):
     space = SharedBottom(schema, SIZES, load_registry().op)
     _, space.fitted = prepared.fitted(schema)
     seeds.seed_torch(0, "network")
-    return request.param, Trained(space.network(Architecture({})).eval(), prepared.encoder, CPU, 64)
+    network = space.network(Architecture({})).eval()
+    network.inputs.embedding.table.weight.data.mul_(100)
+    return request.param, Trained(network, prepared.encoder, CPU, 64)
 
 
 def said(trained, columns):

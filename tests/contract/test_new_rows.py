@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_baselines.mmoe import MMoE
+from automtl_baselines.experts import MMoE
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples, frame_rows
@@ -19,7 +19,7 @@ from automtl_core.data.store import PARTS
 from automtl_core.dataset.scores import products, scores_of
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
-from automtl_core.training.measuring import metrics_of
+from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow.new_rows import measure, predicted, write_predictions
 from automtl_core.workflow.trained import Trained, predictions
 

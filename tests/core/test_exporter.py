@@ -1,10 +1,23 @@
-"""The contract of formats: what they are given, and what an export takes of them."""
+"""Every network becomes a graph that predicts the same; the contract of formats."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from automtl_core import seeds
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError
-from automtl_core.exporter import Exporter
+from automtl_core.exporter import Exporter, graph, inputs
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.training.batches import take
+from automtl_core.workflow.trained import predictions
 from automtl_export.formats import Onnx, Torch
+from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
 
 
 def test_the_source_of_load_is_a_function():
@@ -18,3 +31,99 @@ def test_a_source_that_is_not_in_a_file_is_an_error():
     exec("class Mine(Exporter):\n    @staticmethod\n    def load(folder):\n        pass", names)  # noqa: S102
     with pytest.raises(PluginError, match=r"source of Mine\.load is not available"):
         names["Mine"].source()
+
+
+REGISTRY = load_registry()
+BINARY = ("esmm", "aitm")
+"""Spaces that take binary labels alone."""
+LEARNER = "boosting"
+"""No network: its model learns by itself, and has no graph."""
+
+
+def network_of(name, schema, **settings):
+    cls = REGISTRY.get(SPACES, name)
+    space = cls(schema, cls.settings_class(**settings), REGISTRY.op)
+    seeds.seed_torch(0, "network")
+    network = space.network(next(iter(sample_architectures(space, 1, 0))))
+    with torch.no_grad():
+        for number, buffer in enumerate(b for b in network.buffers() if b.is_floating_point()):
+            buffer += 0.1 * (number + 1)  # statistics of a trained network
+    return network.eval()
+
+
+def said(network, schema, part):
+    with torch.no_grad():
+        batch = take(part, np.arange(len(part)), torch.device("cpu"))
+        logits = network(batch.features).double().numpy()
+    return predictions(schema.tasks, logits)
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY.names(SPACES) if name != LEARNER])
+def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
+    schema = sample_schema(regression=name not in BINARY)
+    network = network_of(name, schema)
+    traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
+    for rows in (1, 2, 50):
+        part = sample_part(schema, rows, 1)
+        found = traced(*inputs(part, schema).values()).detach().numpy()
+        assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+@pytest.mark.parametrize("form", [Torch, pytest.param(Onnx, marks=pytest.mark.needs_extra("onnx"))])
+def test_a_regression_keeps_its_digits_beside_a_large_mean(form, tmp_path):
+    whole = sample_schema()
+    price = Task("price", kind="regression", mean=1e9, deviation=0.25)
+    schema = replace(whole, tasks=(whole.tasks[0], price))
+    network = network_of("mmoe", schema)
+    part = sample_part(schema, 50, 1)
+    form.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
+    found = form.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
+    assert found.dtype == np.float64
+    assert (found - said(network, schema, part)) / [1, 0.25] == pytest.approx(0, abs=2e-6)
+
+
+def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
+    def fail(*_, **options):
+        raise FileExistsError(17, "File exists", "torchinductor_root")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    schema = sample_schema()
+    with pytest.raises(FileExistsError):
+        _ = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program
+
+
+def test_so_it_does_with_all_encodings():
+    answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
+    schema = sample_schema().encoded(plain().with_answers(**answers))
+    network = network_of("shared-bottom", schema, expert_layers=(8,))
+    traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
+    part = sample_part(schema, 50, 1)
+    assert np.isnan(part.dense).any()
+    found = traced(*inputs(part, schema).values()).detach().numpy()
+    assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+@pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
+@pytest.mark.needs_extra("onnx")
+def test_onnx_predicts_as_the_network(schema, tmp_path):
+    network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
+    Onnx.write(graph(network, schema, sample_part(schema, 32, 0)), tmp_path)
+    assert b".py" not in (tmp_path / "model.onnx").read_bytes(), "it holds places in source code"
+    predict = Onnx.load(tmp_path)
+    for rows in (1, 50):
+        part = sample_part(schema, rows, 1)
+        found = predict({name: value.numpy() for name, value in inputs(part, schema).items()})
+        assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+class Fixed(nn.Module):
+    """Computes for as many examples as it was traced with."""
+
+    def forward(self, features):
+        return torch.zeros(len(features.ids), 1) + features.ids[:, :1]
+
+
+def test_a_network_of_a_fixed_number_of_examples_is_refused():
+    schema = Schema((SparseField("user", 5),), (), (Task("click"),))
+    with pytest.raises(PluginError, match="cannot be exported"):
+        _ = graph(Fixed(), schema, sample_part(schema, 32, 0)).program

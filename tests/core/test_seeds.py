@@ -1,4 +1,3 @@
-import numpy as np
 import torch
 
 from automtl_core import seeds
@@ -18,12 +17,6 @@ def test_a_seed_follows_from_the_seed_of_the_run_and_from_every_word_of_the_purp
 
 def test_seeds_are_the_same_on_every_machine():
     assert seeds.derive(7, "shuffle", 3) == 1607239670037233798
-
-
-def test_generators_do_not_depend_on_what_was_drawn_before():
-    first = seeds.generator(3, "halves").random(4)
-    np.random.seed(1)
-    assert np.array_equal(seeds.generator(3, "halves").random(4), first)
 
 
 def test_torch_draws_what_belongs_to_the_purpose():

@@ -8,7 +8,6 @@ from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.features import Features
 from automtl_core.ops import ZeroFilled
-from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_testing.samples import plain_schema
@@ -140,8 +139,3 @@ def test_a_space_whose_other_parts_differ_cannot_inherit(toy, part, name):
     supernet = space.supernet()
     with pytest.raises(PluginError, match=f"'{name}' with another name or shape"):
         space.network(supernet.architecture(), inherit=supernet)
-
-
-def test_the_registry_builds_ops_for_spaces():
-    op = load_registry().op("mlp-48")(3, 4, 0.1)
-    assert op.hidden.out_features == 48

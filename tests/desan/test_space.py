@@ -1,18 +1,18 @@
-"""DESAN: its questions by name, its sizes, and what a derived network holds."""
+"""DESAN: its choices by name, its sizes, its landmarks, and the parts of a derived network."""
 
 import pytest
 import torch
 
-from automtl_core.choices import Architecture, OneOf
+from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import UnknownNameError
+from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.modules.features import Features
+from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.network import Residual
 from automtl_desan.ops import Identity, Zero
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures
 from automtl_testing.spaces import check_space
 
@@ -22,15 +22,6 @@ REGISTRY = load_registry()
 def desan(dense=1, **sizes):
     sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "ops": ("identity", "mlp-16"), **sizes}
     return DESAN(plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
-
-
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_number_of_decisions(layers):
-    experts, blocks, tasks, fields = 4, 3, 2, 3
-    choices = desan(layers=layers, blocks=blocks, numbers="all").choices().values()
-    assert sum(isinstance(c, OneOf) for c in choices) == layers * experts * blocks
-    bits = sum(len(c.options) for c in choices if not isinstance(c, OneOf))
-    assert bits == 2 * experts * fields + (layers - 1) * experts * experts + tasks * experts
 
 
 def test_labels():
@@ -50,10 +41,6 @@ def test_labels():
         ({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}),
         ({"dense": 0}, {}),
         ({"numbers": "all"}, {}),
-        (
-            {"numbers": "all", "tables": "chosen"},
-            {f"layer0/expert{j}/table": ("shared", "own") for j in (0, 1)},
-        ),
     ],
 )
 def test_what_else_is_asked_as_the_settings_say(settings, asked):
@@ -118,21 +105,6 @@ def test_a_network_whose_tasks_share_nothing_is_a_constant():
     assert torch.equal(logits[0], logits[1])
 
 
-def test_single_task_and_shared_bottom_are_points_of_the_space():
-    space = desan(layers=1, experts=2)
-    single = space.network(
-        decisions(space, **{"task/click/experts": ("expert0",), "task/like/experts": ("expert1",)})
-    )
-    assert [task.gate.inputs for task in single.tasks] == [["expert0"], ["expert1"]]
-    both = {f"task/{t}/experts": ("expert0",) for t in ("click", "like")}
-    assert list(space.network(decisions(space, **both)).layers["layer0"]) == ["expert0"]
-
-
-def test_no_dense_fields():
-    space = desan(dense=0)
-    assert space.supernet()(Features(torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0))).shape == (2, 2)
-
-
 def test_a_single_field_has_no_interaction():
     schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
     sizes = {"embedding_dim": 4, "expert_width": 8, "experts": 2, "ops": ["identity", "mlp-16"]}
@@ -152,12 +124,12 @@ EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identit
     "sizes",
     [
         {"gating": "all", "numbers": "all", "residual": False, "layers": 2, "blocks": 2},
-        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "ops": EVERYTHING},
-        {"gating": "all", "tables": "chosen", "layers": 3},
+        {"gating": "open", "layers": 2, "blocks": 2, "ops": EVERYTHING},
+        {"gating": "all", "layers": 3},
         {"gating": "open", "residual": False, "layers": 3, "blocks": 2},
-        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "members": 3},
+        {"gating": "open", "layers": 2, "blocks": 2, "members": 3},
     ],
-    ids=["paper", "tables", "depth", "chain", "members"],
+    ids=["paper", "ops", "depth", "chain", "members"],
 )
 def test_derived_networks_are_the_supernet_with_the_same_decisions(sizes):
     check_space(desan(dense=2, experts=2, **sizes), architectures=6)
@@ -183,13 +155,6 @@ def test_an_identity_adds_nothing_to_what_is_there(op):
     for block in others:
         assert torch.equal(block(x), x)
         assert all(isinstance(m, Zero) for m in block.block.modules() if not list(m.children()))
-
-
-def test_experts_have_tables_of_their_own_where_they_chose_them():
-    space = desan(experts=2, tables="chosen")
-    network = space.network(decisions(space, **{"layer0/expert0/table": "shared"}))
-    sizes = [sum(p.numel() for p in e.reader.table.parameters()) for e in network.layers["layer0"].values()]
-    assert sizes == [0, (30 + 20 + 4) * 4]
 
 
 def test_what_a_run_depends_on_are_the_ops_of_a_sum():
@@ -227,3 +192,147 @@ def test_experts_that_nobody_reads_in_a_pass_are_not_computed(way):
     if way == "following":
         supernet(features)
         assert len(computed) == 6
+
+
+def preset(name):
+    given = dict(load_registry().get(PRESETS, name)["space"])
+    assert given.pop("name") == "desan"
+    return given
+
+
+def test_preset_paper_is_the_papers_space_exactly():
+    paper = {
+        "embedding_dim": 16, "embedding_std": 0.01, "layers": 2, "experts": 4,
+        "blocks": 3, "residual": False, "expert_width": 64, "tower_width": 64, "dropout": 0.2,
+        "members": 1, "gating": "all", "numbers": "all", "nested": False,
+        "ops": ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024))),
+    }  # fmt: skip
+    assert DESANSettings.parse(preset("paper"), "space").model_dump() == paper
+    assert set(preset("paper")) == set(paper), "whatever the defaults become"
+
+
+def test_preset_quick_is_a_part_of_the_default_space():
+    quick, default = DESANSettings.parse(preset("quick"), "space"), DESANSettings()
+    smaller = {"ops": quick.ops, "experts": quick.experts, "blocks": quick.blocks}
+    assert quick == default.model_copy(update=smaller)
+    assert set(quick.ops) < set(default.ops)
+    assert quick.experts < default.experts
+    assert quick.blocks < default.blocks
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": 0}, "space.layers: expected a whole number from 1 to 100, given 0"),
+        ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
+        ({"ops": ()}, "space.ops"),
+        ({"gating": "closed"}, "space.gating"),
+        ({"tables": "chosen"}, "this version does not have the setting tables"),
+        ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
+    ],
+)
+def test_bad_settings_are_named(change, message):
+    with pytest.raises(UsageError) as error:
+        DESANSettings.parse(change, "space")
+    assert message in str(error.value)
+
+
+OPS = ("identity", "mlp-16", "mlp-8", "mlp-linear-16+factorised-8")
+
+
+def with_landmarks(**sizes):
+    sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "experts": 3, "ops": OPS, **sizes}
+    return DESAN(plain_schema(), DESANSettings.parse(sizes, "space"), load_registry().op)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names"),
+    [
+        ({"experts": 1}, {"shared-bottom"}),
+        ({"experts": 2}, {"shared-bottom", "mmoe", "single-task"}),
+        ({"experts": 3}, {"shared-bottom", "mmoe", "single-task", "ple"}),
+        ({"layers": 3, "blocks": 2}, {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"}),
+    ],
+)
+def test_which_there_are(sizes, names):
+    space = with_landmarks(**sizes)
+    found = space.landmarks()
+    assert set(found) == names | {f"all-{op}" for op in OPS}
+    for architecture in found.values():
+        architecture.check(space.choices())
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("shared-bottom", [["expert0"], ["expert0"]]),
+        ("mmoe", [["expert0", "expert1", "expert2"]] * 2),
+        ("single-task", [["expert0"], ["expert1"]]),
+        ("ple", [["expert0", "expert2"], ["expert1", "expert2"]]),
+    ],
+)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_who_reads_what(name, read, layers):
+    space = with_landmarks(layers=layers, blocks=2)
+    network = space.network(space.landmarks()[name])
+    assert [task.gate.inputs for task in network.tasks] == read
+    experts = sorted({expert for inputs in read for expert in inputs})
+    assert [list(layer) for layer in network.layers.values()] == [experts] * layers
+    for layer in list(network.layers.values())[1:]:
+        assert {expert: e.reader.inputs for expert, e in layer.items()} == {e: [e] for e in experts}
+
+
+def test_two_levels_of_ple():
+    space = with_landmarks(layers=3, blocks=2)
+    network = space.network(space.landmarks()["ple-2"])
+    lowest, second, *others = network.layers.values()
+    assert {name: e.reader.inputs for name, e in second.items()} == {
+        "expert0": ["expert0", "expert2"],
+        "expert1": ["expert1", "expert2"],
+        "expert2": ["expert0", "expert1", "expert2"],
+    }
+    assert [len(others), set(lowest)] == [1, {"expert0", "expert1", "expert2"}]
+    assert [task.gate.inputs for task in network.tasks] == [["expert0", "expert2"], ["expert1", "expert2"]]
+    decisions = space.landmarks()["ple-2"].decisions
+    ops = {name: op for name, op in decisions.items() if name.endswith("block0")}
+    assert {name for name, op in ops.items() if op == "mlp-16"} == {
+        f"layer{layer}/expert{expert}/block0" for layer in (0, 1) for expert in range(3)
+    }
+
+
+def test_hand_designed_models_are_the_widest_mlp_in_one_block():
+    space = with_landmarks(layers=2, blocks=2)
+    choices = space.choices()
+    decisions = space.landmarks()["mmoe"].decisions
+    blocks = {name: d for name, d in decisions.items() if name.rpartition("/")[2].startswith("block")}
+    assert {op for name, op in blocks.items() if name.startswith("layer0/") and name.endswith("0")} == {
+        "mlp-16"
+    }
+    assert [op for op in blocks.values() if op != "mlp-16"] == ["identity"] * 9
+    assert all(d == () for name, d in decisions.items() if name.endswith("/interaction"))
+    for use in ("single", "numbers"):
+        assert decisions[f"layer0/expert0/{use}"] == choices[f"layer0/expert0/{use}"].options
+
+
+@pytest.mark.parametrize(
+    ("ops", "widest"),
+    [
+        (("mlp-linear-64", "mlp-linear-256", "mlp-16", "mlp-512+factorised-4"), "mlp-linear-256"),
+        (("mlp-linear-9", "mlp-10"), "mlp-10"),
+        (("zero", "factorised-8"), "factorised-8"),
+    ],
+)
+def test_the_widest_mlp(ops, widest):
+    assert with_landmarks(ops=ops).landmarks()["mmoe"].decisions["layer0/expert0/block0"] == widest
+
+
+def test_without_identity_all_blocks_are_the_mlp():
+    decisions = with_landmarks(ops=("zero", "mlp-8"), blocks=2, layers=2).landmarks()["mmoe"].decisions
+    assert {d for d in decisions.values() if isinstance(d, str)} == {"mlp-8"}
+
+
+def test_everything_open_with_one_op():
+    space = with_landmarks(layers=2, blocks=2)
+    decisions = space.landmarks()["all-mlp-8"].decisions
+    for name, choice in space.choices().items():
+        assert decisions[name] == (choice.options if isinstance(choice, AnyOf) else "mlp-8")

@@ -12,12 +12,12 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.table import RowTable
 from automtl_core.registry.kinds import BALANCERS, SPACES
 from automtl_core.training import batches as module
+from automtl_core.training.balancer import task_losses
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import Pass, predict, shuffled, step
-from automtl_core.training.losses import task_losses
 from automtl_testing.samples import sample_schema
 
 from .problems import EVERYTHING, LEARNERS, PLAIN, REGISTRY, fit_of, problem

@@ -17,7 +17,7 @@ from automtl_core import hookimpl
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.metric import Metric
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import RunListener
 from automtl_core.settings.settings import Settings
 
 def interrupt():

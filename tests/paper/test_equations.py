@@ -7,24 +7,20 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
-from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Widths
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate, MixedOp
-from automtl_core.training.balancer import MEAN
+from automtl_core.modules.relaxation import Gate, MixedOp, Softmax
+from automtl_core.modules.supernet import FixedGate
+from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import relative_change
 from automtl_core.training.optimisers import Group, Optimiser
-from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
-from automtl_desan.mlp import MLP
 from automtl_desan.network import Expert, Task
-from automtl_desan.ops import Identity, Zero
-from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.ops import MLP, Identity, Zero
+from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine
 from automtl_strategies.by_logits import entropy
 from automtl_testing.samples import binary_metrics
 
@@ -106,20 +102,6 @@ def test_mlp_is_dropout_linear_norm_relu_linear_relu():
     assert op(torch.tensor([[2.0, 3.0]])).tolist() == [[4.5, 0.0]]
 
 
-def test_mlp_drops_inputs_before_the_first_layer():
-    op = MLP(1000, 1, 0.25, 1).train()
-    op.norm = nn.Identity()
-    op.hidden.weight.data.fill_(1.0)
-    op.hidden.bias.data.zero_()
-    op.out.weight.data.fill_(1.0)
-    op.out.bias.data.zero_()
-    torch.manual_seed(0)
-    total = op(torch.ones(1, 1000)).item()
-    # each kept input counts 1 / 0.75; 750 of 1000 are kept on average, with standard deviation 13.7
-    assert total * 0.75 == pytest.approx(750, abs=55)
-    assert round(total * 0.75) == pytest.approx(total * 0.75, abs=1e-3)
-
-
 def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
     names = ["e0", "e1", "e2"]
     module = SelectiveGate(1, names, gate(names, ["e0", "e2"]), width=2, over="all")
@@ -134,12 +116,6 @@ def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
     out = module(torch.tensor([[1.0]]), experts)
     assert out[0].tolist() == pytest.approx([1.0, 5.0])
     assert [row.bias for row in module.gating.values()] == [None] * 3
-
-
-def test_selective_gate_that_shares_nothing_is_zero():
-    choice = AnyOf("experts", ("e0", "e1"))
-    module = SelectiveGate(1, ["e0", "e1"], FixedGate(choice, []), width=2, over="all")
-    assert module(torch.ones(3, 1), {}).tolist() == [[0.0, 0.0]] * 3
 
 
 def test_tower_is_linear_norm_relu_dropout_linear():
@@ -162,18 +138,6 @@ def test_mixed_op_weighs_candidates_by_a_softmax():
     assert mixed(torch.zeros(1, 1)).item() == pytest.approx(7.0)
 
 
-def test_logits_of_a_mixed_op_start_near_zero():
-    torch.manual_seed(0)
-    drawn = torch.cat(
-        [
-            MixedOp(OneOf("op", ("a",) * 1), {"a": Constant(0.0)}, Softmax()).logits.detach()
-            for _ in range(2000)
-        ]
-    )
-    assert drawn.std().item() == pytest.approx(1e-3, rel=0.1)
-    assert abs(drawn.mean().item()) < 1e-4
-
-
 def test_gate_is_open_in_warm_up_and_sampled_in_search_and_thresholded_in_evaluation():
     made = gate("abc").train()
     made.logits.data = torch.tensor([-1.0, 0.0, 1.0])
@@ -184,27 +148,6 @@ def test_gate_is_open_in_warm_up_and_sampled_in_search_and_thresholded_in_evalua
     # sigmoid(-1), sigmoid(0), sigmoid(1)
     assert draws.mean(0).tolist() == pytest.approx([0.2689, 0.5, 0.7311], abs=0.03)
     assert made.eval().bits().tolist() == [0.0, 1.0, 1.0]
-
-
-def test_gate_draws_once_a_step_for_the_whole_batch():
-    made = gate([str(k) for k in range(50)]).train()
-    made.relaxation.sampling = True
-    out = made(torch.ones(8, 50), dim=1)
-    assert (out == out[0]).all()
-
-
-def test_gate_gradient_passes_straight_through_to_the_probability():
-    made = gate("ab").train()
-    made.relaxation.sampling = True
-    made.logits.data = torch.tensor([0.0, math.log(3.0)])
-    x = torch.tensor([[2.0, 5.0]])
-    made(x, dim=1).sum().backward()
-    # d/db = x * p * (1 - p), whatever was drawn: 2 * 1/4 and 5 * 3/16
-    assert made.logits.grad.tolist() == pytest.approx([0.5, 0.9375])
-
-
-def test_gate_that_never_moved_stays_open():
-    assert gate("abc").favourite() == ("a", "b", "c")
 
 
 def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
@@ -236,16 +179,6 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
     assert (model.logits.detach() - before).flatten().tolist() == pytest.approx(
         [1e-3, 1e-3, -1e-3, -1e-3], rel=1e-3
     )
-
-
-def test_loss_weights_multiply_a_task():
-    model = nn.Linear(1, 2, bias=False)
-    model.forward = lambda features: features.dense @ model.weight.T
-    model.weight.data.zero_()
-    batch = Batch(Features(torch.zeros(1, 1).long(), torch.ones(1, 1)), torch.tensor([[1.0, 1.0]]))
-    optimiser = Optimiser([Group({"w": model.weight}, 1e-3, 0.0)], CPU)
-    step(model, batch, TaskLosses(torch.tensor([1.0, 3.0])), MEAN, optimiser, CPU)
-    assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])
 
 
 def test_relative_change_is_the_mean_over_tasks():

@@ -9,7 +9,7 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
 from automtl_core.training.loop import evaluate

@@ -7,8 +7,7 @@ import torch
 import typer
 
 from automtl_core.commands import Output
-from automtl_core.training.events import EpochEnded
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import EpochEnded, RunListener
 from automtl_export.formats import Torch
 from automtl_testing import check_command, check_exporter, check_listener
 

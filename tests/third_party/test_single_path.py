@@ -2,7 +2,7 @@
 
 import torch
 
-from automtl_core.modules.relaxed import MixedOp
+from automtl_core.modules.relaxation import MixedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EventHandler

@@ -4,12 +4,12 @@ import numpy as np
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.exporter import inputs
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.buckets import Buckets
 from automtl_core.fields.dense import Scale
 from automtl_core.fields.source import exported, source
 from automtl_core.fields.sparse import Hashed
-from automtl_core.graph import inputs
 
 SCHEMA = Schema(
     (SparseField("user", 8), SparseField("age", 4), SparseField("tags/all", 6, "bag")),

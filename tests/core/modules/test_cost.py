@@ -1,15 +1,17 @@
-"""Parameters and operations, by hand; the time of a prediction is that of a thousand rows."""
+"""Parameters and operations, by hand; the time of a prediction; modules without weights."""
+
+import subprocess
+import sys
 
 import torch
 from torch import nn
 
-from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import cost as module
-from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency, meta
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing import plain_schema, sample_architectures, sample_schema
+from automtl_testing import plain_schema, sample_schema
 
 
 class Net(nn.Module):
@@ -32,11 +34,6 @@ def test_products_count_twice_and_embeddings_apart():
     assert cost == Cost(15 + 16 + 8, 24, 2 * 3 * 4)
     assert cost.to_json() == {"parameters": 39, "parameters_beside_embeddings": 24, "flops_per_row": 24}
     assert cost - Cost(9, 4, 4) == Cost(30, 20, 20)
-
-
-def test_bags_are_counted_too():
-    space = DESAN(sample_schema(regression=False), DESANSettings(embedding_dim=4), load_registry().op)
-    assert space.cost(space.supernet().architecture()).flops_per_row > 0
 
 
 def test_a_space_knows_what_each_answer_costs():
@@ -82,15 +79,6 @@ def test_what_is_counted_takes_no_memory():
     assert made["a"](torch.tensor([10**11])).tolist() == [[0.0, 0.0, 0.0]]
 
 
-def test_the_cost_of_an_architecture_is_that_of_its_network():
-    space = DESAN(
-        plain_schema(), DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")), load_registry().op
-    )
-    for architecture in sample_architectures(space, 4):
-        network = space.network(Architecture(architecture.decisions))
-        assert space.cost(architecture) == cost_of(network, blank_features(space.schema, CPU))
-
-
 class Slow(nn.Module):
     """Counts its rows, and moves a clock by a millisecond for each of its calls so far."""
 
@@ -112,3 +100,22 @@ def test_it_is_the_median_of_several_predictions_after_a_first_one(monkeypatch):
     network = Slow(clock).train()
     assert round(latency(network, sample_schema()), 6) == 5, "of calls two to eight"
     assert network.rows == [1000] * 8
+
+
+def test_modules_have_shapes_and_no_values() -> None:
+    with meta():
+        linear = nn.Linear(3, 4)
+        table = nn.init.trunc_normal_(torch.empty(2, 5), std=0.1)
+    assert [tuple(p.shape) for p in linear.parameters()] == [(4, 3), (4,)]
+    assert linear.weight.is_meta
+    assert table.is_meta
+    assert tuple(table.shape) == (2, 5)
+
+
+def test_the_compiler_of_torch_is_not_imported() -> None:
+    code = (
+        "import sys; from torch import nn; from automtl_core.modules.cost import meta\n"
+        "with meta(): nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2), nn.GRU(2, 2))\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

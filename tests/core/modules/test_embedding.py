@@ -1,11 +1,12 @@
 import itertools
 from copy import deepcopy
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from automtl_core.dataset.schema import Pretrained, SparseField
-from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.embedding import FieldEmbedding, mean_of
 from automtl_core.modules.features import Bag, Features
 
 FIELDS = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
@@ -108,3 +109,13 @@ def test_vectors_are_not_trained_not_saved_and_not_copied() -> None:
     (copy,) = deepcopy(embedding).vectors.values()
     assert copy.vectors is vectors.vectors
     assert copy.project.weight is not vectors.project.weight
+
+
+def test_the_mean_of_a_bag_is_the_same_when_it_is_exported() -> None:
+    table, held = torch.randn(6, 3), bag([1, 4], [], [5], [0, 0, 2], [])
+    expected = torch.stack(
+        [table[[1, 4]].mean(0), 0 * table[0], table[5], table[[0, 0, 2]].mean(0), 0 * table[0]]
+    )
+    torch.testing.assert_close(mean_of(table, held), expected)
+    with patch("torch.compiler.is_exporting", return_value=True):
+        torch.testing.assert_close(mean_of(table, held), expected)

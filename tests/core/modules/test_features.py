@@ -13,10 +13,3 @@ def test_examples_without_bags_and_folds_are_ids_and_numbers() -> None:
     features = Features(torch.tensor([[1, 2]]), torch.tensor([[0.5]]))
     assert (features.bags, features.folds) == ((), None)
     assert Sum()(features).tolist() == [3.5]
-
-
-def test_a_hook_replaces_features_as_one_argument() -> None:
-    # torch takes a tuple that a hook returns for all arguments, and `Features` is one.
-    network = Sum()
-    network.register_forward_pre_hook(lambda module, inputs: (inputs[0]._replace(dense=torch.ones(1, 1)),))
-    assert network(Features(torch.tensor([[1, 2]]), torch.tensor([[0.5]]))).tolist() == [4]

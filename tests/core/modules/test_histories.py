@@ -9,11 +9,10 @@ import torch
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
-from automtl_core.errors import UsageError
 from automtl_core.fields.dense import Dense
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
-from automtl_core.modules.histories import HistoryInputs, event_width, match_width, raw_width
+from automtl_core.modules.histories import HistoryInputs, raw_width
 from automtl_core.modules.inputs import Widths, inputs_of
 
 PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
@@ -84,7 +83,7 @@ def test_the_sums_of_a_pooling_encoder_are_those_of_its_events():
 
 def test_a_match_counts_equal_values_and_tells_the_last_one():
     (item, shop, every), age, _ = read("matches")
-    assert item.shape == (2, match_width(PAST, DIM))
+    assert item.shape == (2, DIM + 2 + 2 * 2)
     # Item 7: two events, the last one 3 ago, with a click; two clicks and one buy in all.
     logs = [math.log(3), math.log(4) / 10, math.log(3), math.log(2)]
     assert item[0].tolist() == pytest.approx([*age[int(2 * math.log2(4))].tolist(), *logs, 1, 0], abs=1e-5)
@@ -98,7 +97,7 @@ def test_the_latest_events_are_side_by_side():
     (first, second, third, fourth, fifth), age, embedding = read("last-5")
     assert first.shape == (2, raw_width(schema(), PAST, DIM))
     (projected, *_), _, _ = read("last-5", raw=False)
-    assert projected.shape == (2, event_width(schema(), PAST, DIM)) == (2, DIM)
+    assert projected.shape == (2, DIM)
     unseen, shop = embedding.table.weight[3 + 0], embedding.table.weight[8 + 2]
     expected = [*unseen.tolist(), *shop.tolist(), *age[4].tolist(), math.log(4) / 10, 1, 0, 1, 1]
     assert first[0].tolist() == pytest.approx(expected)
@@ -138,17 +137,6 @@ def test_names_and_widths_agree():
     assert [one.shape[1] for one in found] == list(widths.histories)
     inputs = inputs_of(schema("matches", "last-2"), DIM, 0.1)
     assert inputs(FEATURES).flat().shape == (2, inputs.width)
-
-
-def test_an_encoder_needs_a_registry():
-    with pytest.raises(UsageError, match="there is no history encoder 'mean' here"):
-        inputs_of(schema("mean"), DIM, 0.1)
-
-
-def test_a_network_that_reads_no_history_has_a_schema_without_it():
-    assert schema().as_read().histories == ()
-    assert schema("matches").as_read().histories == (PAST,)
-    assert Schema.from_json(schema("matches").to_json()) == schema("matches")
 
 
 def test_events_have_the_vectors_of_their_values_which_are_not_matched():

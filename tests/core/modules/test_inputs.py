@@ -1,12 +1,16 @@
+import itertools
+
+import numpy as np
 import pytest
 import torch
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
+from automtl_core.data.statistics import crossed
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Widths, inputs_of
+from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.inputs import Crosses, FieldStatistics, Numbers, Widths, inputs_of
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5))
 SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task("buy")))
@@ -57,3 +61,76 @@ def test_all_that_was_fitted_is_read_and_saved() -> None:
     seen = inputs(Features(ids, dense, folds=torch.from_numpy(folds).long()))
     assert not torch.equal(seen.sparse, given.sparse)
     assert not torch.equal(seen.crosses, given.crosses)
+
+
+NAN = float("nan")
+DENSE = torch.tensor([[0.5, -1.0], [NAN, 2.5], [9.0, NAN], [-9.0, 0.0]])
+EDGES = torch.tensor([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 2.0, 2.0]])
+
+
+def numbers(bins: int) -> Numbers:
+    found = Numbers(2, bins, 2, 0.1)
+    found.load_fitted(EDGES)
+    return found
+
+
+@pytest.mark.parametrize("bins", [0, 3])
+def test_the_number_itself_comes_first_and_is_0_where_missing(bins: int) -> None:
+    assert numbers(bins)(DENSE)[:, :, 0].tolist() == [[0.5, -1.0], [0.0, 2.5], [9.0, 0.0], [-9.0, 0.0]]
+
+
+def test_a_number_has_the_embedding_of_its_bin_and_a_missing_one_its_own() -> None:
+    found = numbers(3)
+    rows = [[1 + 1, 4 + 1 + 0], [0, 4 + 1 + 2], [1 + 2, 4], [1 + 0, 4 + 1 + 1]]
+    assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
+
+
+STACKED = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
+
+
+def bag(*values: list[int]) -> Bag:
+    starts = [sum(map(len, values[:n])) for n in range(len(values))]
+    return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
+
+
+def features(ids, *bags: Bag, folds=None) -> Features:
+    return Features(ids, torch.zeros(len(ids), 0), bags, folds)
+
+
+@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
+def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor | None) -> None:
+    statistics = FieldStatistics(STACKED, 2)
+    tables = torch.randn(3, 16, 2)  # of two folds, and of both together
+    statistics.load_fitted(tables)
+    told = statistics(features(torch.tensor([[2], [6]]), bag([1, 4], []), bag([3], [1, 2, 3]), folds=fold))
+    one, two = tables[[2, 2] if fold is None else fold.tolist()]
+    expected = [
+        [one[[1, 4]].mean(0), one[5 + 2], one[12 + 3]],
+        [torch.zeros(2), two[5 + 6], two[[13, 14, 15]].mean(0)],
+    ]
+    torch.testing.assert_close(told, torch.stack([torch.stack(row) for row in expected]))
+
+
+CROSSED = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
+
+
+def schema(*pairs, **encodings) -> Schema:
+    return Schema(CROSSED, (), (Task("click"),), plain().with_answers(crosses=pairs, **encodings))
+
+
+def batch(folds=None) -> Features:
+    tags = Bag(torch.tensor([1, 2]), torch.tensor([0, 1]))
+    return Features(torch.tensor([[1, 4, 8999], [2, 0, 77]]), torch.zeros(2, 0), (tags,), folds)
+
+
+def test_a_pair_reads_the_row_that_preparation_counted() -> None:
+    told = schema(("a", "b"), ("b", "c"), ("a", "c"))
+    crosses, random = Crosses(told), np.random.default_rng(0)
+    tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))
+    crosses.statistics.load_fitted(tables)
+    ids = np.array([[1, 0, 4, 8999], [2, 0, 0, 77]], np.int32)
+    part = Part(ids, np.zeros((2, 0), np.float32), np.zeros((2, 1), np.float32))
+    for place, cross in enumerate(told.crosses()):
+        rows = torch.from_numpy(crossed(part, cross)) + crosses.statistics.offsets[place]
+        assert torch.equal(crosses(batch())[:, place], tables[-1][rows])
+        assert torch.equal(crosses(batch(torch.tensor([1, 0])))[:, place], tables[[1, 0], rows])

@@ -1,6 +1,5 @@
 """Who reads what, as the names of choices tell."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -51,11 +50,6 @@ def test_parts_read_those_of_the_next_group_that_is_asked_about():
     assert FOUND.readers("layer0/expert1") == ("layer1/expert1",)
 
 
-def test_a_group_that_is_left_out_is_passed_over():
-    asked = {name: d for name, d in ASKED.items() if not name.startswith("layer1")}
-    assert Sharing.of(asked, CHOICES, FIELDS).reads["task/buy"] == ("layer0/expert1",)
-
-
 def test_an_expert_sees_a_field_in_any_way_and_in_the_order_of_the_fields():
     assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
     assert FOUND.behind("task/buy") == {"user", "item"}
@@ -94,10 +88,6 @@ def test_what_the_network_sees_itself_all_parts_see():
 def test_an_option_that_is_no_part_keeps_its_name():
     found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
     assert found.reads == {"a/x": ("b",)}
-
-
-def test_it_survives_json():
-    assert Sharing.from_json(json.loads(json.dumps(FOUND.to_json())), "here") == FOUND
 
 
 @pytest.fixture
@@ -177,20 +167,6 @@ def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
     assert found.closed() == (), "user and tab are seen in their pair"
     without = space.sharing(Architecture({**nothing, "single": ("item",)}))
     assert without.closed() == ("user", "tab", "user*tab")
-
-
-def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
-    choices = {"task/click/crosses": AnyOf("task/click/crosses", ("user*tab",)),
-               "task/click/single": AnyOf("task/click/single", ("user", "tab", "item"))}  # fmt: skip
-    asked, fields = (
-        {"task/click/crosses": ("user*tab",), "task/click/single": ()},
-        ("user", "tab", "item", "user*tab"),
-    )
-    found = Sharing.of(asked, choices, fields, {"user*tab": ("user", "tab")})
-    assert found.closed() == ("item",)
-    assert found.missed({"click": ["user", "tab"]}) == {}
-    assert found.missed({"click": ["user", "item"]}) == {"click": ("item",)}
-    assert Sharing.of({**asked, "task/click/crosses": ()}, choices, fields, found.pairs).closed() == fields
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,20 @@
-"""Decisions for a while, for good, and along one path; what candidates share. Toy spaces, by hand."""
+"""Decisions for a while, for good, and along one path; reuse of outputs. Toy spaces, by hand."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import AnyOf, draw
+from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.supernet import Reuse
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
-from automtl_core.training.batchnorm import recalibrate_batchnorm
-from automtl_core.training.compute import CPU
+from automtl_core.training.compute import CPU, recalibrate_batchnorm
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_part
 
@@ -53,10 +53,6 @@ def assert_as_it_was(supernet, before):
     assert others == others_now
 
 
-def doubled(batch):
-    return batch._replace(features=batch.features._replace(dense=batch.features.dense.double()))
-
-
 def look(supernet, batch):
     """Look at a path as a strategy may: in training mode, with fresh statistics, in evaluation."""
     supernet.train()
@@ -81,24 +77,6 @@ def test_holding_leaves_every_byte_as_it_was(space, batch, fails):
     except KeyboardInterrupt:
         assert fails
     assert_as_it_was(supernet, before)
-
-
-def test_what_is_held_is_what_the_derived_network_computes(space, batch):
-    supernet = space.supernet().double().eval()
-    for seed in range(4):
-        path = draw(space.choices(), np.random.default_rng(seed))
-        with supernet.holding(path.decisions):
-            held = CPU.logits(supernet, doubled(batch))
-        network = space.network(path, inherit=supernet).double().eval()
-        derived = CPU.logits(network, doubled(batch))
-        assert (held - derived).abs().max() < 1e-12
-
-
-def test_nothing_can_learn_while_decisions_are_held(space, batch):
-    supernet = space.supernet()
-    with supernet.holding(supernet.favourites()):
-        assert not CPU.logits(supernet, batch).requires_grad
-    assert CPU.logits(supernet, batch).requires_grad
 
 
 def test_decisions_can_be_held_within_others(space, batch):
@@ -144,15 +122,6 @@ def test_what_cannot_be_held_is_refused_and_changes_nothing(space, path, message
     with pytest.raises(ArtifactError, match=message), supernet.holding(path):
         pass
     assert_as_it_was(supernet, before)
-
-
-def test_an_open_gate_can_be_held_closed_and_a_closed_one_open(space, batch):
-    supernet = space.supernet().eval()
-    supernet.fix("task/like/experts", ())
-    gates = {name: choice.options for name, choice in supernet.choices().items() if isinstance(choice, AnyOf)}
-    with supernet.holding(gates):
-        opened = CPU.logits(supernet, batch)
-    assert not torch.equal(opened[:, 1], CPU.logits(supernet, batch)[:, 1])
 
 
 class Scale(nn.Module):
@@ -222,3 +191,76 @@ def test_candidates_of_one_class_can_hold_the_same_weights():
     assert [p.data_ptr() for p in network.parameters()] != [p.data_ptr() for p in supernet.parameters()]
     space.shared = False
     assert sum(p.numel() for p in space.supernet().weights().values()) == 9
+
+
+class Double(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.weight * x
+
+
+class Network(nn.Module):
+    def __init__(self, parts):
+        super().__init__()
+        self.first, self.second, self.parts = Double(), Double(), parts
+
+    def forward(self, x):
+        return self.second(self.first(x))
+
+    def reusable_parts(self):
+        return self.parts
+
+
+def evaluated(reuse, network, decisions, batches=(1.0, 2.0)):
+    with reuse.evaluation(network, decisions):
+        return [network(torch.tensor([x])).item() for x in batches]
+
+
+def calls(network):
+    return network.first.calls, network.second.calls
+
+
+@pytest.fixture
+def network():
+    return Network({"first": ("a/",)})
+
+
+def test_a_part_is_computed_again_only_for_other_decisions_of_its_own(network):
+    reuse = Reuse()
+    assert evaluated(reuse, network, {"a/x": "1", "b/x": "1"}) == [1, 2]
+    assert calls(network) == (2, 2)
+    assert evaluated(reuse, network, {"a/x": "1", "b/x": "2"}) == [1, 2]
+    assert calls(network) == (2, 4)
+    evaluated(reuse, network, {"a/x": "2", "b/x": "2"})
+    assert calls(network) == (4, 6)
+
+
+def test_a_part_is_computed_again_after_a_change_of_weights(network):
+    reuse = Reuse()
+    evaluated(reuse, network, {})
+    with torch.no_grad():
+        network.first.weight.mul_(3)
+    assert evaluated(reuse, network, {}) == [3, 6]
+
+
+def test_outside_of_an_evaluation_nothing_is_reused(network):
+    reuse = Reuse()
+    evaluated(reuse, network, {})
+    assert network(torch.tensor([5.0])).item() == 5
+    with pytest.raises(RuntimeError), reuse.evaluation(network, {}):
+        raise RuntimeError
+    assert network(torch.tensor([5.0])).item() == 5
+
+
+def test_a_supernet_that_was_fixed_otherwise_cannot_be_inherited_from(space):
+    supernet = space.supernet()
+    supernet.fix("layer0/expert0/block0", "zero")
+    wanted = Architecture({**supernet.favourites(), "layer0/expert0/block0": "mlp-16"})
+    message = "the architecture has 'mlp-16', but the supernet is fixed to zero"
+    with pytest.raises(ArtifactError, match=message):
+        space.network(wanted, inherit=supernet)

@@ -44,18 +44,6 @@ def step(rule, rows, values):
     rule.step(shared=False)
 
 
-def test_without_decay_it_is_rmsprop_over_the_whole_table():
-    torch.manual_seed(0)
-    table = table_of(torch.randn(9, 2, dtype=torch.double))
-    whole, rule = Whole(table.weight.detach(), 0.01, 0.0), table.rule(0.01, 0.0)
-    for _ in range(50):
-        read = torch.randperm(9)[:2]
-        values = torch.randn(2, 2, dtype=torch.double)
-        step(rule, read, values)
-        whole.step(table.weight.grad.to_dense())
-    torch.testing.assert_close(table.weight.detach(), whole.w, rtol=0, atol=1e-10)
-
-
 def test_rows_that_each_step_reads_decay_as_in_the_whole_table():
     torch.manual_seed(0)
     table = table_of(torch.randn(3, 2, dtype=torch.double))
@@ -65,16 +53,6 @@ def test_rows_that_each_step_reads_decay_as_in_the_whole_table():
         step(rule, torch.arange(3), values)
         whole.step(values)
     torch.testing.assert_close(table.weight.detach(), whole.w, rtol=0, atol=1e-10)
-
-
-def test_an_id_that_a_batch_reads_twice_has_the_sum_of_its_gradients():
-    table = table_of(torch.ones(4, 1))
-    rule = table.rule(0.1, 0.0)
-    table(torch.tensor([2, 2])).sum().backward()
-    rule.step(shared=False)
-    # gradient 2 on row 2: the second moment is 0.001 * 4; the first step has the size of the learning rate
-    assert rule.state["exp_avg_sq"].flatten().tolist() == pytest.approx([0, 0, 0.004, 0])
-    assert table.weight.flatten().tolist() == pytest.approx([1, 1, 0.9, 1])
 
 
 def test_a_row_shrinks_for_all_the_steps_that_it_missed():

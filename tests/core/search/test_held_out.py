@@ -10,8 +10,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.tasks.binary import auc
 from automtl_core.training.fit import TrainingData
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import (
     binary_metrics,
     regression_metrics,

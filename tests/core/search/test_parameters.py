@@ -12,8 +12,7 @@ from automtl_core.search.parameters import (
     usable,
 )
 from automtl_core.settings.domain import Search
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_schema, sample_space
 
 optuna = pytest.importorskip("optuna")

@@ -14,8 +14,7 @@ from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit
 from automtl_core.search.trial import Candidate, Training, TrialBegan
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
-from automtl_desan.settings import DESANSettings
-from automtl_desan.space import DESAN
+from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import sample_architectures, sample_problem, sample_schema
 
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}

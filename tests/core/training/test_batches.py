@@ -11,7 +11,7 @@ import torch
 from automtl_core.data.part import Bags, Part
 from automtl_core.errors import ArtifactError
 from automtl_core.training import batches as module
-from automtl_core.training.batches import ahead, batches, shuffled_rows, steps, take
+from automtl_core.training.batches import ahead, batches, shuffled_rows, take
 
 CPU = torch.device("cpu")
 PART = Part(
@@ -34,10 +34,6 @@ def test_rows_come_in_the_given_order_whatever_the_runs(runs: list[list[int]]) -
     assert parts[0].features.ids.tolist() == [[12, 13], [0, 1]]
 
 
-def test_steps_counts_the_batches() -> None:
-    assert [steps(rows, 3) for rows in (0, 1, 3, 7)] == [0, 1, 1, 3]
-
-
 def test_a_batch_has_the_types_of_the_model() -> None:
     features, labels, groups = take(PART, np.array([1]), CPU)
     tensors = features.ids, features.dense, labels
@@ -57,17 +53,6 @@ def test_bags_come_with_their_values() -> None:
     assert bag.values.tolist() == [5, 6, 7, 5, 6]
     assert bag.starts.tolist() == [0, 2, 2, 3, 5]
     assert bag.values.dtype == bag.starts.dtype == torch.int64
-
-
-def test_a_batch_may_hold_empty_bags_alone() -> None:
-    part = Part(
-        np.zeros((3, 1), np.int32),
-        np.zeros((3, 0), np.float32),
-        np.zeros((3, 1), np.float32),
-        {0: Bags(np.array([0, 0]), np.empty(0, np.int32))},
-    )
-    found = take(part, np.arange(3), CPU).features
-    assert (found.bags[0].values.tolist(), found.bags[0].starts.tolist()) == ([], [0, 0, 0])
 
 
 @pytest.mark.parametrize("rows", [1, 31, 32, 33, 100])

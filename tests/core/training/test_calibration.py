@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 from scipy.special import logit
 from scipy.stats import binomtest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.binary import log_loss
-from automtl_core.training.calibration import BINS, Bin, calibrated, calibration, calibration_error, platt
+from automtl_core.training.calibration import Bin, calibrated, calibration, calibration_error, platt
 
 
 def test_groups_have_exact_means_of_known_labels():
@@ -26,9 +25,9 @@ def test_true_probabilities_are_calibrated_and_wrong_ones_are_not():
     p = random.random(20_000)
     labels = (random.random(20_000) < p).astype(np.float32)
     true, wrong = calibration(labels, logit(p)), calibration(labels, logit(p) + 1)
-    assert len(true) == BINS
+    assert len(true) == 10
     inside = [one.interval[0] <= one.predicted <= one.interval[1] for one in true]
-    assert sum(inside) >= BINS - 2
+    assert sum(inside) >= 10 - 2
     assert calibration_error(true) < 0.01 < 0.1 < calibration_error(wrong)
 
 
@@ -37,12 +36,6 @@ def test_the_interval_is_that_of_wilson(rows, positives):
     expected = binomtest(positives, rows).proportion_ci(method="wilson")
     found = Bin(rows, 0.1, positives / rows).interval
     assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-def test_the_interval_of_a_share_stays_between_0_and_1():
-    low, high = Bin(20, 0.1, 0.0).interval
-    assert low == 0
-    assert 0.1 < high < 0.2
 
 
 def wrong_logits(rows=20_000):
@@ -68,19 +61,6 @@ def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
     for module in ("training.calibration", "tasks.binary"):
         monkeypatch.setattr(f"automtl_core.{module}.CHUNK", 32)
     assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-12)
-
-
-def test_no_other_numbers_have_a_lower_loss():
-    labels, logits = wrong_logits(500)
-    found = platt(labels, logits)
-    positives = labels.sum()
-    targets = np.where(labels == 1, (positives + 1) / (positives + 2), 1 / (500 - positives + 2))
-
-    def loss(numbers):
-        scaled = numbers[0] * logits + numbers[1]
-        return (np.logaddexp(0, scaled) - targets * scaled).mean()
-
-    assert loss((found.slope, found.offset)) <= minimize(loss, (1.0, 0.0)).fun + 1e-9
 
 
 def test_unknown_labels_do_not_count_and_separable_rows_have_finite_numbers():

@@ -1,6 +1,7 @@
-"""How to compute: precision and penalties, and the shares of several processes."""
+"""Precision and penalties, the shares of several processes, and the guard of torch's global state."""
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -9,15 +10,15 @@ from torch import nn
 
 from automtl_baselines.funnel import AITM, AITMSettings
 from automtl_core.distributed import rank
+from automtl_core.errors import OutOfMemoryError
+from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute as module
-from automtl_core.training.balancer import MEAN
-from automtl_core.training.batches import take
-from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.balancer import MEAN, TaskLosses
+from automtl_core.training.batches import Batch, take
+from automtl_core.training.compute import CPU, Compute, guarded, recalibrate_batchnorm
 from automtl_core.training.loop import objective, step
-from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Group, Optimiser
-from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_part
 
 from ..job_of_processes import results_of
@@ -57,27 +58,6 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     step(aitm, batch, ONES, MEAN, optimiser, BF16)
     assert all(p.dtype == torch.float32 for p in aitm.parameters())
     assert sum(not torch.equal(p, before[name]) for name, p in aitm.named_parameters()) > 10
-
-
-def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
-    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, dropout=0.0)
-    space = DESAN(plain_schema(), sizes, load_registry().op)
-    torch.manual_seed(0)
-    supernet = space.supernet().train()
-    losses = []
-    for compute in (CPU, BF16):
-        for question in supernet.questions.values():
-            question.relaxation.seed(0)
-        losses.append(objective(supernet, batch, ONES, compute).loss.item())
-    assert losses[0] == pytest.approx(losses[1], rel=0.02)
-
-
-def test_double_stays_double(batch):
-    class Net(nn.Module):
-        def forward(self, features):
-            return features.dense.double().expand(-1, 2)
-
-    assert CPU.logits(Net(), batch).dtype == torch.float64
 
 
 def test_processes_share_the_rows_of_a_batch_and_of_a_prediction():
@@ -147,10 +127,68 @@ def test_a_network_does_not_change_the_state_of_the_process(batch, aitm, tmp_pat
     assert (os.getcwd(), torch.get_default_dtype()) == (before, torch.float32)
 
 
-def test_steps_need_no_working_directory(batch, aitm, tmp_path, monkeypatch):
-    folder = tmp_path / "removed"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
-    weights = Group(dict(aitm.named_parameters()), 1e-3, 0.0)
-    step(aitm, batch, ONES, MEAN, Optimiser([weights], CPU), CPU)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop, self.norm = nn.Dropout(0.5), nn.BatchNorm1d(1, momentum=0.25)
+
+    def forward(self, features):
+        return self.norm(self.drop(features.dense))
+
+
+def batch_of(*values):
+    rows = torch.tensor(values)[:, None]
+    return Batch(Features(torch.zeros(len(values), 1).long(), rows), torch.zeros(len(values), 1))
+
+
+def test_statistics_are_plain_means_over_batches_without_dropout():
+    net = Net().train()
+    net.norm.running_mean.fill_(100.0)
+    recalibrate_batchnorm(net, [batch_of(1.0, 3.0), batch_of(10.0, 14.0)], CPU)
+    assert net.norm.running_mean.item() == (2 + 12) / 2
+    assert net.norm.running_var.item() == (2 + 8) / 2
+    assert net.norm.num_batches_tracked.item() == 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_an_error_with_a_remedy(error):
+    with pytest.raises(OutOfMemoryError, match="out of memory"), guarded():
+        raise error
+
+
+def test_the_state_of_the_caller_is_not_seen_and_comes_back():
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), guarded():
+            torch.manual_seed(2)
+            weight = torch.ones(2, requires_grad=True)
+            (weight * torch.rand(2)).sum().backward()
+            assert (weight.dtype, weight.grad.dtype) == (torch.float32, torch.float32)
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_two_threads_draw_what_each_would_draw_alone():
+    found = {}
+
+    def draws(seed):
+        with guarded():
+            torch.manual_seed(seed)
+            found[seed] = []
+            for _ in range(50):
+                found[seed].append(torch.rand(()).item())
+                together.wait(0.0005)
+
+    together = threading.Event()
+    threads = [threading.Thread(target=draws, args=[seed]) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, numbers in found.items():
+        generator = torch.Generator().manual_seed(seed)
+        assert numbers == [torch.rand((), generator=generator).item() for _ in range(50)]

@@ -3,7 +3,6 @@ import json
 import pytest
 
 from automtl_core.training.events import (
-    SILENT,
     EpochEnded,
     EventHandler,
     PhaseBegan,
@@ -56,11 +55,6 @@ def test_a_handler_calls_the_method_of_a_type_and_returns_its_answer():
     assert heard(REPORT)
     assert heard(Warned("something"))
     assert heard.events == ["step", "epoch", Warned("something")]
-
-
-@pytest.mark.parametrize("event", [StepEnded("train", 1, 10, 1, 64), REPORT, Warned("something")])
-def test_without_methods_of_its_own_a_handler_continues(event):
-    assert SILENT(event)
 
 
 def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():

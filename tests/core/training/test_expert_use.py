@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.ensemble import Ensemble
-from automtl_core.modules.mixture import Mixed, Mixture
+from automtl_core.modules.network import Ensemble, Mixed, Mixture
 from automtl_core.training.compute import CPU
 from automtl_core.training.expert_use import ExpertUse, expert_use
 from automtl_testing.samples import plain_schema, sample_part

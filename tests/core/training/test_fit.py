@@ -1,4 +1,4 @@
-"""What a fit trains: epochs, ends that a listener asks for, draws, and going on from a state."""
+"""Fits: epochs, early stopping, separate tasks, ensembles, and continuation from a state."""
 
 from dataclasses import replace
 
@@ -8,27 +8,30 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from automtl_baselines.mlps import SingleTask
+from automtl_core import seeds
+from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Schema, Task
+from automtl_core.disk.state import load_state, save_state
 from automtl_core.disk.tensors import is_in_file
 from automtl_core.errors import UsageError
+from automtl_core.modules.network import Ensemble
 from automtl_core.modules.table import RowTable
+from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.fit import EnsembleFit, Fit, TrainingData
+from automtl_core.training.loop import evaluate
+from automtl_core.training.metric import Metric
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
 
-from .fits import Watch, assert_resumes, make, run
+from .fits import Watch, assert_resumes, make, run, script, weights
 
 
 def first_rows(part, rows):
     return Part(part.ids[:rows], part.dense[:rows], part.labels[:rows])
-
-
-def test_epochs_of_the_search_count(problem):
-    fit = make(problem, epochs=3)
-    fit.epoch = fit.common[0].epoch = 2
-    assert [r.epoch for r in run(fit).reports] == [3]
 
 
 def test_epochs_come_on_top_of_those_that_the_weights_have_behind_them(problem):
@@ -125,26 +128,6 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
     assert drawn() == masks
 
 
-class Normed(nn.Module):
-    """Normalises dense values, and reads them."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm, self.linear = nn.BatchNorm1d(1), nn.Linear(1, 3)
-
-    def forward(self, features):
-        return self.linear(self.norm(features.dense))
-
-
-def test_the_statistics_of_an_average_are_those_of_the_training_rows():
-    network, schema = Normed(), sample_schema()
-    train, validation = (sample_part(schema, 64, seed, missing=0.0) for seed in (1, 2))
-    data = TrainingData(train, validation, schema.tasks)
-    Fit(network, data, Recipe(batch_size=16, epochs=1), 0, CPU).run(EventHandler())
-    assert network.norm.running_mean.item() == pytest.approx(data.train.dense.mean(), abs=1e-6)
-    assert network.norm.num_batches_tracked.item() == 4
-
-
 @pytest.mark.parametrize("average", [True, False])
 def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path, average):
     monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
@@ -163,3 +146,192 @@ def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path
     moments = fit.optimiser.rules[table].state["exp_avg_sq"]
     assert all(is_in_file(state) for state in (table, averaged, moments))
     assert_resumes(on_disk, tmp_path / "state", 1, **recipe)
+
+
+def test_stops_after_patience_and_restores_the_best_weights(problem, monkeypatch):
+    script(monkeypatch, [(0.6, 0.6), (0.7, 0.7), (0.69, 0.7), (0.7, 0.69), (0.69, 0.69)])
+    fit = make(problem, patience=3)
+    watch = run(fit)
+    assert [r.epoch for r in watch.reports] == [1, 2, 3, 4, 5]
+    assert fit.best_epoch == 2
+    assert torch.equal(fit.network.tasks[0].tower[-1].weight, watch.weights[1][0])
+    assert not torch.equal(watch.weights[1][0], watch.weights[4][0])
+
+
+def test_a_monitored_metric_decides_when_to_stop_and_is_computed_each_epoch(problem):
+    calls = []
+
+    def falls(labels, predictions, users):
+        calls.append(len(labels))
+        return 1 / len(calls)
+
+    for better, epochs, best in ((False, 4, 4), (True, 2, 1)):
+        calls.clear()
+        fit = make(problem, patience=1, epochs=4, monitor_metric="falls")
+        fit.recipe = fit.recipe.knowing(WeightedMean, Metric("falls", falls, higher_is_better=better))
+        watch = run(fit)
+        assert (len(watch.reports), fit.best_epoch) == (epochs, best)
+        assert len(calls) == epochs * len(problem.data.tasks)
+        assert all("falls" in m.others for report in watch.reports for m in report.metrics.values())
+
+
+def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
+    # click is best after the first epoch, like after the third
+    script(monkeypatch, [(0.8, 0.6), (0.7, 0.5), (0.7, 0.7), (0.7, 0.6), (0.7, 0.6)])
+    fit = make(separate, patience=2)
+    watch = run(fit)
+    assert [(kept.prefix, kept.epoch) for kept in fit.common] == [("tasks.0.", 1), ("tasks.1.", 3)]
+    assert (fit.best["click"].values["auc"], fit.best["like"].values["auc"]) == (0.8, 0.7)
+    for task, epoch in enumerate((1, 3)):
+        assert torch.equal(weights(fit.network.tasks[task]), watch.weights[epoch - 1][task])
+        assert not torch.equal(watch.weights[0][task], watch.weights[2][task])
+
+
+def test_a_rare_task_that_is_separate_decides_for_itself(separate, monkeypatch):
+    script(monkeypatch, [(0.6, 0.6), (0.7, 0.5), (0.5, 0.8)], positives=(100, 5))
+    fit = make(separate, epochs=3, min_positives=50)
+    run(fit)
+    assert [kept.epoch for kept in fit.common] == [2, 3]
+
+
+def only(part, task):
+    return Part(part.ids, part.dense, part.labels[:, task : task + 1])
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("task", [0, 1])
+def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
+    space, data, name = separate.space, separate.data, separate.data.tasks[task].name
+    schema = Schema(space.schema.sparse, space.schema.dense, (Task(name),))
+    recipe = separate.recipe.model_copy(update={"epochs": 4, "patience": 4, "average_weights": average})
+    # float64, since Adam makes steps of the rounding errors in the gradients of biases before a normalisation
+    both = space.network(Architecture({})).double()
+    one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()
+    one.tasks[0].load_state_dict(both.tasks[task].state_dict())
+    alone = TrainingData(only(data.train, task), only(data.validation, task), schema.tasks)
+    together = Fit(both, data, recipe, separate.seed, separate.compute).run(EventHandler())[name]
+    apart = Fit(one, alone, recipe, separate.seed, separate.compute).run(EventHandler())[name]
+    assert apart.to_json() == pytest.approx(together.to_json())
+    for left, right in zip(
+        one.tasks[0].state_dict().values(), both.tasks[task].state_dict().values(), strict=True
+    ):
+        assert torch.allclose(left, right, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
+    assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
+
+
+EPOCHS, MEMBERS = 3, 3
+
+
+def networks(problem):
+    """Return untrained networks, each from its own seed."""
+    architecture = problem.space.supernet().architecture()
+    for member in range(MEMBERS):
+        seeds.seed_torch(seeds.of_member(problem.seed, member), "network")
+        yield problem.space.network(architecture)
+
+
+def how(problem):
+    recipe = problem.recipe.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
+    return problem.data, recipe, problem.seed, problem.compute
+
+
+def ensemble_of(problem, **more):
+    return EnsembleFit(Ensemble(list(networks(problem))), *how(problem), **more)
+
+
+class Keeping(EventHandler):
+    """Keeps epochs, and the state of each in a folder."""
+
+    def __init__(self, fit=None, folder=None):
+        self.fit, self.folder, self.reports = fit, folder, []
+
+    def epoch(self, report):
+        self.reports.append(report.to_json())
+        if self.folder is not None:
+            save_state(self.folder / str(len(self.reports)), self.fit.state_dict())
+        return True
+
+
+def assert_same(one, other):
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+@pytest.fixture
+def whole(problem, tmp_path):
+    """Return a finished training, its reports and metrics; the state of each epoch is in the folder."""
+    fit = ensemble_of(problem)
+    watch = Keeping(fit, tmp_path)
+    return fit, watch.reports, fit.run(watch)
+
+
+def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
+    fit, reports, metrics = whole
+    data, recipe, seed, compute = how(problem)
+    expected, best = [], []
+    for member, network in enumerate(networks(problem)):
+        alone, watch = Fit(network, data, recipe, seeds.of_member(seed, member), compute), Keeping()
+        alone.run(watch)
+        assert_same(fit.network.members[member], alone.network)
+        expected += watch.reports
+        best.append(alone.best_epoch)
+    assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
+    assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
+    assert fit.best_epoch == max(best)
+    assert metrics == evaluate(fit.network, data.validation, data.tasks, recipe.batch_size, compute)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
+def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
+    fit, reports, metrics = whole
+    rest = ensemble_of(problem)
+    with torch.no_grad():  # also the weights before the training come from the state
+        for parameter in rest.network.parameters():
+            parameter.zero_()
+    rest.load_state_dict(load_state(tmp_path / str(stop)))
+    torch.manual_seed(99)
+    watch = Keeping()
+    assert rest.run(watch) == metrics
+    assert watch.reports == reports[stop:]
+    assert_same(rest.network, fit.network)
+    assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
+
+
+def test_it_is_cut_short_if_one_of_its_members_is(problem):
+    fit = ensemble_of(problem)
+    fit.recipe = fit.recipe.model_copy(update={"patience": 1})
+    fit.best_epochs = [1]
+    assert not fit.cut_short
+    fit.best_epochs = [EPOCHS]
+    assert fit.cut_short
+
+
+def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
+    """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
+    watch = Keeping()
+    fit = ensemble_of(problem, lasts=lambda share: len(watch.reports) < 2 * MEMBERS * share)
+    fit.run(watch)
+    assert len(watch.reports) == 2 * MEMBERS
+    assert fit.fit.epoch == 2
+    assert fit.epochs == 4
+
+
+def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
+    class Enough(EventHandler):
+        epochs = 0
+
+        def epoch(self, report):
+            self.epochs = report.epoch
+            return False
+
+    enough, fit = Enough(), ensemble_of(problem)
+    untrained = list(networks(problem))
+    fit.run(enough)
+    assert enough.epochs == MEMBERS
+    for member, before in zip(fit.network.members, untrained, strict=True):
+        assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[-1].weight)

@@ -12,12 +12,11 @@ from automtl_core.errors import DivergedError
 from automtl_core.modules.features import Features
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
-from automtl_core.training.balancer import MEAN
+from automtl_core.training.balancer import MEAN, TaskLosses, task_losses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import Pass, objective, shuffled, step
-from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
 
@@ -56,20 +55,6 @@ def test_a_penalty_is_added_once_and_to_no_task():
     assert torch.equal(losses, torch.div(*ONES.sums(Plain()(BATCH.features), BATCH)))
 
 
-def test_loss_weights_leave_the_penalty_as_it_is():
-    plain = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
-    loss = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
-    assert loss.item() == pytest.approx(plain.item() + 2.5)
-
-
-def test_the_penalty_is_minimised():
-    plain, squares = Plain(), Squares()
-    for model in (plain, squares):
-        objective(model, BATCH, ONES, CPU).loss.backward()
-    # the derivative of w * w over two rows
-    assert (squares.weight.grad - plain.weight.grad).tolist() == pytest.approx([2.0, -4.0])
-
-
 def test_a_penalty_that_is_not_finite_stops_training():
     class Broken(Plain):
         def penalty(self, logits):
@@ -85,14 +70,6 @@ def test_a_supernet_passes_on_the_penalty_of_its_network():
     assert (
         objective(supernet, BATCH, ONES, CPU).loss.item()
         == objective(Squares(), BATCH, ONES, CPU).loss.item()
-    )
-
-
-def test_a_supernet_of_a_network_without_penalty_has_none():
-    supernet = Supernet(Plain(), {})
-    assert supernet.penalty(torch.ones(2, 2)).item() == 0
-    assert (
-        objective(supernet, BATCH, ONES, CPU).loss.item() == objective(Plain(), BATCH, ONES, CPU).loss.item()
     )
 
 
@@ -123,15 +100,6 @@ def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
     moved = [bool(tower.grad.any()) for tower in model.towers]
     assert moved == [t != missing for t in range(3)]
     assert all(tower.grad.isfinite().all() for tower in model.towers)
-
-
-def test_a_batch_without_any_label_has_no_loss_and_no_gradient():
-    model = Towers()
-    found = objective(model, batch_of([[NAN] * 3] * 2), MIXED, CPU)
-    loss, losses = found.loss, found.by_task
-    loss.backward()
-    assert (loss.item(), losses.tolist()) == (0, [0, 0, 0])
-    assert not any(tower.grad.any() for tower in model.towers)
 
 
 def test_a_prediction_that_is_not_finite_is_found_where_the_label_is_missing():
@@ -182,13 +150,6 @@ def test_two_epochs_have_two_orders_and_the_same_epoch_has_one():
     assert all(sorted(order) == list(range(9)) for order in orders), "each pass holds every row once"
     assert len(set(map(tuple, orders))) == 3
     assert orders[0] == flat(passed(1, size=3))
-
-
-def test_two_epochs_have_two_orders_of_some_rows_too():
-    rows = np.array([1, 3, 4, 6, 8])
-    first, second = (flat(passed(epoch, 5, rows)) for epoch in (1, 2))
-    assert sorted(first) == sorted(second) == rows.tolist()
-    assert first != second
 
 
 @pytest.mark.parametrize(

@@ -85,14 +85,6 @@ def test_a_fault_is_a_reason_that_names_the_plugin(compute, reason):
     assert found.reason.startswith(f"the metric 'mine' of plugin 'p' {reason}")
 
 
-def test_an_interrupt_is_none():
-    def interrupted(labels, predictions, users):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        value(interrupted)
-
-
 def test_a_metric_of_early_stopping_has_to_apply_to_the_data():
     by_user, of_numbers = Metric("G", len, needs_users=True), Metric("E", len, kind="regression")
     check_monitored({}, [CLICK], None)

@@ -1,4 +1,4 @@
-"""Metrics as values: JSON, their change, their mean over tasks."""
+"""Metrics of tasks: their rows and units, JSON, their change, their mean over tasks."""
 
 import json
 
@@ -7,14 +7,14 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.binary import auc
-from automtl_core.training.measuring import metrics_of
-from automtl_core.training.metric import ByUser, MetricValue
+from automtl_core.training.metric import ByUser, Metric, MetricValue
 from automtl_core.training.metrics import (
     agree,
     flat,
     mean_over_tasks,
     measures,
     metrics_from_json,
+    metrics_of,
     monitored,
     of_buckets,
     relative_change,
@@ -26,14 +26,6 @@ from automtl_testing.samples import binary_metrics, regression_metrics
 NAN = np.nan
 CLICK, LIKE = Task("click"), Task("like")
 PRICE = Task("price", kind="regression", mean=100.0, deviation=20.0)
-
-
-def test_metrics_survive_json():
-    labels = np.array([[1.0, 0.5, NAN], [0.0, NAN, NAN]])
-    tasks = [CLICK, PRICE, LIKE]
-    found = metrics_of(tasks, labels, np.ones((2, 3)))
-    text = json.dumps({task: m.to_json() for task, m in found.items()}, allow_nan=False)
-    assert metrics_from_json(json.loads(text)) == found
 
 
 def test_metrics_of_earlier_runs_can_be_read():
@@ -97,13 +89,6 @@ def test_what_cannot_be_measured_never_changes():
         "p": regression_metrics(None, None, None, 0, "why"),
     }
     assert relative_change(nothing, nothing, 1) == 0
-
-
-def test_a_score_of_zero_divides_nothing():
-    assert relative_change({"p": price(0.0)}, {"p": price(0.0)}, 1) == 0
-    assert relative_change({"p": price(0.5)}, {"p": price(0.0)}, 1) == -0.5
-    blind, seeing = ({"c": binary_metrics(area, 0.5, 9, 20)} for area in (0.0, 0.5))
-    assert relative_change(seeing, blind, 1) == 0.5
 
 
 def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
@@ -171,17 +156,6 @@ def test_registered_metrics_survive_json_and_stand_beside_the_others():
     }  # fmt: skip
 
 
-def test_the_users_of_a_metric_survive_json():
-    users = ByUser(3, "with a positive row", 9, 20, 0.5, 0.1)
-    value = MetricValue("GAUC", 1, 0.7, 12, by_user=users)
-    found = {
-        "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
-    }
-    read = metrics_from_json(json.loads(json.dumps({task: m.to_json() for task, m in found.items()})))
-    assert read["a"].others["gauc"].by_user == users
-    assert read["a"].others["pr-auc"].by_user is None
-
-
 def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
     value = MetricValue("GAUC", 1, 0.7, 12, by_user=ByUser(3, "with a positive row", 9, 20, 0.5, 0.1))
     found = {
@@ -235,3 +209,59 @@ def test_a_monitored_metric_that_falls_is_better_if_lower_is_better():
 def test_a_task_whose_monitored_metric_is_undefined_does_not_count():
     now, best = {"a": others(gauc=None), "p": price(4.0)}, {"a": others(gauc=0.5), "p": price(5.0)}
     assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
+
+
+def measured(task, labels, predictions):
+    """Return the metrics of one task."""
+    return metrics_of([task], np.array(labels)[:, None], np.array(predictions)[:, None])[task.name]
+
+
+def test_one_class_is_undefined_with_a_reason():
+    metrics = metrics_of([CLICK, LIKE], np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
+    assert (metrics["click"].values["auc"], metrics["click"].reason) == (None, "all 2 rows are positive")
+    assert (metrics["like"].values["auc"], metrics["like"].reason) == (None, "all 2 rows are negative")
+
+
+def test_rows_without_the_label_do_not_count():
+    # positives score 3 and 1, negatives 2 and 0, with others between them
+    labels, logits = [1, NAN, 1, 0, NAN, 0], [3.0, -9.0, 1.0, 2.0, 9.0, 0.0]
+    assert measured(CLICK, labels, logits) == measured(CLICK, [1, 1, 0, 0], [3.0, 1.0, 2.0, 0.0])
+    assert measured(CLICK, labels, logits).values["auc"] == 0.75
+    assert (measured(CLICK, labels, logits).positives, measured(CLICK, labels, logits).rows) == (2, 4)
+    whole, part = measured(PRICE, [1.0, -1.0, 0.5], [0.0, 0.0, 0.5]), [1.0, NAN, -1.0, 0.5]
+    assert measured(PRICE, part, [0.0, 7.0, 0.0, 0.5]) == whole
+    assert whole.rows == 3
+
+
+def test_regression_by_hand_in_the_units_of_the_label():
+    # labels 120, 80, 100 against 110, 110, 100: errors 10, 30, 0
+    found = measured(PRICE, [1.0, -1.0, 0.0], [0.5, 0.5, 0.0])
+    assert found.values["rmse"] == pytest.approx((1000 / 3) ** 0.5)
+    assert found.values["mae"] == pytest.approx(40 / 3)
+    assert found.values["r2"] == pytest.approx(1 - 1000 / 800)
+
+
+@pytest.mark.parametrize("task", [CLICK, PRICE])
+def test_without_any_label_all_is_undefined_with_a_reason(task):
+    found = measured(task, [NAN, NAN], [0.0, 1.0])
+    assert found.values == dict.fromkeys(metric.key for metric in task.type.measures)
+    assert (found.rows, found.reason) == (0, "no row has a label")
+
+
+SUM = Metric("sum", lambda labels, predictions, users: labels.sum())
+OF_USERS = Metric("users", lambda labels, predictions, users: len(set(users)), needs_users=True)
+LARGEST = Metric("largest", lambda labels, predictions, users: labels.max(), kind="regression")
+REGISTERED = {"sum": SUM, "users": OF_USERS, "largest": LARGEST}
+
+
+def test_registered_metrics_are_of_the_rows_with_a_label_and_of_the_tasks_of_their_kind():
+    labels = np.array([[1.0, 0.5], [1.0, NAN], [NAN, -0.5], [0.0, NAN]])
+    users = np.array([4, 5, 6, 5], np.int32)
+    found = metrics_of([CLICK, PRICE], labels, np.zeros((4, 2)), users, REGISTERED)
+    values = {task: {name: v.value for name, v in m.others.items()} for task, m in found.items()}
+    assert values == {"click": {"sum": 2.0, "users": 2.0}, "price": {"largest": 110.0}}
+
+
+def test_metrics_by_user_are_left_out_without_a_user_field():
+    found = metrics_of([CLICK], np.array([[1.0], [0.0]]), np.zeros((2, 1)), None, REGISTERED)
+    assert list(found["click"].others) == ["sum"]

@@ -1,4 +1,4 @@
-"""Optimisers: what moves, what is forgotten, and going on from a state."""
+"""Optimisers and the moving average: updates, and continuation from a state."""
 
 import pytest
 import torch
@@ -6,10 +6,12 @@ from torch import nn
 
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import PluginError
-from automtl_core.modules.table import RowAverage, RowTable, WholeTable
+from automtl_core.modules.features import Features
+from automtl_core.modules.table import RowAverage, RowTable, Table
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.optimisers import Group, Optimiser, weight_groups
+from automtl_core.training.optimisers import Group, Optimiser, WeightAverage, weight_groups
 from automtl_core.training.recipe import Recipe
 
 from .fits import assert_resumes
@@ -20,7 +22,7 @@ class Model(nn.Module):
     def __init__(self, sparse):
         super().__init__()
         torch.manual_seed(0)
-        self.table = (RowTable if sparse else WholeTable)(50, 3)
+        self.table = (RowTable if sparse else Table)(50, 3)
         self.linear = nn.Linear(3, 1)
 
     def forward(self, step):
@@ -68,14 +70,6 @@ def test_groups_have_their_own_step_size_and_decay():
     optimiser.step((a - b).sum().backward)
     # gradients 1 and -1 + 5 * 1: the first step has the size of the learning rate
     assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
-
-
-def test_parameters_without_a_gradient_stay():
-    model, optimiser = make(sparse=True)
-    unused = nn.Parameter(torch.ones(1))
-    optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)], CPU)
-    optimiser.step(model(1).backward)
-    assert unused.item() == 1.0
 
 
 def test_sparse_gradients_are_those_of_a_table():
@@ -136,3 +130,105 @@ def test_a_kind_of_table_is_one_class(problem, monkeypatch, tmp_path):
     assert not torch.equal(rule.weight, before)
     assert "inputs.embedding.table.weight" in fit.optimiser.state_dict()
     assert_resumes(problem, tmp_path / "state", 1, average_weights=True)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(3, 2)
+        self.linear = nn.Linear(2, 2, bias=False)
+        self.norm = nn.BatchNorm1d(2)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, features):
+        return self.norm(self.drop(self.linear(features.dense)))
+
+
+def follow(average, values):
+    """Let the weight of a layer take these values, one a step, and return the averages after each."""
+    seen = []
+    for value in values:
+        average.trained.linear.weight.data.fill_(value)
+        average.update()
+        seen.append(float(average.network.linear.weight[0, 0].detach()))
+    return seen
+
+
+def test_steps_count_alike_until_the_span_and_then_fade():
+    # means of 8; 8, 2; 8, 2, 2; then 4 + (10 - 4) / 3 and 6 + (6 - 6) / 3
+    assert follow(WeightAverage(Net(), span=3, compute=CPU), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx(
+        [8, 5, 4, 6, 6]
+    )
+
+
+@pytest.mark.parametrize("span", [0.0, 0.6, 1.0])
+def test_without_a_span_there_is_no_copy(span):
+    net = Net()
+    average = WeightAverage(net, span, CPU)
+    assert average.network is net
+    assert average.state_dict() == {}
+    before = net.norm.running_var.clone()
+    average.recalibrate_batchnorm([batch(5.0)])
+    assert torch.equal(net.norm.running_var, before)
+
+
+def batch(scale):
+    dense = scale * torch.tensor([[1.0, 0], [0, 1], [1, 1], [0, 0]])
+    return Batch(Features(torch.zeros(4, 1).long(), dense), torch.zeros(4, 1))
+
+
+def test_statistics_are_those_of_the_averaged_weights_without_dropout():
+    average = WeightAverage(Net(), span=3, compute=CPU)
+    follow(average, [8.0, 2.0])  # 5 on average: a row gives 5 times the sum of its values
+    average.recalibrate_batchnorm([batch(1.0), batch(3.0)])
+    # rows give 5, 5, 10, 0: mean 5, variance 50/3; and three times that: mean 15, variance 150
+    assert average.network.norm.running_mean.tolist() == pytest.approx([10.0, 10.0])
+    assert average.network.norm.running_var.tolist() == pytest.approx([(50 / 3 + 150) / 2] * 2)
+    assert not average.network.norm.training
+    assert average.network.norm.momentum == 0.1
+
+
+def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
+    monkeypatch.setattr("automtl_core.modules.table.CHUNK", 4)
+    torch.manual_seed(0)
+    table = RowTable(10, 2).double()
+    average = WeightAverage(table, span=6, compute=CPU)
+    assert average.network is not table
+    mean = table.weight.detach().clone()
+    for step in range(1, 31):
+        places = torch.randint(10, (3,))
+        table.read(places)
+        table.read(places[:1])  # as where a forward pass reads it twice
+        with torch.no_grad():
+            table.weight[places] = torch.randn(3, 2, dtype=torch.double)
+        average.update()
+        mean += (table.weight.detach() - mean) / min(step, 6)
+        if step in (7, 30):
+            torch.testing.assert_close(average.network.weight.detach(), mean, rtol=0, atol=1e-10)
+    other = WeightAverage(table, span=6, compute=CPU)
+    other.load_state_dict(average.state_dict())
+    for one in (average, other):
+        one.update()
+    assert torch.equal(average.network.weight, other.network.weight)
+
+
+def test_nobody_is_kept_alive_by_the_table_that_he_watches():
+    table = RowTable(4, 2)
+    average = WeightAverage(table, span=3, compute=CPU)
+    assert not average.network.lazy
+    del average
+    table.read(torch.tensor([1, 1, 3]))
+    assert [lazy() for lazy in table.lazy.values()] == [None]
+
+
+def test_buffers_are_those_of_the_network_after_each_step():
+    net = Net()
+    net.register_buffer("seen", torch.zeros(1))
+    average = WeightAverage(net, span=3, compute=CPU)
+    net.seen += 7
+    net.norm(torch.tensor([[1.0, 2.0], [5.0, 4.0]]))
+    average.update()
+    assert average.network.seen.tolist() == [7]
+    for name, buffer in net.named_buffers():
+        assert torch.equal(average.network.get_buffer(name), buffer), name
+    assert average.network.norm.running_mean.tolist() == pytest.approx([0.3, 0.3])

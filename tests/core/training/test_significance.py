@@ -1,6 +1,11 @@
+"""Holm's correction; networks against a constant and the best single field, with a known truth."""
+
+import numpy as np
 import pytest
 
-from automtl_core.training.significance import holm
+from automtl_core.dataset.schema import Task
+from automtl_core.training.significance import Baseline, baseline, corrected, holm, optimism
+from automtl_testing.samples import binary_metrics, regression_metrics
 
 
 def test_p_values_are_multiplied_by_the_comparisons_that_are_left_and_do_not_fall() -> None:
@@ -13,3 +18,92 @@ def test_p_values_are_multiplied_by_the_comparisons_that_are_left_and_do_not_fal
 
 def test_comparisons_without_a_p_value_count() -> None:
     assert holm({"a": 0.01, "b": 0.02}, comparisons=10) == pytest.approx({"a": 0.1, "b": 0.18})
+
+
+ROWS = 2000
+RANDOM = np.random.default_rng(0)
+SIGNAL, OTHER = RANDOM.standard_normal((2, ROWS))
+CLICK, PRICE = Task("click"), Task("price", kind="regression")
+CLICKS = (RANDOM.random(ROWS) < 1 / (1 + np.exp(-SIGNAL - OTHER))).astype(np.float32)
+PRICES = (SIGNAL + OTHER + RANDOM.standard_normal(ROWS)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("task", "labels"), [(CLICK, CLICKS), (PRICE, PRICES)])
+def test_a_network_that_knows_more_than_a_field_is_better_than_both(task, labels) -> None:
+    found = baseline(task, labels, SIGNAL + OTHER, "signal", SIGNAL)
+    assert found.beats_constant
+    assert found.beats_field
+    assert found.score > found.field_score
+    assert found.field == "signal"
+
+
+@pytest.mark.parametrize(("task", "labels"), [(CLICK, CLICKS), (PRICE, PRICES)])
+def test_a_network_that_knows_one_field_is_no_better_than_that(task, labels) -> None:
+    found = baseline(task, labels, SIGNAL, "signal", SIGNAL)
+    assert found.beats_constant
+    assert not found.beats_field
+
+
+@pytest.mark.parametrize(("task", "labels"), [(CLICK, CLICKS), (PRICE, PRICES)])
+def test_noise_and_a_constant_are_no_better_than_a_constant(task, labels) -> None:
+    for predicted in (0.1 * np.random.default_rng(1).standard_normal(ROWS), np.full(ROWS, 0.01)):
+        assert not baseline(task, labels, predicted, None, None).beats_constant
+
+
+def test_without_labels_of_both_classes_there_is_no_comparison() -> None:
+    few = CLICKS.copy()
+    few[np.flatnonzero(few)[9:]] = 0
+    assert baseline(CLICK, few, SIGNAL, None, None) is None
+    assert baseline(CLICK, np.full(ROWS, np.nan, np.float32), SIGNAL, None, None) is None
+    assert baseline(PRICE, np.ones(ROWS, np.float32), SIGNAL, None, None) is None
+
+
+def test_rows_without_the_label_do_not_count() -> None:
+    half = CLICKS.copy()
+    half[1000:] = np.nan
+    expected = baseline(CLICK, CLICKS[:1000], SIGNAL[:1000], "signal", OTHER[:1000])
+    assert baseline(CLICK, half, SIGNAL, "signal", OTHER) == expected
+
+
+def test_one_of_many_tasks_is_better_by_chance() -> None:
+    """A p value of .004 counts for one task, and not for one of three."""
+    found = baseline(CLICK, CLICKS, SIGNAL, None, None)
+    lucky = type(found)("AUC", 0.53, 0.01, 0.004, "signal", 0.52, 0.004)
+    assert corrected({"a": lucky})["a"].beats_constant
+    unlucky = type(found)("AUC", 0.5, 0.01, 0.5, None, None, None)
+    three = corrected({"b": unlucky, "a": lucky, "c": unlucky})
+    assert not three["a"].beats_constant
+    assert list(three) == ["b", "a", "c"]
+    assert three["a"].p_field == 0.004  # the other tasks have no field
+
+
+def binary(auc, positives=200, rows=1000):
+    return binary_metrics(auc, 0.5, positives, rows)
+
+
+def compared(error):
+    return Baseline("AUC", 0.7, error, 0.0, None, None, None)
+
+
+def test_it_is_the_mean_over_tasks_with_the_error_of_both_parts():
+    found = optimism(
+        {"click": binary(0.72), "like": binary(0.60, positives=50)},
+        {"click": binary(0.70), "like": binary(0.61, positives=100)},
+        {"click": compared(0.01), "like": compared(0.02)},
+        least=50,
+    )
+    assert found.difference == pytest.approx((0.02 - 0.01) / 2)
+    assert found.error == pytest.approx((0.01**2 * 2 + 0.02**2 * 3) ** 0.5 / 2)
+    assert found.tasks == 2
+
+
+def test_tasks_without_a_reliable_score_in_both_parts_do_not_count():
+    real = regression_metrics(1.0, 1.0, 0.5, 100)
+    found = optimism(
+        {"click": binary(0.72), "rare": binary(0.9, positives=9), "time": real, "none": binary(None)},
+        {"click": binary(0.70), "rare": binary(0.6), "time": real, "none": binary(0.5)},
+        {task: compared(0.01) for task in ("click", "rare", "time", "none")},
+        least=10,
+    )
+    assert (found.tasks, found.difference) == (1, pytest.approx(0.02))
+    assert optimism({"time": real}, {"time": real}, {}, least=10) is None

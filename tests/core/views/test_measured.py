@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from automtl_core.run_dir.facts import Behaviour, Importance, Result
-from automtl_core.training.baselines import Baseline
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
+from automtl_core.training.significance import Baseline
 from automtl_core.views.measured import (
     effects,
     expert_use,

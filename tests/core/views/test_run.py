@@ -12,7 +12,7 @@ from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.run_dir.facts import EncodingSearch, Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.training.baselines import Baseline
+from automtl_core.training.significance import Baseline
 from automtl_core.views.run import SECTIONS, decisions, outcome, report, show
 from automtl_core.views.values import Bars, Curves, Drawing, Grid, Matrix, Section, Text
 from automtl_core.workflow.record import RunRecord

@@ -9,8 +9,7 @@ from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir.progress import FILE, TEST, Progress
 from automtl_core.run_dir.run import Run
-from automtl_core.training.events import EpochEnded, PhaseBegan, RunBegan, Warned
-from automtl_core.training.run_listener import RunListener
+from automtl_core.training.events import EpochEnded, PhaseBegan, RunBegan, RunListener, Warned
 from automtl_core.workflow import observed as module
 from automtl_core.workflow.observed import observed
 from automtl_core.workflow.work import Work

@@ -7,11 +7,10 @@ import torch
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.modules.ensemble import Ensemble
+from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import SILENT
-from automtl_core.training.fit import Fit
+from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.workflow.pipeline import trainer, untrained
 from automtl_core.workflow.work import Work
 from automtl_desan.space import DESAN, DESANSettings

@@ -1,4 +1,4 @@
-"""GAUC and NDCG against slow definitions, user by user, and their properties."""
+"""GAUC, NDCG and PR-AUC against slow definitions, and their properties."""
 
 from itertools import permutations
 
@@ -7,9 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automtl_core.registry.kinds import METRICS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.tasks.binary import auc
 from automtl_metrics import rankings
-from automtl_metrics.rankings import gauc, ndcg, ndcg_at
+from automtl_metrics.rankings import average_precision, gauc, ndcg, ndcg_at
+from automtl_testing import check_metric
+
+REGISTRY = load_registry()
+NAMES = [name.replace("*", number) for name in REGISTRY.names(METRICS) for number in ("1", "10")]
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(NAMES))
+def test_it_keeps_the_contract(name):
+    check_metric(REGISTRY.get(METRICS, name))
+
+
+def test_a_family_has_the_number_in_its_title():
+    assert REGISTRY.get(METRICS, "ndcg-7").title == "NDCG@7"
+
 
 ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
 ROWS = st.lists(ROW, min_size=1, max_size=40)
@@ -40,16 +56,6 @@ def test_gauc_is_the_mean_over_users_weighted_by_rows(rows):
         assert found.value == pytest.approx(expected, abs=1e-12)
     else:
         assert found.value is None
-
-
-def test_gauc_of_a_constant_is_one_half():
-    labels, _, users = drawn(500, 20)
-    assert gauc(labels, np.full(500, 3.0), users).value == pytest.approx(0.5, abs=1e-12)
-
-
-def test_gauc_of_one_user_is_auc():
-    labels, predictions, _ = drawn(500, 1)
-    assert gauc(labels, predictions, np.ones(500, int))[:2] == (pytest.approx(auc(labels, predictions)), 500)
 
 
 def test_gauc_does_not_reward_knowing_who_clicks():
@@ -93,19 +99,6 @@ def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
         assert found.value == pytest.approx(np.mean(values), abs=1e-12)
 
 
-def test_ndcg_by_hand():
-    # places 1 and 3 are positive: (1 + 1/2) / (1 + 1/log2(3))
-    found = ndcg(np.array([1.0, 0, 1]), np.array([3.0, 2, 1]), np.ones(3, int), 10)
-    assert found.value == pytest.approx(1.5 / (1 + 1 / np.log2(3)))
-    assert ndcg(np.array([0.0, 1]), np.array([2.0, 1]), np.ones(2, int), 1).value == 0
-
-
-def test_ndcg_of_a_perfect_ranking_is_1():
-    labels, _, users = drawn(500, 20)
-    for k in (1, 3, 10, 10**9 - 1):
-        assert ndcg(labels, labels, users, k).value == 1
-
-
 @pytest.mark.parametrize("metric", [gauc, ndcg_at(5).compute])
 def test_the_order_of_rows_has_no_effect_down_to_the_last_bit(metric):
     labels, predictions, users = drawn(2000, 60)
@@ -139,3 +132,36 @@ def test_users_that_count_are_counted():
     of_gauc, of_ndcg = (metric(labels, labels, users).by_user for metric in (gauc, ndcg_at(3).compute))
     assert (of_gauc.users, of_gauc.all_users, of_gauc.rows) == (1, 4, 5)
     assert (of_ndcg.users, of_ndcg.all_users, of_ndcg.rows) == (3, 4, 5)
+
+
+PAIRS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
+
+
+def by_definition(labels, predictions):
+    """Return the sum over thresholds of precision times the increase of recall, threshold by threshold."""
+    area, recall = 0.0, 0.0
+    for threshold in sorted(set(predictions), reverse=True):
+        above = predictions >= threshold
+        hits = labels[above].sum()
+        area += hits / above.sum() * (hits / labels.sum() - recall)
+        recall = hits / labels.sum()
+    return area
+
+
+@given(PAIRS)
+def test_it_is_the_sum_over_thresholds(rows):
+    labels, predictions = (np.array(column, float) for column in zip(*rows, strict=True))
+    found = average_precision(labels, predictions)
+    if labels.any():
+        assert found == pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_have_no_effect(size, monkeypatch):
+    random = np.random.default_rng(0)
+    labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
+    monkeypatch.setattr(rankings, "CHUNK", size)
+    expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    assert average_precision(labels, predictions) == expected

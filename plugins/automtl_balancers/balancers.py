@@ -1,4 +1,4 @@
-"""Balancers of TorchJD, an optional library: aggregators of gradients, and scalarizers of losses.
+"""Balancers: learned weights of tasks, and aggregators and scalarizers of TorchJD, an optional library.
 
 A step with an aggregator computes the Jacobian J [T, P] of the losses over the P entries of all shared
 parameters. A parameter is shared if more than one task has a gradient other than 0 for it in this step. An
@@ -9,7 +9,7 @@ rows that the batch reads. A scalarizer combines the losses into one.
 Letters: T tasks, P entries of parameters, n entries of one parameter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -19,9 +19,32 @@ from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
-from automtl_core.modules.collectives import means
+from automtl_core.modules.transfer import means
 from automtl_core.settings.settings import S, Settings
 from automtl_core.training.balancer import Balancer
+
+
+class Uncertainty(Balancer):
+    """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018).
+
+    L / sigma^2 + log sigma for a classification (eq. 10), L / (2 sigma^2) + log sigma for a regression (7).
+    """
+
+    factors: Tensor
+
+    def __init__(self, settings: Settings, tasks: Sequence[Task]) -> None:
+        super().__init__(settings, tasks)
+        self.log_variances = nn.Parameter(torch.zeros(len(tasks)))  # log sigma^2, as the paper learns it
+        factors = torch.tensor([task.type.variance_factor for task in tasks])
+        self.register_buffer("factors", factors, persistent=False)
+
+    def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
+        """Differentiate the mean over tasks of the paper's terms; a task without a loss has no term."""
+        s = self.log_variances.to(losses.dtype)
+        by_task = self.factors * (-s).exp() * losses + s / 2
+        labelled = losses.detach() != 0
+        loss = torch.where(labelled, by_task, 0.0).mean() + penalty
+        loss.backward(inputs=list(inputs))  # type: ignore[no-untyped-call]
 
 
 def torchjd(module: str, name: str, **arguments: Any) -> Any:
@@ -46,10 +69,14 @@ class Aggregated(Balancer[S]):
     libraries = ("torchjd",)
     sums: ClassVar[bool] = False
     """Whether the aggregator sums rows. The others average them."""
+    arguments: ClassVar[Mapping[str, float]] = {}
+    """Arguments besides the settings."""
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
-        self.aggregator = torchjd("aggregation", type(self).__name__, **settings.model_dump())
+        self.aggregator = torchjd(
+            "aggregation", type(self).__name__, **self.arguments, **settings.model_dump()
+        )
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
         """Aggregate the gradients of shared parameters, and average those of all others."""
@@ -145,18 +172,18 @@ class CAGrad(Aggregated[CAGradSettings]):
     """Conflict-averse gradient descent (Liu et al., NeurIPS 2021), by TorchJD."""
 
 
-class FairGradSettings(Settings):
-    """Settings of FairGrad."""
+class NoSettings(Settings):
+    """No settings: the values are those of the papers."""
 
-    alpha: float = Field(1.0, gt=0)
-    """Fairness. 1 is the Nash bargaining solution of Nash-MTL (Navon et al., ICML 2022). A larger value gives
-    more weight to the task that improves least."""
+    removed: ClassVar = {"alpha": 1.0, "mu": 0.1}
 
 
-class FairGrad(Aggregated[FairGradSettings]):
+class FairGrad(Aggregated[NoSettings]):
     """Fair resource allocation among tasks (Ban and Ji, ICML 2024), by TorchJD."""
 
     sums = True
+    arguments: ClassVar = {"alpha": 1.0}
+    """Fairness: 1 is the Nash bargaining solution of Nash-MTL (Navon et al., ICML 2022)."""
 
 
 class GradDrop(Aggregated):
@@ -184,13 +211,14 @@ class UPGrad(Aggregated):
 
 
 class Scalarized(Balancer[S]):
-    """Base of scalarizers. A subclass has the name of its TorchJD class; its settings are arguments."""
+    """Base of scalarizers. A subclass has the name of its TorchJD class."""
 
     libraries = ("torchjd",)
+    arguments: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
-        self.scalarizer = torchjd("scalarization", type(self).__name__, **settings.model_dump())
+        self.scalarizer = torchjd("scalarization", type(self).__name__, **self.arguments)
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
         """Differentiate the scalar and the penalty together; tasks without a loss are left out."""
@@ -207,12 +235,8 @@ class Random(Scalarized):
     """Random weights, new ones in each step (Lin et al., TMLR 2022), by TorchJD."""
 
 
-class STCHSettings(Settings):
-    """Settings of smooth Tchebycheff scalarization."""
-
-    mu: float = Field(0.1, gt=0)
-    """Smoothing. The combined loss approaches the largest loss of the tasks as the value approaches 0."""
-
-
-class STCH(Scalarized[STCHSettings]):
+class STCH(Scalarized[NoSettings]):
     """Smooth Tchebycheff: a soft maximum of the losses (Lin et al., ICML 2024), by TorchJD."""
+
+    arguments: ClassVar = {"mu": 0.1}
+    """Smoothing: the combined loss approaches the largest loss of the tasks as the value approaches 0."""

@@ -4,10 +4,85 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf
-from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.relaxed import Gate
-from automtl_desan.selective_gate import SelectiveGate, mixtures
+from automtl_core.modules.inputs import EncodedFields, Widths
+from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_core.modules.supernet import FixedGate
+from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisation_machine, mixtures
+
+FIELDS = AnyOf("fields", ("a", "b", "c"))
+NUMBERS = AnyOf("numbers", ("x", "y"))
+CROSSES = AnyOf("crosses", ("a*b", "b*c"))
+COUNTS, WIDTHS = (3, 2, 0), Widths(sparse=2, numbers=1, crosses=0, flat=8)
+
+
+def given(sparse, dense, crosses=None):
+    return EncodedFields(sparse, dense.unsqueeze(2), crosses)
+
+
+def selection(single, interaction, numbers="x"):
+    """Return the module on three fields of two numbers and two dense fields, with decided gates."""
+    gates = (FixedGate(FIELDS, single), FixedGate(FIELDS, interaction), FixedGate(NUMBERS, numbers))
+    return FeatureSelection(*gates, FixedGate(AnyOf("crosses", ()), ()), COUNTS, WIDTHS)
+
+
+@pytest.mark.parametrize(
+    ("single", "interaction", "columns"),
+    [
+        ("abc", "abc", range(9)),
+        ("ac", "ab", [0, 1, 4, 5, 6, 7, 8]),
+        ("b", "", [2, 3, 8]),
+        ("", "bc", [6, 7, 8]),
+        ("", "", [8]),
+    ],
+)
+def test_columns_say_what_of_the_full_width_is_there(single, interaction, columns):
+    module = selection(single, interaction)
+    assert list(module.columns) == list(columns)
+    assert module.width == (3 + 1) * 2 + 2
+    machine = ["machine0"] if len(interaction) > 1 else []
+    assert list(module.fields) == [*(f"single{'abc'.index(f)}" for f in single), *machine, "number0"]
+    assert sum(module.fields.values()) == len(module.columns)
+    assert module(given(torch.randn(5, 3, 2), torch.randn(5, 2))).shape == (5, len(module.columns))
+
+
+def test_one_field_alone_has_nothing_to_interact_with():
+    assert not selection("abc", "b").interacts
+    e = torch.randn(2, 1, 4)
+    assert torch.allclose(factorisation_machine(e), torch.zeros(2, 4), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "columns", "values"), [("xy", [8, 9], [7, 9]), ("y", [9], [9]), ("", [], [])]
+)
+def test_numbers_are_chosen_too(numbers, columns, values):
+    module = selection("", "", numbers)
+    assert list(module.columns) == columns
+    assert module(given(torch.randn(1, 3, 2), torch.tensor([[7.0, 9.0]]))).tolist() == [values]
+
+
+def test_a_number_whose_gate_is_closed_for_now_counts_as_0():
+    numbers = Gate(NUMBERS, Softmax())
+    numbers.hold(("y",))
+    gates = FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), numbers, FixedGate(AnyOf("crosses", ()), ())
+    module = FeatureSelection(*gates, COUNTS, WIDTHS)
+    assert list(module.columns) == [8, 9]
+    assert module(given(torch.randn(1, 3, 2), torch.tensor([[7.0, 9.0]]))).tolist() == [[0, 9]]
+
+
+@pytest.mark.parametrize(("crosses", "values"), [(["a*b", "b*c"], [1, 2, 3, 4]), (["b*c"], [3, 4]), ([], [])])
+def test_pairs_are_chosen_with_all_that_they_tell(crosses, values):
+    widths = Widths(sparse=2, numbers=3, crosses=2, flat=16)
+    gates = FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), FixedGate(NUMBERS, "y")
+    module = FeatureSelection(*gates, FixedGate(CROSSES, crosses), (3, 2, 2), widths)
+    numbers = torch.tensor([[[9.0, 9.0, 9.0], [5.0, 6.0, 7.0]]])
+    pairs = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+    assert module(EncodedFields(torch.randn(1, 3, 2), numbers, pairs)).tolist() == [[5, 6, 7, *values]]
+    assert module.width == 3 * 2 + 2 + 2 * 3 + 2 * 2
+    places = {"a*b": "cross0", "b*c": "cross1"}
+    assert module.fields == {"number1": 3, **{places[name]: 2 for name in crosses}}
+    first = {"a*b": [14, 15], "b*c": [16, 17]}
+    assert list(module.columns) == [11, 12, 13, *(c for name in crosses for c in first[name])]
+
 
 NAMES = ("e0", "e1", "e2")
 CHOICE = AnyOf("experts", NAMES)
@@ -32,18 +107,6 @@ def held(*shared):
     made = Gate(CHOICE, Softmax())
     made.hold(shared)
     return made
-
-
-def test_inputs_are_the_shared_experts_in_the_order_of_the_layer():
-    assert gate(fixed("e2", "e0")).inputs == ["e0", "e2"]
-    assert list(gate(fixed("e0")).columns) == [0, 1, 2]
-
-
-@pytest.mark.parametrize("shared", [fixed, held])
-def test_over_all_what_is_not_shared_takes_its_weight_along(shared):
-    # weights 1/6, 2/6 and 3/6, that of the second is lost
-    out = gate(shared("e0", "e2"), over="all")(X, EXPERTS)
-    assert out[0].tolist() == pytest.approx([4 / 6 + 8 / 2] * 3)
 
 
 @pytest.mark.parametrize("shared", [fixed, held])
@@ -102,13 +165,6 @@ def test_the_gradient_of_bits_is_finite_whatever_was_drawn(over, shared):
     assert shares.logits.grad.abs().max() < 1000
     if not shared:
         assert shares.logits.grad.abs().max() > 0, "what is closed can open again"
-
-
-def test_a_gate_that_is_not_read_learns_nothing():
-    module = gate(held("e0", "e2"))
-    module(X, EXPERTS).sum().backward()
-    assert module.gating["e1"].weight.grad.abs().sum() == 0
-    assert module.gating["e0"].weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize("over", ["open", "all"])

@@ -1,0 +1,172 @@
+"""Event files for TensorBoard and runs of MLflow hold each epoch once."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.search.evidence import DecisionMade, Evidence
+from automtl_core.training.events import EpochEnded, RunBegan, StepEnded
+from automtl_core.training.metric import MetricValue
+from automtl_listeners.listeners import MLflow, Recorder, TensorBoard, check_installed, flat, in_words
+from automtl_testing import check_listener
+from automtl_testing.samples import binary_metrics, regression_metrics
+
+
+def report(epoch: int, auc: float) -> EpochEnded:
+    return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
+
+
+class Kept(Recorder):
+    def record(self, values):
+        self.values = values
+
+
+def values_of(report, *steps):
+    """Return the values of an epoch with these done steps, each at a time and with a number of rows."""
+    times, kept = iter([time for _, time, _ in steps]), Kept(Path("run"), {})
+    kept.clock = lambda: next(times)
+    for done, _, rows in steps:
+        kept.receive(StepEnded("train", 1, 3, done, rows))
+    kept.receive(report)
+    return kept.values
+
+
+@pytest.mark.parametrize(
+    ("steps", "speed"),
+    [
+        ([], None),
+        ([(1, 100.0, 50)], None),
+        ([(1, 100.0, 50), (2, 102.0, 100), (3, 104.0, 150)], 25),
+        ([(2, 90.0, 100), (1, 200.0, 50), (2, 201.0, 100)], 50),
+    ],
+)
+def test_the_speed_is_that_of_the_epoch_after_its_first_step(steps, speed):
+    assert values_of(report(1, 0.6), *steps).get("train/rows_per_second") == speed
+
+
+def test_an_epoch_has_losses_and_defined_metrics_by_phase_and_task():
+    others = {"gauc": MetricValue("GAUC", 1, 0.6, 90), "ndcg-5": MetricValue("NDCG", 1, None, 0)}
+    metrics = {
+        "click": binary_metrics(0.7, 0.5, 4, 10, others=others),
+        "price": regression_metrics(3.0, 2.0, 0.1, 10),
+    }
+    epoch = EpochEnded("warm-up", 3, {"click": 0.4, "price": None}, metrics, entropy=0.2)
+    assert values_of(epoch) == {
+        "warm-up/click/loss": 0.4, "warm-up/click/auc": 0.7, "warm-up/click/log_loss": 0.5,
+        "warm-up/click/gauc": 0.6, "warm-up/price/rmse": 3.0, "warm-up/price/mae": 2.0,
+        "warm-up/price/r2": 0.1, "warm-up/entropy": 0.2,
+    }  # fmt: skip
+
+
+def test_settings_are_named_by_their_path():
+    settings = {"seed": 1, "space": {"name": "desan", "ops": ["zero"], "deep": {"a": None}}}
+    assert dict(flat(settings)) == {
+        "seed": 1, "space.name": "desan", "space.ops": ["zero"], "space.deep.a": None
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sentence"),
+    [
+        (
+            Evidence("layer", "mlp-8", "chosen", "better", "zero", -0.01, 0.002),
+            "layer: mlp-8 chosen instead of zero; effect on held-out loss -0.01000 ± 0.00200",
+        ),
+        (Evidence("gate", "user", "closed", "by logit"), "gate: user closed"),
+    ],
+)
+def test_a_decision_in_words(evidence, sentence):
+    assert in_words(evidence) == sentence
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it():
+    with pytest.raises(UsageError, match="listeners: mlflow needs a library that is not installed") as raised:
+        check_installed("automtl_no_such_library", "mlflow")
+    assert raised.value.fix == "install it: pip install 'automtl[mlflow]'"
+
+
+pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
+
+
+def read(run: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    return events
+
+
+def test_it_keeps_the_contract():
+    check_listener(TensorBoard)
+
+
+def test_epochs_that_another_process_trains_again_replace_the_earlier_ones(tmp_path):
+    first = TensorBoard(tmp_path, {"seed": 0})
+    first.receive(RunBegan(tmp_path))
+    for epoch in (1, 2, 3):
+        first.receive(report(epoch, 0.1 * epoch))
+    first.close(KeyboardInterrupt())
+    second = TensorBoard(tmp_path, {"seed": 0})
+    second.receive(RunBegan(tmp_path, (report(1, 0.1), report(2, 0.2))))
+    second.receive(DecisionMade(Evidence("layer", "mlp-8", "chosen", "better")))
+    second.receive(report(3, 0.9))
+    second.tested({"click": binary_metrics(0.8, 0.5, 4, 10)})
+    second.close(None)
+    events = read(tmp_path)
+    values = [(one.step, round(one.value, 4)) for one in events.Scalars("train/click/auc")]
+    assert values == [(1, 0.1), (2, 0.2), (3, 0.9)]
+    assert [round(one.value, 4) for one in events.Scalars("test/click/auc")] == [0.8]
+    (decisions,) = events.Tensors("decisions/text_summary")
+    assert decisions.tensor_proto.string_val[0] == b"- `layer: mlp-8 chosen`"
+
+
+METRICS = {"click": binary_metrics(0.7, 0.6, 4, 10)}
+
+
+@pytest.fixture
+def client(tmp_path, monkeypatch):
+    tracking = pytest.importorskip(
+        "mlflow.tracking", reason="MLflow is missing: pip install 'automtl[mlflow]'"
+    )
+    pytest.importorskip("alembic", reason="Alembic is missing: pip install 'automtl[mlflow]'")
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'tracking.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return tracking.MlflowClient(uri)
+
+
+@pytest.mark.filterwarnings("ignore")  # those of MLflow
+def test_it_keeps_the_contract_and_continues_its_run(client, tmp_path):
+    check_listener(MLflow)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "architecture.json").write_text("{}")
+    first = MLflow(run, {"training": {"epochs": 2}})
+    first.receive(RunBegan(run))
+    first.receive(report(1, 0.7))
+    first.close(KeyboardInterrupt())
+    name = json.loads((run / "mlflow" / "run.json").read_text())["run_id"]
+    assert client.get_run(name).info.status == "KILLED"
+    second = MLflow(run, {"training": {"epochs": 2}})
+    assert client.get_run(name).info.status == "RUNNING"
+    second.receive(RunBegan(run, (report(1, 0.7),)))
+    second.receive(report(2, 0.7))
+    second.tested(METRICS)
+    second.close(None)
+    found = client.get_run(name)
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"training.epochs": "2"}
+    assert found.data.metrics["test/click/auc"] == 0.7
+    assert [one.step for one in client.get_metric_history(name, "train/click/auc")] == [1, 2]
+    assert [one.path for one in client.list_artifacts(name)] == ["architecture.json"]
+
+
+def test_without_mlflow_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
+    with pytest.raises(UsageError) as raised:
+        MLflow.check()
+    assert raised.value.fix == "install it: pip install 'automtl[mlflow]'"
