@@ -9,4 +9,4 @@ import pluggy
 __version__ = "0.3.0"
 
 hookimpl = pluggy.HookimplMarker("automtl")
-"""Marks a function of a plugin module as the implementation of a hook; see `registry.hookspecs`."""
+"""Marks a function of a plugin module as the implementation of a hook; see `registry.kinds`."""

@@ -7,14 +7,16 @@ as 0 is another number.
 """
 
 import ctypes
+import dis
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from importlib import import_module
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -167,3 +169,34 @@ def own_cache() -> Iterator[None]:
 def importing_compiler() -> AbstractContextManager[None]:
     """Return the context of calls by which torch imports its compiler, which creates the cache folder."""
     return nullcontext() if "torch._dynamo" in sys.modules else own_cache()
+
+
+@contextmanager
+def plugin_code() -> Iterator[None]:
+    """Run code of a plugin.
+
+    Its output goes to standard error, since standard output is for the output of commands. Afterwards the
+    state of the process is restored, see `kept_state`.
+
+    Raises:
+        RuntimeError: the code raised KeyboardInterrupt itself, without a signal.
+
+    """
+    try:
+        with kept_state(), redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt as error:
+        if _by_a_signal(error.__traceback__):
+            raise
+        raise RuntimeError("it raises KeyboardInterrupt") from error
+
+
+def _by_a_signal(trace: TracebackType | None) -> bool:
+    """Return whether a KeyboardInterrupt is that of a signal: no statement raised it, or a handler did."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return True
+    code = trace.tb_frame.f_code
+    handlers = [getattr(signal.getsignal(number), "__code__", None) for number in SIGNALS]
+    return code in handlers or code.co_code[trace.tb_lasti] != dis.opmap["RAISE_VARARGS"]

@@ -1,6 +1,10 @@
-"""The kinds of objects that plugins supply, in one table.
+"""The kinds of objects that plugins supply, with the hook of each kind.
 
-A new kind is one entry of `KINDS`, with its hook and the check of its objects.
+A plugin is a module with hooks: functions such as `automtl_register_ops`, marked with
+`automtl_core.hookimpl`, which return objects by name. The module is declared as an entry point of the group
+`automtl`. Names consist of lower-case letters, digits and dashes, and are unique over all plugins. In place
+of an object, a hook may return a reference `package.module:Name`, which is imported at first use, so that
+`automtl plugins` is fast. A preset may also be a file of the package, `package:folder/file.yaml`.
 """
 
 from __future__ import annotations
@@ -9,14 +13,13 @@ import inspect
 import pkgutil
 import re
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import PluginError, listing, one_line
-from automtl_core.registry import hookspecs
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
@@ -34,13 +37,11 @@ if TYPE_CHECKING:
     from automtl_core.training.metric import Metric
 
 T = TypeVar("T")
+ReportSection = Callable[[Any], Iterable[Any]]
+"""Function from a `workflow.record.RunRecord` to `views.values.Section`s."""
 Fault = Callable[[str, object], str | None]
 """`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_WORDS = re.compile(r"[a-z0-9][a-z0-9-]*( [a-z0-9][a-z0-9-]*)*")
-_FAMILY = re.compile(r"[a-z0-9][a-z0-9-]*-\*")
-_OBJECT = re.compile(r"[\w.]+:[\w.]+")
 _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
 
 # Ops are kept in an nn.ModuleDict by name, and its attribute names are not allowed as keys. They are listed
@@ -49,6 +50,19 @@ _ATTRIBUTES = """
     apply bfloat16 buffers children clear compile cpu cuda double eval float forward half ipu items keys
     modules mtia parameters pop to train training type update values xpu
 """
+
+
+class Reference(str):
+    """A reference `package.module:Name` with a line about its object, for lists that do not import it."""
+
+    line: str
+
+    def __new__(cls, reference: str, line: str) -> Reference:
+        """Return the reference with its line, the first one of the docstring of the object."""
+        self = super().__new__(cls, reference)
+        self.line = line
+        return self
+
 
 # Columns of tables of metrics, which a registered metric cannot replace.
 _COLUMNS = """
@@ -74,8 +88,6 @@ class Kind(Generic[T]):
     """Singular name, in configurations and messages."""
     plural: str
     """Plural name, as in `automtl list`."""
-    hook: Callable[[], Mapping[str, object]]
-    """The hook by which plugins supply objects, see `hookspecs`."""
     fault: Fault
     """Check of an object."""
     describe: Callable[[T], str] = _first_line
@@ -90,6 +102,11 @@ class Kind(Generic[T]):
     words: bool = False
     """Whether a name may be several words."""
 
+    @property
+    def hook(self) -> str:
+        """Name of the function of plugins that returns objects by name; it has no parameter."""
+        return f"automtl_register_{'search_' * (self.plural == 'spaces')}{self.plural.replace('-', '_')}"
+
     def check(self, name: object, value: object) -> None:
         """Check that an object, or a reference to it, can be registered under a name.
 
@@ -98,9 +115,9 @@ class Kind(Generic[T]):
 
         """
         what = f"{self.name} {name!r}"
-        family = self.families and isinstance(name, str) and _FAMILY.fullmatch(name)
-        form = _WORDS if self.words else _NAME
-        if not isinstance(name, str) or not (family or form.fullmatch(name)):
+        word = "[a-z0-9][a-z0-9-]*"
+        form = f"{word}( {word})*" if self.words else rf"{word}(-\*)?" if self.families else word
+        if not isinstance(name, str) or not re.fullmatch(form, name):
             ending = ", at the end `-*` for a family" if self.families else ""
             ending = ", and is one or more words with a space between" if self.words else ending
             raise PluginError(f"{what}: a name consists of lower-case letters, digits and dashes{ending}")
@@ -120,73 +137,57 @@ def at(reference: str) -> object:
 
 
 def _malformed(reference: str) -> str | None:
-    if _OBJECT.fullmatch(reference) or _FILE.fullmatch(reference):
+    if re.fullmatch(r"[\w.]+:[\w.]+", reference) or _FILE.fullmatch(reference):
         return None
     return f"{reference!r} is not of the form package.module:Name"
 
 
-def _subclass(reference: str, value: object) -> str | None:
-    """Check that an object is a concrete subclass of the class at `reference`."""
-    base = pkgutil.resolve_name(reference)
-    if not isinstance(value, type) or not issubclass(value, base):
-        return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
-    if missing := getattr(value, "__abstractmethods__", ()):
-        return f"{value.__name__} does not define: {listing(missing)}"
-    return None
+def _extends(reference: str, more: Callable[[Any], str | None] = lambda value: None) -> Fault:
+    """Return the check for concrete subclasses of the class at `reference`, and of their settings.
 
+    Args:
+        reference: The class, `package.module:Name`. If it has a settings class, those of others extend it.
+        more: Further check of such a subclass.
 
-def _extends(reference: str) -> Fault:
-    """Return the check for concrete subclasses of the class at `reference`, with their settings class."""
+    """
 
     def fault(name: str, value: object) -> str | None:
-        if found := _subclass(reference, value):
-            return found
-        wanted = pkgutil.resolve_name(reference).settings_class
+        base = pkgutil.resolve_name(reference)
+        if not isinstance(value, type) or not issubclass(value, base):
+            return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
+        if missing := getattr(value, "__abstractmethods__", ()):
+            return f"{value.__name__} does not define: {listing(missing)}"
+        least = getattr(base, "settings_class", None)
         settings = getattr(value, "settings_class", None)
-        if not isinstance(settings, type) or not issubclass(settings, wanted):
-            own = getattr(value, "__name__", "")
-            return f"{own}.settings_class must extend {wanted.__module__}:{wanted.__name__}"
-        return None
+        if least and not (isinstance(settings, type) and issubclass(settings, least)):
+            return f"{value.__name__}.settings_class must extend {least.__module__}:{least.__name__}"
+        return more(value)
 
     return fault
 
 
-def _is_dataset(name: str, value: object) -> str | None:
-    """Check that an object is a dataset class with consistent declarations."""
-    if fault := _extends("automtl_core.dataset.dataset:Dataset")(name, value):
-        return fault
+def _declaration_faults(value: Any) -> str | None:
+    """Check that the declarations of a dataset class are consistent."""
     return "; ".join(pkgutil.resolve_name("automtl_core.dataset.dataset:declaration_faults")(value)) or None
 
 
-def _is_field_kind(name: str, value: object) -> str | None:
-    """Check that an object is a kind of field whose encoders have names."""
-    if fault := _subclass("automtl_core.fields.field:FieldKind", value):
-        return fault
-    encoders = getattr(value, "encoders", ())
-    faults = [_subclass("automtl_core.fields.encode:FieldEncoder", encoder) for encoder in encoders]
-    if not encoders or not all(isinstance(getattr(encoder, "kind", None), str) for encoder in encoders):
-        return f"{value}.encoders must hold encoder classes with a `kind`"
-    return next((fault for fault in faults if fault), None)
+def _encoder_faults(value: Any) -> str | None:
+    """Check that the encoders of a kind of field are classes with names."""
+    base = pkgutil.resolve_name("automtl_core.fields.encode:FieldEncoder")
+    named = [
+        isinstance(encoder, type)
+        and issubclass(encoder, base)
+        and isinstance(getattr(encoder, "kind", 0), str)
+        for encoder in value.encoders
+    ]
+    return None if named and all(named) else f"{value}.encoders must hold encoder classes with a `kind`"
 
 
-def _is_task_kind(name: str, value: object) -> str | None:
-    """Check that an object is a kind of task with its measures."""
-    if fault := _subclass("automtl_core.tasks.kind:TaskKind", value):
-        return fault
-    measures = getattr(value, "measures", ())
-    if getattr(value, "evidence", None) not in [one.key for one in measures]:
+def _measure_faults(value: Any) -> str | None:
+    """Check that a kind of task has its measures."""
+    if getattr(value, "evidence", None) not in [measure.key for measure in getattr(value, "measures", ())]:
         return f"{value}.evidence must be the key of one of its `measures`"
     return None if isinstance(getattr(value, "meaning", None), str) else f"{value}.meaning is missing"
-
-
-def _is_listener(name: str, value: object) -> str | None:
-    """Check that an object is a listener of runs."""
-    return _subclass("automtl_core.training.events:RunListener", value)
-
-
-def _is_exporter(name: str, value: object) -> str | None:
-    """Check that an object is a format of exports."""
-    return _subclass("automtl_core.exporter:Exporter", value)
 
 
 def _is_command(name: str, value: object) -> str | None:
@@ -206,16 +207,6 @@ def _makes_ops(name: str, value: object) -> str | None:
     """Check that an object can be called as a factory of ops, or of a family of ops."""
     arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
     return _called_with(value, arguments)
-
-
-def _makes_encoders(name: str, value: object) -> str | None:
-    """Check that an object can be called as a factory of history encoders."""
-    return _called_with(value, ["event_dim", "query_dim"])
-
-
-def _makes_sections(name: str, value: object) -> str | None:
-    """Check that an object can be called as a section of a report."""
-    return _called_with(value, ["record"], "function")
 
 
 def _called_with(value: object, arguments: Sequence[str], what: str = "factory") -> str | None:
@@ -280,106 +271,64 @@ def _is_layer(name: str, value: object) -> str | None:
     return f"expected a mapping of settings by name, found {reprlib.repr(value)}"
 
 
-def _sections(value: Mapping[str, Any]) -> str:
-    return f"sets {listing(value)}"
-
-
 OPS: Kind[OpFactory] = Kind(
-    "op",
-    "ops",
-    hookspecs.automtl_register_ops,
-    _makes_ops,
-    held=_op_held,
-    families=True,
-    reserved=frozenset(_ATTRIBUTES.split()),
+    "op", "ops", _makes_ops, held=_op_held, families=True, reserved=frozenset(_ATTRIBUTES.split())
 )
-SPACES: Kind[type[SearchSpace]] = Kind(
-    "space", "spaces", hookspecs.automtl_register_search_spaces, _extends("automtl_core.space:SearchSpace")
-)
+SPACES: Kind[type[SearchSpace]] = Kind("space", "spaces", _extends("automtl_core.space:SearchSpace"))
 STRATEGIES: Kind[type[SearchStrategy]] = Kind(
-    "strategy",
-    "strategies",
-    hookspecs.automtl_register_strategies,
-    _extends("automtl_core.search.strategy:SearchStrategy"),
+    "strategy", "strategies", _extends("automtl_core.search.strategy:SearchStrategy")
 )
 SCHEDULERS: Kind[type[Scheduler]] = Kind(
-    "scheduler",
-    "schedulers",
-    hookspecs.automtl_register_schedulers,
-    _extends("automtl_core.search.scheduler:Scheduler"),
+    "scheduler", "schedulers", _extends("automtl_core.search.scheduler:Scheduler")
 )
-DATASETS: Kind[type[Dataset]] = Kind("dataset", "datasets", hookspecs.automtl_register_datasets, _is_dataset)
+DATASETS: Kind[type[Dataset]] = Kind(
+    "dataset", "datasets", _extends("automtl_core.dataset.dataset:Dataset", _declaration_faults)
+)
 BALANCERS: Kind[type[Balancer]] = Kind(
-    "balancer",
-    "balancers",
-    hookspecs.automtl_register_balancers,
-    _extends("automtl_core.training.balancer:Balancer"),
+    "balancer", "balancers", _extends("automtl_core.training.balancer:Balancer")
 )
 FIELD_KINDS: Kind[type[FieldKind]] = Kind(
-    "field kind", "field-kinds", hookspecs.automtl_register_field_kinds, _is_field_kind
+    "field kind", "field-kinds", _extends("automtl_core.fields.field:FieldKind", _encoder_faults)
 )
 TASK_KINDS: Kind[type[TaskKind]] = Kind(
     "task kind",
     "task-kinds",
-    hookspecs.automtl_register_task_kinds,
-    _is_task_kind,
+    _extends("automtl_core.tasks.kind:TaskKind", _measure_faults),
     reserved=frozenset([*_ATTRIBUTES.split(), "bags", "deviation", "kinds", "mean", "network", "scores"]),
 )
 HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
     "history encoder",
     "history-encoders",
-    hookspecs.automtl_register_history_encoders,
-    _makes_encoders,
+    lambda name, value: _called_with(value, ["event_dim", "query_dim"]),
     reserved=frozenset([*_ATTRIBUTES.split(), "matches", "none", "auto"]),
 )
 METRICS: Kind[Metric] = Kind(
     "metric",
     "metrics",
-    hookspecs.automtl_register_metrics,
     _is_metric,
     _of_compute,
     held=_metric_held,
     families=True,
     reserved=frozenset(_COLUMNS.split()),
 )
-REPORT_SECTIONS: Kind[hookspecs.ReportSection] = Kind(
-    "report section", "report-sections", hookspecs.automtl_register_report_sections, _makes_sections
+REPORT_SECTIONS: Kind[ReportSection] = Kind(
+    "report section", "report-sections", lambda name, value: _called_with(value, ["record"], "function")
 )
 LISTENERS: Kind[type[RunListener]] = Kind(
-    "listener", "listeners", hookspecs.automtl_register_listeners, _is_listener
+    "listener", "listeners", _extends("automtl_core.training.events:RunListener")
 )
-ENGINES: Kind[type[Engine]] = Kind(
-    "engine", "engines", hookspecs.automtl_register_engines, _extends("automtl_core.search.trial:Engine")
-)
+ENGINES: Kind[type[Engine]] = Kind("engine", "engines", _extends("automtl_core.search.trial:Engine"))
 PRESETS: Kind[Mapping[str, Any]] = Kind(
-    "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
+    "preset", "presets", _is_layer, lambda value: f"sets {listing(value)}"
 )
-EXPORTERS: Kind[type[Exporter]] = Kind(
-    "exporter", "exporters", hookspecs.automtl_register_exporters, _is_exporter
-)
-COMMANDS: Kind[Any] = Kind(
-    "command", "commands", hookspecs.automtl_register_commands, _is_command, _of_command, words=True
-)
+EXPORTERS: Kind[type[Exporter]] = Kind("exporter", "exporters", _extends("automtl_core.exporter:Exporter"))
+COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, words=True)
 
 KINDS: Mapping[str, Kind[Any]] = {
-    k.plural: k
-    for k in (
-        OPS,
-        SPACES,
-        STRATEGIES,
-        SCHEDULERS,
-        DATASETS,
-        FIELD_KINDS,
-        TASK_KINDS,
-        BALANCERS,
-        METRICS,
-        HISTORY_ENCODERS,
-        REPORT_SECTIONS,
-        LISTENERS,
-        ENGINES,
-        PRESETS,
-        EXPORTERS,
-        COMMANDS,
+    kind.plural: kind
+    for kind in (
+        OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, BALANCERS, METRICS,
+        HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
     )
-}
+}  # fmt: skip
 """All kinds by their plural; a new kind is added here."""

@@ -5,6 +5,7 @@ width one is broadcast silently.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -12,29 +13,24 @@ from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 from automtl_core.modules.cost import meta
-from automtl_core.registry.door import plugin_code
+from automtl_core.process_state import plugin_code
 
 ROWS = 2
 """Number of rows in the trial call of an op."""
-LARGE = 1 << 20
-"""Product of the sizes of an op's input and output beyond which the trial call avoids real weights."""
 
 
+@dataclass(eq=False)
 class SuppliedOp:
-    """A factory of ops from a plugin, with checks.
+    """A factory of ops from a plugin, with checks."""
 
-    Args:
-        make: The registered factory; for a family, with its number bound.
-        what: Name of the op and the plugin, for messages.
-        fix: Remedy for a broken plugin.
-
-    """
-
-    def __init__(self, make: Callable[..., object], what: str, fix: str) -> None:
-        self.make = make
-        self.what = what
-        self.fix = fix
-        self._tried: set[tuple[int, int]] = set()
+    make: Callable[..., object]
+    """The registered factory; for a family, with its number bound."""
+    name: str
+    """Name of the op and the plugin, for messages."""
+    fix: str
+    """Remedy for a broken plugin."""
+    tried: set[tuple[int, int]] = field(default_factory=set)
+    """Sizes of inputs and outputs for which the factory was tried."""
 
     def __call__(self, in_dim: int, out_dim: int, dropout: float, /) -> nn.Module:
         """Return a new op.
@@ -43,9 +39,9 @@ class SuppliedOp:
             PluginError: the factory raises, or its result does not map `[B, in]` to `[B, out]`.
 
         """
-        if (in_dim, out_dim) not in self._tried:
+        if (in_dim, out_dim) not in self.tried:
             self._try(in_dim, out_dim)
-            self._tried.add((in_dim, out_dim))
+            self.tried.add((in_dim, out_dim))
         op = self._made(in_dim, out_dim, dropout)
         # A hook leaves the names of the parameters as they are, which a module around the op would change.
         op.register_forward_hook(partial(self._check_call, out_dim))
@@ -82,7 +78,7 @@ class SuppliedOp:
         """Call an op once with real weights; a large one on the meta device, if that works."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]), plugin_code():
             try:
-                with meta() if in_dim * out_dim > LARGE else torch.device("cpu"):
+                with meta() if in_dim * out_dim > 1 << 20 else torch.device("cpu"):
                     out: object = self._made(in_dim, out_dim, 0.0).eval()(torch.zeros(ROWS, in_dim))
             except PluginError:
                 raise
@@ -102,7 +98,7 @@ class SuppliedOp:
             raise self._error(f"{problem}: {one_line(error)}") from error
 
     def _error(self, problem: str) -> PluginError:
-        return PluginError(f"the {self.what} {problem}", self.fix)
+        return PluginError(f"the {self.name} {problem}", self.fix)
 
 
 def _types_of_results(x: Tensor) -> tuple[torch.dtype, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 import pluggy
 
 from automtl_core.errors import PluginError, did_you_mean, listing, one_line
-from automtl_core.registry.door import plugin_code
+from automtl_core.process_state import plugin_code
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import (
     DISABLE,
@@ -47,7 +47,11 @@ def _points() -> list[metadata.EntryPoint]:
     try:
         return list(metadata.entry_points(group="automtl"))
     except Exception as error:
-        damaged = [_origin_of(dist) for dist in metadata.distributions() if not _is_readable(dist)]
+        damaged = [
+            f"{' '.join(_named(dist))} ({dist.locate_file('')})"
+            for dist in metadata.distributions()
+            if not _is_readable(dist)
+        ]
         raise PluginError(
             "unreadable entry points of an installed package: "
             f"{listing(damaged) if damaged else one_line(error)}",
@@ -62,18 +66,9 @@ def _is_readable(dist: metadata.Distribution) -> bool:
         return False
 
 
-def _origin_of(dist: metadata.Distribution) -> str:
-    return f"{' '.join(_named(dist))} ({dist.locate_file('')})"
-
-
 def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:
-    distribution, _ = _origin(point)
+    distribution, _ = _named(point.dist)
     return distribution != "automtl", point.name, distribution
-
-
-def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
-    """Return name and version of the distribution of a plugin."""
-    return _named(point.dist)
 
 
 @lru_cache(maxsize=64)
@@ -87,7 +82,7 @@ def _named(dist: Any) -> tuple[str, str]:
 
 def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Contents]:
     """Return the row of one plugin with its objects: all of them, or none and the problem."""
-    row = PluginRow(point.name, *_origin(point), point.value)
+    row = PluginRow(point.name, *_named(point.dist), point.value)
     try:
         _check_wanted(row, loaded)
         with plugin_code():
@@ -112,15 +107,13 @@ def _check_wanted(row: PluginRow, loaded: Loaded) -> None:
 
 def _contents(point: metadata.EntryPoint) -> Contents:
     """Import a plugin in a separate plugin manager, so that a failure needs no cleanup."""
-    hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
+    hooks, specified = [kind.hook for kind in KINDS.values()], pluggy.HookspecMarker("automtl")
     manager = pluggy.PluginManager("automtl")
-    manager.add_hookspecs(type("Hooks", (), hooks))
+    manager.add_hookspecs(type("Hooks", (), {hook: specified(lambda: {}) for hook in hooks}))
     plugin = point.load()
     manager.register(plugin, point.name)
-    _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
-    return {
-        plural: _answer(kind, getattr(manager.hook, kind.hook.__name__)) for plural, kind in KINDS.items()
-    }
+    _check_hooks(plugin, hooks, manager.get_hookcallers(plugin) or [])
+    return {plural: _answer(kind, getattr(manager.hook, kind.hook)) for plural, kind in KINDS.items()}
 
 
 def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.HookCaller]) -> None:

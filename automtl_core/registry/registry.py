@@ -11,9 +11,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
-from automtl_core.registry.door import plugin_code
-from automtl_core.registry.hookspecs import Reference
-from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, TASK_KINDS, Kind, T, at
+from automtl_core.process_state import plugin_code
+from automtl_core.registry.kinds import (
+    FIELD_KINDS,
+    HISTORY_ENCODERS,
+    KINDS,
+    OPS,
+    TASK_KINDS,
+    Kind,
+    Reference,
+    T,
+    at,
+)
 from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:
@@ -25,7 +34,6 @@ if TYPE_CHECKING:
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
 """Environment variable: entry-point names of disabled plugins, separated by commas."""
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _OF_A_SCRIPT = "of a script"
 
 
@@ -83,7 +91,8 @@ class Registry:
         if (kind.plural, name) not in self._held:
             key = self._key(kind, name)
             found = self._resolve(kind, key)
-            mine = found if key == name else _bind(found, int(name[len(key) - 1 :]))
+            number = int(name[len(key) - 1 :]) if key != name else 0
+            mine: Any = (lambda *arguments: found(*arguments, number)) if number else found
             row = self.supplier(kind, name)
             what = f"{kind.name} {name!r} of plugin {row.name!r}"
             self._held[kind.plural, name] = kind.held(mine, what, remedy(row))
@@ -160,10 +169,10 @@ class Registry:
         kind.check(name, value)
         row = PluginRow(plugin, _OF_A_SCRIPT, "none", getattr(value, "__module__", None) or plugin)
         check_free(row, added, self._loaded)
-        mine = [has for other, has in self._loaded if other.name == plugin]
+        mine = next((has for other, has in self._loaded if other.name == plugin), {})
         if any(other.name == plugin and other.distribution != _OF_A_SCRIPT for other in self.rows):
             raise PluginError(f"a plugin {plugin!r} is installed", fix="give another name as `plugin`")
-        contents = _merged([*mine, added])
+        contents = {**mine, kind.plural: {**mine.get(kind.plural, {}), name: value}}
         others = [(other, has) for other, has in self._loaded if other.name != plugin]
         return Registry([*others, (replace(row, provides=names_of(contents)), contents)])
 
@@ -221,7 +230,7 @@ class Registry:
         if name in self._entries[kind.plural]:
             return name
         stem, _, number = name.rpartition("-")
-        if f"{stem}-*" in self._entries[kind.plural] and _NUMBER.fullmatch(number):
+        if f"{stem}-*" in self._entries[kind.plural] and re.fullmatch("[1-9][0-9]{0,8}", number):
             return f"{stem}-*"
         raise self._unknown(kind, name)
 
@@ -301,17 +310,3 @@ def _where(value: object) -> tuple[str, str]:
 def _package(module: str) -> str:
     """Return the outermost package of a module or a reference `module:object`."""
     return module.partition(":")[0].partition(".")[0]
-
-
-def _merged(contents: Sequence[Contents]) -> Contents:
-    plurals = {plural for has in contents for plural in has}
-    return {p: {name: v for has in contents for name, v in has.get(p, {}).items()} for p in plurals}
-
-
-def _bind(factory: Any, number: int) -> Any:
-    """Return the factory of one member of a family."""
-
-    def bound(*arguments: Any) -> Any:
-        return factory(*arguments, number)
-
-    return bound

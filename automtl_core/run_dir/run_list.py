@@ -1,25 +1,17 @@
 """Runs and comparisons as other processes see them: their states during the work, and lists of them."""
 
 import json
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from automtl_core.disk.documents import SIZE_LIMIT, Value, read_plain
 from automtl_core.disk.files import make_folder, write_atomic
-from automtl_core.errors import (
-    ArtifactError,
-    AutoMTLError,
-    DivergedError,
-    InputMissingError,
-    StorageError,
-    UsageError,
-)
-from automtl_core.run_dir.facts import Costs, Data, Identity, Result, Search, Status
-from automtl_core.run_dir.folders import check_run, in_use, is_locked, locked
+from automtl_core.errors import ArtifactError, AutoMTLError, DivergedError, InputMissingError, StorageError
+from automtl_core.run_dir.facts import Costs, Data, Result, Search, Status
+from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EpochEnded
@@ -74,37 +66,6 @@ def _listed(path: Path) -> Summary:
         return _summary(Run.open(path))
     except AutoMTLError as error:
         return Summary(str(path), "damaged", note=str(error))
-
-
-def remove(path: Path) -> None:
-    """Remove a run.
-
-    Raises:
-        InputMissingError: there is no run, or no file in the folder shows that it is one.
-        RunInUseError: a process works on it.
-        UsageError: it is a link.
-
-    """
-    if path.is_symlink():
-        raise UsageError(f"{path}: is a link, not the folder of a run", "name the folder that it leads to")
-    run = Run.open(path)
-    if is_locked(run.path):
-        raise in_use(run.path)
-    for kind in (Status, Identity, Data):
-        with suppress(ArtifactError):
-            run.read(kind)
-            break
-    else:
-        raise InputMissingError(
-            f"{path}: no file of a run is intact there, so it may be another folder", "remove it yourself"
-        )
-    with locked(run.path):
-        shutil.rmtree(run.path)
-
-
-def comparable(summaries: Sequence[Summary]) -> bool:
-    """Return whether the scores of runs are on the same rows."""
-    return len({each.data for each in summaries}) == 1
 
 
 def _order(s: Summary) -> tuple[bool, str, bool, float, str]:

@@ -1,13 +1,12 @@
 """Views of command results: a search plan, an evaluation, predictions, and lists of runs."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import resuming
-from automtl_core.run_dir.run_list import Summary, comparable
+from automtl_core.run_dir.run_list import Summary
 from automtl_core.views.metrics import metrics
 from automtl_core.views.run import COSTS, numbers
 from automtl_core.views.values import Section, Text, facts, lines, preformatted, table
@@ -86,17 +85,6 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         if (note := f"resume by {resuming(Path(run.run))}" if run.state == "stopped" else run.note)
     ]
     return table(header, rows, notes=notes)
-
-
-def compared(runs: Sequence[Summary]) -> Section:
-    """Return metrics and costs side by side, and the command for a comparison with confidence intervals."""
-    notes = []
-    if not comparable(runs):
-        notes.append("note: these runs use different data or splits, so their scores are not comparable")
-    if len(runs) > 1:
-        models = shlex.quote(",".join(run.run for run in runs))
-        notes.append(f"with confidence intervals: automtl compare --models {models}")
-    return side_by_side(runs, *notes)
 
 
 def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:

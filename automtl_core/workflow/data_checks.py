@@ -152,7 +152,8 @@ def _prepared_rows(
         for place in sorted(columns, key=lambda place: -schema.sparse[place].size):
             places = places[np.isin(stored.ids[places, place], part.ids[:, place])]
         for place in range(stored.dense.shape[1] if not columns else 0):
-            places = places[np.isin(stored.dense[places, place], part.dense[:, place])]
+            numbers = stored.dense[places, place]
+            places = places[np.isin(numbers, part.dense[:, place]) | np.isnan(numbers)]
         for fields, events in contents(schema, stored.some(places)):
             if fields in wanted:
                 found[fields].append(events)

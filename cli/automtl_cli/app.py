@@ -23,8 +23,6 @@ from automtl_core.training.process import set_up
 
 PARALLEL = ("search", "train", "compare")
 """Commands that several processes may run together."""
-COMPLETE = "_AUTOMTL_COMPLETE"
-"""Environment variable by which a shell requests completions."""
 
 
 class Commands(Mapping[str, Any]):
@@ -201,6 +199,6 @@ def main() -> None:
     lenient_streams()
     stop = Stop()
     stop.listen()
-    if COMPLETE in os.environ:
+    if "_AUTOMTL_COMPLETE" in os.environ:  # by which a shell requests completions
         program().main(prog_name="automtl")
     sys.exit(run(sys.argv[1:], stop))

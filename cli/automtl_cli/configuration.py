@@ -1,4 +1,4 @@
-"""Conversion of options to a configuration and its dataset."""
+"""Conversion of options to a configuration and its dataset; new configuration files."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,9 @@ from typing import Any
 
 from automtl_cli import options
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.disk.files import write_atomic
 from automtl_core.disk.strict_yaml import read_places, read_yaml
-from automtl_core.errors import UsageError, together
+from automtl_core.errors import AutoMTLError, RunExistsError, UsageError, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import (
@@ -157,3 +158,35 @@ def chosen(which: options.Dataset, rows: options.BadRows | None = None) -> Chose
     dataset = dataset_class(settings, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)
+
+
+def check_new(path: Path, force: bool | None = None) -> None:
+    """Check that a configuration may be written to a path.
+
+    Args:
+        path: The file.
+        force: Whether an existing configuration is overwritten; None if the command cannot do so.
+
+    Raises:
+        RunExistsError: the file exists and is not overwritten.
+
+    """
+    other = "give another name: --out NAME.yaml"
+    if not path.exists():
+        return
+    if not force:
+        force_too = ", or overwrite it: --force" if force is False else ""
+        raise RunExistsError(f"{path}: exists already", f"{other}{force_too}")
+    try:
+        held = read_yaml(path)
+    except AutoMTLError:
+        held = {}
+    if path.is_symlink() or "dataset" not in held:
+        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {other}")
+
+
+def write_new(path: Path, content: str) -> None:
+    """Write a file, either completely or not at all; raises as `write_atomic`, or if it has no folder."""
+    if not path.absolute().parent.is_dir():
+        raise RunExistsError(f"{path}: cannot be written: its folder does not exist", "choose another --out")
+    write_atomic(path, content.encode())

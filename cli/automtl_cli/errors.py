@@ -19,10 +19,10 @@ from automtl_core.errors import (
     UsageError,
     one_line,
 )
+from automtl_core.process_state import SIGNALS
 from automtl_core.registry.plugins import load_registry
 
 MORE_MEMORY = "use smaller settings, or more memory"
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:

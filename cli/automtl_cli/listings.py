@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automtl_cli import completion
+from automtl_cli import options
 from automtl_cli.output import Json
 from automtl_core.commands import Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
@@ -35,7 +35,9 @@ def explain_settings(
         default=...,
     ),
     name: str | None = argument(
-        "NAME", "Name of the space, strategy, dataset or balancer.", autocompletion=completion.components
+        "NAME",
+        "Name of the space, strategy, dataset or balancer.",
+        autocompletion=options.complete_components,
     ),
 ) -> Output:
     """Explain settings: description, values, default, tuning range.

@@ -1,11 +1,71 @@
-"""The options and arguments that several commands share: single ones, and groups as dataclasses."""
+"""Options and arguments that several commands share, single ones and dataclasses, and their completions."""
 
+import os
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from automtl_cli import completion
+import typer
+
 from automtl_core.commands import argument, flag, option
+from automtl_core.errors import UsageError
+
+Complete = Callable[..., list[str]]
+
+
+def names_of(plural: str) -> Complete:
+    """Return the completion of the registered names of a kind, such as `strategies`."""
+    return lambda incomplete: _starting(incomplete, _registered(plural))
+
+
+def complete_models(incomplete: str) -> list[str]:
+    """Complete the last of several models: hand-designed ones, a search, or a run."""
+    start, comma, last = incomplete.rpartition(",")
+    searches = [f"desan:{name}" for name in _registered("strategies")]
+    known = [*_registered("spaces"), *searches, *complete_runs(last)]
+    return [f"{start}{comma}{name}" for name in _starting(last, known)]
+
+
+def complete_runs(incomplete: str) -> list[str]:
+    """Complete the folder of a run."""
+    folder = Path(os.environ.get("AUTOMTL_RUNS", "runs"))
+    return _starting(incomplete, sorted(str(path.parent) for path in folder.glob("*/config.yaml")))
+
+
+def complete_settings(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a setting, of the components on the command line or else of the default ones."""
+    from automtl_cli.settings import NAMED, PARTS, explained
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.run_dir.config import default
+
+    registry = load_registry()
+    below, parts = default(registry), [explained(registry, part) for part in PARTS]
+    for kind, (key, _) in NAMED.items():
+        if name := context.params.get(kind) or below.get(key, {}).get("name"):
+            parts.append(explained(registry, kind, name))
+    keys = (".".join(filter(None, [part.key, s.name])) for part in parts for s in part.settings)
+    return [f"{key}=" for key in _starting(incomplete, dict.fromkeys(keys))]
+
+
+def complete_components(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a component of the kind that stands before it."""
+    from automtl_cli.settings import NAMED
+
+    kind = str(context.params.get("kind"))
+    return _starting(incomplete, _registered(NAMED[kind][1].plural) if kind in NAMED else ())
+
+
+def _registered(plural: str) -> tuple[str, ...]:
+    from automtl_core.registry.kinds import KINDS
+    from automtl_core.registry.plugins import load_registry
+
+    return load_registry().names(KINDS[plural])
+
+
+def _starting(incomplete: str, known: Iterable[str]) -> list[str]:
+    return [name for name in known if name.startswith(incomplete)]
 
 
 def names(text: str) -> list[str]:
@@ -13,14 +73,35 @@ def names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/NAME.", autocompletion=completion.runs)]
+def memory_limit(size: str | None = None) -> str | None:
+    """Return the memory limit of the preparation, from the option or from the environment.
+
+    Raises:
+        UsageError: the value is not an amount of memory.
+
+    """
+    limit = size if size is not None else os.environ.get("AUTOMTL_MEMORY_LIMIT") or None
+    if limit is not None and not re.fullmatch(r"(?i)(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", limit):
+        source = "--memory-limit" if size is not None else "AUTOMTL_MEMORY_LIMIT"
+        raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
+    return limit
+
+
+Run = Annotated[Path, argument("RUN", "Folder of a run, such as runs/NAME.", autocompletion=complete_runs)]
 DataDir = Annotated[
     Path | None, option("FOLDER", "Folder of the raw files [$AUTOMTL_DATA/DATASET or data/DATASET].")
 ]
 RunsDir = Annotated[Path, option("FOLDER", "Folder that holds all runs.", envvar="AUTOMTL_RUNS")]
 File = Annotated[Path | None, option("FILE", "Settings in a YAML file.", "--config")]
-_SET = "One setting, such as training.epochs=20; repeatable."
-Settings = Annotated[list[str] | None, option("A.B=VALUE", _SET, "--set", autocompletion=completion.settings)]
+Settings = Annotated[
+    list[str] | None,
+    option(
+        "A.B=VALUE",
+        "One setting, such as training.epochs=20; repeatable.",
+        "--set",
+        autocompletion=complete_settings,
+    ),
+]
 MemoryLimit = Annotated[
     str | None, option("SIZE", "Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT].")
 ]
@@ -30,12 +111,12 @@ MemoryLimit = Annotated[
 class Configuration:
     """The options that make a configuration."""
 
-    dataset: str | None = option("NAME", "Dataset [synthetic].", autocompletion=completion.names("datasets"))
+    dataset: str | None = option("NAME", "Dataset [synthetic].", autocompletion=names_of("datasets"))
     data_dir: DataDir = None
     preset: str | None = option(
         "NAME",
         "Preset, a named set of settings: quick, paper, ... [default].",
-        autocompletion=completion.names("presets"),
+        autocompletion=names_of("presets"),
     )
     config: File = None
     settings: Settings = None
@@ -87,7 +168,7 @@ class NewRun:
     name: str | None = option("NAME", "Name of the run [DATASET-1, DATASET-2, ...].")
     runs_dir: RunsDir = Path("runs")
     resume: Path | None = option(
-        "RUN", "Run to continue from its last checkpoint.", autocompletion=completion.runs
+        "RUN", "Run to continue from its last checkpoint.", autocompletion=complete_runs
     )
     anyway: bool = flag(
         "--anyway", "With --resume: accept other library versions or threads; results may then differ."
@@ -99,9 +180,9 @@ class NewRun:
 class Searched:
     """The space and the strategy of a search."""
 
-    space: str | None = option("NAME", "Search space [desan].", autocompletion=completion.names("spaces"))
+    space: str | None = option("NAME", "Search space [desan].", autocompletion=names_of("spaces"))
     strategy: str | None = option(
-        "NAME", "Search strategy [pd-darts].", autocompletion=completion.names("strategies")
+        "NAME", "Search strategy [pd-darts].", autocompletion=names_of("strategies")
     )
 
 
@@ -109,9 +190,7 @@ class Searched:
 class Dataset:
     """A dataset with its settings."""
 
-    name: str = argument(
-        "NAME", "Name of a dataset.", autocompletion=completion.names("datasets"), default=...
-    )
+    name: str = argument("NAME", "Name of a dataset.", autocompletion=names_of("datasets"), default=...)
     data_dir: DataDir = None
     config: File = None
     settings: Settings = None
@@ -125,11 +204,3 @@ class BadRows:
         "fail|skip", "Treatment of faulty rows: an error, or leave them out [fail]."
     )
     max_bad_rows: int | None = option("N", "Maximum number of faulty rows to leave out [100].", min=0)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of an architecture that are printed besides its decisions."""
-
-    evidence: bool = flag("--evidence", "Print the evidence of each decision.")
-    fields: bool = flag("--fields", "Print the effect of each field on test rows.")

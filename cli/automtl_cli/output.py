@@ -4,14 +4,15 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import StorageError, on_one_line, printable
 
 if TYPE_CHECKING:
+    from automtl_core.data.progress import Progress
     from automtl_core.views.values import Section
 
 Json = Mapping[str, Any]
@@ -54,6 +55,31 @@ def say_lines(text: str) -> None:
     """Print lines on standard error, if it is open."""
     with suppress(OSError):  # for example after the terminal was closed
         sys.stderr.write(printable(text) + "\n")
+
+
+@contextmanager
+def stages(doing: str) -> "Iterator[Progress]":
+    """Yield a function that shows the current stage and its progress: a bar on a terminal, else lines."""
+    from automtl_cli.terminal import bar, draws  # which imports rich
+
+    if draws():
+        with bar() as progress:
+            task = progress.add_task("", total=1.0)
+
+            def move(stage: str, done: float) -> None:
+                progress.update(task, description=printable(f"{doing}: {stage}"), completed=done)
+
+            yield move
+        return
+    current = ""
+
+    def show(stage: str, done: float) -> None:
+        nonlocal current
+        if stage != current:
+            say(f"{doing}: {stage}")
+        current = stage
+
+    yield show
 
 
 def lenient_streams() -> None:

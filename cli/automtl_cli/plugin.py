@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from automtl_core import hookimpl
-from automtl_core.registry.hookspecs import Reference
+from automtl_core.registry.kinds import Reference
 
 LINES = {
     "search": ("runs.training:search", "Search for an architecture, train it, and score the test rows."),
@@ -16,14 +16,14 @@ LINES = {
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),
     "report": ("runs.commands:report", "Write a report of a run or of a comparison, as one HTML file."),
     "watch": ("runs.commands:watch", "Follow a run or a comparison of another process until it ends."),
-    "doctor": ("doctor.app:doctor", "Check machine, installation, configuration and data."),
+    "doctor": ("doctor:doctor", "Check machine, installation, configuration and data."),
     "list": ("listings:list_names", "List the registered names of a kind, such as ops or metrics."),
     "settings": (
         "listings:explain_settings",
         "Explain settings: description, values, default, tuning range.",
     ),
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
-    "runs": ("runs.listed:runs", "List, show, compare and remove runs."),
+    "runs": ("runs.commands:runs", "List the runs of a folder."),
     "plugins": ("plugins.app:plugins", "List the installed plugins, write a new one, or check one."),
     "config": ("config.app:config", "Show, check, describe and create configuration files."),
 }
@@ -37,11 +37,8 @@ NESTED = {
     "data validate": "data.app:validate",
     "data export": "data.app:export",
     "data init": "data.app:init",
-    "runs list": "runs.listed:list_runs",
-    "runs show": "runs.commands:show_run",
-    "runs compare": "runs.listed:compare",
-    "runs remove": "runs.listed:remove",
-    "plugins new": "plugins.new:new_plugin",
+    "runs list": "runs.commands:list_runs",
+    "plugins new": "plugins.app:new_plugin",
     "plugins check": "plugins.app:check_plugin",
     "config show": "config.app:show",
     "config validate": "config.app:validate",

@@ -1,47 +1,52 @@
-"""The contract tests of a registered object, by its kind."""
+"""Contract tests by the kind of an object, and of installed plugins, with an outcome for each test."""
 
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import typer
 
+from automtl_core import seeds
 from automtl_core.data.fitting import fitted
 from automtl_core.data.raw.find import find
 from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.errors import (
+    AutoMTLError,
+    InputMissingError,
+    UnknownNameError,
+    UsageError,
+    did_you_mean,
+    listing,
+    one_line,
+)
 from automtl_core.fields.field import FieldKind
 from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
-from automtl_core.registry.kinds import COMMANDS, KINDS, Kind
-from automtl_core.registry.registry import Registry
+from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, SCHEDULERS, Kind
+from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.settings.settings import Settings
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer
-from automtl_testing.commands import check_command
-from automtl_testing.datasets import check_dataset
-from automtl_testing.engines import check_engine
-from automtl_testing.exporters import check_exporter
-from automtl_testing.fields import check_field_kind
-from automtl_testing.listeners import check_listener
-from automtl_testing.metrics import check_metric
+from automtl_testing.datasets import check_dataset, check_field_kind
+from automtl_testing.extensions import check_command, check_exporter, check_listener
 from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
-from automtl_testing.schedulers import check_scheduler
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
-from automtl_testing.tasks import check_task_kind
+from automtl_testing.tasks import check_metric, check_task_kind
+from automtl_testing.trials import check_engine, check_scheduler
 
-MEMBERS = (2, 16)
-"""Numbers of the members of a family that are checked."""
 SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "categorical fields": lambda: plain_schema(dense=0),
     "regression and multi-valued fields": lambda: sample_schema(dense=2),
@@ -52,11 +57,6 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
-VALUES: Mapping[str, list[Any]] = {
-    "number": [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3,
-    "text": ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3,
-}
-"""Values of a column of a sample field."""
 
 
 class NotSupportedError(Exception):
@@ -155,19 +155,16 @@ def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Setti
     check_space(space, architectures=3)
 
 
-def _check_strategy(subject: Subject, settings: Settings, work_dir: Path) -> None:
+def _check_search(subject: Subject, settings: Settings, work_dir: Path) -> None:
+    """Check a strategy or a scheduler."""
     made_class = subject.object()
     with _supported():
-        made_class.check()
-    # Few rows, as the check is a dozen searches.
-    check_strategy(partial(made_class, settings), sample_problem(sample_space(), 64, epochs=2, missing=0.3))
-
-
-def _check_scheduler(subject: Subject, settings: Settings, work_dir: Path) -> None:
-    made_class = subject.object()
-    with _supported():
-        made_class.check("this test")
-    check_scheduler(partial(made_class, settings))
+        made_class.check(*(["this test"] if subject.kind is SCHEDULERS else []))
+    if subject.kind is SCHEDULERS:
+        check_scheduler(partial(made_class, settings))
+        return
+    problem = sample_problem(sample_space(), 64, epochs=2, missing=0.3)  # the check is a dozen searches
+    check_strategy(partial(made_class, settings), problem)
 
 
 def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
@@ -183,22 +180,15 @@ def _check_dataset(subject: Subject, settings: Any, work_dir: Path) -> None:
 def _check_field(subject: Subject, field: FieldKind, work_dir: Path) -> None:
     if field.gives == "bags":
         raise NotSupportedError("fields of bags are checked with a dataset")
-    values = {c: VALUES["number" if read.how == "number" else "text"] for c, read in field.reads().items()}
+    numbers: list[Any] = [1.5, 0.0, None, -3.0, 86399.0, 7.0, 7.0, 1e9, 12.25, 100.0] * 3
+    texts: list[Any] = ["a", None, "b c", "a", "3", "\u00e9", "d", "b c", "long text", "x"] * 3
+    reads = field.reads().items()
+    values = {column: numbers if read.how == "number" else texts for column, read in reads}
     check_field_kind(field, values, work_dir)
-
-
-def _check_engine(subject: Subject, settings: Settings, work_dir: Path) -> None:
-    with _supported():
-        check_engine(subject.object()(settings, 2), work_dir)
 
 
 def _needs_a_run(subject: Subject, _: None, work_dir: Path) -> None:
     raise NotSupportedError("a section needs a finished run: `automtl report RUN` shows it, or its error")
-
-
-def _check_exporter(subject: Subject, _: None, work_dir: Path) -> None:
-    with _supported():  # a library may not be installed
-        check_exporter(subject.object(), work_dir)
 
 
 def _check_groups(subject: Subject, *_: object) -> None:
@@ -212,8 +202,8 @@ def _check_groups(subject: Subject, *_: object) -> None:
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "ops": {name: partial(_check_op, check) for name, check in OP_CHECKS.items()},
     "spaces": {name: partial(_check_space, schema) for name, schema in SCHEMAS.items()},
-    "strategies": {"search": _check_strategy},
-    "schedulers": {"search": _check_scheduler},
+    "strategies": {"search": _check_search},
+    "schedulers": {"search": _check_search},
     "datasets": {"preparation": _check_dataset},
     "field-kinds": {"encoding": _check_field},
     "task-kinds": {"loss and metrics": lambda subject, *_: check_task_kind(subject.object())},
@@ -224,9 +214,11 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "metrics": {"values": lambda subject, *_: check_metric(subject.object())},
     "listeners": {"events": lambda subject, *_: check_listener(subject.object())},
     "report-sections": {"report": _needs_a_run},
-    "engines": {"trials": _check_engine},
+    "engines": {
+        "trials": _supported()(lambda s, values, folder: check_engine(s.object()(values, 2), folder))
+    },
     "presets": {"settings": lambda s, *_: Job.load(s.registry, default(s.registry), s.object())},
-    "exporters": {"predictions": _check_exporter},
+    "exporters": {"predictions": _supported()(lambda s, _, folder: check_exporter(s.object(), folder))},
     "commands": {
         "help": lambda s, *_: check_command(s.object(), s.name, s.registry.line(COMMANDS, s.name)),
         "groups": _check_groups,
@@ -238,3 +230,133 @@ CONFIGURABLE: Mapping[str, str] = {
     for plural in ["spaces", "strategies", "schedulers", "datasets", "field-kinds", "balancers", "engines"]
 }
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""
+
+
+State = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of one test."""
+
+    plugin: str
+    kind: str
+    """Kind of the tested object, such as `op`; `plugin` for a plugin."""
+    name: str
+    """Name of the tested object."""
+    test: str
+    state: State
+    reason: str = ""
+    """Violated requirement, or the reason why the test is skipped; empty if it has passed."""
+
+
+Named = tuple[str, Kind[Any], str]
+"""A registered object: its plugin, its kind and its name."""
+
+
+def check_installed(
+    registry: Registry,
+    name: str,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    data_dir: Path | None = None,
+) -> Iterator[Outcome]:
+    """Test plugins, or objects that they register; the outcomes come one by one.
+
+    Args:
+        registry: The installed plugins.
+        name: Name of an object, a plugin, or a distribution: everything with this name is tested.
+        settings: Settings of the tested objects, by the plural of their kind.
+        data_dir: Folder of the raw files of a dataset; None for the default folder.
+
+    Raises:
+        UnknownNameError: nothing has this name.
+        UsageError: settings are wrong.
+
+    """
+    rows, objects = _named(registry, name)
+    options = {*(settings or {}), *([DATASETS.plural] if data_dir is not None else [])}
+    if unused := options - {kind.plural for _, kind, _ in objects}:
+        raise UsageError(
+            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
+            "leave these options out",
+        )
+    for row in rows:
+        state: State = "failed" if row.problem else "passed"
+        yield Outcome(row.name, "plugin", row.name, "loading", state, row.problem or "")
+    for plugin, kind, registered in objects:
+        chosen = (settings or {}).get(kind.plural, {})
+        for number in (2, 16) if registered.endswith("*") else ("",):  # some members stand for a family
+            member = f"{registered.removesuffix('*')}{number}"
+            yield from _outcomes(plugin, Subject(registry, kind, member, chosen, data_dir))
+
+
+def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]:
+    """Return the plugins that have a name or an object of this name, and the objects to test.
+
+    Raises:
+        UnknownNameError: there are none.
+
+    """
+
+    def normal(text: str) -> str:
+        return re.sub(r"[-_.]+", "-", text).lower()  # PEP 503
+
+    rows = [row for row in registry.rows if name == row.name or normal(name) == normal(row.distribution)]
+    provided = [(row.name, KINDS[plural], names) for row in rows for plural, names in row.provides.items()]
+    objects = [(plugin, kind, member) for plugin, kind, names in provided for member in names]
+    for kind in KINDS.values():
+        with suppress(UnknownNameError):
+            row = registry.supplier(kind, name)
+            rows += [row] if row not in rows else []
+            objects += [(row.name, kind, name)] if (row.name, kind, name) not in objects else []
+    if rows:
+        return rows, objects
+    known = {row.name for row in registry.rows} | {row.distribution for row in registry.rows}
+    hint = did_you_mean(name, known.union(*map(registry.names, KINDS.values())))
+    failed = [f"{row.name} ({row.problem})" for row in registry.rows if row.problem]
+    raise UnknownNameError(
+        f"no plugin, and no object of a plugin, is called {name!r}{hint}; plugins: {listing(known)}"
+        + (f"; not loaded: {listing(failed)}" if failed else ""),
+        "use a name of `automtl plugins` or of `automtl list KIND`; a plugin must be installed",
+    )
+
+
+def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
+    """Yield the outcome of each test of an object; an object that cannot be loaded has one failed test."""
+    about = plugin, subject.kind.name, subject.name
+    try:
+        tests = list(contract_tests(subject))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if subject.settings and isinstance(error, UsageError):
+            raise
+        yield Outcome(*about, "loading", "failed", _reason(subject, error))
+        return
+    for title, test in tests:
+        yield Outcome(*about, title, *_run(subject, title, test))
+
+
+def _run(subject: Subject, title: str, test: Test) -> tuple[State, str]:
+    """Run a test with seeded generators in an empty folder, and return its state and the reason."""
+    seeds.seed_torch(0, "contract", subject.kind.name, subject.name, title)
+    try:
+        # standard output is reserved for the output of commands
+        with TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
+            test(Path(folder))
+    except NotSupportedError as error:
+        return "skipped", str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # even sys.exit() in a plugin must not end the other tests
+        return "failed", _reason(subject, error)
+    return "passed", ""
+
+
+def _reason(subject: Subject, error: BaseException) -> str:
+    """Return the requirement that an object violates, or its error with the line of its code."""
+    if isinstance(error, AutoMTLError):
+        return "; ".join([*str(error).splitlines(), *(error.fix or "").splitlines()])
+    if blamed := subject.registry.blame(error):
+        return str(blamed)
+    return str(error) if isinstance(error, AssertionError) and str(error) else one_line(error)

@@ -1,27 +1,23 @@
 """The table is whole, what is played is what was trained, and bad strategies do badly."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from automtl_core.choices import Architecture
 from automtl_core.modules.cost import blank_features
-from automtl_core.modules.supernet import Fixing
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import Batch
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import objective
-from automtl_strategies.by_logits import ByEntropy
 from automtl_strategies.last_round import RandomSearch
 from tabular import bad
-from tabular.play import Meter, PlayedSpace, Products, playing, replay
-from tabular.replay import Bench, named
+from tabular.play import Meter, PlayedSpace, Products, playing
+from tabular.replay import Bench
 from tabular.slice import ASKED, PROBLEMS, architectures
 from tabular.table import Table
 
@@ -63,15 +59,6 @@ def test_costs_of_the_table_are_those_of_the_space(bench):
         assert (record.flops_per_row, record.parameters) == (cost.flops_per_row, cost.parameters)
 
 
-def test_a_network_depends_on_what_it_asks():
-    space = TABLE.blank("factors").space
-    for architecture in list(architectures(space).values())[::20]:
-        choose = Fixing(architecture.decisions, {})
-        with torch.device("meta"):
-            space.build(choose)
-        assert space.asked(architecture) == choose.asked
-
-
 @pytest.mark.parametrize(
     ("expert", "asked", "unseen"),
     [
@@ -97,17 +84,6 @@ def test_closed_options_of_the_slice_are_not_read(expert, asked, unseen):
             one, two = (module(supernet.network.inputs(x)) for x in (features, other))
             seen[field] = not torch.equal(one, two)
     assert {field for field, is_seen in seen.items() if not is_seen} == unseen
-
-
-def test_a_network_of_the_slice_takes_over_the_weights_of_a_supernet():
-    space = TABLE.blank("pairs").space
-    supernet = space.supernet().eval()
-    decisions = {**supernet.favourites(), ASKED: ("item_id",)}
-    features = blank_features(space.schema, torch.device("cpu"))
-    with torch.no_grad(), supernet.holding(decisions):
-        expected = supernet(features)
-        network = space.network(Architecture(decisions), supernet).eval()
-        torch.testing.assert_close(network(features), expected)
 
 
 def test_a_played_training_is_the_one_that_was_made(bench):
@@ -137,13 +113,6 @@ def test_what_is_counted_of_a_supernet_is_what_torch_counts():
     assert meter.flops == pytest.approx(torch_counter.get_total_flops(), rel=0.02)
 
 
-def test_regret_of_drawing_falls_with_cost(bench):
-    costs, regrets = zip(*bench.drawing_curve(1000), strict=True)
-    assert all(a < b for a, b in pairwise(costs))
-    assert all(a > b for a, b in pairwise(regrets[:4]))  # later on, validation is not exact enough
-    assert regrets[3] < regrets[0] / 2
-
-
 class Oracle(bad._Stateless, SearchStrategy):
     def search(self, listener):
         space = self.problem.space
@@ -161,21 +130,3 @@ def test_bad_strategies_are_below_random(bench):
     assert regret(bench, bad.AtChance) > 2 * random
     assert regret(bench, bad.Cheapest) > 2 * random
     assert regret(bench, bad.Backwards, candidates=4) > 2 * random
-
-
-def test_random_search_pays_for_what_it_trains(bench):
-    one, few, many = (bench.search(RandomSearch, {"candidates": n}, 0).trainings for n in (1, 2, 8))
-    assert one == 0
-    assert 1 < few < many < 8
-
-
-def test_strategies_are_named_as_elsewhere_or_by_their_module():
-    assert named("random")[0] is RandomSearch
-    assert named("tabular.bad:Cheapest") == (bad.Cheapest, {})
-    assert named("paper's pd-darts")[0] is ByEntropy
-
-
-def test_a_replay_finds_what_a_strategy_says(bench):
-    result, record, _ = replay(RandomSearch, {"candidates": 3}, bench.given, bench.records)
-    assert record is not None
-    assert record.flops_per_row == bench.given.space.cost(result.architecture).flops_per_row

@@ -1,9 +1,18 @@
-"""Times in turns, and results as JSON."""
+"""Steps that are timed are steps of training, in turns; results are kept as JSON."""
 
 import json
 
+import numpy as np
+import pytest
 import torch
 
+import denormals
+import embedding
+import end_to_end
+import histories
+import scaling
+from automtl_core.run_dir.progress import ENCODING_SEARCH, IMPORTANCE, PREPARATION
+from step import PROBLEMS, derived, mmoe, operations, space_of, supernet, training_step
 from timing import in_ms, in_turns, report
 
 
@@ -26,3 +35,76 @@ def test_nothing_is_kept_where_no_folder_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report("some", "A title", [{"step": None}], "")
     assert not list(tmp_path.iterdir())
+
+
+UB = PROBLEMS[0]
+
+
+def test_operations_are_three_times_those_of_a_prediction():
+    step = training_step(mmoe(UB), [UB.batch(64)])
+    per_row = space_of("mmoe", UB).cost(space_of("mmoe", UB).supernet().architecture()).flops_per_row
+    assert operations(step) == pytest.approx(3 * 64 * per_row, rel=0.05)
+
+
+def test_a_step_moves_the_network():
+    net = derived(UB)
+    before = [p.detach().clone() for p in net.parameters()]
+    training_step(net, [UB.batch(64)])()
+    assert all((p != was).any() for p, was in zip(net.parameters(), before, strict=True))
+
+
+def test_the_supernet_is_that_of_the_paper():
+    choices = supernet(UB, nested=False).choices()
+    assert len(choices["layer1/expert3/block2"].options) == 8
+
+
+def test_ids_are_drawn_from_all_and_tables_are_as_they_are_called():
+    case = embedding.Case("UB", 3, 4, 600_000, "alike", "rows")
+    ids = embedding.draw(case, np.random.default_rng(0))
+    assert 250_000 < int(ids[:, :2].max()) < 300_000
+    assert int(embedding.draw(case._replace(draw="zipf"), np.random.default_rng(0)).min()) >= 0
+    steps = {table: embedding.step_of(case._replace(ids=1000, table=table)) for table in ("rows", "whole")}
+    for step in steps.values():
+        step()
+
+
+def test_sizes_are_those_of_the_problem():
+    sizes = scaling.Sizes(rows=9000, fields=3, ids=300, experts=2, tasks=2, candidates=3)
+    space = scaling.space_of("desan", sizes)
+    assert len(space.choices()["layer0/expert1/block0"].options) == 3
+    for step in scaling.steps_of(sizes).values():
+        step()
+
+
+def test_each_block_is_measured_in_both_ways() -> None:
+    rows = denormals.measured(steps=4, block=2)
+    assert [row["steps"] for row in rows] == [2, 4]
+    for row in rows:
+        assert row["times"] == row["denormal numbers, ms"] / row["zeros, ms"]
+
+
+def test_every_input_is_measured(monkeypatch) -> None:
+    monkeypatch.setattr("histories.BATCHES", 1)
+    found = histories.measured(items=50, rows=16, repeats=1)
+    names = [row["inputs"] for row in found]
+    assert names[: len(histories.INPUTS)] == ["no history", *map(" + ".join, histories.INPUTS[1:])]
+    assert found[0]["x"] == 1
+
+
+def test_rows_have_full_histories() -> None:
+    part = histories.rows_of(histories.schema(50), 100)
+    padded = part.histories[0].padded(slice(None))
+    assert padded.known.all()
+    assert padded.known.shape == (100, histories.LENGTH)
+
+
+def test_phases_add_up_to_the_whole(tmp_path):
+    common = {"dataset": {"name": "synthetic", "rows": 2000}, "prepared_dir": str(tmp_path)}
+    found = end_to_end.measured("mmoe", common, ["training.epochs=2", "training.min_positives=10"])
+    assert list(found["phases"]) == ["start", PREPARATION, ENCODING_SEARCH, "train", IMPORTANCE, "test"]
+    assert found["phases"]["train"]["epochs"] == 2
+    assert found["phases"][PREPARATION]["resident MiB"] > 50
+    assert 0.3 < found["validation"] < 1
+    *phases, whole = end_to_end.rows_of("mmoe", 0, found, base=2.0)
+    assert whole["seconds"] == sum(phase["seconds"] for phase in phases)
+    assert whole["x MMoE"] == whole["seconds"] / 2

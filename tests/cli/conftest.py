@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from automtl_cli.app import run
-from automtl_cli.errors import SIGNALS, Stop
-from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_cli.errors import Stop
+from automtl_cli.runs.flow import Terminal, epoch_line
+from automtl_core.process_state import SIGNALS
 from automtl_core.training.events import EpochEnded, Event, StepEnded
 
 SMALL = """

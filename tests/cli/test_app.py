@@ -1,9 +1,11 @@
-"""The start of the program."""
+"""The start of the program, and completions of the shell."""
 
 import os
 import signal
 import subprocess
 import sys
+
+import pytest
 
 
 def test_an_interrupt_during_imports_has_no_traceback():
@@ -41,3 +43,60 @@ def test_a_removed_current_folder_is_an_error(automtl, tmp_path, monkeypatch):
         66,
         "error: the current folder was removed\n  fix: change to another folder: cd\n",
     )
+
+
+CODE = """
+import subprocess, sys, types, warnings
+app = sys.modules["automtl_cli.app"] = types.ModuleType("automtl_cli.app")
+def main():
+    warnings.warn("from a library", RuntimeWarning)
+    subprocess.run([sys.executable, "-c", "import warnings; warnings.warn('from a worker')"])
+app.main = main
+from automtl_cli.start import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "debug", "shown"), [([], "", False), ([], "1", True), (["-W", "default"], "", True)]
+)
+def test_warnings_of_libraries_are_shown_to_developers_alone(options, debug, shown):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
+    command = [sys.executable, *options, "-c", CODE]
+    environment["AUTOMTL_DEBUG"] = debug
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert ("from a library" in ended.stderr, "from a worker" in ended.stderr) == (shown, shown)
+
+
+@pytest.fixture
+def complete(tmp_path):
+    """Return the completions of the last word of a command."""
+    (tmp_path / "runs" / "feed").mkdir(parents=True)
+    (tmp_path / "runs" / "feed" / "config.yaml").touch()
+    (tmp_path / "runs" / "other").mkdir()
+
+    def complete(line: str) -> set[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_AUTOMTL_COMPLETE": "complete_bash"}
+        command = [sys.executable, "-P", "-m", "automtl_cli"]
+        done = subprocess.run(
+            command, env={**os.environ, **words}, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return set(done.stdout.split())
+
+    return complete
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("automtl search --strategy pd", {"pd-darts", "pd-darts-entropy"}),
+        ("automtl search --strategy random --set strategy.c", {"strategy.candidates="}),
+        ("automtl train --set training.patienc", {"training.patience="}),
+        ("automtl compare --models mmoe,sh", {"mmoe,shared-bottom"}),
+        ("automtl show runs/", {"runs/feed"}),
+        ("automtl settings strategy da", {"darts"}),
+        ("automtl data describe qb", {"qb-video"}),
+    ],
+)
+def test_names_runs_and_settings_are_completed(complete, line, expected):
+    assert complete(line) == expected

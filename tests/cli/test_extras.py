@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from automtl_cli.doctor.packages import EXTRAS
+from automtl_cli.doctor import EXTRAS
 
 WITHOUT = """
 import sys

@@ -24,8 +24,7 @@ from automtl_testing.samples import plain_schema, sample_part, sample_problem, s
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 
-from .counting import counted_once
-from .libraries import need
+from .objects import counted_once, need
 
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {

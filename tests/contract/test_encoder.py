@@ -1,4 +1,4 @@
-"""The saved encoder of every dataset gives the prepared arrays back from raw examples, bit for bit."""
+"""The saved encoder and the exported one give the arrays of every dataset back, bit for bit."""
 
 from collections import Counter
 
@@ -13,6 +13,8 @@ from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import load
 from automtl_core.data.raw.sql import quoted
 from automtl_core.data.store import PARTS
+from automtl_core.exporter import inputs
+from automtl_core.fields.field import exported, source
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 
@@ -101,3 +103,18 @@ def test_what_was_never_seen_and_what_is_blank_have_id_0_and_blank_numbers_stay_
         assert not any(len(bags.values) for bags in part.bags.values())
         assert np.isnan(part.dense).all()
         assert np.isnan(part.labels).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_path_factory):
+    dataset, data_dir = raw_dataset(name)
+    work = tmp_path_factory.mktemp("work")
+    prepared = prepare(dataset, name, data_dir, work / "prepared")
+    columns = raw_examples(dataset, data_dir, prepared.schema, work)
+    (work / "encode.py").write_text(source(prepared.encoder.fields.values()))
+    found = exported(work / "encode.py", prepared.path / "encoder")(columns)
+    expected = inputs(prepared.encoder.encode(columns, labelled=False), prepared.encoder.schema)
+    assert list(found) == list(expected)
+    for (what, array), tensor in zip(found.items(), expected.values(), strict=True):
+        assert array.dtype == tensor.numpy().dtype, what
+        np.testing.assert_array_equal(array, tensor.numpy(), what)

@@ -1,8 +1,13 @@
 """New rows are read as the rows of preparation, event by event, whatever names, times and texts there are."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,9 +16,162 @@ from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.workflow.data_checks import check_skew, contents
-from automtl_datasets.table import Table
+from automtl_datasets.table import Table as Reader
 
-from .served import table
+NAMES = (
+    *("age", "item", "owner", "value", "code", "row", "event", "n", "k0", "now", "moment", "label"),
+    *("place", "held", "bag", "user id", "it's", "é", "a*b", "select", "x:y", "automtl", "time of the row"),
+    *("number", "automtl age", "rows", "number of", "any of", "mean", "ids", "dense", "users", "%s"),
+    *("{0}", "grp", "c0"),
+)
+"""Names of columns: those that the program itself uses somewhere, words of SQL, and signs."""
+UNITS = ("seconds", "milliseconds", "fractions", "days", "dates", "instants", "offsets", "short")
+ROWS = 90
+
+
+@dataclass
+class Table:
+    """Files of a table, and its settings."""
+
+    files: dict[str, pd.DataFrame]
+    settings: dict[str, Any]
+    ending: str = ".csv"
+    separator: str = ","
+    header: bool = True
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write the files as text or as Parquet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in self.files.items():
+            path = folder / f"{name}{self.ending}"
+            if self.ending == ".parquet":
+                with duckdb.connect() as db:
+                    db.register("frame", frame.replace("", None))
+                    db.execute(f"COPY (FROM frame) TO '{path}'")
+            else:
+                frame.to_csv(path, sep=self.separator, index=False, header=self.header or name != "rows")
+
+
+def times(draw: np.random.Generator, unit: str, moments: np.ndarray) -> list[str]:
+    """Return moments, whole numbers from 0 on, as texts of a unit."""
+    if unit in ("seconds", "days"):
+        return [str(1_700_000_000 + 60 * m if unit == "seconds" else 20_000 + m) for m in moments]
+    if unit == "milliseconds":
+        return [str(1_700_000_000_000 + 60_000 * m) for m in moments]
+    if unit == "fractions":
+        return [f"{1000 + m / 8}" for m in moments]
+    found = []
+    for m in moments.tolist():
+        at = pd.Timestamp("2024-03-30 22:00") + pd.Timedelta(17 * m, "min")  # across a change of the clock
+        if unit == "dates":
+            found.append(at.strftime("%Y-%m-%d %H:%M:%S"))
+        elif unit == "short":
+            found.append(str(at.date() + pd.Timedelta(m, "D")))
+        elif unit == "instants":
+            found.append(at.strftime("%Y-%m-%dT%H:%M:%S") + draw.choice(["Z", "+00:00"]))
+        else:
+            hours = int(draw.choice([-5, 1, 2, 9]))
+            local = at + pd.Timedelta(hours, "h")
+            found.append(local.strftime("%Y-%m-%d %H:%M:%S") + f"{hours:+03d}:00")
+    return found
+
+
+def table(seed: int) -> Table:
+    """Return a random table."""
+    draw = np.random.default_rng([47, seed])
+    user, when, *names = draw.permutation(NAMES)[:8].tolist()
+    kinds = {name: str(draw.choice(["text", "text", "integer"])) for name in names[:3]}
+    blanks = ["NA", "-"] if draw.random() < 0.5 else []
+    blank = draw.choice(["", *blanks]) if blanks else ""
+    how = str(draw.choice(["rows", "rows", "log", "texts", "lists"]))
+    labels: dict[str, Any] = {names[3]: {}, names[4]: {}}
+    words = draw.random() < 0.4
+    if words:
+        labels[names[3]] = {"positive": ["yes", "Y"]}
+    if draw.random() < 0.4:
+        labels[names[4]]["given"] = names[3]
+    unit = str(draw.choice(UNITS))
+
+    def values(kind: str, rows: int) -> list[str]:
+        numbers = draw.integers(0, 12, rows)
+        if kind == "integer":  # data frames write floats where a column has blanks
+            return [str(draw.choice([f"{n}.0", n])) for n in numbers]
+        forms = ("{}", "0{}", "{}.0", "v{}", "{} ", "é{}") if draw.random() < 0.5 else ("{}",)
+        return [str(draw.choice(forms)).format(n) for n in numbers]
+
+    def events(rows: int, spread: int) -> pd.DataFrame:
+        columns: dict[str, list[str]] = {user: values(users, rows)}
+        columns |= {name: values(kind, rows) for name, kind in kinds.items()}
+        columns[when] = times(draw, unit, draw.integers(0, spread, rows))
+        for name, label in labels.items():
+            yes, no = (["yes", "Y"], ["no", "0"]) if label.get("positive") else (["1"], ["0"])
+            columns[name] = [str(draw.choice(yes if one else no)) for one in draw.random(rows) < 0.4]
+        frame = pd.DataFrame(columns)
+        for name in (user, *kinds, *labels):
+            frame.loc[draw.random(rows) < 0.06, name] = blank
+        return frame
+
+    users = str(draw.choice(["text", "integer"]))
+    rows = events(ROWS, 40)
+    log = events(2 * ROWS, 40)
+    settings: dict[str, Any] = {
+        "sparse": {user: users, **kinds},
+        "labels": labels,
+        "user": user,
+        "time": when,
+        "split": str(draw.choice(["time", "user"])),
+        "blanks": blanks,
+        "history_length": int(draw.choice([2, 5, 50])),
+        "history_delay": float(draw.choice([0.0, 0.0, 2.0])),
+        "min_count": int(draw.choice([1, 2])),
+        "hashed": {name: int(draw.choice([3, 50])) for name in (user, *kinds) if draw.random() < 0.25},
+        "duplicates": str(draw.choice(["keep", "keep", "drop"])),
+        "history": {},
+    }
+    if draw.random() < 0.5:
+        rows = pd.concat([rows, rows.sample(15, random_state=seed)], ignore_index=True)
+    ending = str(draw.choice([".csv", ".tsv", ".parquet"]))
+    separator = "\t" if ending == ".tsv" else str(draw.choice([",", ";", "|"]))
+    header = True
+    if ending != ".parquet" and separator not in (",", "\t"):
+        settings["separator"] = separator
+    found = {"rows": rows}
+    if how == "log":
+        bits = {"yes": "1", "Y": "1", "no": "0"} if words else {}
+        found["log"] = log.replace({names[3]: bits}) if bits else log
+        settings["history"] = {"files": f"log{ending}"}
+    elif how == "texts":
+        action = names[5]
+        found["rows"] = rows.assign(**{action: draw.choice(["view", "cart", "buy", ""], len(rows))})
+        settings["history"] = {"outcomes": [f"{action}=buy", f"{action}=view"]}
+        if draw.random() < 0.5:
+            labels[f"{action}=buy"] = {}
+    elif how == "lists":
+        made, sign = _lists(draw, rows, kinds, names[3]), "|" if separator != "|" else " "
+        keys = {"automtl:age" if "age" in kinds else "age": "list age", names[3]: "list done"}
+        keys |= {name: f"list {name}" for name in kinds}
+        settings["history"] = {"lists": keys, "separator": sign}
+        for column, of in made.items():
+            lists = [sign.join(one) for one in of]
+            found["rows"] = found["rows"].assign(**{column: lists})
+    elif ending != ".parquet" and draw.random() < 0.3:
+        header, settings["columns"] = False, list(rows.columns)
+    settings["files"] = f"rows{ending}"
+    return Table(found, settings, ending, separator, header)
+
+
+def _lists(
+    draw: np.random.Generator, rows: pd.DataFrame, kinds: Mapping[str, str], done: str
+) -> dict[str, list[list[str]]]:
+    counts = draw.integers(0, 6, len(rows))
+    plain = {name: [v.strip() or "1" for v in rows[name]] for name in kinds}
+    made = {f"list {name}": [draw.choice(of, k).tolist() for k in counts] for name, of in plain.items()}
+    made["list done"] = [draw.choice(["0", "1"], k).tolist() for k in counts]
+    made["list age"] = [
+        [str(n) for n in sorted(draw.integers(1, 900, k).tolist(), reverse=True)] for k in counts
+    ]
+    return made
 
 
 def check(seed: int, folder: Path) -> int:
@@ -25,7 +183,7 @@ def check(seed: int, folder: Path) -> int:
     """
     given = table(seed)
     given.write(folder)
-    dataset = Table(Table.settings_class.parse(given.settings, "dataset"))
+    dataset = Reader(Reader.settings_class.parse(given.settings, "dataset"))
     prepared = prepare(dataset, "table", folder, folder / "prepared")
     encoder, schema = prepared.encoder, prepared.schema
     assert check_skew(dataset, prepared, encoder) > 0

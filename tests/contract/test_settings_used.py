@@ -1,10 +1,10 @@
 """Every setting is used: another value of it changes something that follows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
-from inspect import get_annotations
+from functools import cache, partial
 from typing import Any, get_args
 
 import numpy as np
@@ -30,8 +30,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
-from .counting import counted_once
-from .libraries import need
+from .objects import counted_once, need
 
 REGISTRY = load_registry()
 SCHEMA = sample_schema()
@@ -49,8 +48,6 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-CLOSES_ALL = {"sure": 1e9, "tolerance": 1e12}
-# Where the defaults are too slow, or leave a setting without effect.
 BASES: Mapping[str, Mapping[str, Any]] = {
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
@@ -59,79 +56,79 @@ BASES: Mapping[str, Mapping[str, Any]] = {
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
     "study": {"trials": 4, "landmarks": 1, "rung_epochs": 1},
+    "encodings": PLAIN,
     "recipe": {"batch_size": 16, "epochs": 3, "min_positives": 1},
 }
-# What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
-OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
-    ("boosting", "patience"): (1, {}),
-    ("boosting", "min_rows"): (60, {}),
-    ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
-    ("darts", "decay"): (1.0, {}),
-    ("encodings", "history"): (["matches"], {"history": ["last-2"]}),
-    ("encodings", "history_window"): (1, {"history": ["mean"]}),
-    **{
-        ("pd-darts", setting): (value, beside)
-        for setting, value, beside in [
-            ("rows", 100, {}),
-            ("steps", 1, {"epochs": 2}),
-            ("sure", 1e9, {"epochs": 2, "tolerance": 1e12}),
-            ("tolerance", 0.0, CLOSES_ALL),
-            ("worth", 2.0, CLOSES_ALL),
-            ("ahead", 1e9, {"landmarks": 3, "ahead": 0.0}),  # a landmark goes on, or what was found
-            ("clear", 0.0, {"epochs": 3, "tolerance": 0.0}),
-        ]
+"""Settings in place of defaults that are too slow, or leave a setting without effect."""
+WAITING = {"patience": 1, "epochs": 8, "learning_rate": 0.1}
+BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "desan": {"nested": {"ops": ["mlp-8", "mlp-16"]}},
+    "pd-darts": {
+        "steps": {"epochs": 2},
+        "sure": {"epochs": 2, "tolerance": 1e12},
+        "tolerance": {"sure": 1e9, "tolerance": 1e12},
+        "worth": {"sure": 1e9, "tolerance": 1e12},
+        "ahead": {"landmarks": 3, "ahead": 0.0},  # a landmark goes on, or the network of the search
+        "clear": {"epochs": 3, "tolerance": 0.0},
     },
-    ("pd-darts-entropy", "decay"): (1.0, {}),
-    ("random", "landmarks"): (1, {}),
-    ("random", "ahead"): (1e9, {}),
-    ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),
-    ("study", "batch"): (2, {"sampler": "tpe", "landmarks": 0}),
-    ("study", "trials"): (8, {}),
-    ("study", "flops"): (True, {"trials": 6}),
-    ("study", "sampler"): ("random", {"trials": 6, "batch": 2}),
-    ("encodings", "statistics"): ("folds", {}),
-    ("encodings", "numbers"): ("bins", {}),
-    ("encodings", "crosses"): ([["user", "item"]], {}),
-    ("encodings", "wide"): (True, {}),
-    ("encodings", "bins"): (3, {"numbers": "bins"}),
-    ("recipe", "embedding_decay"): (0.5, {}),
-    ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
-    ("recipe", "loss_weights"): ({"click": 3.0}, {}),
-    ("recipe", "monitor"): (["price"], {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
-    ("recipe", "monitor_metric"): ("pr-auc", {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
-    ("recipe", "min_positives"): (60, {}),
-    ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
+    "random": {"rows": {"candidates": 8, "landmarks": 4, "ahead": 0.7}},
+    "study": {
+        "batch": {"sampler": "tpe", "landmarks": 0},
+        "flops": {"trials": 6},
+        "sampler": {"trials": 6, "batch": 2},
+    },
+    "encodings": {
+        "history": {"history": ["last-2"]},
+        "history_window": {"history": ["mean"]},
+        "folds": {"statistics": "folds"},
+        "smoothing": {"statistics": "folds"},
+        "bins": {"numbers": "bins"},
+    },
+    "recipe": dict.fromkeys(["monitor", "monitor_metric", "patience"], WAITING),
 }
+"""Settings that have an effect only beside others."""
+VALUES: Mapping[str, Any] = {
+    "crosses": [["user", "item"]], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
+    "monitor": ["price"], "monitor_metric": "pr-auc",
+}  # fmt: skip
+"""Other values of settings whose type has too many."""
 
 
-def another(settings: Settings, name: str) -> Any:
-    """Return a value of a setting that is not the one it has."""
-    value, options = getattr(settings, name), get_args(type(settings).model_fields[name].annotation)
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value + 1
-        case float():
-            return value / 2 or 0.5
-        case (*_, int()):
-            return (*value[:-1], value[-1] + 1)
-        case (_, *_, str()):
-            return value[:-1]
-        case str() if value in options:
-            return next(option for option in options if option != value)
-    raise AssertionError(f"say in OTHERS what else `{name}` can be: {value!r} does not tell")
+def kinds_of(annotation: Any) -> Iterator[Any]:
+    """Yield the types of an annotation, and the texts that it allows."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from kinds_of(part)
 
 
-def two(owner: str, settings_class: type[Settings], name: str) -> list[dict[str, Any]]:
-    """Return two sets of values that differ in one setting."""
-    base = dict(BASES.get(owner, {}))
-    if (owner, name) in OTHERS:
-        value, beside = OTHERS[owner, name]
-        base |= beside
+def others(settings: Settings, name: str) -> Iterator[Any]:
+    """Yield other values of a setting, which follow from its type: near the value, and far from it."""
+    value, kinds = getattr(settings, name), [*kinds_of(type(settings).model_fields[name].annotation)]
+    if name in VALUES:
+        values = [VALUES[name]]
+    elif isinstance(value, bool):
+        values = [not value]
+    elif isinstance(value, tuple):
+        values = [value[:-1], *((*value[:-1], last + 1) for last in value[-1:] if isinstance(last, int))]
     else:
-        value = another(settings_class.parse(base, owner), name)
-    return [base, base | {name: value}]
+        values = [kind for kind in kinds if isinstance(kind, str)]
+        near = value if isinstance(value, int | float) else 0
+        values += [near / 2 or 0.5, 0.0, 1.0, 2.0, 1e6, 1e9] if float in kinds else []
+        values += [near + 1, 1, 2, 3, 8, 60, 100] if int in kinds and float not in kinds else []
+    for other in values:
+        with suppress(UsageError):
+            if getattr(type(settings).parse({name: other}, "setting"), name) != value:
+                yield other
+
+
+def differs(owner: str, settings_class: type[Settings], name: str, outcome: Callable[[Any], Any]) -> bool:
+    """Return whether another value of a setting changes the outcome of settings."""
+    base = {**BASES.get(owner, {}), **BESIDE.get(owner, {}).get(name, {})}
+    first = outcome(base)
+    return any(
+        not same(first, outcome({**base, name: other}))
+        for other in others(settings_class.parse(base, owner), name)
+    )
 
 
 def of(kind: Any) -> list[tuple[str, str]]:
@@ -173,20 +170,13 @@ def built(name: str, values: Mapping[str, Any]) -> Any:
     return supernet.choices(), weights, logits.detach(), penalty
 
 
-@pytest.mark.parametrize(("name", "setting"), [each for kind in (SPACES, STRATEGIES) for each in of(kind)])
-def test_no_two_bases_of_settings_declare_the_same_setting(name, setting):
-    kind = STRATEGIES if name in REGISTRY.names(STRATEGIES) else SPACES
-    settings_class = REGISTRY.get(kind, name).settings_class
-    declare = [cls for cls in settings_class.__mro__ if setting in get_annotations(cls)]
-    assert all(issubclass(declare[0], cls) for cls in declare), f"{declare} declare {name}.{setting}"
-
-
 @pytest.mark.parametrize(("name", "setting"), of(SPACES))
 def test_a_setting_of_a_space_changes_what_is_built(name, setting):
     need(REGISTRY.get(SPACES, name))
-    one, other = two(name, REGISTRY.get(SPACES, name).settings_class, setting)
-    assert same(built(name, one), built(name, one)), "nothing else may change it"
-    assert not same(built(name, one), built(name, other)), f"{name}.{setting} is not used"
+    base = BASES.get(name, {})
+    assert same(built(name, base), built(name, base)), "nothing else may change it"
+    settings_class = REGISTRY.get(SPACES, name).settings_class
+    assert differs(name, settings_class, setting, partial(built, name)), f"{name}.{setting} is not used"
 
 
 class Watch(EventHandler):
@@ -240,12 +230,15 @@ OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "r
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])
 def test_a_setting_of_a_strategy_changes_its_search(name, setting):
-    need(REGISTRY.get(STRATEGIES, name))
-    pair = two(name, REGISTRY.get(STRATEGIES, name).settings_class, setting)
-    one, other = (searched(name, json.dumps(values)) for values in pair)
-    assert not same(one[1:], other[1:]), f"{name}.{setting} is not used"
-    for planned, reports, *_ in (one, other):
-        assert planned is None or len(reports) <= planned, f"{name}.{setting}: more epochs than was told"
+    cls = REGISTRY.get(STRATEGIES, name)
+    need(cls)
+
+    def outcome(values):
+        planned, reports, *rest = searched(name, json.dumps(values))
+        assert planned is None or len(reports) <= planned, "more epochs than planned"
+        return reports, rest
+
+    assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
 
 
 @pytest.mark.parametrize("name", REGISTRY.names(SPACES))
@@ -300,18 +293,6 @@ def test_a_setting_that_some_model_reads_is_none():
     models(["boosting"], REGISTRY, {"dataset": "synthetic", "features": "ids"}, below=below, preset=preset)
 
 
-@pytest.mark.parametrize("name", REGISTRY.names(STRATEGIES))
-@pytest.mark.parametrize("other", REGISTRY.names(STRATEGIES))
-def test_a_strategy_takes_no_setting_of_another(name, other):
-    there, here = (REGISTRY.get(STRATEGIES, each).settings_class for each in (other, name))
-    for setting in there.model_fields.keys() - here.model_fields.keys():
-        value = there().model_dump(mode="json")[setting]
-        with pytest.raises(
-            UsageError, match=rf"strategy.{setting} is not a setting|not have the setting {setting}:"
-        ):
-            here.parse({setting: value}, "strategy", name)
-
-
 @pytest.mark.parametrize(
     ("layer", "ignored"),
     [
@@ -363,22 +344,24 @@ def fitted(values: Mapping[str, Any]) -> Any:
 
 @pytest.mark.parametrize("setting", Recipe.model_fields)
 def test_a_setting_of_the_recipe_changes_the_training(setting):
-    one, other = two("recipe", Recipe, setting)
-    assert not same(fitted(one), fitted(other)), f"training.{setting} is not used"
+    assert differs("recipe", Recipe, setting, fitted), f"training.{setting} is not used"
 
 
 @pytest.mark.parametrize(("name", "setting"), of(BALANCERS))
 def test_a_setting_of_a_balancer_changes_the_training(name, setting):
-    need(REGISTRY.get(BALANCERS, name))
-    one, other = two(name, REGISTRY.get(BALANCERS, name).settings_class, setting)
-    pair = ({**BASES["recipe"], "balancer": {"name": name, **values}} for values in (one, other))
-    assert not same(*map(fitted, pair)), f"{name}.{setting} is not used"
+    cls = REGISTRY.get(BALANCERS, name)
+    need(cls)
+
+    def outcome(values):
+        return fitted({**BASES["recipe"], "balancer": {"name": name, **values}})
+
+    assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
 
 
 def given(values: Mapping[str, Any]) -> Any:
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
-    schema = sample_schema(histories=True).encoded(Encodings.parse({**PLAIN, **values}, "features"))
+    schema = sample_schema(histories=True).encoded(Encodings.parse(dict(values), "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op, REGISTRY.history_encoder)
     part = sample_part(schema, 128, seed=1)
     folds, made.fitted = fit_encodings(part, schema)
@@ -390,21 +373,4 @@ def given(values: Mapping[str, Any]) -> Any:
 
 @pytest.mark.parametrize("setting", Encodings.model_fields)
 def test_a_setting_of_the_encodings_changes_what_networks_are_given(setting):
-    one, other = two("encodings", Encodings, setting)
-    assert same(given(one), given(one))
-    assert not same(given(one), given(other)), f"features.{setting} is not used"
-
-
-@pytest.mark.parametrize(
-    ("value", "annotation", "expected"),
-    [
-        (True, bool, False),
-        (3, int, 4),
-        (0.0, float, 0.5),
-        (0.2, float, 0.1),
-        ((8, 4), tuple[int, ...], (8, 5)),
-    ],
-)
-def test_another_value_is_of_the_same_type(value, annotation, expected):
-    settings = type("Some", (Settings,), {"__annotations__": {"it": annotation}, "it": value})()
-    assert another(settings, "it") == expected
+    assert differs("encodings", Encodings, setting, given), f"features.{setting} is not used"

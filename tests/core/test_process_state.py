@@ -1,4 +1,4 @@
-"""What code of plugins must not change is restored."""
+"""Code of plugins cannot end the program, and the state that it must not change is restored."""
 
 import getpass
 import json
@@ -16,7 +16,17 @@ import torch
 import yaml
 from finished_runs import REGISTRY, SEARCH
 
-from automtl_core.process_state import CACHE, OFF, exact, flushed, flushes, kept_state, library, own_cache
+from automtl_core.process_state import (
+    CACHE,
+    OFF,
+    exact,
+    flushed,
+    flushes,
+    kept_state,
+    library,
+    own_cache,
+    plugin_code,
+)
 from automtl_core.workflow.workflow import Workflow
 
 
@@ -42,7 +52,7 @@ def test_another_thread_leaves_the_handlers_of_signals_alone():
     before, ended = now(), []
 
     def work():
-        with kept_state():
+        with plugin_code():
             os.chdir("/")
         ended.append(True)
 
@@ -189,3 +199,37 @@ def test_a_file_in_place_of_the_common_cache_folder_ends_nothing(tmp_path):
     environment.pop(CACHE, None)
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_output_of_a_plugin_goes_to_standard_error_and_its_exit_passes(capsys):
+    def plugin():
+        print("hello")
+        change()
+        raise SystemExit
+
+    before = now()
+    with pytest.raises(SystemExit), plugin_code():
+        plugin()
+    assert now() == before
+    assert tuple(capsys.readouterr()) == ("", "hello\n")
+
+
+def test_a_plugin_that_raises_an_interrupt_fails():
+    def plugin():
+        raise KeyboardInterrupt
+
+    with pytest.raises(RuntimeError, match="it raises KeyboardInterrupt"), plugin_code():
+        plugin()
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_an_interrupt_by_a_signal_passes(handled):
+    def raising(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, raising if handled else signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), plugin_code():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

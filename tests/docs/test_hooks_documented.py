@@ -11,8 +11,7 @@ from torch import Tensor
 
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SCHEDULERS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, METRICS, SCHEDULERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_testing.datasets import check_dataset
@@ -25,7 +24,7 @@ EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
 TESTS = {re.search(r"def (test_\w+)", block)[1]: block for block in BLOCKS if "def test_" in block}  # type: ignore[index]
 OTHERS = [block for block in BLOCKS if block not in EXAMPLES and block not in TESTS.values()]
 """Those that are no plugins: classes, and what a script does."""
-HOOKS = [name for name in vars(hookspecs) if name.startswith("automtl_")]
+HOOKS = [kind.hook for kind in KINDS.values()]
 
 SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("click"), Task("buy")))
 

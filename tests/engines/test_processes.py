@@ -19,7 +19,7 @@ from automtl_core.search.trial import Serial, TrialResult, TrialSpec
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.workflow.run_trial import run_trial
 from automtl_engines.processes import Pool, Processes, ProcessesSettings, cores
-from automtl_testing.engines import check_engine, sample_trials
+from automtl_testing.trials import check_engine, sample_trials
 
 FATAL = """
 from automtl_core import hookimpl

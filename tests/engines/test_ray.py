@@ -13,7 +13,7 @@ from automtl_core.errors import SetupError, UsageError
 from automtl_core.search.trial import TrialBegan, TrialEnded, TrialResult
 from automtl_core.workflow.run_trial import run_trial
 from automtl_engines.ray import Command, Mailbox, Ray, RaySettings, package_versions, work
-from automtl_testing.engines import check_engine, sample_trials
+from automtl_testing.trials import check_engine, sample_trials
 
 ALONE = RaySettings(address="127.0.0.1:1")
 

@@ -12,7 +12,7 @@ from automtl_core.errors import AutoMTLError
 from automtl_core.search.trial import TrialResult
 from automtl_core.training.events import Event
 from automtl_core.workflow.run_trial import run_trial
-from automtl_testing.engines import sample_trials
+from automtl_testing.trials import sample_trials
 
 
 def results(connection: Any) -> list[object]:

@@ -6,10 +6,16 @@ Otherwise the tests of `SLICE` try a few cases, at equal distances.
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
+
+import pytest
+
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
 
 FILE = "AUTOMTL_FAULTS"
 FEW = 2
@@ -57,3 +63,22 @@ def tried(
             line = {"row": row, "about": about, **counts, "faults": faults}
             print(json.dumps(line), file=file)
     assert not faults, "\n".join(f"{case}: {problem}" for case, problem in faults.items())
+
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CODES = (0, 2, 65, 66, 69, 71, 73, 74, 79)
+
+
+def fault(
+    capsys: pytest.CaptureFixture[str], words: Sequence[str], codes: Sequence[int] = CODES
+) -> str | None:
+    """Run a command in this process, and return what is wrong with its end."""
+    code = run(words, Stop())
+    out, err = capsys.readouterr()
+    if code not in codes or "Traceback" in err:
+        return f"code {code}: {err[-500:]}"
+    if sign := CONTROL.search(out + err):
+        return f"a control character {sign[0]!r}: {(out + err)[-300:]!r}"
+    if code and not ("error: " in err and "\n  fix: " in err):
+        return f"no message with a remedy: {err[-300:]}"
+    return None

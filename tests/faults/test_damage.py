@@ -1,5 +1,6 @@
-"""Damaged files are reported, and never believed."""
+"""Files that are damaged, or lost while a command runs: each is reported, and never believed."""
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,3 +130,100 @@ def test_an_unfinished_run(stage: Callable[[str], Stage], tmp_path: Path, name: 
         return unclear(ended)
 
     tried("damaged files", range(40), fault, f"{name}, resumed")
+
+
+ARRAYS = ("train/ids.npy", "test/labels.npy")
+LOSSES = {
+    "run folder removed": ("remove", "runs/a"),
+    "run folder renamed": ("rename", "runs/a"),
+    "config.yaml removed": ("remove", "runs/a/config.yaml"),
+    ".lock removed": ("remove", "runs/a/.lock"),
+    "checkpoint removed": ("remove", "runs/a/checkpoint.safetensors"),
+    "prepared folder removed": ("remove", "prepared/*"),
+    "prepared folder renamed": ("rename", "prepared/*"),
+    **{f"{array} removed": ("remove", f"prepared/*/{array}") for array in ARRAYS},
+    **{f"{array} cut": ("cut", f"prepared/*/{array}") for array in ARRAYS},
+    **{f"{array} emptied": ("cut", f"prepared/*/{array}") for array in ARRAYS},
+}
+WRONG = ("free some space", "check the disk")
+"""Remedies for other faults."""
+POINTS = {"train": 2, "search random": 1}
+"""Number of epochs at which a command loses its file."""
+
+
+@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_during_a_run(stage: Callable[[str], Stage], name: str, loss: str) -> None:
+    """A command that loses a file ends as if it had not, or says which file is missing or damaged."""
+    subject = stage(name)
+    do, path = LOSSES[loss]
+    points = subject.whole.points
+    epochs = [n for n, point in enumerate(points, 1) if point.startswith("step Epoch")]
+
+    def fault(at: int) -> str | None:
+        folder = subject.fresh()
+        plan = {"at": at, "do": do, "path": path, "number": 1 if loss.endswith("emptied") else 2}
+        ended = subject.disturbed(folder, plan=plan)
+        about = f"code {ended.code}: {ended.err[-400:]}"
+        if ended.code not in (0, 65, 66, 73, 74) or any(part in ended.err for part in WRONG):
+            return about
+        if problem := unclear(ended):
+            return problem
+        later = sum(point.startswith("step Epoch") for point in ended.points[at:])
+        if ended.code and later > 1 and path.startswith("runs"):
+            return f"{later} more epochs before its error: {about}"
+        if ended.code == 0 and do != "rename" and not path.startswith("runs"):
+            differ = different(subject.wanted, product(folder, subject.subject.products))
+            return f"other files {differ}" if differ else None
+        again = subject.run(folder, subject.subject.again)
+        return unclear(again) or (
+            f"again: code {again.code}: {again.err[-300:]}" if again.code not in (0, 2, 65, 66, 73) else None
+        )
+
+    chosen = [epochs[0], epochs[len(epochs) // 2]][-POINTS[name] :]
+    tried("files that are lost during a run", chosen, fault, f"{name}, {loss}")
+
+
+FAILED = 79
+FILES = ("result.json", "config.yaml", "architecture.json", "weights.safetensors", "data.json")
+
+
+def test_a_damaged_cell(stage: Callable[[str], Stage]) -> None:
+    """The comparison is written without the cell, or with its result as it was; the others are as before."""
+    subject = stage("compare")
+    folder = subject.fresh()
+    assert subject.disturbed(folder).code == 0
+    whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    wanted = models(folder)
+
+    def fault(case: tuple[int, str]) -> str | None:
+        seed, file = case
+        for path, content in whole.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        for name in ("compare.json", "compare.csv", "compare.md", "report.html"):
+            (folder / "cmp" / name).unlink()
+        draw = random.Random(seed)
+        cell = draw.choice(sorted((folder / "cmp" / "cells").iterdir()))
+        draw.choice(DAMAGES)(cell / file, draw)
+        ended = subject.run(folder, subject.subject.words)
+        about = f"{cell.name}/{file}: code {ended.code}: {ended.err[-400:]}"
+        if problem := unclear(ended):
+            return problem
+        if ended.code not in (0, FAILED):
+            return about
+        if ended.code == FAILED and cell.name not in ended.out + ended.err:
+            return f"the folder of the cell is not named: {about}"
+        found = models(folder)
+        others = {name for name in wanted if not cell.name.startswith(name)}
+        differ = [name for name in (wanted if ended.code == 0 else others) if found.get(name) != wanted[name]]
+        return f"other rows of {differ}: {about}" if differ else None
+
+    cases = [(seed, file) for file in FILES for seed in range(4)]
+    tried("a faulty cell of a comparison", cases, fault, "compare")
+
+
+def models(folder: Path) -> dict[str, object]:
+    """Return the test metrics of the cells of each model."""
+    document = json.loads((folder / "cmp" / "compare.json").read_text())
+    return {name: [cell.get("test") for cell in model["cells"]] for name, model in document["models"].items()}

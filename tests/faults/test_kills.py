@@ -1,4 +1,4 @@
-"""Ended at any instant, a command goes on to the same bytes."""
+"""Ended at any instant, a command or a job of several processes goes on to the same bytes."""
 
 import errno
 import random
@@ -9,8 +9,8 @@ import pytest
 
 from .mutants import MUTANTS
 from .programme import tried
-from .stage import Stage, unclear
-from .subjects import ALONE, RANKS, SUBJECTS
+from .stage import Stage, different, unclear
+from .subjects import ALONE, RANKS, SUBJECTS, WORKERS, product
 
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
@@ -111,3 +111,32 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
         return unclear(ended) or subject.lost(folder)
 
     tried("errors of the disk", subject.points(5), fault, f"{name}, {errno.errorcode[number]}")
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_killed_worker(stage: Staged, name: str) -> None:
+    """The trial of a killed worker is run again."""
+    subject = stage(name)
+
+    def fault(at: int) -> str | None:
+        folder = subject.fresh()
+        ended = subject.disturbed(folder, plan={"at": at, "do": "worker", "number": at % 2})
+        differ = different(subject.wanted, product(folder, subject.subject.products))
+        return f"code {ended.code}, {differ}: {ended.err[-300:]}" if ended.code or differ else None
+
+    tried("SIGKILL of a worker", subject.points(20), fault, name)
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_a_killed_rank(stage: Staged, name: str) -> None:
+    """A job whose second process is killed ends, and is resumed."""
+    subject = stage(name)
+
+    def fault(at: int) -> str | None:
+        folder = subject.fresh()
+        ended = subject.disturbed(folder, rank=1, plan={"at": at, "do": "kill"})
+        if ended.code not in (-signal.SIGKILL, 0):
+            return f"ended with {ended.code}: {ended.err[-300:]}"
+        return subject.lost(folder)
+
+    tried("SIGKILL of the second rank", subject.steps(20), fault, name)

@@ -19,15 +19,8 @@ ROUNDING = 1e-6
 CONFIG = "runs/a/config.yaml"
 """File with paths of other folders."""
 COMMANDS = (
-    "search pd-darts",
-    "search random",
-    "train",
-    "compare",
-    "data prepare",
-    "predict",
-    "export",
-    "report",
-)
+    "search pd-darts", "search random", "train", "compare", "data prepare", "predict", "export", "report",
+)  # fmt: skip
 
 
 def scores(folder: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Logs of new rows in many forms: served rows have the events of prepared ones, or are refused."""
+"""Tables with histories, and logs of new rows in many forms: new rows are read as prepared ones."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +20,7 @@ from automtl_core.errors import AutoMTLError, DataError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.workflow.new_rows import _encoded
 from automtl_datasets.table import Table
+from tests.contract.test_served import check as check_table
 
 from .new_logs import Case, check, first_difference, generate
 from .programme import tried
@@ -103,3 +104,20 @@ def test_logs_of_new_rows(tmp_path: Path, part: int) -> None:
         return check(generate(seed, folder), files.prepare, files.serve)
 
     tried("logs of new rows in other forms", range(50 * part, 50 * (part + 1)), fault, "predict")
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_tables_with_histories(tmp_path: Path, part: int) -> None:
+    def fault(seed: int) -> str | None:
+        try:
+            check_table(seed, tmp_path / str(seed))
+        except Exception as error:
+            return repr(error)
+        return None
+
+    tried(
+        "tables with histories",
+        range(100 + 50 * part, 150 + 50 * part),
+        fault,
+        "predict, from files and frames",
+    )

@@ -1,17 +1,23 @@
-"""Paths in a configuration of another person: nothing is written outside of the folder of the command."""
+"""Commands touch no network, no files but those that they name, and no code of the current folder."""
 
+import os
+import re
+import shlex
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from .harness import Harness
 from .programme import tried
 from .stage import unclear
-from .subjects import CONFIG, write_inputs
+from .subjects import CONFIG, TRAIN, WORKERS, write_inputs
 
 DATASET = yaml.safe_load(CONFIG)["dataset"]
 TIMED = {**DATASET, "user": "user", "time": "at", "split": "time"}
@@ -27,7 +33,7 @@ SETTINGS: dict[str, Callable[[str], dict[str, Any]]] = {
     },
 }
 PATHS = ("../outside/x.csv", "a/../../outside/x.csv", "{outside}/x.csv", "~/automtl-outside/x.csv")
-COMMANDS = (
+READERS = (
     ("config", "validate", "c.yaml"),
     ("train", "--model", "mmoe", "--config", "c.yaml", "--name", "a"),
 )
@@ -64,5 +70,191 @@ def test_paths_outside(harness: Harness, tmp_path: Path) -> None:
             return problem
         return None if ended.code in (0, 2, 65, 66, 73) else f"code {ended.code}: {ended.err[-300:]}"
 
-    cases = list(product(SETTINGS, PATHS, COMMANDS))
+    cases = list(product(SETTINGS, PATHS, READERS))
     tried("paths that lead outside", cases, fault, "config validate, train")
+
+
+LIBRARIES = (
+    "automtl_core", "automtl_cli", "duckdb", "numpy", "pandas", "pydantic", "safetensors", "torch", "yaml",
+)  # fmt: skip
+SHADOW = "import os; open(os.path.join(os.path.dirname(__file__), 'imported'), 'a').write(__name__ + ' ')\n"
+PAGE = Path(__file__).parents[2] / "docs" / "data-parallel.md"
+
+
+def shadowed(folder: Path) -> Path:
+    """Return a folder with a module of each name; each of them notes that it was imported."""
+    for name in (*sys.stdlib_module_names, *LIBRARIES):
+        (folder / f"{name}.py").write_text(SHADOW)
+    return folder
+
+
+def imported(folder: Path) -> str | None:
+    """Return which modules were imported."""
+    note = folder / "imported"
+    return f"imported: {note.read_text()}" if note.exists() else None
+
+
+def test_workers(harness: Harness, tmp_path: Path) -> None:
+    subject = WORKERS["search random with two workers"]
+
+    def fault(case: str) -> str | None:
+        write_inputs(tmp_path)
+        shadowed(tmp_path)
+        ended = harness.run(tmp_path, *subject.words)
+        return imported(tmp_path) or (f"code {ended.code}: {ended.err[-300:]}" if ended.code else None)
+
+    tried("modules of the current folder", ["modules of all names"], fault, subject.name)
+
+
+def test_commands(tmp_path: Path) -> None:
+    """Commands as users start them, also by torchrun as the documentation shows it."""
+    start = re.search(r"^\$ (torchrun .*?) train ", PAGE.read_text(), re.MULTILINE)
+    assert start
+    scripts = Path(sys.executable).parent
+    ways = {"automtl": ["automtl"], "torchrun": shlex.split(start[1])}
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+
+    def fault(way: str) -> str | None:
+        folder = tmp_path / way
+        folder.mkdir()
+        write_inputs(folder)
+        shadowed(folder)
+        words = [*ways[way], *TRAIN]
+        ended = subprocess.run(
+            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+        )
+        problem = f"code {ended.returncode}: {ended.stderr[-400:]}" if ended.returncode else None
+        return imported(folder) or problem
+
+    tried("modules of the current folder", list(ways), fault, "train")
+
+
+BIN = Path(sys.executable).parent
+FILES = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
+NAMES = {
+    *sys.stdlib_module_names, "numpy", "torch", "pandas", "ray", "automtl", "automtl_core", "automtl_cli",
+}  # fmt: skip
+SHORT = "--preset quick --set training.epochs=1 --set features=ids --config log.yaml"
+SEARCH = f"{SHORT} --set strategy.epochs=1 --set space.experts=2 --set space.blocks=1"
+COMMANDS = {
+    "automtl data init log.csv": ["log.yaml"],
+    "automtl data describe table --config log.yaml": ["prepared"],
+    f"automtl search {SEARCH} --name a": ["runs", "prepared"],
+    f"automtl train --model mmoe {SHORT} --name b": ["runs", "prepared"],
+    f"automtl compare --models mmoe,ple --seeds 1 --workers 2 --out c {SHORT}": ["c", "prepared"],
+    "automtl export runs/a": ["exports"],
+    "automtl export runs/a --format torch": ["exports"],
+    "python exports/a-onnx/example.py": [],
+    "python exports/a-torch/example.py": [],
+    "automtl predict runs/a --input log.csv --output scores.csv": ["scores.csv"],
+    "automtl evaluate runs/a": ["prepared"],
+    "automtl report runs/a": ["runs"],
+    "automtl report c": ["c"],
+    "automtl show runs/a": [],
+    "automtl runs list": [],
+    "automtl watch runs/a": [],
+    "automtl plugins": [],
+    "automtl doctor --config log.yaml": ["prepared", "runs"],
+    f"torchrun --nproc-per-node 2 --no-python automtl train --model mmoe {SHORT} --name d": [
+        "runs",
+        "prepared",
+    ],
+}
+"""Commands, and what each may write in the current folder."""
+TALKING = ("torchrun", "automtl doctor")
+"""Starts of commands that use the network of this machine alone: processes of a job, and some imports."""
+LINE = re.compile(r"(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>\d+)")
+PATH = re.compile(r'(?:AT_FDCWD|\d+)(?:<(?P<folder>[^>]*)>)?, "(?P<path>[^"]*)"|"(?P<alone>[^"]*)"')
+FREE = re.compile(r"/dev/(null|tty|shm/)|/proc/self/")
+"""Files that are none of a disk, such as the semaphores of the system."""
+DRAFT = f"here{os.sep}.automtl."
+"""A draft beside what a command writes."""
+
+
+class Work:
+    """A folder in which commands are traced.
+
+    Args:
+        root: An empty folder.
+
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.here, self.temporary, self.traces = root / "here", root / "temporary", root / "traces"
+        for folder in (self.here, self.temporary, root / "home"):
+            folder.mkdir()
+        for name in NAMES:
+            text = f"open({str(root / 'imported')!r}, 'a').write({name + ' '!r})"
+            (self.here / f"{name}.py").write_text(text)
+        rows = (f"u{n % 7},i{n % 5},{n % 11},{(n * n) % 7 % 2},{(n // 3) % 2}" for n in range(400))
+        (self.here / "log.csv").write_text("\n".join(["user_id,item_id,price,click,like", *rows, ""]))
+        self.imported = root / "imported"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CI"))}
+        self.environment = {
+            **kept,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(root / "home"),
+            "TMPDIR": str(self.temporary),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def fault(self, command: str) -> str | None:
+        """Run a command, and return what it did that it must not do."""
+        shutil.rmtree(self.traces, ignore_errors=True)
+        self.traces.mkdir()
+        strace = ["strace", "-ff", "-y", "-qq", "-e", f"trace=network,{FILES}", "-o", str(self.traces / "of")]
+        ended = subprocess.run(
+            [*strace, *command.split()],
+            cwd=self.here,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if ended.returncode:
+            return f"code {ended.returncode}: {ended.stderr[-500:]}"
+        if self.imported.exists():
+            return f"modules of the current folder: {self.imported.read_text()}"
+        if left := [path.name for path in self.temporary.iterdir() if "elastic" not in path.name]:
+            return f"left in the temporary folder: {left}"
+        if warned := re.findall(r"^.*\w+Warning\b.*$", ended.stdout + ended.stderr, re.MULTILINE):
+            return f"warnings of libraries: {warned}"
+        lines = [line for file in self.traces.iterdir() for line in file.read_text().splitlines()]
+        allowed = [self.temporary, *(self.here / name for name in COMMANDS[command])]
+        faults = [*_sockets(lines, command.startswith(TALKING)), *self._files(lines, allowed)]
+        return "\n".join(sorted({*faults})) or None
+
+    def _files(self, lines: Sequence[str], allowed: Sequence[Path]) -> Iterator[str]:
+        """Yield the files and folders outside of the allowed ones that were created or opened for writing."""
+        for line in lines:
+            if not (call := LINE.match(line)) or call["call"] not in FILES.split(","):
+                continue
+            if call["call"] == "openat" and not re.search("O_CREAT|O_WRONLY|O_RDWR|O_TRUNC", line):
+                continue
+            for found in list(PATH.finditer(call["arguments"]))[-1:]:  # the new name, of two
+                path = self.here / (found["folder"] or "") / (found["path"] or found["alone"] or "")
+                path = Path(os.path.normpath(path))
+                if DRAFT in str(path) or path.suffix == ".draft" or FREE.match(str(path)):
+                    continue
+                if not any(path.is_relative_to(place) for place in allowed):
+                    yield line
+
+
+def _sockets(lines: Sequence[str], talking: bool) -> Iterator[str]:
+    """Yield the uses of the network, but for those of this machine alone, if it talks."""
+    for line in lines:
+        if "AF_INET" in line and not (talking and ("AF_NETLINK" in line or _is_here(line))):
+            yield line
+
+
+def _is_here(line: str) -> bool:
+    """Return whether a call has no address, or one of this machine."""
+    addresses = re.findall(r'inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)"', line)
+    return all(re.match(r"127\.|0\.0\.0\.0|::1?$|::ffff:127\.", one or other) for one, other in addresses)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_commands_touch_what_they_name(tmp_path: Path) -> None:
+    about = "all commands"
+    tried("calls of the system: network, files, current folder", list(COMMANDS), Work(tmp_path).fault, about)

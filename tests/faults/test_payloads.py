@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from .ended import CONTROL
 from .harness import Ended, Harness
-from .programme import tried
+from .programme import CONTROL, tried
 from .subjects import ROWS
 
 PAYLOADS = {
@@ -43,7 +42,7 @@ SINKS: dict[str, tuple[str, ...]] = {
     "mermaid": ("show", "runs/a", "--format", "mermaid"),
     "dot": ("show", "runs/a", "--format", "dot"),
     "report": ("report", "runs/a", "--out", "out.html"),
-    "runs": ("runs", "show", "runs/a"),
+    "runs": ("runs", "list"),
     "evaluate": ("evaluate", "runs/a"),
     "predict": ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv"),
     "missing column": ("predict", "runs/a", "--input", "other.csv", "--output", "o.csv"),

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .ended import CODES, fault
-from .programme import tried
+from .programme import CODES, fault, tried
 
 BEGIN = """
 import os, signal, sys, torch

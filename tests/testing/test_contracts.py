@@ -1,8 +1,10 @@
-"""Each kind of object has contract tests, and settings reach the objects."""
+"""Each kind of object has contract tests, settings reach the objects, and each test has an outcome."""
+
+from collections import Counter
 
 import pytest
 
-from automtl_core.errors import UsageError
+from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
@@ -12,6 +14,7 @@ from automtl_testing.contracts import (
     SCHEMAS,
     NotSupportedError,
     Subject,
+    check_installed,
     contract_tests,
 )
 from automtl_testing.ops import OP_CHECKS
@@ -86,3 +89,142 @@ def test_settings_have_the_key_of_their_kind():
     assert set(CONFIGURABLE.values()) == {
         "space", "strategy", "scheduler", "dataset", "field", "balancer", "engine",
     }  # fmt: skip
+
+
+BROKEN = """
+from dataclasses import dataclass
+from typing import ClassVar
+import numpy as np
+from torch import nn
+from automtl_core import hookimpl
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.field import FieldKind, Learner, Read
+from automtl_core.search.strategy import SearchStrategy
+from automtl_core.space import SearchSpace
+from automtl_core.training.balancer import Balancer
+from automtl_core.training.metric import Metric
+
+class Nothing(SearchStrategy):
+    def search(self, listener): return None
+    def state_dict(self): return {}
+    def load_state_dict(self, state): pass
+
+class Typo(Nothing):
+    def search(self, listener): return self.nothing
+
+class NoPenalty(Balancer):
+    def backward(self, losses, penalty, inputs):
+        (losses.mean() + 0 * penalty).backward(inputs=inputs)
+
+class Words(nn.Module):
+    def __init__(self, event_dim, query_dim): super().__init__()
+    def forward(self, events, query, known): return "summary"
+
+class Empty(SearchSpace):
+    def build(self, choose): return nn.Linear(1, 1)
+
+@dataclass(frozen=True)
+class Length(FieldEncoder):
+    columns: tuple[str, ...]
+    size: int = 3
+    kind: ClassVar[str] = "length"
+    def reads(self, name): return dict.fromkeys(self.columns, "texts")
+    def encode(self, *columns): return sum(np.array(list(map(len, texts)), np.int32) for texts in columns)
+
+@dataclass(frozen=True)
+class Lengths(FieldKind):
+    columns: tuple[str, ...] = ()
+    encoders: ClassVar = (Length,)
+    def reads(self): return dict.fromkeys(self.columns, Read("text"))
+    def faults(self):
+        if not self.columns: yield "name columns"
+    def learner(self, source): return Learner(self.reads(), Length(self.columns))
+
+@hookimpl
+def automtl_register_strategies(): return {"nothing": Nothing, "typo": Typo}
+@hookimpl
+def automtl_register_balancers(): return {"no-penalty": NoPenalty}
+@hookimpl
+def automtl_register_history_encoders(): return {"words": Words}
+@hookimpl
+def automtl_register_search_spaces(): return {"empty": Empty}
+@hookimpl
+def automtl_register_metrics():
+    return {"undefined": Metric("undefined", lambda labels, predictions, users: float("nan"))}
+@hookimpl
+def automtl_register_field_kinds(): return {"lengths": Lengths}
+@hookimpl
+def automtl_register_report_sections(): return {"chapter": lambda record: []}
+@hookimpl
+def automtl_register_presets(): return {"misspelt": {"trainin": {"epochs": 2}}}
+"""
+REASONS = {
+    "nothing": "search must return a SearchResult, got NoneType",
+    "typo": "AttributeError: 'Typo' object has no attribute 'nothing'",
+    "no-penalty": "the penalty must count in full",
+    "words": "an output must be a tensor, got str",
+    "undefined": "returns nan, expected a finite number",
+    "lengths": "a sample field cannot be declared: name columns; set its attributes",
+    "misspelt": "trainin",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), REASONS.items())
+def test_the_reason_is_the_violated_requirement(install, name, reason):
+    install(BROKEN, "broken")
+    loading, outcome = check_installed(load_registry(), name)
+    assert (loading.plugin, loading.state) == ("broken", "passed")
+    assert (outcome.plugin, outcome.name, outcome.state) == ("broken", name, "failed")
+    assert reason in outcome.reason
+    assert "\n" not in outcome.reason
+
+
+def test_a_section_of_a_report_needs_a_run(install):
+    install(BROKEN, "broken")
+    *_, outcome = check_installed(load_registry(), "chapter")
+    assert (outcome.state, outcome.reason.partition(":")[0]) == ("skipped", "a section needs a finished run")
+
+
+def test_an_error_of_a_plugin_has_the_line_of_its_code(install):
+    module = install(BROKEN, "broken")
+    *_, outcome = check_installed(load_registry(), "typo")
+    line = 1 + BROKEN.splitlines().index("    def search(self, listener): return self.nothing")
+    assert f"{module}.py:{line})" in outcome.reason
+
+
+def test_a_space_without_a_network_fails_on_all_data_that_it_supports(install):
+    install(BROKEN, "broken")
+    states = Counter(outcome.state for outcome in check_installed(load_registry(), "empty"))
+    assert states == {"passed": 1, "failed": 4, "skipped": 1}
+
+
+def test_attributes_of_a_field_come_from_settings(install):
+    install(BROKEN, "broken")
+    settings = {"field-kinds": {"columns": ["a", "b"]}}
+    *_, outcome = check_installed(load_registry(), "lengths", settings)
+    assert outcome.reason == "sample: train ids must be below the size"
+
+
+def test_members_stand_for_a_family():
+    names = [outcome.name for outcome in check_installed(load_registry(), "ndcg-*")]
+    assert names == ["metrics", *(f"ndcg-{number}" for number in (2, 16))]
+
+
+def test_a_plugin_is_tested_with_all_its_objects():
+    registry = load_registry()
+    outcomes = list(check_installed(registry, "histories"))
+    (row,) = [row for row in registry.rows if row.name == "histories"]
+    assert [outcome.name for outcome in outcomes[1:]] == list(row.provides["history-encoders"])
+    assert {outcome.state for outcome in outcomes} == {"passed"}
+
+
+def test_a_plugin_that_is_not_loaded_fails(install, monkeypatch):
+    module = install("raise RuntimeError('no licence key')", "broken")
+    for name in ("broken", module.replace("_", ".")):
+        (outcome,) = check_installed(load_registry(), name)
+        assert (outcome.state, outcome.reason) == ("failed", "RuntimeError: no licence key")
+    with pytest.raises(UnknownNameError, match="not loaded: broken \\(RuntimeError"):
+        list(check_installed(load_registry(), "lost-op"))
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "metrics")
+    (outcome,) = check_installed(load_registry(), "metrics")
+    assert outcome.reason == "disabled by AUTOMTL_DISABLE_PLUGINS"

@@ -1,19 +1,19 @@
-"""What is wrong with a dataset is found, and said."""
+"""The contract tests of datasets and of kinds of fields find faults, and name them."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
-from automtl_core.dataset.declarations import History
+from automtl_core.dataset.dataset import Bucketed, Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.field import FieldKind, Learner, Read
 from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
-from automtl_testing import check_dataset
-from automtl_testing.datasets import check_histories
+from automtl_testing import check_dataset, check_field_kind
 
 calls = itertools.count()
 
@@ -76,10 +76,9 @@ def test_what_is_told_of_the_truth_has_to_be_json(tmp_path):
         check_dataset(Untrue(DatasetSettings()), None, tmp_path)
 
 
-def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):
+def test_a_row_that_sees_itself_is_found(tmp_path, monkeypatch):
     dataset = Synthetic(SyntheticSettings(kind="history", rows=2000))
-    data = prepare(dataset, "checked", None, tmp_path)
-    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100
+    check_dataset(dataset, None, tmp_path / "right")
     part = Prepared.part
 
     def leaking(self, name):
@@ -88,18 +87,94 @@ def test_histories_are_those_of_a_loop_and_a_row_that_sees_itself_is_found(tmp_p
         return replace(found, histories=(replace(history, spans=np.add(history.spans, (0, 1))),))
 
     monkeypatch.setattr(Prepared, "part", leaking)
-    with pytest.raises(AssertionError, match="is not the history of a row"):
-        check_histories(dataset, data, None, tmp_path, rows=300)
+    with pytest.raises(AssertionError, match="past"):
+        check_dataset(dataset, None, tmp_path / "wrong")
 
 
-def test_fields_that_are_hashed_or_have_vectors_are_left_out(tmp_path):
-    class Cold(Synthetic):
-        """Items with vectors, and histories that have them."""
+NUMBERS = {"x": [1.0, 2.5, None, 4, 5, -6, 7, 8, 9, 10] * 3}
+TEXTS = {"x": ["a", None, "bb", "a", "3", "ccc", "a", "bb", "x", "y"] * 3}
 
-        def declare(self):
-            super().declare()
-            self.histories = (History("past", "user_id", "time", ("item_id", "hour"), ("click",)),)
 
-    dataset = Cold(SyntheticSettings(kind="cold", rows=2000, hashed={"hour": 5}))
-    data = prepare(dataset, "checked", None, tmp_path)
-    assert check_histories(dataset, data, None, tmp_path, rows=300) > 100
+@pytest.mark.parametrize(
+    ("field", "columns"),
+    [
+        (Sparse("x"), TEXTS),
+        (Dense("x", "minmax"), NUMBERS),
+        (Dense("x", missing=1.0), NUMBERS),
+        (Bucketed("x", 3), NUMBERS),
+    ],
+)
+def test_built_in_kinds_pass(field, columns, tmp_path):
+    assert check_field_kind(field, columns, tmp_path).columns == ["x"]
+
+
+@dataclass(frozen=True)
+class Length(FieldEncoder):
+    """Ids by length."""
+
+    size: int = 5
+    kind: ClassVar[str] = "length"
+
+    def encode(self, texts):
+        return np.array([len(text) for text in texts], np.int32)
+
+
+class OutOfRange(Length):
+    def encode(self, texts):
+        return 5 * super().encode(texts)
+
+
+class Imports(Length):
+    def encode(self, texts):
+        import pandas as pd
+
+        return pd.Series([len(text) for text in texts]).to_numpy(np.int32)
+
+
+class BlankIsLast(Length):
+    def encode(self, texts):
+        return np.array([len(text) or 4 for text in texts], np.int32)
+
+
+def kind(encoder, learner=Learner):
+    """Return a field with an encoder of texts."""
+
+    class Kind(FieldKind):
+        encoders = (encoder,)
+
+        def reads(self):
+            return {"x": Read("text")}
+
+        def learner(self, source):
+            return learner(self.reads(), encoder())
+
+    return Kind("x")
+
+
+class OneMore(Learner):
+    """Encodes prepared rows in another way than new ones."""
+
+    def encode(self, chunk):
+        return (super().encode(chunk) + 1) % 5
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (kind(OutOfRange), "ids must be below the size"),
+        (kind(BlankIsLast), "a blank must have id 0"),
+        (kind(Length, OneMore), "training-serving skew: row 1 of"),
+    ],
+)
+def test_what_is_wrong_is_told(field, message, tmp_path):
+    with pytest.raises(AssertionError, match=message):
+        check_field_kind(field, TEXTS, tmp_path)
+
+
+def test_exported_code_has_numpy_alone(tmp_path):
+    with pytest.raises(ImportError, match="pandas"):
+        check_field_kind(kind(Imports), TEXTS, tmp_path)
+
+
+def test_a_kind_that_keeps_the_contract_passes(tmp_path):
+    assert check_field_kind(kind(Length), TEXTS, tmp_path).encode(TEXTS).ids[:, 0].max() == 3

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from automtl_core.choices import AnyOf, OneOf
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
@@ -10,7 +9,6 @@ from automtl_testing import (
     plain_schema,
     sample_architectures,
     sample_part,
-    sample_problem,
     sample_schema,
     sample_space,
 )
@@ -44,17 +42,6 @@ def test_rows_fit_the_schema_and_lack_some_labels():
     assert not np.isnan(whole.dense).any()
 
 
-def test_rows_follow_from_their_seed():
-    one, again, other = (sample_part(plain_schema(), 50, seed).ids for seed in (1, 1, 2))
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
-
-
-def test_training_and_validation_are_other_rows():
-    data = sample_problem(DESAN(plain_schema(), SIZES, load_registry().op)).data
-    assert not np.array_equal(data.train.ids, data.validation.ids)
-
-
 def test_architectures_begin_with_everything_open_and_everything_closed():
     space = DESAN(plain_schema(), SIZES, load_registry().op)
     first, second, *drawn = sample_architectures(space, 5)
@@ -66,10 +53,6 @@ def test_architectures_begin_with_everything_open_and_everything_closed():
 @pytest.mark.parametrize("schema", [None, plain_schema(dense=0), sample_schema(dense=2)])
 def test_it_keeps_the_contract(schema):
     check_space(sample_space(schema), architectures=3)
-
-
-def test_it_has_a_choice_of_each_kind():
-    assert {type(choice) for choice in sample_space().choices().values()} == {AnyOf, OneOf}
 
 
 def test_it_has_no_ops():

@@ -7,7 +7,7 @@ import typer
 
 from automtl_core import hookimpl
 from automtl_core.commands import Output
-from automtl_core.registry.hookspecs import Reference
+from automtl_core.registry.kinds import Reference
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.views.values import table

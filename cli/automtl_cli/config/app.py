@@ -64,6 +64,6 @@ def schema() -> None:
 
 def init(out: Path = option("FILE.yaml", "Output file.", default=Path("automtl.yaml"))) -> Output:
     """Write a configuration file with the important settings, their defaults and descriptions."""
-    from automtl_cli.config import template
+    from automtl_cli.config import resolved
 
-    return Output(template.init(out), template.view)
+    return Output(resolved.write_template(out), resolved.view_template)

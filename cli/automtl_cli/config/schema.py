@@ -19,8 +19,6 @@ from automtl_core.training.recipe import Recipe
 
 Schema = dict[str, Any]
 REF = "#/$defs/{model}"
-HOLDERS = {"training": Recipe}
-"""Part of a configuration that holds a component -> its class."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -55,7 +53,7 @@ def schema() -> Schema:
         for name in components[key]:
             defs[f"{kind.name}-{name}"].pop("required")
         holder, _, part = key.rpartition(".")
-        owner = defs[(HOLDERS[holder] if holder else RunConfig).__name__]["properties"]
+        owner = defs[(Recipe if holder == "training" else RunConfig).__name__]["properties"]
         nullable = [{"type": "null"}] if "anyOf" in owner[part] else []
         about = {"description": owner[part]["description"]}
         owner[part] = {**about, "anyOf": [*_alternatives(kind, components[key]), *nullable]}

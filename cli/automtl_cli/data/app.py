@@ -56,7 +56,7 @@ def describe(
     Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
     a task alone (label leakage). The command prepares the dataset if necessary.
     """
-    from automtl_cli.data.preparing import stages
+    from automtl_cli.output import stages
     from automtl_inspection import views as views
     from automtl_inspection.describe import describe
 
@@ -94,7 +94,7 @@ def validate(
     The exit code is 65 if a row is faulty, or with --bad-rows skip if more than --max-bad-rows are.
     """
     from automtl_cli import configuration
-    from automtl_cli.data.preparing import stages
+    from automtl_cli.output import stages
     from automtl_core.data.prepare.prepare import write_rejected
     from automtl_core.data.raw.validate import Validation
     from automtl_core.disk.files import publish_file
@@ -132,15 +132,15 @@ def export(
     The table can be searched like any other, and can be the --input of `predict` and `evaluate`.
     """
     from automtl_cli import configuration
-    from automtl_cli.data import preparing
+    from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
     from automtl_core.data.prepare.raw_rows import export
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit = preparing.memory_limit(memory_limit)
-    with preparing.stages("exporting data") as progress:
+    limit = options.memory_limit(memory_limit)
+    with stages("exporting data") as progress:
         rows = export(chosen.dataset, chosen.name, chosen.folder, out, progress, limit)
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
@@ -166,13 +166,13 @@ def init(
 def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str | None) -> "Prepared":
     """Prepare a dataset, show progress, and print its warnings."""
     from automtl_cli import configuration
-    from automtl_cli.data import preparing
+    from automtl_cli.output import stages
     from automtl_core.data.prepare.prepare import prepare
     from automtl_core.workflow.data_checks import preparation_warnings
 
     chosen = configuration.chosen(dataset, rows)
-    limit = preparing.memory_limit(memory_limit)
-    with preparing.stages("preparing data") as progress:
+    limit = options.memory_limit(memory_limit)
+    with stages("preparing data") as progress:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, progress, limit)
     for sentence in preparation_warnings(made):
         say(f"warning: {sentence}")

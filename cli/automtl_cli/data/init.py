@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from automtl_cli.new_file import check_path, write
+from automtl_cli.configuration import check_new, write_new
 from automtl_cli.output import Json
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
@@ -62,7 +62,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    check_path(path, force)
+    check_new(path, force)
     seen = peek(files)
     named = [name.strip() for name in (labels or "").split(",") if name.strip()]
     if labels in [facts.name for facts in seen.columns]:
@@ -74,7 +74,7 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     if not guessed.of("labels"):
         to = "" if path == Path(f"{_stem(files)}.yaml") else f" --out {shlex.quote(str(path))}"
         commands = [f"automtl data init {shlex.quote(files)}{to} --force --labels NAME,..."]
-    write(path, content)
+    write_new(path, content)
     columns = [
         {**asdict(column.facts), "name": column.name, "role": column.role, "about": about(column, seen)}
         for column in guessed.columns

@@ -1,15 +1,21 @@
-"""The commands on one finished run. They import slow modules after a check of the run."""
+"""The commands on finished runs. They import slow modules after a check of the run."""
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from automtl_cli import options
 from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean
 from automtl_core.run_dir.folders import check_run
 
+if TYPE_CHECKING:
+    pass
+
+runs = typer.Typer(rich_markup_mode=None, help="List the runs of a folder.")
 READING = "reading new rows"
 History = Annotated[
     Path | None,
@@ -158,7 +164,6 @@ def retrain(
     check_run(run)
     from automtl_cli.configuration import layers
     from automtl_cli.runs.flow import workflow
-    from automtl_cli.runs.listed import compared
     from automtl_core.run_dir.run_list import summary
     from automtl_core.training.metrics import mean_over_tasks
     from automtl_core.views.outcome import side_by_side
@@ -174,7 +179,7 @@ def retrain(
     best = records[max(range(len(records)), key=score)].path
     runs = [summary(record.path) for record in records]
     note = f"best on validation rows: {best}"
-    return Output({**compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note))
+    return Output({"runs": runs, "best": str(best)}, lambda _: side_by_side(runs, note))
 
 
 def watch(
@@ -194,43 +199,36 @@ def watch(
 def show(
     run: options.Run,
     *,
-    parts: options.Parts,
+    evidence: bool = flag("--evidence", "Print the evidence of each decision."),
+    fields: bool = flag("--fields", "Print the effect of each field on test rows."),
     form: str | None = option("svg|mermaid|dot|json", "Print a drawing of the network instead.", "--format"),
 ) -> Output | None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
     """
-    if form is None:
-        return show_run(run, parts=parts)
-    _check_run_or_file(run)
-    from automtl_core.registry.plugins import load_registry
-    from automtl_core.run_dir.record import read_record
-    from automtl_core.views.sharing import networks
-    from automtl_report.drawing import FORMATS
-
-    if form not in FORMATS:
-        near = did_you_mean(form, FORMATS)
-        raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
-    sys.stdout.write(FORMATS[form](list(networks(read_record(run, load_registry())))))
-    return None
-
-
-def show_run(run: options.Run, *, parts: options.Parts) -> Output:
-    """Show the architecture of a run, as `automtl show` does."""
-    _check_run_or_file(run)
+    if not run.is_file():
+        check_run(run)
     from automtl_core.registry.plugins import load_registry
     from automtl_core.run_dir.record import read_record
     from automtl_core.views import run as views
+    from automtl_core.views.sharing import networks
+    from automtl_report.drawing import FORMATS
 
+    if form is not None and form not in FORMATS:
+        near = did_you_mean(form, FORMATS)
+        raise UsageError(f"--format {form!r} is not a format{near}", f"use one of {', '.join(FORMATS)}")
     record = read_record(run, registry := load_registry())
+    if form is not None:
+        sys.stdout.write(FORMATS[form](list(networks(record))))
+        return None
     price, values = record.price, record.to_json()
     names = ["sharing", "unasked", "evidence", "front", "overrides", "truth", "looked", "importance"]
     document = {**values["architecture"], **{name: values[name] for name in (*names, "optimism")}}
     test = (values["result"] or {"test": None})["test"]
     document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}
     plugins = views.of_plugins(record, registry) if values["result"] else ()
-    return Output(document, lambda _: [*views.show(record, parts.evidence, parts.fields), *plugins])
+    return Output(document, lambda _: [*views.show(record, evidence, fields), *plugins])
 
 
 def report(
@@ -254,6 +252,13 @@ def report(
     return Output({"report": str(file)}, lambda _: lines(f"report: {file}"))
 
 
-def _check_run_or_file(run: Path) -> None:
-    if not run.is_file():  # such as an architecture.json
-        check_run(run)
+def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
+    """List the runs of a folder by dataset, the best first.
+
+    They are ranked by the mean validation AUC. Unfinished runs are marked.
+    """
+    from automtl_core.run_dir.run_list import summaries
+    from automtl_core.views.outcome import listed
+
+    runs = summaries(runs_dir)
+    return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from automtl_cli import completion, options
+from automtl_cli import options
 from automtl_core.commands import Output, option
 from automtl_core.errors import CellsFailedError, UsageError
 
@@ -23,7 +23,7 @@ def search(
         "RUN",
         "Warm start: run whose decisions and weights the search begins with.",
         "--from",
-        autocompletion=completion.runs,
+        autocompletion=options.complete_runs,
     ),
     run: options.NewRun,
 ) -> Output:
@@ -63,7 +63,7 @@ def train(
     model: str | None = option(
         "MODEL",
         "Hand-designed model such as mmoe, or a run whose architecture is retrained.",
-        autocompletion=completion.models,
+        autocompletion=options.complete_models,
     ),
     pick: int | None = option("N", "Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
     prefer: str | None = option(
@@ -118,7 +118,7 @@ def compare(
         "MODEL,...",
         "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
         "MODEL+BALANCER adds a balancer.",
-        autocompletion=completion.models,
+        autocompletion=options.complete_models,
         default=...,
     ),
     configuration: options.Configuration,

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import RenderableType
 
-from automtl_cli.bars import console, draws, live
 from automtl_cli.output import close_views, emit, say, until_output
+from automtl_cli.runs.flow import epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
-from automtl_cli.runs.progress import epoch_line
+from automtl_cli.terminal import console, draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
@@ -27,6 +27,7 @@ IDLE = 20.0
 
 Json = dict[str, Any]
 Cells = Sequence[tuple[str, Watched | None]]
+State = TypeVar("State")
 
 
 def watch(path: Path, as_json: bool) -> None:
@@ -49,33 +50,30 @@ def watch(path: Path, as_json: bool) -> None:
 
 
 def _watch_run(run: Run, as_json: bool) -> None:
-    state, news = Watched.of(run), News()
-    view = LiveView(lambda: (str(run.path), state.progress, state.reports))
-    shown = _show(view, state.running, as_json)
-    while True:
-        for document, line in news.of(state):
-            _tell(document, "" if shown else line, as_json)
-        if not state.running:
-            break
-        time.sleep(PAUSE)
-        state = Watched.of(run)
+    state = _followed(
+        lambda: Watched.of(run),
+        lambda latest: LiveView(lambda: (str(run.path), latest().progress, latest().reports)),
+        News().of,
+        lambda state: not state.running,
+        as_json,
+    )
     test = None if state.test is None else {task: m.to_json() for task, m in state.test.items()}
     _tell({"event": "end", "state": state.in_words, "error": state.status.error, "test": test}, "", as_json)
     _check(state)
-    _end(lambda: _outcome(state), as_json)
+    if state.done:
+        _end(side_by_side([summary(state.path)], f"{state.path}: the run is done"), as_json)
+    else:
+        _end(lines(f"{state.path}: the network is trained, and not tested yet"), as_json)
 
 
 def _watch_comparison(folder: Path, as_json: bool) -> None:
-    states, news = list(cells(folder)), CellNews()
-    view = CellsView(str(folder), lambda: states)
-    shown = _show(view, not _over(folder, states), as_json)
-    while True:
-        for document, line in news.of(states):
-            _tell(document, "" if shown else line, as_json)
-        if _over(folder, states):
-            break
-        time.sleep(PAUSE)
-        states = list(cells(folder))
+    states = _followed(
+        lambda: list(cells(folder)),
+        lambda latest: CellsView(str(folder), latest),
+        CellNews().of,
+        lambda states: _over(folder, states),
+        as_json,
+    )
     ended = sum(state is not None and state.ended for _, state in states)
     count = f"{ended} of {len(states)} runs have ended"
     _tell({"event": "end", "ended": ended, "runs": len(states)}, "", as_json)
@@ -84,7 +82,33 @@ def _watch_comparison(folder: Path, as_json: bool) -> None:
             f"{folder}: {count}, and no process works on the others",
             "run the command of the comparison again: it continues",
         )
-    _end(lambda: lines(f"{folder}: the comparison has ended: {count}"), as_json)
+    _end(lines(f"{folder}: the comparison has ended: {count}"), as_json)
+
+
+def _followed(
+    read: Callable[[], State],
+    view: Callable[[Callable[[], State]], RenderableType],
+    news: Callable[[State], Iterator[tuple[Json, str]]],
+    is_last: Callable[[State], bool],
+    as_json: bool,
+) -> State:
+    """Print the events of states, each as JSON or as a line, until the last state, which is returned.
+
+    A terminal shows a view of the latest state instead of lines.
+    """
+    state = read()
+    drawn = view(lambda: state) if not as_json and draws() else None
+    if drawn is not None and is_last(state):
+        console().print(drawn)
+    elif drawn is not None:
+        until_output(live(drawn))
+    while True:
+        for document, line in news(state):
+            _tell(document, "" if drawn else line, as_json)
+        if is_last(state):
+            return state
+        time.sleep(PAUSE)
+        state = read()
 
 
 def _over(folder: Path, states: Cells) -> bool:
@@ -93,17 +117,6 @@ def _over(folder: Path, states: Cells) -> bool:
     return not left or (
         not any(state is not None and state.running for state in left) and idle_seconds(folder) > IDLE
     )
-
-
-def _show(view: RenderableType, running: bool, as_json: bool) -> bool:
-    """Show a view where standard error is a terminal, live if work is left; return whether it is shown."""
-    if as_json or not draws():
-        return False
-    if running:
-        until_output(live(view))
-    else:
-        console().print(view)
-    return True
 
 
 def _tell(document: Json, line: str, as_json: bool) -> None:
@@ -115,16 +128,10 @@ def _tell(document: Json, line: str, as_json: bool) -> None:
         say(line)
 
 
-def _end(view: Callable[[], Section], as_json: bool) -> None:
+def _end(outcome: Section, as_json: bool) -> None:
     close_views()
     if not as_json:
-        emit(None, lambda _: view(), False)
-
-
-def _outcome(state: Watched) -> Section:
-    if state.done:
-        return side_by_side([summary(state.path)], f"{state.path}: the run is done")
-    return lines(f"{state.path}: the network is trained, and not tested yet")
+        emit(None, lambda _: outcome, False)
 
 
 def _check(state: Watched) -> None:

@@ -214,15 +214,6 @@ def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame
     assert "  # In these rows they have " in text
 
 
-def test_the_example_of_an_unread_form_stands_before_its_remedy(automtl: Automtl, here: Path) -> None:
-    lines = [f"{n % 7};{n % 2};{n},5" for n in range(100)]
-    (here / "prices.csv").write_text("\n".join(["shop;click;price", *lines]))
-    shown = automtl("data", "init", "prices.csv").out
-    assert re.search(
-        r"price +unused +numbers with decimal commas, such as \d+,5: write them with points", shown
-    )
-
-
 def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> None:
     for day in (1, 2):
         lines = [f"{n % 30};{n % 7};{n % 2}" for n in range(200)]
@@ -235,15 +226,6 @@ def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> N
     Path("log.yaml").write_text(text)
     made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
     assert sum(made["rows"].values()) == 400
-
-
-def test_sizes_fit_the_table(automtl: Automtl, here: Path) -> None:
-    lines = [f"{n if n % 3 == 1 else n % 3000},{n % 2}" for n in range(30_000)]
-    Path("long.csv").write_text("\n".join(["item_id,click", *lines]))
-    automtl("data", "init", "long.csv")
-    assert settings("long.yaml")["min_count"] == {"item_id": 2}
-    assert "min_count: {item_id: 2}  # most of their values are in one row" in Path("long.yaml").read_text()
-    assert yaml.safe_load(Path("long.yaml").read_text())["training"] == {"batch_size": 256}
 
 
 HOSTILE = ["a: #b", "'q\"", "yes", "1", "two\nlines", "\x1b[31m\u202e", "", "- x", "{y}", "*z", "é", "a/b"]
@@ -300,16 +282,6 @@ MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
     f"{n % 2},{n % 5 % 2},{2 if n == 90 else n % 3 % 2},{int(n % 10 == 1)}\n"
     for n in range(300)
 )
-
-
-def test_labels_that_are_named(automtl: Automtl, here: Path) -> None:
-    Path("films.csv").write_text(MESSY)
-    assert automtl("data", "init", "films.csv", "--labels", "loved, liked").code == 0
-    chosen = settings("films.yaml")
-    assert (chosen["labels"], chosen["sparse"]) == ({"liked": {}, "loved": {}}, {"user_id": "integer"})
-    ended = automtl("data", "init", "films.csv", "--labels", "lovd", "--out", "b.yaml")
-    assert (ended.code, Path("b.yaml").exists()) == (2, False)
-    assert "error: label 'lovd' is not a column (did you mean 'loved'?)" in ended.err
 
 
 def test_faulty_rows_are_named(automtl: Automtl, here: Path) -> None:
@@ -374,17 +346,6 @@ def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) 
     assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
 
 
-def test_a_cut_time_does_not_change_the_role_of_the_column(automtl: Automtl, here: Path) -> None:
-    lines = [f"{n % 30},{1_700_000_000 + n},{n % 2}" for n in range(3000)]
-    Path("log.csv").write_text("\n".join(["user_id,event_time,click", *lines, "7,17,1"]))
-    shown = automtl("data", "init", "log.csv").out
-    assert "; 1 row has another value (a time far from the others): '17' in line 3,002" in shown
-    text = Path("log.yaml").read_text()
-    assert ("\n  split: time" in text, "bad_rows" in text) == (True, False)
-    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
-    assert sum(made["rows"].values()) == 3001
-
-
 def test_a_column_of_actions_becomes_labels(automtl: Automtl, here: Path) -> None:
     Path("log.csv").write_text(ACTIONS)
     shown = automtl("data", "init", "log.csv").out
@@ -436,21 +397,6 @@ def test_a_file_that_is_misspelt(automtl: Automtl, here: Path) -> None:
     ended = automtl("search", "--config", "log.yml")
     assert (ended.code, "log.yml: cannot be read: " in ended.err) == (66, True)
     assert "(did you mean 'log.yaml'?)" in ended.err
-
-
-@pytest.mark.parametrize(
-    ("name", "code", "message"),
-    [
-        ("lost.csv", 66, "lost.csv: no such file"),
-        (".", 2, "a folder"),
-        ("small.yaml", 65, "no comma, tab, semicolon or bar separates"),
-    ],
-)
-def test_what_cannot_be_looked_at(automtl: Automtl, here: Path, name: str, code: int, message: str) -> None:
-    ended = automtl("data", "init", name, "--out", "mine.yaml")
-    assert ended.code == code
-    assert message in ended.err
-    assert not Path("mine.yaml").exists()
 
 
 def test_the_table_without_settings_tells_how_to_write_them(automtl: Automtl) -> None:

@@ -1,4 +1,4 @@
-"""The straight line by commands: search, show, evaluate, on a small dataset."""
+"""The straight line by commands: search, show, evaluate, on a small dataset, also within a time budget."""
 
 import json
 import re
@@ -44,9 +44,12 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
-def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Automtl) -> None:
-    shown = automtl(*SEARCH, "--name", "mine")
+def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
+    shown = automtl(*SEARCH, "--seed", "3", "--name", "mine")
     assert shown.code == 0
+    names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
+    for name in names:
+        assert Path("runs/mine", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
     lines = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
     assert all(" left | " in line for line in lines[:4])
     epochs = [re.sub(r", [^|]* left", "", line) for line in lines]
@@ -68,13 +71,6 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     ):
         assert part in shown.out
     assert "\x1b" not in shown.out + shown.err
-
-
-def test_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
-    assert automtl(*SEARCH, "--seed", "3", "--name", "again").code == 0
-    names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
-    for name in names:
-        assert Path("runs/again", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
 
 
 def test_runs_are_numbered_in_the_folder_of_the_environment(
@@ -150,3 +146,31 @@ def test_a_search_begins_with_a_run(automtl: Automtl, done: Path) -> None:
     there = set(Path("runs").iterdir())
     assert automtl(*SEARCH, "--from", "runs/nothing").code == 66
     assert set(Path("runs").iterdir()) == there, "no run is begun that cannot go on"
+
+
+def test_a_search_ends_in_time(automtl, here):
+    long = ("--set", "training.epochs=5000", "--set", "training.patience=5000")
+    ended = automtl("search", "--config", "small.yaml", *long, "--time-budget", "3s", "--name", "short")
+    assert ended.code == 0
+    assert "time budget: time ended phase 'train' in epoch " in ended.out
+    told = json.loads((here / "runs" / "short" / "budget.json").read_text())
+    assert told["seconds"] < 3
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 900), (2, 1800)])
+def test_a_comparison_shares_the_time(automtl, here, workers, seconds):
+    small = ("dataset.rows=1000", "training.epochs=1", "space.embedding_dim=4", "space.experts=2")
+    told = automtl(
+        "compare", "--models", "mmoe,shared-bottom", *(word for one in small for word in ("--set", one)),
+        "--seeds", "2", "--json", "--time-budget", "1h", "--workers", str(workers),
+    ).json()  # fmt: skip
+    assert len(told["models"]) == 2
+    for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
+        assert f"time_budget: {seconds}.0" in (path / "config.yaml").read_text()
+
+
+def test_what_is_no_time_is_told(automtl):
+    for command in (["search"], ["train", "--model", "mmoe"], ["compare", "--models", "mmoe"]):
+        ended = automtl(*command, "--time-budget", "soon")
+        assert ended.code == 2
+        assert "--time-budget 'soon' is not a duration" in ended.err

@@ -57,17 +57,6 @@ def after(text: str, start: str) -> list[str]:
     return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
 
 
-def test_answers_are_shown_with_what_they_cost(automtl: Automtl, told: Run) -> None:
-    shown, document = automtl("show", told.path).out, json.loads(automtl("show", told.path, "--json").out)
-    network, answers = document["cost"]["network"], document["cost"]["answers"]
-    assert shown.startswith(
-        f"architecture (search space desan): {network['flops_per_row']:,} FLOPs per row, "
-    )
-    flops = answers["layer0/expert0/single"]["flops_per_row"]
-    assert re.search(rf"\nlayer0/expert0/single +[a-z].* {flops:,} ", shown)
-    assert re.search(r"\nlayer0/expert0/interaction +none\n", shown), "what costs nothing has no figure"
-
-
 def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
     decisions = told.architecture().decisions
@@ -100,18 +89,6 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
     lines = after(shown, "read by")
     assert lines[1].startswith("layer0/expert0 all of layer1 ")
     assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
-
-
-def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
-    shown = automtl("show", told.path).out
-    assert after(shown, "4 decisions")[:3] == [
-        "4 decisions: 1 improved held-out AUC, 2 without significant effect, 1 at chance",
-        "1 made at chance, without evidence: layer1/expert0/block0",
-        "Evidence of each decision: automtl show runs/done --evidence",
-    ]
-    assert "[" not in after(shown, "4 decisions")[0]
-    told.write(Search(EVIDENCE[:2]))
-    assert "chance" not in automtl("show", told.path).out
 
 
 def test_all_evidence(automtl: Automtl, told: Run) -> None:
@@ -179,7 +156,6 @@ def test_effects_of_fields_are_shown(automtl: Automtl, told: Run) -> None:
     assert {line.split()[0] for line in lines[::4]} == {*found.effects}, "the name stands once"
     assert [line.split()[0] for line in lines[1:4]] == ["like", "skip", "hide"]
     assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
-    assert automtl("runs", "show", told.path, "--fields").out == automtl("show", told.path, "--fields").out
 
 
 def test_a_run_without_effects_is_shown_as_before(automtl: Automtl, told: Run) -> None:

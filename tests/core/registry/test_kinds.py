@@ -1,5 +1,6 @@
 """What may be registered, and under which names."""
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +12,8 @@ from automtl_core.dataset.dataset import Dataset, Label, Sparse
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind
-from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import _NAME, DATASETS, FIELD_KINDS, KINDS, METRICS, OPS, PRESETS, STRATEGIES
+from automtl_core.registry import kinds
+from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, OPS, PRESETS, STRATEGIES
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.tasks.kinds import task_kind
@@ -20,13 +21,14 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import TaskMetrics
 
 
-def test_the_table_holds_every_hook() -> None:
-    declared = {name for name in vars(hookspecs) if name.startswith("automtl_")}
-    assert {kind.hook.__name__ for kind in KINDS.values()} == declared
+def test_the_table_holds_every_kind() -> None:
+    constants = [kind for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)]
+    assert sorted(kind.hook for kind in KINDS.values()) == sorted(kind.hook for kind in constants)
+    assert KINDS["spaces"].hook == "automtl_register_search_spaces"
 
 
 def test_every_attribute_of_a_module_dict_is_reserved() -> None:
-    possible = {name for name in dir(nn.ModuleDict()) if _NAME.fullmatch(name)}
+    possible = {name for name in dir(nn.ModuleDict()) if re.fullmatch("[a-z0-9][a-z0-9-]*", name)}
     assert possible <= OPS.reserved
 
 
@@ -185,10 +187,8 @@ def test_a_family_that_makes_no_metric_is_an_error_of_its_plugin(made: Any, mess
 
 
 def test_columns_of_the_table_of_metrics_are_reserved() -> None:
-    kinds = [task_kind(name) for name in ("binary", "regression")]
-    known = {field.name for field in fields(TaskMetrics)} - {"kind", "values"} | {
-        one.key for kind in kinds for one in kind.measures
-    }
-    assert {name for name in known if _NAME.fullmatch(name)} <= METRICS.reserved
+    measures = {measure.key for name in ("binary", "regression") for measure in task_kind(name).measures}
+    known = {field.name for field in fields(TaskMetrics)} - {"kind", "values"} | measures
+    assert {name for name in known if re.fullmatch("[a-z0-9][a-z0-9-]*", name)} <= METRICS.reserved
     header = {"model", "split", "seed", "task", "run", *COSTS}
-    assert {name for name in header if _NAME.fullmatch(name)} <= METRICS.reserved
+    assert {name for name in header if re.fullmatch("[a-z0-9][a-z0-9-]*", name)} <= METRICS.reserved

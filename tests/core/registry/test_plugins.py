@@ -11,24 +11,14 @@ from torch import nn
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_core.errors import PluginError, UnknownNameError
-from automtl_core.registry.hookspecs import hookspec
 from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
 PLUGINS = [
-    "balancers",
-    "baselines",
-    "commands",
-    "datasets",
-    "desan",
-    "engines",
-    "export",
-    "histories",
-    "listeners",
-    "metrics",
-    "strategies",
-]
+    "balancers", "baselines", "commands", "datasets", "desan", "engines", "export", "histories",
+    "listeners", "metrics", "strategies",
+]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
@@ -305,16 +295,9 @@ def test_disabled_plugins_are_not_imported(install: Install, monkeypatch: pytest
         registry.op("mine")
 
 
-@hookspec
-def automtl_register_losses():
-    """Return losses by name."""
-
-
-def _adds_up(name: str, value: object) -> str | None:
-    return None if callable(value) else "a loss must be a function"
-
-
-LOSSES: Kind[object] = Kind("loss", "losses", automtl_register_losses, _adds_up)
+LOSSES: Kind[object] = Kind(
+    "loss", "losses", lambda name, value: None if callable(value) else "a loss must be a function"
+)
 
 
 def test_a_new_kind_is_one_entry_of_the_table(

@@ -1,4 +1,4 @@
-"""All runs of a folder, the best first; damaged and unfinished ones are told, and none is removed in use."""
+"""All runs of a folder, the best first; damaged and unfinished ones are listed with their reason."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError, UsageError
+from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.folders import locked
 from automtl_core.run_dir.progress import Progress
@@ -18,10 +18,8 @@ from automtl_core.run_dir.run_list import (
     Watched,
     _order,
     cells,
-    comparable,
     idle_seconds,
     is_comparison,
-    remove,
     summaries,
     summary,
     write_cells,
@@ -79,35 +77,6 @@ def test_runs_are_ranked_by_validation_scores():
         Summary(name, "done", "d", score=1 - v, validation=v) for name, v in (("low", 0.2), ("high", 0.9))
     ]
     assert [each.run for each in sorted(runs, key=_order)] == ["high", "low"]
-
-
-def test_scores_of_other_rows_cannot_be_compared(folder):
-    good, worse = summary(folder / "good"), summary(folder / "worse")
-    assert comparable([good, worse])
-    assert not comparable([good, Summary("other", "done", data="another")])
-
-
-def test_a_run_is_removed_unless_a_process_works_on_it(tmp_path):
-    run = begin(make_job(tmp_path, WORSE, {"strategy": {"rung_epochs": 1}}), tmp_path / "run")
-    with run.working(), pytest.raises(RunInUseError):
-        remove(run.path)
-    (tmp_path / "link").symlink_to(run.path)
-    with pytest.raises(UsageError, match="link: is a link, not the folder of a run"):
-        remove(tmp_path / "link")
-    remove(run.path)
-    assert not run.path.exists()
-    with pytest.raises(InputMissingError):
-        remove(tmp_path)
-
-
-def test_a_folder_that_only_holds_a_configuration_is_not_removed(tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "config.yaml").write_text("a: 1\n")
-    (folder / "status.json").write_text('{"state": "done"}')
-    with pytest.raises(InputMissingError, match="no file of a run is intact there"):
-        remove(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "status.json"]
 
 
 def test_a_folder_that_is_no_run_hides_no_other(folder, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from automtl_core.run_dir.run_list import Summary
 from automtl_core.views import outcome
-from automtl_core.views.outcome import compared, listed
+from automtl_core.views.outcome import listed, side_by_side
 from automtl_core.views.plain import cell
 from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
@@ -65,9 +65,7 @@ def test_runs_in_a_folder_and_how_to_resume_them():
 
 
 def test_runs_side_by_side():
-    grid, *notes = compared([DONE, STOPPED]).blocks
+    grid, note = side_by_side([DONE, STOPPED], "a note").blocks
     assert grid.header == ["run", "click", "mean AUC", "kFLOPs per row", "seconds"]
     assert grid.rows == [["runs/one", 0.75, 0.75, "12", "8"], ["runs/two", None, None, None, None]]
-    assert "not comparable" in notes[0].text
-    assert notes[1].text == "with confidence intervals: automtl compare --models runs/one,runs/two"
-    assert len(compared([DONE]).blocks) == 1
+    assert note.text == "a note"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from automtl_core import hookimpl
-from automtl_core.registry.hookspecs import Reference
+from automtl_core.registry.kinds import Reference
 
 
 @hookimpl

@@ -1,0 +1,365 @@
+"""The command `automtl doctor`: checks of the machine, the installation, a configuration and its data.
+
+As all commands, it imports slow modules itself.
+"""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import automtl_core
+from automtl_cli import options
+from automtl_core.commands import Output
+from automtl_core.errors import AutoMTLError, PluginError, SetupError, one_line, together
+from automtl_core.registry.kinds import BALANCERS, KINDS, SPACES, Kind
+from automtl_core.registry.registry import DISABLE, Registry, remedy
+
+if TYPE_CHECKING:
+    import torch
+
+    from automtl_cli.config.resolved import Request
+    from automtl_core.training.compute import Compute
+    from automtl_core.views.values import Section
+    from automtl_core.workflow.job import Job
+
+LEAST = 1 << 30
+"""Bytes of free memory, and of free disk, below which a search of a small table may fail."""
+NVIDIA = Path("/proc/driver/nvidia/version")
+"""A file of the driver of NVIDIA GPUs."""
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "boosting": ("lightgbm",),
+    "mlflow": ("mlflow-skinny", "sqlalchemy", "alembic"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "ray": ("ray",),
+    "study": ("optuna",),
+    "tensorboard": ("tensorboard",),
+    "torchjd": ("torchjd",),
+    "zst": ("backports.zstd",),
+}
+"""Extra of automtl -> its packages."""
+USES = {
+    "mlflow": "the listener mlflow",
+    "onnx": "`automtl export --format onnx`",
+    "ray": "`--engine ray`",
+    "study": "the strategy study, and `automtl compare --tune`",
+    "tensorboard": "the listener tensorboard",
+    "zst": "raw files that end in .zst",
+}
+"""Extra -> its use in the core; plugins declare their libraries."""
+
+
+Status = Literal["ok", "warning", "problem"]
+"""warning: a search works, but slower or with less. problem: a search fails."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of a check."""
+
+    name: str
+    """The thing that is checked."""
+    status: Status
+    result: str
+    """The observation in words."""
+    remedy: str | None = None
+    """What to do about it, or about a part that is optional."""
+
+
+def doctor(configuration: options.Configuration, runs_dir: options.RunsDir = Path("runs")) -> Output:
+    """Check machine, installation, configuration and data.
+
+    Each check is ok, a warning or a problem with a remedy. Raw files are checked by their headers and first
+    rows. The exit code is 78 if there is a problem.
+    """
+    from automtl_cli.config.resolved import Request
+
+    checks = list(_checks(Request(configuration), runs_dir))
+    names = [check.name for check in checks if check.status == "problem"]
+    number = f"{len(names)} problem{'s' * (len(names) > 1)}"
+    error = SetupError(f"{number}: {', '.join(names)}", "see the remedies in the table")
+    return Output(checks, _view, error if names else None)
+
+
+def _view(checks: Sequence[Check]) -> "Section":
+    from automtl_core.views.values import table
+
+    rows = [(check.name, check.status, check.result, check.remedy) for check in checks]
+    return table(["check", "status", "result", "remedy"], rows)
+
+
+def _checks(request: "Request", runs_dir: Path) -> "Iterator[Check]":
+    from automtl_core.registry.plugins import load_registry
+    from automtl_core.run_dir.folders import prepared_folder
+
+    registry, (configuration, job) = load_registry(), _configuration(request)
+    yield from _machine(_compute(job))
+    prepared = job.config.prepared_dir if job else prepared_folder()
+    yield folder("prepared data", prepared, raw_size(job) if job else 0)
+    yield folder("runs", runs_dir)
+    yield from extras(registry)
+    yield from plugins(registry)
+    yield configuration
+    if job is not None:
+        yield from data(job)
+
+
+def _configuration(request: "Request") -> tuple[Check, "Job | None"]:
+    """Return the check of the configuration, and its job unless it has none."""
+    from automtl_cli.config.resolved import errors_of
+
+    file, job = request.configuration.config, None
+    name = "configuration" if file is None else f"configuration {file}"
+    try:
+        job = request.job()
+        if errors := list(errors_of(job)):
+            raise together(errors)
+    except AutoMTLError as error:
+        return Check(name, "problem", str(error), error.fix), job
+    parts = filter(None, (job.config.dataset, job.config.space, job.config.strategy))
+    return Check(name, "ok", f"valid: {', '.join(part.name for part in parts)}"), job
+
+
+def _compute(job: "Job | None") -> "Compute":
+    """Return device and precision of the job, or those without settings."""
+    import torch
+
+    from automtl_core.training.compute import Compute
+
+    with suppress(AutoMTLError):  # the check of the configuration has this error
+        if job is not None:
+            return job.compute()
+    return Compute(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _machine(compute: "Compute") -> Iterator[Check]:
+    """Yield checks of versions, device, threads, precision and memory."""
+    import torch
+
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield Check("automtl", "ok", automtl_core.__version__)
+    build = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "for the CPU"
+    yield Check("torch", "ok", f"{torch.__version__}, built {build}")
+    yield device(compute.device)
+    if compute.device.type == "cpu":
+        yield threads()
+    yield bf16(compute)
+    yield memory()
+
+
+def device(of: "torch.device") -> Check:
+    """Return a check of the device of all computations."""
+    import torch
+
+    if of.type == "cuda":
+        free, total = torch.cuda.mem_get_info(of)
+        name = torch.cuda.get_device_name(of)
+        return Check("device", "ok", f"GPU {name}, {size(free)} of {size(total)} memory free")
+    result = f"CPU, {os.cpu_count()} cores"
+    if torch.version.cuda is not None or not NVIDIA.exists():
+        return Check("device", "ok", result)
+    result += "; there is an NVIDIA GPU, and torch is built for the CPU only"
+    remedy = "to use the GPU, install a CUDA build of torch: https://pytorch.org/get-started"
+    return Check("device", "warning", result, remedy)
+
+
+def threads() -> Check:
+    """Return a check of the number of threads, which networks of a few hundred units do not need."""
+    import torch
+
+    count, chosen = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    if chosen is not None or count == 1:
+        return Check("threads", "ok", f"{count}" + (f", by OMP_NUM_THREADS={chosen}" if chosen else ""))
+    result = f"{count}, and OMP_NUM_THREADS is not set; networks of small tables train faster with one thread"
+    remedy = "compare the times of an epoch with OMP_NUM_THREADS=1 in front of the command"
+    return Check("threads", "warning", result, remedy)
+
+
+def bf16(compute: "Compute") -> Check:
+    """Return a check of bf16 instructions."""
+    import torch
+
+    from automtl_core.training.compute import Compute
+
+    if compute.device.type == "cuda":
+        unit, fast = "GPU", torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        unit, fast = "processor", not Compute(compute.device, "bf16").slow_precision
+    if fast:
+        return Check(
+            "bf16", "ok", f"the {unit} has bf16 instructions: --precision bf16 can be faster than fp32"
+        )
+    result = f"the {unit} has no bf16 instructions: --precision bf16 is slower than fp32"
+    used = compute.precision == "bf16"
+    return Check(
+        "bf16", "warning" if used else "ok", result, "use fp32: --set precision=fp32" if used else None
+    )
+
+
+def memory() -> Check:
+    """Return a check of the free memory of the machine, or of its container."""
+    free = free_memory()
+    if free is None or free >= LEAST:
+        return Check("memory", "ok", f"{size(free)} free" if free else "not known on this system")
+    remedy = "end other programs, or limit the preparation by --memory-limit 512MiB"
+    return Check("memory", "warning", f"{size(free)} free", remedy)
+
+
+def free_memory() -> int | None:
+    """Return the free memory in bytes; None if the system does not publish it."""
+    try:
+        entries = dict(line.split(":", 1) for line in MEMINFO.read_text(encoding="utf-8").splitlines())
+        free = int(entries["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    with suppress(OSError, ValueError):  # no container, or "max" for no limit
+        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        return min(free, max(limit - used, 0))
+    return free
+
+
+def folder(name: str, path: Path, needed: int = 0) -> Check:
+    """Return a check that a folder is writable, or can be created, and of the free disk there.
+
+    Args:
+        name: Its use.
+        path: The folder.
+        needed: Bytes that will be written, as far as is known.
+
+    """
+    title = f"folder of {name}"
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
+    where = f"{path}" if there == path.absolute() else f"{path}, to be created in {there}"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            free = shutil.disk_usage(there).free
+    except OSError as error:
+        result = f"{where}: not writable: {error.strerror}"
+        return Check(title, "problem", result, f"choose another folder of {name}")
+    if free >= (least := max(LEAST, needed)):
+        return Check(title, "ok", f"{where}: writable, {size(free)} of disk free")
+    remedy = f"free {size(least - free)} more, or choose a folder of {name} on another disk"
+    return Check(title, "warning", f"{where}: {size(free)} of disk free", remedy)
+
+
+def extras(registry: Registry) -> Iterator[Check]:
+    """Yield a check of each extra: whether its packages can be imported, and their use."""
+    for extra, packages in EXTRAS.items():
+        use = USES.get(extra) or ", ".join(_users(registry, packages)) or "nothing that is installed"
+        status, result = _imported(extra, packages)
+        remedy = None if status == "installed" else f"pip install 'automtl[{extra}]'"
+        yield Check(
+            f"extra {extra}", "warning" if status == "broken" else "ok", f"{result}; for {use}", remedy
+        )
+
+
+def _imported(extra: str, packages: Sequence[str]) -> tuple[Literal["installed", "missing", "broken"], str]:
+    """Return whether the packages of an extra can be imported, and their versions or the reason why not."""
+    from automtl_core.process_state import library
+
+    if extra == "zst":
+        with suppress(ImportError):
+            library("compression.zstd")
+            return "installed", "part of Python"
+    missing, versions = [], []
+    for package in packages:
+        try:
+            versions.append(f"{package} {version(package)}")
+            library({"mlflow-skinny": "mlflow"}.get(package, package))
+        except PackageNotFoundError:
+            missing.append(package)
+        except Exception as error:  # such as a shared library that is missing
+            return "broken", f"{package} cannot be imported: {one_line(error)}"
+    if missing:
+        return "missing", f"not installed: {', '.join(missing)}"
+    return "installed", ", ".join(versions)
+
+
+def _users(registry: Registry, packages: Sequence[str]) -> Iterator[str]:
+    """Yield the spaces and balancers that need one of the packages, as one text for each kind."""
+    kinds: tuple[Kind[Any], ...] = (SPACES, BALANCERS)
+    for kind in kinds:
+        names = []
+        for name in registry.names(kind):
+            with suppress(PluginError):
+                if {*packages} & {*registry.get(kind, name).libraries}:
+                    names.append(name)
+        if names:
+            yield f"{kind.name if len(names) == 1 else kind.plural} {', '.join(names)}"
+
+
+def plugins(registry: Registry) -> Iterator[Check]:
+    """Yield a check of all plugins together, or of each that is not usable."""
+    faults = list(_unusable(registry))
+    yield from faults or [Check("plugins", "ok", f"{len(registry.rows)}, all usable")]
+
+
+def _unusable(registry: Registry) -> Iterator[Check]:
+    for row in registry.rows:
+        if row.problem == f"disabled by {DISABLE}":
+            yield Check(f"plugin {row.name}", "warning", row.problem, f"to use it, remove it from {DISABLE}")
+        elif row.problem is not None:
+            yield Check(f"plugin {row.name}", "problem", f"not loaded: {row.problem}", remedy(row))
+    for kind in KINDS.values():
+        for name in registry.names(kind):
+            try:
+                registry.describe(kind, name)
+            except PluginError as error:
+                yield Check(f"{kind.name} {name}", "problem", str(error), error.fix)
+
+
+def data(job: "Job") -> Iterator[Check]:
+    """Yield checks of the raw files of the dataset: they exist, and their headers and first rows fit."""
+    from automtl_core.data.raw.records import located
+    from automtl_core.data.raw.validate import Validation
+
+    name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
+    if not dataset.files():
+        yield Check(name, "ok", "needs no files")
+        return
+    try:
+        validation = Validation(dataset, job.config.dataset.name, job.config.data_dir, 1000)
+        rejected = list(validation.rejected())
+    except AutoMTLError as error:
+        yield Check(name, "problem", str(error), error.fix)
+        return
+    broken = [file for file in validation.files if file.problem]
+    for file in broken:
+        yield Check(f"{name}: {file.file}", "problem", file.problem or "", file.fix)
+    faults = "; ".join(located(row.file, row.fault) for row in rejected[:3])
+    if faults and job.components["dataset"].bad_rows == "skip":
+        yield Check(name, "warning", f"faulty rows, which are left out: {faults}")
+    elif faults:
+        remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
+        yield Check(name, "problem", f"faulty rows: {faults}", remedy)
+    elif not broken:
+        files = ", ".join(f"{file.file} ({file.accepted:,})" for file in validation.files)
+        yield Check(name, "ok", f"{size(raw_size(job))}; first rows are as declared: {files}")
+
+
+def raw_size(job: "Job") -> int:
+    """Return the size of the raw files in bytes; 0 if some are missing."""
+    from automtl_core.data.raw.find import find
+
+    try:
+        sources = find(job.config.data_dir, job.dataset(), job.config.dataset.name)
+    except AutoMTLError:
+        return 0
+    return sum(source.path.stat().st_size for files in sources.values() for source in files)
+
+
+def size(amount: float) -> str:
+    """Return a number of bytes as text."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

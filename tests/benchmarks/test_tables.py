@@ -1,0 +1,178 @@
+"""Summaries of comparisons, tables of public packages, labels by chance, and costs of searches."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import automtl
+import summary
+from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.registry.plugins import load_registry
+from automtl_core.training.fit import NORM_ROWS
+from automtl_core.workflow.workflow import Workflow
+from coin_labels import TABLES, coin_table, searched
+from public_tables import GENRES, flights, lectures, movies, write
+from search_quality import candidates, spent, with_candidates
+
+AUCS = {  # model -> (validation, test) of each seed
+    "mmoe": [(0.80, 0.79), (0.82, 0.81)],
+    "ple": [(0.81, 0.82), (0.81, 0.82)],
+    "desan:pd-darts": [(0.84, 0.82), (0.86, 0.84)],
+}
+
+
+def metrics(auc):
+    few = {"auc": 0.1, "log_loss": 0.1, "positives": 3, "rows": 1000, "reason": None}
+    return {
+        "click": {"auc": auc, "log_loss": 0.5, "positives": 400, "rows": 1000, "reason": None},
+        "buy": few,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two problems; in the second one the test AUC of all models is lower by .1."""
+    for problem, lower in (("one", 0.0), ("two", 0.1)):
+        models = {}
+        for model, scores in AUCS.items():
+            cells = []
+            for seed, (validation, test) in enumerate(scores):
+                run = f"{model.replace(':', '-')}-s{seed}"
+                path = tmp_path / problem / "cells" / run
+                path.mkdir(parents=True)
+                result = {"validation": metrics(validation), "test": metrics(test - lower)}
+                (path / "result.json").write_text(json.dumps(result))
+                costs = {"flops_per_row": 2000, "search_seconds": 30.0, "train_seconds": 10.0}
+                cells.append({"seed": seed, "run": run, "test": result["test"], **costs})
+            cells.append({"seed": 9, "error": "the loss is not finite"})
+            models[model] = {"cells": cells}
+        stored = {"min_positives": 100, "models": models}
+        (tmp_path / problem / "compare.json").write_text(json.dumps(stored))
+    return tmp_path
+
+
+def test_scores_are_those_of_the_tasks_with_enough_rows(folder):
+    problem = summary.Problem.read(folder / "one")
+    assert problem.test("mmoe").mean == pytest.approx(0.80)
+    assert problem.test("mmoe").error == pytest.approx(0.01)
+    assert problem.best_by_hand == "ple"
+    assert problem.lead("desan:pd-darts", "ple") == pytest.approx((0.01, 0.01))
+    assert problem.flattery("desan:pd-darts") == pytest.approx(0.02 - 0.01)
+
+
+def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
+    summary.main([str(folder)])
+    tests, seconds = capsys.readouterr().out.strip().split("\n\n")
+    assert (
+        "| one | .8000 ± .0141 (2) | .8200 ± .0000 (2) | .8300 ± .0141 (2) | +.0100 ± .0100 (ple) |" in tests
+    )
+    assert tests.splitlines()[-1] == "| mean |  |  |  | +.0100 ± .0000 |"
+    assert "| two | 40 | 40 | 1.0 | +.0100 |" in seconds
+
+
+def of_flights() -> pd.DataFrame:
+    rows = [
+        ("JFK", 20.0, 30.0),  # late twice
+        ("LGA", 0.0, 0.0),  # another airport
+        ("JFK", 20.0, 0.0),  # made up in the air
+        ("JFK", None, None),  # cancelled
+        ("JFK", 0.0, None),  # diverted
+    ]
+    frame = pd.DataFrame(rows, columns=["origin", "dep_delay", "arr_delay"])
+    return frame.assign(
+        carrier="AA", tailnum="N1", dest="MIA", flight=1, month=1, hour=5, distance=1000,
+        sched_dep_time=530, sched_arr_time=845,
+        time_hour=[f"2013-01-0{day}T10:00:00Z" for day in (1, 1, 2, 3, 4)],
+    )  # fmt: skip
+
+
+def test_only_flights_that_arrived_have_labels() -> None:
+    table = flights(of_flights())
+    assert list(table.rows.late_departure) == [1, 1]
+    assert list(table.rows.late_arrival) == [1, 0]
+    assert list(table.rows.made_up) == [0, 1]
+    assert list(table.rows.scheduled_minutes) == [195, 195]
+    assert list(table.rows.time) == [1357034400, 1357120800]
+    assert not {"dep_delay", "arr_delay"} & {*table.settings["sparse"], *table.settings["dense"]}
+
+
+def test_marks_become_labels() -> None:
+    fields = dict.fromkeys(("d", "studage", "lectage", "service", "dept"), 2)
+    rows = pd.DataFrame({"s": [1, 2], **fields, "y": [5, 1]})
+    table = lectures(rows)
+    assert table.rows[["best", "good", "poor"]].to_numpy().tolist() == [[1, 1, 0], [0, 0, 1]]
+    assert "y" not in table.rows
+
+
+def test_the_configuration_reads_the_rows(tmp_path: Path) -> None:
+    numbers = {name: range(40) for name in ("year", "length", "budget", "rating", "votes")}
+    ratings = {f"r{k}": 4.5 for k in range(1, 11)}
+    genres = dict.fromkeys(GENRES, [0, 1] * 20)
+    write({"movies": movies(pd.DataFrame({**numbers, **ratings, "mpaa": None, **genres}))}, tmp_path)
+    layer = {**read_yaml(tmp_path / "movies.yaml"), "prepared_dir": str(tmp_path / "prepared")}
+    flow = Workflow(load_registry())
+    prepared = flow.prepare(flow.model("mmoe", [layer]))
+    assert [task.name for task in prepared.schema.tasks] == GENRES
+    assert [field.name for field in prepared.schema.dense][:2] == ["year", "length"]
+
+
+SMALL = {
+    "space": {"name": "desan", "experts": 2, "blocks": 1, "embedding_dim": 4, "ops": ["identity", "mlp-16"]},
+    "strategy": {"name": "pd-darts", "epochs": 2, "rounds": 1, "landmarks": 0},
+    "training": {"epochs": 2, "batch_size": 512},
+    "encoding_search": {"epochs": 1, "seeds": 1},
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_labels_are_drawn_at_their_rates(name):
+    frame, labels = coin_table(name, 0)
+    assert len(labels) == 2
+    means = {"rare": (0.3, 0.04), "regression": (0.0, 0.0)}.get(name, (0.4, 0.2))
+    for label, mean in zip(labels, means, strict=True):
+        assert frame[label].mean() == pytest.approx(mean, abs=0.03)
+    assert coin_table(name, 0)[0].equals(frame)
+    assert not coin_table(name, 1)[0].equals(frame)
+
+
+def test_a_search_reports_no_finding(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = searched("ids", 0, tmp_path, SMALL, rows=8000)
+    assert (found.findings, found.plain, found.learned) == (0, True, ())
+    assert sum(found.verdicts.values()) > 10
+    run = automtl.load(tmp_path / "ids-0")
+    assert set(run.importance["verdict"]) <= {"no effect", "unclear"}
+    assert "No field has a significant effect on any task" in run._repr_markdown_()
+
+
+FEW_ROWS = {
+    "dataset": {"name": "synthetic", "rows": 500},
+    "space": {"experts": 2, "embedding_dim": 4},
+    "training": {"epochs": 2, "batch_size": 256},
+}
+
+
+@pytest.fixture(scope="module")
+def line_and_jobs(tmp_path_factory):
+    line = Workflow(load_registry())
+    common = {**FEW_ROWS, "prepared_dir": str(tmp_path_factory.mktemp("prepared"))}
+    jobs = line.models(["mmoe", "desan:random"], [common])
+    return line.prepare(jobs["mmoe"]), jobs
+
+
+def test_a_training_costs_three_passes_over_rows_to_learn_from_and_one_over_others(line_and_jobs):
+    prepared, jobs = line_and_jobs
+    found = spent("mmoe", jobs["mmoe"], prepared)
+    train, validation = (len(prepared.part(name)) for name in ("train", "validation"))
+    rows = 2 * (3 * train + validation + min(train, NORM_ROWS))
+    assert found.gigaflops * 1e9 == pytest.approx(found.flops_per_row * rows, rel=0.02)
+
+
+def test_as_many_candidates_as_a_random_search_has_cost_what_it_costs(line_and_jobs):
+    prepared, jobs = line_and_jobs
+    random = jobs["desan:random"]
+    few, budget = (spent("random", with_candidates(random, n), prepared).gigaflops for n in (2, 8))
+    assert few < budget / 2
+    assert candidates(budget, random, prepared, few=2, most=20) in (7, 8, 9)

@@ -1,0 +1,176 @@
+"""Finished runs are listed, compared, reported, drawn, exported, trained again and removed."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_core.run_dir.run import Run
+
+
+@pytest.fixture
+def two(finished, here):
+    for name in ("one", "two"):
+        shutil.copytree(finished / "runs" / "done", here / "runs" / name)
+    return here
+
+
+def test_runs_are_listed(automtl, two):
+    assert automtl("runs", "list", "--runs-dir", "nowhere").out == "nowhere: no runs\n"
+    lines = automtl("runs", "list").out.splitlines()
+    assert lines[0].split()[:4] == ["run", "dataset", "model", "seed"]
+    assert [line.split()[:4] for line in lines[1:]] == [
+        [name, "synthetic", "desan:pd-darts-entropy", "3"] for name in ("one", "two")
+    ]
+    told = automtl("runs", "list", "--json").json()
+    assert [run["state"] for run in told["runs"]] == ["done", "done"]
+
+
+def test_what_was_stopped_goes_on_with_resume(automtl, two):
+    status = two / "runs" / "two" / "status.json"
+    automtl("search", "--config", "small.yaml", "--name", "three", "--set", "training.epochs=0")
+    status.write_text("{}")
+    ended = automtl("runs", "list")
+    assert "two: " in ended.out
+    assert "damaged" in ended.out
+
+
+def test_help_is_short_for_every_command(automtl):
+    for command in ([], ["runs"], ["data"]):
+        ended = automtl(*command, "-h")
+        assert ended.code == 0
+        assert "..." not in ended.out.split("Commands:")[1]
+    assert "complete" in automtl("--show-completion", "bash").out
+
+
+Automtl = Callable[..., Any]
+
+
+def test_a_report_is_written_into_the_run_or_elsewhere(automtl: Automtl, finished: Path, here: Path) -> None:
+    shutil.copytree(finished, here, dirs_exist_ok=True)
+    ended = automtl("report", "runs/done")
+    assert (ended.code, ended.out) == (0, "report: runs/done/report.html\n")
+    text = Path("runs/done/report.html").read_text()
+    assert "<title>done: desan on synthetic</title>" in text
+    assert automtl("report", "runs/done", "--out", "new/other.html", "--json").json() == {
+        "report": "new/other.html"
+    }
+    assert Path("new/other.html").read_text() == text
+
+
+def test_a_drawing_has_the_parts_of_the_architecture(automtl: Automtl, finished: Path, here: Path) -> None:
+    shutil.copytree(finished, here, dirs_exist_ok=True)
+    (drawing,) = automtl("show", "runs/done", "--format", "json").json()
+    shown = json.loads(automtl("show", "runs/done", "--json").out)
+    reads, sees = shown["sharing"]["reads"], shown["sharing"]["sees"]
+    edges = [edge for edge in drawing["edges"] if not edge["pruned"]]
+    of_wide = len(sees.get("network", ())) + 4 * ("network" in sees)
+    expected = sum(map(len, reads.values())) + sum(len(s) for part, s in sees.items() if part != "network")
+    assert len(edges) == expected + of_wide
+    experts = {node["name"] for node in drawing["nodes"] if node["kind"] == "expert" and not node["pruned"]}
+    assert experts == {part for part in {**reads, **sees} if part.startswith("layer")}
+    assert automtl("show", "runs/done", "--format", "svg").out.startswith("<svg ")
+
+
+def test_an_architecture_file_is_drawn_without_weights(automtl: Automtl, finished: Path, here: Path) -> None:
+    shutil.copy(finished / "runs/done/architecture.json", here)
+    (drawing,) = automtl("show", "architecture.json", "--format", "json").json()
+    assert {edge["weight"] for edge in drawing["edges"]} == {None}
+
+
+def test_faults_are_named_with_a_remedy(automtl: Automtl, finished: Path, here: Path) -> None:
+    shutil.copytree(finished, here, dirs_exist_ok=True)
+    wrong = automtl("show", "runs/done", "--format", "svgg")
+    assert wrong.code == 2
+    assert "did you mean 'svg'?" in wrong.err
+    missing = automtl("report", "nowhere")
+    assert missing.code == 66
+    assert "nowhere: not a run directory" in missing.err
+    Path("runs/done/result.json").unlink()
+    unfinished = automtl("report", "runs/done")
+    assert unfinished.code == 65
+    assert not Path("runs/done/report.html").exists()
+
+
+@pytest.fixture
+def done(finished, here):
+    (here / "runs").symlink_to(finished / "runs")
+    return here
+
+
+def test_a_folder_is_written_and_what_to_do_with_it_told(automtl, done):
+    told = automtl("export", "runs/done", "--format", "torch", "--json").json()
+    assert told["folder"] == "exports/done-torch"
+    assert told["largest_difference"] < 1e-5
+    assert (done / "exports" / "done-torch" / "example.py").exists()
+    ended = automtl("export", "runs/done", "--format", "torch", "--out", "my net")
+    assert ended.out.endswith("next: python 'my net/example.py'\n")
+    assert automtl("export", "runs/done", "--format", "torch", "--out", "my net").code == 73
+
+
+def test_a_format_that_is_none_is_told(automtl, done):
+    ended = automtl("export", "runs/done", "--format", "onxx")
+    assert ended.code == 2
+    assert "no exporter is called 'onxx' (did you mean 'onnx'?); known: onnx, torch" in ended.err
+
+
+@pytest.mark.needs_extra("onnx")
+def test_an_ensemble_is_exported(automtl, ensembled, here):
+    (here / "runs").symlink_to(ensembled / "runs")
+    told = automtl("export", "runs/done", "--json").json()
+    assert told["folder"] == "exports/done-onnx"
+    assert told["largest_difference"] < 1e-5
+
+
+SETTINGS = """
+data_dir: .
+dataset: {name: table, files: shop.csv, sparse: [user, item], labels: [click, buy]}
+space: {experts: 2, embedding_dim: 4, expert_width: 8, ops: [identity, mlp-8]}
+strategy: {name: random, candidates: 2, rung_epochs: 1}
+training: {epochs: 2, batch_size: 64, min_positives: 1}
+"""
+
+
+@pytest.fixture
+def found(automtl, here):
+    """Give a folder with a run, and a function that writes the table with so many users."""
+
+    def write(folder, users):
+        folder.mkdir(exist_ok=True)
+        rows = [f"{k % users},{k % 7},{k * k % 3 % 2},{k % 5 % 2}" for k in range(400)]
+        (folder / "shop.csv").write_text("\n".join(["user,item,click,buy", *rows]) + "\n")
+
+    write(here, 20)
+    (here / "shop.yaml").write_text(SETTINGS)
+    assert automtl("search", "--config", "shop.yaml", "--name", "first").code == 0
+    return here, write
+
+
+def test_each_seed_is_a_run_of_the_same_architecture(automtl, found):
+    here, _ = found
+    told = automtl("retrain", "runs/first", "--seeds", "2", "--json").json()
+    assert [run["run"] for run in told["runs"]] == ["runs/first-retrained-1", "runs/first-retrained-2"]
+    assert [run["seed"] for run in told["runs"]] == [0, 1]
+    assert told["best"] in ("runs/first-retrained-1", "runs/first-retrained-2")
+    first, again = (Run.open(here / "runs" / name).architecture() for name in ("first", "first-retrained-2"))
+    assert first == again
+    assert "best on validation rows: runs/first-retrained-" in automtl("retrain", "runs/first").out
+
+
+def test_vocabularies_follow_data_that_grew(automtl, found):
+    here, write = found
+    write(here / "later", 60)
+    told = automtl(
+        "retrain", "runs/first", "--data-dir", "later", "--set", "training.epochs=1", "--json"
+    ).json()
+    (run,) = (Run.open(here / each["run"]) for each in told["runs"])
+    assert run.architecture() == Run.open(here / "runs" / "first").architecture()
+    sizes = {
+        f["name"]: f["size"] for f in json.loads((run.path / "data.json").read_text())["schema"]["sparse"]
+    }
+    assert sizes["user"] > 21
+    assert run.config().training.epochs == 1
+    assert automtl("retrain", "runs/first", "--data-dir", "nowhere").code == 66

@@ -1,0 +1,239 @@
+"""`automtl doctor`: one table of checks, and an exit code for problems."""
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+import torch
+
+from automtl_cli import doctor
+from automtl_cli.config.resolved import Request
+from automtl_cli.doctor import EXTRAS, Check, data, extras, plugins, raw_size, size
+from automtl_cli.options import Configuration
+from automtl_core.registry.plugins import load_registry
+from automtl_core.training import compute
+from automtl_core.training.compute import CPU, Compute
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+MIB = 1 << 20
+GIB = 1 << 30
+ROWS = "user,click\n" + "".join(f"u{n % 9},{n % 2}\n" for n in range(2000))
+TOOLS = {"bench", "dev", "docs", "release"}
+LOST = """
+from automtl_core import hookimpl
+@hookimpl
+def automtl_register_ops():
+    return {"lost": "automtl_no_such_module:Op"}
+"""
+
+
+@pytest.fixture
+def few_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check one extra only: the import of others takes seconds."""
+    monkeypatch.setattr(doctor, "EXTRAS", {"zst": EXTRAS["zst"]})
+
+
+def checks(ended: Any) -> dict[str, Any]:
+    return {check["name"]: check for check in json.loads(ended.out)}
+
+
+@pytest.mark.usefixtures("few_extras")
+def test_without_problems(automtl: Automtl, here: Path) -> None:
+    ended = automtl("doctor", "--config", "small.yaml", "--json")
+    assert ended.code == 0, ended.err
+    found = checks(ended)
+    assert {"python", "torch", "device", "bf16", "memory", "plugins", "extra zst"} <= found.keys()
+    assert found["configuration small.yaml"]["result"] == "valid: synthetic, desan, pd-darts-entropy"
+    assert found["dataset synthetic"]["result"] == "needs no files"
+    assert all(check["remedy"] for check in found.values() if check["status"] != "ok")
+    assert [path.name for path in here.iterdir()] == ["small.yaml"], "it writes nothing"
+
+
+@pytest.mark.usefixtures("few_extras")
+def test_problems_of_data_and_folders(automtl: Automtl, here: Path) -> None:
+    (here / "runs").touch()
+    ended = automtl("doctor", "--config", "small.yaml", "--set", "space.ops=[identity,mlp64]")
+    assert ended.code == 78
+    assert "error: 2 problems: folder of runs, configuration small.yaml" in ended.err
+    (line,) = [line for line in ended.out.splitlines() if line.startswith("configuration")]
+    assert "no op is called 'mlp64'" in line
+
+
+@pytest.mark.usefixtures("few_extras")
+def test_a_configuration_with_faults_is_a_problem(automtl: Automtl, here: Path) -> None:
+    (here / "bad.yaml").write_text("space: {layerz: 2}\nsed: 3\n")
+    ended = automtl("doctor", "--config", "bad.yaml", "--json")
+    check = checks(ended)["configuration bad.yaml"]
+    assert (ended.code, check["status"]) == (78, "problem")
+    assert "space.layerz" in check["result"]
+    assert "sed is not a setting" in check["result"]
+
+
+def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert doctor.threads().status == "ok"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    check = doctor.threads()
+    assert check.status == "warning"
+    assert "OMP_NUM_THREADS=1" in (check.remedy or "")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert doctor.threads().status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("precision", "fast", "status"),
+    [("fp32", True, "ok"), ("fp32", False, "ok"), ("bf16", True, "ok"), ("bf16", False, "warning")],
+)
+def test_slow_bf16_is_a_warning_if_it_is_used(
+    precision: compute.Precision, fast: bool, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute, "_has_bf16", lambda: fast)
+    check = doctor.bf16(Compute(torch.device("cpu"), precision))
+    assert check.status == status
+    assert ("is slower than fp32" in check.result) != fast
+
+
+def test_a_gpu_that_torch_cannot_use_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(doctor, "NVIDIA", tmp_path / "version")
+    assert doctor.device(CPU.device).status == "ok"
+    (tmp_path / "version").touch()
+    assert doctor.device(CPU.device).status == "warning"
+
+
+def test_free_memory_is_that_of_the_machine_or_of_its_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(doctor, "CGROUP", tmp_path)
+    assert doctor.free_memory() is None
+    assert doctor.memory().status == "ok"
+    (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable: 8388608 kB\n")
+    assert doctor.free_memory() == 8 * GIB
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text(f"{200 * MIB}\n")
+    assert doctor.free_memory() == 8 * GIB
+    (tmp_path / "memory.max").write_text(f"{300 * MIB}\n")
+    assert doctor.free_memory() == 100 * MIB
+    assert (doctor.memory().status, doctor.memory().result) == ("warning", "100 MiB free")
+
+
+def test_a_folder_that_does_not_exist_is_checked_above(tmp_path: Path) -> None:
+    check = doctor.folder("runs", tmp_path / "a" / "b")
+    assert check.status == "ok"
+    assert f"to be created in {tmp_path}" in check.result
+    assert not list(tmp_path.iterdir())
+    assert doctor.folder("runs", tmp_path, needed=1 << 60).status == "warning"
+
+
+def test_a_folder_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    assert doctor.folder("runs", tmp_path / "runs" / "a").status == "problem"
+
+
+def test_sizes() -> None:
+    assert [size(n) for n in (0, 1536, 3 * MIB, 5.5 * GIB)] == ["0 bytes", "2 KiB", "3 MiB", "5.5 GiB"]
+
+
+def test_extras_are_those_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    names = {
+        extra: tuple(re.split(r"[\[>]", package)[0] for package in packages)
+        for extra, packages in project.items()
+        if extra not in TOOLS
+    }
+    assert names == EXTRAS
+
+
+@pytest.mark.needs_extra("onnx")
+def test_an_extra_has_its_use_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("lightgbm", "torchjd", "onnx"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))  # the import takes seconds
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # the import of a broken installation fails
+    monkeypatch.setitem(EXTRAS, "zst", ("automtl-no-such-package",))  # type: ignore[arg-type]
+    checks = {check.name: check for check in extras(load_registry())}
+    assert checks["extra boosting"].result.endswith("; for space boosting")
+    assert "cagrad" in checks["extra torchjd"].result
+    assert checks["extra onnx"].status == "warning"
+    assert "onnxruntime cannot be imported" in checks["extra onnx"].result
+    assert checks["extra zst"].status == "ok"
+    assert checks["extra zst"].result.startswith("not installed: automtl-no-such-package; for raw files")
+    assert checks["extra zst"].remedy == "pip install 'automtl[zst]'"
+
+
+def test_plugins_that_are_not_usable(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("import automtl_no_such_module", "broken")
+    install(LOST, "half")
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "metrics")
+    checks = {check.name: check for check in plugins(load_registry())}
+    assert {name: check.status for name, check in checks.items()} == {
+        "plugin broken": "problem",
+        "plugin metrics": "warning",
+        "op lost": "problem",
+    }
+    assert "ModuleNotFoundError" in checks["plugin broken"].result
+    assert all(check.remedy for check in checks.values())
+
+
+def checked(folder: Path, *settings: str, file: str = "log.csv") -> Check:
+    """Return the check of a table in a folder."""
+    table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
+    job = Request(Configuration(data_dir=folder, settings=[table, *settings])).job()
+    (check,) = data(job)
+    return check
+
+
+def test_the_first_rows_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(ROWS + "u\n")
+    check = checked(tmp_path)
+    assert check == Check("dataset table", "ok", "10 KiB; first rows are as declared: log.csv (1,000)")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "not found"),
+        ("", "the file is empty"),
+        ("usr,click\nu,1\n", "user"),
+        ("user,click\n" + "u,1\n" * 10 + "u,2\n" * 5, "log.csv:12: click: expected 0, 1"),
+    ],
+)
+def test_files_that_cannot_be_used_are_a_problem(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "log.csv").write_text(content)
+    check = checked(tmp_path)
+    assert check.status == "problem"
+    assert message in check.result
+    assert check.result.count("log.csv") <= 3
+    assert check.remedy
+
+
+def test_faulty_rows_that_are_left_out_are_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,click\nu\n" + ROWS.partition("\n")[2])
+    assert checked(tmp_path, "dataset.bad_rows=skip").status == "warning"
+
+
+def test_the_first_rows_of_parquet_are_checked(tmp_path: Path) -> None:
+    for clicks, status in (([*[0] * 1500, 2], "ok"), ([2, *[0] * 1500], "problem")):
+        frame = pd.DataFrame({"user": ["u"] * 1501, "click": clicks})
+        duckdb.from_df(frame).write_parquet(str(tmp_path / "log.parquet"))
+        assert checked(tmp_path, file="log.parquet").status == status
+
+
+def test_a_dataset_without_files(tmp_path: Path) -> None:
+    job = Request(Configuration(settings=["dataset=synthetic"])).job()
+    assert [check.result for check in data(job)] == ["needs no files"]
+    assert raw_size(job) == 0
