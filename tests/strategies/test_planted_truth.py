@@ -174,6 +174,7 @@ def synthetic(tmp_path_factory):
     [
         ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 4, "fix_per_epoch": 1}),
         ("darts", {"epochs": 6}),
+        ("darts", {"epochs": 6, "order": "second"}),
     ],
 )
 def test_gates_tell_fields_that_matter_from_noise(synthetic, name, settings):
