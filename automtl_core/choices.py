@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from automtl_core.disk.documents import Value, json_text, parse_json, read_plain, reader
 from automtl_core.errors import ArtifactError, did_you_mean, listing, one_line
+from automtl_core.system.documents import Value, json_text, parse_json, read_plain, reader
 
 Decision = str | tuple[str, ...]
 """Decision of a choice: one option of a `OneOf`, or the selected options of an `AnyOf` in its order."""

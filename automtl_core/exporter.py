@@ -33,7 +33,7 @@ from automtl_core.dataset.schema import Schema, scores_of
 from automtl_core.errors import PluginError
 from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.modules.histories import first
-from automtl_core.process_state import own_cache
+from automtl_core.system.process_state import own_cache
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.batches import take

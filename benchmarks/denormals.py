@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from automtl_core.process_state import flushed
+from automtl_core.system.process_state import flushed
 from automtl_core.training.batches import Batch
 from automtl_core.training.process import set_up
 from step import PROBLEMS, mmoe, training_step

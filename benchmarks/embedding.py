@@ -19,11 +19,11 @@ import torch
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.disk.state import LARGE
 from automtl_core.modules import table
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.state import LARGE
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.process import set_up

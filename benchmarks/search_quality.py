@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from automtl_core import seeds
 from automtl_core.data.store import Prepared
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import assignments
 from automtl_core.settings.settings import Component
+from automtl_core.system import seeds
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.workflow.job import Job

@@ -28,7 +28,7 @@ gc.set_threshold(20_000, 20, 20)
 os.fsync = lambda descriptor: None
 
 # A module and no conftest, so that torch is imported after the settings above.
-pytest_plugins = ["finished_runs", "made_rows"]
+pytest_plugins = ["command_line", "finished_runs", "made_rows"]
 
 fresh = itertools.count()
 

@@ -68,7 +68,7 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{Path(folder).name}/py.typed" for folder in folders()} <= names
     assert {"automtl_desan/presets/paper.yaml", "automtl_export/example.txt"} <= names
-    templates = ROOT / "cli" / "automtl_cli" / "plugins" / "templates"
+    templates = ROOT / "plugins" / "automtl_testing" / "templates"
     files = [path for path in templates.rglob("*") if path.is_file() and "cache" not in str(path)]
     assert {str(path.relative_to(ROOT / "cli")) for path in files} <= names
     assert len(files) > 30

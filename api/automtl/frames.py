@@ -10,12 +10,12 @@ import duckdb
 import pandas as pd
 
 from automtl.interface import Labels, frames_folder, wrong
-from automtl_core.data.raw.sql import literal
-from automtl_core.disk.documents import sha256
 from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
+from automtl_core.raw.sql import literal
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
+from automtl_core.system.documents import sha256
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import Glimpse, peek
 

@@ -16,10 +16,10 @@ from automtl.frames import write
 from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
-from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import UsageError, one_line
+from automtl_core.raw.load import Rejected
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.record import RunRecord, read_record
@@ -27,14 +27,14 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
-from automtl_core.views.card import card
 from automtl_core.views.plain import markdown
-from automtl_core.views.run import outcome
 from automtl_core.workflow.new_rows import check_log, heard, measure, outputs, predicted, skippable
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
+from automtl_report.card import card
 from automtl_report.html import write_report
+from automtl_report.run import outcome
 
 
 @dataclass(frozen=True)

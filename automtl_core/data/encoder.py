@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Bags, Events, Histories, Part, ranges
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.documents import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
 from automtl_core.fields.encode import (
     FieldEncoder,
@@ -41,6 +40,7 @@ from automtl_core.fields.encode import (
 )
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.vectors import VectorIds
+from automtl_core.system.documents import read_signed, sha256, write_signed
 
 FORMAT = 2
 FILE = "encoder.json"

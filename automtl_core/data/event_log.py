@@ -15,7 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import (
+from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
+from automtl_core.dataset.declarations import History, source_of
+from automtl_core.errors import DataError
+from automtl_core.fields.encode import OWN, event_columns
+from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
     check_comparable,
@@ -25,10 +29,6 @@ from automtl_core.data.raw.sql import (
     quoted,
     typed_time,
 )
-from automtl_core.dataset.dataset import Dataset, Label, reads_of, time_column_of
-from automtl_core.dataset.declarations import History, source_of
-from automtl_core.errors import DataError
-from automtl_core.fields.encode import OWN, event_columns
 
 OWNER, TIME, PLACE = own("owner"), own("time"), own("place")
 """Columns of tables of events, quoted for SQL."""

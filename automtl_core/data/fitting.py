@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core import seeds
 from automtl_core.data import statistics
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
 from automtl_core.fields.numeric import edges
+from automtl_core.system import seeds
 
 Folds = NDArray[np.int8]
 """Folds of training rows, [R]."""

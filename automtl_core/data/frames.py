@@ -16,10 +16,6 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
-from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw.load import Rejected
-from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import quoted
 from automtl_core.dataset.dataset import (
     Column,
     Dataset,
@@ -32,6 +28,10 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
+from automtl_core.raw.load import Rejected
+from automtl_core.raw.records import Fault, expected, shown
+from automtl_core.raw.sql import quoted
+from automtl_core.system.progress import Progress, silent
 
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""

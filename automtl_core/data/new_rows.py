@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.frames import NewExamples, NewRows, frame_rows
-from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import listed_files, source_of
-from automtl_core.data.raw.load import load, place_of
-from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
-from automtl_core.disk.files import publish_file, remove_stale, scratch_folder
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
+from automtl_core.raw.connection import connect
+from automtl_core.raw.find import listed_files, source_of
+from automtl_core.raw.load import load, place_of
+from automtl_core.raw.sql import count, literal, quoted
+from automtl_core.system.files import publish_file, remove_stale, scratch_folder
 
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
 """File extension -> format of the output."""

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core import seeds
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import padded
+from automtl_core.system import seeds
 
 CHUNK = 1 << 20
 """Number of rows, or of values of bags, in a chunk."""

@@ -43,11 +43,11 @@ from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.documents import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
+from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
 FORMAT = 10
 PARTS = ("train", "validation", "test")

@@ -21,7 +21,6 @@ from automtl_core.dataset.declarations import (
     source_of,
 )
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.documents import Value
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
 from automtl_core.fields.field import FieldKind as FieldKind, Read as Read
@@ -30,6 +29,7 @@ from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Sc
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
 from automtl_core.fields.vectors import Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
+from automtl_core.system.documents import Value
 
 MOST_BAD_ROWS = 100
 """Maximum number of faulty rows to leave out, if nothing else is set."""

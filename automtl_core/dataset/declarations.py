@@ -13,13 +13,13 @@ from typing import Any, Literal, Self, get_type_hints
 
 from pydantic import create_model
 
-from automtl_core.disk.documents import Value
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.fields.encode import AGE
 from automtl_core.fields.field import FieldKind, one_of
 from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Sparse
 from automtl_core.settings.settings import Settings
+from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import kind_names, task_kind
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from automtl_core.dataset.dataset import Column, Dataset, DatasetSettings, RawFile, histories_of, reads_of
 from automtl_core.dataset.declarations import History, Label
-from automtl_core.disk.documents import Value
 from automtl_core.fields.field import FieldKind
 from automtl_core.fields.numeric import Dense
 from automtl_core.fields.sparse import Bag, Sparse
+from automtl_core.system.documents import Value
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
-from automtl_core.disk.documents import Value, reader
 from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing, one_line
+from automtl_core.system.documents import Value, reader
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 

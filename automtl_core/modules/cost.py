@@ -16,10 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.documents import Value
-from automtl_core.distributed import agreed
 from automtl_core.modules.features import Bag, Features, Past
-from automtl_core.process_state import importing_compiler
+from automtl_core.system.distributed import agreed
+from automtl_core.system.documents import Value
+from automtl_core.system.process_state import importing_compiler
 
 FILLS = frozenset(
     {Tensor.normal_, Tensor.uniform_, Tensor.bernoulli_, Tensor.exponential_}

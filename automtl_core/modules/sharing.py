@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from automtl_core.choices import AnyOf, Choice, Decision, of_member, split_name
-from automtl_core.disk.documents import Value
+from automtl_core.system.documents import Value
 
 WHOLE = "network"
 """Name of the part that is the whole network."""

@@ -14,7 +14,7 @@ from weakref import ref
 import torch
 from torch import Tensor, nn
 
-from automtl_core.disk.state import copy_like, copy_of, is_in_file, zeros_like
+from automtl_core.system.state import copy_like, copy_of, is_in_file, zeros_like
 
 WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""

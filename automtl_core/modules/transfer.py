@@ -1,6 +1,6 @@
 """Transfers: sums and batch normalisation over the processes of a job, and copies to a device.
 
-The loss of a step of a data-parallel job (`automtl_core.distributed`) is that of all rows of its batch, which
+The loss of a step of a data-parallel job (`system.distributed`) is that of all rows of its batch, which
 the processes share. `total` sums over the rows of all processes, so that each process computes the same loss.
 Its gradient in a process is the number of processes times the part of the own rows; the `means` of these
 parts are the gradients of one process with all rows.
@@ -16,8 +16,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core import distributed
 from automtl_core.errors import UsageError
+from automtl_core.system import distributed
 
 
 class _Total(torch.autograd.Function):

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import PluginError, listing, one_line
+from automtl_core.system.strict_yaml import parse_yaml
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 from automtl_core.modules.cost import meta
-from automtl_core.process_state import plugin_code
+from automtl_core.system.process_state import plugin_code
 
 ROWS = 2
 """Number of rows in the trial call of an op."""

@@ -15,7 +15,6 @@ from typing import Any
 import pluggy
 
 from automtl_core.errors import PluginError, did_you_mean, listing, one_line
-from automtl_core.process_state import plugin_code
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import (
     DISABLE,
@@ -27,6 +26,7 @@ from automtl_core.registry.registry import (
     names_of,
     reason,
 )
+from automtl_core.system.process_state import plugin_code
 
 
 def load_registry() -> Registry:

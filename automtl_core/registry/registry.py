@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
-from automtl_core.process_state import plugin_code
 from automtl_core.registry.kinds import (
     FIELD_KINDS,
     HISTORY_ENCODERS,
@@ -23,6 +22,7 @@ from automtl_core.registry.kinds import (
     T,
     at,
 )
+from automtl_core.system.process_state import plugin_code
 from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:

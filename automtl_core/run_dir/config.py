@@ -15,7 +15,6 @@ from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
 from automtl_core.dataset.encodings import WORDS, Encodings, Word, in_full
-from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
@@ -23,6 +22,7 @@ from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import NAMED, Component, Settings, named
 from automtl_core.settings.words import Takes
+from automtl_core.system.strict_yaml import parse_yaml
 from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe
 

@@ -8,10 +8,10 @@ from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
-from automtl_core.disk.documents import Value
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
+from automtl_core.system.documents import Value
 from automtl_core.training.calibration import Bin, Platt
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
@@ -62,7 +62,7 @@ class Environment(Fact):
     earlier: tuple["Environment", ...] = ()
     """Earlier environments of a run that continued in this one, the first one first."""
     processes: int = 1
-    """Number of processes that train together, see `automtl_core.distributed`."""
+    """Number of processes that train together, see `automtl_core.system.distributed`."""
 
 
 @dataclass(frozen=True)

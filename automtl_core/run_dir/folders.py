@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.disk.files import LOCK, remove_drafts, remove_stale
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError, UsageError
+from automtl_core.system.files import LOCK, remove_drafts, remove_stale
 
 
 def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:

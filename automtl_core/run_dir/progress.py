@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from automtl_core.disk.documents import Value, json_text, read_json
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded
+from automtl_core.system.documents import Value, json_text, read_json
 from automtl_core.training.events import (
     EpochEnded,
     Event,

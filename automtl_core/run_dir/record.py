@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.documents import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
@@ -20,6 +19,7 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
+from automtl_core.system.documents import Value
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.significance import Optimism, optimism

@@ -35,23 +35,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
-from automtl_core.disk.documents import (
-    SIZE_LIMIT,
-    json_text,
-    parse_json,
-    read_plain,
-    read_signed,
-    sha256,
-    write_signed,
-)
-from automtl_core.disk.files import GONE, LOCK, break_hard_links, publish_folder, write_atomic
-from automtl_core.disk.state import State, load_state, save_state
-from automtl_core.disk.strict_yaml import read_yaml
-from automtl_core.distributed import alone, first, is_first
 from automtl_core.errors import (
     ArtifactError,
     AutoMTLError,
@@ -75,6 +61,20 @@ from automtl_core.run_dir.facts import (
     without_places,
 )
 from automtl_core.run_dir.folders import check_run, is_locked, locked, no_links
+from automtl_core.system import distributed
+from automtl_core.system.distributed import alone, first, is_first
+from automtl_core.system.documents import (
+    SIZE_LIMIT,
+    json_text,
+    parse_json,
+    read_plain,
+    read_signed,
+    sha256,
+    write_signed,
+)
+from automtl_core.system.files import GONE, LOCK, break_hard_links, publish_folder, write_atomic
+from automtl_core.system.state import State, load_state, save_state
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from automtl_core.disk.documents import SIZE_LIMIT, Value, read_plain
-from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import ArtifactError, AutoMTLError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Costs, Data, Result, Search, Status
 from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
+from automtl_core.system.documents import SIZE_LIMIT, Value, read_plain
+from automtl_core.system.files import make_folder, write_atomic
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from scipy.special import stdtr, stdtrit
 
 from automtl_core.choices import Decision
-from automtl_core.disk.documents import Value
+from automtl_core.system.documents import Value
 from automtl_core.training.events import Event
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE, SMALLEST, holm
 

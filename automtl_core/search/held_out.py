@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part, some_rows
 from automtl_core.modules.supernet import Reuse, Supernet
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
+from automtl_core.system import seeds
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled

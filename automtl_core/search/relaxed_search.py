@@ -17,11 +17,11 @@ from typing import TypeVar
 
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import Decision
-from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.balancer import MEAN, balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, Rows, steps
 from automtl_core.training.events import EpochEnded, Listener

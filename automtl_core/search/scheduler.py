@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from automtl_core import seeds
-from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.modules.cost import Cost
 from automtl_core.search.parameters import Parameters, Suggests
 from automtl_core.search.trial import Candidate, Training, TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Configured, S
+from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 from torch import nn
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.trial import Overrides, Trials
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.settings.settings import Component, Configured, S, Search
 from automtl_core.space import SearchSpace
+from automtl_core.system.state import State
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import TrainingData
@@ -110,7 +110,7 @@ class SearchStrategy(ABC, Configured[S]):
     """A search algorithm. Subclasses declare their settings by `SearchStrategy[MySettings]`.
 
     A strategy is made for one problem, and searches once: `load_state_dict` if an interrupted search
-    continues, then `search`. It must draw all random numbers from `automtl_core.seeds` with the problem's
+    continues, then `search`. It must draw all random numbers from `seeds` with the problem's
     seed, and reseed in each epoch, so that a checkpoint needs no state of a generator.
 
     Args:

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.disk.files import make_folder
-from automtl_core.disk.state import State, load_state, save_state
-from automtl_core.distributed import agreed
 from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
+from automtl_core.system import seeds
+from automtl_core.system.distributed import agreed
+from automtl_core.system.files import make_folder
+from automtl_core.system.state import State, load_state, save_state
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
 

@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.documents import canonical, parse_json
-from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.settings.settings import Configured, S
+from automtl_core.system.documents import canonical, parse_json
+from automtl_core.system.state import State
 from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.documents import Value
+from automtl_core.system.documents import Value
 from automtl_core.tasks.builtin import CHUNK, log_loss
 
 Numbers = NDArray[np.float64]

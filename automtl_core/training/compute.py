@@ -17,11 +17,11 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from automtl_core.distributed import agreed
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.table import Table
 from automtl_core.modules.transfer import means, synchronise
-from automtl_core.process_state import flushed
+from automtl_core.system.distributed import agreed
+from automtl_core.system.process_state import flushed
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -40,7 +40,7 @@ class Compute:
     device: torch.device
     precision: Precision = "fp32"
     processes: int = 1
-    """Number of processes that train together, each on different rows; see `automtl_core.distributed`."""
+    """Number of processes that train together, each on different rows; see `system.distributed`."""
     rank: int = 0
     """Number of this process among them."""
     tables_on_disk: bool = False

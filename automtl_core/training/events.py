@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from automtl_core.choices import Decision
-from automtl_core.data.progress import Progress
-from automtl_core.disk.state import State
+from automtl_core.system.progress import Progress
+from automtl_core.system.state import State
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from automtl_core.choices import member_name
 from automtl_core.data.part import Part
-from automtl_core.disk.documents import Value
 from automtl_core.modules.network import Ensemble, Mixed, Mixture
 from automtl_core.modules.sharing import group_and_word
+from automtl_core.system.documents import Value
 from automtl_core.training.compute import Compute
 from automtl_core.training.loop import predict
 

@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble, Separate
+from automtl_core.system import seeds
+from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute

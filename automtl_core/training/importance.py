@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import stdtr, stdtrit
 
-from automtl_core import seeds
 from automtl_core.data.part import Part, some_rows
-from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.documents import Value
 from automtl_core.settings.settings import Settings
+from automtl_core.system import seeds
+from automtl_core.system.documents import Value
+from automtl_core.system.progress import Progress, silent
 from automtl_core.tasks.kind import Floats
 from automtl_core.training.significance import SIGNIFICANCE, SMALLEST, holm
 

@@ -7,7 +7,7 @@ from typing import ClassVar, TypeAlias
 
 from torch import nn
 
-from automtl_core.disk.state import State
+from automtl_core.system.state import State
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener, StepEnded
 from automtl_core.training.fit import Lasts, TrainingData, always

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from automtl_core import distributed, seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.transfer import total
-from automtl_core.process_state import kept_state
+from automtl_core.system import distributed, seeds
+from automtl_core.system.process_state import kept_state
 from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute

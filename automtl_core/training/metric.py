@@ -15,7 +15,7 @@ import numpy as np
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, one_line, printable
-from automtl_core.process_state import kept_state
+from automtl_core.system.process_state import kept_state
 from automtl_core.tasks.kind import Array
 
 NO_LABEL = "no row has a label"

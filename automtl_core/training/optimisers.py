@@ -11,10 +11,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from automtl_core.disk.state import State
 from automtl_core.errors import PluginError
 from automtl_core.modules.table import RowAverage, Table
-from automtl_core.process_state import importing_compiler
+from automtl_core.system.process_state import importing_compiler
+from automtl_core.system.state import State
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute, recalibrate_batchnorm
 from automtl_core.training.recipe import Recipe

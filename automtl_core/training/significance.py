@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.documents import Value
+from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Floats, Groups
 from automtl_core.training.metrics import Metrics
 

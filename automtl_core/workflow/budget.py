@@ -18,13 +18,13 @@ from dataclasses import replace
 from itertools import islice
 from math import ceil
 
-from automtl_core import seeds
 from automtl_core.data.part import some_rows
-from automtl_core.distributed import agreed
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import ALL, LITTLE, Budget
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
+from automtl_core.system import seeds
+from automtl_core.system.distributed import agreed
 from automtl_core.training.batches import steps
 from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.documents import Value
-from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
+from automtl_core.system import distributed
+from automtl_core.system.distributed import agreed
+from automtl_core.system.documents import Value
 from automtl_core.tasks.builtin import auc, log_loss
 from automtl_core.training.calibration import calibration
 from automtl_core.training.compute import computing

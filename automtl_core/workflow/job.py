@@ -9,16 +9,13 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from automtl_core import distributed, seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.documents import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import (
@@ -38,6 +35,9 @@ from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.space import SearchSpace
+from automtl_core.system import distributed, seeds
+from automtl_core.system.documents import canonical
+from automtl_core.system.progress import Progress, silent
 from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import RunListener

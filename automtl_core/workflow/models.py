@@ -21,7 +21,6 @@ from typing import Any
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.cost import latency
 from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES
@@ -39,6 +38,7 @@ from automtl_core.run_dir.config import (
 from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import CONCESSIONS, Point, preferred
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.components import check_model, is_file, parts, run_of
 from automtl_core.workflow.job import Job, check_read
 

@@ -14,15 +14,15 @@ from automtl_core.data.encoder import Column, Encoder
 from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import check_output, new_rows, predictions_file
 from automtl_core.data.part import Part
-from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import MOST_BAD_ROWS
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import scores_of
-from automtl_core.disk.documents import Value
 from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
+from automtl_core.raw.load import Rejected
 from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.system.documents import Value
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, metrics_of

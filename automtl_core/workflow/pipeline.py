@@ -9,17 +9,12 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
-from automtl_core.disk.documents import Value
-from automtl_core.disk.files import remove_folder
-from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import Cost, blank_features, cost_of
 from automtl_core.modules.network import Ensemble
-from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
     Budget,
@@ -39,6 +34,11 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.space import SearchSpace
+from automtl_core.system import seeds
+from automtl_core.system.distributed import agreed
+from automtl_core.system.documents import Value
+from automtl_core.system.files import remove_folder
+from automtl_core.system.process_state import kept_state
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing, guarded

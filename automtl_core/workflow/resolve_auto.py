@@ -15,13 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import automtl_core
-from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.disk.documents import canonical, read_signed, write_signed
-from automtl_core.disk.files import make_folder, remove_folder
-from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
@@ -34,6 +29,11 @@ from automtl_core.search.encoding.search import (
     search_encodings,
 )
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
+from automtl_core.system import seeds
+from automtl_core.system.distributed import agreed
+from automtl_core.system.documents import canonical, read_signed, write_signed
+from automtl_core.system.files import make_folder, remove_folder
+from automtl_core.system.progress import Progress, silent
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job

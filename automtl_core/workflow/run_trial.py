@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.data.store import Prepared
-from automtl_core.disk.documents import parse_json
-from automtl_core.distributed import processes
 from automtl_core.errors import (
     ArtifactError,
     AutoMTLError,
@@ -40,6 +38,8 @@ from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import CONFIG, Executor, Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec
 from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
+from automtl_core.system.distributed import processes
+from automtl_core.system.documents import parse_json
 from automtl_core.training.compute import computing
 from automtl_core.training.events import Listener
 from automtl_core.training.process import return_memory

@@ -10,7 +10,6 @@ import numpy as np
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN
-from automtl_core.disk.documents import canonical, parse_json
 from automtl_core.errors import UsageError, listing
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
@@ -24,6 +23,7 @@ from automtl_core.search.strategy import Problem, Tunable
 from automtl_core.search.trial import CONFIG, Overrides
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.settings.settings import Search, domains
+from automtl_core.system.documents import canonical, parse_json
 from automtl_core.workflow.budget import trial_rows, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, of_finished

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 import automtl_core
-from automtl_core import distributed
 from automtl_core.choices import Origin
 from automtl_core.errors import PluginError
 from automtl_core.fields.kinds import ALL
@@ -28,6 +27,7 @@ from automtl_core.registry.kinds import (
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
+from automtl_core.system import distributed
 from automtl_core.workflow.job import Job
 
 

@@ -11,10 +11,7 @@ from typing import Any
 from torch import nn
 
 from automtl_core.data.store import Prepared
-from automtl_core.disk.state import State
-from automtl_core.distributed import first, is_first, shared_listener
 from automtl_core.errors import ArtifactError, one_line
-from automtl_core.process_state import kept_state
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
@@ -23,6 +20,9 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
 from automtl_core.space import SearchSpace
+from automtl_core.system.distributed import first, is_first, shared_listener
+from automtl_core.system.process_state import kept_state
+from automtl_core.system.state import State
 from automtl_core.training.events import (
     EpochEnded,
     Event,

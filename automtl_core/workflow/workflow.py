@@ -20,7 +20,6 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import scores_of
-from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
@@ -34,6 +33,7 @@ from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
+from automtl_core.system.distributed import agreed
 from automtl_core.training.compute import guarded
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
 from automtl_core.training.metric import Metric

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from automtl_core.seeds import generator
+from automtl_core.system.seeds import generator
 from automtl_datasets.synthetic.kind import Chance, Ints, draw, zipf
 from simulated.draws import Chances, blocks, of_groups
 

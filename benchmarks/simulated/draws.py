@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.seeds import generator
+from automtl_core.system.seeds import generator
 from automtl_datasets.synthetic.kind import Chance, Floats, Ints, draw, effects, intercept, sigmoid
 
 CHUNK = 200_000

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from automtl_core.seeds import generator
+from automtl_core.system.seeds import generator
 from automtl_datasets.synthetic.kind import Chance, draw, zipf
 from simulated.draws import Chances, blocks, of_groups, pick, write_csv
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from automtl_core.seeds import generator
+from automtl_core.system.seeds import generator
 from automtl_datasets.synthetic.kind import Chance, Ints, draw, zipf
 from simulated.draws import Bools, Chances, blocks, of_groups, origins, scattered, write_csv
 

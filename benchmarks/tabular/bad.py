@@ -1,11 +1,11 @@
 """Strategies that are known to be bad. A benchmark on which one of them does well measures nothing."""
 
-from automtl_core import seeds
 from automtl_core.choices import draw
-from automtl_core.disk.state import State
 from automtl_core.search.scheduler import TrialLoop
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.events import Listener
 from automtl_strategies.halving import Halving
 from automtl_strategies.last_round import RandomSearch

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
-from automtl_core import seeds
 from automtl_core.registry.kinds import PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.strategy import Problem, SearchStrategy
+from automtl_core.system import seeds
 from automtl_core.training.events import EventHandler
 from automtl_strategies.last_round import RandomSearch
 from automtl_strategies.paths import Paths, PathSettings

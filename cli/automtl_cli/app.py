@@ -14,11 +14,11 @@ import automtl_core
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_core.commands import Output, command
-from automtl_core.distributed import joined, muted, processes
 from automtl_core.errors import InputMissingError, PluginError, UsageError, listing
 from automtl_core.registry.kinds import COMMANDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import DISABLE, Registry
+from automtl_core.system.distributed import joined, muted, processes
 from automtl_core.training.process import set_up
 
 PARALLEL = ("search", "train", "compare")

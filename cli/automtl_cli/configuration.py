@@ -9,8 +9,6 @@ from typing import Any
 
 from automtl_cli import options
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.disk.files import write_atomic
-from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.errors import AutoMTLError, RunExistsError, UsageError, together
 from automtl_core.registry.kinds import DATASETS, ENGINES, PRESETS
 from automtl_core.registry.plugins import load_registry
@@ -25,6 +23,8 @@ from automtl_core.run_dir.config import (
     split,
 )
 from automtl_core.run_dir.folders import raw_folder
+from automtl_core.system.files import write_atomic
+from automtl_core.system.strict_yaml import read_places, read_yaml
 from automtl_core.workflow.components import check_model, parsed, parts, run_of, unknown_names
 
 

@@ -263,7 +263,7 @@ def extras(registry: Registry) -> Iterator[Check]:
 
 def _imported(extra: str, packages: Sequence[str]) -> tuple[Literal["installed", "missing", "broken"], str]:
     """Return whether the packages of an extra can be imported, and their versions or the reason why not."""
-    from automtl_core.process_state import library
+    from automtl_core.system.process_state import library
 
     if extra == "zst":
         with suppress(ImportError):
@@ -318,8 +318,8 @@ def _unusable(registry: Registry) -> Iterator[Check]:
 
 def data(job: "Job") -> Iterator[Check]:
     """Yield checks of the raw files of the dataset: they exist, and their headers and first rows fit."""
-    from automtl_core.data.raw.records import located
-    from automtl_core.data.raw.validate import Validation
+    from automtl_core.raw.records import located
+    from automtl_core.raw.validate import Validation
 
     name, dataset = f"dataset {job.config.dataset.name}", job.dataset()
     if not dataset.files():
@@ -347,7 +347,7 @@ def data(job: "Job") -> Iterator[Check]:
 
 def raw_size(job: "Job") -> int:
     """Return the size of the raw files in bytes; 0 if some are missing."""
-    from automtl_core.data.raw.find import find
+    from automtl_core.raw.find import find
 
     try:
         sources = find(job.config.data_dir, job.dataset(), job.config.dataset.name)

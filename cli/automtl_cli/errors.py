@@ -19,8 +19,8 @@ from automtl_core.errors import (
     UsageError,
     one_line,
 )
-from automtl_core.process_state import SIGNALS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.process_state import SIGNALS
 
 MORE_MEMORY = "use smaller settings, or more memory"
 

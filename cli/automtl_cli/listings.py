@@ -1,15 +1,17 @@
-"""The commands that list registered names and explain settings. They import slow modules themselves."""
+"""The commands that list plugins and registered names, and explain settings, with late imports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import typer
+
 from automtl_cli import options
-from automtl_cli.output import Json
-from automtl_core.commands import Output, argument
+from automtl_cli.output import Json, emit
+from automtl_core.commands import AsJson, Output, argument
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
+from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.views.values import Section, table
 
 
@@ -79,3 +81,31 @@ def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
 def _view(described: Mapping[str, Json]) -> Section:
     rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
     return table(["name", "description", "plugin"], rows)
+
+
+plugins = typer.Typer(rich_markup_mode=None)
+
+
+@plugins.callback(invoke_without_command=True)
+def list_plugins(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the installed plugins, write a new one, or check one.
+
+    Without a command, list the installed plugins, and why any of them failed to load.
+    """
+    if context.invoked_subcommand is None:
+        emit(load_registry().rows, _view_plugins, as_json)
+    elif as_json:
+        raise UsageError(
+            "--json must follow the command", f"automtl plugins {context.invoked_subcommand} ... --json"
+        )
+
+
+def _view_plugins(rows: Sequence[PluginRow]) -> Section:
+    cells = [(row.name, row.distribution, row.version, _provided(row)) for row in rows]
+    return table(["plugin", "from", "version", "provides"], cells)
+
+
+def _provided(row: PluginRow) -> str:
+    if row.problem:
+        return f"NOT LOADED: {row.problem}"
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in row.provides.items())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from automtl_core.errors import StorageError, on_one_line, printable
 
 if TYPE_CHECKING:
-    from automtl_core.data.progress import Progress
+    from automtl_core.system.progress import Progress
     from automtl_core.views.values import Section
 
 Json = Mapping[str, Any]

@@ -24,7 +24,7 @@ LINES = {
     ),
     "data": ("data.app:data", "List, prepare, describe, check and export datasets."),
     "runs": ("runs.commands:runs", "List the runs of a folder."),
-    "plugins": ("plugins.app:plugins", "List the installed plugins, write a new one, or check one."),
+    "plugins": ("listings:plugins", "List the installed plugins, write a new one, or check one."),
     "config": ("config.app:config", "Show, check, describe and create configuration files."),
 }
 """Word of a command -> its function, or the app of a group, in this package; and the line of its help."""
@@ -38,8 +38,6 @@ NESTED = {
     "data export": "data.app:export",
     "data init": "data.app:init",
     "runs list": "runs.commands:list_runs",
-    "plugins new": "plugins.app:new_plugin",
-    "plugins check": "plugins.app:check_plugin",
     "config show": "config.app:show",
     "config validate": "config.app:validate",
     "config schema": "config.app:schema",

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import is_encoder
 from automtl_core.errors import UsageError, one_line
@@ -28,6 +27,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs, inputs_of
 from automtl_core.settings.settings import Search, Settings
 from automtl_core.space import Chooser, SearchSpace
+from automtl_core.system import seeds
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.batches import batches
 from automtl_core.training.fit import TrainingData

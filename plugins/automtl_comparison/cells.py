@@ -15,7 +15,6 @@ from typing import Any
 from automtl_comparison.document import CellResult, Failed, Measured
 from automtl_comparison.statistics import Samples, samples
 from automtl_core.data.store import Prepared
-from automtl_core.disk.documents import canonical, json_text
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.run_dir.config import RunConfig, merge
@@ -35,6 +34,7 @@ from automtl_core.search.trial import (
     TrialSpec,
     TrialWaits,
 )
+from automtl_core.system.documents import canonical, json_text
 from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import FAULTS

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
-from automtl_core.disk.documents import Value
 from automtl_core.modules.cost import cost_in_words
+from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Measure, TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import Metrics, flat, mean_over_tasks, measures

@@ -36,13 +36,13 @@ from automtl_comparison.document import (
 )
 from automtl_comparison.statistics import Noise, Samples, noise
 from automtl_core.data.store import Prepared
-from automtl_core.disk.documents import read_signed, write_signed
-from automtl_core.disk.files import make_folder
 from automtl_core.errors import RunExistsError, StorageError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import SCHEDULERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, split as divided
 from automtl_core.run_dir.facts import differences, without_places
+from automtl_core.system.documents import read_signed, write_signed
+from automtl_core.system.files import make_folder
 from automtl_core.training.events import Warned
 from automtl_core.training.metrics import metrics_of
 from automtl_core.workflow import pipeline

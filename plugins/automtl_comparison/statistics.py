@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from automtl_core import seeds
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.documents import Value
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
+from automtl_core.system import seeds
+from automtl_core.system.documents import Value
+from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kind import Floats
 from automtl_core.training import significance
 from automtl_core.workflow.evaluation import predict_logits

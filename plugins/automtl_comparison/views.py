@@ -8,9 +8,9 @@ from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
 from automtl_comparison.statistics import Difference, Summary
-from automtl_core.disk.documents import read_json
-from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import ArtifactError
+from automtl_core.system.documents import read_json
+from automtl_core.system.files import make_folder, write_atomic
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.metrics import by_user

@@ -9,7 +9,6 @@ from dataclasses import replace
 import duckdb
 
 from automtl_core.data.event_log import label_of, outcome_of
-from automtl_core.data.raw.sql import count, literal, numbered, own, quoted, typed_time
 from automtl_core.dataset.dataset import (
     FLAG,
     INTEGER,
@@ -39,6 +38,7 @@ from automtl_core.dataset.declarations import History, field_from_settings, sour
 from automtl_core.errors import DataError, FaultyRowError, UnknownNameError, UsageError, together
 from automtl_core.fields.encode import OWN
 from automtl_core.fields.sparse import TimePart
+from automtl_core.raw.sql import count, literal, numbered, own, quoted, typed_time
 from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")

@@ -19,9 +19,9 @@ from pydantic import Field
 
 import automtl_core
 from automtl_core.errors import OutOfMemoryError, SetupError, UsageError, WorkerError, one_line
-from automtl_core.process_state import library
 from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialResult, TrialSpec
 from automtl_core.settings.settings import Settings
+from automtl_core.system.process_state import library
 from automtl_core.training.events import Event, Warned
 from automtl_core.training.process import set_up
 

@@ -27,8 +27,6 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part, drawn
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.schema import scores_of
-from automtl_core.disk.documents import Value
-from automtl_core.disk.files import check_free_folder, publish_folder
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
@@ -38,6 +36,8 @@ from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, NewRows
 from automtl_core.run_dir.run import Run
+from automtl_core.system.documents import Value
+from automtl_core.system.files import check_free_folder, publish_folder
 from automtl_core.training.compute import CPU
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import Trained

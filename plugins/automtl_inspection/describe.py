@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from automtl_core.data.leaks.histories import HistoryFacts, histories
 from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 from automtl_core.data.part import Part, chunks, held
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
-from automtl_core.disk.documents import Value
 from automtl_core.fields.numeric import Moments
+from automtl_core.system.documents import Value
+from automtl_core.system.progress import Progress, silent
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]

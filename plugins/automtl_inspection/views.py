@@ -9,8 +9,8 @@ from typing import Any
 
 from automtl_core.data.leaks.histories import HistoryFacts
 from automtl_core.data.leaks.leaks import Rule
-from automtl_core.data.raw.records import shown
-from automtl_core.disk.documents import Value
+from automtl_core.raw.records import shown
+from automtl_core.system.documents import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table
 from automtl_inspection.describe import Described
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 import automtl_core
-from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import printable
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
+from automtl_core.system.files import make_folder, write_atomic
 from automtl_core.views.plain import cell, plain
-from automtl_core.views.run import report
 from automtl_core.views.values import (
     Bars,
     Block,
@@ -31,6 +30,7 @@ from automtl_core.views.values import (
 )
 from automtl_report.charts import chart
 from automtl_report.drawing import drawn
+from automtl_report.run import report
 
 FOLDED, SEARCHED, CARDS = 25, 12, 12
 """Number of rows from which a table is folded, from which it has a search field, and of charts that are shown

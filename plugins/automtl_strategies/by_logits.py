@@ -14,15 +14,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core import seeds
 from automtl_core.choices import Decision, OneOf
-from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.evidence import Action, DecisionMade, Evidence, Verdict
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem, Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.batches import Batch, Rows
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe

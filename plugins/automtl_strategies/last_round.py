@@ -12,9 +12,7 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import Architecture, draw
-from automtl_core.disk.state import State
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence, Point
@@ -24,6 +22,8 @@ from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import NAMED, Component
+from automtl_core.system import seeds
+from automtl_core.system.state import State
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import evaluate

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.state import State
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import Point
@@ -32,6 +31,7 @@ from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy, 
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import Candidate, Training
 from automtl_core.settings.settings import NAMED, Component
+from automtl_core.system.state import State
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe

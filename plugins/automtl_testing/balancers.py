@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.state import State
 from automtl_core.modules.features import Features
 from automtl_core.modules.table import RowTable
 from automtl_core.settings.settings import Settings
+from automtl_core.system.state import State
 from automtl_core.training.balancer import Balancer, balancer_of, task_losses
 from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU

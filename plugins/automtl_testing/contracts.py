@@ -12,9 +12,7 @@ from typing import Any, Literal
 
 import typer
 
-from automtl_core import seeds
 from automtl_core.data.fitting import fitted
-from automtl_core.data.raw.find import find
 from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
@@ -30,11 +28,13 @@ from automtl_core.errors import (
 from automtl_core.fields.field import FieldKind
 from automtl_core.modules.cost import meta
 from automtl_core.ops import OpFactory
+from automtl_core.raw.find import find
 from automtl_core.registry.kinds import COMMANDS, DATASETS, KINDS, SCHEDULERS, Kind
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.settings.settings import Settings
+from automtl_core.system import seeds
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer

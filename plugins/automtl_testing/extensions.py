@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import typer
 
-from automtl_core import seeds
 from automtl_core.commands import command
 from automtl_core.exporter import Exporter, graph, inputs, quiet
 from automtl_core.search.evidence import DecisionMade, Evidence
+from automtl_core.system import seeds
 from automtl_core.training.events import (
     EpochEnded,
     Event,

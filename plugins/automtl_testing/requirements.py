@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from automtl_core.disk.state import State, load_state, save_state
+from automtl_core.system.state import State, load_state, save_state
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 
 TOLERANCE = 1e-12

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.state import State
 from automtl_core.errors import AutoMTLError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import RunConfig, default
@@ -27,6 +26,7 @@ from automtl_core.search.trial import (
     TrialSpec,
 )
 from automtl_core.settings.settings import S
+from automtl_core.system.state import State
 from automtl_core.training.events import EpochEnded, Event
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job

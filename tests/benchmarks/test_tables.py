@@ -8,8 +8,8 @@ import pytest
 
 import automtl
 import summary
-from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.workflow.workflow import Workflow
 from coin_labels import TABLES, coin_table, searched

@@ -1,28 +1,20 @@
-"""Running commands in this process, and a run that is finished already."""
+"""Commands in processes, signals, and runs that are finished already."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from command_line import SMALL, Ended
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_cli.runs.flow import Terminal, epoch_line
-from automtl_core.process_state import SIGNALS
+from automtl_core.system.process_state import SIGNALS
 from automtl_core.training.events import EpochEnded, Event, StepEnded
-
-SMALL = """
-dataset: {name: synthetic, rows: 1000}
-space: {layers: 2, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4}
-strategy: {name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 2}
-training: {epochs: 5, batch_size: 200, patience: 5}
-"""
 
 ENSEMBLE = """
 dataset: {name: synthetic, rows: 600}
@@ -33,44 +25,6 @@ strategy: {name: random, candidates: 2, rung_epochs: 1, ahead: 99}
 training: {epochs: 2, batch_size: 200, patience: 5, embedding_decay: 0.01}
 """
 """A search whose ensemble takes any member: its lead of 99 standard errors never is."""
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
-Automtl = Callable[..., Ended]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder that holds small.yaml alone."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    (folder / "small.yaml").write_text(SMALL)
-    monkeypatch.chdir(folder)
-    for name in ("AUTOMTL_DATA", "AUTOMTL_RUNS", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    return folder
-
-
-@pytest.fixture
-def automtl(here: Path, capsys: pytest.CaptureFixture[str]) -> Automtl:
-    """Run a command in the folder `here`."""
-
-    def automtl(*arguments: str | Path) -> Ended:
-        code = run([str(argument) for argument in arguments], Stop())
-        return Ended(code, *capsys.readouterr())
-
-    return automtl
 
 
 @pytest.fixture

@@ -12,15 +12,14 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 
 from automtl_cli.errors import Stop, report
-from automtl_cli.plugins import app
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
+from automtl_testing import commands as app
 from automtl_testing.samples import sample_encoder, sample_schema
-
-from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 
 CLOSED = """error: there is no standard output to write to
   fix: do not close it: >/dev/null discards the output

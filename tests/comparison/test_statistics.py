@@ -17,10 +17,10 @@ from automtl_comparison.statistics import (
     summary,
 )
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import RunInUseError
 from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_core.training.metrics import task_metrics
 from automtl_core.training.significance import SMALLEST

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
@@ -17,6 +16,7 @@ from automtl_core.dataset.schema import Pretrained, Schema, SparseField
 from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
+from automtl_core.system import seeds
 from automtl_core.training.learner import Learner
 from automtl_testing.contracts import SCHEMAS, Subject, contract_tests
 from automtl_testing.datasets import check_dataset

@@ -8,13 +8,13 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find
-from automtl_core.data.raw.load import load
-from automtl_core.data.raw.sql import quoted
 from automtl_core.data.store import PARTS
 from automtl_core.exporter import inputs
 from automtl_core.fields.field import exported, source
+from automtl_core.raw.connection import connect
+from automtl_core.raw.find import find
+from automtl_core.raw.load import load
+from automtl_core.raw.sql import quoted
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 

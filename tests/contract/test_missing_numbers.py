@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from automtl_baselines.mlps import SharedBottom, SharedBottomSettings
-from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.part import Part
@@ -16,6 +15,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.exporter import graph
 from automtl_core.fields.field import exported, source
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system import seeds
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import predicted
 from automtl_core.workflow.trained import Trained, predictions

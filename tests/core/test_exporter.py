@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError
 from automtl_core.exporter import Exporter, graph, inputs
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system import seeds
 from automtl_core.training.batches import take
 from automtl_core.workflow.trained import predictions
 from automtl_export.formats import Onnx, Torch

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find
-from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
+from automtl_core.raw.connection import connect
+from automtl_core.raw.find import find
+from automtl_core.raw.load import load
 
 from .tables import table
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.table import RowTable
 from automtl_core.registry.kinds import BALANCERS, SPACES
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training import batches as module
 from automtl_core.training.balancer import task_losses
 from automtl_core.training.batches import batches

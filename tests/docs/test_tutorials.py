@@ -20,7 +20,7 @@ import pytest
 from automtl import load
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_cli.plugins.app import new
+from automtl_testing.commands import new
 
 from .test_readme import commands
 

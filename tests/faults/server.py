@@ -48,7 +48,7 @@ def imported() -> None:
                 with suppress(ImportError):
                     importlib.import_module(module.name)
     importlib.import_module("automtl_cli.app").program()
-    values = importlib.import_module("automtl_core.disk.documents")
+    values = importlib.import_module("automtl_core.system.documents")
     for kind in _subclasses(values.Value):
         values.reader(kind)
     importlib.import_module("automtl_core.registry.plugins").load_registry()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automtl_core.disk.files import remove_stale
+from automtl_core.system.files import remove_stale
 
 from .harness import Ended, Harness, copied
 from .subjects import Subject, product, write_inputs

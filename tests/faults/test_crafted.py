@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from automtl_cli.settings import NAMED, PARTS, explained
-from automtl_core.data.raw.records import layout, records
 from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, RawFile
-from automtl_core.disk.documents import parse_json
-from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import AutoMTLError
+from automtl_core.raw.records import layout, records
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.documents import parse_json
+from automtl_core.system.strict_yaml import parse_yaml
 from automtl_inspection.guess.guess import guess
 from automtl_inspection.guess.peek import peek
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from automtl_core.disk.documents import read_signed, write_signed
+from automtl_core.system.documents import read_signed, write_signed
 
 from .programme import tried
 from .stage import Stage, unclear

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf
-from automtl_core.disk.state import load_state, save_state
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings

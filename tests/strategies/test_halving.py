@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core import seeds
 from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
 from automtl_core.search.trial import Candidate, Serial, Trials, TrialSpec
+from automtl_core.system import seeds
 from automtl_core.training.fit import Fit
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rung, rungs_of

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
 from automtl_testing.samples import binary_metrics

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import Scored
 from automtl_core.search.warm_start import WarmStart
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
 from automtl_strategies.paths import Paths, PathSettings, probes

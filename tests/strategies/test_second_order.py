@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from automtl_core import seeds
+from automtl_core.system import seeds
 from automtl_core.training.balancer import TaskLosses
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU

@@ -7,7 +7,7 @@ import torch
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.disk.state import load_state
+from automtl_core.system.state import load_state
 from automtl_testing import check_balancer
 
 from .famo import FAMO

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Environment, Importance
 from automtl_core.run_dir.run import Run
+from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.workflow.workflow import Workflow
 from automtl_testing import check_field_kind
 

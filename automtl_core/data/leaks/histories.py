@@ -9,7 +9,7 @@ from automtl_core.data.leaks.predictors import spread_rows
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.declarations import History
-from automtl_core.disk.documents import Value
+from automtl_core.system.documents import Value
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from automtl_core.data.leaks.predictors import Kind, Predictor, event_predictors
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.documents import Value, read_signed, write_signed
-from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError, StorageError
+from automtl_core.system.distributed import first
+from automtl_core.system.documents import Value, read_signed, write_signed
 
 Floats = NDArray[np.float64]
 By = Literal["value", "presence"]

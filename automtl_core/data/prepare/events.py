@@ -33,7 +33,13 @@ from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fe
 from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.prepare.values import codes, number_values
-from automtl_core.data.raw.sql import (
+from automtl_core.data.store import PARTS, events_folder, write_header
+from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
+from automtl_core.dataset.declarations import EventFacts, History, TimeForm
+from automtl_core.errors import DataError
+from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
+from automtl_core.fields.field import Learner
+from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
     category,
@@ -46,12 +52,6 @@ from automtl_core.data.raw.sql import (
     own,
     quoted,
 )
-from automtl_core.data.store import PARTS, events_folder, write_header
-from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
-from automtl_core.dataset.declarations import EventFacts, History, TimeForm
-from automtl_core.errors import DataError
-from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
-from automtl_core.fields.field import Learner
 
 Chunk = Mapping[str, NDArray[Any]]
 LAST = own("last")

@@ -21,19 +21,19 @@ from automtl_core.data.prepare.raw_rows import write_sample
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.values import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
-from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw.connection import workshop
-from automtl_core.data.raw.find import Sources, find
-from automtl_core.data.raw.load import Rejected, place_of, read
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
-from automtl_core.disk.documents import canonical, sha256
-from automtl_core.disk.files import publish_folder, remove_stale
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
 from automtl_core.fields.vectors import VectorIds
+from automtl_core.raw.connection import workshop
+from automtl_core.raw.find import Sources, find
+from automtl_core.raw.load import Rejected, place_of, read
+from automtl_core.system.documents import canonical, sha256
+from automtl_core.system.files import publish_folder, remove_stale
+from automtl_core.system.progress import Progress, silent
 
 Accept = Callable[[Mapping[str, Any]], None]
 """A function that receives the origin of prepared data with its fingerprint; it raises to refuse the data."""

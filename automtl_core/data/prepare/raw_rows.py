@@ -15,16 +15,16 @@ from automtl_core.data.frames import with_events
 from automtl_core.data.prepare.events import event_table
 from automtl_core.data.prepare.examples import owner_key, rows_of
 from automtl_core.data.prepare.values import codes
-from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw.connection import workshop
-from automtl_core.data.raw.find import find
-from automtl_core.data.raw.load import read
-from automtl_core.data.raw.sql import as_seconds, category, count, create, literal, own, quoted, typed_time
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
 from automtl_core.dataset.declarations import History
-from automtl_core.disk.files import publish_file
 from automtl_core.errors import RunExistsError
+from automtl_core.raw.connection import workshop
+from automtl_core.raw.find import find
+from automtl_core.raw.load import read
+from automtl_core.raw.sql import as_seconds, category, count, create, literal, own, quoted, typed_time
+from automtl_core.system.files import publish_file
+from automtl_core.system.progress import Progress, silent
 
 ROWS, EVENTS = 200, 100_000
 """Largest numbers of rows of a sample, and of their events."""

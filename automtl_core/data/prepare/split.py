@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.values import codes
-from automtl_core.data.raw.sql import count, quoted
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
-from automtl_core.seeds import generator
+from automtl_core.raw.sql import count, quoted
+from automtl_core.system.seeds import generator
 
 Parts = NDArray[np.int8]
 """Index into `PARTS` for each row, [R]."""

@@ -6,9 +6,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import category, count, create, quoted
 from automtl_core.dataset.dataset import Dataset, Vectors
 from automtl_core.errors import DataError, UsageError, printable
+from automtl_core.raw.sql import category, count, create, quoted
 
 
 def codes(field: str) -> str:

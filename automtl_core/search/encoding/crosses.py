@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import SMOOTHING, Encodings, Pair
-from automtl_core.disk.documents import Value
 from automtl_core.fields.numeric import edges
 from automtl_core.search.encoding.rows import Rows
+from automtl_core.system.documents import Value
 
 Floats = NDArray[np.float64]
 

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core import seeds
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.documents import canonical
 from automtl_core.settings.settings import NAMED, Component, Settings
+from automtl_core.system import seeds
+from automtl_core.system.documents import canonical
 
 
 class EncodingSearchSettings(Settings):

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES, Schema
-from automtl_core.disk.documents import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search
+from automtl_core.system.documents import Value
+from automtl_core.system.progress import Progress, silent
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe

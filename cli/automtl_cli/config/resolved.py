@@ -19,10 +19,10 @@ from automtl_cli.settings import NAMED, explained, written
 from automtl_core.dataset.dataset import expected_schema
 from automtl_core.dataset.encodings import WORDS
 from automtl_core.dataset.schema import Schema
-from automtl_core.disk.strict_yaml import Places, read_places
 from automtl_core.errors import ArtifactError, UsageError, on_one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import DEFAULT, Source, default, origins
+from automtl_core.system.strict_yaml import Places, read_places
 from automtl_core.views.values import Section, lines, next_commands, preformatted, table
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, layer

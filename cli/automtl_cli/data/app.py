@@ -15,8 +15,8 @@ from automtl_core.commands import Output, argument, flag, option
 from automtl_core.errors import AutoMTLError, DataError, RunExistsError
 
 if TYPE_CHECKING:
-    from automtl_core.data.raw.load import Rejected
     from automtl_core.data.store import Prepared
+    from automtl_core.raw.load import Rejected
 
 LISTED = 1000
 """Maximum number of faulty rows that are listed, and of characters of each; a file may list all."""
@@ -96,8 +96,8 @@ def validate(
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.data.prepare.prepare import write_rejected
-    from automtl_core.data.raw.validate import Validation
-    from automtl_core.disk.files import publish_file
+    from automtl_core.raw.validate import Validation
+    from automtl_core.system.files import publish_file
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset, rows)

@@ -54,8 +54,8 @@ def predict(
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.views.outcome import predicted
     from automtl_core.workflow.new_rows import skippable
+    from automtl_report.outcome import predicted
 
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
     flow = workflow(memory_limit, READING)
@@ -82,8 +82,8 @@ def evaluate(
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
-    from automtl_core.views import outcome
     from automtl_core.workflow.new_rows import skippable
+    from automtl_report import outcome
 
     names = None if metrics is None else options.names(metrics)
     if files is not None:
@@ -131,9 +131,9 @@ def export(
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.record import read_record
     from automtl_core.run_dir.run import Run
-    from automtl_core.views.card import card
     from automtl_core.views.values import lines
     from automtl_export.folder import export as write
+    from automtl_report.card import card
 
     opened, folder = Run.open(run), out or Path("exports") / f"{run.resolve().name}-{form}"
     result = write(
@@ -166,7 +166,7 @@ def retrain(
     from automtl_cli.runs.flow import workflow
     from automtl_core.run_dir.run_list import summary
     from automtl_core.training.metrics import mean_over_tasks
-    from automtl_core.views.outcome import side_by_side
+    from automtl_report.outcome import side_by_side
 
     above = layers(options.Configuration(data_dir=data_dir, settings=settings), {}).options()
     records = list(workflow().retrain(run, seeds, above, runs_dir))
@@ -211,9 +211,9 @@ def show(
         check_run(run)
     from automtl_core.registry.plugins import load_registry
     from automtl_core.run_dir.record import read_record
-    from automtl_core.views import run as views
-    from automtl_core.views.sharing import networks
+    from automtl_report import run as views
     from automtl_report.drawing import FORMATS
+    from automtl_report.sharing import networks
 
     if form is not None and form not in FORMATS:
         near = did_you_mean(form, FORMATS)
@@ -258,7 +258,7 @@ def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     They are ranked by the mean validation AUC. Unfinished runs are marked.
     """
     from automtl_core.run_dir.run_list import summaries
-    from automtl_core.views.outcome import listed
+    from automtl_report.outcome import listed
 
     runs = summaries(runs_dir)
     return Output({"folder": str(runs_dir), "runs": runs}, lambda _: listed(runs_dir, runs))

@@ -15,12 +15,12 @@ from automtl_cli.terminal import draws, live
 from automtl_comparison.cells import CellBegan, CellWaits
 from automtl_core.choices import Decision
 from automtl_core.commands import Output
-from automtl_core.data.progress import Progress as Stages
-from automtl_core.distributed import is_first
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.progress import PREPARATION, TEST, TRAINING, Command, reduced
 from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.system.distributed import is_first
+from automtl_core.system.progress import Progress as Stages
 from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
     SILENT,
@@ -34,12 +34,12 @@ from automtl_core.training.events import (
     Warned,
 )
 from automtl_core.training.metrics import monitored
-from automtl_core.views import outcome
-from automtl_core.views.run import outcome as finished
-from automtl_core.views.search import encoding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
+from automtl_report import outcome
+from automtl_report.run import outcome as finished
+from automtl_report.search import encoding
 
 
 class Terminal:

@@ -154,8 +154,8 @@ def compare(
     from automtl_cli.runs.flow import training  # which imports torch
     from automtl_comparison.spec import ComparisonSpec
     from automtl_comparison.views import FILES, comparison, page_of, write
-    from automtl_core.distributed import first
     from automtl_core.run_dir.run_list import CELLS
+    from automtl_core.system.distributed import first
     from automtl_core.views.values import lines
     from automtl_report.html import write_page
 

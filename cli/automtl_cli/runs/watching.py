@@ -17,8 +17,8 @@ from automtl_cli.terminal import console, draws, live
 from automtl_core.errors import InputMissingError, RunFailedError, RunStoppedError
 from automtl_core.run_dir.run import Run, resuming
 from automtl_core.run_dir.run_list import Watched, cells, idle_seconds, is_comparison, summary
-from automtl_core.views.outcome import side_by_side
 from automtl_core.views.values import Section, lines
+from automtl_report.outcome import side_by_side
 
 PAUSE = 0.5
 """Seconds between two looks at the files."""

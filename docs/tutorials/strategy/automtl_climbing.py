@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from automtl_core import hookimpl, seeds
+from automtl_core import hookimpl
+from automtl_core.system import seeds
 from automtl_core.choices import Architecture, draw
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import Dense, FieldKind, History, Label, Sparse
-from automtl_core.seeds import generator
+from automtl_core.system.seeds import generator
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

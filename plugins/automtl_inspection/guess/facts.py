@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import is_date, is_number, literal, whole
 from automtl_core.fields.encode import EARLIEST_DATE, LATEST_DATE
+from automtl_core.raw.sql import is_date, is_number, literal, whole
 
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
 """Separator of multi-valued texts -> pattern of the separated values."""

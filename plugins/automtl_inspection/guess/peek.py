@@ -14,15 +14,15 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.raw.columnar import intact
-from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.delimited import Lines, opened, rows
-from automtl_core.data.raw.find import listed_files
-from automtl_core.data.raw.load import load_copy, refused
-from automtl_core.data.raw.records import Fault, Layout, layout, located, records, shown
-from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
 from automtl_core.errors import DataError, did_you_mean
+from automtl_core.raw.columnar import intact
+from automtl_core.raw.connection import connect
+from automtl_core.raw.delimited import Lines, opened, rows
+from automtl_core.raw.find import listed_files
+from automtl_core.raw.load import load_copy, refused
+from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
+from automtl_core.raw.sql import count, literal, one_file, quoted
 from automtl_inspection.guess.facts import LIST, Facts, facts_of
 
 ROWS = 100_000

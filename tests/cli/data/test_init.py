@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from automtl_core.dataset.dataset import names_of, sparse_fields
-from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.system.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
 from automtl_inspection.guess.guess import TableGuess, guess

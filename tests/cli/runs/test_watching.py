@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import Automtl
 
 from automtl_cli.runs import watching
 from automtl_core.run_dir.facts import Status
@@ -18,8 +19,6 @@ from automtl_core.run_dir.progress import Progress, StageProgress
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.run_list import write_cells
 from automtl_core.search.evidence import Evidence
-
-from ..conftest import Automtl
 
 PROGRESS = Progress(
     (StageProgress("training", 8, done=3),), "training", phase="train", epoch=1, left=40, time=1.0

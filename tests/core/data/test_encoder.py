@@ -9,10 +9,10 @@ import pytest
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.documents import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, DataError
 from automtl_core.fields.numeric import Buckets, Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed, Vocabulary
+from automtl_core.system.documents import read_signed, sha256, write_signed
 
 SCHEMA = Schema(
     (

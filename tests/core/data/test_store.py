@@ -8,10 +8,10 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.documents import sha256
 from automtl_core.errors import ArtifactError, StorageError, UsageError
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
+from automtl_core.system.documents import sha256
 
 SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
 

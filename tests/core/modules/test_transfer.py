@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core import distributed
 from automtl_core.errors import UsageError
 from automtl_core.modules.transfer import SyncBatchNorm, function_of, indices, means, sent, synchronise, total
+from automtl_core.system import distributed
 
 from ..job_of_processes import results_of
 

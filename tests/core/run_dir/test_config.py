@@ -2,7 +2,6 @@
 
 import pytest
 
-from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
@@ -21,6 +20,7 @@ from automtl_core.run_dir.config import (
     paths,
     seconds_of,
 )
+from automtl_core.system.strict_yaml import parse_yaml
 
 REGISTRY = load_registry()
 NAMED = {"space": "desan", "strategy": "darts", "dataset": "synthetic"}

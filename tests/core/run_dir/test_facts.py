@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from automtl_core.disk.documents import write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status, differences
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
+from automtl_core.system.documents import write_signed
 from automtl_core.training.importance import FieldEffect
 from automtl_testing.samples import binary_metrics, regression_metrics
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from automtl_core import seeds
 from automtl_core.errors import DivergedError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
 from automtl_core.search.trial import Candidate, Training, TrialBegan
+from automtl_core.system import seeds
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import Fit
 from automtl_desan.space import DESAN, DESANSettings

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.trial import (
     WEIGHTLESS,
     Candidate,
@@ -22,6 +21,7 @@ from automtl_core.search.trial import (
     TrialSpec,
 )
 from automtl_core.settings.settings import Settings
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import Warned
 from automtl_testing.samples import binary_metrics
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from automtl_core.disk.state import load_state, save_state
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_testing.samples import binary_metrics

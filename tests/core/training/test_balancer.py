@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import nn
 
 from automtl_core.dataset.schema import Task
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.settings.settings import Settings
+from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kinds import supply
 from automtl_core.training.balancer import MEAN, Balancer, TaskLosses, balancer_of, check_groups, task_losses
 from automtl_core.training.batches import Batch

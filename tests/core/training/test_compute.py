@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from automtl_baselines.funnel import AITM, AITMSettings
-from automtl_core.distributed import rank
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
+from automtl_core.system.distributed import rank
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN, TaskLosses
 from automtl_core.training.batches import Batch, take

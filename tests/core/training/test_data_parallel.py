@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core import distributed
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.modules import table
@@ -19,6 +18,7 @@ from automtl_core.search.held_out import HeldOut
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Component
+from automtl_core.system import distributed
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData

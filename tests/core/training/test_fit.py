@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from automtl_baselines.mlps import SingleTask
-from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.state import is_in_file, load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.modules.table import RowTable
+from automtl_core.system import seeds
+from automtl_core.system.state import is_in_file, load_state, save_state
 from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
@@ -130,7 +130,7 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
 @pytest.mark.parametrize("average", [True, False])
 def test_large_tables_on_disk_have_the_same_bytes(problem, monkeypatch, tmp_path, average):
     monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
-    monkeypatch.setattr("automtl_core.disk.state.LARGE", 1)
+    monkeypatch.setattr("automtl_core.system.state.LARGE", 1)
     recipe = {"average_weights": average, "embedding_decay": 1e-3, "epochs": 3}
     on_disk = replace(problem, compute=replace(problem.compute, tables_on_disk=True))
     fit, in_memory = (make(each, **recipe) for each in (on_disk, problem))

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import DivergedError
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.learner import Learner, LearnerFit

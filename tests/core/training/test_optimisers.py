@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import PluginError
 from automtl_core.modules.features import Features
 from automtl_core.modules.table import RowAverage, RowTable, Table
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler

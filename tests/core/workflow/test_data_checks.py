@@ -12,13 +12,13 @@ from automtl_core.data import event_log
 from automtl_core.data.leaks.leaks import SingleFieldScore
 from automtl_core.data.part import Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.sql import quoted, typed_time
 from automtl_core.dataset import dataset as declarations
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
 from automtl_core.fields.field import source
+from automtl_core.raw.sql import quoted, typed_time
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.recipe import Recipe

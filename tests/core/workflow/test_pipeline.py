@@ -7,7 +7,6 @@ import torch
 from stopping import StopAfter
 from torch import nn
 
-from automtl_core import seeds
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.network import Ensemble
@@ -18,6 +17,7 @@ from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.system import seeds
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.fit import EnsembleFit, Fit
 from automtl_core.workflow.job import Job

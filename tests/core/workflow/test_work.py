@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 from stopping import StopAfter
 
-from automtl_core.disk.state import load_state
 from automtl_core.errors import ArtifactError, StorageError, UnknownNameError, UsageError
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.progress import FILE, TEST, Progress
 from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.system.state import load_state
 from automtl_core.training.events import (
     SILENT,
     EpochEnded,

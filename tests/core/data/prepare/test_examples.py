@@ -3,8 +3,8 @@ import pytest
 from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.values import codes
-from automtl_core.data.raw.connection import connect
 from automtl_core.errors import DataError, PluginError, UsageError
+from automtl_core.raw.connection import connect
 
 GOOD = {
     "user": ["a", "b"] * 10,

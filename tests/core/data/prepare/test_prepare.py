@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.raw.connection import connect
 from automtl_core.dataset.dataset import Label
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, InputMissingError, PluginError, RunExistsError, StorageError
+from automtl_core.raw.connection import connect
 
 
 def contents(prepared):
@@ -46,7 +46,7 @@ def test_the_manifest_tells_where_the_data_comes_from(shop, shop_dir, tmp_path):
 def test_equal_input_gives_equal_bytes(shop, shop_dir, tmp_path, monkeypatch, threads):
     first = prepare(shop, "shop", shop_dir, tmp_path / "first")
     monkeypatch.setattr(
-        "automtl_core.data.raw.connection.connect",
+        "automtl_core.raw.connection.connect",
         lambda data_dir, work_dir, *limits: connect(data_dir, work_dir, threads=threads),
     )
     monkeypatch.chdir(shop_dir)

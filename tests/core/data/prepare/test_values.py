@@ -14,9 +14,9 @@ from automtl_core.data.prepare.values import (
     of_bags,
     vector_blocks,
 )
-from automtl_core.data.raw.sql import count
 from automtl_core.dataset.dataset import Sparse, Vectors
 from automtl_core.errors import DataError, UsageError
+from automtl_core.raw.sql import count
 
 
 class Tags:

@@ -1,0 +1,252 @@
+"""The sections of a run, as functions of its record, and the choice of them by a command or a report."""
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from automtl_core.dataset.schema import Schema, SparseField
+from automtl_core.errors import one_line
+from automtl_core.modules.cost import Cost
+from automtl_core.registry.kinds import REPORT_SECTIONS
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Environment, Importance
+from automtl_core.run_dir.record import RunRecord
+from automtl_core.views.plain import cell
+from automtl_core.views.values import (
+    Bar,
+    Bars,
+    Grid,
+    Preformatted,
+    Section,
+    Text,
+    facts,
+    lines,
+    next_commands,
+)
+from automtl_report import measured, search, sharing
+from automtl_report.sharing import networks
+
+COSTS = ["FLOPs per row", "parameters"]
+
+
+def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False) -> Iterator[Section]:
+    """Yield everything about an architecture that a terminal shows.
+
+    Args:
+        record: The run, or the file of an architecture.
+        all_evidence: Whether the evidence for each decision is printed.
+        all_fields: Whether the effect of each field is printed.
+
+    """
+    path, importance = shlex.quote(str(record.path)), record.get(Importance)
+    yield Section("", measured.trivial(record))
+    if record.architecture.members:
+        yield Section(_title(record, priced=True), [Text(_ensemble(record))])
+    for names, network in _distinct(record):
+        grid = decisions(network)
+        yield Section(names or _title(record, priced=True), [grid] if grid.rows else [])
+        yield from (Section("", [block]) for block in sharing.matrices(network.sharing))
+        yield Section("", sharing.readers(network.sharing) if names else [])
+    yield _summary(record)
+    if record.architecture.origin and record.unasked:
+        yield lines(f"note: unread fields are unknown without the search space: {record.unasked}")
+    if importance is not None:
+        hint = [] if all_fields else [Text(f"Effect of each field: automtl show {path} --fields")]
+        yield Section("", [*measured.strongest(record), *hint])
+    if all_fields:
+        missing = "Effects of fields are not known: there is no permutation importance (importance.rows)"
+        yield measured.effects(importance) if importance else lines(missing)
+    if evidence := record.search.evidence:
+        hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
+        yield Section("", [*search.evidence(record), *hint])
+        yield Section("", search.decisions(evidence) if all_evidence else [])
+    yield from search.front(record)
+    yield Section("", list(search.optimism(record)))
+    yield from search.encodings(record)
+    if tested := measured.tested(record):
+        yield Section("test metrics", tested)
+
+
+def outcome(record: RunRecord) -> Iterator[Section]:
+    """Yield a summary of a finished run, and the next commands."""
+    searched = record.get(EncodingSearch)
+    sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
+    sentences += [_ensemble(record)] if record.architecture.members else []
+    yield Section("", measured.trivial(record))
+    yield Section(_title(record), list(map(Text, sentences)))
+    for names, network in _distinct(record):
+        if names:
+            yield Section(names, sharing.readers(network.sharing))
+        alone = replace(network.sharing, reads={})
+        yield from (Section("", [block]) for block in sharing.matrices(alone))
+    yield _summary(record)
+    yield Section("", [*search.evidence(record), *search.selected(record.search.front)])
+    yield Section("", list(search.optimism(record)))
+    remarks = map(Text, record.remarks)
+    yield Section("", [*measured.tested(record), *measured.strongest(record), *remarks])
+    run = shlex.quote(str(record.path))
+    yield lines(f"run: {record.path}", *next_commands([f"automtl report {run}", f"automtl show {run}"]))
+
+
+def report(record: RunRecord, registry: Registry) -> Iterator[Section]:
+    """Yield the sections of a report, those of plugins last."""
+    for section in SECTIONS.values():
+        yield from section(record)
+    yield from of_plugins(record, registry)
+
+
+def of_plugins(record: RunRecord, registry: Registry) -> Iterator[Section]:
+    """Yield the sections of plugins; one that fails is replaced by a note, so that the others are shown."""
+    for name in registry.names(REPORT_SECTIONS):
+        try:
+            yield from list(registry.get(REPORT_SECTIONS, name)(record))
+        except Exception as error:
+            yield Section(name, [Text(f"warning: this section of a plugin failed: {one_line(error)}")])
+
+
+def decisions(record: RunRecord) -> Grid:
+    """Return a table of all decisions of a network, with their costs where they are known."""
+    decided, price = record.architecture.decisions, record.price
+    rows: list[list[object]] = []
+    for name in sorted(decided, key=sharing.natural):
+        cost = price.answers[name] if price else None
+        cells = [] if cost is None else ["", ""] if cost == Cost(0, 0, 0) else numbers(cost)
+        rows.append([name, cell(decided[name]) or "none", *cells])
+    return Grid(["choice", "decision", *(COSTS if price else [])], rows, "llr", folded="all decisions")
+
+
+def numbers(cost: Cost) -> list[object]:
+    """Return the cells of the columns `COSTS`."""
+    return [cost.flops_per_row, cost.parameters]
+
+
+def architecture(record: RunRecord) -> Iterator[Section]:
+    """Yield the drawing of the network, the fields that it does not read, and its decisions."""
+    hint = "Hover over a part or a line: decisions and their evidence"
+    text, grid = Text(f"{hint}. Width of a line: mean weight in the gate."), decisions(record)
+    decided = [grid] if grid.rows else []
+    yield Section("architecture", [*networks(record), text, *sharing.notes(record), *decided])
+
+
+def readers(record: RunRecord) -> Iterator[Section]:
+    """Yield matrices of fields by experts and of experts by tasks."""
+    if blocks := sharing.matrices(record.sharing):
+        yield Section("inputs and readers", blocks)
+
+
+def evidence(record: RunRecord) -> Iterator[Section]:
+    """Yield the decisions of the search, with their evidence."""
+    if record.search.evidence:
+        table = search.decisions(record.search.evidence)
+        yield Section("evidence", [*search.evidence(record), *table])
+
+
+def front(record: RunRecord) -> Iterator[Section]:
+    """Yield the Pareto front of the search, in a sentence if it is one point."""
+    points = record.search.front
+    if len(points) == 1:
+        yield Section("Pareto front", list(search.selected(points)))
+    elif points:
+        yield from search.front(record)
+        yield Section("", [search.plot(points)])
+
+
+def costs(record: RunRecord) -> Iterator[Section]:
+    """Yield the size and FLOPs of the network, and the seconds of each phase."""
+    measurements, result = record.read(Costs), record.result
+    bars = [Bar(name.replace("_", " "), value) for name, value in measurements.seconds.items()]
+    speed = measurements.rows_per_second
+    values = {
+        "FLOPs per row": result.flops_per_row,
+        "parameters": result.parameters,
+        "parameters beside embeddings": result.parameters_beside_embeddings,
+        "training rows per second": speed and round(speed),
+    }
+    yield Section("costs", [Bars("Seconds", "seconds", bars, ",.1f"), *facts("", values).blocks])
+
+
+def data(record: RunRecord, fields: bool = True) -> Iterator[Section]:
+    """Yield the data of the run, with its fields or without."""
+    described = record.read(Data)
+    schema = record.schema or Schema.from_json(described.schema)
+    about = {
+        "dataset": f"{described.dataset}, version {described.version}",
+        "fingerprint": described.fingerprint,
+        "categorical fields": len(schema.sparse),
+        "numeric fields": len(schema.dense),
+        "histories": ", ".join(history.name for history in schema.histories) or "none",
+        **{f"{part} rows": count for part, count in described.rows.items()},
+    }
+    files = [[name, f["bytes"], f["sha256"]] for name, f in sorted(described.raw.items())]
+    raw = [Grid(["raw file", "bytes", "SHA-256"], files, "lrl")] if files else []
+    columns = [inputs(schema)] if fields else []
+    yield Section("data", [*facts("", about).blocks, *columns, *raw])
+
+
+def inputs(schema: Schema) -> Grid:
+    """Return a table of all fields with their values."""
+    rows = [[field.name, _values(field)] for field in schema.sparse]
+    return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
+
+
+def _values(field: SparseField) -> str:
+    if field.vectors:
+        return f"pretrained vectors of {field.size - 1:,} values of {field.vectors.column}"
+    held = "any number of values" if field.kind == "bag" else "one value"
+    return f"{held}, vocabulary of {field.size - 1:,}"
+
+
+def configuration(record: RunRecord) -> Iterator[Section]:
+    """Yield versions, seed and settings of the run."""
+    e, config = record.read(Environment), record.config
+    about = {"seed": config.seed, "device": e.device, "threads": e.threads, "automtl": e.automtl}
+    about |= {"python": e.python, "torch": e.torch, "numpy": e.numpy, **e.plugins, **e.libraries}
+    settings = Preformatted(config.to_yaml().rstrip())
+    yield Section("configuration", [*facts("", about).blocks, settings])
+
+
+SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
+    "verdict": measured.verdict,
+    "architecture": architecture,
+    "readers": readers,
+    "expert-use": measured.expert_use,
+    "evidence": evidence,
+    "front": front,
+    "learning": measured.learning,
+    "fields": measured.fields,
+    "histories": measured.histories,
+    "calibration": measured.calibration,
+    "encodings": search.encodings,
+    "costs": costs,
+    "data": data,
+    "configuration": configuration,
+}
+"""Name -> function that returns the sections, in the order of the report."""
+
+
+def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
+    """Yield a network, or the distinct members of an ensemble with the names of equal ones."""
+    members = record.architecture.members
+    for name, network in record.networks():
+        equal = [other for other, member in members.items() if member == network.architecture]
+        if name == (equal[0] if name else ""):
+            yield ", ".join(equal) + " (the same architecture)" * (len(equal) > 1), network
+
+
+def _ensemble(record: RunRecord) -> str:
+    members = len(record.architecture.members)
+    return f"Ensemble of {members} networks: the prediction is the mean of their outputs"
+
+
+def _title(record: RunRecord, priced: bool = False) -> str:
+    origin, price = record.architecture.origin, record.price if priced else None
+    title = f"architecture (search space {origin.space})" if origin else "architecture"
+    if price is None:
+        return title
+    return f"{title}: {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
+
+
+def _summary(record: RunRecord) -> Section:
+    """Return the readers of parts, unless members have shown them, what is not read, and other notes."""
+    shown = [] if record.architecture.members else sharing.readers(record.sharing)
+    return Section("", [*shown, *sharing.notes(record), *search.overrides(record)])

@@ -1,0 +1,292 @@
+"""Views of sharing: what each part of a network reads, as matrices, tables, sentences and a drawing."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
+from automtl_core.run_dir.facts import Behaviour
+from automtl_core.run_dir.record import RunRecord
+from automtl_core.search.evidence import EVERYWHERE, Evidence
+from automtl_core.views.values import Block, Drawing, Edge, Grid, Kind, Matrix, Node, Text
+from automtl_report.search import effect, removals
+
+
+def matrices(sharing: Sharing) -> list[Block]:
+    """Return a matrix of the fields that each layer reads, and of the parts that layers and tasks read."""
+    names, blocks = _names(sharing), list[Block]()
+    for title, parts in _groups(sharing.sees).items():
+        marks = {f: [f in sharing.sees[part] for part in parts.values()] for f in sharing.fields}
+        blocks.append(Matrix(title, list(parts), marks))
+    for title, parts in reversed(_groups(sharing.reads).items()):
+        if read := sorted({name for part in parts.values() for name in sharing.reads[part]}, key=natural):
+            marks = {
+                names.get(name, name): [name in sharing.reads[part] for part in parts.values()]
+                for name in read
+            }
+            blocks.append(Matrix(title, list(parts), marks))
+    return blocks
+
+
+def readers(sharing: Sharing) -> list[Block]:
+    """Return a table with the readers and inputs of each part; empty for a network without parts."""
+    names, rows = _names(sharing), []
+    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
+    for part in dict.fromkeys([*sharing.sees, *above]):
+        read_by = sharing.readers(part)
+        if read_by or part in sharing.sees:
+            fields = [_fields(sharing, part)] if part in sharing.sees else []
+            parts = _listed(sharing.reads.get(part, ()), sharing, names)
+            rows.append([names[part], _listed(read_by, sharing, names) or "-", fields + parts])
+    return [Grid(["", "read by", "reads"], rows)] if rows else []
+
+
+def notes(record: RunRecord) -> list[Block]:
+    """Return notes on what is not read, with the effects of removals, and on the known truth."""
+    sharing, fields = record.sharing, record.fields
+    sentences = list(_unread(sharing, fields, record.search.evidence))
+    truth = record.truth
+    if truth is not None and sharing.fields:
+        missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
+        for what, fault in (
+            ("experts leave out all noise fields", truth.seen and f"read: {', '.join(truth.seen)}"),
+            ("every task reads all fields that affect it", missed),
+        ):
+            sentences.append(f"Known truth: {what}: {f'no ({fault})' if fault else 'yes'}")
+    return list(map(Text, sentences))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `expert2` before `expert10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[str]:
+    """Yield the fields that are read and not read, with the effects of their removal."""
+    if not sharing.fields:
+        return
+    closed = sharing.closed()
+    known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.pairs])
+    count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
+    read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
+    no_proof = "a decision about cost and estimated effect, and no proof that a field is useless"
+    without = f", without {', '.join(closed)} ({no_proof})" if closed else ""
+    if sharing.gates and closed:
+        yield f"Serving needs {all_fields}: the gates of {', '.join(sharing.gates)} read them"
+        yield f"Experts read {read}{without}"
+    else:
+        yield f"The network reads {read}{without}"
+    removed = removals(evidence)
+    if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
+        yield (
+            "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % "
+            f"interval, not corrected for the number of decisions: {', '.join(effects)}"
+        )
+    if always := [field for field in fields if field not in sharing.fields]:
+        yield f"Fields that are always read: {', '.join(always)}"
+
+
+def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Group parts by the path before the last `/`: `layer0/expert1` is `expert1` of the group `layer0`."""
+    groups: dict[str, dict[str, str]] = {}
+    for part in parts:
+        group, word = group_and_word(part)
+        groups.setdefault(group or part, {})[word] = part
+    return groups
+
+
+def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) -> list[str]:
+    """Return the names of parts; `all of LAYER` for all the parts of a layer that others read."""
+    for group, members in _groups([*sharing.sees, *sharing.reads]).items():
+        if len(parts) > 1 and set(parts) == set(members.values()) and any(map(sharing.readers, parts)):
+            return [f"all of {group}"]
+    return [names.get(part, part) for part in parts]
+
+
+def _names(sharing: Sharing) -> dict[str, str]:
+    """Return short names of parts: the last path component where it is unique, else the full name."""
+    parts = dict.fromkeys([*sharing.sees, *sharing.reads])
+    words = [group_and_word(part)[1] for part in parts]
+    return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
+
+
+def _fields(sharing: Sharing, part: str) -> str:
+    """Return the fields that a part reads directly, in the shortest wording."""
+    read = sharing.sees[part]
+    missing = [field for field in sharing.fields if field not in read]
+    if not read or not missing:
+        return "all fields" if read else "no field"
+    return f"all except {', '.join(missing)}" if len(missing) < len(read) else ", ".join(read)
+
+
+MOST = 40
+"""Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
+ALL = "all inputs"
+TASK = "task/"
+
+
+def networks(record: RunRecord) -> Iterator[Drawing]:
+    """Yield the drawing of a network, or of each member of an ensemble."""
+    behaviour = record.get(Behaviour)
+    use = behaviour.expert_use if behaviour else None
+    origin = record.architecture.origin
+    title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
+    for name, network in record.networks():
+        start = f"{name}/" if name else ""
+        known = use.weights if use else {}
+        weights = {r.removeprefix(start): known[r] for r in known if r.startswith(start)}
+        graph = _Graph(network, weights, [] if name else record.search.evidence)
+        yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
+
+
+class _Graph:
+    """The graph of one network."""
+
+    def __init__(
+        self, network: RunRecord, weights: Mapping[str, Mapping[str, float]], evidence: Iterable[Evidence]
+    ) -> None:
+        self.decisions, self.sharing, self.weights = network.architecture.decisions, network.sharing, weights
+        schema = network.schema
+        self.tasks = [] if schema is None else [task.name for task in schema.tasks]
+        known = () if schema is None else (*schema.fields(), *schema.history_inputs())
+        self.inputs = list(dict.fromkeys([*known, *self.sharing.fields]))
+        self.evidence: dict[tuple[str, str], list[str]] = {}
+        for decided in evidence:
+            part = decided.choice.rpartition("/")[0] or WHOLE
+            where = EVERYWHERE if decided.choice == EVERYWHERE else part
+            self.evidence.setdefault((where, decided.option), []).append(_sentence(decided))
+
+    def drawn(self) -> tuple[list[Node], list[Edge]]:
+        """Return the nodes and edges."""
+        nodes, edges = self._searched() if self.sharing.reads else self._of_gates()
+        nodes = [*self._inputs(edges), *nodes]
+        nodes, edges = _grouped(nodes, edges)
+        known = {node.name for node in nodes}
+        return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
+
+    def _searched(self) -> tuple[list[Node], list[Edge]]:
+        """Return the parts of a network whose experts and inputs were searched."""
+        sees, reads = self.sharing.sees, self.sharing.reads
+        layers = self._layers()
+        nodes, edges = [], []
+        for part, column in layers.items():
+            pruned = part not in sees and part not in reads
+            kind: Kind = "task" if part.startswith(TASK) else "wide" if part == WHOLE else "expert"
+            label = "wide term" if part == WHOLE else part.removeprefix(TASK)
+            nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))
+            edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
+            for other in reads.get(part, ()):
+                word = group_and_word(other)[1]
+                weight = self.weights.get(part, {}).get(word)
+                edges.append(Edge(other, part, weight, self._notes(part, word)))
+            if part == WHOLE:
+                edges += [Edge(part, task) for task in layers if task.startswith(TASK)]
+            edges += self._closed(part, layers)
+        return nodes, edges
+
+    def _closed(self, part: str, layers: Mapping[str, int]) -> Iterator[Edge]:
+        """Yield the experts that a part could read, but that the search closed for it."""
+        lower = layers[part] - 1
+        below = {group_and_word(name)[1]: name for name, column in layers.items() if column == lower}
+        read = {group_and_word(name)[1] for name in self.sharing.reads.get(part, ())}
+        for (where, option), notes in self.evidence.items():
+            if where == part and option in below and option not in read:
+                yield Edge(below[option], part, notes=tuple(notes), pruned=True)
+
+    def _layers(self) -> dict[str, int]:
+        """Return the column of each part; inputs have column 0."""
+        parts = dict.fromkeys(name.rpartition("/")[0] or WHOLE for name in self.decisions)
+        parts |= dict.fromkeys([*self.sharing.sees, *self.sharing.reads])
+        if WHOLE in parts and WHOLE not in self.sharing.sees:
+            del parts[WHOLE]
+        groups = {group_and_word(part)[0] for part in parts if not part.startswith(TASK)} - {""}
+        columns = {group: place for place, group in enumerate(sorted(groups, key=natural), start=1)}
+        last = len(columns) + 1
+        order = sorted((part for part in parts if not part.startswith(TASK)), key=natural)
+        placed = {part: columns.get(group_and_word(part)[0], 1) for part in order}
+        tasks = [f"{TASK}{task}" for task in self.tasks if f"{TASK}{task}" in parts]
+        others = [part for part in parts if part.startswith(TASK) and part not in tasks]
+        return {**placed, **dict.fromkeys([*tasks, *others], last)}
+
+    def _of_gates(self) -> tuple[list[Node], list[Edge]]:
+        """Return the parts of a network without choices, from the gates that were observed."""
+        if not self.weights:
+            tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
+            body = Node("network", "network", "expert", 1)
+            return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
+        groups = list(dict.fromkeys(group_and_word(reader)[0] for reader in self.weights))
+        groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
+        nodes: dict[str, Node] = {}
+        edges: list[Edge] = []
+        gates: dict[str, str] = {}
+        for place, group in enumerate(groups):
+            column, last = 2 * place + 1, f"{group}/" == TASK
+            below, gates = gates, {}
+            for reader, weights in self.weights.items():
+                of_reader, word = group_and_word(reader)
+                if of_reader != group:
+                    continue
+                gates[word] = reader
+                nodes[reader] = Node(reader, word if last else reader, "task" if last else "gate", column + 1)
+                for expert, weight in weights.items():
+                    name = f"{group}:{expert}"
+                    if name not in nodes:
+                        nodes[name] = Node(name, expert, "expert", column)
+                        # The experts of a task in a higher level read the gate of the task below.
+                        owner = expert.rpartition("-expert")[0]
+                        edges.append(Edge(below.get(owner, ALL), name))
+                    edges.append(Edge(name, reader, weight))
+        return list(nodes.values()), edges
+
+    def _inputs(self, edges: Sequence[Edge]) -> Iterator[Node]:
+        if any(edge.source == ALL for edge in edges):
+            listed = (f"{len(self.inputs)}: {', '.join(self.inputs)}",)
+            yield Node(ALL, ALL, "input", 0, listed)
+            return
+        read = {edge.source for edge in edges}
+        of_crosses = {field for pair in self.sharing.pairs.values() for field in pair}
+        for name in self.inputs:
+            notes = tuple(self.evidence.get((EVERYWHERE, name), ()))
+            closed = name in self.sharing.fields and name not in read and name not in of_crosses
+            if name in read or closed:
+                yield Node(name, name, "input", 0, notes, closed)
+
+    def _ops(self, part: str) -> Iterator[str]:
+        """Yield the decisions of a part that are no sets of inputs."""
+        for name, decision in self.decisions.items():
+            if (name.rpartition("/")[0] or WHOLE) == part and isinstance(decision, str):
+                yield f"{name.rpartition('/')[2]}: {decision}"
+                yield from self.evidence.get((part, decision), ())
+
+    def _notes(self, part: str, option: str) -> tuple[str, ...]:
+        return tuple(self.evidence.get((part, option), ()))
+
+
+def _grouped(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[Node], list[Edge]]:
+    """Return the graph with one node for all inputs with the same readers, if there are too many inputs."""
+    inputs = [node for node in nodes if node.kind == "input"]
+    if len(inputs) <= MOST:
+        return list(nodes), list(edges)
+    readers: dict[str, tuple[str, ...]] = {}
+    for edge in edges:
+        readers[edge.source] = (*readers.get(edge.source, ()), edge.target)
+    groups: dict[tuple[bool, tuple[str, ...]], list[Node]] = {}
+    for node in inputs:
+        groups.setdefault((node.pruned, readers.get(node.name, ())), []).append(node)
+    made, joined = [], []
+    for (pruned, read_by), members in groups.items():
+        name = members[0].name
+        label = name if len(members) == 1 else f"{len(members)} inputs"
+        notes = members[0].notes if len(members) == 1 else (", ".join(node.label for node in members),)
+        made.append(Node(name, label, "input", 0, notes, pruned))
+        joined += [Edge(name, reader) for reader in read_by]
+    names = {node.name for node in inputs}
+    others = [edge for edge in edges if edge.source not in names]
+    return [*made, *(node for node in nodes if node.kind != "input")], [*joined, *others]
+
+
+def _sentence(decided: Evidence) -> str:
+    """Return a decision with its evidence in one sentence."""
+    against = f" against {decided.against}" if decided.against else ""
+    known = "" if decided.difference is None else f", effect on held-out loss {effect(decided)}"
+    p = "" if decided.p is None else f", p {decided.p:.2g}"
+    return f"{decided.option} {decided.action}{against}: {decided.verdict}{known}{p}"

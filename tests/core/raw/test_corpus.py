@@ -1,0 +1,122 @@
+"""The corpus of odd files, as `records` reads them, and through the command line."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+from automtl_core.errors import DataError
+from automtl_core.raw.records import layout, records, shown
+
+from .corpus import CASES, SETTINGS
+
+
+@pytest.fixture
+def path(case, tmp_path):
+    path = tmp_path / case.file_name
+    path.write_bytes(case.content)
+    return path
+
+
+def read(case, path):
+    """Return all records; a file without any is refused by what makes tables of them."""
+    found = list(records(layout(path, case.file)))
+    if not found:
+        raise DataError(f"{path}: holds no rows", "get a complete copy of the file")
+    return found
+
+
+def of(*kinds):
+    """Run a test for cases that are refused (True), or those that are not (False)."""
+    chosen = [case for case in CASES if (case.accepted is None) in kinds]
+    return pytest.mark.parametrize("case", chosen, ids=lambda case: case.name)
+
+
+@of(True)
+def test_a_file_is_refused_with_its_place_and_a_way_out(case, path):
+    with pytest.raises(DataError, match=case.pattern(path)) as error:
+        read(case, path)
+    assert re.search(case.fix, str(error.value.fix))
+    assert error.value.exit_code == case.exit_code
+
+
+@of(False)
+def test_every_row_is_accepted_or_rejected(case, path):
+    found = read(case, path)
+    faults = [record.fault for record in found if record.fault]
+    assert (len(found) - len(faults), len(faults)) == (case.accepted, case.rejected)
+    assert all(len(record.fields) == 6 for record in found if not record.fault)
+    if faults:
+        first = faults[0]
+        message = f"{path}:{first.line}: {first.reason}: {shown(first.text)}"
+        assert re.match(case.pattern(path), message)
+        assert message.isprintable()
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def automtl(case, path, capsys, monkeypatch):
+    """Run a command of `automtl data` on the table of a case, in its folder."""
+    monkeypatch.chdir(path.parent)
+    dataset = {"name": "table", "files": case.file_name, **SETTINGS, **case.settings}
+    config = path.with_name("my.yaml")
+    config.write_text(yaml.safe_dump({"data_dir": str(path.parent), "dataset": dataset}))
+
+    def automtl(command, *options):
+        code = run(["data", command, "table", "--config", str(config), *options], Stop())
+        ended = Ended(code, *capsys.readouterr())
+        assert "Traceback" not in ended.err
+        assert code == 0 or ended.err.splitlines()[-2].startswith("error: "), ended.err
+        assert all(line.isprintable() for line in ended.err.splitlines())
+        return ended
+
+    return automtl
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_preparation_refuses_what_is_wrong_and_says_what_to_do(case, path, automtl):
+    ended = automtl("prepare")
+    assert ended.code == case.exit_code, ended.err
+    assert re.search(case.pattern(path), ended.err)
+    if case.exit_code:
+        assert re.search(case.fix, ended.err.split("  fix: ")[1])
+        assert not list(path.parent.glob("prepared/*"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_preparation_leaves_out_the_rejected_rows_and_no_others(case, path, automtl):
+    ended = automtl("prepare", "--bad-rows", "skip", "--json")
+    if case.exit_code and not case.rejected:
+        assert ended.code == case.exit_code
+        return
+    made = json.loads(ended.out)
+    assert sum(made["rows"].values()) == case.accepted
+    assert made["rejected"] == case.rejected
+    assert (Path(made["path"]) / "rejected.csv").exists() == bool(case.rejected)
+    if case.rejected:
+        assert automtl("prepare", "--bad-rows", "skip", "--max-bad-rows", str(case.rejected - 1)).code == 65
+
+
+@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: case.name)
+def test_validation_counts_every_record(case, automtl):
+    ended = automtl("validate", "--json")
+    if case.exit_code == 2:
+        assert ended.code == 2
+        return
+    assert ended.code == (65 if case.accepted is None or case.rejected else 0)
+    (file,) = json.loads(ended.out)["files"]
+    if case.accepted is not None:
+        assert (file["accepted"], file["rejected"]) == (case.accepted, case.rejected)
+        assert file["records"] == case.accepted + case.rejected

@@ -1,0 +1,275 @@
+"""Raw files become tables; faulty rows have a place and a remedy."""
+
+import gzip
+from typing import Any
+
+import duckdb
+import pytest
+
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
+from automtl_core.errors import DataError
+from automtl_core.raw import records
+from automtl_core.raw.connection import connect, workshop
+from automtl_core.raw.delimited import opened
+from automtl_core.raw.find import source_of
+from automtl_core.raw.load import REPAIR, load, read as read_tables
+from automtl_core.system.progress import silent
+
+COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
+LOG = RawFile("log.csv", COLUMNS)
+BARE = RawFile("log.csv", COLUMNS, header=False)
+CUT = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    data, work = tmp_path / "it's data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    return data, work
+
+
+def read(folders, content, file=LOG, most=None):
+    """Return the table that a file becomes, and what was left out."""
+    data, work = folders
+    path = data / file.path
+    path.write_bytes(content)
+    with connect(data, work) as db:
+        sources = [source_of(path, file, data)]
+        rejected = load(db, "log", sources, work, most)
+        return db.table("log").fetchall(), rejected
+
+
+TYPES = {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED}
+BREAK = RawFile("log.csv", {"user": TEXT, "item\nid": TEXT})
+ROWS = [(1, "a", 0), (2, "b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "rows"),
+    [
+        (RawFile("log.csv", TYPES), b'a,b,c,d\n7,"x,y",9.50,?\n-8,,1e3,?\n,"",,?\n',
+         [(7, "x,y", 9.5), (-8, None, 1000.0), (None, None, None)]),
+        (BARE, b'1,"a\n""b""",0\n', [(1, 'a\n"b"', 0)]),
+        (BREAK, b'user,"item\nid"\n1,a\n2,b\n', [("1", "a"), ("2", "b")]),
+        (BREAK, b'user,"item\nid"\r\n1,a\r\n2,b\r\n', [("1", "a"), ("2", "b")]),
+        (RawFile("log.csv", COLUMNS, others=True), b"x,click,tags,user\n?,1,a,5\n", [(5, "a", 1)]),
+        (RawFile("log.tsv", COLUMNS, separator="\t"), b"user\ttags\tclick\n5\ta,b\t1\n", [(5, "a,b", 1)]),
+        *((CUT, b"1,a,0\n2,b,1\n" + tail, ROWS) for tail in (b"3", b"3,c", b"3,c\n")),
+    ],
+)  # fmt: skip
+def test_values_have_their_types_and_blanks_are_null(folders, file, content, rows):
+    assert read(folders, content, file) == (rows, [])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("value", ["a\rb", "a\r\nb", "a\nb"])
+def test_quoted_carriage_returns(folders, value, end):
+    rows = [b'1,"%b",0' % value.encode(), b"2,b,1"]
+    assert read(folders, end.join(rows) + end, BARE)[0] == [(1, value, 0), (2, "b", 1)]
+    rows.insert(1, b"x,y,z")
+    assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
+
+
+def test_a_row_may_outgrow_the_limit_in_the_copy(folders):
+    value = 'a"' * 900_000
+    content = f"1,{value},0\nx,y,z\n".encode()
+    assert read(folders, content, BARE, most=1)[0] == [(1, value, 0)]
+
+
+def test_two_signs_make_no_number(folders):
+    with pytest.raises(DataError, match="a: expected a number"):
+        read(folders, b"a\n+-5\n", RawFile("log.csv", {"a": NUMBER}))
+
+
+@pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
+def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders, tail):
+    rows, rejected = read(folders, b"1,a,0\n2\n2,b,1\n" + tail, CUT, most=1)
+    assert rows == [(1, "a", 0), (2, "b", 1)]
+    assert [fault.line for _, fault in rejected] == [2]
+
+
+BAD = b"user,tags,click\n1,a,0\n9.5,b,1\n3,c\n4,d,2\n5,e,1\n"
+
+
+def test_faulty_rows_are_left_out_and_told(folders):
+    rows, rejected = read(folders, BAD, most=3)
+    assert rows == [(1, "a", 0), (5, "e", 1)]
+    told = [(name, fault.line, fault.column, fault.text) for name, fault in rejected]
+    assert told == [
+        ("log.csv", 3, "user", "9.5,b,1"),
+        ("log.csv", 4, None, "3,c"),
+        ("log.csv", 5, "click", "4,d,2"),
+    ]
+
+
+def test_more_faulty_rows_than_allowed_are_an_error(folders):
+    with pytest.raises(DataError, match=r"log\.csv:3: ") as error:
+        read(folders, BAD, most=2)
+    assert str(error.value.fix).startswith("repair such rows, or allow more than 2: --max-bad-rows N")
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_several_files_become_one_table(folders, name):
+    data, work = folders
+    stem, suffix = name.split(".")
+    for n in (1, 2):
+        values = f"SELECT {n} AS \"user\", 'a' AS tags, {n % 2} AS click"
+        duckdb.sql(values).write_csv(str(data / f"{stem}{n}.csv"))
+        if suffix == "parquet":
+            duckdb.sql(values).write_parquet(str(data / f"{stem}{n}.parquet"))
+    file = RawFile(f"{stem}*.{suffix}", COLUMNS)
+    found = sorted(data.glob(file.path))
+    with connect(data, work) as db:
+        load(db, "log", [source_of(path, file, data) for path in found], work, None)
+        assert db.table("log").fetchall() == [(1, "a", 1), (2, "a", 0)]
+
+
+@pytest.mark.parametrize("stem", ["log[1]", "log?", "lo*g"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_signs_of_patterns_in_a_name_stand_for_themselves(folders, stem, suffix):
+    data, work = folders
+    for n, name in enumerate((stem, "log1", "loXg")):
+        table = duckdb.sql(f"SELECT {n} AS \"user\", 'a' AS tags, 1 AS click")
+        write = table.write_csv if suffix == "csv" else table.write_parquet
+        write(str(data / "draft"))
+        (data / "draft").rename(data / f"{name}.{suffix}")
+    file = RawFile(f"{stem}.{suffix}", COLUMNS)
+    with connect(data, work) as db:
+        load(db, "log", [source_of(data / file.path, file, data)], work, None)
+        assert db.table("log").fetchall() == [(0, "a", 1)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_short_row_amid_quoted_ones_is_no_cut_last_line(folders, packed):
+    content = b'1,"a",0\n' * 1000 + b'2,"b"\n' + b'1,"a",0\n' * 1000
+    file = RawFile("log.csv.gz" if packed else "log.csv", COLUMNS, header=False, cut_tail=True)
+    with pytest.raises(DataError, match=":1001: expected 3 columns, found 2"):
+        read(folders, gzip.compress(content) if packed else content, file)
+
+
+def test_faulty_rows_of_all_files_count_together(folders):
+    data, work = folders
+    for n in (1, 2):
+        (data / f"log{n}.csv").write_text("1,a,0\n2,b,7\n")
+    file = RawFile("log*.csv", COLUMNS, header=False)
+    sources = [source_of(path, file, data) for path in sorted(data.iterdir())]
+    with connect(data, work) as db, pytest.raises(DataError, match=r"log2\.csv:2"):
+        load(db, "log", sources, work, 1)
+
+
+def test_the_line_is_right_far_into_a_large_file(folders):
+    lines = [b"12345,abcdefghij,0\n"] * 300_000
+    lines[270_000] = b"12345\n"
+    with pytest.raises(DataError, match=r"log\.csv:270001: expected 3 columns, found 1"):
+        read(folders, b"".join(lines), BARE)
+
+
+@pytest.mark.parametrize("tail", [b"", b"3", b"3,c"])
+def test_a_blank_value_too_many_is_noticed(folders, tail):
+    with pytest.raises(DataError, match=r"log\.csv:2: expected 3 columns, found 4"):
+        read(folders, b"1,a,0\n2,b,1,\n" + tail, CUT)
+
+
+def test_a_clean_file_with_quotes_is_looked_at_once(tmp_path, monkeypatch):
+    """Its format, its first line, whether DuckDB may read it; then DuckDB does."""
+    seen = []
+
+    def counted(path):
+        seen.append(path)
+        return opened(path)
+
+    monkeypatch.setattr(records, "opened", counted)
+    (tmp_path / "log.csv").write_text('a\n"x,y"\n"z"\n')
+    source = source_of(tmp_path / "log.csv", RawFile("log.csv", {"a": TEXT}), tmp_path)
+    with connect(tmp_path, tmp_path) as db:
+        assert load(db, "log", [source], tmp_path, None) == []
+        assert db.table("log").fetchall() == [("x,y",), ("z",)]
+    assert len(seen) == 3
+
+
+LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1, such as {value}")
+TABLE = {"user": TEXT, "item": INTEGER, "price": NUMBER, "click": LABEL}
+
+
+def refusal(folder, rows, encoding="utf-8", **declared):
+    path = folder / "log.csv"
+    header = str(declared.get("separator", ",")).join(TABLE)
+    path.write_bytes("\n".join([header, *rows, ""]).encode(encoding))
+    file = RawFile("log.csv", TABLE, **declared)  # type: ignore[arg-type]
+    with pytest.raises(DataError) as error, connect(folder, folder) as db:
+        load(db, "log", [source_of(path, file, folder)], folder, None)
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("row", "fix"),
+    [
+        ("u{n},{n},1.5,{three}", "say which values mean 1, such as 2"),
+        ("u{n},{n},1.5,yes", "say which values mean 1, such as yes"),
+        ("u{n},{n},cheap,1", "convert the column price, or declare its actual type"),
+        ("u{n},{n},1,5,1", "declare the actual columns of the rows, or write the file with"),
+        ('u{n},{n},"1,5",1', "write numbers with a decimal point: 1.5"),
+        ('u{n},"1,5",1.5,1', "write numbers with a decimal point: 1.5"),
+        ('u{n},"1,000",1.5,1', "write numbers without thousands separators: 1000"),
+        ("u{n},{n},1.5,{three}.0", "say which values mean 1, such as "),
+    ],
+)
+def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path, row, fix):
+    error = refusal(tmp_path, [row.format(n=n, three=n % 3) for n in range(90)])
+    assert str(error.fix).startswith(fix)
+    assert "; the same fault in " in str(error)
+    assert str(error).endswith(" rows")
+
+
+@pytest.mark.parametrize("others", [1, 4, 1000])
+def test_a_slip_is_to_be_repaired(tmp_path, others):
+    error = refusal(tmp_path, ["u,1,1.5,2", *["u,1,1.5,1"] * others, *["u,1,1.5,2"] * (others == 1000)])
+    assert error.fix == REPAIR
+    assert str(error) == f'{tmp_path}/log.csv:2: click: expected 0 or 1, found "2": "u,1,1.5,2"'
+
+
+@pytest.mark.parametrize("share", [1, 1000])
+def test_text_in_another_encoding_is_to_be_converted(tmp_path, share):
+    rows = [f"{'é' if n % share == 0 else 'e'},{n},1.5,1" for n in range(2000)]
+    error = refusal(tmp_path, rows, "latin-1")
+    assert str(error.fix).startswith("in settings of a table, declare its encoding: dataset.encoding: cp1252")
+    assert "convert it to UTF-8: iconv -f ISO-8859-1 -t UTF-8" in str(error.fix)
+    assert "bad-rows skip" in str(error.fix)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"user": "u", "item": 1}\n', '[\n {"user": 1}]', '[{"user": 1}]', "[[1, 2]]"]
+)
+def test_json_is_to_be_written_otherwise(tmp_path, text):
+    (tmp_path / "log.csv").write_text(text)
+    file = RawFile("log.csv", {"click": BIT})
+    with pytest.raises(DataError, match="holds JSON") as error, connect(tmp_path, tmp_path) as db:
+        load(db, "log", [source_of(tmp_path / "log.csv", file, tmp_path)], tmp_path, None)
+    assert error.value.fix == "write it as CSV or Parquet"
+
+
+def test_a_name_of_the_settings_is_corrected_there(tmp_path):
+    (tmp_path / "log.csv").write_text("user,item,click\nu,1,1\n")
+    names = {"user": "dataset.sparse", "clik": "dataset.labels"}
+    file = RawFile("log.csv", {"user": TEXT, "clik": BIT}, others=True, named_by=names)
+    source = source_of(tmp_path / "log.csv", file, tmp_path)
+    with pytest.raises(DataError, match="lacks 'clik'") as error, connect(tmp_path, tmp_path) as db:
+        load(db, "log", [source], tmp_path, None)
+    there, header = '"user,item,click"', "let the first line name user,clik"
+    assert error.value.fix == f"correct dataset.labels (the first line of the file is {there}), or {header}"
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path, most):
+    (shop_dir / "shop.csv").write_text("user,city,price,click,buy\nu,c,x,0,0\nu,c,1,0,0\n")
+    source = source_of(shop_dir / "shop.csv", shop.files()["shop"], shop_dir)
+    chosen = type(shop)(type(shop.settings)(bad_rows="skip", max_bad_rows=most))
+    with workshop(shop_dir, tmp_path, None) as (db, work_dir):
+        sources = {"shop": [source], "again": [source]}
+        if most == 2:
+            assert [one.fault.line for one in read_tables(db, chosen, sources, work_dir, silent)] == [2, 2]
+            return
+        with pytest.raises(DataError, match="price: expected a number"):
+            read_tables(db, chosen, sources, work_dir, silent)

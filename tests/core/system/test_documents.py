@@ -1,0 +1,190 @@
+"""Only plain files are read, up to a size, and JSON only as JSON defines it."""
+
+import hashlib
+import json
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from automtl_core.errors import ArtifactError
+from automtl_core.system.documents import (
+    Value,
+    canonical,
+    parse_json,
+    read_json,
+    read_plain,
+    read_signed,
+    sha256,
+    write_signed,
+)
+from automtl_core.system.process_state import flushed
+
+NO_JSON = {
+    "empty": ("", "not JSON"),
+    "cut": ('{"a": ', "not JSON"),
+    "nan": ('{"a": NaN}', "NaN is no number"),
+    "infinite": ("[-Infinity]", "is no number"),
+    "too large": ("[1e999]", "1e999 is not finite"),
+    "duplicate": ('{"a": 1, "b": 2, "a": 3}', "'a' is duplicate"),
+    "digits": ("1" * 5000, "not JSON"),
+    "deep": ("[" * 100_000, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_is_refused_with_the_name_of_the_file(text, problem, tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(text)
+    with pytest.raises(ArtifactError, match=f"a.json: .*{problem}") as refused:
+        read_json(file, "repair it")
+    assert refused.value.fix == "repair it"
+
+
+def test_json_is_read():
+    assert parse_json('{"a": [1, 2.5, null, "é"]}', "here", "") == {"a": [1, 2.5, None, "é"]}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "large", "missing", "no UTF-8"])
+def test_other_files_are_refused_at_once(kind, tmp_path):
+    file = tmp_path / "a.json"
+    match kind:
+        case "pipe":
+            os.mkfifo(file)
+        case "folder":
+            file.mkdir()
+        case "device":
+            file.symlink_to("/dev/zero")
+        case "large":
+            file.write_bytes(b" " * 100)
+        case "no UTF-8":
+            file.write_bytes(b"\xff")
+    with pytest.raises(ArtifactError, match=r"a\.json: (cannot be read|not UTF-8)"):
+        read_json(file, "", limit=99)
+
+
+def test_a_beginning_is_read_of_a_long_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert read_plain(tmp_path / "a", 2, partly=True) == b"ab"
+    assert read_plain(tmp_path / "a", 3) == b"abc"
+
+
+def test_what_is_written_is_read(tmp_path):
+    written = write_signed(tmp_path / "it.json", 3, {"b": [1, None], "a": "ü"})
+    assert written == {"format": 3, "b": [1, None], "a": "ü"}
+    assert read_signed(tmp_path / "it.json", 3, "again") == written
+
+
+def test_equal_values_are_equal_bytes():
+    assert canonical({"b": 1, "a": 2}) == canonical({"a": 2, "b": 1})
+    assert canonical({"a": 1}) != canonical({"a": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace('"a": 1', '"a": 2'), "damaged"),
+        (lambda text: text.replace('"a": 1', '"a": NaN'), "damaged"),
+        (lambda text: text.replace('"a": 1', '"a":  1'), "damaged"),
+        (lambda text: text.replace('\n  "sha256"', '\n  "b": 2,\n  "sha256"'), "damaged"),
+        (lambda text: text.replace('\n  "sha256"', ' "b": 2,\n  "sha256"'), "damaged"),
+        (lambda text: text.replace("sha256", "sha257"), "damaged"),
+        (lambda text: text.replace('"format": 3', '"format": 4'), "of another format"),
+        (lambda text: text[:-4], "damaged"),
+        (lambda text: "[" * 100_000, "damaged"),
+        (lambda text: "[1]", "of another format"),
+        (lambda text: "null", "of another format"),
+    ],
+)
+def test_what_was_changed_is_refused(tmp_path, damage, message):
+    path = tmp_path / "it.json"
+    write_signed(path, 3, {"a": 1})
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(ArtifactError, match=message) as error:
+        read_signed(path, 3, "do it again")
+    assert error.value.fix == "do it again"
+
+
+def test_the_digest_of_no_file_is_none(tmp_path):
+    assert sha256(tmp_path / "missing") is None
+    (tmp_path / "empty").touch()
+    assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+    assert json.loads(json.dumps(sha256(tmp_path / "empty")))
+
+
+DENORMAL = {"p": 1.158e-309}
+
+
+@pytest.mark.parametrize("written_within", [False, True])
+@pytest.mark.parametrize("read_within", [False, True])
+def test_no_number_changes_where_denormal_numbers_are_zeros(tmp_path, written_within, read_within):
+    path = tmp_path / "it.json"
+    with flushed() if written_within else nullcontext():
+        write_signed(path, 3, DENORMAL)
+    with flushed() if read_within else nullcontext():
+        found = read_signed(path, 3, "again")
+    assert found["p"] == DENORMAL["p"] > 0
+
+
+def test_a_file_with_the_digest_of_its_values_as_earlier_versions_wrote_it_is_read(tmp_path):
+    whole = {"format": 3, **DENORMAL}
+    digest = hashlib.sha256(canonical(whole)).hexdigest()
+    (tmp_path / "it.json").write_text(json.dumps({**whole, "sha256": digest}, indent=2) + "\n")
+    with flushed():
+        found = read_signed(tmp_path / "it.json", 3, "again")
+    assert found["p"] == DENORMAL["p"] > 0
+
+
+@dataclass(frozen=True)
+class Inner(Value):
+    rows: int
+
+
+@dataclass(frozen=True)
+class Outer(Value):
+    name: str
+    parts: dict[str, Inner]
+    seconds: float | None = None
+
+
+VALUE = Outer("run", {"train": Inner(3)}, 0.5)
+
+
+def test_a_value_survives_json():
+    assert Outer.from_json(json.loads(json.dumps(VALUE.to_json())), "here") == VALUE
+    assert Outer.from_json({"name": "run", "parts": {}}, "here") == Outer("run", {})
+
+
+def test_a_value_within_says_its_own_json() -> None:
+    @dataclass(frozen=True)
+    class Own(Value):
+        one: int
+
+        def to_json(self) -> dict[str, Any]:
+            return {"if": self.one}
+
+    @dataclass(frozen=True)
+    class Whole(Value):
+        rules: tuple[Own, ...]
+        by_name: dict[str, tuple[Own, ...]]
+
+    made = Whole((Own(1),), {"a": (Own(2), Own(3))}).to_json()
+    assert made == {"rules": [{"if": 1}], "by_name": {"a": [{"if": 2}, {"if": 3}]}}
+
+
+@pytest.mark.parametrize(
+    ("damaged", "place"),
+    [
+        ({"parts": {}}, "name"),
+        ({"name": 3, "parts": {}}, "name"),
+        ({"name": "run", "parts": {"train": {"rows": "many"}}}, "parts.train.rows"),
+        ({"name": "run", "parts": []}, "parts"),
+        ([], "all of it"),
+        (None, "all of it"),
+    ],
+)
+def test_what_is_missing_or_of_another_type_is_named(damaged, place):
+    with pytest.raises(ArtifactError, match=f"here: damaged, or of another version: {place}: "):
+        Outer.from_json(damaged, "here")

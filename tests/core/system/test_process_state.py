@@ -1,0 +1,235 @@
+"""Code of plugins cannot end the program, and the state that it must not change is restored."""
+
+import getpass
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from finished_runs import REGISTRY, SEARCH
+
+from automtl_core.system.process_state import (
+    CACHE,
+    OFF,
+    exact,
+    flushed,
+    flushes,
+    kept_state,
+    library,
+    own_cache,
+    plugin_code,
+)
+from automtl_core.workflow.workflow import Workflow
+
+
+def now():
+    return os.getcwd(), signal.getsignal(signal.SIGTERM), torch.get_default_dtype(), torch.is_grad_enabled()
+
+
+def change():
+    os.chdir("/")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+
+
+def test_the_state_is_restored_after_an_error_too():
+    before = now()
+    with pytest.raises(ValueError, match="no"), kept_state():
+        raise ValueError(change() or "no")
+    assert now() == before
+
+
+def test_another_thread_leaves_the_handlers_of_signals_alone():
+    before, ended = now(), []
+
+    def work():
+        with plugin_code():
+            os.chdir("/")
+        ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended
+    assert now() == before
+
+
+def test_a_removed_folder_ends_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with kept_state():
+        folder.rmdir()
+        os.chdir(tmp_path)
+    assert os.getcwd() == str(tmp_path), "there is no way back"
+    folder.mkdir()
+    os.chdir(folder)
+    folder.rmdir()
+    with kept_state():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
+
+
+LARGE = 1_000_000
+"""Number of products for which torch uses all threads."""
+
+
+def products() -> torch.Tensor:
+    return torch.full((LARGE,), 1e-30) * 1e-10
+
+
+def test_all_threads_compute_with_zeros_within_the_block():
+    assert (products() > 0).all()  # all threads exist before the block
+    with flushed():
+        with flushed():
+            assert flushes()
+        assert (products() == 0).all()
+    assert not flushes()
+    assert (products() > 0).all()
+    with pytest.raises(ValueError, match="within"), flushed():
+        raise ValueError("within")
+    assert not flushes()
+
+
+def test_numpy_does_not_warn_within_the_block():
+    code = (
+        "from automtl_core.system.process_state import flushed\n"
+        "import numpy\n"
+        "with flushed():\n"
+        "    for kind in (numpy.float16, numpy.float32, numpy.float64):\n"
+        "        numpy.finfo(kind).smallest_subnormal\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_exact_numbers_within_a_block():
+    with flushed():
+        with exact():
+            assert not flushes()
+            assert float("1e-310") > 0
+        assert flushes()
+    with exact():
+        assert not flushes()
+
+
+@pytest.mark.parametrize("strategy", ["random", "pd-darts-entropy"])
+def test_no_document_is_read_or_written_while_denormal_numbers_are_zeros(
+    strategy, common, tmp_path, monkeypatch
+):
+    changed = []
+
+    def watched(module, name):
+        call = getattr(module, name)
+
+        def watching(*args, **kwargs):
+            if flushes():
+                caller = traceback.extract_stack(limit=2)[0]
+                changed.append(f"{name} in {caller.filename}:{caller.lineno}")
+            return call(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, watching)
+
+    for module, names in ((json, ("loads", "load", "dumps", "dump")), (yaml, ("load", "safe_dump"))):
+        for name in names:
+            watched(module, name)
+    settings = {"candidates": 2, "rung_epochs": 1} if strategy == "random" else SEARCH["strategy"]
+    flow = Workflow(REGISTRY)
+    layers = [common, {"space": SEARCH["space"], "strategy": {**settings, "name": strategy}}]
+    path = flow.search(flow.job(layers), tmp_path).path
+    flow.evaluate(path)
+    assert changed == []
+
+
+ROOT = Path(__file__).parents[2]
+CODE = [
+    *(ROOT / "automtl_core").rglob("*.py"),
+    *(ROOT / "cli").rglob("*.py"),
+    *(ROOT / "plugins").rglob("*.py"),
+]
+
+
+def test_statistics_are_off_unless_the_environment_turns_them_on(monkeypatch):
+    for variable in OFF:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    assert library("json").loads("1") == 1
+    assert {variable: os.environ[variable] for variable in OFF} == {**OFF, "RAY_USAGE_STATS_ENABLED": "1"}
+    with pytest.raises(ImportError):
+        library("automtl_no_such_module")
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "ray"])
+def test_no_other_code_imports_them(name):
+    found = re.compile(rf"^ *(import|from) {name}\b", re.MULTILINE)
+    texts = {path: path.read_text("utf-8") for path in CODE}
+    importing = [path for path, text in texts.items() if found.search(text)]
+    # A function that is copied into exports turns them off itself.
+    assert [path for path in importing if "ORT_DISABLE_TELEMETRY" not in texts[path]] == []
+
+
+def test_the_compiler_has_a_cache_folder_of_its_own(monkeypatch):
+    for before in (None, "mine"):
+        monkeypatch.delenv(CACHE, raising=False) if before is None else monkeypatch.setenv(CACHE, before)
+        with own_cache():
+            folder = Path(os.environ[CACHE])
+            assert list(folder.iterdir()) == []
+        assert (folder.exists(), os.environ.get(CACHE)) == (False, before)
+
+
+def test_a_file_in_place_of_the_common_cache_folder_ends_nothing(tmp_path):
+    (tmp_path / f"torchinductor_{getpass.getuser()}").touch()
+    code = (
+        "import torch; from automtl_core.training.compute import CPU; "
+        "from automtl_core.training.optimisers import Group, Optimiser; "
+        "Optimiser([Group({'w': torch.nn.Parameter(torch.zeros(1))}, 0.1, 0.0)], CPU)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop(CACHE, None)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_output_of_a_plugin_goes_to_standard_error_and_its_exit_passes(capsys):
+    def plugin():
+        print("hello")
+        change()
+        raise SystemExit
+
+    before = now()
+    with pytest.raises(SystemExit), plugin_code():
+        plugin()
+    assert now() == before
+    assert tuple(capsys.readouterr()) == ("", "hello\n")
+
+
+def test_a_plugin_that_raises_an_interrupt_fails():
+    def plugin():
+        raise KeyboardInterrupt
+
+    with pytest.raises(RuntimeError, match="it raises KeyboardInterrupt"), plugin_code():
+        plugin()
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_an_interrupt_by_a_signal_passes(handled):
+    def raising(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, raising if handled else signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), plugin_code():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)

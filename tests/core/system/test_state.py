@@ -1,0 +1,213 @@
+"""States on disk: equal after reading, and damage is never loaded."""
+
+import random
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from automtl_core.errors import ArtifactError, StorageError
+from automtl_core.system import state as states
+from automtl_core.system.state import (
+    KINDS,
+    copy_like,
+    copy_of,
+    cpu_copy,
+    is_in_file,
+    load_state,
+    save_state,
+    write_tensors,
+    zeros_like,
+)
+
+STATE = {
+    "epoch": 3,
+    "nested": {
+        "list": [1, 2.5, None, "x"],
+        "tensor": torch.arange(6.0).reshape(2, 3),
+        "scalar": torch.tensor(7),
+    },
+    "half": torch.ones(3, dtype=torch.bfloat16),
+    "empty": torch.zeros(0, 4),
+}
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+def test_round_trip(tmp_path):
+    save_state(tmp_path / "s", STATE)
+    assert same(load_state(tmp_path / "s"), STATE)
+
+
+def test_any_key_can_be_read_back(tmp_path):
+    tensors = {
+        "$tensor": torch.ones(1),
+        "$$": torch.zeros(2),
+        "a/b": torch.ones(3),
+        "a": {"b": torch.ones(4)},
+    }
+    state = {"$tensor": "x", "$": {"$tensor": {"auc": 0.5}}, "tensors": tensors}
+    save_state(tmp_path / "s", state)
+    assert same(load_state(tmp_path / "s"), state)
+
+
+def test_equal_states_are_equal_bytes(tmp_path):
+    save_state(tmp_path / "a", STATE)
+    save_state(tmp_path / "b", STATE)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_any_safetensors_reader_can_read_the_tensors(tmp_path):
+    save_state(tmp_path / "s", STATE)
+    tensors = safetensors.torch.load_file(tmp_path / "s")
+    assert torch.equal(tensors["nested/tensor"], STATE["nested"]["tensor"])
+
+
+def test_damage_is_never_loaded_as_something_else(tmp_path):
+    path = tmp_path / "s"
+    save_state(path, STATE)
+    content = path.read_bytes()
+    draw = random.Random(0)
+    for _ in range(300):
+        place, bit = draw.randrange(len(content)), draw.randrange(8)
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
+        with suppress(ArtifactError):
+            assert same(load_state(path), STATE)
+    for length in range(0, len(content), 37):
+        path.write_bytes(content[:length])
+        with pytest.raises(ArtifactError):
+            load_state(path)
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        load_state(tmp_path / "none")
+    safetensors.torch.save_file({"a": torch.ones(1)}, tmp_path / "foreign")
+    with pytest.raises(ArtifactError, match="not a state of automtl"):
+        load_state(tmp_path / "foreign")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    save_state(tmp_path / "s", {"epoch": 1})
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(StorageError, match="No space left"):
+        save_state(tmp_path / "s", {"epoch": 2})
+    assert load_state(tmp_path / "s") == {"epoch": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_cpu_copies_do_not_follow_training():
+    weight = torch.nn.Parameter(torch.ones(2))
+    copy = cpu_copy({"w": weight})
+    weight.data.fill_(5)
+    assert copy["w"].tolist() == [1, 1]
+
+
+def test_a_state_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    path, other = tmp_path / "state", tmp_path / "other"
+    save_state(path, {"a": torch.zeros(3)})
+    save_state(other, {"a": torch.ones(3)})
+    opened = safetensors.safe_open
+
+    class Late:
+        """Reads the header of the first file, and tensors of the second one."""
+
+        def __init__(self, name, framework):
+            self.first = opened(name, framework)
+            if other.exists():
+                other.replace(path)
+            self.second = opened(name, framework)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def metadata(self):
+            return self.first.metadata()
+
+        def keys(self):
+            return self.first.keys()
+
+        def get_tensor(self, name):
+            return self.second.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Late)
+    assert torch.equal(load_state(path)["a"], torch.ones(3))
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(states, "LARGE", 4096)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def large():
+    return torch.arange(2048.0).view(32, 64)
+
+
+def mapped(folder):
+    return Path("/proc/self/maps").read_text().count(str(folder))
+
+
+def test_a_copy_of_a_large_tensor_is_in_a_file_without_a_name(folder):
+    tensor = large()
+    copy = copy_of(tensor)
+    tensor.zero_()
+    assert torch.equal(copy, large()), "the copy does not follow"
+    assert mapped(folder) == 1
+    assert is_in_file(copy)
+    assert not list(folder.iterdir())
+    del copy
+    assert mapped(folder) == 0
+
+
+def test_a_copy_of_a_small_tensor_is_in_memory(folder):
+    copy = copy_of(torch.arange(3))
+    assert copy.tolist() == [0, 1, 2]
+    assert not is_in_file(copy)
+    assert mapped(folder) == 0
+
+
+def test_a_copy_is_in_memory_where_there_is_no_room_for_a_file(folder, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "gone"))
+    copy = copy_of(large())
+    assert torch.equal(copy, large())
+    assert not is_in_file(copy)
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_the_state_of_a_tensor_is_where_the_tensor_is(in_file):
+    weight = nn.Parameter(copy_of(large()) if in_file else large())
+    zeros = zeros_like(weight.detach())
+    assert (zeros.shape, zeros.dtype, zeros.any().item()) == (weight.shape, weight.dtype, False)
+    assert is_in_file(zeros) == in_file
+    copy = copy_like(large(), weight)
+    assert torch.equal(copy, large())
+    assert is_in_file(copy) == in_file
+
+
+TENSORS = {
+    f'{name} ä"\\\n{kind}': torch.arange(6).reshape(2, 3).to(kind) for kind in KINDS for name in ("b", "a")
+}
+
+
+@pytest.mark.parametrize(
+    "named", [{}, TENSORS, {"empty": torch.zeros(0, 4), "scalar": torch.tensor(7), "z": torch.ones(3)}]
+)
+def test_the_bytes_are_those_of_safetensors(tmp_path, named):
+    metadata = {"automtl": 'a "text" with ä and \u2028'}
+    write_tensors(tmp_path / "file", named, metadata)
+    assert (tmp_path / "file").read_bytes() == safetensors.torch.save(named, metadata)

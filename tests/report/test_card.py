@@ -1,0 +1,67 @@
+"""The model card tells what there is to know, from the files of a run."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from automtl_core.errors import ArtifactError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Behaviour, Calibration, Result
+from automtl_core.run_dir.record import read_record
+from automtl_core.run_dir.run import Run
+from automtl_core.training.calibration import Platt
+from automtl_report.card import card
+from automtl_report.measured import strongest
+
+REGISTRY = load_registry()
+
+
+def carded(run):
+    return card(read_record(run.path, REGISTRY))
+
+
+def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
+    _, run = finished
+    text, result = carded(run), run.read(Result)
+    assert text.startswith("# found: click, like, skip, hide\n\n## Tasks\n")
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    sections = ("Tasks", "Scores", "Calibration", "Inputs", "Data", "Origin", "Costs", "Limits")
+    assert headings == [f"## {h}" for h in sections]
+    assert "| click | probability that click is 1 |" in text
+    assert f"| probability that click is 1 | AUC {result.test['click'].score:.4f} (" in text
+    assert "| user_id | one value, vocabulary of " in text
+    assert "- space `desan`, searched by `random`, seed 0; best epoch " in text
+    assert f"| FLOPs per row | {result.flops_per_row:,} |" in text
+
+
+def test_it_has_the_strongest_fields_where_they_are_known(finished, tmp_path):
+    run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
+    (sentence, *_) = (text.text for text in strongest(read_record(run.path, REGISTRY)))
+    assert sentence in carded(run)
+    (run.path / "importance.json").unlink()
+    assert sentence not in carded(run)
+
+
+def test_it_describes_the_calibration(finished, tmp_path):
+    run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
+    run.write(Calibration({"click": Platt(1.5, -0.25, 300, 0.7, 0.6)}))
+    run.write(replace(run.read(Result), files=run.sums()))
+    run.write(replace(run.read(Behaviour), log_loss_without_scaling={"click": 0.75}))
+    text = carded(run)
+    loss = run.read(Result).test["click"].values["log_loss"]
+    assert "- click: sigmoid(1.5 * logit -0.25), fitted to 300 validation rows (Platt scaling)" in text
+    assert f"- click: log loss on test rows {loss:.4f}, without the calibration 0.7500" in text
+    assert "- not calibrated after the training: like, skip, hide; see the log loss" in text
+    (run.path / "calibration.json").unlink()
+    run.write(replace(run.read(Result), files=run.sums()))
+    assert "- not calibrated after the training: click, like, skip, hide" in card(
+        read_record(run.path, REGISTRY)
+    )
+
+
+def test_a_run_that_is_not_tested_has_no_card(finished, tmp_path):
+    run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
+    run.write(replace(run.read(Result), test=None))
+    with pytest.raises(ArtifactError, match="not tested yet"):
+        carded(run)

@@ -1,0 +1,158 @@
+"""The behaviour of a network: baselines, fields, experts and curves show what the run recorded."""
+
+from dataclasses import replace
+
+from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.training.expert_use import ExpertUse
+from automtl_core.training.importance import FieldEffect
+from automtl_core.training.significance import Baseline
+from automtl_core.views.values import Bars, Curves, Text
+from automtl_report.measured import (
+    effects,
+    expert_use,
+    histories,
+    learning,
+    nothing_learned,
+    strongest,
+    trivial,
+    verdict,
+)
+from tests.shared.records import blocks, record, texts
+
+RESULT = Result(
+    best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=1, validation={}, files={}
+)
+CHANCE = Baseline("AUC", 0.5, 0.01, 0.7, "item", 0.49, 0.5)
+SINGLE = Baseline("AUC", 0.7, 0.01, 1e-9, "item", 0.71, 0.9)
+GOOD = Baseline("R2", 0.3, 0.01, 1e-9, "item", 0.2, 1e-6)
+ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
+
+
+def test_it_is_said_that_nothing_was_learned() -> None:
+    assert list(nothing_learned({"click": CHANCE, "buy": CHANCE}, searched=True)) == [
+        "Nothing was learned: on the test rows, the network is not significantly better than a constant "
+        "prediction (click AUC 0.5000, p 0.7; buy AUC 0.5000, p 0.7). "
+        "Decisions and costs below have no meaning."
+    ]
+    (trained,) = list(nothing_learned({"click": CHANCE}, searched=False))
+    assert trained.endswith("than a constant prediction (click AUC 0.5000, p 0.7).")
+
+
+def test_it_is_said_that_a_single_field_is_as_good() -> None:
+    assert list(nothing_learned({"click": CHANCE, "buy": SINGLE}, searched=True)) == [
+        "On the test rows, the network is not significantly better than a single field "
+        "(buy AUC 0.7000, `item` alone 0.7100). Decisions and costs below have no meaning beyond that."
+    ]
+    (trained,) = list(nothing_learned({"buy": SINGLE}, searched=False))
+    assert trained.endswith("than a single field (buy AUC 0.7000, `item` alone 0.7100).")
+
+
+def test_one_task_is_enough() -> None:
+    assert list(nothing_learned({"click": CHANCE, "price": GOOD}, searched=True)) == []
+    assert list(nothing_learned({"click": ALONE}, searched=True)) == []
+
+
+def test_without_test_rows_nothing_is_known() -> None:
+    assert list(nothing_learned({}, searched=True)) == [
+        "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
+    ]
+
+
+def leaks(baselines):
+    return [text for text in texts(trivial(record(replace(RESULT, baselines=baselines)))) if "leak" in text]
+
+
+def test_what_is_too_good_is_suspected() -> None:
+    assert leaks({"click": GOOD, "buy": ALONE}) == [
+        "warning: AUC 0.9990 of buy suggests label leakage: is each field known before the event? "
+        "See automtl data describe"
+    ]
+    (with_field,) = leaks({"buy": Baseline("AUC", 0.999, 0.001, 0, "paid", 0.99, 0)})
+    assert "leakage; the best single field is `paid`, with 0.9900: is" in with_field
+
+
+UNDEFINED = FieldEffect("AUC")
+
+
+def one(drop, verdict, measure="AUC"):
+    return FieldEffect(measure, drop, drop - 0.001, drop + 0.001, 0.004, verdict)
+
+
+FOUND = Importance(
+    7184,
+    {
+        "item_id": {"click": one(0.0, "no effect"), "price": one(-0.0001, "no effect", "R2")},
+        "user_id": {"click": one(0.02, "matters"), "price": one(0.3, "unclear", "R2")},
+        "tab": {"click": one(0.0, "no effect"), "price": one(0.004, "unclear", "R2")},
+        "age": {"click": one(0.01, "matters"), "price": one(0.05, "matters", "R2")},
+    },
+)
+
+
+def test_the_strongest_fields_and_those_without_effect_are_named():
+    assert [text.text for text in strongest(record(FOUND))] == [
+        "Strongest fields (drop of the score by permutation on 7,184 test rows): "
+        "age 0.0500 (R2 of price), user_id 0.0200 (AUC of click)",
+        "Fields without effect on any task (permutation on 7,184 test rows, 95 % intervals within 0.002 of 0)"
+        ": item_id",
+    ]
+
+
+def test_one_task_that_is_unclear_is_enough_to_say_nothing():
+    unclear = {field: {**by_task, "rare": UNDEFINED} for field, by_task in FOUND.effects.items()}
+    assert len(strongest(record(Importance(10, unclear)))) == 1
+
+
+def test_without_a_strong_field_no_field_is_called_useless():
+    none = Importance(100, {"item_id": FOUND.effects["item_id"]})
+    (text,) = strongest(record(none))
+    assert text.text == "No field has a significant effect on any task (permutation on 100 test rows)"
+
+
+def test_all_effects_are_a_table_by_the_largest_drop():
+    section = effects(Importance(7184, {**FOUND.effects, "rare": {"click": UNDEFINED}}))
+    grid, legend = section.blocks
+    assert section.title == "effects of the fields that the network reads, on 7,184 test rows"
+    assert [row[0] for row in grid.rows if row[0]] == ["user_id", "age", "tab", "item_id", "rare"]
+    assert grid.rows[:2] == [
+        ["user_id", "click", "AUC", "+0.0200", "[+0.0190, +0.0210]", "0.004", "matters"],
+        ["", "price", "R2", "+0.3000", "[+0.2990, +0.3010]", "0.004", "unclear"],
+    ]
+    assert grid.rows[-1] == ["rare", "click", "AUC", "undefined", "", "", "unclear"]
+    assert "no effect: the interval is within 0.002 of 0" in legend.text
+
+
+def test_the_verdict_has_intervals_and_the_cost_beside_mmoe(small_record):
+    (section,) = verdict(small_record)
+    auc = next(block for block in section.blocks if isinstance(block, Bars) and block.title == "Test AUC")
+    for bar in auc.bars:
+        assert bar.low < bar.value == small_record.result.test[bar.label].values["auc"] < bar.high
+    texts = [block.text for block in section.blocks if isinstance(block, Text)]
+    ratio = small_record.result.flops_per_row / small_record.landmarks["mmoe"]
+    assert any(f"{ratio:.2f} times the {small_record.landmarks['mmoe']:,} of MMoE" in text for text in texts)
+
+
+def test_a_collapse_of_experts_is_a_warning():
+    use = ExpertUse(
+        10,
+        {"task/click": {"a": 0.99, "b": 0.01}},
+        {"task": {"a": {"a": 1.0, "b": 0.99}, "b": {"a": 0.99, "b": 1.0}}},
+    )
+    texts = [b.text for b in blocks(expert_use(record(Behaviour(use, {}))), Text)]
+    assert "warning: experts compute nearly the same: a and b (0.99)" in texts
+    assert "warning: gates hardly use these experts: b (read by task)" in texts
+    assert not list(expert_use(record()))
+
+
+def test_learning_curves_have_a_point_for_each_epoch_and_the_best_one(small_record):
+    charts = blocks(learning(small_record), Curves)
+    points = sum(len(line) for line in charts[0].lines.values())
+    assert points == len(small_record.epochs)
+    (best,) = charts[0].marks.values()
+    assert best in [epoch.epoch for epoch in small_record.epochs]
+
+
+def test_histories_show_their_contribution_to_each_task(small_record):
+    (chart,) = blocks(histories(small_record), Bars)
+    assert {bar.label for bar in chart.bars} <= {task.name for task in small_record.schema.tasks}
+    assert chart.title == "History past"

@@ -1,0 +1,151 @@
+"""The evidence of decisions, Pareto fronts and feature encodings in tables and sentences."""
+
+from dataclasses import replace
+from typing import get_args
+
+from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
+from automtl_core.views.values import Grid, Text
+from automtl_report.search import VERDICTS, decisions, encoding, encodings, evidence, front, plot, selected
+from automtl_testing.samples import sample_schema
+from tests.shared.records import SCHEMA, record, searched, texts
+
+FOUND = Point("searched", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
+BEST = Point("mmoe", {}, 0.2, None, 0.7844, 136_000, 10, trained=True)
+WORSE = Point("ple", {}, 0.3, None, 0.75, 10_000, 10, trained=True)
+INHERITED = Point("evolution 1.1", {}, 0.1, 0.1, 0.79, 10_000, 10)
+BINARY = sample_schema(regression=False)
+
+
+def sentences(records):
+    return texts(evidence(searched(records, schema=BINARY)))
+
+
+def fronted(points, path="a"):
+    (section,) = front(searched(front=points, path=path))
+    return section
+
+
+def test_every_verdict_has_words_and_counts_add_up():
+    assert set(VERDICTS) == set(get_args(Verdict))
+    records = [Evidence("task/click/experts", "expert0", "kept", verdict) for verdict in get_args(Verdict)]
+    first, chance = sentences(records)
+    counts = [int(part.split()[0]) for part in first.partition(": ")[2].split(", ")]
+    assert (first.split()[0], sum(counts)) == (str(len(records)), len(records))
+    assert "1 improved held-out AUC, 1 significant for one of several equal parts, 1 without sig" in first
+    assert chance == "1 made at chance, without evidence: task/click/experts"
+    assert sentences([]) == []
+
+
+def test_a_field_that_was_removed_everywhere_at_once_is_one_decision():
+    def closed(expert, option, verdict, error):
+        return Evidence(f"layer0/{expert}/single", option, "closed", verdict, None, -2e-3, error)
+
+    gone = [closed(expert, "noise", "better", 1e-4) for expert in ("expert0", "expert1")]
+    alone = [closed(f"expert{k}", "price", "no significant effect", k * 1e-3) for k in (1, 2)]
+    first, *_ = sentences([*gone, *alone])
+    assert first == "3 decisions: 1 improved held-out AUC, 2 without significant effect"
+    assert [row[0] for row in decisions([*gone, *alone])[0].rows] == [
+        "layer0/expert0/single + 1 more",
+        "layer0/expert1/single",
+        "layer0/expert2/single",
+    ]
+
+
+def test_only_columns_that_are_known_are_shown():
+    one = Evidence("layer0/op", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4)
+    grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)])[0]
+    assert grid.header == ["choice", "option", "", "verdict", "against", "effect on loss", "FLOPs saved"]
+    assert grid.rows[0][-2:] == ["-0.0012 [-0.0018, -0.0006]", ""]
+    assert grid.rows[1][-3:] == ["", "", 320]
+
+
+def test_stable_decisions_are_counted():
+    shares = [1.0, 0.95, 0.94, None]
+    records = [Evidence("a", str(n), "kept", "required", stability=s) for n, s in enumerate(shares)]
+    assert sentences(records)[1] == (
+        "2 of 3 decisions are stable: the same in 95% or more of bootstrap resamples of the held-out rows"
+    )
+    grid = decisions(records)[0]
+    assert grid.header[-1] == "stability"
+    assert [row[-1] for row in grid.rows] == ["100%", "95%", "94%", ""]
+
+
+def test_the_selected_point_is_compared_with_the_best_other_trained_one():
+    assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
+        "Selected point 3 (`searched`) of 4 architectures, 3 of them on the Pareto front",
+        "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its FLOPs",
+    ]
+    assert texts(selected([FOUND])) == ["The Pareto front has one point: `searched`"]
+    assert len(texts(selected([INHERITED, FOUND]))) == 1
+    assert texts(selected([BEST, WORSE])) == [
+        "Selected no point of 2 architectures, all of them on the Pareto front"
+    ]
+    assert texts(selected([])) == []
+
+
+def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
+    """Weights of two kinds have two fronts."""
+    cheap, found, best, behind = (
+        replace(FOUND, name=name, loss=loss, flops_per_row=n, trained=name != "cheap", chosen=name == "found")
+        for name, loss, n in [("cheap", 9.0, 1), ("found", 0.3, 5), ("best", 0.2, 6), ("behind", 0.25, 7)]
+    )
+    assert pareto_points([behind, best, found, cheap]) == [found, best, cheap]
+    points = [found, best, behind]
+    assert texts(selected(points))[0] == (
+        "Selected point 1 (`found`) of 3 architectures, 2 of them on the Pareto front"
+    )
+    assert [row[:2] for row in fronted(points).blocks[0].rows] == [
+        ["1 found *", "yes"], ["2 best", "yes"], ["3 behind", "no"]
+    ]  # fmt: skip
+
+
+def test_a_front_is_plotted_by_auc_or_else_by_loss():
+    drawn = plot([WORSE, FOUND, BEST])
+    assert (drawn.y, drawn.points) == (
+        "AUC",
+        {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)},
+    )
+    assert next(iter(drawn.points)) == "2*", "it is never hidden"
+    without = plot([replace(WORSE, score=None), FOUND])
+    assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
+
+
+def test_a_front_of_several_points_has_the_command_that_trains_one():
+    command = "automtl train --model 'runs/my run'"
+    ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+    blocks = fronted([WORSE, FOUND, BEST], "runs/my run").blocks
+    assert texts(blocks)[-1] == f"To train another point: {ways}"
+    assert [type(block) for block in fronted([FOUND], "a").blocks] == [Grid, Text]
+
+
+def test_inherited_weights_are_noted_where_others_are_trained():
+    note = "Scores are of validation rows; inherited weights improve by training"
+    assert note in texts(fronted([INHERITED, FOUND], "a").blocks)
+    assert note not in texts(fronted([WORSE, FOUND], "a").blocks)
+
+
+OFF = {"statistics": "none", "numbers": "standard", "crosses": (), "wide": False, "embedding_decay": 0.01}
+CROSSED = {**OFF, "crosses": (("a", "b"), ("c", "d"))}
+CHOSEN = EncodingSearchResult(CROSSED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(CROSSED, 0.7032, 2)))
+
+
+def test_what_was_chosen_in_a_encoding():
+    assert encoding(CHOSEN, "AUC") == (
+        "Feature encoding chosen on held-out training data (+0.0032 AUC): target statistics off, "
+        "numeric features scaled, feature crosses a x b and c x d, no wide (linear) term, "
+        "embedding decay 0.01"
+    )
+    other = {"statistics": "folds", "wide": True, "crosses": []}
+    assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
+        "(+0.0000 AUC or R2): out-of-fold target statistics, a wide (linear) term, no feature crosses"
+    )
+    assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
+
+
+def test_all_that_was_tried():
+    (section,) = encodings(record(EncodingSearch(CHOSEN), schema=SCHEMA))
+    _, grid = section.blocks
+    assert grid.header == ["", "feature encoding", "AUC or R2", "trainings"]
+    assert [(row[0], *row[2:]) for row in grid.rows] == [("", 0.7, 1), ("->", 0.7032, 2)]

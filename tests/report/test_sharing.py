@@ -1,0 +1,205 @@
+"""Who reads what, as matrices and in lines."""
+
+from dataclasses import replace
+
+import pytest
+
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.modules.sharing import Sharing
+from automtl_core.run_dir.facts import Behaviour, Data, Search
+from automtl_core.search.evidence import EVERYWHERE, Evidence
+from automtl_core.training.expert_use import ExpertUse
+from automtl_core.views.values import Matrix
+from automtl_report.sharing import ALL, MOST, matrices, natural, networks, notes, readers
+from automtl_testing.samples import sample_schema
+from tests.shared.records import record, searched
+
+FIELDS = ("user", "item", "noise")
+NO_PROOF = " (a decision about cost and estimated effect, and no proof that a field is useless)"
+
+
+@pytest.fixture
+def sharing():
+    return Sharing(
+        sees={"layer0/expert0": ("user", "item"), "layer0/expert1": ()},
+        reads={
+            "task/click": ("expert10", "layer0/expert2"),
+            "task/like": (),
+            "layer1/expert10": ("layer0/expert0",),
+        },
+        fields=FIELDS,
+    )
+
+
+def said(sharing, fields=(), evidence=(), truth=None):
+    """Return the notes on a network that may also read numbers, and of whose data the truth is known."""
+    made = searched(evidence, sharing=sharing, schema=schema(fields or FIELDS))
+    data = Data("x", 1, {}, {}, "", made.schema.to_json(), {}, truth or {})
+    return [note.text for note in notes(replace(made, facts={**made.facts, Data: data}))]
+
+
+def schema(fields):
+    sparse = tuple(SparseField(name, 5) for name in fields if name != "price")
+    return Schema(sparse, tuple(DenseField("price") for name in fields if name == "price"), (Task("click"),))
+
+
+def test_a_matrix_a_layer(sharing):
+    fields, layer, tasks = matrices(sharing)
+    assert fields == Matrix(
+        "layer0",
+        ["expert0", "expert1"],
+        {"user": [True, False], "item": [True, False], "noise": [False, False]},
+    )
+    assert (layer.corner, layer.rows) == ("layer1", {"expert0": [True]})
+    assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["expert10", "layer0/expert2"])
+
+
+def test_a_line_a_part_and_what_nobody_reads(sharing):
+    (grid,) = readers(sharing)
+    assert grid.rows == [["expert0", ["expert10"], ["all except noise"]], ["expert1", "-", ["no field"]]]
+    assert said(sharing, [*FIELDS, "price"]) == [
+        f"The network reads 3 of 4 fields, without noise{NO_PROOF}",
+        "Fields that are always read: price",
+    ]
+
+
+def test_serving_needs_the_fields_that_gates_read(sharing):
+    gated = replace(sharing, gates=("task/click", "layer1/expert10"))
+    assert said(gated)[:2] == [
+        "Serving needs all 3 fields: the gates of task/click, layer1/expert10 read them",
+        f"Experts read 2 of 3 fields, without noise{NO_PROOF}",
+    ]
+
+
+def test_the_effect_of_a_removal_has_its_interval(sharing):
+    """Of two removals it is the one with the higher end, and only of fields that nothing reads."""
+    evidence = [
+        Evidence("layer0/expert0/single", "noise", "closed", "no significant effect", None, 1e-4, 2e-4),
+        Evidence("layer0/expert1/single", "noise", "closed", "no significant effect", None, -3e-4, 1e-3),
+        Evidence("layer0/expert2/single", "noise", "kept", "required", None, 0.1, 1e-3),
+        Evidence("layer0/expert1/single", "user", "closed", "no significant effect", None, 0.1, 1e-3),
+    ]
+    assert said(sharing, evidence=evidence)[1].endswith("decisions: noise -0.0003 [-0.0023, +0.0017]")
+
+
+def test_a_network_that_reads_all_fields_says_so(sharing):
+    everything = replace(sharing, sees={"layer0/expert0": FIELDS})
+    assert said(everything)[0] == "The network reads all 3 fields"
+
+
+@pytest.mark.parametrize(("read", "needs", "seen", "missed"), [
+    (("user", "item"), ("user",), "yes", "yes"),
+    (("user", "noise"), ("user", "item"), "no (read: noise)", "no (click misses item)"),
+])  # fmt: skip
+def test_it_is_held_against_what_is_known(sharing, read, needs, seen, missed):
+    one = Sharing({"task/click": read}, {}, FIELDS)
+    truth = {"noise": ["noise"], "tasks": {"click": {"fields": needs}}}
+    assert said(one, truth=truth)[-2:] == [
+        f"Known truth: experts leave out all noise fields: {seen}",
+        f"Known truth: every task reads all fields that affect it: {missed}",
+    ]
+
+
+def test_numbers_in_names_are_sorted_as_numbers():
+    assert sorted(["e10", "e2", "a"], key=natural) == ["a", "e2", "e10"]
+
+
+SCHEMA = sample_schema()
+COLUMNS = tuple(SCHEMA.fields())
+TASKS = [task.name for task in SCHEMA.tasks]
+DECISIONS = {
+    **{f"task/{task}/experts": ("e0",) for task in TASKS},
+    "layer0/e0/single": COLUMNS[:2],
+    "layer0/e0/block0": "mlp-8",
+    "layer0/e1/single": (),
+    "layer0/e1/block0": "mlp-8",
+}
+SHARING = Sharing({"layer0/e0": COLUMNS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, COLUMNS)
+EVIDENCE = (
+    Evidence(f"task/{TASKS[0]}/experts", "e1", "closed", "no significant effect", None, 0.001, 0.001),
+    Evidence("layer0/e0/single", COLUMNS[0], "kept", "required", None, 0.01, 0.001, p=1e-4),
+    Evidence(EVERYWHERE, COLUMNS[2], "closed", "no significant effect", None, -0.001, 0.001),
+)
+
+
+def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, schema=SCHEMA):
+    facts = Search(evidence), Behaviour(use, {})
+    return list(networks(record(*facts, decisions=decisions, sharing=sharing, schema=schema)))
+
+
+def test_parts_and_edges_of_a_searched_network():
+    (one,) = drawn()
+    kinds = {
+        kind: [n.label for n in one.nodes if n.kind == kind and not n.pruned]
+        for kind in ("input", "expert", "task")
+    }
+    assert kinds == {"input": list(COLUMNS[:2]), "expert": ["layer0/e0"], "task": TASKS}
+    read = [(edge.source, edge.target) for edge in one.edges if not edge.pruned]
+    assert read == [*((f, "layer0/e0") for f in COLUMNS[:2]), *(("layer0/e0", f"task/{t}") for t in TASKS)]
+
+
+def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
+    (one,) = drawn()
+    nodes = {node.name: node for node in one.nodes}
+    assert {name for name, node in nodes.items() if node.pruned} == {*COLUMNS[2:], "layer0/e1"}
+    assert [(edge.source, edge.target) for edge in one.edges if edge.pruned] == [
+        ("layer0/e1", f"task/{TASKS[0]}")
+    ]
+    kept = next(edge for edge in one.edges if edge.source == COLUMNS[0])
+    assert kept.notes == (
+        f"{COLUMNS[0]} kept: required, effect on held-out loss +0.0100 [+0.0080, +0.0120], p 0.0001",
+    )
+    assert nodes[COLUMNS[2]].notes
+    assert nodes["layer0/e0"].notes == ("block0: mlp-8",)
+
+
+def test_weights_of_gates_are_those_of_edges():
+    use = ExpertUse(10, {f"task/{task}": {"e0": 0.25} for task in TASKS}, {})
+    (one,) = drawn(use=use)
+    assert {edge.weight for edge in one.edges if edge.target.startswith("task/") and not edge.pruned} == {
+        0.25
+    }
+
+
+def test_hand_designed_networks_are_drawn_from_their_gates():
+    gates = {f"task/{task}": {"expert0": 0.4, "expert1": 0.6} for task in TASKS}
+    (one,) = drawn(Sharing({}, {}, ()), {}, ExpertUse(10, gates, {}), ())
+    columns = [[node.label for node in one.nodes if node.column == k] for k in range(3)]
+    assert columns == [[ALL], ["expert0", "expert1"], TASKS]
+    assert len(one.edges) == 2 + 2 * len(TASKS)
+
+
+def test_levels_of_gates_are_columns():
+    weights = {
+        "level0/a": {"a-expert0": 1.0},
+        "level0/shared": {"a-expert0": 0.5, "shared-expert0": 0.5},
+        "task/a": {"a-expert0": 0.3, "shared-expert0": 0.7},
+    }
+    (one,) = drawn(Sharing({}, {}, ()), {}, ExpertUse(10, weights, {}), ())
+    columns = {node.name: node.column for node in one.nodes}
+    assert columns["level0:a-expert0"] < columns["level0/a"] < columns["task:a-expert0"] < columns["task/a"]
+    assert ("level0/shared", "task:shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
+
+
+def test_a_network_without_gates_is_one_box():
+    (one,) = drawn(Sharing({}, {}, ()), {}, None, ())
+    assert [node.kind for node in one.nodes][:2] == ["input", "expert"]
+
+
+def test_members_of_an_ensemble_have_drawings_of_their_own():
+    decisions = {f"member {k}/{name}": decision for k in (1, 2) for name, decision in DECISIONS.items()}
+    both = Sharing.together({"member 1": SHARING, "member 2": SHARING})
+    first, second = drawn(both, decisions)
+    assert first.title.startswith("member 1: ")
+    assert [node.label for node in first.nodes] == [node.label for node in second.nodes]
+
+
+def test_many_inputs_are_grouped_by_their_readers():
+    names = tuple(f"f{k}" for k in range(MOST + 10))
+    sharing = Sharing({"layer0/e0": names[:30]}, SHARING.reads, names)
+    schema = sample_schema()
+    (one,) = drawn(sharing, schema=schema, evidence=())
+    inputs = [node for node in one.nodes if node.kind == "input"]
+    assert len(inputs) < 5
+    assert any(node.label == "30 inputs" and "f0, f1" in node.notes[0] for node in inputs)
+    assert sum(edge.target == "layer0/e0" for edge in one.edges) == 1

@@ -1,0 +1,276 @@
+"""A new plugin of each kind works as it is written; a check names the violated requirement."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from failures import DATASET, check
+
+from automtl_testing.commands import KINDS, new
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+OPS = """
+import torch
+from torch import nn
+from automtl_core import hookimpl
+
+class Op(nn.Module):
+    def __init__(self, in_dim, out_dim, dropout):
+        super().__init__()
+        self.linear = nn.Linear(in_dim, out_dim)
+
+    def forward(self, x):
+        return self.linear(x)
+
+class Narrow(Op):
+    def forward(self, x):
+        return super().forward(x)[:, :1]
+
+class Random(Op):
+    def forward(self, x):
+        return super().forward(nn.functional.dropout(x, 0.5, True))
+
+class Undefined(Op):
+    def forward(self, x):
+        return super().forward(x) / torch.zeros(())
+
+class Raises(Op):
+    def forward(self, x):
+        return self.missing(x)
+
+class Leaves(Op):
+    def forward(self, x):
+        raise SystemExit(3)
+
+@hookimpl
+def automtl_register_ops():
+    return {"sound": Op, "narrow": Narrow, "random": Random, "undefined": Undefined, "raises": Raises,
+            "leaves": Leaves, "lost": "automtl_no_such_module:Op"}
+"""
+FAULTS = {
+    "narrow": ("shapes and gradients", "the op 'narrow' of plugin 'mine' maps [2, 7] to [2, 1]"),
+    "random": ("evaluation", "evaluation must be deterministic"),
+    "undefined": ("shapes and gradients", "outputs must be finite for finite inputs"),
+    "raises": ("shapes and gradients", "AttributeError: 'Raises' object has no attribute 'missing'"),
+    "leaves": ("shapes and gradients", "SystemExit: 3"),
+    "lost": ("loading", "ModuleNotFoundError: No module named 'automtl_no_such_module'"),
+}
+
+
+def test_a_sound_object_passes(automtl: Automtl, install: Install) -> None:
+    install(OPS, "mine")
+    for name in ("sound", "mlp-4"):
+        ended = automtl("plugins", "check", name)
+        assert ended.code == 0, ended.err
+        assert ended.out.splitlines()[-1] == "7 tests: 7 passed, 0 failed, 0 skipped"
+
+
+@pytest.mark.parametrize(("name", "test", "reason"), [(name, *fault) for name, fault in FAULTS.items()])
+def test_a_broken_op_fails_with_its_reason(
+    automtl: Automtl, install: Install, name: str, test: str, reason: str
+) -> None:
+    install(OPS, "mine")
+    ended = automtl("plugins", "check", name)
+    assert ended.code == 69
+    (first, *_) = [line for line in ended.out.splitlines() if "failed: " in line]
+    assert first.split("  ")[0] == "mine"
+    assert f"op {name}" in first
+    assert test in first
+    assert reason in first
+    assert f"tests of {name} failed: op '{name}'" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_all_objects_of_a_distribution_are_checked(automtl: Automtl, install: Install) -> None:
+    module = install(OPS, "mine")
+    ended = automtl("plugins", "check", module.replace("_", "-"))
+    assert ended.code == 69
+    for name in ("sound", *FAULTS):
+        assert f"op {name}" in ended.out
+    assert "op 'sound'" not in ended.err
+    assert "op 'lost'" in ended.err
+
+
+def test_a_plugin_that_does_not_load_fails(automtl: Automtl, install: Install) -> None:
+    install("import automtl_no_such_module", "broken")
+    ended = automtl("plugins", "check", "broken")
+    assert ended.code == 69
+    assert "loading  failed: ModuleNotFoundError: No module named 'automtl_no_such_module'" in ended.out
+
+
+def test_json_holds_each_outcome(automtl: Automtl, install: Install) -> None:
+    install(OPS, "mine")
+    ended = automtl("plugins", "check", "bag", "--json")
+    assert ended.json() == [
+        {"plugin": "datasets", "kind": "plugin", "name": "datasets", "test": "loading", "state": "passed",
+         "reason": ""},
+        {"plugin": "datasets", "kind": "field kind", "name": "bag", "test": "encoding", "state": "skipped",
+         "reason": "fields of bags are checked with a dataset"},
+    ]  # fmt: skip
+
+
+def test_raw_files_that_are_missing(automtl: Automtl, install: Install) -> None:
+    install(DATASET % "return db.table('log')", "shop")
+    ended = automtl("plugins", "check", "shop")
+    assert ended.code == 69
+    assert "name the folder of its raw files: --data-dir FOLDER" in ended.out
+    Path("log.csv").write_text("item,click\n" + "".join(f"i{k % 5},{k % 2}\n" for k in range(60)))
+    assert automtl("plugins", "check", "shop", "--data-dir", ".").code == 0
+    ended = automtl("plugins", "check", "shop", "--data-dir", ".", "--set", "dataset.min_count=70")
+    assert ended.code == 0
+
+
+WRONG = {
+    "unknown": (["nothing-like-it"], "no plugin, and no object of a plugin, is called 'nothing-like-it'"),
+    "near": (["idenity"], r"called 'idenity' \(did you mean 'identity'\?\)"),
+    "section": (
+        ["darts", "--set", "search.epochs=1"],
+        "--set search: tests of a plugin have no such setting",
+    ),
+    "value": (["darts", "--set", "strategy=3"], "--set strategy"),
+    "setting": (["darts", "--set", "strategy.epoch=1"], "strategy.epoch"),
+    "effect": (["metrics", "--set", "strategy.epochs=2"], "metrics has no strategies: --set"),
+    "folder": (["metrics", "--data-dir", "."], "metrics has no datasets: --set and --data-dir"),
+    "form": (["darts", "--set", "epochs"], "is not of the form"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_names_and_settings(automtl: Automtl, arguments: list[str], message: str) -> None:
+    check(automtl("plugins", "check", *arguments), 2, message)
+
+
+def test_json_belongs_to_the_command(automtl: Automtl) -> None:
+    check(automtl("plugins", "--json", "check", "identity"), 2, "--json must follow the command")
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a new project of each kind, and its metadata, as pip would install it."""
+    folder = tmp_path_factory.mktemp("projects")
+    for kind in KINDS:
+        path = Path(new(f"automtl-new-{kind}", kind, folder)["path"])
+        project = tomllib.loads((path / "pyproject.toml").read_text())["project"]
+        info = path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        ((point, module),) = project["entry-points"]["automtl"].items()
+        (info / "entry_points.txt").write_text(f"[automtl]\n{point} = {module}\n")
+    return folder
+
+
+def test_the_tests_of_new_projects_pass(projects: Path) -> None:
+    paths = os.pathsep.join([*map(str, projects.iterdir()), *sys.path])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    done = subprocess.run(
+        [*command, *(each / "tests" for each in projects.iterdir())],
+        cwd=projects,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "24 passed" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_new_projects_have_no_fault_of_style(projects: Path, command: list[str]) -> None:
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
+    done = subprocess.run([*ruff, projects], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_is_listed_and_keeps_its_contract(
+    automtl: Automtl, projects: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = projects / f"automtl-new-{kind}"
+    monkeypatch.chdir(project)
+    monkeypatch.syspath_prepend(project)
+    name, registered = f"new-{kind}", KINDS[kind].registered
+    (row,) = [row for row in automtl("plugins", "--json").json() if row["name"] == name]
+    assert row["problem"] is None
+    assert row["provides"] == {registered.plural: [name]}
+    assert automtl("list", registered.plural, "--json").json()[name]["description"]
+    short = ["--set", "strategy.epochs=1"] if kind == "strategy" else []
+    outcomes = automtl("plugins", "check", name, "--json", *short).json()
+    assert [(one["test"], one["reason"]) for one in outcomes if one["state"] != "passed"] == []
+    assert len(outcomes) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_names_what_the_project_has(projects: Path, kind: str) -> None:
+    project = projects / f"automtl-new-{kind}"
+    text = (project / "README.md").read_text()
+    assert "$" not in text
+    assert f"new-{kind}" in text
+    for path in project.rglob("*.py"):
+        assert f"`{path.relative_to(project)}`" in text
+        assert not re.search("example[_-]", path.read_text())
+
+
+def test_the_files_and_the_next_commands_are_shown(automtl: Automtl, here: Path) -> None:
+    written = automtl(
+        "plugins", "new", "automtl-swish", "--kind", "op", "--out", "my plugins", "--json"
+    ).json()
+    assert {"automtl_swish/__init__.py", "automtl_swish/op.py", "tests/test_op.py", "LICENSE"} <= set(
+        written["files"]
+    )
+    assert all((here / "my plugins" / "automtl-swish" / file).is_file() for file in written["files"])
+    assert written["next"][0] == "cd 'my plugins/automtl-swish'"
+    assert "automtl plugins check swish" in automtl("plugins", "new", "automtl-swish", "--kind", "op").out
+
+
+WRONG = {
+    "kind": (["automtl-x", "--kind", "fields"], 2, "--kind 'fields' does not exist \\(did you mean 'field'"),
+    "name": (["my plugin", "--kind", "op"], 2, "'my plugin' is not the name of a distribution"),
+    "path": (["../x", "--kind", "op"], 2, "'../x' is not the name of a distribution"),
+    "empty": (["", "--kind", "op"], 2, "'' is not the name"),
+    "number": (["2tower", "--kind", "op"], 2, "'2tower' cannot be the name of a Python package"),
+    "keyword": (["class", "--kind", "op"], 2, "'class' cannot be"),
+    "shadow": (["torch", "--kind", "op"], 2, "a Python package 'torch' is installed already"),
+    "tests": (["tests", "--kind", "op"], 2, "a Python package 'tests'"),
+    "reserved": (["automtl-train", "--kind", "op"], 2, "op 'train': the name is reserved"),
+    "taken": (
+        ["automtl-zero", "--kind", "op"],
+        2,
+        "plugin 'desan' of automtl registers the op 'zero' already",
+    ),
+    "plugin": (["metrics", "--kind", "op"], 2, "a plugin 'metrics' is installed already"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), WRONG.values(), ids=WRONG.keys())
+def test_under_a_wrong_name_nothing_is_written(
+    automtl: Automtl, here: Path, arguments: list[str], code: int, message: str
+) -> None:
+    before = sorted(here.rglob("*"))
+    ended = automtl("plugins", "new", *arguments)
+    assert ended.code == code
+    assert re.search(message, ended.err), ended.err
+    assert "fix: " in ended.err
+    assert sorted(here.rglob("*")) == before
+
+
+def test_an_existing_folder_stays(automtl: Automtl, here: Path) -> None:
+    command = ("plugins", "new", "automtl-mine", "--kind", "metric")
+    (here / "automtl-mine").mkdir()
+    assert automtl(*command).code == 0  # an empty folder is filled
+    (here / "automtl-mine" / "automtl_mine" / "metric.py").write_text("changed")
+    ended = automtl(*command)
+    assert ended.code == 73
+    assert "automtl-mine: exists already" in ended.err
+    assert (here / "automtl-mine" / "automtl_mine" / "metric.py").read_text() == "changed"
+    assert automtl(*command, "--out", "small.yaml").code == 73  # a file
+    assert {path.name for path in here.iterdir()} == {"automtl-mine", "small.yaml"}
