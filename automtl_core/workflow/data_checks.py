@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.frames import NewExamples
-from automtl_core.data.leaks.leaks import alone, warnings
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.store import PARTS, REJECTED, Prepared
@@ -26,6 +25,7 @@ from automtl_core.dataset.recorded import RowFormat
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, listing, printable
 from automtl_core.fields.field import exported, source
+from automtl_core.leaks.leaks import alone, warnings
 from automtl_core.training.recipe import Recipe
 
 Row = tuple[Any, ...]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
-from automtl_core.data.leaks.leaks import alone, predictions
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
+from automtl_core.leaks.leaks import alone, predictions
 from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.leaks.histories import HistoryFacts, histories
-from automtl_core.data.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
 from automtl_core.fields.numeric import Moments
+from automtl_core.leaks.histories import HistoryFacts, histories
+from automtl_core.leaks.leaks import Rule, SingleFieldScore, alone, rules, warnings
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automtl_core.data.leaks.histories import HistoryFacts
-from automtl_core.data.leaks.leaks import Rule
+from automtl_core.leaks.histories import HistoryFacts
+from automtl_core.leaks.leaks import Rule
 from automtl_core.raw.records import shown
 from automtl_core.system.documents import Value
 from automtl_core.views.values import Matrix, Section, Text, by_name, facts, lines, table

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.leaks.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bag, Dataset, Dense, Label, Sparse
+from automtl_core.leaks.leaks import Rule
 from automtl_inspection.describe import (
     DenseFacts,
     Described,

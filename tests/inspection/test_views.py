@@ -1,7 +1,7 @@
 """What datasets hold, and what is wrong with them."""
 
-from automtl_core.data.leaks.histories import HistoryFacts
-from automtl_core.data.leaks.leaks import Rule, SingleFieldScore
+from automtl_core.leaks.histories import HistoryFacts
+from automtl_core.leaks.leaks import Rule, SingleFieldScore
 from automtl_core.views.values import Matrix, Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
 from automtl_inspection.views import described, exported, prepared, sampled, validated

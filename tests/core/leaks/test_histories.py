@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from automtl_core.data.leaks.histories import _facts, history_warnings
 from automtl_core.data.part import Events, Histories, Part
 from automtl_core.dataset.declarations import History
+from automtl_core.leaks.histories import _facts, history_warnings
 
 HISTORY = History("past", "user", "at", ("item", "shop"), ("buy",), length=2)
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 import automtl_core
-from automtl_core.data.leaks.histories import history_warnings
-from automtl_core.data.leaks.predictors import Kind, Predictor, event_predictors, predictors
 from automtl_core.data.part import Part, chunks, held
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError, StorageError
+from automtl_core.leaks.histories import history_warnings
+from automtl_core.leaks.predictors import Kind, Predictor, event_predictors, predictors
 from automtl_core.system.distributed import first
 from automtl_core.system.documents import Value, read_signed, write_signed
 

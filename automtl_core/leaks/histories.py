@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from automtl_core.data.leaks.predictors import spread_rows
 from automtl_core.data.part import Histories
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.declarations import History
+from automtl_core.leaks.predictors import spread_rows
 from automtl_core.system.documents import Value
 
 
