@@ -69,7 +69,7 @@ class Source(Protocol):
         """Yield values and their vectors, sorted by value, in blocks."""
 
 
-class Learner:
+class FieldLearner:
     """Builder of the encoder of a field from training rows. The base class learns nothing.
 
     Args:
@@ -128,7 +128,7 @@ class FieldKind(ABC):
         yield from ()
 
     @abstractmethod
-    def learner(self, source: Source) -> Learner:
+    def learner(self, source: Source) -> FieldLearner:
         """Return a learner for the encoder."""
 
 

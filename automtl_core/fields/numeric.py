@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
-from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source, one_of
+from automtl_core.fields.field import Chunk, FieldKind, FieldLearner, Read, Source, one_of
 
 Floats = NDArray[np.float64]
 Scaling = Literal["standard", "minmax", "log", "none"]
@@ -98,8 +98,8 @@ class Moments:
         return Scale(scaling, self.mean, self.deviation or 1.0, missing)
 
 
-class Scaled(Learner):
-    """Learner of a scale from the moments of training rows."""
+class Scaled(FieldLearner):
+    """FieldLearner of a scale from the moments of training rows."""
 
     def __init__(self, field: Dense) -> None:
         super().__init__(field.reads())
@@ -168,8 +168,8 @@ class Bucketed(FieldKind):
         return Sample(self, source)
 
 
-class Sample(Learner):
-    """Learner of edges from a sample of the numbers of training rows, up to a million."""
+class Sample(FieldLearner):
+    """FieldLearner of edges from a sample of the numbers of training rows, up to a million."""
 
     def __init__(self, field: Bucketed, source: Source) -> None:
         super().__init__(field.reads())

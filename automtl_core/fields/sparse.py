@@ -26,7 +26,7 @@ from automtl_core.fields.encode import (
     seconds,
     texts,
 )
-from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source, one_of
+from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Ints, Read, Source, one_of
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _lines(values: Sequence[str]) -> bytes:
     return "".join(f"{encode_basestring_ascii(value)}\n" for value in values).encode()
 
 
-class Counts(Learner):
+class Counts(FieldLearner):
     """Learner from counts of the codes of a field."""
 
     def __init__(self, name: str, source: Source) -> None:
@@ -319,5 +319,5 @@ class TimePart(FieldKind):
     def faults(self) -> Iterator[str]:
         yield from one_of("part", self.part, get_args(Part))
 
-    def learner(self, source: Source) -> Learner:
-        return Learner(self.reads(), PartOfTime(self.column or self.name, self.part))
+    def learner(self, source: Source) -> FieldLearner:
+        return FieldLearner(self.reads(), PartOfTime(self.column or self.name, self.part))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.fields.encode import FieldEncoder, Kinds
-from automtl_core.fields.field import Chunk, Codes, FieldKind, Learner, Read, Source
+from automtl_core.fields.field import Chunk, Codes, FieldKind, FieldLearner, Read, Source
 from automtl_core.fields.sparse import Vocabulary, write_vocabulary
 
 
@@ -90,7 +90,7 @@ class Vectors(FieldKind):
         return KnownVectors(self, source)
 
 
-class KnownVectors(Learner):
+class KnownVectors(FieldLearner):
     """Learner that stores all vectors, scaled so that their numbers have mean 0, and mean square 1."""
 
     def __init__(self, declared: Vectors, source: Source) -> None:

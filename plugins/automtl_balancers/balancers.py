@@ -17,11 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.dataset.schema import Task
-from automtl_core.errors import UsageError
-from automtl_core.modules.transfer import means
-from automtl_core.settings.settings import S, Settings
-from automtl_core.training.balancer import Balancer
+from automtl_core.plugin import Balancer, S, Settings, Task, UsageError, means
 
 
 class Uncertainty(Balancer):

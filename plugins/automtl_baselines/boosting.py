@@ -20,19 +20,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.data.part import Part
-from automtl_core.dataset.schema import is_encoder
-from automtl_core.errors import UsageError, one_line
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.settings.settings import Search, Settings
-from automtl_core.space import Chooser, SearchSpace
-from automtl_core.system import seeds
-from automtl_core.tasks.kind import TaskKind
-from automtl_core.training.batches import batches
-from automtl_core.training.fit import TrainingData
-from automtl_core.training.learner import GoingOn, Learner
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    Chooser,
+    Features,
+    GoingOn,
+    Inputs,
+    Learner,
+    Part,
+    Recipe,
+    Search,
+    SearchSpace,
+    Settings,
+    TaskKind,
+    TrainingData,
+    UsageError,
+    batches,
+    inputs_of,
+    is_encoder,
+    one_line,
+    seeds,
+)
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -30,10 +30,7 @@ from automtl_baselines.parts import (
     Towers,
     numbered,
 )
-from automtl_core.dataset.schema import Schema
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
-from automtl_core.space import Chooser
+from automtl_core.plugin import Chooser, Features, Inputs, Schema
 
 
 class MMoESettings(Sizes):

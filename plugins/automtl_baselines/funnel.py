@@ -21,10 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork, mlp
-from automtl_core.dataset.schema import Schema
-from automtl_core.errors import UsageError
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
+from automtl_core.plugin import Features, Inputs, Schema, UsageError
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:

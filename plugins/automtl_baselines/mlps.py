@@ -17,9 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
-from automtl_core.space import Chooser
+from automtl_core.plugin import Chooser, Features, Inputs
 
 
 class SharedBottomSettings(Sizes):

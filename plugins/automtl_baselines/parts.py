@@ -14,12 +14,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
-from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
-from automtl_core.modules.network import Mixed, Mixture
-from automtl_core.settings.settings import Search, Settings
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.plugin import (
+    Chooser,
+    Dropout,
+    Features,
+    Inputs,
+    Mixed,
+    Mixture,
+    Search,
+    SearchSpace,
+    Settings,
+)
 
 
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from automtl_core import hookimpl
+from automtl_core.plugin import hookimpl
 
 
 @hookimpl

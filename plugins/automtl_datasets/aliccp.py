@@ -13,7 +13,7 @@ from typing import ClassVar
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset.dataset import (
+from automtl_core.plugin import (
     BIT,
     INTEGER,
     TEXT,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset.dataset import (
+from automtl_core.plugin import (
     INTEGER,
     TEXT,
     Column,

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import duckdb
 
-from automtl_core.dataset.dataset import (
+from automtl_core.plugin import (
     BIT,
     INTEGER,
     TEXT,

@@ -1,6 +1,6 @@
 """The datasets, and the kinds of fields and tasks, that come with automtl."""
 
-from automtl_core import hookimpl
+from automtl_core.plugin import hookimpl
 
 
 @hookimpl

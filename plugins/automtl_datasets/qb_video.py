@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.plugin import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 
 
 class QBVideoSettings(DatasetSettings):

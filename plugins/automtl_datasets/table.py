@@ -8,37 +8,49 @@ from dataclasses import replace
 
 import duckdb
 
-from automtl_core.data.event_log import label_of, outcome_of
-from automtl_core.dataset.dataset import (
+from automtl_core.plugin import (
     FLAG,
     INTEGER,
     NUMBER,
+    OWN,
     TEXT,
     UNUSED,
     Bag,
     Bucketed,
     Column,
+    DataError,
     Dataset,
     Dense,
+    FaultyRowError,
     FieldKind,
+    History,
     KindOf,
     Label,
     RawFile,
     Sparse,
+    TimePart,
+    UnknownNameError,
+    UsageError,
     Vectors,
     column_of,
     columns_of_lists,
+    count,
     declaration_faults,
     event_columns_of,
+    field_from_settings,
     histories_of,
     label_column,
+    label_of,
+    literal,
+    numbered,
+    outcome_of,
+    own,
+    quoted,
     reads_of,
+    source_of,
+    together,
+    typed_time,
 )
-from automtl_core.dataset.declarations import History, field_from_settings, source_of
-from automtl_core.errors import DataError, FaultyRowError, UnknownNameError, UsageError, together
-from automtl_core.fields.encode import OWN
-from automtl_core.fields.sparse import TimePart
-from automtl_core.raw.sql import count, literal, numbered, own, quoted, typed_time
 from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")

@@ -9,13 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
-from automtl_core.dataset.declarations import is_event, label_faults, source_of
-from automtl_core.errors import did_you_mean, listing
-from automtl_core.fields.encode import AGE
-from automtl_core.settings.settings import Settings
-from automtl_core.settings.words import Takes
-from automtl_core.tasks.kinds import kind_names
+from automtl_core.plugin import (
+    AGE,
+    DatasetSettings,
+    Label,
+    Scaling,
+    Settings,
+    Takes,
+    did_you_mean,
+    is_event,
+    kind_names,
+    label_faults,
+    listing,
+    source_of,
+)
 
 
 def _text(value: object) -> object:

@@ -9,16 +9,7 @@ from typing import Literal
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset.dataset import (
-    INTEGER,
-    Column,
-    Dataset,
-    DatasetSettings,
-    History,
-    Label,
-    RawFile,
-    Sparse,
-)
+from automtl_core.plugin import INTEGER, Column, Dataset, DatasetSettings, History, Label, RawFile, Sparse
 
 ROWS = """
     WITH grouped AS (

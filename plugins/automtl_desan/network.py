@@ -19,10 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import EncodedFields, Inputs
-from automtl_core.system import distributed
+from automtl_core.plugin import Dropout, EncodedFields, Features, Inputs, distributed
 from automtl_desan.selection import FeatureSelection, SelectiveGate, mixtures
 
 

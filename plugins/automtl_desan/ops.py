@@ -18,9 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.modules.dropout import dropout
-from automtl_core.modules.transfer import function_of
-from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
+from automtl_core.plugin import OpFactory, ZeroFilled, dropout, function_of, narrowed, share_alike, standalone
 
 
 class Nested(nn.Module, ABC):

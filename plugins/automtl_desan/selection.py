@@ -12,12 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.choices import AnyOf
-from automtl_core.modules.inputs import EncodedFields, Widths
-from automtl_core.modules.network import Mixed, Mixture
-from automtl_core.modules.relaxation import Gate
-from automtl_core.modules.supernet import FixedGate
-from automtl_core.modules.transfer import indices
+from automtl_core.plugin import AnyOf, EncodedFields, FixedGate, Gate, Mixed, Mixture, Widths, indices
 
 
 def factorisation_machine(z: Tensor) -> Tensor:

@@ -22,14 +22,22 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from torch import nn
 
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.dataset.schema import Schema
-from automtl_core.modules.inputs import Widths
-from automtl_core.modules.relaxation import Gate
-from automtl_core.modules.supernet import FixedGate
-from automtl_core.ops import Candidates, OpFactory
-from automtl_core.settings.settings import Search, Settings
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.plugin import (
+    AnyOf,
+    Architecture,
+    Candidates,
+    Choice,
+    Chooser,
+    Decision,
+    FixedGate,
+    Gate,
+    OpFactory,
+    Schema,
+    Search,
+    SearchSpace,
+    Settings,
+    Widths,
+)
 from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate

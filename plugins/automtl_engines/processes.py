@@ -16,10 +16,20 @@ from multiprocessing.connection import wait
 
 from pydantic import Field
 
-from automtl_core.errors import AutoMTLError, OutOfMemoryError, WorkerError
-from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialEnded, TrialResult, TrialSpec
-from automtl_core.settings.settings import Settings
-from automtl_core.training.events import Event
+from automtl_core.plugin import (
+    AutoMTLError,
+    Engine,
+    Event,
+    Executor,
+    OnEvent,
+    OutOfMemoryError,
+    RunTrial,
+    Settings,
+    TrialEnded,
+    TrialResult,
+    TrialSpec,
+    WorkerError,
+)
 
 
 class ProcessesSettings(Settings):

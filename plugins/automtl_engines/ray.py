@@ -17,13 +17,25 @@ from typing import Any, NamedTuple
 import torch
 from pydantic import Field
 
-import automtl_core
-from automtl_core.errors import OutOfMemoryError, SetupError, UsageError, WorkerError, one_line
-from automtl_core.search.trial import Engine, Executor, OnEvent, RunTrial, TrialResult, TrialSpec
-from automtl_core.settings.settings import Settings
-from automtl_core.system.process_state import library
-from automtl_core.training.events import Event, Warned
-from automtl_core.training.process import set_up
+from automtl_core.plugin import (
+    Engine,
+    Event,
+    Executor,
+    OnEvent,
+    OutOfMemoryError,
+    RunTrial,
+    Settings,
+    SetupError,
+    TrialResult,
+    TrialSpec,
+    UsageError,
+    Warned,
+    WorkerError,
+    __version__,
+    library,
+    one_line,
+    set_up,
+)
 
 POLL = 0.2
 """Seconds between two looks at the events of trials, and least time between two messages of a trial."""
@@ -261,7 +273,7 @@ def work(run_trial: RunTrial, number: int, spec: TrialSpec, mailbox: Any, comman
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that all nodes need alike."""
-    return {"automtl": automtl_core.__version__, "torch": torch.__version__}
+    return {"automtl": __version__, "torch": torch.__version__}
 
 
 def _check_node(spec: TrialSpec, command: Command) -> None:

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.training.process import set_up
+from automtl_core.plugin import set_up
 
 if TYPE_CHECKING:
-    from automtl_core.search.trial import RunTrial, TrialSpec
+    from automtl_core.plugin import RunTrial, TrialSpec
 
 
 class Worker:

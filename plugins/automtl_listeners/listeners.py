@@ -20,11 +20,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automtl_core.errors import UsageError
-from automtl_core.search.evidence import DecisionMade, Evidence
-from automtl_core.system.process_state import library
-from automtl_core.training.events import EpochEnded, Event, RunBegan, RunListener, StepEnded
-from automtl_core.training.metrics import Metrics, TaskMetrics
+from automtl_core.plugin import (
+    DecisionMade,
+    EpochEnded,
+    Event,
+    Evidence,
+    Metrics,
+    RunBegan,
+    RunListener,
+    StepEnded,
+    TaskMetrics,
+    UsageError,
+    library,
+)
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

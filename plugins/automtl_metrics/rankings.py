@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.training.metric import ByUser, Counted, Metric
+from automtl_core.plugin import ByUser, Counted, Metric
 
 Array = NDArray[Any]
 BLOCK = 1 << 20

@@ -22,13 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core.choices import AnyOf, Architecture, Decision
-from automtl_core.modules.cost import Cost
-from automtl_core.search.evidence import EVERYWHERE, Action, Evidence
-from automtl_core.search.held_out import Difference, Losses, difference
-from automtl_core.settings.settings import Settings
-from automtl_core.space import SearchSpace
-from automtl_core.system import seeds
+from automtl_core.plugin import (
+    EVERYWHERE,
+    Action,
+    AnyOf,
+    Architecture,
+    Cost,
+    Decision,
+    Difference,
+    Evidence,
+    Losses,
+    SearchSpace,
+    Settings,
+    difference,
+    seeds,
+)
 
 Option = tuple[str, str]
 """A choose-any choice and one of its options."""

@@ -14,13 +14,22 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from automtl_core.choices import Architecture, Decision, OneOf
-from automtl_core.search.evidence import DecisionMade, Evidence, judged
-from automtl_core.search.held_out import Losses
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.system.state import State
-from automtl_core.training.events import Listener, StepEnded
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    Architecture,
+    Decision,
+    DecisionMade,
+    Evidence,
+    Listener,
+    Losses,
+    OneOf,
+    Problem,
+    Recipe,
+    SearchResult,
+    SearchStrategy,
+    State,
+    StepEnded,
+    judged,
+)
 from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, Paths, PathSettings, probes

@@ -14,18 +14,28 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.choices import Decision, OneOf
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.supernet import Supernet
-from automtl_core.search.evidence import Action, DecisionMade, Evidence, Verdict
-from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem, Retrain, SearchResult, SearchStrategy
-from automtl_core.settings.settings import Settings
-from automtl_core.system import seeds
-from automtl_core.system.state import State
-from automtl_core.training.batches import Batch, Rows
-from automtl_core.training.events import Listener
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    Action,
+    Batch,
+    Decision,
+    DecisionMade,
+    Evidence,
+    Listener,
+    OneOf,
+    Problem,
+    Recipe,
+    RelaxedSearch,
+    Retrain,
+    Rows,
+    SearchResult,
+    SearchStrategy,
+    Settings,
+    Softmax,
+    State,
+    Supernet,
+    Verdict,
+    seeds,
+)
 from automtl_strategies.second_order import Objective, architecture_gradient
 
 

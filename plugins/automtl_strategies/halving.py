@@ -25,10 +25,15 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from automtl_core.search.held_out import HeldOutSettings, difference
-from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Training, TrialResult
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    HeldOutSettings,
+    Proposals,
+    Recipe,
+    Scheduler,
+    Training,
+    TrialResult,
+    difference,
+)
 
 ETA = 2
 """1/ETA of the architectures of a rung go on, for up to ETA times as many epochs."""

@@ -12,23 +12,36 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
-from automtl_core.choices import Architecture, draw
-from automtl_core.modules.cost import Cost
-from automtl_core.modules.network import Ensemble
-from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.scheduler import Proposals, TrialLoop
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.search.train_trial import trained_fit, trials_of
-from automtl_core.search.trial import Candidate
-from automtl_core.settings.settings import NAMED, Component
-from automtl_core.system import seeds
-from automtl_core.system.state import State
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener
-from automtl_core.training.loop import evaluate
-from automtl_core.training.metrics import Metrics, mean_over_tasks
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    NAMED,
+    Architecture,
+    Candidate,
+    Component,
+    Cost,
+    Ensemble,
+    Evidence,
+    HeldOut,
+    Listener,
+    Metrics,
+    Point,
+    Problem,
+    Proposals,
+    Recipe,
+    Scored,
+    SearchResult,
+    SearchStrategy,
+    State,
+    TrialLoop,
+    difference,
+    draw,
+    evaluate,
+    mean_over_tasks,
+    seeds,
+    shortfall,
+    steps,
+    trained_fit,
+    trials_of,
+)
 from automtl_strategies.halving import Halving, HalvingSettings
 from automtl_strategies.paths import START, probes
 

@@ -14,15 +14,20 @@ from warnings import catch_warnings, simplefilter
 
 from pydantic import Field
 
-from automtl_core.errors import UsageError
-from automtl_core.modules.cost import Cost
-from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Candidate, Training, TrialResult
-from automtl_core.settings.settings import Settings
-from automtl_core.system import seeds
-from automtl_core.system.distributed import is_first
-from automtl_core.system.files import write_atomic
-from automtl_core.training.metrics import Metrics
+from automtl_core.plugin import (
+    Candidate,
+    Cost,
+    Metrics,
+    Proposals,
+    Scheduler,
+    Settings,
+    Training,
+    TrialResult,
+    UsageError,
+    is_first,
+    seeds,
+    write_atomic,
+)
 from automtl_strategies.halving import ETA, first_rung
 from automtl_strategies.last_round import mean_score
 

@@ -20,18 +20,26 @@ from math import cos, pi
 import numpy as np
 from pydantic import Field
 
-from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
-from automtl_core.modules.network import Averaging
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.supernet import Supernet
-from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
-from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem
-from automtl_core.system import seeds
-from automtl_core.system.state import State, cpu_copy
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener
-from automtl_core.training.optimisers import WeightAverage
+from automtl_core.plugin import (
+    AnyOf,
+    Architecture,
+    Averaging,
+    Decision,
+    HeldOut,
+    HeldOutSettings,
+    Listener,
+    OneOf,
+    Problem,
+    RelaxedSearch,
+    Scored,
+    Softmax,
+    State,
+    Supernet,
+    WeightAverage,
+    cpu_copy,
+    seeds,
+    steps,
+)
 
 START = "start"
 """Name of the architecture of a warm start, among probes."""

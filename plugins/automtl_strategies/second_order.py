@@ -6,11 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from automtl_core.modules.transfer import means
-from automtl_core.training.balancer import TaskLosses
-from automtl_core.training.batches import Batch
-from automtl_core.training.compute import Compute
-from automtl_core.training.loop import objective
+from automtl_core.plugin import Batch, Compute, TaskLosses, means, objective
 
 Tensors = Mapping[str, Tensor]
 """Parameters or gradients by the names of the parameters."""

@@ -13,28 +13,39 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from automtl_core.choices import Architecture
-from automtl_core.errors import UsageError, did_you_mean, listing
-from automtl_core.modules.cost import Cost
-from automtl_core.search.evidence import Point
-from automtl_core.search.parameters import (
+from automtl_core.plugin import (
+    NAMED,
+    Architecture,
+    Candidate,
+    Component,
+    Cost,
+    Listener,
     Parameters,
+    Point,
+    Problem,
+    Proposals,
+    Recipe,
+    Scheduler,
+    SearchResult,
+    SearchStrategy,
+    State,
     Suggests,
+    Training,
+    TrialLoop,
+    Tunable,
+    UsageError,
+    did_you_mean,
+    listing,
+    nothing,
     parameters_of,
     parameters_of_settings,
+    steps,
     suggested_architecture,
     suggested_settings,
+    trained_fit,
+    trials_of,
     usable,
 )
-from automtl_core.search.scheduler import Proposals, Scheduler, TrialLoop
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy, Tunable, nothing
-from automtl_core.search.train_trial import trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Training
-from automtl_core.settings.settings import NAMED, Component
-from automtl_core.system.state import State
-from automtl_core.training.batches import steps
-from automtl_core.training.events import Listener
-from automtl_core.training.recipe import Recipe
 from automtl_strategies.last_round import point_of
 from automtl_strategies.optuna_scheduler import OptunaScheduler, OptunaSettings
 from automtl_strategies.paths import START, probes

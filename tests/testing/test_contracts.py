@@ -98,7 +98,7 @@ import numpy as np
 from torch import nn
 from automtl_core import hookimpl
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, Learner, Read
+from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer
@@ -138,7 +138,7 @@ class Lengths(FieldKind):
     def reads(self): return dict.fromkeys(self.columns, Read("text"))
     def faults(self):
         if not self.columns: yield "name columns"
-    def learner(self, source): return Learner(self.reads(), Length(self.columns))
+    def learner(self, source): return FieldLearner(self.reads(), Length(self.columns))
 
 @hookimpl
 def automtl_register_strategies(): return {"nothing": Nothing, "typo": Typo}

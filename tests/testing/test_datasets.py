@@ -11,7 +11,7 @@ import pytest
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bucketed, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, Learner, Read
+from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
 from automtl_testing import check_dataset, check_field_kind
 
@@ -136,7 +136,7 @@ class BlankIsLast(Length):
         return np.array([len(text) or 4 for text in texts], np.int32)
 
 
-def kind(encoder, learner=Learner):
+def kind(encoder, learner=FieldLearner):
     """Return a field with an encoder of texts."""
 
     class Kind(FieldKind):
@@ -151,7 +151,7 @@ def kind(encoder, learner=Learner):
     return Kind("x")
 
 
-class OneMore(Learner):
+class OneMore(FieldLearner):
     """Encodes prepared rows in another way than new ones."""
 
     def encode(self, chunk):

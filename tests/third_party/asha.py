@@ -2,10 +2,7 @@
 
 from collections import defaultdict
 
-from automtl_core import hookimpl
-from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Candidate, Training, TrialResult
-from automtl_core.settings.settings import Settings
+from automtl_core.plugin import Candidate, Proposals, Scheduler, Settings, Training, TrialResult, hookimpl
 
 
 class ASHASettings(Settings):

@@ -2,8 +2,7 @@
 
 import torch
 
-from automtl_core import hookimpl
-from automtl_core.training.balancer import Balancer
+from automtl_core.plugin import Balancer, hookimpl
 
 
 class FAMO(Balancer):

@@ -6,9 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from automtl_core import hookimpl
-from automtl_core.fields.encode import FieldEncoder, Reading, hashed
-from automtl_core.fields.field import FieldKind, Learner, Read, Source
+from automtl_core.plugin import FieldEncoder, FieldKind, FieldLearner, Read, Reading, Source, hashed, hookimpl
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class HashedPair(FieldKind):
         if len(set(self.columns)) != 2:
             yield f"columns are {self.columns!r}: name two"
 
-    def learner(self, source: Source) -> Learner:
-        return Learner(self.reads(), PairEncoder(self.columns, self.buckets))
+    def learner(self, source: Source) -> FieldLearner:
+        return FieldLearner(self.reads(), PairEncoder(self.columns, self.buckets))
 
 
 @hookimpl

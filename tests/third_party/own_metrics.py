@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from automtl_core import hookimpl
-from automtl_core.training.metric import Counted, Metric
+from automtl_core.plugin import Counted, Metric, hookimpl
 
 
 def calibration(labels, predictions, users):

@@ -6,8 +6,7 @@ RankNet: Burges et al., "Learning to rank using gradient descent", ICML 2005.
 import numpy as np
 from torch.nn.functional import softplus
 
-from automtl_core import hookimpl
-from automtl_core.tasks.kind import Measure, Measured, TaskKind
+from automtl_core.plugin import Measure, Measured, TaskKind, hookimpl
 
 
 class Pairwise(TaskKind):

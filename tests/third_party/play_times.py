@@ -6,8 +6,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from automtl_core import hookimpl
-from automtl_core.dataset.dataset import Dataset, Dense, History, Label, Sparse
+from automtl_core.plugin import Dataset, Dense, History, Label, Sparse, hookimpl
 
 USERS, ROWS, PLAYS = 40, 1600, 3000
 

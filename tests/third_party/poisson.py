@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from scipy.special import gammaln, xlogy
 
-from automtl_core import hookimpl
-from automtl_core.tasks.kind import Measure, Measured, TaskKind
+from automtl_core.plugin import Measure, Measured, TaskKind, hookimpl
 
 
 class Poisson(TaskKind):

@@ -1,8 +1,6 @@
 """A third party's strategy: single paths, drawn by Gumbel noise (Dong and Yang, CVPR 2019)."""
 
-from automtl_core.modules.relaxation import Relaxation, Weighed
-from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import SearchStrategy
+from automtl_core.plugin import Relaxation, RelaxedSearch, SearchStrategy, Weighed
 
 
 class Gumbel(Relaxation):

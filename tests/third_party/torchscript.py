@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from automtl_core import hookimpl
-from automtl_core.exporter import Exporter, Graph, Predict
+from automtl_core.plugin import Exporter, Graph, Predict, hookimpl
 
 
 class TorchScript(Exporter):

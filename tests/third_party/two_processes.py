@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from multiprocessing import Manager, get_context
 from typing import Any
 
-from automtl_core import hookimpl
-from automtl_core.search.trial import Engine, OnEvent, RunTrial, TrialResult, TrialSpec
-from automtl_core.training.events import Event
+from automtl_core.plugin import Engine, Event, OnEvent, RunTrial, TrialResult, TrialSpec, hookimpl
 
 
 class Processes(Engine):

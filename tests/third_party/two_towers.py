@@ -8,11 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from automtl_core import hookimpl
-from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.features import Features
-from automtl_core.settings.settings import Settings
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.plugin import Chooser, Features, FieldEmbedding, SearchSpace, Settings, hookimpl
 
 
 class TowerSettings(Settings):

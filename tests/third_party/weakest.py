@@ -5,12 +5,8 @@ from typing import Annotated
 
 import typer
 
-from automtl_core import hookimpl
-from automtl_core.commands import Output
+from automtl_core.plugin import Output, Result, Run, hookimpl, table
 from automtl_core.registry.kinds import Reference
-from automtl_core.run_dir.facts import Result
-from automtl_core.run_dir.run import Run
-from automtl_core.views.values import table
 
 
 def weakest(

@@ -20,7 +20,7 @@ from automtl_core.data.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.fields.encode import OWN, FieldEncoder
-from automtl_core.fields.field import Codes, Learner
+from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, Scale, Scaled
 from automtl_core.raw.sql import count, quoted
 
@@ -34,7 +34,7 @@ LINES = 100_000
 class Encoding:
     """The encoders of the columns of `examples`."""
 
-    learners: Mapping[str, Learner]
+    learners: Mapping[str, FieldLearner]
     """Field -> the learner that built its encoder and encodes chunks; sparse fields first."""
     encoders: Mapping[str, FieldEncoder]
     scales: Mapping[str, Scale]

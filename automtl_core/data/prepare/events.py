@@ -38,7 +38,7 @@ from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_co
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
-from automtl_core.fields.field import Learner
+from automtl_core.fields.field import FieldLearner
 from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,
@@ -274,7 +274,7 @@ class EventLog:
     """Key in a chunk of the owners of rows, from 1 on, 0 for none: a column, or the rows themselves."""
     times: NDArray[np.float64]  # [E], of all events
     starts: NDArray[np.int64]  # [O + 1]
-    learners: Mapping[str, Learner] = field(default_factory=dict)
+    learners: Mapping[str, FieldLearner] = field(default_factory=dict)
     """Learners of the numbers of events."""
 
     @property
@@ -328,7 +328,7 @@ def event_logs(
 
 def _learners(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts
-) -> dict[str, Learner]:
+) -> dict[str, FieldLearner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
     spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts))
     read = events_read(len(log.times), spans_of)

@@ -2,8 +2,7 @@
 
 from pydantic import Field
 
-from automtl_core import hookimpl
-from automtl_core.dataset.dataset import (
+from automtl_core.plugin import (
     INTEGER,
     NUMBER,
     TEXT,
@@ -15,6 +14,7 @@ from automtl_core.dataset.dataset import (
     Label,
     RawFile,
     Sparse,
+    hookimpl,
 )
 
 ROWS = """

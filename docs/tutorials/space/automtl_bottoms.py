@@ -6,11 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core import hookimpl
-from automtl_core.choices import AnyOf, Architecture
-from automtl_core.modules.features import Features
-from automtl_core.settings.settings import Settings
-from automtl_core.space import SearchSpace
+from automtl_core.plugin import AnyOf, Architecture, Features, SearchSpace, Settings, hookimpl
 
 
 class BottomsSettings(Settings):

@@ -4,14 +4,19 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from automtl_core import hookimpl
-from automtl_core.system import seeds
-from automtl_core.choices import Architecture, draw
-from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.settings.settings import Settings
-from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
-from automtl_core.training.metrics import metrics_from_json, relative_change
+from automtl_core.plugin import (
+    Architecture,
+    EventHandler,
+    Fit,
+    SearchResult,
+    SearchStrategy,
+    Settings,
+    draw,
+    hookimpl,
+    metrics_from_json,
+    relative_change,
+    seeds,
+)
 
 
 class ClimbingSettings(Settings):

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Vectors
+from automtl_core.plugin import Dataset, DatasetSettings, Vectors
 from automtl_datasets.synthetic.kind import Kind
 from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
 from automtl_datasets.synthetic.timed import Cold, Drift, Histories

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dense, FieldKind, History, Label, Sparse
-from automtl_core.system.seeds import generator
+from automtl_core.plugin import Dense, FieldKind, History, Label, Sparse, generator
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

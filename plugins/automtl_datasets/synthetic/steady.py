@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_core.system.seeds import generator
+from automtl_core.plugin import generator
 from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, alike, scaled
 
 SHAPES: Mapping[str, Callable[[Floats], Floats]] = {

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.dataset.declarations import History
+from automtl_core.plugin import History
 from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Kind, alike, scaled
 
 DAYS: Mapping[str, Any] = {"start": 1_700_000_000, "seconds": 60 * 86_400}

@@ -9,7 +9,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.exporter import inputs
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import FieldKind, Learner, Read, exported, source
+from automtl_core.fields.field import FieldKind, FieldLearner, Read, exported, source
 from automtl_core.fields.numeric import Buckets, Scale
 from automtl_core.fields.sparse import BagEncoder, Hashed
 
@@ -26,7 +26,7 @@ class Length(FieldEncoder):
 
 
 def test_a_learner_of_nothing_encodes_chunks_of_columns_in_their_order():
-    learner = Learner({"a": Read("text"), "b": Read("number")}, Length())
+    learner = FieldLearner({"a": Read("text"), "b": Read("number")}, Length())
     learner.see({})
     chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
     assert learner.learn(None) == Length()

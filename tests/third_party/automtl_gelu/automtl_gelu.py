@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from automtl_core import hookimpl
+from automtl_core.plugin import hookimpl
 
 
 def gelu(in_dim: int, out_dim: int, dropout: float) -> nn.Module:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from automtl_core.settings.settings import Settings
-from automtl_core.training.balancer import Balancer
+from automtl_core.plugin import Balancer, Settings
 from pydantic import Field
 from torch import Tensor, nn
 

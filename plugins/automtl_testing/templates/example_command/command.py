@@ -4,10 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from automtl_core.commands import Output
-from automtl_core.run_dir.facts import Result
-from automtl_core.run_dir.run import Run
-from automtl_core.views.values import table
+from automtl_core.plugin import Output, Result, Run, table
 
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.")]
 Digits = Annotated[int, typer.Option(metavar="N", min=1, help="Number of digits of a score.")]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import duckdb
-from automtl_core.dataset.dataset import BIT, NUMBER, TEXT, Dataset, Dense, Label, RawFile, Sparse
+from automtl_core.plugin import BIT, NUMBER, TEXT, Dataset, Dense, Label, RawFile, Sparse
 
 
 class Shop(Dataset):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from automtl_core.exporter import Exporter, Graph, Predict
+from automtl_core.plugin import Exporter, Graph, Predict
 
 
 class TorchScript(Exporter):

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from automtl_core.fields.encode import FieldEncoder, Reading
-from automtl_core.fields.field import FieldKind, Learner, Read, Source
+from automtl_core.plugin import FieldEncoder, FieldKind, FieldLearner, Read, Reading, Source
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,6 @@ class HourOfDay(FieldKind):
         """Return the columns that the field reads."""
         return {self.column or self.name: Read("number")}
 
-    def learner(self, source: Source) -> Learner:
+    def learner(self, source: Source) -> FieldLearner:
         """Return the builder of the encoder. It learns nothing from training rows."""
-        return Learner(self.reads(), HourEncoder(self.column or self.name))
+        return FieldLearner(self.reads(), HourEncoder(self.column or self.name))

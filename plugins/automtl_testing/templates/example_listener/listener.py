@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from automtl_core.training.events import EpochEnded, Event, RunBegan, RunListener
+from automtl_core.plugin import EpochEnded, Event, RunBegan, RunListener
 
 COLUMNS = ("phase", "epoch", "task", "training loss", "validation score")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from automtl_core.training.metric import Metric
+from automtl_core.plugin import Metric
 from numpy.typing import NDArray
 from scipy.special import expit
 

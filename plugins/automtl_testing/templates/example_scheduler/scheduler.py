@@ -3,10 +3,7 @@
 from collections import deque
 from dataclasses import replace
 
-from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Training, TrialResult
-from automtl_core.settings.settings import Settings
-from automtl_core.training.metrics import Metrics
+from automtl_core.plugin import Metrics, Proposals, Scheduler, Settings, Training, TrialResult
 from pydantic import Field
 
 

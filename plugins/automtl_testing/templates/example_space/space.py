@@ -4,10 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import Inputs
-from automtl_core.settings.settings import Settings
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.plugin import Chooser, Features, Inputs, SearchSpace, Settings
 from pydantic import Field
 from torch import Tensor, nn
 

@@ -1,12 +1,16 @@
 """A search that trains weights and architecture logits together."""
 
-from automtl_core.modules.relaxation import Softmax
-from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.settings.settings import Settings
-from automtl_core.system.state import State
-from automtl_core.training.events import Listener
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import (
+    Listener,
+    Problem,
+    Recipe,
+    RelaxedSearch,
+    SearchResult,
+    SearchStrategy,
+    Settings,
+    Softmax,
+    State,
+)
 from pydantic import Field
 
 

@@ -1,7 +1,7 @@
 """Numbers that are predicted by their median. Letters: B batch, T tasks, R rows."""
 
 import numpy as np
-from automtl_core.tasks.kind import Array, Floats, Groups, Measure, Measured, TaskKind
+from automtl_core.plugin import Array, Floats, Groups, Measure, Measured, TaskKind
 from torch import Tensor
 
 

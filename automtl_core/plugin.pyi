@@ -1,0 +1,241 @@
+"""The names of `automtl_core.plugin`, and the module that each of them comes from."""
+
+from automtl_core import __version__ as __version__, hookimpl as hookimpl
+from automtl_core.choices import (
+    AnyOf as AnyOf,
+    Architecture as Architecture,
+    Choice as Choice,
+    Decision as Decision,
+    OneOf as OneOf,
+    draw as draw,
+)
+from automtl_core.commands import Output as Output
+from automtl_core.data.event_log import label_of as label_of, outcome_of as outcome_of
+from automtl_core.data.part import Part as Part
+from automtl_core.dataset.dataset import (
+    BIT as BIT,
+    FLAG as FLAG,
+    INTEGER as INTEGER,
+    NUMBER as NUMBER,
+    TEXT as TEXT,
+    UNUSED as UNUSED,
+    Bag as Bag,
+    Bucketed as Bucketed,
+    Column as Column,
+    Count as Count,
+    Dataset as Dataset,
+    DatasetSettings as DatasetSettings,
+    Dense as Dense,
+    KindOf as KindOf,
+    Label as Label,
+    RawFile as RawFile,
+    Scaling as Scaling,
+    Sparse as Sparse,
+    Vectors as Vectors,
+    column_of as column_of,
+    columns_of_lists as columns_of_lists,
+    declaration_faults as declaration_faults,
+    event_columns_of as event_columns_of,
+    histories_of as histories_of,
+    label_column as label_column,
+    reads_of as reads_of,
+)
+from automtl_core.dataset.declarations import (
+    History as History,
+    field_from_settings as field_from_settings,
+    is_event as is_event,
+    label_faults as label_faults,
+    source_of as source_of,
+)
+from automtl_core.dataset.schema import Schema as Schema, Task as Task, is_encoder as is_encoder
+from automtl_core.errors import (
+    AutoMTLError as AutoMTLError,
+    DataError as DataError,
+    FaultyRowError as FaultyRowError,
+    OutOfMemoryError as OutOfMemoryError,
+    SetupError as SetupError,
+    UnknownNameError as UnknownNameError,
+    UsageError as UsageError,
+    WorkerError as WorkerError,
+    did_you_mean as did_you_mean,
+    listing as listing,
+    one_line as one_line,
+    together as together,
+)
+from automtl_core.exporter import Exporter as Exporter, Graph as Graph, Predict as Predict
+from automtl_core.fields.encode import (
+    AGE as AGE,
+    OWN as OWN,
+    FieldEncoder as FieldEncoder,
+    Reading as Reading,
+    hashed as hashed,
+)
+from automtl_core.fields.field import (
+    FieldKind as FieldKind,
+    FieldLearner as FieldLearner,
+    Read as Read,
+    Source as Source,
+)
+from automtl_core.fields.sparse import TimePart as TimePart
+from automtl_core.modules.cost import Cost as Cost
+from automtl_core.modules.dropout import Dropout as Dropout, dropout as dropout
+from automtl_core.modules.embedding import FieldEmbedding as FieldEmbedding
+from automtl_core.modules.features import Features as Features
+from automtl_core.modules.inputs import (
+    EncodedFields as EncodedFields,
+    Inputs as Inputs,
+    Widths as Widths,
+    inputs_of as inputs_of,
+)
+from automtl_core.modules.network import (
+    Averaging as Averaging,
+    Ensemble as Ensemble,
+    Mixed as Mixed,
+    Mixture as Mixture,
+)
+from automtl_core.modules.relaxation import (
+    Gate as Gate,
+    Relaxation as Relaxation,
+    Softmax as Softmax,
+    Weighed as Weighed,
+)
+from automtl_core.modules.supernet import FixedGate as FixedGate, Supernet as Supernet
+from automtl_core.modules.transfer import function_of as function_of, indices as indices, means as means
+from automtl_core.ops import (
+    Candidates as Candidates,
+    JointOp as JointOp,
+    OpFactory as OpFactory,
+    SharingOp as SharingOp,
+    ZeroFilled as ZeroFilled,
+    narrowed as narrowed,
+    share_alike as share_alike,
+    standalone as standalone,
+)
+from automtl_core.raw.sql import (
+    count as count,
+    literal as literal,
+    numbered as numbered,
+    own as own,
+    quoted as quoted,
+    typed_time as typed_time,
+)
+from automtl_core.run_dir.facts import Behaviour as Behaviour, Costs as Costs, Result as Result
+from automtl_core.run_dir.record import RunRecord as RunRecord
+from automtl_core.run_dir.run import Run as Run
+from automtl_core.search.evidence import (
+    EVERYWHERE as EVERYWHERE,
+    Action as Action,
+    DecisionMade as DecisionMade,
+    Evidence as Evidence,
+    Point as Point,
+    Verdict as Verdict,
+    judged as judged,
+)
+from automtl_core.search.held_out import (
+    Difference as Difference,
+    HeldOut as HeldOut,
+    HeldOutSettings as HeldOutSettings,
+    Losses as Losses,
+    Scored as Scored,
+    difference as difference,
+    shortfall as shortfall,
+)
+from automtl_core.search.parameters import (
+    Parameters as Parameters,
+    Suggests as Suggests,
+    parameters_of as parameters_of,
+    parameters_of_settings as parameters_of_settings,
+    suggested_architecture as suggested_architecture,
+    suggested_settings as suggested_settings,
+    usable as usable,
+)
+from automtl_core.search.relaxed_search import RelaxedSearch as RelaxedSearch
+from automtl_core.search.scheduler import (
+    Proposals as Proposals,
+    Scheduler as Scheduler,
+    TrialLoop as TrialLoop,
+)
+from automtl_core.search.strategy import (
+    Problem as Problem,
+    Retrain as Retrain,
+    SearchResult as SearchResult,
+    SearchStrategy as SearchStrategy,
+    Tunable as Tunable,
+    nothing as nothing,
+)
+from automtl_core.search.train_trial import trained_fit as trained_fit, trials_of as trials_of
+from automtl_core.search.trial import (
+    Candidate as Candidate,
+    Engine as Engine,
+    Executor as Executor,
+    OnEvent as OnEvent,
+    RunTrial as RunTrial,
+    Training as Training,
+    TrialEnded as TrialEnded,
+    TrialResult as TrialResult,
+    TrialSpec as TrialSpec,
+)
+from automtl_core.settings.settings import (
+    NAMED as NAMED,
+    Component as Component,
+    S as S,
+    Search as Search,
+    Settings as Settings,
+)
+from automtl_core.settings.words import Takes as Takes
+from automtl_core.space import Chooser as Chooser, SearchSpace as SearchSpace
+from automtl_core.system import distributed as distributed, seeds as seeds
+from automtl_core.system.distributed import is_first as is_first
+from automtl_core.system.files import write_atomic as write_atomic
+from automtl_core.system.process_state import library as library
+from automtl_core.system.seeds import generator as generator
+from automtl_core.system.state import State as State, cpu_copy as cpu_copy
+from automtl_core.tasks.builtin import Binary as Binary, Regression as Regression
+from automtl_core.tasks.kind import (
+    Array as Array,
+    Floats as Floats,
+    Groups as Groups,
+    Measure as Measure,
+    Measured as Measured,
+    TaskKind as TaskKind,
+)
+from automtl_core.tasks.kinds import kind_names as kind_names
+from automtl_core.training.balancer import Balancer as Balancer, TaskLosses as TaskLosses
+from automtl_core.training.batches import Batch as Batch, Rows as Rows, batches as batches, steps as steps
+from automtl_core.training.compute import Compute as Compute, recalibrate_batchnorm as recalibrate_batchnorm
+from automtl_core.training.events import (
+    EpochEnded as EpochEnded,
+    Event as Event,
+    EventHandler as EventHandler,
+    Listener as Listener,
+    RunBegan as RunBegan,
+    RunListener as RunListener,
+    StepEnded as StepEnded,
+    Warned as Warned,
+)
+from automtl_core.training.fit import Fit as Fit, TrainingData as TrainingData
+from automtl_core.training.learner import GoingOn as GoingOn, Learner as Learner
+from automtl_core.training.loop import evaluate as evaluate, objective as objective
+from automtl_core.training.metric import ByUser as ByUser, Counted as Counted, Metric as Metric
+from automtl_core.training.metrics import (
+    Metrics as Metrics,
+    TaskMetrics as TaskMetrics,
+    mean_over_tasks as mean_over_tasks,
+    metrics_from_json as metrics_from_json,
+    relative_change as relative_change,
+)
+from automtl_core.training.optimisers import WeightAverage as WeightAverage
+from automtl_core.training.process import set_up as set_up
+from automtl_core.training.recipe import Recipe as Recipe
+from automtl_core.views.values import (
+    Bar as Bar,
+    Bars as Bars,
+    Block as Block,
+    Curves as Curves,
+    Grid as Grid,
+    Matrix as Matrix,
+    Plot as Plot,
+    Section as Section,
+    Text as Text,
+    table as table,
+)
