@@ -3,28 +3,10 @@
 `plugin.pyi` lists the names and their modules. A name is imported at its first use: datasets load no torch.
 """
 
-import ast
-import importlib
-from pathlib import Path
+from automtl_core.system.lazy import names_of_stub
 
-_MODULES = {
-    alias.name: statement.module
-    for statement in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
-    if isinstance(statement, ast.ImportFrom) and statement.module
-    for alias in statement.names
-}
-
-__all__ = sorted(_MODULES)
+__getattr__, __all__ = names_of_stub(__file__)
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    module = importlib.import_module(_MODULES[name])
-    if not hasattr(module, name):  # a module: `seeds`
-        return importlib.import_module(f"{_MODULES[name]}.{name}")
-    return getattr(module, name)

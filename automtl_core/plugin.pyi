@@ -119,6 +119,7 @@ from automtl_core.raw.sql import (
     quoted as quoted,
     typed_time as typed_time,
 )
+from automtl_core.registry.kinds import Reference as Reference
 from automtl_core.run_dir.facts import Behaviour as Behaviour, Costs as Costs, Result as Result
 from automtl_core.run_dir.record import RunRecord as RunRecord
 from automtl_core.run_dir.run import Run as Run

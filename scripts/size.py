@@ -21,8 +21,8 @@ PRODUCT = ("automtl_core", "plugins", "cli", "api")
 
 
 def files(folder: str) -> Iterator[Path]:
-    """Yield the Python files of a folder."""
-    yield from (path for path in sorted((ROOT / folder).rglob("*.py")) if ".venv" not in path.parts)
+    """Yield the Python files of a folder, and the stubs that list names of other modules."""
+    yield from (path for path in sorted((ROOT / folder).rglob("*.py*")) if path.suffix in (".py", ".pyi"))
 
 
 def lines(folder: str) -> int:

@@ -103,7 +103,7 @@ def test_the_documented_test_of_a_metric_passes(registry: Registry, name: str) -
 
 def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(OTHERS) == 4
+    assert len(OTHERS) == 5
     for name in ("two_processes", "asha"):
         assert (ROOT / f"tests/third_party/{name}.py").read_text() in EXAMPLES
     for block in OTHERS:

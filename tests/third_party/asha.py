@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 
+from pydantic import Field
+
 from automtl_core.plugin import Candidate, Proposals, Scheduler, Settings, Training, TrialResult, hookimpl
 
 
 class ASHASettings(Settings):
     """Settings of ASHA."""
 
-    eta: int = 3
+    eta: int = Field(3, ge=2)
     """1/eta of the candidates of a rung go on, for eta times as many epochs."""
-    trials: int = 27
+    trials: int = Field(27, ge=1)
     """Maximum number of candidates."""
 
 

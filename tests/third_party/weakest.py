@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from automtl_core.plugin import Output, Result, Run, hookimpl, table
-from automtl_core.registry.kinds import Reference
+from automtl_core.plugin import Output, Reference, Result, Run, UsageError, hookimpl, table
 
 
 def weakest(
@@ -14,7 +13,9 @@ def weakest(
     below: Annotated[float, typer.Option(metavar="SCORE", help="Highest score of a task.")] = 1.0,
 ) -> Output:
     """Show the tasks with the lowest test scores."""
-    test = Run.open(run).read(Result).test or {}
+    test = Run.open(run).read(Result).test
+    if test is None:
+        raise UsageError(f"{run}: the run is not tested yet", fix=f"automtl evaluate {run}")
     scores = {task: metrics.score for task, metrics in test.items() if metrics.score is not None}
     found = {task: scores[task] for task in sorted(scores, key=scores.__getitem__) if scores[task] <= below}
     return Output(found, lambda _: table(["task", "score"], found.items()))
