@@ -137,12 +137,18 @@ class TaskKind(ABC):
     def losses_by_row(self, labels: Floats, logits: Floats, groups: Groups) -> Floats:
         """Return the contribution of each row to 1 - `evidence`, which is their mean, [R] each -> [R].
 
+        It is called only where `metrics` has a value of `evidence`.
+
         Args:
             labels: Labels that differ.
             logits: Finite.
             groups: See `Groups`.
 
         """
+
+    def has_evidence(self, labels: Array, groups: Groups) -> bool:
+        """Return whether `evidence` is defined for the labels and users of rows, [R] each, at least one."""
+        return self.metrics(labels, np.zeros(len(labels)), groups).values[self.evidence] is not None
 
     def interval(self, score: float, positives: int, rows: int) -> tuple[float, float] | None:
         """Return the 95 % interval of a score over other rows; None if it is unknown."""

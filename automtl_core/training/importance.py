@@ -110,14 +110,15 @@ def importance(
         progress: Receives the finished share.
 
     """
-    intact = _losses(schema.tasks, part, predict(part))
+    masks = [_counted(task, part, t) for t, task in enumerate(schema.tasks)]
+    intact = _losses(schema.tasks, part, predict(part), masks)
     found: dict[str, dict[str, FieldEffect]] = {}
     for done, field in enumerate(fields):
         progress("permute fields", done / len(fields))
         a, b = seeds.generator(seed, "importance", field).permutation(len(part)).reshape(2, -1)
         partners = np.empty(len(part), np.int64)  # the other row of the pair of each row
         partners[a], partners[b] = b, a
-        losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)))
+        losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)), masks)
         found[field] = {
             task.name: _effect(task, part.labels[:, t], losses[t] - intact[t], partners)
             for t, task in enumerate(schema.tasks)
@@ -163,12 +164,21 @@ def _moved(array: NDArray[Any], column: int, order: NDArray[np.int64]) -> NDArra
     return moved
 
 
-def _losses(tasks: Sequence[Task], part: Part, predicted: NDArray[Any]) -> list[Floats]:
+def _counted(task: Task, part: Part, column: int) -> NDArray[np.bool_]:
+    """Return the mask of rows that count for a task, [R]: none where they have no evidence."""
+    known = ~np.isnan(part.labels[:, column])
+    labels, groups = part.labels[known, column], None if part.users is None else part.users[known]
+    return known & (task.type.effective_rows(labels) > 1 and task.type.has_evidence(labels, groups))
+
+
+def _losses(
+    tasks: Sequence[Task], part: Part, predicted: NDArray[Any], masks: Sequence[NDArray[np.bool_]]
+) -> list[Floats]:
     """Return for each task the contribution of each row to 1 - score, [R]; NaN where a row does not count."""
     losses = []
-    for t, task in enumerate(tasks):
-        by_row, known = np.full(len(part), np.nan), ~np.isnan(part.labels[:, t])
-        if task.type.effective_rows(part.labels[known, t]) > 1:
+    for t, (task, known) in enumerate(zip(tasks, masks, strict=True)):
+        by_row = np.full(len(part), np.nan)
+        if known.any():
             of_labels, of_logits = (of[known, t].astype(np.float64) for of in (part.labels, predicted))
             groups = None if part.users is None else part.users[known]
             by_row[known] = task.type.losses_by_row(of_labels, of_logits, groups)
@@ -189,10 +199,10 @@ def _effect(
 
     """
     measure = task.type.measure
-    freedom = task.type.effective_rows(labels[~np.isnan(labels)]) - 1
+    known = ~np.isnan(by_row)
+    freedom = task.type.effective_rows(labels[known]) - 1
     if freedom < 1:
         return FieldEffect(measure)
-    known = ~np.isnan(by_row)
     count, drop = int(np.count_nonzero(known)), float(by_row[known].mean())
     apart = np.where(known, by_row - drop, 0.0)
     squares = float(((apart + apart[partners]) ** 2).sum()) / 2  # each pair is there twice

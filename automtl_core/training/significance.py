@@ -115,9 +115,9 @@ def baseline(
     known = ~np.isnan(labels)
     truth, predicted = labels[known].astype(np.float64), predicted[known]
     kind = task.type
-    if kind.effective_rows(truth) < LEAST:
-        return None
     groups = None if users is None else users[known]
+    if kind.effective_rows(truth) < LEAST or not kind.has_evidence(truth, groups):
+        return None
     loss = kind.losses_by_row(truth, predicted, groups)
     alone = single if single is None else kind.losses_by_row(truth, single[known], groups)
     constant = np.full(len(truth), kind.constant(truth))

@@ -29,7 +29,9 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
         optimal = Measure("reachable", "optimal AUC", "z.4f", 1)  # of the true probabilities
         generated = [optimal] if reachable and kind.two_classes else []
-        columns |= dict.fromkeys([score, *generated, *others], kind.two_classes)
+        for column in (score, *generated, *others):  # two kinds of tasks may have a metric in common
+            if (column.key, column.title) not in [(known.key, known.title) for known in columns]:
+                columns[column] = kind.two_classes
         scores.add(score)
     counts = [key for key in ("positives", "rows") if any(key in of_task for of_task in values.values())]
     few = {task: m for task, m in test.items() if not m.is_informative(least)}

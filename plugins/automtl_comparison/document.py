@@ -190,7 +190,8 @@ class Comparison(Value):
 
     def metrics(self) -> list[Measure]:
         """Return the metrics of all tasks in the comparison."""
-        return list(dict.fromkeys(metric for kind in self.kinds for metric in self.of_tasks(kind)))
+        every = [metric for kind in self.kinds for metric in self.of_tasks(kind)]
+        return list({(metric.key, metric.title): metric for metric in reversed(every)}.values())[::-1]
 
     def of_tasks(self, kind: TaskKind) -> list[Measure]:
         """Return the metrics of the tasks of a kind, also registered ones."""

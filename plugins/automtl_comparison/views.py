@@ -44,7 +44,7 @@ def comma_separated(result: Comparison) -> str:
 
     A cell without results has one row, with its error.
     """
-    measured = [*(metric.key for metric in result.metrics()), "positives", "rows"]
+    measured = [*dict.fromkeys(metric.key for metric in result.metrics()), "positives", "rows"]
     columns = ["model", "split", "seed", "task", *measured, "run", *COSTS, "error"]
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")

@@ -74,7 +74,7 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
     """Return a table of the runs in a folder, and the commands that resume interrupted runs."""
     if not runs:
         return lines(f"{folder}: no runs")
-    header = ["run", "dataset", "model", "seed", "validation AUC", "test AUC", *MEASURED, "state"]
+    header = ["run", "dataset", "model", "seed", "validation score", "test score", *MEASURED, "state"]
     rows = [
         [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
         for r in runs
@@ -91,7 +91,7 @@ def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
     """Return a table with a row for each run: its test metrics and costs."""
     tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
     rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
-    return table(["run", *tasks, "mean AUC", *MEASURED], rows, "lr", notes=notes)
+    return table(["run", *tasks, "mean score", *MEASURED], rows, "lr", notes=notes)
 
 
 def _costs(run: Summary) -> list[str | None]:

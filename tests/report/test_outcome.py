@@ -66,6 +66,6 @@ def test_runs_in_a_folder_and_how_to_resume_them():
 
 def test_runs_side_by_side():
     grid, note = side_by_side([DONE, STOPPED], "a note").blocks
-    assert grid.header == ["run", "click", "mean AUC", "kFLOPs per row", "seconds"]
+    assert grid.header == ["run", "click", "mean score", "kFLOPs per row", "seconds"]
     assert grid.rows == [["runs/one", 0.75, 0.75, "12", "8"], ["runs/two", None, None, None, None]]
     assert note.text == "a note"

@@ -255,7 +255,7 @@ def report(
 def list_runs(runs_dir: options.RunsDir = Path("runs")) -> Output:
     """List the runs of a folder by dataset, the best first.
 
-    They are ranked by the mean validation AUC. Unfinished runs are marked.
+    They are ranked by the mean validation score, such as the AUC. Unfinished runs are marked.
     """
     from automtl_core.run_dir.run_list import summaries
     from automtl_report.outcome import listed
