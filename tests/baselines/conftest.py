@@ -1,7 +1,6 @@
 """Models so small that their numbers can be worked out by hand."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -11,16 +10,15 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.space import SearchSpace
 
 REGISTRY = load_registry()
 
 
 @pytest.fixture
-def space() -> Callable[..., SearchSpace]:
+def space():
     """Return a space by its name: one field, tasks like `click` and `buy<click`, widths of 1, no dropout."""
 
-    def make(name: str, tasks: Sequence[str] = ("a", "b"), **sizes: Any) -> SearchSpace:
+    def make(name, tasks=("a", "b"), **sizes):
         cls = REGISTRY.get(SPACES, name)
         pairs = [task.partition("<") for task in tasks]
         schema = Schema(
@@ -33,11 +31,11 @@ def space() -> Callable[..., SearchSpace]:
 
 
 @pytest.fixture
-def network(space: Callable[..., SearchSpace]) -> Callable[..., nn.Module]:
+def network(space):
     """Return a model in float64 for evaluation: these weights or one for all, biases of 0, x = id."""
 
-    def make(name: str, weights: Mapping[str, Any] | float, **change: Any) -> nn.Module:
-        made: nn.Module = space(name, **change).supernet().network.double().eval()
+    def make(name, weights, **change):
+        made = space(name, **change).supernet().network.double().eval()
         for path, module in made.named_modules():
             if isinstance(module, nn.BatchNorm1d):
                 module.eps = 0.0
@@ -53,27 +51,27 @@ def network(space: Callable[..., SearchSpace]) -> Callable[..., nn.Module]:
     return make
 
 
-def features_of(*ids: int) -> Features:
+def features_of(*ids):
     """Return the features of examples with these ids of one field."""
     return Features(torch.tensor(ids)[:, None], torch.zeros(len(ids), 0))
 
 
 @pytest.fixture
-def logits() -> Callable[..., list[list[float]]]:
+def logits():
     """Return what a model says of these ids."""
 
-    def call(model: nn.Module, *ids: int) -> list[list[float]]:
-        out: list[list[float]] = model(features_of(*ids)).tolist()
+    def call(model, *ids):
+        out = model(features_of(*ids)).tolist()
         return out
 
     return call
 
 
 @pytest.fixture
-def moved() -> Callable[[nn.Module, int], set[str]]:
+def moved():
     """Return the names of all parameters that get a gradient from the logits of one task, by its column."""
 
-    def names(model: nn.Module, task: int) -> set[str]:
+    def names(model, task):
         model.zero_grad()
         model(features_of(1, 2, 3))[:, task].sum().backward()
         return {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}

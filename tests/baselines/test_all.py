@@ -1,8 +1,5 @@
 """What holds for every hand-designed model."""
 
-import sys
-from typing import get_type_hints
-
 import pytest
 import torch
 from torch import nn
@@ -14,7 +11,6 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_datasets.kuairand import KuaiRand
@@ -28,17 +24,6 @@ MODELS = [name for name in REGISTERED if name != "boosting"]
 ORDERED = ["aitm", "esmm"]
 REFERENCE = 700_000
 """Parameters, embeddings apart, of a DESAN network of the default sizes on KuaiRand."""
-
-
-@pytest.mark.parametrize("name", REGISTERED)
-def test_tensor_modules_know_no_settings(name):
-    module = sys.modules[REGISTRY.get(SPACES, name).__module__]
-    classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
-    networks = [c for c in classes if issubclass(c, nn.Module)]
-    assert networks or name == "din-mmoe"  # that of mmoe
-    for network in networks:
-        taken = get_type_hints(network.__init__).values()
-        assert not [t for t in taken if isinstance(t, type) and issubclass(t, Settings | Schema)], network
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -56,18 +56,6 @@ def grow(grower=GROWER, kind="binary", train=None, validation=None, going_on=lam
     return grower.grow(task_kind(kind), train, validation, [2], seed, going_on)
 
 
-def logits_of_text(text, columns):
-    trees = Trees()
-    trees.take(text)
-    return trees.predict_logits(columns)
-
-
-def test_numbers_missing_ones_and_categories_are_learned():
-    text = grow().text
-    probe = np.array([[0, 0, 0], [np.nan, 0, 0], [2, 0, 0], [0, 0, 2], [0, 0, 5], [0, 3, 0]], np.float32)
-    assert (logits_of_text(text, probe) > 0).tolist() == [False, True, True, True, True, False]
-
-
 def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
     grown, asked = grow(), []
     assert 1 <= grown.rounds < 25
@@ -76,11 +64,6 @@ def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
     assert again.text == grown.text
     assert asked == pytest.approx([done / 30 for done in range(1, len(asked) + 1)])
     assert len(asked) in (grown.rounds + 4, 30), "the fifth round without a better score is the last"
-
-
-def test_who_is_told_to_end_keeps_what_is_best_so_far():
-    assert grow(going_on=lambda share: False).rounds == 1
-    assert grow(going_on=lambda share: share < 0.1).rounds <= 3
 
 
 def test_where_validation_does_not_tell_there_are_as_many_trees_as_patience():

@@ -1,10 +1,7 @@
 """Simulated raw files: as declared, with the quirks of the real files, and something to learn."""
 
 import csv
-import gc
-import tracemalloc
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,10 +13,8 @@ from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 from automtl_datasets.kuairand import KuaiRand, KuaiRandSettings
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
-from automtl_datasets.synthetic.kind import Chance, draw, zipf
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
-from simulated import SIMULATORS, aliccp
-from simulated.draws import Chances, blocks, origins, scattered
+from simulated import SIMULATORS
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "userbehavior": lambda: UserBehavior(UserBehaviorSettings(min_buys=1)),
@@ -32,7 +27,7 @@ ROWS = {"userbehavior": 50_000, "ijcai15": 50_000, "kuairand": 25_000, "qb-video
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def folders(tmp_path_factory):
     """Return for each dataset the folder of its simulated files."""
     root = tmp_path_factory.mktemp("simulated")
     for name, simulate in SIMULATORS.items():
@@ -42,7 +37,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_same_seed_makes_the_same_bytes(tmp_path: Path, name: str) -> None:
+def test_the_same_seed_makes_the_same_bytes(tmp_path, name):
     made = []
     for folder, seed, rows in (("one", 3, 1500), ("same", 3, 1500), ("other", 4, 1500), ("row", 3, 1)):
         (tmp_path / folder).mkdir()
@@ -56,7 +51,7 @@ def test_the_same_seed_makes_the_same_bytes(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_files_are_as_declared(folders: dict[str, Path], name: str) -> None:
+def test_files_are_as_declared(folders, name):
     paths = []
     for file in DATASETS[name]().files().values():
         [path] = folders[name].glob(file.path)
@@ -75,7 +70,7 @@ def test_files_are_as_declared(folders: dict[str, Path], name: str) -> None:
     assert set(paths) == {path for path in folders[name].rglob("*") if path.is_file()}
 
 
-def test_headers_are_the_real_ones(real_data: Path, folders: dict[str, Path]) -> None:
+def test_headers_are_the_real_ones(real_data, folders):
     compared = 0
     for name in ("ijcai15", "kuairand"):
         for path in (real_data / name).rglob("*.csv"):
@@ -86,13 +81,13 @@ def test_headers_are_the_real_ones(real_data: Path, folders: dict[str, Path]) ->
     assert compared >= 6
 
 
-def dominance(values: pd.Series) -> float:
+def dominance(values):
     """Return how often the commonest tenth of the values occurs; 0.1 if all are as frequent."""
     counts = values.value_counts()
     return float(counts.iloc[: max(1, len(counts) // 10)].sum() / counts.sum())
 
 
-def learnable(frame: pd.DataFrame, fields: list[str], task: str) -> float:
+def learnable(frame, fields, task):
     """Return the AUC on one half of the rows of the log-odds of the other half's values, added up."""
     known = np.random.default_rng(0).random(len(frame)) < 0.5
     train, test = frame[known], frame[~known]
@@ -104,7 +99,7 @@ def learnable(frame: pd.DataFrame, fields: list[str], task: str) -> float:
     return auc(test[task].to_numpy(), score) or 0.0
 
 
-def test_userbehavior(folders: dict[str, Path]) -> None:
+def test_userbehavior(folders):
     """The last line is cut, few times are stray, rows stand by the text of users, and ids are Zipf's."""
     path = folders["userbehavior"] / "UserBehavior.csv"
     assert path.read_text().rpartition("\n")[2].count(",") == 3
@@ -120,7 +115,7 @@ def test_userbehavior(folders: dict[str, Path]) -> None:
         assert learnable(flags, columns[:3], task) > 0.62
 
 
-def test_ijcai15(folders: dict[str, Path]) -> None:
+def test_ijcai15(folders):
     """There are duplicates and blank brands, days have no leading zero, and some users are unknown."""
     log = pd.read_csv(folders["ijcai15"] / "data_format1/user_log_format1.csv", dtype=str)
     users = pd.read_csv(folders["ijcai15"] / "data_format1/user_info_format1.csv", dtype=str)
@@ -134,7 +129,7 @@ def test_ijcai15(folders: dict[str, Path]) -> None:
     assert learnable(actions, keys, "2") > 0.62
 
 
-def test_kuairand(folders: dict[str, Path]) -> None:
+def test_kuairand(folders):
     """There are quoted commas and duplicates; days and plays fit the other columns."""
     data = {path.stem: pd.read_csv(path) for path in (folders["kuairand"] / "data").iterdir()}
     log, users = data["log_random_4_22_to_5_08_pure"], data["user_features_pure"]
@@ -152,7 +147,7 @@ def test_kuairand(folders: dict[str, Path]) -> None:
         assert learnable(rows, ["user_id", "video_id", "tab", "tag"], task) > 0.6
 
 
-def test_qb_video(folders: dict[str, Path]) -> None:
+def test_qb_video(folders):
     """Some categories are missing, some likes are without click, and each user has one block."""
     videos = pd.read_csv(folders["qb-video"] / "QB-video.csv")
     assert 0.002 < (videos["video_category"] == r"\N").mean() < 0.1
@@ -163,7 +158,7 @@ def test_qb_video(folders: dict[str, Path]) -> None:
         assert learnable(videos, ["user_id", "item_id", "video_category", "age"], task) > 0.6
 
 
-def test_aliccp(folders: dict[str, Path]) -> None:
+def test_aliccp(folders):
     """Rows refer to common features; fields are optional, in any order, and few purchases have no click."""
     folder = folders["aliccp"] / "sample_train"
     commons, skeleton = (
@@ -182,51 +177,3 @@ def test_aliccp(folders: dict[str, Path]) -> None:
     assert {"205", "301"} <= set.intersection(*map(set, orders))
     sizes = {row[0]: int(row[1]) for row in commons}
     assert np.mean([sizes[row[3]] + int(row[4]) for row in skeleton]) == pytest.approx(300, rel=0.1)
-
-
-def test_the_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aliccp, "LINES", 500)
-    monkeypatch.setattr(aliccp, "VALUES", 5000)
-    monkeypatch.setattr("simulated.draws.TYPICAL", 1000)
-    peaks = []
-    for rows in (1000, 4000):
-        (tmp_path / str(rows)).mkdir()
-        gc.collect()
-        tracemalloc.start()
-        aliccp.simulate(tmp_path / str(rows), rows, 0, features_per_row=50)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
-
-
-def test_labels_have_their_rates_and_depend_on_their_fields_alone() -> None:
-    frequencies = {"user": zipf(200, 0.5), "item": zipf(50, 0.8), "left": zipf(8), "right": zipf(8)}
-    of_labels = {
-        "click": Chance(0.4, {"user": 0.8, "item": 0.4}, {("left", "right"): 0.6}),
-        "buy": Chance(0.05, {"user": 0.8}),
-    }
-    random, labels = np.random.default_rng(1), Chances(0, "shop", frequencies, of_labels)
-    ids = {field: draw(random, values, 50_000) for field, values in frequencies.items()}
-    frame = pd.DataFrame(ids)
-    for task, fields in {"click": {"user", "item"}, "buy": {"user"}}.items():
-        chances = labels.probability(task, ids)
-        assert chances.mean() == pytest.approx(of_labels[task].rate, rel=0.05)
-        frame[task] = np.log(chances / (1 - chances))
-        spread = {field: frame.groupby(field)[task].mean().std() for field in frequencies}
-        assert {field for field, deviation in spread.items() if deviation > 0.25} == fields
-    assert frame.groupby(["left", "right"])["click"].mean().std() > 4 * spread["left"]
-
-
-@pytest.mark.parametrize("counts", [[3, 0, 2, 9, 1, 0, 1, 0], [1], [0, 0, 5], [4, 4, 4, 4]])
-def test_blocks_hold_owners_as_a_whole(counts: list[int]) -> None:
-    found = [list(block) for block in blocks(np.array(counts), chunk=4)]
-    assert np.concatenate(found).tolist() == np.repeat(np.arange(len(counts)), counts).tolist()
-    assert sum(len({*block}) for block in found) == len({owner for block in found for owner in block})
-    assert max(map(len, found)) <= max(4, max(counts)) + 3
-
-
-def test_numbers_are_scattered_and_origins_are_the_last_fresh_rows() -> None:
-    numbers = scattered(np.arange(1000), 1000)
-    assert sorted(numbers) == list(range(1000))
-    assert (np.abs(np.diff(numbers)) > 1).all()
-    assert origins(np.array([False, False, True, False, True, True])).tolist() == [0, 0, 2, 2, 4, 5]

@@ -1,7 +1,6 @@
 """Summaries of comparisons, tables of public packages, labels by chance, and costs of searches."""
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -72,7 +71,7 @@ def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
     assert "| two | 40 | 40 | 1.0 | +.0100 |" in seconds
 
 
-def of_flights() -> pd.DataFrame:
+def of_flights():
     rows = [
         ("JFK", 20.0, 30.0),  # late twice
         ("LGA", 0.0, 0.0),  # another airport
@@ -88,7 +87,7 @@ def of_flights() -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_only_flights_that_arrived_have_labels() -> None:
+def test_only_flights_that_arrived_have_labels():
     table = flights(of_flights())
     assert list(table.rows.late_departure) == [1, 1]
     assert list(table.rows.late_arrival) == [1, 0]
@@ -98,7 +97,7 @@ def test_only_flights_that_arrived_have_labels() -> None:
     assert not {"dep_delay", "arr_delay"} & {*table.settings["sparse"], *table.settings["dense"]}
 
 
-def test_marks_become_labels() -> None:
+def test_marks_become_labels():
     fields = dict.fromkeys(("d", "studage", "lectage", "service", "dept"), 2)
     rows = pd.DataFrame({"s": [1, 2], **fields, "y": [5, 1]})
     table = lectures(rows)
@@ -106,7 +105,7 @@ def test_marks_become_labels() -> None:
     assert "y" not in table.rows
 
 
-def test_the_configuration_reads_the_rows(tmp_path: Path) -> None:
+def test_the_configuration_reads_the_rows(tmp_path):
     numbers = {name: range(40) for name in ("year", "length", "budget", "rating", "votes")}
     ratings = {f"r{k}": 4.5 for k in range(1, 11)}
     genres = dict.fromkeys(GENRES, [0, 1] * 20)

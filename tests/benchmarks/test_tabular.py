@@ -18,7 +18,7 @@ from automtl_strategies.last_round import RandomSearch
 from tabular import bad
 from tabular.play import Meter, PlayedSpace, Products, playing
 from tabular.replay import Bench
-from tabular.slice import ASKED, PROBLEMS, architectures
+from tabular.slice import PROBLEMS, architectures
 from tabular.table import Table
 
 TABLE = Table.load()
@@ -57,33 +57,6 @@ def test_costs_of_the_table_are_those_of_the_space(bench):
         cost = bench.given.space.cost(points[name])
         record = bench.records[name]
         assert (record.flops_per_row, record.parameters) == (cost.flops_per_row, cost.parameters)
-
-
-@pytest.mark.parametrize(
-    ("expert", "asked", "unseen"),
-    [
-        ("expert0", (), {"item_id", "avoid_left", "noise_small", "noise_large"}),
-        ("expert0", ("item_id", "noise_large"), {"avoid_left", "noise_small"}),
-        ("expert1", ("item_id",), {"item_id", "avoid_left", "noise_small", "noise_large"}),
-    ],
-)
-def test_closed_options_of_the_slice_are_not_read(expert, asked, unseen):
-    space = TABLE.blank("pairs").space
-    supernet = space.supernet().eval()
-    fields = [field.name for field in space.schema.sparse]
-    decisions = {**supernet.favourites(), ASKED: asked}
-    decisions["task/click/experts"] = decisions["task/skip/experts"] = (expert,)
-    features = blank_features(space.schema, torch.device("cpu"))
-    with torch.no_grad(), supernet.holding(decisions):
-        module = supernet.network.layers["layer0"][expert]
-        seen = {}
-        for place, field in enumerate(fields):
-            ids = features.ids.clone()
-            ids[:, place] = 1
-            other = features._replace(ids=ids)
-            one, two = (module(supernet.network.inputs(x)) for x in (features, other))
-            seen[field] = not torch.equal(one, two)
-    assert {field for field, is_seen in seen.items() if not is_seen} == unseen
 
 
 def test_a_played_training_is_the_one_that_was_made(bench):

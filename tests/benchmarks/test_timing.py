@@ -2,22 +2,20 @@
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
 import denormals
-import embedding
 import end_to_end
 import histories
 import scaling
 from automtl_core.run_dir.progress import ENCODING_SEARCH, IMPORTANCE, PREPARATION
-from step import PROBLEMS, derived, mmoe, operations, space_of, supernet, training_step
+from step import PROBLEMS, derived, mmoe, operations, space_of, training_step
 from timing import in_ms, in_turns, report
 
 
 def test_steps_are_taken_in_turns_after_one_that_warms_up():
-    taken: list[str] = []
+    taken = []
     times = in_turns({name: lambda name=name: taken.append(name) for name in "ab"}, 2)
     assert "".join(taken) == "ababab"
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 2, "b": 2}
@@ -29,12 +27,6 @@ def test_results_are_kept_with_the_machine(tmp_path, capsys):
     assert told["rows"] == [{"step": "one", "median ms": 2.0, "min ms": 1.0}]
     assert told["machine"]["torch"] == torch.__version__
     assert "A title" in capsys.readouterr().out
-
-
-def test_nothing_is_kept_where_no_folder_is_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    report("some", "A title", [{"step": None}], "")
-    assert not list(tmp_path.iterdir())
 
 
 UB = PROBLEMS[0]
@@ -53,21 +45,6 @@ def test_a_step_moves_the_network():
     assert all((p != was).any() for p, was in zip(net.parameters(), before, strict=True))
 
 
-def test_the_supernet_is_that_of_the_paper():
-    choices = supernet(UB, nested=False).choices()
-    assert len(choices["layer1/expert3/block2"].options) == 8
-
-
-def test_ids_are_drawn_from_all_and_tables_are_as_they_are_called():
-    case = embedding.Case("UB", 3, 4, 600_000, "alike", "rows")
-    ids = embedding.draw(case, np.random.default_rng(0))
-    assert 250_000 < int(ids[:, :2].max()) < 300_000
-    assert int(embedding.draw(case._replace(draw="zipf"), np.random.default_rng(0)).min()) >= 0
-    steps = {table: embedding.step_of(case._replace(ids=1000, table=table)) for table in ("rows", "whole")}
-    for step in steps.values():
-        step()
-
-
 def test_sizes_are_those_of_the_problem():
     sizes = scaling.Sizes(rows=9000, fields=3, ids=300, experts=2, tasks=2, candidates=3)
     space = scaling.space_of("desan", sizes)
@@ -76,26 +53,19 @@ def test_sizes_are_those_of_the_problem():
         step()
 
 
-def test_each_block_is_measured_in_both_ways() -> None:
+def test_each_block_is_measured_in_both_ways():
     rows = denormals.measured(steps=4, block=2)
     assert [row["steps"] for row in rows] == [2, 4]
     for row in rows:
         assert row["times"] == row["denormal numbers, ms"] / row["zeros, ms"]
 
 
-def test_every_input_is_measured(monkeypatch) -> None:
+def test_every_input_is_measured(monkeypatch):
     monkeypatch.setattr("histories.BATCHES", 1)
     found = histories.measured(items=50, rows=16, repeats=1)
     names = [row["inputs"] for row in found]
     assert names[: len(histories.INPUTS)] == ["no history", *map(" + ".join, histories.INPUTS[1:])]
     assert found[0]["x"] == 1
-
-
-def test_rows_have_full_histories() -> None:
-    part = histories.rows_of(histories.schema(50), 100)
-    padded = part.histories[0].padded(slice(None))
-    assert padded.known.all()
-    assert padded.known.shape == (100, histories.LENGTH)
 
 
 def test_phases_add_up_to_the_whole(tmp_path):

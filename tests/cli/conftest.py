@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from command_line import SMALL, Ended
@@ -14,7 +12,7 @@ from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_cli.runs.flow import Terminal, epoch_line
 from automtl_core.system.process_state import SIGNALS
-from automtl_core.training.events import EpochEnded, Event, StepEnded
+from automtl_core.training.events import EpochEnded, StepEnded
 
 ENSEMBLE = """
 dataset: {name: synthetic, rows: 600}
@@ -28,17 +26,15 @@ training: {epochs: 2, batch_size: 200, patience: 5, embedding_decay: 0.01}
 
 
 @pytest.fixture
-def stopped(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Ended]]:
+def stopped(here, capsys, monkeypatch):
     """Run a command in this process, which gets a signal in the first step after a line of progress."""
     receives = Terminal.__call__
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
-    def stopped(line: str, number: signal.Signals, *arguments: str) -> Ended:
-        shown: list[str] = []
+    def stopped(line, number, *arguments):
+        shown = []
 
-        def receive(terminal: Terminal, event: Event) -> bool:
+        def receive(terminal, event):
             if isinstance(event, EpochEnded):
                 shown.append(epoch_line(event))
             going_on = receives(terminal, event)
@@ -60,7 +56,7 @@ def stopped(
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory):
     """Return a folder with the finished run `runs/done`; tests that change it copy it first."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "small.yaml").write_text(SMALL)
@@ -71,7 +67,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ensembled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ensembled(tmp_path_factory):
     """Return a folder with the finished run `runs/done`, an ensemble of three networks."""
     folder = tmp_path_factory.mktemp("ensembled")
     (folder / "small.yaml").write_text(ENSEMBLE)
@@ -83,7 +79,7 @@ def ensembled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start() -> Callable[[list[str]], subprocess.Popen[str]]:
+def start():
     """Start a command in a process of its own, which listens to signals even where the tests do not.
 
     What is started in the background ignores SIGINT, by `nohup` SIGHUP, and passes that on.
@@ -91,7 +87,7 @@ def start() -> Callable[[list[str]], subprocess.Popen[str]]:
     listen = "import signal; [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGHUP)]"
     listen += "; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
-    def start(arguments: list[str]) -> subprocess.Popen[str]:
+    def start(arguments):
         program = f"{listen}; from automtl_cli.app import main; main()"
         command = [sys.executable, "-c", program, *arguments]
         pipe = subprocess.PIPE
@@ -102,10 +98,10 @@ def start() -> Callable[[list[str]], subprocess.Popen[str]]:
 
 
 @pytest.fixture(scope="session")
-def stop_after() -> Callable[[subprocess.Popen[str], str, signal.Signals], str]:
+def stop_after():
     """Send a signal to a process once a line of progress is there, and return what it says after that."""
 
-    def stop_after(process: subprocess.Popen[str], line: str, number: signal.Signals) -> str:
+    def stop_after(process, line, number):
         assert process.stderr is not None
         while line not in process.stderr.readline():
             assert process.poll() is None

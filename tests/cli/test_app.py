@@ -75,7 +75,7 @@ def complete(tmp_path):
     (tmp_path / "runs" / "feed" / "config.yaml").touch()
     (tmp_path / "runs" / "other").mkdir()
 
-    def complete(line: str) -> set[str]:
+    def complete(line):
         words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_AUTOMTL_COMPLETE": "complete_bash"}
         command = [sys.executable, "-P", "-m", "automtl_cli"]
         done = subprocess.run(

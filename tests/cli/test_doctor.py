@@ -4,10 +4,8 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -16,14 +14,11 @@ import torch
 
 from automtl_cli import doctor
 from automtl_cli.config.resolved import Request
-from automtl_cli.doctor import EXTRAS, Check, data, extras, plugins, raw_size, size
+from automtl_cli.doctor import EXTRAS, Check, data, extras, plugins
 from automtl_cli.options import Configuration
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training import compute
 from automtl_core.training.compute import CPU, Compute
-
-Automtl = Callable[..., Any]
-Install = Callable[..., str]
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -38,17 +33,17 @@ def automtl_register_ops():
 
 
 @pytest.fixture
-def few_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_extras(monkeypatch):
     """Check one extra only: the import of others takes seconds."""
     monkeypatch.setattr(doctor, "EXTRAS", {"zst": EXTRAS["zst"]})
 
 
-def checks(ended: Any) -> dict[str, Any]:
+def checks(ended):
     return {check["name"]: check for check in json.loads(ended.out)}
 
 
 @pytest.mark.usefixtures("few_extras")
-def test_without_problems(automtl: Automtl, here: Path) -> None:
+def test_without_problems(automtl, here):
     ended = automtl("doctor", "--config", "small.yaml", "--json")
     assert ended.code == 0, ended.err
     found = checks(ended)
@@ -60,7 +55,7 @@ def test_without_problems(automtl: Automtl, here: Path) -> None:
 
 
 @pytest.mark.usefixtures("few_extras")
-def test_problems_of_data_and_folders(automtl: Automtl, here: Path) -> None:
+def test_problems_of_data_and_folders(automtl, here):
     (here / "runs").touch()
     ended = automtl("doctor", "--config", "small.yaml", "--set", "space.ops=[identity,mlp64]")
     assert ended.code == 78
@@ -70,7 +65,7 @@ def test_problems_of_data_and_folders(automtl: Automtl, here: Path) -> None:
 
 
 @pytest.mark.usefixtures("few_extras")
-def test_a_configuration_with_faults_is_a_problem(automtl: Automtl, here: Path) -> None:
+def test_a_configuration_with_faults_is_a_problem(automtl, here):
     (here / "bad.yaml").write_text("space: {layerz: 2}\nsed: 3\n")
     ended = automtl("doctor", "--config", "bad.yaml", "--json")
     check = checks(ended)["configuration bad.yaml"]
@@ -79,7 +74,7 @@ def test_a_configuration_with_faults_is_a_problem(automtl: Automtl, here: Path) 
     assert "sed is not a setting" in check["result"]
 
 
-def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     assert doctor.threads().status == "ok"
@@ -95,16 +90,14 @@ def test_threads_are_a_warning_only_if_they_are_not_chosen(monkeypatch: pytest.M
     ("precision", "fast", "status"),
     [("fp32", True, "ok"), ("fp32", False, "ok"), ("bf16", True, "ok"), ("bf16", False, "warning")],
 )
-def test_slow_bf16_is_a_warning_if_it_is_used(
-    precision: compute.Precision, fast: bool, status: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_bf16_is_a_warning_if_it_is_used(precision, fast, status, monkeypatch):
     monkeypatch.setattr(compute, "_has_bf16", lambda: fast)
     check = doctor.bf16(Compute(torch.device("cpu"), precision))
     assert check.status == status
     assert ("is slower than fp32" in check.result) != fast
 
 
-def test_a_gpu_that_torch_cannot_use_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_gpu_that_torch_cannot_use_is_a_warning(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(doctor, "NVIDIA", tmp_path / "version")
     assert doctor.device(CPU.device).status == "ok"
@@ -112,9 +105,7 @@ def test_a_gpu_that_torch_cannot_use_is_a_warning(monkeypatch: pytest.MonkeyPatc
     assert doctor.device(CPU.device).status == "warning"
 
 
-def test_free_memory_is_that_of_the_machine_or_of_its_container(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_free_memory_is_that_of_the_machine_or_of_its_container(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(doctor, "CGROUP", tmp_path)
     assert doctor.free_memory() is None
@@ -129,7 +120,7 @@ def test_free_memory_is_that_of_the_machine_or_of_its_container(
     assert (doctor.memory().status, doctor.memory().result) == ("warning", "100 MiB free")
 
 
-def test_a_folder_that_does_not_exist_is_checked_above(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_checked_above(tmp_path):
     check = doctor.folder("runs", tmp_path / "a" / "b")
     assert check.status == "ok"
     assert f"to be created in {tmp_path}" in check.result
@@ -137,16 +128,12 @@ def test_a_folder_that_does_not_exist_is_checked_above(tmp_path: Path) -> None:
     assert doctor.folder("runs", tmp_path, needed=1 << 60).status == "warning"
 
 
-def test_a_folder_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_a_problem(tmp_path):
     (tmp_path / "runs").touch()
     assert doctor.folder("runs", tmp_path / "runs" / "a").status == "problem"
 
 
-def test_sizes() -> None:
-    assert [size(n) for n in (0, 1536, 3 * MIB, 5.5 * GIB)] == ["0 bytes", "2 KiB", "3 MiB", "5.5 GiB"]
-
-
-def test_extras_are_those_of_the_project() -> None:
+def test_extras_are_those_of_the_project():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
@@ -159,7 +146,7 @@ def test_extras_are_those_of_the_project() -> None:
 
 
 @pytest.mark.needs_extra("onnx")
-def test_an_extra_has_its_use_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_extra_has_its_use_and_command(monkeypatch):
     for package in ("lightgbm", "torchjd", "onnx"):
         monkeypatch.setitem(sys.modules, package, ModuleType(package))  # the import takes seconds
     monkeypatch.setitem(sys.modules, "onnxruntime", None)  # the import of a broken installation fails
@@ -174,7 +161,7 @@ def test_an_extra_has_its_use_and_command(monkeypatch: pytest.MonkeyPatch) -> No
     assert checks["extra zst"].remedy == "pip install 'automtl[zst]'"
 
 
-def test_plugins_that_are_not_usable(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_that_are_not_usable(install, monkeypatch):
     install("import automtl_no_such_module", "broken")
     install(LOST, "half")
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "metrics")
@@ -188,7 +175,7 @@ def test_plugins_that_are_not_usable(install: Install, monkeypatch: pytest.Monke
     assert all(check.remedy for check in checks.values())
 
 
-def checked(folder: Path, *settings: str, file: str = "log.csv") -> Check:
+def checked(folder, *settings, file="log.csv"):
     """Return the check of a table in a folder."""
     table = f"dataset={{name: table, files: {file}, sparse: [user], labels: [click]}}"
     job = Request(Configuration(data_dir=folder, settings=[table, *settings])).job()
@@ -196,7 +183,7 @@ def checked(folder: Path, *settings: str, file: str = "log.csv") -> Check:
     return check
 
 
-def test_the_first_rows_are_checked(tmp_path: Path) -> None:
+def test_the_first_rows_are_checked(tmp_path):
     (tmp_path / "log.csv").write_text(ROWS + "u\n")
     check = checked(tmp_path)
     assert check == Check("dataset table", "ok", "10 KiB; first rows are as declared: log.csv (1,000)")
@@ -211,7 +198,7 @@ def test_the_first_rows_are_checked(tmp_path: Path) -> None:
         ("user,click\n" + "u,1\n" * 10 + "u,2\n" * 5, "log.csv:12: click: expected 0, 1"),
     ],
 )
-def test_files_that_cannot_be_used_are_a_problem(tmp_path: Path, content: str | None, message: str) -> None:
+def test_files_that_cannot_be_used_are_a_problem(tmp_path, content, message):
     if content is not None:
         (tmp_path / "log.csv").write_text(content)
     check = checked(tmp_path)
@@ -221,19 +208,13 @@ def test_files_that_cannot_be_used_are_a_problem(tmp_path: Path, content: str | 
     assert check.remedy
 
 
-def test_faulty_rows_that_are_left_out_are_a_warning(tmp_path: Path) -> None:
+def test_faulty_rows_that_are_left_out_are_a_warning(tmp_path):
     (tmp_path / "log.csv").write_text("user,click\nu\n" + ROWS.partition("\n")[2])
     assert checked(tmp_path, "dataset.bad_rows=skip").status == "warning"
 
 
-def test_the_first_rows_of_parquet_are_checked(tmp_path: Path) -> None:
+def test_the_first_rows_of_parquet_are_checked(tmp_path):
     for clicks, status in (([*[0] * 1500, 2], "ok"), ([2, *[0] * 1500], "problem")):
         frame = pd.DataFrame({"user": ["u"] * 1501, "click": clicks})
         duckdb.from_df(frame).write_parquet(str(tmp_path / "log.parquet"))
         assert checked(tmp_path, file="log.parquet").status == status
-
-
-def test_a_dataset_without_files(tmp_path: Path) -> None:
-    job = Request(Configuration(settings=["dataset=synthetic"])).job()
-    assert [check.result for check in data(job)] == ["needs no files"]
-    assert raw_size(job) == 0

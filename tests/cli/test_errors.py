@@ -7,12 +7,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from failures import DATASET, PAGE, SEARCH, Automtl, Install, check
+from failures import DATASET, PAGE, SEARCH, check
 
 from automtl_cli.errors import Stop, report
 from automtl_core import errors
@@ -27,13 +26,13 @@ CLOSED = """error: there is no standard output to write to
 PROGRAM = (sys.executable, "-c", "from automtl_cli.app import main; main()")
 
 
-def all_errors(base: type[errors.AutoMTLError]) -> Iterator[type[errors.AutoMTLError]]:
+def all_errors(base):
     for error in base.__subclasses__():
         yield error
         yield from all_errors(error)
 
 
-def test_every_exit_code_is_documented() -> None:
+def test_every_exit_code_is_documented():
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
     known = {error.exit_code for error in all_errors(errors.AutoMTLError)}
     assert documented == {0, 1, 129, 130, 143} | known
@@ -78,20 +77,12 @@ USAGE = {
 
 
 @pytest.mark.parametrize(("command", "message"), USAGE.values(), ids=USAGE.keys())
-def test_usage(automtl: Automtl, command: list[str], message: str) -> None:
+def test_usage(automtl, command, message):
     check(automtl(*command), 2, message)
     assert not Path("runs").exists()
 
 
-def test_all_faults_of_a_configuration_come_at_once(automtl: Automtl) -> None:
-    Path("bad.yaml").write_text("sed: 1\ntraining: {epochs: 0, patienc: 1}\n")
-    ended = automtl("search", "--config", "bad.yaml")
-    check(ended, 2, "")
-    for fault in ("sed is not a setting", "epochs: ", "patienc is not a setting"):
-        assert fault in ended.err
-
-
-def test_a_run_that_is_done_or_changed_is_not_resumed(automtl: Automtl, finished: Path) -> None:
+def test_a_run_that_is_done_or_changed_is_not_resumed(automtl, finished):
     check(automtl("search", "--resume", finished / "runs/done"), 2, "the run is done")
     for options in (
         ["--seed", "1"],
@@ -105,25 +96,25 @@ def test_a_run_that_is_done_or_changed_is_not_resumed(automtl: Automtl, finished
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
-def test_divergence(automtl: Automtl) -> None:
+def test_divergence(automtl):
     check(automtl(*SEARCH, "--set", "training.learning_rate=1e30"), 3, "")
     assert json.loads(Path("runs/synthetic-1/status.json").read_text())["exit_code"] == 3
 
 
-def test_bad_raw_data(automtl: Automtl, install: Install) -> None:
+def test_bad_raw_data(automtl, install):
     install(DATASET % "return db.table('log')", "shop")
     Path("data/shop").mkdir(parents=True)
     Path("data/shop/log.csv").write_text("item,click\na,1\nb,0,9\n")
     check(automtl("data", "prepare", "shop"), 65, "data/shop/log.csv:3: expected 2 columns, found 3")
 
 
-def damage(path: Path) -> None:
+def damage(path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
 
 
-def test_damaged_artifacts(automtl: Automtl, finished: Path, here: Path) -> None:
+def test_damaged_artifacts(automtl, finished, here):
     shutil.copytree(finished, here, dirs_exist_ok=True)
     damage(here / "runs/done/weights.safetensors")
     check(automtl("evaluate", "runs/done"), 65, "weights.safetensors: damaged")
@@ -134,7 +125,7 @@ def test_damaged_artifacts(automtl: Automtl, finished: Path, here: Path) -> None
     check(automtl("show", "runs/done/architecture.json"), 65, "the architecture has format 9")
 
 
-def test_missing_input(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_input(automtl, monkeypatch):
     for command in (["show"], ["evaluate"], ["search", "--resume"]):
         check(automtl(*command, "runs/lost"), 66, "runs/lost")
     check(automtl("search", "--config", "lost.yaml"), 66, "lost.yaml: cannot be read")
@@ -145,13 +136,13 @@ def test_missing_input(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> Non
     check(automtl("data", "prepare", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
 
 
-def test_too_little_memory(automtl: Automtl, install: Install) -> None:
+def test_too_little_memory(automtl, install):
     install(DATASET % "raise MemoryError", "shop")
     Path("log.csv").write_text("item,click\na,1\n")
     check(automtl("data", "prepare", "shop", "--data-dir", "."), 71, "out of memory")
 
 
-def test_a_run_that_cannot_be_created(automtl: Automtl) -> None:
+def test_a_run_that_cannot_be_created(automtl):
     Path("runs/mine").mkdir(parents=True)
     check(automtl(*SEARCH, "--name", "mine"), 73, "runs/mine: exists already")
     Path("file").touch()
@@ -159,7 +150,7 @@ def test_a_run_that_cannot_be_created(automtl: Automtl) -> None:
 
 
 @pytest.fixture
-def no_large_files() -> Iterator[None]:
+def no_large_files():
     """Let writing of more than some kilobytes to a file fail, as it does where the disk is full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
@@ -168,13 +159,13 @@ def no_large_files() -> Iterator[None]:
 
 
 @pytest.fixture
-def prepared(here: Path, finished: Path) -> None:
+def prepared(here, finished):
     """Prepare the data of small.yaml."""
     shutil.copytree(finished / "prepared", "prepared")
 
 
 @pytest.mark.usefixtures("prepared", "no_large_files")
-def test_a_full_disk(automtl: Automtl) -> None:
+def test_a_full_disk(automtl):
     ended = automtl(*SEARCH)
     assert ended.code == 74, ended.err
     assert ended.err.endswith(
@@ -184,7 +175,7 @@ def test_a_full_disk(automtl: Automtl) -> None:
     )
 
 
-def test_nobody_reads_standard_output_any_more() -> None:
+def test_nobody_reads_standard_output_any_more():
     pipe = subprocess.PIPE
     with subprocess.Popen([*PROGRAM, "plugins"], stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
@@ -196,7 +187,7 @@ def test_nobody_reads_standard_output_any_more() -> None:
 
 
 @pytest.mark.parametrize(("closed", "code"), [(">&-", 74), ("2>&-", 0)])
-def test_streams_that_are_closed(closed: str, code: int) -> None:
+def test_streams_that_are_closed(closed, code):
     command = f"{shlex.join([*PROGRAM, 'plugins'])} {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == code
@@ -205,20 +196,20 @@ def test_streams_that_are_closed(closed: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\nerror: forged", "a\x1b[2J"])
-def test_names_that_are_no_plain_ones(automtl: Automtl, name: str) -> None:
+def test_names_that_are_no_plain_ones(automtl, name):
     for more in ([], ["--dry-run"]):
         check(automtl(*SEARCH, "--name", name, *more), 2, "is not a plain name")
     assert not Path("runs").exists()
 
 
-def test_a_run_in_use(automtl: Automtl) -> None:
+def test_a_run_in_use(automtl):
     config = load_config({"space": "mmoe", "dataset": "synthetic", "strategy": "darts"})
     with Run.create(Path("runs/busy"), config, [], sample_encoder(sample_schema())) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 
-def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
-    def boom(rows: object) -> None:
+def test_a_bug_shows_its_traceback(automtl, monkeypatch):
+    def boom(rows):
         raise RuntimeError("boom \x1b[31m")
 
     monkeypatch.setattr(app, "_view_plugins", boom)
@@ -228,7 +219,7 @@ def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyP
     assert "RuntimeError: boom \\x1b[31m" in ended.err
 
 
-def test_a_line_break_in_a_name_forges_no_line(automtl: Automtl) -> None:
+def test_a_line_break_in_a_name_forges_no_line(automtl):
     for forged in ("no\nerror: forged", "no\n  fix: rm -r ~"):
         for arguments in (
             ["show", forged],
@@ -253,7 +244,7 @@ def test_a_message_without_memory_leaves_its_exit_code(monkeypatch):
 
 
 @pytest.mark.parametrize("words", [["foo"], ["plugins", "list"], ["train", "--foo", "1"]], ids=" ".join)
-def test_a_wrong_command_beside_a_damaged_package(automtl: Automtl, install: Install, words) -> None:
+def test_a_wrong_command_beside_a_damaged_package(automtl, install, words):
     """Its explanation imports libraries, which cannot be imported there."""
     install("", "mine")
     (info,) = (path for entry in sys.path[:1] for path in Path(entry).glob("*.dist-info"))
@@ -261,7 +252,7 @@ def test_a_wrong_command_beside_a_damaged_package(automtl: Automtl, install: Ins
     check(automtl(*words), 69, "unreadable entry points of an installed package")
 
 
-def test_an_unusable_plugin(automtl: Automtl, install: Install) -> None:
+def test_an_unusable_plugin(automtl, install):
     hook = "from automtl_core import hookimpl\n@hookimpl\ndef automtl_register_datasets():\n    "
     install(hook + "return {'shop': 'automtl_no_such_module:Shop'}", "shop")
     check(
@@ -271,9 +262,7 @@ def test_an_unusable_plugin(automtl: Automtl, install: Install) -> None:
     )
 
 
-def test_what_a_plugin_raises_is_its_own(
-    automtl: Automtl, install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_plugin_raises_is_its_own(automtl, install, monkeypatch):
     module = install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
     Path("log.csv").write_text("item,click\na,1\n")
     prepare = ("data", "prepare", "shop", "--data-dir", ".")
@@ -287,7 +276,7 @@ def test_what_a_plugin_raises_is_its_own(
     assert "Traceback" in ended.err
 
 
-def test_what_a_plugin_prints_while_it_is_imported_is_no_output(automtl: Automtl, install: Install) -> None:
+def test_what_a_plugin_prints_while_it_is_imported_is_no_output(automtl, install):
     install("print('welcome')\n" + DATASET % "pass", "shop")
     ended = automtl("list", "datasets", "--json")
     assert "shop" in ended.json()
@@ -333,9 +322,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("options", "message"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_a_plugin_names_it(
-    automtl: Automtl, install: Install, options: list[str], message: str
-) -> None:
+def test_a_fault_of_a_plugin_names_it(automtl, install, options, message):
     install(BROKEN, "mine")
     small = ("--set", "dataset.rows=500", "--set", "space.experts=2", "--set", "space.blocks=1")
     ended = automtl("search", *small, *options)
@@ -356,6 +343,6 @@ def test_a_fault_of_a_plugin_names_it(
     ],
     ids=["no JSON", "list", "origin", "decision", "huge number"],
 )
-def test_a_file_without_an_architecture_is_not_shown(automtl: Automtl, content: str) -> None:
+def test_a_file_without_an_architecture_is_not_shown(automtl, content):
     Path("a.json").write_text(content)
     check(automtl("show", "a.json"), 65, "")

@@ -55,7 +55,7 @@ WORK = [
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+def outcomes(tmp_path_factory):
     """The exit code and the output of each command, in a process without the extras."""
     folder = tmp_path_factory.mktemp("without")
     (folder / "log.csv.zst").write_bytes(b"\x28\xb5\x2f\xfd")
@@ -79,22 +79,22 @@ print(json.dumps(outcomes))
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, tuple[int, str]] = json.loads(done.stdout)
+    found = json.loads(done.stdout)
     return found
 
 
-def test_all_extras_are_tried() -> None:
+def test_all_extras_are_tried():
     assert BLOCKED.keys() == NEED.keys() == EXTRAS.keys()
 
 
 @pytest.mark.parametrize("words", WORK, ids=lambda words: " ".join(words[:2]))
-def test_commands_work_without_extras(words: list[str], outcomes: dict[str, tuple[int, str]]) -> None:
+def test_commands_work_without_extras(words, outcomes):
     code, output = outcomes[" ".join(words)]
     assert code == 0, output
 
 
 @pytest.mark.parametrize("extra", NEED)
-def test_a_missing_extra_is_named_in_one_line(extra: str, outcomes: dict[str, tuple[int, str]]) -> None:
+def test_a_missing_extra_is_named_in_one_line(extra, outcomes):
     code, output = outcomes[" ".join(NEED[extra])]
     fixes = [line for line in output.splitlines() if f"pip install 'automtl[{extra}]'" in line]
     assert code in (2, 65), output

@@ -3,17 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 import automtl_core
 from automtl_core.registry.kinds import KINDS
 from automtl_core.registry.plugins import load_registry
-
-Automtl = Callable[..., Any]
-Install = Callable[..., str]
 
 WITHOUT_TORCH = """
 import json, sys
@@ -71,7 +66,7 @@ def automtl_register_ops():
 @pytest.mark.parametrize(
     ("commands", "codes"), [(FAST, [0]), (WRONG, [2, 66])], ids=["answers", "wrong words"]
 )
-def test_answers_without_importing_torch(commands: list[list[str]], codes: list[int]) -> None:
+def test_answers_without_importing_torch(commands, codes):
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH, json.dumps(commands), json.dumps(codes)],
         check=False,
@@ -96,21 +91,21 @@ print("loaded:", *sorted(heavy & sys.modules.keys()))
     # Newer versions of typer import pydantic to call a command, if it is installed.
     [("--help", set()), ("--version", set()), ("plugins", {"pydantic"})],
 )
-def test_a_quick_answer_imports_no_heavy_library(command: str, allowed: set[str]) -> None:
+def test_a_quick_answer_imports_no_heavy_library(command, allowed):
     done = subprocess.run([sys.executable, "-c", LOADED, command], check=True, capture_output=True, text=True)
     assert {*done.stdout.splitlines()[-1].split()[1:]} <= allowed
 
 
-def test_without_a_command_is_help(automtl: Automtl) -> None:
+def test_without_a_command_is_help(automtl):
     assert automtl() == automtl("--help")
     assert "evaluate" in automtl().out
 
 
-def test_version(automtl: Automtl) -> None:
+def test_version(automtl):
     assert automtl("--version").out == f"automtl {automtl_core.__version__}\n"
 
 
-def test_plugins_are_rows_of_what_they_provide(automtl: Automtl, install: Install) -> None:
+def test_plugins_are_rows_of_what_they_provide(automtl, install):
     module = install(OP, "mine")
     (mine,) = [row for row in automtl("plugins", "--json").json() if row["name"] == "mine"]
     assert mine == {
@@ -135,9 +130,7 @@ def test_plugins_are_rows_of_what_they_provide(automtl: Automtl, install: Instal
     ],
     ids=["import", "exit", "escape", "empty"],
 )
-def test_a_broken_plugin_is_listed_with_its_reason(
-    automtl: Automtl, install: Install, source: str, reason: str
-) -> None:
+def test_a_broken_plugin_is_listed_with_its_reason(automtl, install, source, reason):
     install(source, "broken")
     shown = automtl("plugins")
     assert shown.code == 0
@@ -147,7 +140,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
+def test_names_are_listed_with_a_line_each(automtl, kind):
     described = automtl("list", kind, "--json").json()
     assert set(described) == set(load_registry().names(KINDS[kind]))
     for about in described.values():
@@ -156,7 +149,7 @@ def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
     assert [line.split("  ")[0] for line in automtl("list", kind).out.splitlines()] == ["name", *described]
 
 
-def test_what_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
+def test_what_cannot_be_used_is_listed_with_its_reason(automtl, install):
     install(OP, "mine")
     described = automtl("list", "ops", "--json").json()
     assert described["made"]["description"] == "Described."
@@ -166,7 +159,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install
     )
 
 
-def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
+def test_an_unknown_kind_gets_the_nearest(automtl):
     ended = automtl("list", "opps")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (

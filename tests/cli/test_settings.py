@@ -1,8 +1,6 @@
 """The command that explains settings; options and files as layers of a configuration."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,9 +10,6 @@ from automtl_cli.settings import written
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-
-Automtl = Callable[..., Any]
-Install = Callable[..., str]
 
 STRATEGY = """
 from automtl_core import hookimpl
@@ -37,7 +32,7 @@ def automtl_register_strategies():
 """
 
 
-def test_the_settings_of_a_space(automtl: Automtl) -> None:
+def test_the_settings_of_a_space(automtl):
     found = automtl("settings", "space", "desan", "--json").json()
     assert (found["key"], found["name"]) == ("space", "desan")
     assert found["settings"][0] == {
@@ -57,13 +52,13 @@ def test_the_settings_of_a_space(automtl: Automtl) -> None:
     assert "--set space.embedding_dim=VALUE" in shown
 
 
-def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl: Automtl) -> None:
+def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl):
     shown = automtl("settings", "training").out
     (line,) = [line for line in shown.splitlines() if line.startswith("learning_rate ")]
     assert "a number above 0; tuned over 0.0005 to 0.008, log scale" in line
 
 
-def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl) -> None:
+def test_the_settings_of_a_component_within_a_part_have_its_key(automtl):
     found = automtl("settings", "balancer", "cagrad", "--json").json()
     assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
     assert "--set training.balancer.c=VALUE" in automtl("settings", "balancer", "cagrad").out
@@ -71,14 +66,14 @@ def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl
 
 
 @pytest.mark.parametrize("kind", ["run", "training", "encoding_search", "importance"])
-def test_parts_of_a_configuration_have_no_name(automtl: Automtl, kind: str) -> None:
+def test_parts_of_a_configuration_have_no_name(automtl, kind):
     assert automtl("settings", kind).code == 0
     ended = automtl("settings", kind, "x")
     assert (ended.code, ended.out) == (2, "")
     assert f"leave it out: automtl settings {kind}" in ended.err
 
 
-def test_what_is_inside_of_a_mapping_is_explained(automtl: Automtl) -> None:
+def test_what_is_inside_of_a_mapping_is_explained(automtl):
     found = automtl("settings", "dataset", "table", "--json").json()
     names = [setting["name"] for setting in found["settings"]]
     assert names.index("labels.NAME.kind") == names.index("labels") + 1
@@ -86,11 +81,11 @@ def test_what_is_inside_of_a_mapping_is_explained(automtl: Automtl) -> None:
 
 
 @pytest.mark.parametrize("kind", [SPACES, STRATEGIES])
-def test_without_a_name_there_are_the_names(automtl: Automtl, kind: Any) -> None:
+def test_without_a_name_there_are_the_names(automtl, kind):
     assert set(automtl("settings", kind.name, "--json").json()) == set(load_registry().names(kind))
 
 
-def test_settings_of_another_plugin_are_safe_to_print(automtl: Automtl, install: Install) -> None:
+def test_settings_of_another_plugin_are_safe_to_print(automtl, install):
     install(STRATEGY, "mine")
     shown = automtl("settings", "strategy", "mine").out
     assert "weight   1e-06    a number  What it \\x1b[31m weighs." in shown
@@ -103,20 +98,20 @@ def test_settings_of_another_plugin_are_safe_to_print(automtl: Automtl, install:
         (["space", "desam"], "no space is called 'desam' (did you mean 'desan'?)"),
     ],
 )
-def test_unknown_kinds_and_names(automtl: Automtl, arguments: list[str], message: str) -> None:
+def test_unknown_kinds_and_names(automtl, arguments, message):
     ended = automtl("settings", *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
 
 
-def test_values_are_written_as_in_yaml() -> None:
+def test_values_are_written_as_in_yaml():
     values = [None, [], {}, True, 1e-6, 2048, "a", ["a", 1], {"a": [0.5]}]
     assert list(map(written, values)) == [
         "-", "-", "-", "true", "1e-06", "2048", "a", "[a, 1]", "{a: [0.5]}",
     ]  # fmt: skip
 
 
-def test_a_bare_name_stands_for_what_it_names(automtl: Automtl, here: Path) -> None:
+def test_a_bare_name_stands_for_what_it_names(automtl, here):
     (here / "mine.yaml").write_text("space: desan\nstrategy: random\ndataset: {name: synthetic, rows: 500}\n")
     options = ("--set", "space.layers=1", "--set", "space=desan", "--dry-run", "--json")
     config = automtl("search", "--config", "mine.yaml", *options).json()["config"]
@@ -125,7 +120,7 @@ def test_a_bare_name_stands_for_what_it_names(automtl: Automtl, here: Path) -> N
     assert config["dataset"]["rows"] == 500
 
 
-def test_remedies_name_settings_and_parts(automtl: Automtl) -> None:
+def test_remedies_name_settings_and_parts(automtl):
     ended = automtl("settings", "desan")
     assert ended.code == 2
     assert "fix: run: automtl settings space desan" in ended.err

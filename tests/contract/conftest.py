@@ -1,12 +1,8 @@
 """Small raw files in the layout of each registered dataset."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from automtl_core.dataset.dataset import Dataset
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from simulated import SIMULATORS
@@ -15,7 +11,7 @@ ROWS = {"userbehavior": 3000, "ijcai15": 3000, "kuairand": 500, "qb-video": 1000
 """Dataset that can be simulated -> number of rows."""
 
 
-def own_table(folder: Path) -> None:
+def own_table(folder):
     """Write a table with missing numbers and labels."""
     draw = np.random.default_rng(0)
     rows = [
@@ -46,7 +42,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="session")
-def raw_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def raw_files(tmp_path_factory):
     """Return a folder with the raw files of each dataset that has any, in a folder of its name."""
     root = tmp_path_factory.mktemp("raw")
     for name in (*ROWS, "table", "synthetic"):
@@ -58,10 +54,10 @@ def raw_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def raw_dataset(raw_files: Path) -> Callable[[str], tuple[Dataset, Path]]:
+def raw_dataset(raw_files):
     """Return a registered dataset and the folder of small raw files for it; a new one needs a line above."""
 
-    def make(name: str) -> tuple[Dataset, Path]:
+    def make(name):
         cls = load_registry().get(DATASETS, name)
         return cls(cls.settings_class.parse(SETTINGS.get(name, {}), "dataset")), raw_files / name
 

@@ -4,16 +4,14 @@ import json
 
 import pytest
 
-from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
-from automtl_core.space import SearchSpace
 
 
-def counted_once(space: SearchSpace) -> SearchSpace:
+def counted_once(space):
     """Return the space, which from now on counts the cost of an architecture only once."""
     count, costs = space.cost, dict[str, Cost]()
 
-    def cost(architecture: Architecture) -> Cost:
+    def cost(architecture):
         key = json.dumps(dict(architecture.decisions), sort_keys=True)
         if key not in costs:
             costs[key] = count(architecture)
@@ -23,7 +21,7 @@ def counted_once(space: SearchSpace) -> SearchSpace:
     return space
 
 
-def need(declared: type) -> None:
+def need(declared):
     """Skip a test of a class, such as a space, unless all of its libraries are installed."""
     for library in getattr(declared, "libraries", ()):
         pytest.importorskip(library)

@@ -1,26 +1,20 @@
 """Everything registered keeps its contract: registering is being tested."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import Pretrained, Schema, SparseField
-from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, KINDS, OPS, SPACES, STRATEGIES
+from automtl_core.dataset.schema import Pretrained, SparseField
+from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
-from automtl_core.training.learner import Learner
 from automtl_testing.contracts import SCHEMAS, Subject, contract_tests
 from automtl_testing.datasets import check_dataset
-from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 from automtl_testing.strategies import check_strategy
 
@@ -51,11 +45,11 @@ NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 """Sizes of hand-designed models."""
 
 
-def ops() -> list[str]:
+def ops():
     return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
-def space(name: str, schema: Schema, sizes: Mapping[str, Any] | None = None) -> SearchSpace:
+def space(name, schema, sizes=None):
     cls = REGISTRY.get(SPACES, name)
     settings = cls.settings_class.parse(dict(sizes or SMALL.get(name, {})), "space")
     return cls(schema, settings, REGISTRY.op, REGISTRY.history_encoder)
@@ -111,14 +105,6 @@ def test_space_without_a_categorical_field_of_one_value(name, fields):
     assert made.costs() or not made.choices()
 
 
-@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
-def test_what_is_no_network_learns_by_itself(name):
-    need(REGISTRY.get(SPACES, name))
-    with torch.device("meta"):
-        model = space(name, plain_schema()).supernet().network
-    assert isinstance(model, Learner) == (name in LEARNERS)
-
-
 ENCODED = {
     "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")),
     "wide": True, "bins": 3,
@@ -150,15 +136,6 @@ def test_strategy(name, settings):
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 
-def test_the_sample_has_a_regression_a_masked_label_and_a_bag():
-    schema = sample_schema()
-    assert "regression" in {task.kind for task in schema.tasks}
-    assert any(field.kind == "bag" for field in schema.sparse)
-    train = sample_problem(space("desan", schema)).data.train
-    assert train.bags
-    assert np.isnan(train.labels).any(axis=0).all()
-
-
 @pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
 def test_dataset(name, raw_dataset, tmp_path_factory):
     check_dataset(*raw_dataset(name), tmp_path_factory.mktemp("work"))
@@ -172,19 +149,6 @@ def test_dataset_with_another_split(name, split, raw_dataset, tmp_path_factory):
         pytest.skip(f"{name} has no {split}")
     again = type(dataset)(dataset.settings.model_copy(update={"split": split}))
     check_dataset(again, data_dir, tmp_path_factory.mktemp("work"))
-
-
-def test_names_are_described():
-    for kind in KINDS.values():
-        for name in REGISTRY.names(kind):
-            assert REGISTRY.describe(kind, name), f"{kind.name} {name} needs a docstring"
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_space_with_histories(name):
-    history = ("matches", "last-2", "mean", "attention")
-    schema = sample_schema(regression=False, multi=False, histories=True)
-    check_space(space(name, schema.encoded(plain().with_answers(history=history))), architectures=3)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

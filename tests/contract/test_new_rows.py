@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -49,7 +48,7 @@ def batched(rows, size):
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def written(columns, schema, path: Path) -> Path:
+def written(columns, schema, path):
     """Write examples as a file of new rows, one more column among them."""
     bags = {field.name for field in schema.sparse if field.kind == "bag"}
     if path.suffix == ".csv":

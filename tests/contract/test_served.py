@@ -1,8 +1,7 @@
 """New rows are read as the rows of preparation, event by event, whatever names, times and texts there are."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
+from automtl_core.errors import AutoMTLError
 from automtl_core.workflow.data_checks import check_skew, contents
 from automtl_datasets.table import Table as Reader
 
@@ -25,7 +25,9 @@ NAMES = (
     *("{0}", "grp", "c0"),
 )
 """Names of columns: those that the program itself uses somewhere, words of SQL, and signs."""
-UNITS = ("seconds", "milliseconds", "fractions", "days", "dates", "instants", "offsets", "short")
+INSTANTS = ("seconds", "milliseconds", "dates", "instants", "offsets")
+"""Forms of the same instants."""
+UNITS = (*INSTANTS, "fractions", "days", "short")
 ROWS = 90
 
 
@@ -38,7 +40,8 @@ class Table:
     ending: str = ".csv"
     separator: str = ","
     header: bool = True
-    lists: Mapping[str, str] = field(default_factory=dict)
+    same: bool = True
+    """Whether the file `other`, a log of the same events, has the form of `log`, and cannot be refused."""
 
     def write(self, folder: Path) -> None:
         """Write the files as text or as Parquet."""
@@ -53,18 +56,16 @@ class Table:
                 frame.to_csv(path, sep=self.separator, index=False, header=self.header or name != "rows")
 
 
-def times(draw: np.random.Generator, unit: str, moments: np.ndarray) -> list[str]:
+def times(draw, unit, moments):
     """Return moments, whole numbers from 0 on, as texts of a unit."""
-    if unit in ("seconds", "days"):
-        return [str(1_700_000_000 + 60 * m if unit == "seconds" else 20_000 + m) for m in moments]
-    if unit == "milliseconds":
-        return [str(1_700_000_000_000 + 60_000 * m) for m in moments]
-    if unit == "fractions":
-        return [f"{1000 + m / 8}" for m in moments]
+    if unit in ("days", "fractions"):
+        return [str(20_000 + m if unit == "days" else 1000 + m / 8) for m in moments]
     found = []
     for m in moments.tolist():
         at = pd.Timestamp("2024-03-30 22:00") + pd.Timedelta(17 * m, "min")  # across a change of the clock
-        if unit == "dates":
+        if unit in ("seconds", "milliseconds"):
+            found.append(str(int(at.timestamp()) * (1 if unit == "seconds" else 1000)))
+        elif unit == "dates":
             found.append(at.strftime("%Y-%m-%d %H:%M:%S"))
         elif unit == "short":
             found.append(str(at.date() + pd.Timedelta(m, "D")))
@@ -77,7 +78,7 @@ def times(draw: np.random.Generator, unit: str, moments: np.ndarray) -> list[str
     return found
 
 
-def table(seed: int) -> Table:
+def table(seed):
     """Return a random table."""
     draw = np.random.default_rng([47, seed])
     user, when, *names = draw.permutation(NAMES)[:8].tolist()
@@ -85,7 +86,7 @@ def table(seed: int) -> Table:
     blanks = ["NA", "-"] if draw.random() < 0.5 else []
     blank = draw.choice(["", *blanks]) if blanks else ""
     how = str(draw.choice(["rows", "rows", "log", "texts", "lists"]))
-    labels: dict[str, Any] = {names[3]: {}, names[4]: {}}
+    labels = {names[3]: {}, names[4]: {}}
     words = draw.random() < 0.4
     if words:
         labels[names[3]] = {"positive": ["yes", "Y"]}
@@ -93,17 +94,18 @@ def table(seed: int) -> Table:
         labels[names[4]]["given"] = names[3]
     unit = str(draw.choice(UNITS))
 
-    def values(kind: str, rows: int) -> list[str]:
+    def values(kind, rows):
         numbers = draw.integers(0, 12, rows)
         if kind == "integer":  # data frames write floats where a column has blanks
             return [str(draw.choice([f"{n}.0", n])) for n in numbers]
         forms = ("{}", "0{}", "{}.0", "v{}", "{} ", "é{}") if draw.random() < 0.5 else ("{}",)
         return [str(draw.choice(forms)).format(n) for n in numbers]
 
-    def events(rows: int, spread: int) -> pd.DataFrame:
-        columns: dict[str, list[str]] = {user: values(users, rows)}
+    def events(rows):
+        drawn.append(draw.integers(0, 40, rows))
+        columns = {user: values(users, rows)}
         columns |= {name: values(kind, rows) for name, kind in kinds.items()}
-        columns[when] = times(draw, unit, draw.integers(0, spread, rows))
+        columns[when] = times(draw, unit, drawn[-1])
         for name, label in labels.items():
             yes, no = (["yes", "Y"], ["no", "0"]) if label.get("positive") else (["1"], ["0"])
             columns[name] = [str(draw.choice(yes if one else no)) for one in draw.random(rows) < 0.4]
@@ -112,10 +114,9 @@ def table(seed: int) -> Table:
             frame.loc[draw.random(rows) < 0.06, name] = blank
         return frame
 
-    users = str(draw.choice(["text", "integer"]))
-    rows = events(ROWS, 40)
-    log = events(2 * ROWS, 40)
-    settings: dict[str, Any] = {
+    users, drawn = str(draw.choice(["text", "integer"])), []
+    rows, log = events(ROWS), events(2 * ROWS)
+    settings = {
         "sparse": {user: users, **kinds},
         "labels": labels,
         "user": user,
@@ -133,13 +134,16 @@ def table(seed: int) -> Table:
         rows = pd.concat([rows, rows.sample(15, random_state=seed)], ignore_index=True)
     ending = str(draw.choice([".csv", ".tsv", ".parquet"]))
     separator = "\t" if ending == ".tsv" else str(draw.choice([",", ";", "|"]))
-    header = True
+    header = same = True
     if ending != ".parquet" and separator not in (",", "\t"):
         settings["separator"] = separator
     found = {"rows": rows}
     if how == "log":
         bits = {"yes": "1", "Y": "1", "no": "0"} if words else {}
         found["log"] = log.replace({names[3]: bits}) if bits else log
+        form = str(draw.choice(INSTANTS)) if unit in INSTANTS else unit
+        found["other"] = found["log"].assign(**{when: times(draw, form, drawn[1])})
+        same = form == unit
         settings["history"] = {"files": f"log{ending}"}
     elif how == "texts":
         action = names[5]
@@ -158,12 +162,10 @@ def table(seed: int) -> Table:
     elif ending != ".parquet" and draw.random() < 0.3:
         header, settings["columns"] = False, list(rows.columns)
     settings["files"] = f"rows{ending}"
-    return Table(found, settings, ending, separator, header)
+    return Table(found, settings, ending, separator, header, same)
 
 
-def _lists(
-    draw: np.random.Generator, rows: pd.DataFrame, kinds: Mapping[str, str], done: str
-) -> dict[str, list[list[str]]]:
+def _lists(draw, rows, kinds, done):
     counts = draw.integers(0, 6, len(rows))
     plain = {name: [v.strip() or "1" for v in rows[name]] for name in kinds}
     made = {f"list {name}": [draw.choice(of, k).tolist() for k in counts] for name, of in plain.items()}
@@ -174,7 +176,7 @@ def _lists(
     return made
 
 
-def check(seed: int, folder: Path) -> int:
+def check(seed, folder):
     """Compare all rows of a table, read as new rows from files and in memory, with its prepared rows.
 
     Returns:
@@ -206,14 +208,38 @@ def check(seed: int, folder: Path) -> int:
             assert found.keys() == stored.keys(), seed
         else:
             assert found == stored, seed
+    if log == "log":
+        check_other_log(given, dataset, prepared, folder, stored)
     return sum(len(one) - 1 for _, events_of in stored for one in events_of)
 
 
+def check_other_log(given, dataset, prepared, folder, stored):
+    """Check that the events of a log in another form are the same, or that it is refused or warned of."""
+    warnings, schema = [], prepared.schema
+    reading = NewExamples(
+        dataset,
+        folder / f"rows{given.ending}",
+        folder,
+        histories=schema.histories,
+        log=folder / f"other{given.ending}",
+        labelled=True,
+        note=lambda sentence, is_warning: warnings.extend([sentence] * is_warning),
+    )
+    try:
+        with new_rows(reading) as served:
+            parts = [prepared.encoder.encode(chunk) for chunk in served.chunks(64)]
+    except AutoMTLError:
+        assert not given.same
+        return
+    found = {row for part in parts for row in contents(schema, part)}
+    assert found == set(stored) or any("history" in warning for warning in warnings)
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_new_rows_are_read_as_prepared_ones(seed: int, tmp_path: Path) -> None:
+def test_new_rows_are_read_as_prepared_ones(seed, tmp_path):
     check(seed, tmp_path)
 
 
-def test_the_tables_have_events() -> None:
+def test_the_tables_have_events():
     frames = [table(seed).files["rows"] for seed in range(12)]
     assert all(isinstance(frame, pd.DataFrame) for frame in frames)

@@ -1,7 +1,7 @@
 """Every setting is used: another value of it changes something that follows."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
@@ -18,11 +18,10 @@ from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Common
-from automtl_core.settings.settings import Settings, domains
-from automtl_core.space import SearchSpace
+from automtl_core.settings.settings import domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
-from automtl_core.training.events import EpochEnded, EventHandler
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.recipe import Recipe
@@ -40,7 +39,7 @@ DESAN = {
 }  # fmt: skip
 
 
-def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
+def space(name, values):
     cls = REGISTRY.get(SPACES, name)
     return cls(SCHEMA, cls.settings_class.parse(dict(values), "space"), REGISTRY.op)
 
@@ -94,14 +93,14 @@ VALUES: Mapping[str, Any] = {
 """Other values of settings whose type has too many."""
 
 
-def kinds_of(annotation: Any) -> Iterator[Any]:
+def kinds_of(annotation):
     """Yield the types of an annotation, and the texts that it allows."""
     yield annotation
     for part in get_args(annotation):
         yield from kinds_of(part)
 
 
-def others(settings: Settings, name: str) -> Iterator[Any]:
+def others(settings, name):
     """Yield other values of a setting, which follow from its type: near the value, and far from it."""
     value, kinds = getattr(settings, name), [*kinds_of(type(settings).model_fields[name].annotation)]
     if name in VALUES:
@@ -121,7 +120,7 @@ def others(settings: Settings, name: str) -> Iterator[Any]:
                 yield other
 
 
-def differs(owner: str, settings_class: type[Settings], name: str, outcome: Callable[[Any], Any]) -> bool:
+def differs(owner, settings_class, name, outcome):
     """Return whether another value of a setting changes the outcome of settings."""
     base = {**BASES.get(owner, {}), **BESIDE.get(owner, {}).get(name, {})}
     first = outcome(base)
@@ -131,7 +130,7 @@ def differs(owner: str, settings_class: type[Settings], name: str, outcome: Call
     )
 
 
-def of(kind: Any) -> list[tuple[str, str]]:
+def of(kind):
     """Return each setting of each thing registered, with its owner."""
     return [
         (owner, setting)
@@ -140,7 +139,7 @@ def of(kind: Any) -> list[tuple[str, str]]:
     ]
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one, other):
     """Return whether nothing differs, down to the last bit."""
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return torch.equal(one, other)
@@ -151,7 +150,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def built(name: str, values: Mapping[str, Any]) -> Any:
+def built(name, values):
     """Return what a space makes: its choices, the weights of its supernet, and what a training step sees.
 
     A model that learns by itself has learned before.
@@ -185,19 +184,19 @@ class Watch(EventHandler):
     def __init__(self) -> None:
         self.reports: list[dict[str, Any]] = []
 
-    def epoch(self, report: EpochEnded) -> bool:
+    def epoch(self, report):
         self.reports.append(report.to_json())
         return True
 
 
 @cache
-def searched_space() -> SearchSpace:
+def searched_space():
     """Return the space that all strategies search."""
     return counted_once(space("desan", SEARCHED))
 
 
 @cache
-def searched(name: str, text: str) -> Any:
+def searched(name, text):
     """Return what a search says beforehand, what it reports, what it finds, and why.
 
     Args:
@@ -328,7 +327,7 @@ def test_a_setting_takes_all_of_its_domain_and_that_holds_its_default(cls, name)
         assert getattr(cls.parse({name: value}), name) == value
 
 
-def fitted(values: Mapping[str, Any]) -> Any:
+def fitted(values):
     """Return the reports, the best epoch and the weights of a small network."""
     torch.manual_seed(0)
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
@@ -358,7 +357,7 @@ def test_a_setting_of_a_balancer_changes_the_training(name, setting):
     assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
 
 
-def given(values: Mapping[str, Any]) -> Any:
+def given(values):
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
     schema = sample_schema(histories=True).encoded(Encodings.parse(dict(values), "features"))

@@ -187,18 +187,6 @@ def test_statistics_and_gradients_are_of_the_first_units_alone(make):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_an_op_that_was_taken_out_has_weights_of_its_own(make):
-    wide, narrow = pair(make)
-    alone = standalone(narrow).eval()
-    before = alone(rows(2))
-    with torch.no_grad():
-        for p in wide.parameters():
-            p.zero_()
-    assert torch.equal(alone(rows(2)), before)
-    assert standalone(alone).state_dict().keys() == alone.state_dict().keys()
-
-
-@pytest.mark.parametrize("make", MAKERS)
 def test_narrowed_ops_share_too_and_are_narrowed_once_taken_out(make):
     torch.manual_seed(0)
     columns = [0, 2, 5]

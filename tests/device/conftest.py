@@ -1,8 +1,7 @@
 """The device of the tests: a GPU, or the simulated one in a process with `SIMULATED` in its environment."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from .problems import SIMULATED
 
 
 @pytest.fixture(scope="session")
-def device() -> torch.device:
+def device():
     """Return the device; the tests that need it are skipped where there is none."""
     if SIMULATED in os.environ:
         from . import simulated
@@ -26,19 +25,19 @@ def device() -> torch.device:
 
 
 @pytest.fixture
-def compute(device: torch.device) -> Compute:
+def compute(device):
     """Return the device in single precision."""
     return Compute(device)
 
 
 @pytest.fixture
-def flag(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> str:
+def flag(device, monkeypatch):
     """Return the value of --device that selects the device; that of the simulated one is `auto`."""
     if device.type == "cuda":
         return "cuda"
     plain = Job.compute
 
-    def compute(job: Job) -> Compute:
+    def compute(job):
         return plain(job) if job.config.device == "cpu" else Compute(device, job.config.precision)
 
     monkeypatch.setattr(Job, "compute", compute)
@@ -46,12 +45,12 @@ def flag(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def pins(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+def pins(device, monkeypatch):
     """Return the growing list of tensors in pinned memory, which the simulated device does not have."""
-    pinned: list[torch.Tensor] = []
+    pinned = []
     pin = torch.Tensor.pin_memory if device.type == "cuda" else lambda tensor: tensor
 
-    def recorded(tensor: torch.Tensor) -> torch.Tensor:
+    def recorded(tensor):
         pinned.append(pin(tensor))
         return pinned[-1]
 
@@ -60,11 +59,11 @@ def pins(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> list[torch.Te
 
 
 @pytest.fixture
-def no_waits(device: torch.device) -> Callable[[], AbstractContextManager[None]]:
+def no_waits(device):
     """Return a context in which an operation for which the CPU waits is an error."""
 
     @contextmanager
-    def on_a_gpu() -> Iterator[None]:
+    def on_a_gpu():
         before = torch.cuda.get_sync_debug_mode()
         torch.cuda.set_sync_debug_mode("error")
         try:
@@ -73,7 +72,7 @@ def no_waits(device: torch.device) -> Callable[[], AbstractContextManager[None]]
             torch.cuda.set_sync_debug_mode(before)
 
     @contextmanager
-    def simulated() -> Iterator[None]:
+    def simulated():
         from .simulated import waits
 
         waits.clear()

@@ -9,11 +9,8 @@ import torch
 
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import Schema
 from automtl_core.registry.kinds import BALANCERS, HISTORY_ENCODERS, SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem
-from automtl_core.training.compute import Compute
 from automtl_core.training.fit import Fit
 from automtl_testing.samples import plain_schema, sample_problem, sample_schema
 
@@ -42,9 +39,7 @@ EVERYTHING = sample_schema(histories=True).encoded(plain().with_answers(**ENCODI
 """Fields of all kinds, histories, a regression, and all encodings."""
 
 
-def problem(
-    name: str, schema: Schema, compute: Compute, balancer: str | None = None, **recipe: Any
-) -> Problem:
+def problem(name, schema, compute, balancer=None, **recipe):
     """Return a problem for a space, with the fitted encodings of its rows."""
     cls = REGISTRY.get(SPACES, name)
     sizes = {**SMALL.get(name, BY_HAND), "dropout": 0.0}
@@ -59,7 +54,7 @@ def problem(
     return replace(made, data=data, recipe=settings, compute=compute)
 
 
-def fit_of(made: Problem) -> Fit:
+def fit_of(made):
     """Return a training, whose initial weights depend on nothing but the space."""
     torch.default_generator.manual_seed(0)
     network = made.space.network(made.space.supernet().architecture())

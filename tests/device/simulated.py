@@ -7,7 +7,6 @@ depends on values; `waits` records this. Kernels, streams, precision and memory 
 """
 
 import traceback
-from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -37,19 +36,19 @@ class OnDevice(Tensor):
 
     @staticmethod
     def __new__(cls, held: Tensor) -> Self:
-        layout: dict[str, Any] = {}
+        layout = {}
         if held.layout == torch.strided:
             layout = {"strides": held.stride(), "storage_offset": held.storage_offset()}
-        made: Self = Tensor._make_wrapper_subclass(
+        made = Tensor._make_wrapper_subclass(
             cls, held.shape, dtype=held.dtype, layout=held.layout, device=f"{NAME}:0", **layout
         )
         made.held = held
         return made
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self, **_):
         return f"OnDevice({self.held})"
 
-    def tolist(self) -> Any:
+    def tolist(self):
         """Return the values, as a tensor of a GPU does and a subclass of tensors does not."""
         return self.cpu().tolist()
 
@@ -77,7 +76,7 @@ class OnDevice(Tensor):
         )
 
 
-def _waited(operation: str) -> None:
+def _waited(operation):
     caller = next(
         frame
         for frame in reversed(traceback.extract_stack())
@@ -86,40 +85,40 @@ def _waited(operation: str) -> None:
     waits.append(f"{operation} at {caller.filename}:{caller.lineno}")
 
 
-def _is_mask(func: Any, args: Any) -> bool:
+def _is_mask(func, args):
     """Return whether an operation selects values by a mask."""
     selects = func in (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
     return selects and any(t is not None and t.dtype == torch.bool for t in args[1])
 
 
-def _is_unsized(func: Any, given: dict[str, Any]) -> bool:
+def _is_unsized(func, given):
     """Return whether an operation repeats values without being told the size of its result."""
     return func is aten.repeat_interleave.Tensor and given.get("output_size") is None
 
 
-def _is_asynchronous(args: Any, given: dict[str, Any]) -> bool:
+def _is_asynchronous(args, given):
     """Return whether a copy between devices is asynchronous; the parameter is the third one of `copy_`."""
     return bool(given.get("non_blocking") or (len(args) > 2 and args[2]))
 
 
-def _held(tensor: Tensor) -> Tensor:
+def _held(tensor):
     return tensor.held if isinstance(tensor, OnDevice) else tensor
 
 
-def _unwrapped(given: dict[str, Any]) -> dict[str, Any]:
-    unwrapped: dict[str, Any] = pytree.tree_map_only(OnDevice, _held, given)
+def _unwrapped(given):
+    unwrapped = pytree.tree_map_only(OnDevice, _held, given)
     return unwrapped
 
 
-def _empty(size: Any, *, dtype: Any = None, **_: Any) -> Tensor:
+def _empty(size, *, dtype=None, **_):
     return OnDevice(torch.empty(size, dtype=dtype))
 
 
-def _empty_strided(size: Any, stride: Any, *, dtype: Any = None, **_: Any) -> Tensor:
+def _empty_strided(size, stride, *, dtype=None, **_):
     return OnDevice(torch.empty_strided(size, stride, dtype=dtype))
 
 
-def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
+def _copy_from(source, target, non_blocking=False):
     if not non_blocking and type(source) is not type(target) and source.dim():
         _waited("aten._copy_from")
     _held(target).copy_(_held(source))
@@ -129,41 +128,37 @@ def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Te
 class _Module:
     """The module `torch.simulated`, as torch expects it of a device."""
 
-    def is_initialized(self) -> bool:
+    def is_initialized(self):
         return True
 
-    def is_available(self) -> bool:
+    def is_available(self):
         return True
 
-    def current_device(self) -> int:
+    def current_device(self):
         return 0
 
-    def device_count(self) -> int:
+    def device_count(self):
         return 1
 
-    def _is_in_bad_fork(self) -> bool:
+    def _is_in_bad_fork(self):
         return False
 
-    def manual_seed_all(self, seed: int) -> None:
+    def manual_seed_all(self, seed):
         """Seed nothing: the device draws from the generator of the CPU."""
 
-    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+    def get_amp_supported_dtype(self):
         return [torch.bfloat16]
 
 
 library = torch.library.Library("aten", "IMPL")
 
 
-def register() -> torch.device:
+def register():
     """Register the device, before torch differentiates for the first time in this process; return it."""
     from torch.utils import backend_registration
 
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
-    kernels: dict[str, Callable[..., Tensor]] = {
-        "empty.memory_format": _empty,
-        "empty_strided": _empty_strided,
-        "_copy_from": _copy_from,
-    }
+    kernels = {"empty.memory_format": _empty, "empty_strided": _empty_strided, "_copy_from": _copy_from}
     for name, kernel in kernels.items():
         library.impl(name, kernel, "PrivateUse1")
     return torch.device(NAME)

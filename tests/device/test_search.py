@@ -79,13 +79,13 @@ DATA = ["--config", "small.yaml"]
 
 
 def test_a_run_of_the_device_is_used_there_and_without_it(flag, pins, tmp_path, monkeypatch, capsys):
-    def automtl(*words: str) -> str:
+    def automtl(*words):
         code = run(words, Stop())
         out, err = capsys.readouterr()
         assert code == 0, err
         return out
 
-    def predicted(output: str) -> np.ndarray:
+    def predicted(output):
         automtl("predict", "runs/mine", "--input", "rows.csv", "--output", output)
         return pd.read_csv(output).to_numpy()
 

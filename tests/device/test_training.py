@@ -16,7 +16,6 @@ from automtl_core.training.balancer import task_losses
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import Fit
 from automtl_core.training.loop import Pass, predict, shuffled, step
 from automtl_testing.samples import sample_schema
 
@@ -27,7 +26,7 @@ DRAWN = ["random-weights", "graddrop"]
 """Balancers that draw random numbers on the device."""
 
 
-def assert_close(ours: Fit, theirs: Fit) -> None:
+def assert_close(ours, theirs):
     """Check that two trainings have the same losses, and weights that differ by rounding alone."""
     assert ours.best.keys() == theirs.best.keys()
     for task, one in ours.best.items():
@@ -40,7 +39,7 @@ def assert_close(ours: Fit, theirs: Fit) -> None:
     assert abs(outputs[0] - outputs[1]).max() < 2e-2
 
 
-def on_device(fit: Fit, compute: Compute) -> bool:
+def on_device(fit, compute):
     return all(t.device.type == compute.device.type for t in fit.network.state_dict().values())
 
 
@@ -160,7 +159,7 @@ def test_batches_are_those_of_the_cpu(compute, pins):
 
 
 def test_the_next_batch_is_prepared_while_this_one_is_in_use(compute, pins, monkeypatch):
-    made: list[tuple[int, str]] = []
+    made = []
     take, second = module.take, threading.Event()
 
     def recorded(part, rows, device):

@@ -2,9 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,14 +29,14 @@ NAMES = re.compile(r"`[^`]*`|'[^']*'|\bgiven or searched\b|\$?[\w.]+[_/][\w.]+")
 """Names of settings, values and files, which are no prose."""
 
 
-def faults(text: str) -> list[str]:
+def faults(text):
     """Return each sentence of a text that has a habit, with the habit."""
     prose = NAMES.sub("-", " ".join(text.split()))
     sentences = re.split(r"(?<=[.:;!?]) ", prose)
     return [f"{found.group()!r} in {each!r}" for each in sentences for found in ANY.finditer(each)]
 
 
-def helps(command: Any, path: str) -> Iterator[tuple[str, str]]:
+def helps(command, path):
     """Yield the texts of the help of a command and of those below it, by their place."""
     yield path, command.help or ""
     for parameter in command.params:
@@ -47,7 +45,7 @@ def helps(command: Any, path: str) -> Iterator[tuple[str, str]]:
         yield from helps(below, f"{path} {name}")
 
 
-def settings() -> Iterator[tuple[str, str]]:
+def settings():
     """Yield the descriptions of all settings, and of the components that have them, by their place."""
     components = [(k, n) for k, (_, kind) in NAMED.items() for n in REGISTRY.names(kind)]
     for kind, name in [*((part, "") for part in PARTS), *components]:
@@ -56,13 +54,13 @@ def settings() -> Iterator[tuple[str, str]]:
         yield from ((f"{kind} {name} {each.name}", each.description) for each in of.settings)
 
 
-def listed() -> Iterator[tuple[str, str]]:
+def listed():
     """Yield the descriptions that `automtl list` prints, by their place."""
     for kind in KINDS.values():
         yield from ((f"{kind.plural} {name}", REGISTRY.describe(kind, name)) for name in REGISTRY.names(kind))
 
 
-def readme() -> Iterator[tuple[str, str]]:
+def readme():
     """Yield the paragraphs of the README without code."""
     text = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     yield from ((f"README.md {number}", part) for number, part in enumerate(text.split("\n\n"), start=1))
@@ -77,7 +75,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("source", TEXTS)
-def test_texts_for_users_have_no_habits(source: str) -> None:
+def test_texts_for_users_have_no_habits(source):
     texts = TEXTS[source]
     assert len(texts) > 20, "the texts are not all there"
     wrong = [f"{place}: {fault}" for place, text in texts for fault in faults(text)]
@@ -96,11 +94,11 @@ def test_texts_for_users_have_no_habits(source: str) -> None:
         "Trees that nobody needs.",
     ],
 )
-def test_a_habit_is_a_fault(text: str) -> None:
+def test_a_habit_is_a_fault(text):
     assert faults(text)
 
 
-def test_names_are_no_prose() -> None:
+def test_names_are_no_prose():
     assert not faults("Feature encoding, `given` or `searched`, see dataset.labels.click_given.")
 
 
@@ -111,7 +109,7 @@ ALLOWED = {"Label.given", "Task.given", "LabelColumn.given", "tell"}
 """Labels that are conditional on another one; `ask` and `tell` are the terms of schedulers."""
 
 
-def public_names(tree: ast.AST) -> Iterator[str]:
+def public_names(tree):
     """Yield the public classes and functions of a module, with their arguments and attributes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -123,13 +121,13 @@ def public_names(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.name}({each.arg}" for each in node.args.args)
 
 
-def words_of(name: str) -> set[str]:
+def words_of(name):
     """Return the words of the last part of a name."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+", re.split(r"[(.]", name)[-1])}
 
 
 @pytest.mark.parametrize("folder", ["automtl_core", "plugins", "cli", "api"])
-def test_public_names_have_no_habits(folder: str) -> None:
+def test_public_names_have_no_habits(folder):
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in sorted((ROOT / folder).rglob("*.py"))
@@ -139,6 +137,6 @@ def test_public_names_have_no_habits(folder: str) -> None:
     assert not wrong, wrong
 
 
-def test_a_name_with_a_habit_is_seen() -> None:
+def test_a_name_with_a_habit_is_seen():
     tree = ast.parse("class Told:\n    x: int\ndef price(found): ...\ndef _told(): ...")
     assert [name for name in public_names(tree) if words_of(name) & WORDS] == ["Told", "price(found"]

@@ -2,18 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 import torch
-from torch import Tensor
 
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, METRICS, SCHEDULERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
 from automtl_testing.datasets import check_dataset
 from automtl_testing.ops import check_op
 
@@ -30,7 +27,7 @@ SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("cli
 
 
 @pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+def registry(tmp_path, monkeypatch):
     """Install every example as a plugin of its own."""
     info = tmp_path / "automtl_docs-1.0.dist-info"
     info.mkdir()
@@ -43,65 +40,63 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     return load_registry()
 
 
-def batch() -> tuple[Tensor, Tensor]:
+def batch():
     return torch.tensor([[1, 2], [3, 4], [0, 0]]), torch.empty(3, 0)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_has_its_section_and_an_example(hook: str) -> None:
+def test_every_hook_has_its_section_and_an_example(hook):
     assert f"\n## {hook}\n" in PAGE
     assert any(f"@hookimpl\ndef {hook}():" in example for example in EXAMPLES)
 
 
-def test_every_example_loads(registry: Registry) -> None:
+def test_every_example_loads(registry):
     problems = {row.name: row.problem for row in registry.rows if row.distribution == "automtl-docs"}
     assert problems == {f"docs-{k}": None for k in range(len(EXAMPLES))}
 
 
 @pytest.mark.parametrize("name", ["swish", "low-rank-8"])
-def test_the_ops_map_in_to_out(registry: Registry, name: str) -> None:
+def test_the_ops_map_in_to_out(registry, name):
     assert registry.op(name)(3, 5, 0.1)(torch.zeros(4, 3)).shape == (4, 5)
 
 
-def documented(name: str) -> Any:
+def documented(name):
     """Return a test of the page."""
-    names: dict[str, Any] = {}
+    names = {}
     exec(TESTS[name], names)  # noqa: S102
     return names[name]
 
 
-def test_the_documented_test_of_an_op_passes(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_documented_test_of_an_op_passes(registry, tmp_path, monkeypatch):
     (tmp_path / "automtl_swish.py").write_text(EXAMPLES[0])
     monkeypatch.syspath_prepend(tmp_path)
     documented("test_swish")()
     check_op(registry.op("low-rank-8"))
 
 
-def test_the_documented_test_of_a_space_passes(registry: Registry) -> None:
+def test_the_documented_test_of_a_space_passes(registry):
     documented("test_one_block")(registry.get(SPACES, "one-block"))
 
 
 @pytest.mark.parametrize("name", ["plain", "best-of-three"])
-def test_the_documented_test_of_a_strategy_passes(registry: Registry, name: str) -> None:
+def test_the_documented_test_of_a_strategy_passes(registry, name):
     documented("test_strategy")(registry.get(STRATEGIES, name))
 
 
-def test_the_documented_test_of_a_scheduler_passes(registry: Registry) -> None:
+def test_the_documented_test_of_a_scheduler_passes(registry):
     documented("test_scheduler")(registry.get(SCHEDULERS, "asha"))
 
 
-def test_the_documented_test_of_a_balancer_passes(registry: Registry) -> None:
+def test_the_documented_test_of_a_balancer_passes(registry):
     documented("test_balancer")(registry.get(BALANCERS, "hardest"))
 
 
 @pytest.mark.parametrize("name", ["calibration", "hit-rate-5"])
-def test_the_documented_test_of_a_metric_passes(registry: Registry, name: str) -> None:
+def test_the_documented_test_of_a_metric_passes(registry, name):
     documented("test_metric")(registry.get(METRICS, name))
 
 
-def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_plugin_runs_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(OTHERS) == 5
     for name in ("two_processes", "asha"):
@@ -113,7 +108,7 @@ def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "runs" / "synthetic-1" / "result.json").exists()
 
 
-def test_the_dataset_makes_its_rows(registry: Registry) -> None:
+def test_the_dataset_makes_its_rows(registry):
     shop = registry.get(DATASETS, "shop")(DatasetSettings())
     with duckdb.connect() as db:
         db.sql(
@@ -130,8 +125,8 @@ def test_the_dataset_makes_its_rows(registry: Registry) -> None:
         assert sorted(shop.values(db, "tags").fetchall()) == [("a b", "a"), ("a b", "b")]
 
 
-def test_the_dataset_without_files_is_prepared(tmp_path: Path) -> None:
+def test_the_dataset_without_files_is_prepared(tmp_path):
     (code,) = [block for block in BLOCKS if "def content(" in block]
-    names: dict[str, Any] = {}
+    names = {}
     exec(code, names)  # noqa: S102
     check_dataset(names["Notebook"](DatasetSettings()), None, tmp_path)

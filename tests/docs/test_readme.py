@@ -13,16 +13,14 @@ import runpy
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_core.dataset.dataset import names_of
-from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_datasets.synthetic.dataset import KINDS
 
@@ -72,18 +70,18 @@ SAMPLES = {
 }
 
 
-def commands(page: str) -> list[str]:
+def commands(page):
     blocks = re.findall(r"^```(?:console|bash)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def folders(tmp_path_factory):
     return {page: tmp_path_factory.mktemp(page) for page in SHOWN}
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def environment(tmp_path_factory):
     """Let `pip install` work without a network, into a folder that Python looks into first."""
     folder = tmp_path_factory.mktemp("environment")
     offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
@@ -98,7 +96,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     }
 
 
-def adapted(command: str) -> tuple[str, int]:
+def adapted(command):
     """Return what is run in place of a command, and the exit code that it must have."""
     if command.startswith("make "):
         return f"make --dry-run {command.removeprefix('make ')}", 0
@@ -120,7 +118,7 @@ def adapted(command: str) -> tuple[str, int]:
     return command + quick, 0
 
 
-def marks(command: str) -> list[pytest.MarkDecorator]:
+def marks(command):
     """Return marks for the extras that a command needs."""
     return [pytest.mark.needs_extra(extra) for word, extra in EXTRAS.items() if word in command]
 
@@ -133,14 +131,7 @@ def marks(command: str) -> list[pytest.MarkDecorator]:
         for command in commands(text)
     ],
 )
-def test_every_command_works(
-    page: str,
-    command: str,
-    folders: Mapping[str, Path],
-    environment: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_every_command_works(page, command, folders, environment, monkeypatch, capsys):
     line, code = adapted(command)
     written = page == "plugins" and "./" in command  # by a command before
     where = ROOT if command.startswith(("make ", "pip ")) and not written else folders[page]
@@ -157,9 +148,7 @@ def test_every_command_works(
     assert done.returncode == code, done.stdout + done.stderr
 
 
-def test_the_demo_ends_with_the_verdict_on_its_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_ends_with_the_verdict_on_its_search(tmp_path, monkeypatch):
     printed = subprocess.run(
         ["make", "--dry-run", "demo"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -177,12 +166,12 @@ def test_the_demo_ends_with_the_verdict_on_its_search(
     assert "FLOPs" in verdict
 
 
-def test_commands_are_found() -> None:
+def test_commands_are_found():
     assert commands("```console\n$ a b\n$ c\n```\ntext\n```bash\nd\n```\n") == ["a b", "c", "d"]
     assert len(commands(README)) > 10
 
 
-def test_every_target_that_pages_name_is_in_the_makefile() -> None:
+def test_every_target_that_pages_name_is_in_the_makefile():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
         name
@@ -193,18 +182,18 @@ def test_every_target_that_pages_name_is_in_the_makefile() -> None:
 
 
 @pytest.mark.parametrize("file", ["automtl_gelu.py", "pyproject.toml"])
-def test_the_plugin_shown_is_the_plugin_tested(file: str) -> None:
+def test_the_plugin_shown_is_the_plugin_tested(file):
     assert (PLUGIN / file).read_text() in PLUGINS_PAGE
 
 
-def rows_of(page: str, heading: str) -> list[list[str]]:
+def rows_of(page, heading):
     """Return the rows of tables below a heading that begin with a name, each as its columns."""
     section = re.split(r"\n##+ ", f"\n{page}".split(f"\n{heading}\n")[1])[0]
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", section, re.MULTILINE)
     return [[name, *others.split(" | ")] for name, others in rows]
 
 
-def test_the_table_of_datasets_is_complete() -> None:
+def test_the_table_of_datasets_is_complete():
     registry = load_registry()
     rows = {name: tasks for name, tasks, *_ in rows_of(DATASETS_PAGE, "# Datasets")}
     assert set(rows) == set(registry.names(DATASETS))
@@ -215,7 +204,7 @@ def test_the_table_of_datasets_is_complete() -> None:
 
 
 @pytest.mark.parametrize("kind", NAMED_KINDS, ids=lambda kind: kind.plural)
-def test_all_that_comes_with_automtl_is_named(kind: Kind[Any]) -> None:
+def test_all_that_comes_with_automtl_is_named(kind):
     own = [row for row in load_registry().rows if row.distribution == "automtl"]
     words = {word for code in re.findall(r"`([^`\n]+)`", README) for word in re.split(r"[\s:,=]+", code)}
     assert {name for row in own for name in row.provides.get(kind.plural, ())} <= words
@@ -226,11 +215,11 @@ def test_all_that_comes_with_automtl_is_named(kind: Kind[Any]) -> None:
     [("## Strategies", STRATEGIES), ("## Presets", PRESETS)],
     ids=["strategies", "presets"],
 )
-def test_the_tables_of_strategies_and_presets_are_complete(heading: str, kind: Kind[Any]) -> None:
+def test_the_tables_of_strategies_and_presets_are_complete(heading, kind):
     assert {name for name, *_ in rows_of(MODELS, heading)} == set(load_registry().names(kind))
 
 
-def test_the_table_of_kinds_is_complete() -> None:
+def test_the_table_of_kinds_is_complete():
     rows = {
         name: (number, tasks) for name, _, number, tasks in rows_of(DATASETS_PAGE, "## Kinds of `synthetic`")
     }
@@ -241,12 +230,12 @@ def test_the_table_of_kinds_is_complete() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         assert link.startswith("https://") or (page.parent / link).exists(), link
 
 
-def test_the_models_that_are_named_can_be_compared() -> None:
+def test_the_models_that_are_named_can_be_compared():
     section = MODELS.split("| `--models` |")[1]
     hand_designed = re.search(r"a hand-designed model: (.*?) \|", section)
     assert hand_designed

@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 @pytest.mark.skipif(
     tuple(map(int, version("typer").split(".")[:2])) < (0, 29), reason="typer before 0.29 prints no types"
 )
-def test_the_reference_of_commands_is_up_to_date() -> None:
+def test_the_reference_of_commands_is_up_to_date():
     made = runpy.run_path(str(DOCS / "make_cli_reference.py"))["page"]()
     assert (DOCS / "cli.md").read_text() == made, "run `make docs`"
 
@@ -29,13 +29,13 @@ ALL = [
 ]
 
 
-def test_the_reference_of_settings_is_up_to_date() -> None:
+def test_the_reference_of_settings_is_up_to_date():
     made = runpy.run_path(str(DOCS / "make_settings_reference.py"))["page"]()
     assert (DOCS / "settings.md").read_text() == made, "run `make docs`"
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL, ids="-".join)
-def test_every_setting_says_what_it_is(kind: str, name: str) -> None:
+def test_every_setting_says_what_it_is(kind, name):
     for setting in explained(REGISTRY, kind, name).settings:
         assert setting.description, f"{setting.name} has no docstring below it"
 
@@ -65,24 +65,24 @@ PAGES = [*(page for page in DOCS.glob("*.md") if page.name != "glossary.md"), DO
 TEXT = " ".join(" ".join(page.read_text(encoding="utf-8").split()) for page in PAGES)
 
 
-def used(term: str, text: str) -> bool:
+def used(term, text):
     """Return whether a text has a term, in singular or plural, with a hyphen or a blank."""
     words = [re.escape(word) for word in re.split(r"[ -]", term)]
     stem = r"[ -]".join(words).removesuffix("y")
     return bool(re.search(rf"\b{stem}(y|ies|s|es)?\b", text, re.IGNORECASE))
 
 
-def test_the_glossary_has_terms() -> None:
+def test_the_glossary_has_terms():
     assert len(TERMS) > 50
     assert len(TERMS) == len(set(TERMS))
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_each_term_is_used(term: str) -> None:
+def test_each_term_is_used(term):
     assert used(term, TEXT), f"docs/glossary.md defines {term!r}, which no page uses"
 
 
-def test_a_term_that_no_page_has_is_not_used() -> None:
+def test_a_term_that_no_page_has_is_not_used():
     assert not used("stochastic parrot", TEXT)
     assert used("feature cross", "All feature crosses.")
     assert used("vocabulary", "Two vocabularies.")

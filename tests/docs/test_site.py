@@ -5,7 +5,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def contents(page: Path) -> Iterator[Path]:
+def contents(page):
     """Yield a page and the pages of its tables of contents, recursively."""
     yield page
     for block in TOCTREE.findall(page.read_text("utf-8")):
@@ -38,12 +37,12 @@ def contents(page: Path) -> Iterator[Path]:
                 yield from contents(each.resolve())
 
 
-def test_each_page_is_in_the_contents_once() -> None:
+def test_each_page_is_in_the_contents_once():
     found = list(contents(DOCS / "index.md"))
     assert sorted(found) == PAGES
 
 
-def fault(command: str) -> str | None:
+def fault(command):
     """Return what is wrong with a command of automtl, or None."""
     name, *arguments = shlex.split(command)
     if name == "torchrun" and "--no-python" in arguments:
@@ -66,14 +65,14 @@ def fault(command: str) -> str | None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_commands_that_are_not_run_are_valid(page: Path) -> None:
+def test_commands_that_are_not_run_are_valid(page):
     if page.relative_to(DOCS).as_posix() in RUN:
         return
     wrong = {command: fault(command) for command in commands(page.read_text("utf-8"))}
     assert not {command: why for command, why in wrong.items() if why}
 
 
-def test_the_start_page_is_the_way_that_the_readme_runs() -> None:
+def test_the_start_page_is_the_way_that_the_readme_runs():
     start = [line.replace(" --preset quick", "") for line in commands((DOCS / "start.md").read_text("utf-8"))]
     views = {"automtl show runs/feed --evidence", "automtl show runs/feed --fields"}
     assert {*start} - views <= {*commands(SHOWN["README"])}
@@ -84,5 +83,5 @@ def test_the_start_page_is_the_way_that_the_readme_runs() -> None:
     ["automtl serch", "automtl search --modle mmoe", "automtl train --set training.epoch=1", "automtl show",
      "rm -r runs"],
 )  # fmt: skip
-def test_a_wrong_command_is_a_fault(command: str) -> None:
+def test_a_wrong_command_is_a_fault(command):
     assert fault(command)

@@ -48,30 +48,30 @@ PLUGINS = [name for name in PROJECTS if name not in ("op", "serving")]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
-def page(name: str) -> str:
+def page(name):
     return (TUTORIALS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def shown(name: str, language: str) -> list[str]:
+def shown(name, language):
     """Return the lines of all blocks of a language, without blank ones."""
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", page(name), flags=re.DOTALL | re.MULTILINE)
     return [line for line in "".join(blocks).splitlines() if line.strip()]
 
 
-def lines(*files: Path) -> list[str]:
+def lines(*files):
     """Return the lines of files, one after the other, without blank ones."""
     return [line for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_page_shows_the_code_of_its_folder(name: str, tmp_path: Path) -> None:
+def test_a_page_shows_the_code_of_its_folder(name, tmp_path):
     folder = Path(new("automtl-glu", "op", tmp_path)["path"]) if name == "op" else TUTORIALS / name
     assert shown(name, "python") == lines(*(folder / file for file in PROJECTS[name]))
     if name in PLUGINS:
         assert shown(name, "toml") == lines(TUTORIALS / name / "pyproject.toml")
 
 
-def test_a_folder_has_no_other_files() -> None:
+def test_a_folder_has_no_other_files():
     for name in (*PLUGINS, "serving"):
         files = PROJECTS[name]
         known = {*files, *(["pyproject.toml"] if name in PLUGINS else []), "__pycache__"}
@@ -79,17 +79,17 @@ def test_a_folder_has_no_other_files() -> None:
 
 
 @pytest.mark.parametrize("name", PLUGINS)
-def test_the_tests_of_a_plugin_are_collected(name: str) -> None:
+def test_the_tests_of_a_plugin_are_collected(name):
     folder = f"docs/tutorials/{name}"
     assert folder in INSTALLED["testpaths"]
     assert folder in INSTALLED["pythonpath"]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def install(tmp_path, monkeypatch):
     """Return a function that makes the entry points of a project known, as `pip install -e .` does."""
 
-    def install(folder: Path) -> None:
+    def install(folder):
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
         info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir(parents=True)
@@ -105,7 +105,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return install
 
 
-def movies(folder: Path) -> None:
+def movies(folder):
     """Write ratings in the layout of MovieLens."""
     folder.mkdir()
     ratings = pd.DataFrame(
@@ -121,9 +121,7 @@ def movies(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["op", *PLUGINS, pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
 )
-def test_all_commands_work(
-    name: str, install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     movies(tmp_path / "ml-latest-small")
     done = []
@@ -142,7 +140,7 @@ def test_all_commands_work(
         serve(tmp_path, monkeypatch)
 
 
-def serve(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def serve(folder, monkeypatch):
     """Test the service on the exported model, and compare its predictions with those of the run."""
     pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install 'automtl[dev]'")
     pytest.importorskip("httpx2", reason="httpx2 is not installed: pip install 'automtl[dev]'")

@@ -8,15 +8,14 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from automtl_core.errors import OutOfMemoryError, PluginError, WorkerError
-from automtl_core.search.trial import Serial, TrialResult, TrialSpec
-from automtl_core.training.events import EpochEnded, Event
+from automtl_core.search.trial import Serial
+from automtl_core.training.events import EpochEnded
 from automtl_core.workflow.run_trial import run_trial
 from automtl_engines.processes import Pool, Processes, ProcessesSettings, cores
 from automtl_testing.trials import check_engine, sample_trials
@@ -37,7 +36,7 @@ def automtl_register_balancers():
 """
 
 
-def children() -> list[int]:
+def children():
     """Return the identifiers of the worker processes of this process."""
     found = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
@@ -45,7 +44,7 @@ def children() -> list[int]:
     return [int(line.split()[0]) for line in found.stdout.splitlines() if "automtl_engines.worker" in line]
 
 
-def ends(pids: list[int]) -> bool:
+def ends(pids):
     """Return whether processes end soon; those that have ended may be zombies."""
     for _ in range(300):
         states = [Path(f"/proc/{pid}/stat") for pid in pids]
@@ -58,19 +57,19 @@ def ends(pids: list[int]) -> bool:
     return False
 
 
-def changed(spec: TrialSpec, name: str, **training: object) -> TrialSpec:
+def changed(spec, name, **training):
     """Return a trial with other training settings, in a folder of its own."""
     config = json.loads(spec.config)
     config["training"].update(training)
     return replace(spec, config=json.dumps(config), folder=f"{spec.folder}-{name}")
 
 
-def going_on(spec: TrialSpec, event: Event) -> bool:
+def going_on(spec, event):
     return True
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shadows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def shadows(tmp_path_factory):
     """Start workers in a folder of modules with the names of others, which end a process that imports one."""
     folder = tmp_path_factory.mktemp("shadows")
     for name in {*sys.stdlib_module_names, "numpy", "torch", "automtl_core", "automtl_engines"}:
@@ -81,35 +80,33 @@ def shadows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
+def trials(tmp_path_factory):
     return sample_trials(tmp_path_factory.mktemp("trials"), 4)
 
 
 @pytest.fixture(scope="module")
-def expected(trials: list[TrialSpec]) -> list[TrialResult]:
+def expected(trials):
     alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in trials]
     return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(deque(alone), going_on)]
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
+def pool():
     with Processes(ProcessesSettings(), 2).executor(run_trial) as pool:
         assert isinstance(pool, Pool)
         yield pool
 
 
-def test_the_engine_keeps_its_contract_and_leaves_no_process(tmp_path: Path) -> None:
+def test_the_engine_keeps_its_contract_and_leaves_no_process(tmp_path):
     before = children()
     check_engine(Processes(ProcessesSettings(), 2), tmp_path)
     assert children() == before
 
 
-def test_killed_workers_lose_no_trial(
-    pool: Pool, trials: list[TrialSpec], expected: list[TrialResult], tmp_path: Path
-) -> None:
-    killed: list[int] = []
+def test_killed_workers_lose_no_trial(pool, trials, expected, tmp_path):
+    killed = []
 
-    def on_event(spec: TrialSpec, event: Event) -> bool:
+    def on_event(spec, event):
         if isinstance(event, EpochEnded) and event.epoch == 1 and not killed:
             killed.append(children()[0])
             os.kill(killed[0], signal.SIGKILL)
@@ -135,13 +132,8 @@ def test_killed_workers_lose_no_trial(
     ],
 )
 def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
-    install: Callable[..., str],
-    trials: list[TrialSpec],
-    end: str,
-    attempts: int,
-    error: type[Exception],
-    text: str,
-) -> None:
+    install, trials, end, attempts, error, text
+):
     install(FATAL.format(end=end), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     engine = Processes(ProcessesSettings(attempts=attempts), 1)
@@ -150,9 +142,7 @@ def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
     assert error is PluginError or fatal.folder in str(raised.value)
 
 
-def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
-    install: Callable[..., str], trials: list[TrialSpec], tmp_path: Path
-) -> None:
+def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(install, trials, tmp_path):
     install(FATAL.format(end="os._exit(5)"), "fatal")
     fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
     whole = replace(fatal, architecture=None, folder=str(tmp_path / "run"))
@@ -162,8 +152,8 @@ def test_a_whole_run_that_ends_its_workers_has_its_error_as_result(
     assert f"died during the trial {whole.folder}, the last one by exit code 5; run" in str(result.error)
 
 
-def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list[TrialSpec]) -> None:
-    def on_event(spec: TrialSpec, event: Event) -> bool:
+def test_an_exception_of_the_caller_ends_running_trials(pool, trials):
+    def on_event(spec, event):
         raise KeyboardInterrupt
 
     running = [replace(spec, folder=f"{spec.folder}-interrupted") for spec in trials[:2]]
@@ -174,7 +164,7 @@ def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list
     assert len(dict(pool.run(deque(trials), going_on))) == len(trials), "others go on"
 
 
-def test_workers_end_if_the_parent_is_killed(trials: list[TrialSpec]) -> None:
+def test_workers_end_if_the_parent_is_killed(trials):
     program = """
 import sys, pickle, subprocess, os
 from collections import deque
@@ -207,9 +197,7 @@ with Processes(ProcessesSettings(), 2).executor(run_trial) as executor:
 @pytest.mark.parametrize(
     ("setting", "variable", "threads"), [(None, None, cores() // 2 or 1), (None, "3", 3), (2, "3", 2)]
 )
-def test_threads_are_divided_unless_they_are_set(
-    monkeypatch: pytest.MonkeyPatch, setting: int | None, variable: str | None, threads: int
-) -> None:
+def test_threads_are_divided_unless_they_are_set(monkeypatch, setting, variable, threads):
     monkeypatch.delenv("OMP_NUM_THREADS")
     if variable is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", variable)

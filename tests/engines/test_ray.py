@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from automtl_testing.trials import check_engine, sample_trials
 ALONE = RaySettings(address="127.0.0.1:1")
 
 
-def test_without_ray_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_one_line_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(UsageError, match="needs a library that is not installed: ray") as raised,
@@ -28,12 +27,10 @@ def test_without_ray_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
     assert raised.value.fix == "pip install 'automtl[ray]'"
 
 
-def test_processes_of_the_cluster_import_nothing_of_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_of_the_cluster_import_nothing_of_the_current_folder(tmp_path, monkeypatch):
     folders = []
 
-    def init(**options: object) -> None:
+    def init(**options):
         folders.append((Path.cwd(), list(Path.cwd().iterdir())))
         raise ConnectionError
 
@@ -45,7 +42,7 @@ def test_processes_of_the_cluster_import_nothing_of_the_current_folder(
     assert (folder != tmp_path, files, Path.cwd()) == (True, [], tmp_path)
 
 
-def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_keeps_its_contract(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -69,21 +66,19 @@ class Handle:
 
 
 @pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+def mailbox(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda found: found))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return Mailbox()
 
 
-def test_a_task_sends_the_events_and_returns_the_result(
-    mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_sends_the_events_and_returns_the_result(mailbox, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (spec,) = sample_trials(tmp_path, 1)
 
     command = Command(str(tmp_path), package_versions(), 1)
 
-    def run(**changes: Any) -> Any:
+    def run(**changes):
         return work(run_trial, 7, replace(spec, **changes), Handle(mailbox), command)
 
     result = run()
@@ -110,9 +105,7 @@ def test_a_task_sends_the_events_and_returns_the_result(
         ),
     ],
 )
-def test_nodes_need_the_folders_and_packages_of_the_command(
-    mailbox: Mailbox, tmp_path: Path, folder: str, versions: dict[str, str], text: str
-) -> None:
+def test_nodes_need_the_folders_and_packages_of_the_command(mailbox, tmp_path, folder, versions, text):
     (spec,) = sample_trials(tmp_path, 1, rows=100)
     error = work(run_trial, 0, spec, Handle(mailbox), Command(folder, versions, 1))
     assert isinstance(error, SetupError)

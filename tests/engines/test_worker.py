@@ -5,8 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from multiprocessing import Pipe
-from pathlib import Path
-from typing import Any
 
 from automtl_core.errors import AutoMTLError
 from automtl_core.search.trial import TrialResult
@@ -15,7 +13,7 @@ from automtl_core.workflow.run_trial import run_trial
 from automtl_testing.trials import sample_trials
 
 
-def results(connection: Any) -> list[object]:
+def results(connection):
     """Return the messages of a trial, the last of which is its result."""
     messages = [connection.recv()[1]]
     while isinstance(messages[-1], Event):
@@ -23,7 +21,7 @@ def results(connection: Any) -> list[object]:
     return messages
 
 
-def test_a_worker_runs_trials_until_its_pipe_is_closed(tmp_path: Path) -> None:
+def test_a_worker_runs_trials_until_its_pipe_is_closed(tmp_path):
     first, second = sample_trials(tmp_path, 2)
     ours, theirs = Pipe()
     command = [sys.executable, "-m", "automtl_engines.worker", str(theirs.fileno())]

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from .stage import Stage
 from .subjects import SUBJECTS
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config, items):
     """Leave out the tests that `make faults` alone runs, and all where Linux is missing."""
     names = SLICE if FILE not in os.environ else ("test_",)
     if sys.platform != "linux":
@@ -26,7 +25,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def harness() -> Iterator[Harness]:
+def harness():
     """Return the server of forks of this process."""
     made = Harness()
     yield made
@@ -34,7 +33,7 @@ def harness() -> Iterator[Harness]:
 
 
 @pytest.fixture(scope="session")
-def stage(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stage]:
+def stage(harness, tmp_path_factory):
     """Return the stage of a subject, which is made once."""
-    scratch: Path = tmp_path_factory.mktemp("stages")
+    scratch = tmp_path_factory.mktemp("stages")
     return cache(lambda name: Stage(harness, SUBJECTS[name], scratch))

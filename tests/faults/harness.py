@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,23 +37,21 @@ class Harness:
             [sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, folder: Path, *words: str, **others: Any) -> Ended:
+    def run(self, folder, *words, **others):
         """Run a command in a folder, and wait for its end; `others` are keys of a request."""
         [ended] = self.together(folder, [{"words": words, **others}])
         return ended
 
-    def together(self, folder: Path, requests: Sequence[Mapping[str, Any]]) -> list[Ended]:
+    def together(self, folder, requests):
         """Run commands side by side in a folder, and wait for their ends."""
-        optional: dict[str, Any] = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
+        optional = {"plan": {}, "seconds": None, "mutant": None, "limits": {}, "plain": False}
         optional |= {"environment": {}, "path": [], "job": False, "folder": str(folder)}
         print(
             json.dumps([{**optional, **request} for request in requests]), file=self._server.stdin, flush=True
         )
         return [Ended(**answer) for answer in json.loads(self._server.stdout.readline())]
 
-    def job(
-        self, folder: Path, words: Sequence[str], ranks: int, disturbed: int, **fault: Any
-    ) -> list[Ended]:
+    def job(self, folder, words, ranks, disturbed, **fault):
         """Run a command as a data-parallel job, as `torchrun` starts it, and wait for the ends of its ranks.
 
         The first one of the result is that of the disturbed rank.
@@ -76,20 +74,20 @@ class Harness:
             requests.append({**request, "job": True, **(fault if rank == disturbed else {})})
         return self.together(folder, requests)
 
-    def memory(self) -> int:
+    def memory(self):
         """Return the bytes of private data that a command has at its start, which RLIMIT_DATA counts."""
         status = Path(f"/proc/{self._server.pid}/status").read_text()
         [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmData:")]
         return int(kilobytes) << 10
 
-    def close(self) -> None:
+    def close(self):
         """End the server."""
         self._server.stdin.close()
         self._server.stdout.close()
         self._server.wait()
 
 
-def copied(folder: Path, to: Path) -> Path:
+def copied(folder, to):
     """Return a new copy of a folder; an older one is replaced."""
     shutil.rmtree(to, ignore_errors=True)
     return Path(shutil.copytree(folder, to, symlinks=True))

@@ -4,7 +4,6 @@ They prove that a kill test fails if an item of the state is forgotten.
 """
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +26,9 @@ class Stale:
         """Change this process."""
         from automtl_core.run_dir.run import Run
 
-        save: Callable[..., Any] = Run.save_checkpoint
+        save = Run.save_checkpoint
 
-        def stale(run: Run, state: dict[str, Any]) -> Any:
+        def stale(run, state):
             state = copy.deepcopy(state)
             self._replace(state, self.path, ())
             return save(run, state)

@@ -41,20 +41,20 @@ class Points:
         self._journal = Journal(root) if plan.get("do") == "power" else None
         self._busy = False
 
-    def install(self) -> None:
+    def install(self):
         """Watch this process until it ends."""
         from automtl_core.workflow.work import Recorder
 
         step = Recorder.__call__
 
-        def synced(descriptor: Any) -> None:
+        def synced(descriptor):
             # Not called itself, as it takes milliseconds: the journal knows what a power failure leaves.
             path = os.readlink(f"/proc/self/fd/{getattr(descriptor, 'fileno', lambda: descriptor)()}")
             self.point("fsync", path)
             if self._journal:
                 self._journal.synced(path)
 
-        def stepped(recorder: Any, event: Any) -> bool:
+        def stepped(recorder, event):
             self.reached(f"step {type(event).__name__}")
             return step(recorder, event)
 
@@ -62,7 +62,7 @@ class Points:
         Recorder.__call__ = stepped
         sys.addaudithook(self._heard)
 
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _heard(self, event, arguments):
         if event == "open":
             path, _, flags = arguments
             if isinstance(path, str) and isinstance(flags, int) and flags & WRITES:
@@ -70,7 +70,7 @@ class Points:
         elif event in PATHS:
             self.point(event.removeprefix("os."), *map(os.fspath, arguments[: 1 + (event in PATHS[::5])]))
 
-    def point(self, kind: str, *paths: str) -> None:
+    def point(self, kind, *paths):
         """Count an operation on a path, if it is below the folder."""
         if self._busy:
             return
@@ -82,55 +82,55 @@ class Points:
                 self._journal.heard(kind, *whole)
                 self._busy = False
 
-    def reached(self, name: str) -> None:
+    def reached(self, name):
         """Count a point, and act if it is the planned one."""
         self.names.append(name)
         if len(self.names) == self._at:
             self._do(name)
 
-    def _nothing(self, name: str) -> None:
+    def _nothing(self, name):
         """Go on."""
 
-    def _kill(self, name: str) -> None:
+    def _kill(self, name):
         """End at once, as `kill -9` does."""
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _worker(self, name: str) -> None:
+    def _worker(self, name):
         """Kill one of the worker processes, if there are any."""
         for task in os.listdir("/proc/self/task"):
             children = Path(f"/proc/self/task/{task}/children").read_text().split()
             for child in children[: 1 + self._number][-1:]:
                 os.kill(int(child), signal.SIGKILL)
 
-    def _signal(self, name: str) -> None:
+    def _signal(self, name):
         """Receive a signal."""
         os.kill(os.getpid(), self._number)
 
-    def _error(self, name: str) -> None:
+    def _error(self, name):
         """Fail with an error of the system, once."""
         if not name.startswith("step"):
             raise OSError(self._number, os.strerror(self._number), name.partition(" ")[2])
         self._at = len(self.names) + 1  # a step writes nothing itself: the next point fails
 
-    def _full(self, name: str) -> None:
+    def _full(self, name):
         """Write no file beyond some bytes from now on."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (self._number, self._number))
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name):
         """Lose a file or folder, which another program removes."""
         self._busy = True
         for path in self._root.glob(self._path):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         self._busy = False
 
-    def _rename(self, name: str) -> None:
+    def _rename(self, name):
         """Lose a file or folder, which another program gives another name."""
         self._busy = True
         for path in self._root.glob(self._path):
             path.rename(path.with_name(f"{path.name} renamed"))
         self._busy = False
 
-    def _cut(self, name: str) -> None:
+    def _cut(self, name):
         """Lose the end of a file: a share of it, whose inverse is `number`."""
         self._busy = True
         for path in self._root.glob(self._path):
@@ -138,7 +138,7 @@ class Points:
             os.truncate(path, size - size // (self._number or 2))
         self._busy = False
 
-    def _power(self, name: str) -> None:
+    def _power(self, name):
         """Lose the power: some of the changes that are not on the disk yet are lost."""
         self._busy = True
         self._journal.lose(self._number)

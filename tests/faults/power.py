@@ -25,7 +25,7 @@ class Journal:
         self._undo: list[Callable[[], None]] = []
         self._dirty: dict[str, None] = {}
 
-    def heard(self, kind: str, *paths: str) -> None:
+    def heard(self, kind, *paths):
         """Note an operation before it happens."""
         path = paths[0]
         match kind:
@@ -44,12 +44,12 @@ class Journal:
             case "rmdir":
                 self._undo.append(lambda: Path(path).mkdir(exist_ok=True))
 
-    def synced(self, path: str) -> None:
+    def synced(self, path):
         """Note that an fsync of a path ended."""
         self._dirty.pop(path, None)
         self._undo.clear()
 
-    def lose(self, seed: int) -> None:
+    def lose(self, seed):
         """Undo the last operations on folders, and damage files that were written; how many is drawn."""
         draw = random.Random(seed)
         for path in list(self._dirty):
@@ -63,10 +63,10 @@ class Journal:
         for undo in self._undo[::-1][: draw.randint(0, len(self._undo))]:
             undo()
 
-    def _renamed(self, source: str, target: str) -> None:
+    def _renamed(self, source, target):
         copy = self._copy(target)
 
-        def undo() -> None:
+        def undo():
             if os.path.exists(target):
                 os.rename(target, source)
             if copy:
@@ -77,7 +77,7 @@ class Journal:
             del self._dirty[path]
             self._dirty[target + path[len(source) :]] = None
 
-    def _copy(self, path: str) -> Path | None:
+    def _copy(self, path):
         if not os.path.isfile(path):
             return None
         self._copies.mkdir(exist_ok=True)

@@ -18,7 +18,6 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ GRACE = 10
 """Seconds after which a rank is killed whose job has lost another one, as `torchrun` does."""
 
 
-def imported() -> None:
+def imported():
     """Import what commands import, and build what each of them would build again."""
     for name in LIBRARIES:
         with suppress(ImportError):
@@ -54,14 +53,14 @@ def imported() -> None:
     importlib.import_module("automtl_core.registry.plugins").load_registry()
 
 
-def _subclasses(base: type) -> Iterator[type]:
+def _subclasses(base):
     """Yield all classes below a class."""
     for kind in base.__subclasses__():
         yield kind
         yield from _subclasses(kind)
 
 
-def child(request: dict[str, Any], pipes: Mapping[str, int]) -> None:
+def child(request, pipes):
     """Become the process of a command."""
     from points import Points
 
@@ -97,7 +96,7 @@ def child(request: dict[str, Any], pipes: Mapping[str, int]) -> None:
         os._exit(code)
 
 
-def without_capabilities() -> None:
+def without_capabilities():
     """Give up the right of root to write into any folder. Linux only."""
     library = ctypes.CDLL(None, use_errno=True)
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
@@ -105,7 +104,7 @@ def without_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def command(words: list[str]) -> int:
+def command(words):
     """Run a command as `automtl` does, and return its exit code."""
     from automtl_cli.app import run
     from automtl_cli.errors import Stop
@@ -117,7 +116,7 @@ def command(words: list[str]) -> int:
     return run(words, stop)
 
 
-def answered(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def answered(requests):
     """Run requests in children, side by side, and return how each ended."""
     children, ends = [_forked(request) for request in requests], list[dict[str, Any]]()
     for child, request in zip(children, requests, strict=True):
@@ -126,7 +125,7 @@ def answered(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return ends
 
 
-def _forked(request: dict[str, Any]) -> tuple[int, dict[str, int]]:
+def _forked(request):
     """Return a new child, and the ends of its pipes to read from."""
     pipes = {name: os.pipe() for name in ("out", "err", "points")}
     pid = os.fork()
@@ -139,7 +138,7 @@ def _forked(request: dict[str, Any]) -> tuple[int, dict[str, int]]:
     return pid, {name: read for name, (read, _) in pipes.items()}
 
 
-def _ended(pid: int, pipes: dict[str, int], request: dict[str, Any]) -> dict[str, Any]:
+def _ended(pid, pipes, request):
     """Wait for a child, and kill it with its processes when its time is over."""
     began, wanted, late = time.monotonic(), request["seconds"], False
     while True:
@@ -165,7 +164,7 @@ def _ended(pid: int, pipes: dict[str, int], request: dict[str, Any]) -> dict[str
     }
 
 
-def main() -> None:
+def main():
     """Answer requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing else may write into the answers

@@ -1,13 +1,11 @@
 """Stages: a subject with the folder before its command, and what the undisturbed command writes."""
 
 import itertools
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from automtl_core.system.files import remove_stale
 
-from .harness import Ended, Harness, copied
+from .harness import Harness, copied
 from .subjects import Subject, product, write_inputs
 
 BUG = "this is a bug of automtl"
@@ -40,15 +38,15 @@ class Stage:
         self.wanted = product(folder, subject.products)
         assert self.wanted
 
-    def fresh(self) -> Path:
+    def fresh(self):
         """Return the folder as it is before the command; the last one is gone."""
         return copied(self._start, self._scratch / "folder")
 
-    def disturbed(self, folder: Path, **fault: Any) -> Ended:
+    def disturbed(self, folder, **fault):
         """Run the command with a fault; keys of a request."""
         return self.run(folder, self.subject.words, **fault)
 
-    def run(self, folder: Path, words: Sequence[str], rank: int = 0, **fault: Any) -> Ended:
+    def run(self, folder, words, rank=0, **fault):
         """Run a command as the subject is run, and return its end; of several ranks, that of one."""
         if self.subject.ranks == 1:
             return self.harness.run(folder, *words, **fault)
@@ -58,19 +56,19 @@ class Stage:
         assert not problems, problems
         return ends[0]
 
-    def points(self, most: float) -> Sequence[int]:
+    def points(self, most):
         """Return numbers of points, from 1, at equal distances; `most` times the share of the subject."""
         return self._apart(len(self.whole.points), most)
 
-    def steps(self, most: int) -> Sequence[int]:
+    def steps(self, most):
         """Return numbers of steps, which are the points of a rank that writes nothing, as `points` does."""
         return self._apart(sum(point.startswith("step") for point in self.whole.points), most)
 
-    def _apart(self, points: int, most: float) -> Sequence[int]:
+    def _apart(self, points, most):
         count = max(1, round(most * self.subject.share))
         return [1 + n * points // count for n in range(count)] if points > count else range(1, points + 1)
 
-    def lost(self, folder: Path, names_alone: bool = False, **others: Any) -> str | None:
+    def lost(self, folder, names_alone=False, **others):
         """Go on with a disturbed command as a user does, and return what differs from the undisturbed end.
 
         A run that does not exist yet is begun again.
@@ -97,12 +95,12 @@ class Stage:
         return None
 
 
-def different(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
+def different(one, two):
     """Return the names of the files that differ, or that only one has."""
     return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
 
 
-def unclear(ended: Ended) -> str | None:
+def unclear(ended):
     """Return the fault of how a command ended that could not succeed: it has to say so, in its own words."""
     if ended.late:
         return "it does not end"

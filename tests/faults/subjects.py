@@ -5,8 +5,6 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 ROWS = 240
 CONFIG = """\
@@ -66,7 +64,7 @@ EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
 REPORT = ("report", "runs/a", "--out", "out.html")
 
 
-def _search(strategy: str, share: float) -> Subject:
+def _search(strategy, share):
     words = ("search", "--config", f"{strategy}.yaml", "--name", "a", "--seed", "1")
     again = ("search", "--resume", "runs/a")
     return Subject(f"search {strategy}", words, again, [PREPARE], share=share)
@@ -89,7 +87,7 @@ ALONE = {
 }
 
 
-def _with(name: str, share: float, ranks: int = 1) -> Subject:
+def _with(name, share, ranks=1):
     """Return a subject as a data-parallel job, or with two workers."""
     alone = ALONE[name]
     if ranks > 1:
@@ -103,7 +101,7 @@ RANKS = {subject.name: subject for subject in (_with("train", 0.5, 2), _with("se
 SUBJECTS = {**ALONE, **WORKERS, **RANKS}
 
 
-def write_inputs(folder: Path) -> None:
+def write_inputs(folder):
     """Write the data and the settings of all subjects."""
     draw = random.Random(0)
     lines = ["user,item,click,buy"]
@@ -118,7 +116,7 @@ def write_inputs(folder: Path) -> None:
         (folder / f"{name}.yaml").write_text(CONFIG + SPACE + strategy)
 
 
-def product(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def product(folder, names):
     """Return the digest of each file that a command wrote, but for those that hold times."""
     found = {}
     for name in names:
@@ -132,7 +130,7 @@ def product(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _timeless(value: Any) -> Any:
+def _timeless(value):
     """Return a JSON value without times, and without digests of what holds them."""
     if isinstance(value, dict):
         timed = ("sha256", "rows_per_second")

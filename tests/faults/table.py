@@ -5,17 +5,15 @@ python tests/faults/table.py COUNTS SECONDS
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 START, END = "<!-- the table that `make faults` writes -->", "<!-- end of the table -->"
 
 
-def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+def table(lines):
     """Return the rows of the table: for each row of the programme, what was tried, held and lost."""
-    rows: dict[str, list[Mapping[str, Any]]] = {}
+    rows = {}
     for line in lines:
         rows.setdefault(line["row"], []).append(line)
     found = ["| disturbance | commands | tried | held | lost |", "|---|---|---|---|---|"]
@@ -26,7 +24,7 @@ def table(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def main() -> None:
+def main():
     """Replace the table of the page."""
     counts, seconds = sys.argv[1:]
     lines = [json.loads(line) for line in Path(counts).read_text().splitlines()]

@@ -2,10 +2,8 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import pytest
 import yaml
@@ -41,7 +39,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def settings() -> Iterator[str]:
+def settings():
     """Yield the path of each setting, with that of each component."""
     registry = load_registry()
     for part in PARTS:
@@ -53,7 +51,7 @@ def settings() -> Iterator[str]:
                 yield f"{key}={name}.{setting.name}"
 
 
-def document(path: str, value: object) -> dict[str, object]:
+def document(path, value):
     """Return a configuration with a value at a path; `strategy=random.rows` also names the strategy."""
     part, _, rest = path.partition(".")
     key, _, name = part.partition("=")
@@ -63,18 +61,18 @@ def document(path: str, value: object) -> dict[str, object]:
     return {key: {**named, **value} if isinstance(value, dict) and rest else value}
 
 
-def test_settings_in_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_settings_in_files(capsys, tmp_path):
     file = tmp_path / "c.yaml"
 
-    def one(case: tuple[str, object]) -> str | None:
+    def one(case):
         file.write_text(yaml.safe_dump(document(*case), allow_unicode=True))
         return fault(capsys, ["config", "validate", str(file)])
 
     tried("crafted settings in files", list(product(settings(), ODD))[::14], one, "config validate", few=20)
 
 
-def test_settings_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    def one(case: tuple[str, object]) -> str | None:
+def test_settings_on_the_command_line(capsys, tmp_path):
+    def one(case):
         path, value = case
         name, _, rest = path.partition("=")
         key = f"{name}.{rest.partition('.')[2]}" if rest else path
@@ -84,9 +82,7 @@ def test_settings_on_the_command_line(capsys: pytest.CaptureFixture[str], tmp_pa
     tried("crafted settings of --set", list(product(settings(), ODD))[1::28], one, "config show", few=20)
 
 
-def test_names_and_paths(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_and_paths(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cases = [[*words.split(), name] for words, name in product(COMMANDS, NAMES)]
     random.Random(0).shuffle(cases)
@@ -111,12 +107,12 @@ CLOSE = (
 )  # fmt: skip
 
 
-def table(draw: random.Random) -> tuple[str, bytes]:
+def table(draw):
     """Return the separator and the content of a table with some odd values, row widths and line ends."""
     columns, separator = draw.randint(3, 4), draw.choice((",", ",", "\t", ";", "|"))
     odd = draw.choice((0, 0.02, 0.3))
 
-    def cell(plain: str, share: float) -> str:
+    def cell(plain, share):
         return "".join(draw.choices(SIGNS, k=draw.randint(0, 3))) if draw.random() < share else plain
 
     rows = [[cell(name, odd / 10) for name in ("user", "click", "price", "tag")[:columns]]]
@@ -131,16 +127,16 @@ def table(draw: random.Random) -> tuple[str, bytes]:
     return separator, content[: draw.randrange(len(content) + 1)] if not draw.randrange(20) else content
 
 
-def _weighted(draw: random.Random, weights: Mapping[str, int]) -> str:
+def _weighted(draw, weights):
     return draw.choices(list(weights), list(weights.values()))[0]
 
 
-def text(draw: random.Random) -> str:
+def text(draw):
     """Return a text of the signs of JSON and YAML."""
     return "".join(draw.choice(OPEN if draw.random() < 0.4 else CLOSE) for _ in range(draw.randint(1, 14)))
 
 
-def problem(read: Callable[[], object]) -> str | None:
+def problem(read):
     """Return what is wrong with the end of a function; None if it returns, or refuses with a remedy."""
     try:
         read()
@@ -152,10 +148,10 @@ def problem(read: Callable[[], object]) -> str | None:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_generated_tables(tmp_path: Path, part: int) -> None:
+def test_generated_tables(tmp_path, part):
     path = tmp_path / "a.csv"
 
-    def one(seed: int) -> str | None:
+    def one(seed):
         separator, content = table(random.Random(seed))
         path.write_bytes(content)
         file = RawFile("a.csv", COLUMNS, others=True, separator=separator)
@@ -166,14 +162,14 @@ def test_generated_tables(tmp_path: Path, part: int) -> None:
     tried("generated tables", range(1125 * part, 1125 * (part + 1)), one, "data init, data prepare", few=60)
 
 
-def test_generated_documents(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_generated_documents(capsys, tmp_path):
     path = tmp_path / "c.yaml"
-    readers: Sequence[Callable[[str], object]] = (
+    readers = (
         lambda content: parse_json(content, "a.json", "repair it"),
         lambda content: parse_yaml(content, "a.yaml"),
     )
 
-    def one(seed: int) -> str | None:
+    def one(seed):
         content = text(random.Random(seed))
         if found := next((found for read in readers if (found := problem(partial(read, content)))), None):
             return found

@@ -2,14 +2,12 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from .harness import copied
 from .programme import tried
-from .stage import Stage, different, unclear
+from .stage import different, unclear
 from .subjects import EVALUATE, EXPORT, PREDICT, REPORT, product
 
 READS = {
@@ -27,29 +25,29 @@ UNREAD = ("checkpoint.safetensors", "checkpoint.before.safetensors", ".lock")
 """Files that no command reads after the end of a run."""
 
 
-def flip(path: Path, draw: random.Random) -> None:
+def flip(path, draw):
     content = bytearray(path.read_bytes())
     content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
     path.write_bytes(content)
 
 
-def cut(path: Path, draw: random.Random) -> None:
+def cut(path, draw):
     content = path.read_bytes()
     path.write_bytes(content[: draw.randrange(len(content))])
 
 
-def blank(path: Path, draw: random.Random) -> None:
+def blank(path, draw):
     content = bytearray(path.read_bytes())
     start = draw.randrange(len(content))
     content[start : start + 4096] = bytes(len(content[start : start + 4096]))
     path.write_bytes(content)
 
 
-def delete(path: Path, draw: random.Random) -> None:
+def delete(path, draw):
     path.unlink()
 
 
-def swap(path: Path, draw: random.Random) -> None:
+def swap(path, draw):
     other = draw.choice(sorted(one for one in path.parent.iterdir() if one.is_file()))
     path.write_bytes(other.read_bytes())
 
@@ -57,20 +55,20 @@ def swap(path: Path, draw: random.Random) -> None:
 DAMAGES = (flip, flip, flip, cut, blank, delete, swap)
 
 
-def files(folder: Path, part: str) -> Iterator[Path]:
+def files(folder, part):
     """Yield the files of a run or of prepared data that are read."""
     for path in sorted((folder / part).rglob("*")):
         if is_damageable(path) and path.name not in UNREAD:
             yield path
 
 
-def is_damageable(path: Path) -> bool:
+def is_damageable(path):
     return path.is_file() and path.stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", READS)
 @pytest.mark.parametrize("part", ["runs", "prepared"])
-def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str, part: str) -> None:
+def test_a_finished_run(stage, tmp_path, name, part):
     subject = stage("predict")
     words, products = READS[name]
     whole = subject.fresh()
@@ -78,7 +76,7 @@ def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str
     assert wanted.code == 0, wanted.err
     written = product(whole, products)
 
-    def fault(seed: int) -> str | None:
+    def fault(seed):
         draw, folder = random.Random(seed), subject.fresh()
         path = draw.choice(list(files(folder, part)))
         before = path.read_bytes()
@@ -104,7 +102,7 @@ def test_a_finished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("name", ["search pd-darts", "search random", "train"])
-def test_an_unfinished_run(stage: Callable[[str], Stage], tmp_path: Path, name: str) -> None:
+def test_an_unfinished_run(stage, tmp_path, name):
     """A run goes on from the checkpoint before a damaged one, to the same bytes, or says what is damaged."""
     subject = stage(name)
     points = subject.whole.points
@@ -113,7 +111,7 @@ def test_an_unfinished_run(stage: Callable[[str], Stage], tmp_path: Path, name: 
     subject.disturbed(folder, plan={"at": last, "do": "kill"})
     killed = copied(folder, tmp_path / "killed")
 
-    def fault(seed: int) -> str | None:
+    def fault(seed):
         draw = random.Random(seed)
         copied(killed, folder)
         path = draw.choice([path for path in sorted((folder / "runs/a").rglob("*")) if is_damageable(path)])
@@ -153,14 +151,14 @@ POINTS = {"train": 2, "search random": 1}
 
 @pytest.mark.parametrize("name", POINTS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_during_a_run(stage: Callable[[str], Stage], name: str, loss: str) -> None:
+def test_a_loss_during_a_run(stage, name, loss):
     """A command that loses a file ends as if it had not, or says which file is missing or damaged."""
     subject = stage(name)
     do, path = LOSSES[loss]
     points = subject.whole.points
     epochs = [n for n, point in enumerate(points, 1) if point.startswith("step Epoch")]
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         plan = {"at": at, "do": do, "path": path, "number": 1 if loss.endswith("emptied") else 2}
         ended = subject.disturbed(folder, plan=plan)
@@ -188,7 +186,7 @@ FAILED = 79
 FILES = ("result.json", "config.yaml", "architecture.json", "weights.safetensors", "data.json")
 
 
-def test_a_damaged_cell(stage: Callable[[str], Stage]) -> None:
+def test_a_damaged_cell(stage):
     """The comparison is written without the cell, or with its result as it was; the others are as before."""
     subject = stage("compare")
     folder = subject.fresh()
@@ -196,7 +194,7 @@ def test_a_damaged_cell(stage: Callable[[str], Stage]) -> None:
     whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     wanted = models(folder)
 
-    def fault(case: tuple[int, str]) -> str | None:
+    def fault(case):
         seed, file = case
         for path, content in whole.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +221,7 @@ def test_a_damaged_cell(stage: Callable[[str], Stage]) -> None:
     tried("a faulty cell of a comparison", cases, fault, "compare")
 
 
-def models(folder: Path) -> dict[str, object]:
+def models(folder):
     """Return the test metrics of the cells of each model."""
     document = json.loads((folder / "cmp" / "compare.json").read_text())
     return {name: [cell.get("test") for cell in model["cells"]] for name, model in document["models"].items()}

@@ -3,27 +3,25 @@
 import errno
 import random
 import signal
-from collections.abc import Callable
 
 import pytest
 
 from .mutants import MUTANTS
 from .programme import tried
-from .stage import Stage, different, unclear
+from .stage import different, unclear
 from .subjects import ALONE, RANKS, SUBJECTS, WORKERS, product
 
 MOST = 16
 """Number of points of a command at which it is killed, at equal distances."""
 TRAINING = ("search pd-darts", "search random", "search darts", "search study", "train")
 LONG = (*TRAINING, "compare", "data prepare")
-Staged = Callable[[str], Stage]
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_at_a_point(stage: Staged, name: str) -> None:
+def test_at_a_point(stage, name):
     subject = stage(name)
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, plan={"at": at, "do": "kill"})
         if ended.code not in (-signal.SIGKILL, 0):  # another thread may have fewer points this time
@@ -34,10 +32,10 @@ def test_at_a_point(stage: Staged, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", {**ALONE, **RANKS})
-def test_at_random_times(stage: Staged, name: str) -> None:
+def test_at_random_times(stage, name):
     subject = stage(name)
 
-    def fault(seed: int) -> str | None:
+    def fault(seed):
         draw, folder = random.Random(seed), subject.fresh()
         ended = subject.disturbed(folder, seconds=draw.random() * subject.whole.seconds)
         for _ in range(draw.randint(0, 2)):
@@ -51,10 +49,10 @@ def test_at_random_times(stage: Staged, name: str) -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_mutant_is_caught(stage: Staged, mutant: str) -> None:
+def test_a_mutant_is_caught(stage, mutant):
     """Kill tests find a state that lacks one item."""
 
-    def fault(name: str) -> str | None:
+    def fault(name):
         subject = stage(name)
         steps = [n for n, point in enumerate(subject.whole.points, 1) if point.startswith("step Epoch")]
         for at in reversed(steps[1:]):
@@ -68,10 +66,10 @@ def test_a_mutant_is_caught(stage: Staged, mutant: str) -> None:
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_power_failure(stage: Staged, name: str) -> None:
+def test_power_failure(stage, name):
     subject = stage(name)
 
-    def fault(seed: int) -> str | None:
+    def fault(seed):
         folder = subject.fresh()
         at = 1 + random.Random(seed).randrange(len(subject.whole.points))
         subject.disturbed(folder, plan={"at": at, "do": "power", "number": seed})
@@ -83,10 +81,10 @@ def test_power_failure(stage: Staged, name: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("name", [*LONG, "predict"])
-def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
+def test_a_signal(stage, name, number):
     subject = stage(name)
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, plan={"at": at, "do": "signal", "number": number})
         if ended.code not in (128 + number, 0):
@@ -100,10 +98,10 @@ def test_a_signal(stage: Staged, name: str, number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("name", {**ALONE, **RANKS})
-def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
+def test_a_failed_operation(stage, name, number):
     subject = stage(name)
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, plan={"at": at, "do": "error", "number": number})
         if ended.code not in (0, 73, 74):
@@ -114,11 +112,11 @@ def test_a_failed_operation(stage: Staged, name: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_a_killed_worker(stage: Staged, name: str) -> None:
+def test_a_killed_worker(stage, name):
     """The trial of a killed worker is run again."""
     subject = stage(name)
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, plan={"at": at, "do": "worker", "number": at % 2})
         differ = different(subject.wanted, product(folder, subject.subject.products))
@@ -128,11 +126,11 @@ def test_a_killed_worker(stage: Staged, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RANKS)
-def test_a_killed_rank(stage: Staged, name: str) -> None:
+def test_a_killed_rank(stage, name):
     """A job whose second process is killed ends, and is resumed."""
     subject = stage(name)
 
-    def fault(at: int) -> str | None:
+    def fault(at):
         folder = subject.fresh()
         ended = subject.disturbed(folder, rank=1, plan={"at": at, "do": "kill"})
         if ended.code not in (-signal.SIGKILL, 0):

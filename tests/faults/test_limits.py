@@ -1,14 +1,12 @@
 """Little disk, little memory, no permission, and two processes in one folder."""
 
 import signal
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from .programme import tried
-from .stage import Stage, different, unclear
+from .stage import different, unclear
 from .subjects import product
 
 KIB = 1 << 10
@@ -23,18 +21,18 @@ COMMANDS = (
 )  # fmt: skip
 
 
-def scores(folder: Path) -> np.ndarray:
+def scores(folder):
     """Return the scores that `predict` wrote, [rows, tasks]; none where another command ran."""
     file = folder / "out.csv"
     return np.loadtxt(file, delimiter=",", skiprows=1) if file.exists() else np.zeros(0)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None:
+def test_a_limit_of_file_sizes(stage, name):
     """Every write beyond a size fails from some point on, as on a full disk."""
     subject = stage(name)
 
-    def fault(case: tuple[int, int]) -> str | None:
+    def fault(case):
         folder = subject.fresh()
         at, size = case
         ended = subject.disturbed(folder, plan={"at": at, "do": "full", "number": size})
@@ -47,14 +45,14 @@ def test_a_limit_of_file_sizes(stage: Callable[[str], Stage], name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["train", "data prepare", "predict", "compare"])
-def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
+def test_a_limit_of_memory(stage, name):
     """Without memory for its buffers, MKL multiplies matrices in another way: the last digits differ."""
     subject, rounded = stage(name), name == "predict"
     folder = subject.fresh()
     subject.disturbed(folder)
     wanted = scores(folder)
 
-    def fault(mebibytes: int) -> str | None:
+    def fault(mebibytes):
         folder = subject.fresh()
         limit = subject.harness.memory() + mebibytes * MIB
         ended = subject.disturbed(folder, limits={"RLIMIT_DATA": limit})
@@ -74,10 +72,10 @@ def test_a_limit_of_memory(stage: Callable[[str], Stage], name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["search random", "train", "compare", "data prepare", "predict", "export", "report"]
 )
-def test_a_folder_without_permission(stage: Callable[[str], Stage], name: str) -> None:
+def test_a_folder_without_permission(stage, name):
     subject = stage(name)
 
-    def fault(which: str) -> str | None:
+    def fault(which):
         folder = subject.fresh()
         folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
         for path in folders:
@@ -93,11 +91,11 @@ def test_a_folder_without_permission(stage: Callable[[str], Stage], name: str) -
 
 
 @pytest.mark.parametrize("name", ["search random", "train", "compare", "data prepare", "predict", "export"])
-def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -> None:
+def test_two_processes_in_one_folder(stage, name):
     subject = stage(name)
     words = subject.subject.words
 
-    def fault(seed: int) -> str | None:
+    def fault(seed):
         folder = subject.fresh()
         ends = subject.harness.together(folder, [{"words": words}] * 2)
         for ended in ends:
@@ -111,10 +109,10 @@ def test_two_processes_in_one_folder(stage: Callable[[str], Stage], name: str) -
 
 
 @pytest.mark.parametrize("name", ["search pd-darts", "train", "data prepare", "predict"])
-def test_the_same_bytes_elsewhere(stage: Callable[[str], Stage], tmp_path: Path, name: str) -> None:
+def test_the_same_bytes_elsewhere(stage, tmp_path, name):
     subject = stage(name)
 
-    def fault(case: str) -> str | None:
+    def fault(case):
         folder = subject.fresh()
         environment, _, place = case.partition(" in ")
         if place:

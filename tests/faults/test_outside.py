@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import yaml
 
-from .harness import Harness
 from .programme import tried
 from .stage import unclear
 from .subjects import CONFIG, TRAIN, WORKERS, write_inputs
@@ -39,13 +38,13 @@ READERS = (
 )
 
 
-def entries(folder: Path) -> Iterator[tuple[str, int]]:
+def entries(folder):
     """Yield the files and folders below a folder, with the time of their last change."""
     for path in sorted(folder.rglob("*")):
         yield str(path), path.stat().st_mtime_ns
 
 
-def test_paths_outside(harness: Harness, tmp_path: Path) -> None:
+def test_paths_outside(harness, tmp_path):
     """Each command succeeds within its folder, or refuses the path with a message."""
     outside, inside, home = (tmp_path / name for name in ("outside", "inside", "home"))
     inside.mkdir()
@@ -54,7 +53,7 @@ def test_paths_outside(harness: Harness, tmp_path: Path) -> None:
     timed = [f"{line},{n or 'at'}" for n, line in enumerate(lines)]
     (inside / "d.csv").write_text("\n".join(timed) + "\n")
 
-    def fault(case: tuple[str, str, tuple[str, ...]]) -> str | None:
+    def fault(case):
         setting, path, words = case
         document = {**yaml.safe_load(CONFIG), **SETTINGS[setting](path.format(outside=outside))}
         (inside / "c.yaml").write_text(yaml.safe_dump(document))
@@ -81,23 +80,23 @@ SHADOW = "import os; open(os.path.join(os.path.dirname(__file__), 'imported'), '
 PAGE = Path(__file__).parents[2] / "docs" / "data-parallel.md"
 
 
-def shadowed(folder: Path) -> Path:
+def shadowed(folder):
     """Return a folder with a module of each name; each of them notes that it was imported."""
     for name in (*sys.stdlib_module_names, *LIBRARIES):
         (folder / f"{name}.py").write_text(SHADOW)
     return folder
 
 
-def imported(folder: Path) -> str | None:
+def imported(folder):
     """Return which modules were imported."""
     note = folder / "imported"
     return f"imported: {note.read_text()}" if note.exists() else None
 
 
-def test_workers(harness: Harness, tmp_path: Path) -> None:
+def test_workers(harness, tmp_path):
     subject = WORKERS["search random with two workers"]
 
-    def fault(case: str) -> str | None:
+    def fault(case):
         write_inputs(tmp_path)
         shadowed(tmp_path)
         ended = harness.run(tmp_path, *subject.words)
@@ -106,7 +105,7 @@ def test_workers(harness: Harness, tmp_path: Path) -> None:
     tried("modules of the current folder", ["modules of all names"], fault, subject.name)
 
 
-def test_commands(tmp_path: Path) -> None:
+def test_commands(tmp_path):
     """Commands as users start them, also by torchrun as the documentation shows it."""
     start = re.search(r"^\$ (torchrun .*?) train ", PAGE.read_text(), re.MULTILINE)
     assert start
@@ -114,7 +113,7 @@ def test_commands(tmp_path: Path) -> None:
     ways = {"automtl": ["automtl"], "torchrun": shlex.split(start[1])}
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
 
-    def fault(way: str) -> str | None:
+    def fault(way):
         folder = tmp_path / way
         folder.mkdir()
         write_inputs(folder)
@@ -199,7 +198,7 @@ class Work:
             "OMP_NUM_THREADS": "1",
         }
 
-    def fault(self, command: str) -> str | None:
+    def fault(self, command):
         """Run a command, and return what it did that it must not do."""
         shutil.rmtree(self.traces, ignore_errors=True)
         self.traces.mkdir()
@@ -225,7 +224,7 @@ class Work:
         faults = [*_sockets(lines, command.startswith(TALKING)), *self._files(lines, allowed)]
         return "\n".join(sorted({*faults})) or None
 
-    def _files(self, lines: Sequence[str], allowed: Sequence[Path]) -> Iterator[str]:
+    def _files(self, lines, allowed):
         """Yield the files and folders outside of the allowed ones that were created or opened for writing."""
         for line in lines:
             if not (call := LINE.match(line)) or call["call"] not in FILES.split(","):
@@ -241,20 +240,20 @@ class Work:
                     yield line
 
 
-def _sockets(lines: Sequence[str], talking: bool) -> Iterator[str]:
+def _sockets(lines, talking):
     """Yield the uses of the network, but for those of this machine alone, if it talks."""
     for line in lines:
         if "AF_INET" in line and not (talking and ("AF_NETLINK" in line or _is_here(line))):
             yield line
 
 
-def _is_here(line: str) -> bool:
+def _is_here(line):
     """Return whether a call has no address, or one of this machine."""
     addresses = re.findall(r'inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)"', line)
     return all(re.match(r"127\.|0\.0\.0\.0|::1?$|::ffff:127\.", one or other) for one, other in addresses)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_commands_touch_what_they_name(tmp_path: Path) -> None:
+def test_commands_touch_what_they_name(tmp_path):
     about = "all commands"
     tried("calls of the system: network, files, current folder", list(COMMANDS), Work(tmp_path).fault, about)

@@ -5,13 +5,11 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from .harness import Ended, Harness
 from .programme import CONTROL, tried
 from .subjects import ROWS
 
@@ -63,7 +61,7 @@ class Tags(HTMLParser):
         self.scripts = 0
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag, attrs):
         self.scripts += tag == "script"
         if tag in LOADING:
             self.faults.append(f"<{tag}>")
@@ -72,28 +70,28 @@ class Tags(HTMLParser):
                 self.faults.append(f"{name}={value}")
 
 
-def in_page(text: str) -> str | None:
+def in_page(text):
     found = Tags(text)
     if found.scripts != 1:
         return f"{found.scripts} scripts"
     return ", ".join(found.faults) or None
 
 
-def in_drawing(text: str) -> str | None:
+def in_drawing(text):
     found = Tags(text)
     ElementTree.fromstring(text)  # noqa: S314 - an error is a fault
     return f"{found.scripts} scripts" if found.scripts else ", ".join(found.faults) or None
 
 
-def in_markdown(text: str) -> str | None:
+def in_markdown(text):
     return "code or a link" if "<" in text or "](" in text else None
 
 
-def in_diagram(text: str) -> str | None:
+def in_diagram(text):
     return "a line of its own" if re.search(r'(?m)^\s*(click|end)\b|[^\\]"\]; end', text) else None
 
 
-def in_json(text: str) -> str | None:
+def in_json(text):
     json.loads(text)
     return None
 
@@ -108,12 +106,12 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_a_payload(harness: Harness, tmp_path: Path, name: str) -> None:
+def test_a_payload(harness, tmp_path, name):
     write(tmp_path, PAYLOADS[name])
     begun = harness.run(tmp_path, "search", "--config", "c.yaml", "--name", "a")
     assert begun.code == 0, begun.err
 
-    def fault(sink: str) -> str | None:
+    def fault(sink):
         ended = harness.run(tmp_path, *SINKS[sink])
         if problem := in_text(ended, sink):
             return problem
@@ -127,7 +125,7 @@ def test_a_payload(harness: Harness, tmp_path: Path, name: str) -> None:
     tried("payloads in names and values", list(SINKS), fault, f"commands that print or draw: {name}")
 
 
-def in_text(ended: Ended, sink: str) -> str | None:
+def in_text(ended, sink):
     """Return what is wrong with the output of a command."""
     said = ended.out + ended.err
     if (ended.code != 0) != (sink == "missing column") or "Traceback" in said:
@@ -137,7 +135,7 @@ def in_text(ended: Ended, sink: str) -> str | None:
     return f"a forged line: {sign[0]!r}" if (sign := FORGED.search(said)) else None
 
 
-def write(folder: Path, payload: str) -> None:
+def write(folder, payload):
     """Write a table whose columns and values hold a payload, and its settings."""
     user, item, click = (f"{name}{payload}" for name in ("user", "item", "click"))
     rows = [(f"{payload}{n % 9}", f"{n % 5}{payload}", str(n * n % 7 % 2)) for n in range(ROWS)]

@@ -2,8 +2,6 @@
 
 import os
 import signal
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -122,25 +120,18 @@ BODIES = {
 }
 
 
-def state() -> tuple[object, ...]:
+def state():
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     return os.getcwd(), torch.get_default_dtype(), torch.is_grad_enabled(), *handlers
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", BODIES)
-def test_a_plugin(
-    capsys: pytest.CaptureFixture[str],
-    install: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
-    name: str,
-) -> None:
+def test_a_plugin(capsys, install, tmp_path, monkeypatch, kind, name):
     monkeypatch.chdir(tmp_path)
     install(BEGIN.replace("{body}", BODIES[name]) + KINDS[kind], "mine")
 
-    def one(words: list[str]) -> str | None:
+    def one(words):
         before, environment = state(), dict(os.environ)
         problem = fault(capsys, words, (*CODES, 3))
         after = state()

@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from automtl_testing import check_listener
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 
-def report(epoch: int, auc: float) -> EpochEnded:
+def report(epoch, auc):
     return EpochEnded("train", epoch, {"click": 0.5}, {"click": binary_metrics(auc, 0.6, 4, 10)})
 
 
@@ -92,7 +91,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it():
 pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install 'automtl[tensorboard]'")
 
 
-def read(run: Path) -> Any:
+def read(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(run / "tensorboard"))

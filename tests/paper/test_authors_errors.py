@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,10 +49,10 @@ class Rows(Dataset):
     fields = (Sparse("user"),)
     labels = (Label("click"),)
 
-    def content(self) -> str:
+    def content(self):
         return "two hundred users"
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         return pd.DataFrame({"user": [f"u{k}" for k in range(200)], "click": [k % 2 for k in range(200)]})
 
 

@@ -66,16 +66,6 @@ def test_feature_selection_concatenates_single_fields_machine_and_dense():
     assert module.width == 9
 
 
-def test_feature_selection_of_a_derived_network_holds_the_same_numbers_without_the_closed_ones():
-    choice = AnyOf("fields", ("a", "b", "c"))
-    module = FeatureSelection(FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), *OF_NUMBERS)
-    e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
-    assert module(EncodedFields(e, torch.tensor([[[7.0]]]))).tolist() == [
-        [1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]
-    ]
-    assert list(module.columns) == [0, 1, 4, 5, 6, 7, 8]
-
-
 def test_identity_passes_on_and_projects_where_widths_differ():
     x = torch.tensor([[1.0, 2.0]])
     assert Identity(2, 2, 0.2)(x).tolist() == [[1.0, 2.0]]

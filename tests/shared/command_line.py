@@ -1,9 +1,7 @@
 """Running commands in this process."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -25,16 +23,13 @@ class Ended(NamedTuple):
     out: str
     err: str
 
-    def json(self) -> Any:
+    def json(self):
         assert self.code == 0, self.err
         return json.loads(self.out)
 
 
-Automtl = Callable[..., Ended]
-
-
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path, monkeypatch):
     """Work in an empty folder that holds small.yaml alone."""
     folder = tmp_path / "here"
     folder.mkdir()
@@ -46,10 +41,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def automtl(here: Path, capsys: pytest.CaptureFixture[str]) -> Automtl:
+def automtl(here, capsys):
     """Run a command in the folder `here`."""
 
-    def automtl(*arguments: str | Path) -> Ended:
+    def automtl(*arguments):
         code = run([str(argument) for argument in arguments], Stop())
         return Ended(code, *capsys.readouterr())
 

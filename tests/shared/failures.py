@@ -1,12 +1,7 @@
 """How a command fails: the check of its message, its remedy and its exit code."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-Automtl = Callable[..., Any]
-Install = Callable[..., str]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
 SEARCH = ("search", "--config", "small.yaml")
@@ -32,7 +27,7 @@ def automtl_register_datasets():
 """
 
 
-def check(ended: Any, code: int, message: str) -> None:
+def check(ended, code, message):
     assert ended.code == code, ended.err
     assert ended.out == ""
     assert re.search(rf"^error: .*{message}", ended.err, re.MULTILINE), ended.err

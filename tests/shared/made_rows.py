@@ -1,10 +1,5 @@
 """A small dataset whose rows are given, for the tests of preparation."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
-
-import duckdb
 import pandas as pd
 import pytest
 
@@ -33,11 +28,11 @@ class Shop(Dataset[ShopSettings]):
     fields = (Sparse("user"), Sparse("city"), Dense("price"))
     labels = (Label("click"), Label("buy"))
 
-    def files(self) -> Mapping[str, RawFile]:
+    def files(self):
         columns = {"user": TEXT, "city": TEXT, "price": NUMBER, "click": BIT, "buy": BIT}
         return {"shop": RawFile("shop.csv", columns)}
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    def rows(self, db):
         return db.table("shop")
 
 
@@ -49,24 +44,24 @@ class Given(Shop):
     time: str | None = None
     part: str | None = None
 
-    def files(self) -> Mapping[str, RawFile]:
+    def files(self):
         return {}
 
-    def content(self) -> str:
+    def content(self):
         return self.frame.to_csv()
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    def rows(self, db):
         return self.frame
 
 
 @pytest.fixture
-def shop() -> Shop:
+def shop():
     return Shop(ShopSettings())
 
 
 @pytest.fixture
-def given() -> Callable[..., Given]:
-    def make(columns: Mapping[str, Any], **settings: Any) -> Given:
+def given():
+    def make(columns, **settings):
         dataset = Given(ShopSettings(**settings))
         dataset.frame = pd.DataFrame(columns)
         return dataset
@@ -75,7 +70,7 @@ def given() -> Callable[..., Given]:
 
 
 @pytest.fixture
-def shop_dir(tmp_path: Path) -> Path:
+def shop_dir(tmp_path):
     """Hold `shop.csv` of 100 rows: user n % 30, city n % 4, price n, click n % 2, buy if n % 5 == 0."""
     folder = tmp_path / "raw"
     folder.mkdir()

@@ -1,13 +1,10 @@
 """A problem of two tasks, small enough for tests of strategies, and what watches a search of it."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem
-from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
+from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import binary_metrics, plain_schema, sample_problem
 
@@ -20,7 +17,7 @@ SIZES = DESANSettings(
 class Small(DESAN):
     """DESAN that says at once what a network costs; to count it takes most of the time of a small search."""
 
-    def cost(self, architecture: Architecture) -> Cost:
+    def cost(self, architecture):
         """Return a number that grows with each open option and with the width of ops."""
         decisions = architecture.decisions.values()
         widths = {op: 10 * k for k, op in enumerate(self.settings.ops)}
@@ -28,7 +25,7 @@ class Small(DESAN):
         return Cost(total, total, total)
 
 
-def problem(seed: int = 0, rows: int = 256, **recipe: object) -> Problem:
+def problem(seed=0, rows=256, **recipe):
     """Return a problem of four steps an epoch, with these settings of the recipe."""
     given = sample_problem(Small(plain_schema(), SIZES, load_registry().op), rows, seed)
     return replace(given, recipe=given.recipe.model_copy(update=recipe))
@@ -47,16 +44,16 @@ class Watch(EventHandler):
         """The phase of each report."""
         return [report.phase for report in self.reports]
 
-    def step(self, event: StepEnded) -> bool:
+    def step(self, event):
         self.steps += 1
         return self.steps != self.last_step
 
-    def epoch(self, report: EpochEnded) -> bool:
+    def epoch(self, report):
         self.reports.append(report)
         return len(self.reports) != self.last_epoch
 
 
-def script(monkeypatch, aucs: Iterable[float]) -> None:
+def script(monkeypatch, aucs):
     """Let validation of what is trained from scratch return these AUCs epoch by epoch, for both tasks."""
     values = iter(aucs)
 

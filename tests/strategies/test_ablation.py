@@ -209,13 +209,6 @@ def test_a_part_with_an_estimated_loss_is_closed_only_for_a_saving_that_is_worth
     assert told(w)["harmful"][0] == "closed"
 
 
-def test_without_single_options_what_is_open_in_one_place_is_not_weighed():
-    w = ablation()
-    w.close(singly=False)
-    assert w.decisions == ALL
-    assert w.evidence == []
-
-
 def test_what_is_gained_is_not_spent():
     w = closed(start={**ALL, "fields": ("needed", "harmful")}, lost=0.001)
     assert w.decisions["fields"] == ("needed",)
@@ -282,13 +275,6 @@ def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():
     assert chosen(lost=1.0)[0] == "wide"
 
 
-def test_being_surer_misses_less():
-    start = {**ALL, "fields": ("needed", "noise")}
-    assert closed(start=start, sure=0.0, tolerance=0.01).decisions["fields"] == ("needed", "noise")
-    assert closed(start=start, sure=1.0).decisions["fields"] == ("needed",)
-    assert closed(start=start, sure=1e9, tolerance=1e9).decisions["fields"] == ()
-
-
 def test_the_clearest_choice_comes_first():
     choices = {name: OneOf(name, ("a", "b")) for name in ("close", "clear")}
     effect = {"close": 0.001, "clear": 0.5}
@@ -301,24 +287,6 @@ def test_the_clearest_choice_comes_first():
     space.choices = lambda: choices
     w = ablation(score, {"close": "a", "clear": "a"}, space)
     assert w.clearest(["close", "clear"]) == ["clear", "close"]
-
-
-def test_candidates_are_scored_once_while_everything_stands():
-    scored = []
-
-    def counted(decisions):
-        scored.append(decisions["op"])
-        return losses(decisions)
-
-    w = ablation(counted, tolerance=0.0)
-    w.clearest(["op"])
-    w.choose(["op"])
-    assert sorted(scored) == ["bad", "narrow", "wide"], "nothing was tolerable, so what stands is what stood"
-    w = ablation(counted, tolerance=0.02)
-    w.choose(["op"])
-    before = len(scored)
-    w.choose(["op"])
-    assert len(scored) == before + 2, "from what stands now"
 
 
 def test_a_decision_is_stable_if_resamples_of_the_rows_lead_to_it_too():

@@ -10,7 +10,6 @@ import torch
 from automtl_core.choices import AnyOf
 from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
-from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
 from .small import Watch, problem
@@ -23,13 +22,6 @@ def make(given=None, **settings):
     search = ByEvidence(EvidenceSettings(**FEW | settings), given or problem(epochs=2))
     search.paths._widen()  # one half of the supernet's training is enough here
     return search
-
-
-def test_the_most_epochs_are_known_beforehand():
-    # two stages of 10, an epoch between the rounds, and 2 entrants: 2 * 6 + 2 * 34
-    assert ByEvidence.epochs(EvidenceSettings(epochs=10), Recipe(epochs=40)) == 2 * 10 + 1 + 80
-    # and 4 entrants that all train on
-    assert ByEvidence.epochs(EvidenceSettings(epochs=10, ensemble=3), Recipe(epochs=40)) == 2 * 10 + 1 + 160
 
 
 class Decisions(Watch):

@@ -9,13 +9,11 @@ import torch
 
 from automtl_core.choices import OneOf
 from automtl_core.errors import DivergedError
-from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
-from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_logits import (
@@ -63,10 +61,6 @@ def search(**settings):
     return strategy.search(watch), watch, before
 
 
-def test_the_most_epochs_are_known_beforehand():
-    assert ByEntropy.epochs(EntropySettings(warmup_epochs=3, search_epochs=4), Recipe()) == 7
-
-
 def test_it_is_the_strategy_of_the_paper():
     registry = load_registry()
     found = Job.load(registry, default(registry), registry.get(PRESETS, "paper"), {"dataset": "synthetic"})
@@ -85,27 +79,6 @@ def test_warm_up_moves_weights_and_no_logit():
     assert [r.phase for r in watch.reports] == ["warm-up", "warm-up", "search"]
     assert all(torch.equal(before[k], v) for k, v in watch.logits[1].items())
     assert not torch.equal(watch.weights[0], watch.weights[1])
-
-
-def test_all_gates_are_open_in_the_warm_up_and_drawn_in_the_search(monkeypatch):
-    bits, any_of, phase = {"warm-up": [], "search": []}, Softmax.any_of, "warm-up"
-
-    def recorded(self, logits, training):
-        found = any_of(self, logits, training)
-        if training:
-            bits[phase] += found.tolist()
-        return found
-
-    class Phase(EventHandler):
-        def epoch(self, report):
-            nonlocal phase
-            phase = "search"
-            return True
-
-    monkeypatch.setattr(Softmax, "any_of", recorded)
-    ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem()).search(Phase())
-    assert {*bits["warm-up"]} == {1.0}
-    assert {round(bit) for bit in bits["search"]} == {0, 1}
 
 
 def test_search_moves_weights_and_logits():
@@ -131,20 +104,6 @@ def test_the_most_certain_decisions_are_fixed_to_their_argmax_and_the_rest_at_th
     assert set(fixed[2]) == {*labels[:2], *(set(strategy.supernet.choices()) - set(labels))}
     assert {d for f in fixed[:2] for d in f.values()} == {"mlp-16"}
     assert not strategy.supernet.logits()
-
-
-def test_the_supernet_shrinks_while_the_search_goes_on():
-    strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3), problem())
-    sizes = [sum(p.numel() for p in strategy.supernet.parameters())]
-
-    class Size(EventHandler):
-        def epoch(self, report):
-            sizes.append(sum(p.numel() for p in strategy.supernet.parameters()))
-            return True
-
-    strategy.search(Size())
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(set(sizes)) == 4
 
 
 def test_entropy_is_reported_and_falls_to_none():
@@ -291,17 +250,6 @@ def test_the_network_of_the_search_has_its_weights():
     assert torch.equal(found.network.tasks[0].tower[-1].weight, theirs)
 
 
-def test_darts_stops_before_an_update_by_a_loss_that_is_not_finite():
-    search = strategy()
-    tower = search.supernet.network.tasks[0].tower[-1]
-    tower.bias.data.fill_(float("nan"))
-    before = {name: p.detach().clone() for name, p in search.supernet.named_parameters()}
-    with pytest.raises(DivergedError, match="diverged"):
-        search.search(EventHandler())
-    for name, p in search.supernet.named_parameters():
-        assert p is tower.bias or torch.equal(p, before[name])
-
-
 def test_each_step_of_each_epoch_draws_anew():
     search = strategy(epochs=2)
     drawn = []
@@ -315,14 +263,6 @@ def test_each_step_of_each_epoch_draws_anew():
     assert len(drawn) == 2 * 2 * 2, "on held-out rows and on the others, in two steps of two epochs"
     for seeds_of_one_kind in zip(*drawn, strict=True):
         assert len(set(seeds_of_one_kind)) == len(drawn)
-
-
-def test_halves_share_no_row_and_hold_all_in_stored_order():
-    ours, held_out = halves(halved(rows=101))
-    assert (len(ours), len(held_out)) == (51, 50)
-    assert sorted([*ours, *held_out]) == list(range(101))
-    assert (np.diff(ours) > 0).all()
-    assert (np.diff(held_out) > 0).all()
 
 
 def test_halves_are_drawn_and_follow_from_the_seed():

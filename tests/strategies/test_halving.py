@@ -14,7 +14,7 @@ from automtl_core.search.trial import Candidate, Serial, Trials, TrialSpec
 from automtl_core.system import seeds
 from automtl_core.training.fit import Fit
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.halving import Halving, HalvingSettings, Rung, rungs_of
+from automtl_strategies.halving import Halving, HalvingSettings, Rung
 
 from .small import Watch, problem, script
 
@@ -184,12 +184,6 @@ def test_the_seeds_of_the_first_are_networks_of_their_own():
         assert_same(networks[name], alone(halving, name, member)[0].network)
 
 
-def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
-    halving = make(3, ensemble=2).halving
-    assert list(halving.entrants) == ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3"]
-    assert halving.rungs == [Rung(4, 1), Rung(2, 4)]
-
-
 @pytest.mark.parametrize(
     ("entrants", "ensemble", "ahead", "first", "most"),
     [
@@ -204,12 +198,6 @@ def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
 def test_the_most_epochs_are_those_of_all_rungs_beside_the_favourite(entrants, ensemble, ahead, first, most):
     settings = HalvingSettings(rung_epochs=first, ensemble=ensemble, ahead=ahead)
     assert settings.most_epochs(entrants, Recipe(epochs=40)) == most
-
-
-def test_a_schedule_ends_with_as_many_as_are_trained_fully():
-    assert rungs_of(7, 8, 40, least=3) == [Rung(7, 8), Rung(3, 40)]
-    assert rungs_of(3, 8, 40, least=5) == [Rung(3, 40)], "there are not so many"
-    assert rungs_of(4, 9, 2) == [Rung(4, 2)]
 
 
 @pytest.mark.parametrize("count", [1, 4])

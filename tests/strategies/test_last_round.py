@@ -70,13 +70,6 @@ def test_trained_points_are_sorted_by_rising_cost():
         assert point.error is None
 
 
-def test_equal_entrants_take_part_once_under_their_first_name():
-    round_ = make()
-    (same,) = known("mmoe").values()
-    round_.begin({"searched": same, "mmoe": Architecture(same.decisions)}, spent=0)
-    assert list(round_.entrants) == ["searched"]
-
-
 def test_architectures_that_differ_in_an_expert_without_readers_are_one():
     given = problem(epochs=4, patience=9)
     mmoe = given.space.landmarks()["mmoe"].decisions
@@ -107,13 +100,6 @@ def test_one_that_the_listener_ended_is_not_trained_to_its_end():
     assert not found.trained
     assert found.network is not None
     assert [point.name for point in found.front] == ["mmoe"]
-
-
-def test_before_it_has_begun_there_is_no_state():
-    round_ = make()
-    assert round_.state_dict() == {}
-    round_.load_state_dict({})
-    assert not round_.entrants
 
 
 def test_a_state_goes_on_to_the_same_result(tmp_path):

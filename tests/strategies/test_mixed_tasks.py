@@ -57,16 +57,3 @@ def test_a_task_of_which_every_label_is_missing_is_reported_as_unknown(name, set
         assert report.metrics["price"].values["r2"] is not None
         assert report.losses["price"] > 0
     assert all(torch.isfinite(weight).all() for weight in found.network.state_dict().values())
-
-
-def test_random_search_takes_the_lowest_rmse():
-    given = problem(missing=0.0)
-    for part in (given.data.train, given.data.validation):
-        part.labels[:, 0::2] = float("nan")
-    search = make("random", {"candidates": 4, "rung_epochs": 2})(given)
-    reports = Reports()
-    found = search.search(reports)
-    rmse = [report.metrics["price"].values["rmse"] for report in reports.reports]
-    best = rmse.index(min(rmse))
-    assert found.architecture == search.architectures[best // 2]
-    assert found.epochs == best % 2 + 1

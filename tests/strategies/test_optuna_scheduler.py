@@ -70,32 +70,15 @@ def test_it_keeps_the_contract_of_schedulers(settings):
     check_scheduler(partial(OptunaScheduler, OptunaSettings(**settings)))
 
 
-def made(**settings):
-    suggest = lambda trial, name: Candidate(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})  # noqa: E731
-    return OptunaScheduler(OptunaSettings(**settings), Proposals([], Recipe(epochs=8), suggest=suggest))
-
-
-@pytest.mark.parametrize(
-    ("settings", "rungs"),
-    [
-        ({"rung_epochs": 2}, [2, 4]),
-        ({"rung_epochs": 9}, []),
-        ({"rung_epochs": 0}, []),
-        ({"flops": True, "rung_epochs": 2}, []),
-    ],
-)
-def test_rungs_of_a_trial(settings, rungs):
-    assert made(**settings).rungs == rungs
-
-
 def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows():
-    scheduler = made(batch=100)
-    assert len(list(iter(scheduler.ask, None))) == 30
-    spent = OptunaScheduler(
-        OptunaSettings(batch=2),
-        Proposals([], Recipe(), suggest=scheduler.proposals.suggest, spent=lambda: 1.0),
-    )
-    assert spent.ask() is None
+    def suggest(trial, name):
+        return Candidate(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})
+
+    def made(batch, spent):
+        return OptunaScheduler(OptunaSettings(batch=batch), Proposals([], Recipe(), suggest, spent=spent))
+
+    assert len(list(iter(made(100, None).ask, None))) == 30
+    assert made(2, lambda: 1.0).ask() is None
 
 
 def test_where_nothing_is_suggested_the_known_candidates_are_the_trials():

@@ -114,16 +114,6 @@ def test_batches_of_the_supernet_have_half_of_the_rows_of_a_training():
     assert len(read) == paths.epoch_steps == 2 * make(given).epoch_steps
 
 
-def test_the_share_is_the_chance_of_an_option(monkeypatch):
-    choices = problem().space.choices()
-    gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
-    paths, random = make(), np.random.default_rng(0)
-    opened = np.mean([len(paths.draw(random)[GATE]) for _ in range(300)]) / len(choices[GATE].options)
-    assert 0.65 < opened < 0.75
-    monkeypatch.setattr(module, "SHARE", 1.0)
-    assert all(paths.draw(random)[name] == choices[name].options for name in gates)
-
-
 def test_nothing_closed_is_drawn_and_what_is_fixed_stays():
     paths = make()
     closed = {**paths.relaxed.supernet.favourites(), GATE: ("item",), BLOCK: "mlp-linear-4"}
@@ -217,18 +207,6 @@ def test_first_the_candidates_of_the_dearest_landmark_learn_and_then_all():
     assert paths.best_epoch > 2, "what the first half lost does not count in the second"
 
 
-def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
-    for paths, watch, epochs in (
-        (make(epochs=2), Watch(), 2),
-        (make(), Watch(epochs=1), 1),
-        (make(), Watch(steps=3), 1),
-    ):
-        paths.train("supernet", watch)
-        assert len(watch.reports) == paths.epoch == epochs
-        assert not paths.learning
-    assert watch.steps == 3
-
-
 @pytest.mark.parametrize(
     ("seconds", "epochs"),
     [(10, 6), (1, 2), (1000, 8)],  # of 1 second each: to 40 %, then to 60 %; one of each half; all
@@ -240,15 +218,6 @@ def test_each_half_ends_after_its_share_of_a_limited_time(monkeypatch, seconds, 
     paths = make(timed, narrow=True, epochs=4)
     paths.train("supernet", watch)
     assert len(watch.reports) == epochs
-
-
-def test_an_epoch_is_scored_by_the_most_expensive_landmark():
-    paths = make()
-    scored = script(paths, [0.5])
-    paths.step_epoch("supernet", EventHandler())
-    assert paths.best_loss == pytest.approx(0.5)
-    space = paths.problem.space
-    assert scored == [max(space.landmarks().values(), key=lambda a: space.cost(a).flops_per_row)]
 
 
 def test_once_narrowed_the_best_is_that_of_the_decisions():
@@ -294,12 +263,6 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
     assert_same(weights(rest.supernet), weights(whole.supernet))
     assert rest.bounds == whole.bounds
-
-
-def test_probes_are_landmarks():
-    given = problem()
-    assert probes(given) == given.space.landmarks()
-    assert "mmoe" in probes(given)
 
 
 def test_what_another_search_found_is_looked_at_first():

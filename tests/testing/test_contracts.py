@@ -5,19 +5,17 @@ from collections import Counter
 import pytest
 
 from automtl_core.errors import UnknownNameError, UsageError
-from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_testing.contracts import (
     CHECKS,
-    CONFIGURABLE,
     SCHEMAS,
     NotSupportedError,
     Subject,
     check_installed,
     contract_tests,
 )
-from automtl_testing.ops import OP_CHECKS
 
 REGISTRY = load_registry()
 
@@ -28,13 +26,6 @@ def subject(kind, name, registry=REGISTRY, **settings):
 
 def test_each_kind_has_tests():
     assert CHECKS.keys() == KINDS.keys()
-
-
-def test_the_tests_of_an_op_are_the_parts_of_its_check(tmp_path):
-    tests = dict(contract_tests(subject(OPS, "mlp-8")))
-    assert tests.keys() == OP_CHECKS.keys()
-    for test in tests.values():
-        test(tmp_path)
 
 
 def test_a_space_is_tested_on_each_schema():
@@ -83,12 +74,6 @@ def test_settings_reach_the_object(tmp_path):
     ((_, test),) = contract_tests(subject(FIELD_KINDS, "dense", scaling="minmax"))
     test(tmp_path)
     assert '"minmax"' in next(tmp_path.rglob("encoder.json")).read_text()
-
-
-def test_settings_have_the_key_of_their_kind():
-    assert set(CONFIGURABLE.values()) == {
-        "space", "strategy", "scheduler", "dataset", "field", "balancer", "engine",
-    }  # fmt: skip
 
 
 BROKEN = """
@@ -208,14 +193,6 @@ def test_attributes_of_a_field_come_from_settings(install):
 def test_members_stand_for_a_family():
     names = [outcome.name for outcome in check_installed(load_registry(), "ndcg-*")]
     assert names == ["metrics", *(f"ndcg-{number}" for number in (2, 16))]
-
-
-def test_a_plugin_is_tested_with_all_its_objects():
-    registry = load_registry()
-    outcomes = list(check_installed(registry, "histories"))
-    (row,) = [row for row in registry.rows if row.name == "histories"]
-    assert [outcome.name for outcome in outcomes[1:]] == list(row.provides["history-encoders"])
-    assert {outcome.state for outcome in outcomes} == {"passed"}
 
 
 def test_a_plugin_that_is_not_loaded_fails(install, monkeypatch):

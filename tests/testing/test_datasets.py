@@ -40,12 +40,6 @@ class Some(Dataset):
         )
 
 
-class Blanks(Some):
-    def rows(self, db):
-        rows = super().rows(db)
-        return rows.assign(price=rows["price"].where(rows["price"] % 3 > 0))
-
-
 class Random(Some):
     def rows(self, db):
         return super().rows(db).assign(price=float(next(calls)))
@@ -59,11 +53,6 @@ class Untrue(Some):
 def test_a_good_dataset_passes(tmp_path):
     prepared = check_dataset(Some(DatasetSettings()), None, tmp_path)
     assert sum(len(prepared.part(name)) for name in ("train", "validation", "test")) == 40
-
-
-def test_numbers_may_be_missing(tmp_path):
-    prepared = check_dataset(Blanks(DatasetSettings()), None, tmp_path)
-    assert np.isnan(prepared.part("train").dense).any()
 
 
 def test_preparing_twice_has_to_give_the_same(tmp_path):

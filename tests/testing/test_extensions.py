@@ -1,7 +1,5 @@
 """The contract tests of listeners, exporters and commands find faults, and name them."""
 
-from typing import Annotated
-
 import pytest
 import torch
 import typer
@@ -102,16 +100,16 @@ def test_a_format_that_breaks_the_contract_is_named(form, error, problem, tmp_pa
         check_exporter(form, tmp_path)
 
 
-def good(name: Annotated[str, typer.Argument(help="Name.")]) -> Output:
+def good(name):
     """Greet."""
     return Output(name, str)
 
 
-def silent(name: Annotated[str, typer.Argument(help="Name.")]) -> Output:
+def silent(name):
     return Output(name, str)
 
 
-def obscure(name: str) -> Output:
+def obscure(name):
     """Greet."""
     return Output(name, str)
 

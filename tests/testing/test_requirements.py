@@ -1,10 +1,9 @@
 """A listener of contract tests keeps the state of each epoch, as a file holds it, and ends a loop."""
 
-import pytest
 import torch
 
-from automtl_core.training.events import EpochEnded, StepEnded
-from automtl_testing.requirements import Killed, Watch, same_weights
+from automtl_core.training.events import EpochEnded
+from automtl_testing.requirements import Watch, same_weights
 
 REPORT = EpochEnded("train", 1, {}, {}, 0.0, 0.0)
 
@@ -19,10 +18,3 @@ def test_the_state_is_that_of_the_last_epoch():
     assert same_weights(watch.state, {"weight": torch.ones(2)})
     assert not same_weights(watch.state, {"weight": torch.zeros(2)})
     assert not same_weights(watch.state, {})
-
-
-def test_a_loop_ends_after_a_step_or_as_by_a_kill():
-    watch = Watch(dict, kill_after=1, last_step=1)
-    assert not watch.step(StepEnded("train", 1, 2, 1, 8))
-    with pytest.raises(Killed):
-        watch.epoch(REPORT)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import (
@@ -53,8 +52,3 @@ def test_architectures_begin_with_everything_open_and_everything_closed():
 @pytest.mark.parametrize("schema", [None, plain_schema(dense=0), sample_schema(dense=2)])
 def test_it_keeps_the_contract(schema):
     check_space(sample_space(schema), architectures=3)
-
-
-def test_it_has_no_ops():
-    with pytest.raises(UsageError, match="no op 'identity'"):
-        sample_space().op("identity")

@@ -1,8 +1,5 @@
 """A trained run, and commands of the program in this process."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from automtl_cli.app import run
@@ -12,7 +9,7 @@ from automtl_core.workflow.workflow import Workflow
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory):
     """Return the folder of a run of one epoch."""
     folder = tmp_path_factory.mktemp("runs")
     data = {"dataset": {"name": "synthetic", "rows": 1000}, "prepared_dir": folder / "prepared"}
@@ -22,13 +19,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def automtl(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
+def automtl(tmp_path, monkeypatch, capsys):
     """Run a command in an empty folder; return the exit code, the output and the messages."""
     monkeypatch.chdir(tmp_path)
 
-    def automtl(*arguments: object) -> tuple[int, str, str]:
+    def automtl(*arguments):
         return run(list(map(str, arguments)), Stop()), *capsys.readouterr()
 
     return automtl

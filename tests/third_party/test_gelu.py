@@ -14,7 +14,7 @@ PLUGIN = Path(__file__).parent / "automtl_gelu"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     offline = ["--no-deps", "--no-index", "--no-build-isolation"]
@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_an_installed_op_is_found_and_maps_in_to_out(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_op_is_found_and_maps_in_to_out(site, monkeypatch):
     monkeypatch.syspath_prepend(site)
     registry = load_registry()
     row = registry.supplier(OPS, "gelu")

@@ -12,5 +12,5 @@ PLUGINS = [
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
-def test_a_plugin_is_short(path: Path) -> None:
+def test_a_plugin_is_short(path):
     assert len(path.read_text().splitlines()) <= LIMITS.get(path.stem, 60)

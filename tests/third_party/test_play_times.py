@@ -51,7 +51,7 @@ print(json.dumps(session.run(None, {name: inputs[name] for name in inputs if nam
 """
 
 
-def lists(name: str) -> pd.DataFrame:
+def lists(name):
     """Return new rows that hold the events of the history `name`."""
     found = []
     for row in rows().head(200).to_dict("records"):

@@ -1,7 +1,5 @@
 """A strategy of forty lines brings a relaxation of its own, searches DESAN, and can be resumed."""
 
-import torch
-
 from automtl_core.modules.relaxation import MixedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
@@ -9,7 +7,7 @@ from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import check_strategy, sample_problem, sample_schema
 
-from .single_path import Gumbel, SinglePath
+from .single_path import SinglePath
 
 SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=2, blocks=2, expert_width=8, tower_width=8,
@@ -40,14 +38,3 @@ def test_it_computes_one_candidate_a_step():
             op.register_forward_hook(lambda *_, q=question: calls.update({q: calls[q] + 1}))
     search.search(EventHandler())
     assert set(calls.values()) == {len(passes)}
-
-
-def test_logits_learn_and_gates_stay_bits():
-    relaxation = Gumbel()
-    logits = torch.zeros(3, requires_grad=True)
-    places, weights = relaxation.one_of(logits, training=True)
-    assert (len(places), weights.tolist()) == (1, [1.0])
-    weights.sum().backward()
-    assert logits.grad.abs().sum() > 0
-    bits = relaxation.any_of(torch.zeros(50), training=True)
-    assert set(bits.tolist()) == {0.0, 1.0}

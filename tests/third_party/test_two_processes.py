@@ -1,15 +1,13 @@
 """A last round, a comparison and an encoding search in two processes have the results of one."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from two_processes import Processes
 
 from automtl_comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.trial import Executor, TrialEnded
+from automtl_core.search.trial import TrialEnded
 from automtl_core.settings.settings import Settings
 from automtl_core.workflow.run_trial import run_trial
 from automtl_core.workflow.workflow import Workflow
@@ -23,17 +21,17 @@ EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.js
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
+def executor():
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # which workers inherit
     with Processes(Settings(), 2).executor(run_trial) as executor:
         yield executor
 
 
-def test_the_engine_keeps_its_contract(tmp_path: Path) -> None:
+def test_the_engine_keeps_its_contract(tmp_path):
     check_engine(Processes(Settings(), 2), tmp_path)
 
 
-def test_a_last_round_ends_with_the_same_bytes(executor: Executor, tmp_path: Path) -> None:
+def test_a_last_round_ends_with_the_same_bytes(executor, tmp_path):
     layer = {**DATA, "training": TRAINING, "space": TINY, "strategy": FOUR, "features": "ids"}
     layer["prepared_dir"] = tmp_path / "prepared"
     runs = []
@@ -45,7 +43,7 @@ def test_a_last_round_ends_with_the_same_bytes(executor: Executor, tmp_path: Pat
     assert not (runs[1] / "trials").exists(), "trials are kept while they are needed"
 
 
-def test_a_comparison_has_the_same_tables(executor: Executor, tmp_path: Path) -> None:
+def test_a_comparison_has_the_same_tables(executor, tmp_path):
     layer = {**DATA, "training": TRAINING, "features": "ids", "prepared_dir": tmp_path / "prepared"}
     found = []
     for name, how in (("one", None), ("two", executor)):
@@ -59,10 +57,10 @@ def test_a_comparison_has_the_same_tables(executor: Executor, tmp_path: Path) ->
     assert found[0].verdicts() == found[1].verdicts()
 
 
-def test_an_encoding_search_has_the_same_answers(executor: Executor, tmp_path: Path) -> None:
+def test_an_encoding_search_has_the_same_answers(executor, tmp_path):
     results, ended = [], []
 
-    def hear(event: object) -> bool:
+    def hear(event):
         ended.extend([event] if isinstance(event, TrialEnded) else [])
         return True
 

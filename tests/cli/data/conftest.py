@@ -1,11 +1,6 @@
 """A dataset whose raw file holds faulty rows, and a field that gives its label away."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-
-Install = Callable[..., str]
 
 SHOP = """
 from automtl_core import hookimpl
@@ -30,7 +25,7 @@ BAD = ["x,a,1", "7,a", "8,a,3"]
 
 
 @pytest.fixture
-def shop(install: Install, here: Path) -> Path:
+def shop(install, here):
     """Register the dataset `shop`, whose file has 600 rows and three faulty ones; `coupon` is the label."""
     install(SHOP, "shop")
     rows = [f"{n % 40},c{n * n % 3 % 2},{n * n % 3 % 2}" for n in range(600)]

@@ -2,9 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,7 +17,6 @@ from automtl_datasets.table_settings import TableSettings
 from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
-Automtl = Callable[..., Any]
 SMALL = (
     *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
     *(
@@ -33,16 +30,16 @@ ROWS = 1500
 
 
 @pytest.fixture
-def draw() -> np.random.Generator:
+def draw():
     return np.random.default_rng(0)
 
 
-def chance(draw: np.random.Generator, *effects: Any) -> Any:
+def chance(draw, *effects):
     return (draw.random(len(effects[0])) < 1 / (1 + np.exp(-sum(effects)))).astype(int)
 
 
 @pytest.fixture
-def films(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+def films(here, draw):
     """Write data/films.csv: a rating and a like, of films with genres."""
     user, film = draw.integers(0, 60, ROWS), draw.zipf(1.5, ROWS) % 200
     taste = draw.normal(size=60)[user] + draw.normal(size=200)[film]
@@ -65,7 +62,7 @@ def films(here: Path, draw: np.random.Generator) -> pd.DataFrame:
 
 
 @pytest.fixture
-def offers(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+def offers(here, draw):
     """Write offers.tsv.gz, without telling names of labels; the second one is blank where nobody looked."""
     user, offer = draw.integers(0, 80, ROWS), draw.integers(0, 30, ROWS)
     taste = draw.normal(size=80)[user] + draw.normal(size=30)[offer]
@@ -84,7 +81,7 @@ def offers(here: Path, draw: np.random.Generator) -> pd.DataFrame:
 
 
 @pytest.fixture
-def visits(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+def visits(here, draw):
     """Write visits.parquet: rows in no order, and their time."""
     page = draw.integers(0, 40, ROWS)
     taste = draw.normal(size=40)[page]
@@ -102,14 +99,12 @@ def visits(here: Path, draw: np.random.Generator) -> pd.DataFrame:
     return frame
 
 
-def settings(path: str) -> Any:
+def settings(path):
     """Return the settings of the dataset that a file of settings holds."""
     return yaml.safe_load(Path(path).read_text())["dataset"]
 
 
-def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
-    automtl: Automtl, films: pd.DataFrame
-) -> None:
+def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(automtl, films):
     made = automtl("data", "init", "data/films.csv", "--json").json()
     assert made["path"] == "films.yaml"
     assert settings("films.yaml") == {
@@ -131,7 +126,7 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
     assert automtl("evaluate", found["run"], "--json").json()["repeats"]
 
 
-def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers: pd.DataFrame) -> None:
+def test_labels_without_a_telling_name_have_to_be_named(automtl, offers):
     shown = automtl("data", "init", "offers.tsv.gz").out
     assert "written: offers.yaml: it needs labels; these columns have two values: new, seen, taken\n" in shown
     assert shown.endswith("next: automtl data init offers.tsv.gz --force --labels NAME,...\n")
@@ -152,7 +147,7 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers
     assert found["result"]["test"]["taken"]["rows"] < found["result"]["test"]["seen"]["rows"]
 
 
-def test_a_third_label_is_no_input(automtl: Automtl, here: Path) -> None:
+def test_a_third_label_is_no_input(automtl, here):
     lines = [f"{n % 30},{n % 2},{n % 3 % 2},{n % 5 % 2}" for n in range(200)]
     Path("films.csv").write_text("\n".join(["user_id,liked,disliked,loved", *lines]))
     shown = automtl("data", "init", "films.csv").out
@@ -167,7 +162,7 @@ def test_a_third_label_is_no_input(automtl: Automtl, here: Path) -> None:
     assert "loved     unused  a label, or a categorical field" in shown
 
 
-def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataFrame) -> None:
+def test_a_parquet_table_with_a_split_by_time(automtl, visits):
     automtl("data", "init", "visits.parquet")
     chosen = settings("visits.yaml")
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
@@ -182,9 +177,7 @@ def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataF
     }
 
 
-def test_the_commands_that_it_tells_work_from_anywhere(
-    automtl: Automtl, films: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_that_it_tells_work_from_anywhere(automtl, films, tmp_path, monkeypatch):
     out = tmp_path / "my settings.yaml"
     made = automtl("data", "init", "data/films.csv", "--out", out, "--json").json()
     assert made["next"] == [
@@ -196,7 +189,7 @@ def test_the_commands_that_it_tells_work_from_anywhere(
     assert automtl("search", "--config", out, "--dry-run").code == 0
 
 
-def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame) -> None:
+def test_what_was_seen_is_told_in_comments(automtl, films):
     shown = automtl("data", "init", "data/films.csv").out
     text = Path("films.yaml").read_text()
     share = f"{films.liked.mean():.1%}"
@@ -214,7 +207,7 @@ def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame
     assert "  # In these rows they have " in text
 
 
-def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> None:
+def test_patterns_and_tables_without_a_header(automtl, here):
     for day in (1, 2):
         lines = [f"{n % 30};{n % 7};{n % 2}" for n in range(200)]
         Path(f"log-{day}.csv").write_text("\n".join(lines) + "\n")
@@ -231,7 +224,7 @@ def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> N
 HOSTILE = ["a: #b", "'q\"", "yes", "1", "two\nlines", "\x1b[31m\u202e", "", "- x", "{y}", "*z", "é", "a/b"]
 
 
-def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl: Automtl, here: Path) -> None:
+def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl, here):
     frame = pd.DataFrame({name: [f"{name}!{n % 3}" for n in range(30)] for name in HOSTILE})
     frame["click"] = [n % 2 for n in range(30)]
     frame.to_csv("odd.csv", index=False)
@@ -248,7 +241,7 @@ def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl: Autom
     assert made["fields"] == len(HOSTILE) - 1
 
 
-def test_no_file_is_overwritten(automtl: Automtl, films: pd.DataFrame) -> None:
+def test_no_file_is_overwritten(automtl, films):
     Path("films.yaml").write_text("mine")
     ended = automtl("data", "init", "data/films.csv")
     assert (ended.code, ended.out) == (73, "")
@@ -258,7 +251,7 @@ def test_no_file_is_overwritten(automtl: Automtl, films: pd.DataFrame) -> None:
     assert automtl("data", "init", "data/films.csv", "--out", "lost/films.yaml").code == 73
 
 
-def test_an_existing_configuration_is_overwritten_if_asked(automtl: Automtl, films: pd.DataFrame) -> None:
+def test_an_existing_configuration_is_overwritten_if_asked(automtl, films):
     assert automtl("data", "init", "data/films.csv").code == 0
     before = Path("films.yaml").read_text()
     Path("films.yaml").write_text("dataset: table\n")
@@ -268,9 +261,7 @@ def test_an_existing_configuration_is_overwritten_if_asked(automtl: Automtl, fil
 
 
 @pytest.mark.parametrize("content", ["user,click\n1,2\n", "a: 1\n", "[", ""])
-def test_nothing_but_a_configuration_is_overwritten(
-    automtl: Automtl, films: pd.DataFrame, content: str
-) -> None:
+def test_nothing_but_a_configuration_is_overwritten(automtl, films, content):
     Path("mine.csv").write_text(content)
     ended = automtl("data", "init", "data/films.csv", "--force", "--out", "mine.csv")
     assert (ended.code, Path("mine.csv").read_text()) == (73, content)
@@ -284,7 +275,7 @@ MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
 )
 
 
-def test_faulty_rows_are_named(automtl: Automtl, here: Path) -> None:
+def test_faulty_rows_are_named(automtl, here):
     lines = [f"{n % 30},{n % 2}" for n in range(200)]
     Path("films.csv").write_text("\n".join(["user_id,liked", *lines[:50], "1,2,3", *lines[50:]]))
     shown = automtl("data", "init", "films.csv").out
@@ -292,7 +283,7 @@ def test_faulty_rows_are_named(automtl: Automtl, here: Path) -> None:
     assert "\nrepair it, or leave it out by `bad_rows: skip` in films.yaml\n" in shown
 
 
-def test_from_a_messy_file_to_prepared_data(automtl: Automtl, here: Path) -> None:
+def test_from_a_messy_file_to_prepared_data(automtl, here):
     Path("films.csv").write_text(MESSY)
     shown = automtl("data", "init", "films.csv", "--labels", "liked,loved,buy").out
     assert "1 row has another value: 'old' in line 79" in shown
@@ -324,9 +315,7 @@ WORDS = b"user_id,stadt,click\n" + b"".join(
 @pytest.mark.parametrize(
     "content", [MESSY.encode(), ACTIONS.encode(), WORDS, "".join(ACTIONS.splitlines(True)[1:]).encode()]
 )
-def test_from_python_settings_are_those_that_are_written(
-    automtl: Automtl, here: Path, content: bytes
-) -> None:
+def test_from_python_settings_are_those_that_are_written(automtl, here, content):
     Path("table.csv").write_bytes(content)
     automtl("data", "init", "table.csv")
     written, seen = settings("table.yaml"), peek("table.csv")
@@ -334,7 +323,7 @@ def test_from_python_settings_are_those_that_are_written(
     assert TableSettings.parse({k: v for k, v in written.items() if k != "name"}, "dataset")
 
 
-def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) -> None:
+def test_the_split_and_what_is_uncertain_are_said(automtl, here):
     Path("log.csv").write_text(ACTIONS.replace("item", "x"))
     shown = automtl("data", "init", "log.csv").out
     assert (
@@ -346,7 +335,7 @@ def test_the_split_and_what_is_uncertain_are_said(automtl: Automtl, here: Path) 
     assert re.search(rf"^    x: .*; {re.escape(doubt)}$", Path("log.yaml").read_text(), re.MULTILINE)
 
 
-def test_a_column_of_actions_becomes_labels(automtl: Automtl, here: Path) -> None:
+def test_a_column_of_actions_becomes_labels(automtl, here):
     Path("log.csv").write_text(ACTIONS)
     shown = automtl("data", "init", "log.csv").out
     assert "action=buy   labels  1 where action holds buy, 0 where it holds another text" in shown
@@ -360,7 +349,7 @@ def test_a_column_of_actions_becomes_labels(automtl: Automtl, here: Path) -> Non
     assert settings("log.yaml")["labels"] == {"action=view": {}}
 
 
-def test_text_in_another_encoding_is_read(automtl: Automtl, here: Path) -> None:
+def test_text_in_another_encoding_is_read(automtl, here):
     Path("log.csv").write_bytes(WORDS)
     assert "2 values: Köln, Ulm" in automtl("data", "init", "log.csv").out
     assert settings("log.yaml")["encoding"] == "cp1252"
@@ -377,7 +366,7 @@ def test_text_in_another_encoding_is_read(automtl: Automtl, here: Path) -> None:
     assert "declare its encoding: dataset.encoding: cp1252" in ended.err
 
 
-def test_files_of_a_pattern_have_equal_columns(automtl: Automtl, here: Path) -> None:
+def test_files_of_a_pattern_have_equal_columns(automtl, here):
     for name, head in (("a", "user_id,click"), ("b", "user_id,klick")):
         Path(f"log-{name}.csv").write_text(f"{head}\n" + "1,0\n2,1\n" * 20)
     ended = automtl("data", "init", "log-*.csv")
@@ -390,7 +379,7 @@ def test_files_of_a_pattern_have_equal_columns(automtl: Automtl, here: Path) -> 
     assert "log-b.parquet: lacks the column 'click'" in automtl("data", "init", "log-*.parquet").err
 
 
-def test_a_file_that_is_misspelt(automtl: Automtl, here: Path) -> None:
+def test_a_file_that_is_misspelt(automtl, here):
     Path("log.csv").write_text(ACTIONS)
     assert "lgo.csv: no such file (did you mean 'log.csv'?)" in automtl("data", "init", "lgo.csv").err
     automtl("data", "init", "log.csv")
@@ -399,7 +388,7 @@ def test_a_file_that_is_misspelt(automtl: Automtl, here: Path) -> None:
     assert "(did you mean 'log.yaml'?)" in ended.err
 
 
-def test_the_table_without_settings_tells_how_to_write_them(automtl: Automtl) -> None:
+def test_the_table_without_settings_tells_how_to_write_them(automtl):
     ended = automtl("search", "--dataset", "table")
     assert ended.code == 2
     assert "fix: write them by `automtl data init FILE`" in ended.err

@@ -3,13 +3,10 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-Automtl = Callable[..., Any]
 MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\n"
 COMMON = """
 dataset: {name: synthetic, rows: 1000}
@@ -18,12 +15,12 @@ training: {epochs: 5, batch_size: 200, patience: 5}
 
 
 @pytest.fixture(autouse=True)
-def tiny(here: Path) -> None:
+def tiny(here):
     (here / "tiny.yaml").write_text(MODEL)
     (here / "common.yaml").write_text(COMMON)
 
 
-def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl: Automtl) -> None:
+def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl):
     found = automtl("train", "--model", "mmoe", "--config", "common.yaml", "--name", "hand", "--json").json()
     assert found["architecture"]["decisions"] == {}
     assert found["architecture"]["origin"]["space"] == "mmoe"
@@ -33,7 +30,7 @@ def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl: Automtl)
     assert automtl("evaluate", "runs/hand").code == 0
 
 
-def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: Path) -> None:
+def test_the_architecture_of_a_run_is_trained_anew(automtl, finished):
     done = finished / "runs" / "done"
     found = automtl("train", "--model", done, "--config", "common.yaml", "--seed", "8", "--json").json()
     then = json.loads((done / "architecture.json").read_text())
@@ -73,9 +70,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (["search", "--retrain", "anew"], "retrain"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(
-    automtl: Automtl, arguments: list[str], message: str
-) -> None:
+def test_what_cannot_be_is_refused_before_anything_is_written(automtl, arguments, message):
     ended = automtl(*arguments, "--config", "common.yaml")
     assert ended.code == 2
     assert message in ended.err.lower() or message in ended.err
@@ -84,7 +79,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert not Path("comparisons").exists()
 
 
-def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
+def test_a_comparison_shows_tables_and_writes_them(automtl):
     models = ("--models", "tiny.yaml,desan:pd-darts-entropy", "--seeds", "2", "--set", "training.epochs=1")
     command = ("compare", "--config", "small.yaml", *models)
     shown = automtl(*command)
@@ -110,9 +105,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert automtl("show", folder / "cells" / run).code == 0
 
 
-def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(
-    automtl: Automtl, here: Path
-) -> None:
+def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(automtl, here):
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
     assert automtl(*command).code == 0
@@ -134,7 +127,7 @@ def test_a_result_that_was_edited_leaves_the_others_and_is_computed_again(
     assert f"cell 1 of 2: tiny.yaml, seed 0, split 0: {result.parent.name}" in again.err
 
 
-def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl: Automtl, here: Path) -> None:
+def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl, here):
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     models = ("--models", "tiny.yaml,two.yaml", "--set", "training.min_positives=1")
     command = ("compare", "--config", "common.yaml", *models, "--seeds", "1")
@@ -150,7 +143,7 @@ def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl: 
     assert f"| two.yaml | {found['verdicts']['two.yaml']} |" in markdown
 
 
-def test_the_folder_of_another_comparison_is_refused_and_stays(automtl: Automtl, here: Path) -> None:
+def test_the_folder_of_another_comparison_is_refused_and_stays(automtl, here):
     command = ("compare", "--models", "tiny.yaml", "--seeds", "1", "--set", "training.epochs=1", "--config")
     (here / "shop.yaml").write_text(COMMON.replace("1000", "900"))
     assert automtl(*command, "common.yaml").code == 0
@@ -173,7 +166,7 @@ def test_the_folder_of_another_comparison_is_refused_and_stays(automtl: Automtl,
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])
-def test_a_file_of_settings_that_is_missing_is_called_so(automtl: Automtl, command: str) -> None:
+def test_a_file_of_settings_that_is_missing_is_called_so(automtl, command):
     option = "--model" if command == "train" else "--models"
     ended = automtl(command, option, "mine.yaml", "--config", "small.yaml")
     assert ended.code == 66
@@ -181,20 +174,20 @@ def test_a_file_of_settings_that_is_missing_is_called_so(automtl: Automtl, comma
     assert "run directory" not in ended.err
 
 
-def without_seconds(found: Any) -> Any:
+def without_seconds(found):
     """Return JSON without what differs between equal runs."""
     if isinstance(found, dict):
         return {key: without_seconds(value) for key, value in found.items() if "second" not in key}
     return [without_seconds(value) for value in found] if isinstance(found, list) else found
 
 
-def scores(markdown: str) -> str:
+def scores(markdown):
     """Return `compare.md` without the table of costs."""
     return "## ".join(part for part in markdown.split("## ") if not part.startswith("costs"))
 
 
 @pytest.mark.needs_extra("study")
-def test_two_processes_fill_one_comparison_together(automtl: Automtl, here: Path, start: Any) -> None:
+def test_two_processes_fill_one_comparison_together(automtl, here, start):
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     command = ["compare", "--config", "common.yaml", *tuned, "--json"]
@@ -219,7 +212,7 @@ def test_two_processes_fill_one_comparison_together(automtl: Automtl, here: Path
     assert not list(Path("together").glob(".*")), "nothing is left behind"
 
 
-def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, automtl: Automtl, stopped: Any) -> None:
+def test_a_comparison_stopped_by_a_signal_goes_on(here, automtl, stopped):
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
     models = ("--models", "tiny.yaml,desan:pd-darts-entropy,two.yaml", "--seeds", "1")
     command = ("compare", "--config", "small.yaml", *models)
@@ -243,7 +236,7 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, automtl: Automtl, 
     assert list(again.json()["models"]) == ["tiny.yaml", "desan:pd-darts-entropy", "two.yaml"]
 
 
-def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl: Automtl) -> None:
+def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl):
     epochs = {}
     for how in ("inherit", "scratch"):
         assert automtl("search", "--config", "small.yaml", "--retrain", how, "--name", how).code == 0
@@ -254,9 +247,7 @@ def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl: Aut
 
 
 @pytest.mark.parametrize("plugin", ["desan", "strategies"])
-def test_a_model_is_trained_without_the_plugins_that_it_does_not_use(
-    automtl: Automtl, plugin: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_is_trained_without_the_plugins_that_it_does_not_use(automtl, plugin, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
     rows = ("--set", "dataset.rows=1000")
     shown = automtl(
@@ -267,9 +258,7 @@ def test_a_model_is_trained_without_the_plugins_that_it_does_not_use(
     assert shown["config"]["strategy"] is None
 
 
-def test_without_a_default_what_is_missing_is_asked_for(
-    automtl: Automtl, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_default_what_is_missing_is_asked_for(automtl, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "datasets")
     for command, missing in (("search", "space"), ("train", "dataset")):
         ended = automtl(command, *(["--model", "mmoe"] if command == "train" else []))

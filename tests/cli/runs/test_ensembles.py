@@ -2,9 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,22 +11,21 @@ import yaml
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 
-Automtl = Callable[..., Any]
 DONE = Path("runs/done")
 
 
 @pytest.fixture
-def done(ensembled: Path, here: Path) -> Path:
+def done(ensembled, here):
     """Return a run whose network is an ensemble of three."""
     shutil.copytree(ensembled, here, dirs_exist_ok=True)
     return DONE
 
 
-def members(run: Path) -> list[str]:
+def members(run):
     return list(Run.open(run).architecture().members)
 
 
-def test_the_number_of_members_is_a_setting_of_the_strategy(automtl: Automtl, done: Path) -> None:
+def test_the_number_of_members_is_a_setting_of_the_strategy(automtl, done):
     assert members(done) == ["member 1", "member 2", "member 3"]
     assert yaml.safe_load((done / "config.yaml").read_text())["strategy"]["ensemble"] == 3
     (chosen,) = (point for point in Run.open(done).read(Search).front if point.chosen)
@@ -46,14 +43,12 @@ def test_the_number_of_members_is_a_setting_of_the_strategy(automtl: Automtl, do
         (["--resume", "runs/done"], "--resume"),
     ],
 )
-def test_where_there_can_be_no_ensemble(
-    automtl: Automtl, done: Path, arguments: list[str], message: str
-) -> None:
+def test_where_there_can_be_no_ensemble(automtl, done, arguments, message):
     ended = automtl("search", "--ensemble", "3", *arguments)
     assert (ended.code, message in ended.err) == (2, True), ended.err
 
 
-def test_members_with_the_same_architecture_are_shown_once(automtl: Automtl, done: Path) -> None:
+def test_members_with_the_same_architecture_are_shown_once(automtl, done):
     shown = automtl("show", done).out
     first, *others = Run.open(done).architecture().members.values()
     assert others[0] == first != others[1]
@@ -68,13 +63,7 @@ def test_members_with_the_same_architecture_are_shown_once(automtl: Automtl, don
     assert "The network reads all 13 fields" in shown
 
 
-def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
-    outcome = automtl("evaluate", done, "--json").json()
-    assert outcome["repeats"]
-    assert outcome["test"] == json.loads((done / "result.json").read_text())["test"]
-
-
-def test_an_ensemble_is_trained_again(automtl: Automtl, done: Path) -> None:
+def test_an_ensemble_is_trained_again(automtl, done):
     plan = automtl("train", "--model", done, "--dry-run", "--json").json()["plan"]
     assert plan["most_training_epochs"] == 6
     again = Run.open(Path(automtl("train", "--model", done, "--json").json()["run"]))
@@ -87,7 +76,7 @@ def test_an_ensemble_is_trained_again(automtl: Automtl, done: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), [("candidate 2", 0), ("ensemble of 2", 2)])
-def test_a_point_is_trained(automtl: Automtl, done: Path, name: str, count: int) -> None:
+def test_a_point_is_trained(automtl, done, name, count):
     front = Run.open(done).read(Search).front
     number = [point.name for point in front].index(name) + 1
     found = automtl("train", "--model", f"{done}@{number}", "--set", "training.epochs=1", "--json").json()
@@ -96,7 +85,7 @@ def test_a_point_is_trained(automtl: Automtl, done: Path, name: str, count: int)
     assert automtl("evaluate", found["run"]).code == 0
 
 
-def test_a_search_begins_with_the_first_member(automtl: Automtl, done: Path) -> None:
+def test_a_search_begins_with_the_first_member(automtl, done):
     again = automtl("search", "--config", "small.yaml", "--from", done, "--ensemble", "2", "--json").json()
     points = {point.name: point for point in Run.open(Path(again["run"])).read(Search).front}
     first = Run.open(done).architecture().members["member 1"]
@@ -110,7 +99,7 @@ training: {epochs: 2, batch_size: 200}
 """
 
 
-def test_ensembles_are_compared(automtl: Automtl, done: Path) -> None:
+def test_ensembles_are_compared(automtl, done):
     Path("common.yaml").write_text(COMPARED)
     run = automtl(
         "compare", "--models", f"desan:pd-darts,{done}", "--config", "common.yaml", "--seeds", "1",

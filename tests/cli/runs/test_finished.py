@@ -2,9 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -46,10 +44,7 @@ def test_help_is_short_for_every_command(automtl):
     assert "complete" in automtl("--show-completion", "bash").out
 
 
-Automtl = Callable[..., Any]
-
-
-def test_a_report_is_written_into_the_run_or_elsewhere(automtl: Automtl, finished: Path, here: Path) -> None:
+def test_a_report_is_written_into_the_run_or_elsewhere(automtl, finished, here):
     shutil.copytree(finished, here, dirs_exist_ok=True)
     ended = automtl("report", "runs/done")
     assert (ended.code, ended.out) == (0, "report: runs/done/report.html\n")
@@ -61,7 +56,7 @@ def test_a_report_is_written_into_the_run_or_elsewhere(automtl: Automtl, finishe
     assert Path("new/other.html").read_text() == text
 
 
-def test_a_drawing_has_the_parts_of_the_architecture(automtl: Automtl, finished: Path, here: Path) -> None:
+def test_a_drawing_has_the_parts_of_the_architecture(automtl, finished, here):
     shutil.copytree(finished, here, dirs_exist_ok=True)
     (drawing,) = automtl("show", "runs/done", "--format", "json").json()
     shown = json.loads(automtl("show", "runs/done", "--json").out)
@@ -75,13 +70,13 @@ def test_a_drawing_has_the_parts_of_the_architecture(automtl: Automtl, finished:
     assert automtl("show", "runs/done", "--format", "svg").out.startswith("<svg ")
 
 
-def test_an_architecture_file_is_drawn_without_weights(automtl: Automtl, finished: Path, here: Path) -> None:
+def test_an_architecture_file_is_drawn_without_weights(automtl, finished, here):
     shutil.copy(finished / "runs/done/architecture.json", here)
     (drawing,) = automtl("show", "architecture.json", "--format", "json").json()
     assert {edge["weight"] for edge in drawing["edges"]} == {None}
 
 
-def test_faults_are_named_with_a_remedy(automtl: Automtl, finished: Path, here: Path) -> None:
+def test_faults_are_named_with_a_remedy(automtl, finished, here):
     shutil.copytree(finished, here, dirs_exist_ok=True)
     wrong = automtl("show", "runs/done", "--format", "svgg")
     assert wrong.code == 2

@@ -2,11 +2,10 @@
 
 import io
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from automtl_cli.output import close_views
 from automtl_cli.runs.flow import Terminal, epoch_line
@@ -52,11 +51,11 @@ class Stream(io.StringIO):
         super().__init__()
         self.terminal = terminal
 
-    def isatty(self) -> bool:
+    def isatty(self):
         return self.terminal
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
+def shown(monkeypatch, terminal):
     stream = Stream(terminal)
     monkeypatch.setattr(sys, "stderr", stream)
     listener = Terminal()
@@ -69,9 +68,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
 
 
 @pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])
-def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(
-    monkeypatch: pytest.MonkeyPatch, terminal: bool, term: str
-) -> None:
+def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(monkeypatch, terminal, term):
     monkeypatch.setenv("TERM", term)
     lines = shown(monkeypatch, terminal).splitlines()
     assert lines == [
@@ -83,9 +80,7 @@ def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(
 
 
 @pytest.mark.parametrize("colour", [True, False])
-def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(
-    monkeypatch: pytest.MonkeyPatch, colour: bool
-) -> None:
+def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(monkeypatch, colour):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
@@ -101,7 +96,7 @@ def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(
     assert "\x1b[2K" in text[text.rfind("0.7000") :], "the view is erased"
 
 
-def test_an_epoch_shows_the_metric_that_stops_the_training() -> None:
+def test_an_epoch_shows_the_metric_that_stops_the_training():
     gauc = {"gauc": MetricValue("GAUC", 1, 0.6123456, 90)}
     metrics = {
         "click": binary_metrics(0.7, 0.5, 40, 100, others=gauc),
@@ -111,7 +106,7 @@ def test_an_epoch_shows_the_metric_that_stops_the_training() -> None:
     assert line == "train 2: GAUC click 0.6123 | AUC like 0.6000 | loss click 0.5000 like 0.2500"
 
 
-def test_an_epoch_in_a_line() -> None:
+def test_an_epoch_in_a_line():
     rare = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
     price = regression_metrics(3.20001, 2.1, 0.25, 3000)
     metrics = {"click": binary_metrics(0.71, 0.5, 1200, 4000), "price": price, "hide": rare}
@@ -122,7 +117,7 @@ def test_an_epoch_in_a_line() -> None:
     )
 
 
-def test_an_epoch_of_many_tasks_is_a_short_line() -> None:
+def test_an_epoch_of_many_tasks_is_a_short_line():
     metrics = {f"label{k}": binary_metrics(k / 40 if k else None, 0.5, 40, 100) for k in range(30)}
     line = epoch_line(EpochEnded("train", 1, dict.fromkeys(metrics, 0.5), metrics))
     assert line == (
@@ -141,7 +136,7 @@ PROGRESS = Progress(
 )
 
 
-def reports(tasks: int) -> list[EpochEnded]:
+def reports(tasks):
     return [
         EpochEnded(
             phase,
@@ -158,7 +153,7 @@ def reports(tasks: int) -> list[EpochEnded]:
     ]
 
 
-def drawn(view: RenderableType, width: int = 80, height: int = 24, encoding: str = "utf-8") -> list[str]:
+def drawn(view, width=80, height=24, encoding="utf-8"):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=stream, width=width, height=height, force_terminal=True, color_system=None)
     console.print(view)
@@ -167,11 +162,11 @@ def drawn(view: RenderableType, width: int = 80, height: int = 24, encoding: str
     return stream.read().splitlines()
 
 
-def view(tasks: int = 4, state: Progress | None = PROGRESS) -> LiveView:
+def view(tasks=4, state=PROGRESS):
     return LiveView(lambda: ("runs/mine", state, reports(tasks)))
 
 
-def test_it_shows_parts_bars_scores_and_decisions() -> None:
+def test_it_shows_parts_bars_scores_and_decisions():
     lines = drawn(view())
     assert lines[0] == "runs/mine"
     assert lines[1] == "encoding search > [search] > test"
@@ -187,7 +182,7 @@ def test_it_shows_parts_bars_scores_and_decisions() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 24), (60, 12), (40, 8), (200, 60)])
 @pytest.mark.parametrize("tasks", [1, 4, 40])
-def test_it_fits_into_the_terminal(width: int, height: int, tasks: int) -> None:
+def test_it_fits_into_the_terminal(width, height, tasks):
     lines = drawn(view(tasks), width, height)
     assert len(lines) < height
     assert max(map(len, lines)) <= width
@@ -195,13 +190,13 @@ def test_it_fits_into_the_terminal(width: int, height: int, tasks: int) -> None:
     assert any("layer19" in line for line in lines) == (height > 8)
 
 
-def test_a_terminal_without_these_characters_has_no_trend() -> None:
+def test_a_terminal_without_these_characters_has_no_trend():
     lines = drawn(view(state=Progress(STAGES, "search", "warm-up")), encoding="ascii")
     assert "trend" not in " ".join(lines)
     assert "remaining time unknown"[:10] in lines[3]
 
 
-def test_a_lower_error_is_the_better_one() -> None:
+def test_a_lower_error_is_the_better_one():
     history = [
         EpochEnded("train", epoch, {"price": None}, {"price": regression_metrics(rmse, 1.0, 0.1, 10)})
         for epoch, rmse in [(1, 3.5), (2, 2.5), (3, 3.0)]
@@ -213,15 +208,15 @@ def test_a_lower_error_is_the_better_one() -> None:
 @pytest.mark.parametrize(
     ("values", "line"), [([], ""), ([0.5], "▁"), ([1, 1], "▁▁"), ([0.0, 0.5, 1.0], "▁▅█")]
 )
-def test_a_trend_is_drawn_between_its_ends(values: Sequence[float], line: str) -> None:
+def test_a_trend_is_drawn_between_its_ends(values, line):
     assert sparkline(values) == line
 
 
-def test_a_title_cannot_act_on_the_terminal() -> None:
+def test_a_title_cannot_act_on_the_terminal():
     assert drawn(LiveView(lambda: ("a\x1b[2Jb", None, [])))[0] == "a\\x1b[2Jb"
 
 
-def test_runs_at_work_come_first_in_a_comparison_of_many() -> None:
+def test_runs_at_work_come_first_in_a_comparison_of_many():
     done = {"click": binary_metrics(0.7, 0.5, 40, 100)}
     states = [
         *((f"done-{k}", Watched(None, Status("done"), None, (), done)) for k in range(30)),  # type: ignore[arg-type]
@@ -245,5 +240,5 @@ def test_runs_at_work_come_first_in_a_comparison_of_many() -> None:
         (Progress(began=9, time=11, end=69, left=4000), "2 of at most 60 s, about 1 h 7 min left | "),
     ],
 )
-def test_a_line_begins_with_the_progress_of_the_whole(state: Progress | None, text: str) -> None:
+def test_a_line_begins_with_the_progress_of_the_whole(state, text):
     assert progress(state) == text

@@ -5,37 +5,32 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
 
-Start = Callable[[list[str]], subprocess.Popen[str]]
-StopAfter = Callable[[subprocess.Popen[str], str, signal.Signals], str]
-
 SEARCH = ["search", "--config", "small.yaml", "--seed", "3"]
 SAME = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors")
 
 
 @pytest.fixture
-def prepared(here: Path, finished: Path) -> Path:
+def prepared(here, finished):
     """Work where the data of the small search is prepared."""
     shutil.copytree(finished / "prepared", here / "prepared")
     return here
 
 
-def check_stopped(said: str, number: signal.Signals) -> None:
+def check_stopped(said, number):
     assert said.endswith(
         f"error: stopped by {number.name}\n  fix: resume it: automtl search --resume runs/cut\n"
     )
     assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
 
 
-def check_goes_on(automtl: Any, whole: Path, line: str) -> None:
+def check_goes_on(automtl, whole, line):
     """Check that the rest of the run `cut` is that of the run `whole`."""
     resumed = automtl("search", "--resume", "runs/cut")
     assert resumed.code == 0, resumed.err
@@ -49,24 +44,14 @@ def check_goes_on(automtl: Any, whole: Path, line: str) -> None:
     [("warm-up 1:", signal.SIGTERM, 143), ("train 4:", signal.SIGINT, 130)],
     ids=["terminated in the warm-up", "interrupted in the training"],
 )
-def test_a_stopped_search_goes_on(
-    prepared: Path,
-    finished: Path,
-    automtl: Any,
-    stopped: Callable[..., Any],
-    line: str,
-    number: signal.Signals,
-    code: int,
-) -> None:
+def test_a_stopped_search_goes_on(prepared, finished, automtl, stopped, line, number, code):
     ended = stopped(line, number, *SEARCH, "--name", "cut")
     assert ended.code == code, ended.err
     check_stopped(ended.err, number)
     check_goes_on(automtl, finished / "runs/done", line)
 
 
-def test_a_search_that_hung_up_in_another_process_goes_on(
-    prepared: Path, finished: Path, automtl: Any, start: Start, stop_after: StopAfter
-) -> None:
+def test_a_search_that_hung_up_in_another_process_goes_on(prepared, finished, automtl, start, stop_after):
     process = start([*SEARCH, "--name", "cut"])
     said = stop_after(process, "search 2:", signal.SIGHUP)
     assert process.returncode == 129, said
@@ -74,9 +59,7 @@ def test_a_search_that_hung_up_in_another_process_goes_on(
     check_goes_on(automtl, finished / "runs/done", "search 2:")
 
 
-def test_a_killed_search_says_how_to_go_on(
-    prepared: Path, automtl: Any, start: Start, stop_after: StopAfter
-) -> None:
+def test_a_killed_search_says_how_to_go_on(prepared, automtl, start, stop_after):
     process = start([*SEARCH, "--name", "cut"])
     stop_after(process, "search 2:", signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
@@ -96,7 +79,7 @@ def test_a_killed_search_says_how_to_go_on(
     assert automtl("search", "--resume", "runs/cut", "--anyway").code == 0
 
 
-def test_going_on_anyway_belongs_to_a_run(automtl: Any) -> None:
+def test_going_on_anyway_belongs_to_a_run(automtl):
     ended = automtl(*SEARCH, "--anyway")
     assert (ended.code, "--anyway belongs to --resume" in ended.err) == (2, True)
 
@@ -128,7 +111,6 @@ def test_a_stopped_search_with_histories_or_vectors_goes_on(here, automtl, stopp
         assert Path("runs/cut", name).read_bytes() == Path("runs/whole", name).read_bytes(), name
 
 
-Automtl = Callable[..., Any]
 COMPARE = [
     "compare", "--models", "shared-bottom,mmoe", "--dataset", "synthetic", "--set", "dataset.rows=600",
     "--set", "training.batch_size=128", "--set", "training.min_positives=1", "--set", "features=ids",
@@ -145,13 +127,13 @@ COMPARE = [
         (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
     ],
 )
-def test_wrong_options_are_errors(automtl: Automtl, tmp_path: Path, options: list[str], text: str) -> None:
+def test_wrong_options_are_errors(automtl, tmp_path, options, text):
     ended = automtl(*COMPARE, "--out", str(tmp_path / "out"), *options)
     assert ended.code == 2
     assert text in ended.err
 
 
-def workers_in(folder: Path) -> list[str]:
+def workers_in(folder):
     """Return the worker processes with a working directory."""
     listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
     pids = [line.split()[0] for line in listed.splitlines() if "automtl_engines.worker" in line]
@@ -159,8 +141,8 @@ def workers_in(folder: Path) -> list[str]:
 
 
 def test_a_comparison_is_stopped_with_its_workers_and_continues(
-    automtl: Automtl, start: Any, stop_after: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    automtl, start, stop_after, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     long = [*COMPARE, "--set", "training.epochs=10", "--set", "training.patience=10", "--workers", "2"]
     process = start(long)

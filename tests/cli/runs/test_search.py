@@ -3,10 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,18 +13,17 @@ from automtl_core import __version__
 from automtl_core.run_dir.facts import Environment, Result
 from automtl_core.run_dir.run import Run
 
-Automtl = Callable[..., Any]
 SEARCH = ("search", "--config", "small.yaml")
 
 
 @pytest.fixture
-def done(finished: Path, here: Path) -> Path:
+def done(finished, here):
     """Return a finished run that the test may change."""
     shutil.copytree(finished, here, dirs_exist_ok=True)
     return Path("runs/done")
 
 
-def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
+def test_a_search_ends_with_a_run_that_holds_all(automtl):
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
     assert run == Path("runs/synthetic-1")
@@ -44,7 +41,7 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
-def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
+def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished):
     shown = automtl(*SEARCH, "--seed", "3", "--name", "mine")
     assert shown.code == 0
     names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
@@ -73,19 +70,17 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl: Automtl, 
     assert "\x1b" not in shown.out + shown.err
 
 
-def test_runs_are_numbered_in_the_folder_of_the_environment(
-    automtl: Automtl, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_are_numbered_in_the_folder_of_the_environment(automtl, monkeypatch):
     monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
     Path("elsewhere/synthetic-1").mkdir(parents=True)
     assert automtl(*SEARCH, "--json").json()["run"] == "elsewhere/synthetic-2"
 
 
-def plan(automtl: Automtl, *options: str) -> Any:
+def plan(automtl, *options):
     return automtl("search", "--dry-run", "--json", *options).json()
 
 
-def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl: Automtl) -> None:
+def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl):
     shown = automtl(*SEARCH, "--dry-run")
     assert not Path("runs").exists()
     facts, *costs, config = shown.out.split("\n\n")
@@ -98,13 +93,13 @@ def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl: Autom
     assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
 
 
-def test_products_may_be_less_precise(automtl: Automtl) -> None:
+def test_products_may_be_less_precise(automtl):
     assert plan(automtl, "--config", "small.yaml", "--precision", "bf16")["config"]["precision"] == "bf16"
     faulty = automtl(*SEARCH, "--precision", "fp8", "--dry-run")
     assert (faulty.code, "precision: expected fp32 or bf16" in faulty.err) == (2, True)
 
 
-def test_flags_go_before_file_before_preset_before_defaults(automtl: Automtl) -> None:
+def test_flags_go_before_file_before_preset_before_defaults(automtl):
     rows = ("--set", "dataset.rows=1000", "--set", "space.experts=2", "--set", "space.ops=[mlp-4]")
     Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
     assert plan(automtl, *rows)["config"]["seed"] == 0
@@ -118,14 +113,14 @@ def test_flags_go_before_file_before_preset_before_defaults(automtl: Automtl) ->
     assert (all_["seed"], all_["training"]["epochs"], all_["training"]["batch_size"]) == (7, 2, 300)
 
 
-def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
+def test_evaluating_repeats_exactly(automtl, done):
     outcome = automtl("evaluate", done, "--json").json()
     assert outcome["repeats"]
     assert outcome["test"] == json.loads((done / "result.json").read_text())["test"]
     assert "The metrics are exactly those that the run recorded" in automtl("evaluate", done).out
 
 
-def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl, done: Path) -> None:
+def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl, done):
     run = Run.open(done)
     result = run.read(Result)
     assert result.test is not None
@@ -139,7 +134,7 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl
     assert "click" in ended.out
 
 
-def test_a_search_begins_with_a_run(automtl: Automtl, done: Path) -> None:
+def test_a_search_begins_with_a_run(automtl, done):
     again = automtl(*SEARCH, "--from", done, "--name", "again")
     assert again.code == 0
     assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["warm_start"] == str(done.absolute())

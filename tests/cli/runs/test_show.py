@@ -3,10 +3,8 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,6 @@ from automtl_core.run_dir.facts import Importance, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 
-Automtl = Callable[..., Any]
 EVIDENCE = (
     Evidence(
         "layer0/expert0/single", "noise_small", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
@@ -29,7 +26,7 @@ EVIDENCE = (
 
 
 @pytest.fixture
-def told(finished: Path, here: Path) -> Run:
+def told(finished, here):
     """Return a finished run whose search has told what it could.
 
     Experts 1 of both layers lead nowhere, and expert0 sees all but what is noise.
@@ -51,13 +48,13 @@ def told(finished: Path, here: Path) -> Run:
     return run
 
 
-def after(text: str, start: str) -> list[str]:
+def after(text, start):
     """Return the lines of a text from the first that begins with `start` on, one blank between words."""
     lines = [" ".join(line.split()) for line in text.splitlines()]
     return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
 
 
-def test_who_shares_what(automtl: Automtl, told: Run) -> None:
+def test_who_shares_what(automtl, told):
     shown = automtl("show", told.path).out
     decisions = told.architecture().decisions
     assert re.search(rf"layer0/expert1/block0 +{decisions['layer0/expert1/block0']}", shown)
@@ -79,7 +76,7 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     ]
 
 
-def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
+def test_all_of_a_layer_are_called_so(automtl, finished):
     found = json.loads((finished / "runs/done/architecture.json").read_text())
     both = ["expert0", "expert1"]
     found["decisions"] |= {name: both for name in found["decisions"] if name.endswith("/experts")}
@@ -91,7 +88,7 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
     assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
 
 
-def test_all_evidence(automtl: Automtl, told: Run) -> None:
+def test_all_evidence(automtl, told):
     shown = automtl("show", told.path, "--evidence").out
     table = after(shown, "choice option")
     assert table[0] == (
@@ -108,7 +105,7 @@ def test_all_evidence(automtl: Automtl, told: Run) -> None:
     assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
 
 
-def test_the_front_is_a_table(automtl: Automtl, told: Run) -> None:
+def test_the_front_is_a_table(automtl, told):
     shown = after(automtl("show", told.path).out, "point front AUC")
     assert shown[:6] == [
         "point front AUC loss FLOPs per row parameters weights",
@@ -124,7 +121,7 @@ def test_the_front_is_a_table(automtl: Automtl, told: Run) -> None:
     )
 
 
-def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
+def test_what_is_shown_as_json(automtl, told):
     found = automtl("show", told.path, "--json").json()
     architecture = json.loads((told.path / "architecture.json").read_text())
     assert {key: found[key] for key in architecture} == architecture
@@ -139,14 +136,14 @@ def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
     }
 
 
-def test_a_file_is_shown_as_far_as_it_tells(automtl: Automtl, told: Run) -> None:
+def test_a_file_is_shown_as_far_as_it_tells(automtl, told):
     whole, alone = automtl("show", told.path).out, automtl("show", told.path / "architecture.json").out
     assert whole.startswith(alone.partition("Fields that are always read")[0])
     assert "decisions:" not in alone
     assert "at chance" not in alone
 
 
-def test_effects_of_fields_are_shown(automtl: Automtl, told: Run) -> None:
+def test_effects_of_fields_are_shown(automtl, told):
     found, shown = told.read(Importance), automtl("show", told.path).out
     assert "Effect of each field: automtl show runs/done --fields" in shown
     assert f"on {found.rows} test rows" in shown
@@ -158,7 +155,7 @@ def test_effects_of_fields_are_shown(automtl: Automtl, told: Run) -> None:
     assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
 
 
-def test_a_run_without_effects_is_shown_as_before(automtl: Automtl, told: Run) -> None:
+def test_a_run_without_effects_is_shown_as_before(automtl, told):
     with_effects = automtl("show", told.path).out
     (told.path / "importance.json").unlink()
     shown = automtl("show", told.path).out
@@ -182,7 +179,7 @@ HAND_MADE = {
 }
 
 
-def test_any_labels_can_be_shown(automtl: Automtl) -> None:
+def test_any_labels_can_be_shown(automtl):
     Path("mine.json").write_text(json.dumps(HAND_MADE))
     assert automtl("show", "mine.json").out == (
         "architecture\n"
@@ -200,23 +197,21 @@ def test_any_labels_can_be_shown(automtl: Automtl) -> None:
     )
 
 
-def test_a_space_that_is_not_here_is_told(
-    automtl: Automtl, told: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_space_that_is_not_here_is_told(automtl, told, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
     shown = automtl("show", told.path).out
     assert "note: unread fields are unknown without the search space: no space is called 'desan'" in shown
     assert "layer0/expert0" in shown
 
 
-def test_a_point_is_picked_by_its_number(automtl: Automtl, told: Run) -> None:
+def test_a_point_is_picked_by_its_number(automtl, told):
     options = ("--dry-run", "--json")
     picked = automtl("train", "--model", told.path, "--pick", "1", *options).json()
     assert picked["config"]["decisions"]["layer0/expert0/single"] == []
     assert picked == automtl("train", "--model", f"{told.path}@1", *options).json()
 
 
-def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl: Automtl, told: Run) -> None:
+def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl, told):
     options = ("--dry-run", "--json")
     trained = {point.name: str(k) for k, point in enumerate(told.read(Search).front, 1) if point.trained}
     assert trained  # else there is nothing to prefer
@@ -236,7 +231,7 @@ def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl: Automtl, told: Ru
     assert (wrong.code, "accuracy, balanced" in wrong.err) == (2, True)
 
 
-def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl: Automtl, told: Run) -> None:
+def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl, told):
     train = ("train", "--model", told.path, "--dry-run", "--json")
     then, now = told.config(), automtl(*train).json()["config"]
     assert now["dataset"]["rows"] == then.dataset.settings["rows"] == 1000
@@ -245,7 +240,7 @@ def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl: Auto
     assert (other["seed"], other["training"]["epochs"], other["training"]["batch_size"]) == (5, 1, 200)
 
 
-def test_a_point_that_is_not_there(automtl: Automtl, told: Run) -> None:
+def test_a_point_that_is_not_there(automtl, told):
     ended = automtl("train", "--model", told.path, "--pick", "4")
     assert ended.code == 2
     assert "runs/done@4: the run has no such point" in ended.err

@@ -4,13 +4,10 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from command_line import Automtl
 
 from automtl_cli.runs import watching
 from automtl_core.run_dir.facts import Status
@@ -26,7 +23,7 @@ PROGRESS = Progress(
 
 
 @pytest.fixture
-def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(finished, tmp_path, monkeypatch):
     """Return a copy of a finished run."""
     monkeypatch.setattr(watching, "PAUSE", 0.01)
     shutil.copytree(finished / "runs" / "done", tmp_path / "run")
@@ -34,10 +31,10 @@ def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @contextmanager
-def later(run: Run, change: Callable[[], None]) -> Iterator[None]:
+def later(run, change):
     """Hold a run for a moment, then change it."""
 
-    def work() -> None:
+    def work():
         with locked(run.path):
             ready.set()
             time.sleep(0.2)
@@ -51,7 +48,7 @@ def later(run: Run, change: Callable[[], None]) -> Iterator[None]:
     thread.join()
 
 
-def test_a_run_that_is_over_is_shown_once(automtl: Automtl, run: Run) -> None:
+def test_a_run_that_is_over_is_shown_once(automtl, run):
     ended = automtl("watch", str(run.path))
     assert ended.code == 0
     assert ended.out.splitlines()[-1] == f"{run.path}: the run is done"
@@ -60,7 +57,7 @@ def test_a_run_that_is_over_is_shown_once(automtl: Automtl, run: Run) -> None:
     ]
 
 
-def test_events_are_lines_of_json(automtl: Automtl, run: Run) -> None:
+def test_events_are_lines_of_json(automtl, run):
     ended = automtl("watch", str(run.path), "--json")
     assert (ended.code, ended.err) == (0, "")
     events = [json.loads(line) for line in ended.out.splitlines()]
@@ -70,12 +67,12 @@ def test_events_are_lines_of_json(automtl: Automtl, run: Run) -> None:
     assert events[-1]["test"].keys() == run.tested().keys()
 
 
-def test_it_waits_for_the_end_and_shows_progress_before(automtl: Automtl, run: Run) -> None:
+def test_it_waits_for_the_end_and_shows_progress_before(automtl, run):
     decision = Evidence("layer", "mlp-4", "chosen", "better")
     run.write(Status("running"))
     replace(PROGRESS, decisions=(decision,)).write(run.path)
 
-    def end() -> None:
+    def end():
         (run.path / "progress.json").unlink()
         run.write(Status("done"))
 
@@ -86,7 +83,7 @@ def test_it_waits_for_the_end_and_shows_progress_before(automtl: Automtl, run: R
     assert (ended.code, kinds[-1]) == (0, "end")
 
 
-def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl: Automtl, run: Run) -> None:
+def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl, run):
     run.write(Status("running"))
     PROGRESS.write(run.path)
     with later(run, lambda: run.write(Status("done"))):
@@ -94,7 +91,7 @@ def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl: Automtl, r
     assert ended.err.splitlines()[-1].startswith("3 of at most 8 epochs, about 40 s left | train 8: ")
 
 
-def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl: Automtl, run: Run) -> None:
+def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl, run):
     run.write(Status("running"))
     ended = automtl("watch", str(run.path))
     last = run.reports()[-1]
@@ -105,22 +102,20 @@ def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl: Au
     ]
 
 
-def test_a_failed_run_ends_with_the_code_of_its_error(automtl: Automtl, run: Run) -> None:
+def test_a_failed_run_ends_with_the_code_of_its_error(automtl, run):
     run.write(Status("failed", "the loss became nan", 3))
     ended = automtl("watch", str(run.path))
     assert ended.code == 3
     assert f"error: {run.path}: the run failed: the loss became nan" in ended.err
 
 
-def test_a_folder_that_is_no_run_is_an_error(automtl: Automtl, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_an_error(automtl, tmp_path):
     ended = automtl("watch", str(tmp_path))
     assert ended.code == 66
     assert "searches feature encodings, it has no folder yet" in ended.err
 
 
-def test_a_comparison_is_followed_until_its_runs_have_ended(
-    automtl: Automtl, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comparison_is_followed_until_its_runs_have_ended(automtl, run, tmp_path, monkeypatch):
     monkeypatch.setattr(watching, "IDLE", -1.0)
     folder = tmp_path / "comparison"
     shutil.copytree(run.path, folder / "cells" / "mmoe-s0")
