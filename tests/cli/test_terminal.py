@@ -17,18 +17,11 @@ def test_one_section_is_a_document():
     assert rendered(facts("plan", {"rows": 5})) == "plan\nrows  5\n"
 
 
-def test_no_text_acts_on_a_terminal():
-    evil = "\x1b[31m\u202e[bold]x[/bold]"
+def test_no_text_acts_on_a_terminal_or_forges_a_line():
+    evil = "\x1b[31m\u202e[bold]x[/bold]\nerror: forged\n  fix: none"
     printed = rendered(
         [Section(evil, [Text(evil), Grid([evil], [[evil]]), Matrix(evil, [evil], {evil: [1.0]})])]
     )
     assert [c for c in printed if not c.isprintable() and c != "\n"] == []
     assert printed.count("[bold]x[/bold]") == 7
-
-
-def test_no_name_forges_a_line():
-    evil = "a\nerror: forged\n  fix: none"
-    printed = rendered(
-        [Section(evil, [Text(evil), Grid([evil], [[evil]]), Matrix(evil, [evil], {evil: [1.0]})])]
-    )
     assert "\nerror: " not in printed

@@ -107,13 +107,13 @@ def test_space_without_a_categorical_field_of_one_value(name, fields):
 
 ENCODED = {
     "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")),
-    "wide": True, "bins": 3,
+    "wide": True, "bins": 3, "history": ("matches", "last-2", "mean", "attention"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space_with_all_encodings(name):
-    schema = sample_schema(dense=2).encoded(plain().with_answers(**ENCODED))
+    schema = sample_schema(dense=2, histories=True).encoded(plain().with_answers(**ENCODED))
     made = space(name, schema, SMALL.get(name, NARROW))
     _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)

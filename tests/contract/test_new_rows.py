@@ -27,22 +27,6 @@ from .test_encoder import NAMES, content, raw_examples
 SMALL = MMoE.settings_class(embedding_dim=4, experts=2, expert_layers=(8,), tower_layers=())
 
 
-@pytest.fixture
-def made(raw_dataset, tmp_path_factory):
-    """Give what a run would have made of a dataset, its prepared data, and a file of all its examples."""
-
-    def make(name, ending):
-        dataset, data_dir = raw_dataset(name)
-        work = tmp_path_factory.mktemp("work")
-        prepared = prepare(dataset, name, data_dir, work / "prepared")
-        if name == "table":
-            return dataset, prepared, data_dir / "own.csv", work
-        columns = raw_examples(dataset, data_dir, prepared.schema, work)
-        return dataset, prepared, written(columns, prepared.schema, work / f"new{ending}"), work
-
-    return make
-
-
 def batched(rows, size):
     """Return the rows in lists of some."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -70,51 +54,40 @@ def written(columns, schema, path):
     return path
 
 
-@pytest.mark.parametrize(("name", "ending"), [*((name, ".csv") for name in NAMES), ("aliccp", ".parquet")])
-def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(name, ending, made):
-    dataset, prepared, path, work = made(name, ending)
-    with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
-        (part,) = (prepared.encoder.encode(chunk) for chunk in rows.chunks(10_000))
-    assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
-
-    seeds.seed_torch(0, "network")
-    space = MMoE(prepared.schema, SMALL, load_registry().op)
-    trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
-    said, reading = trained.predict_logits(part), NewExamples(dataset, path, work)
-    assert write_predictions(trained, reading, work / "out.csv") == (len(said), [])
-    out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
-    scores = products(scores_of(trained.tasks), predictions(trained.tasks, said))
-    assert np.array_equal(out, scores)
-    assert measure(trained, reading) == (metrics_of(trained.tasks, part.labels, said), len(said), [])
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
-    name, raw_dataset, tmp_path_factory
+def test_files_and_frames_are_encoded_and_predicted_as_prepared_rows_to_the_last_bit(
+    name, raw_dataset, tmp_path
 ):
     dataset, data_dir = raw_dataset(name)
-    work = tmp_path_factory.mktemp("work")
-    prepared = prepare(dataset, name, data_dir, work / "prepared")
-    columns = raw_examples(dataset, data_dir, prepared.schema, work)
+    prepared = prepare(dataset, name, data_dir, tmp_path / "prepared")
+    columns = raw_examples(dataset, data_dir, prepared.schema, tmp_path)
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     before = frame.copy(deep=True)
+    paths = [written(columns, prepared.schema, tmp_path / f"new{ending}") for ending in (".csv", ".parquet")]
+    if name == "table":
+        paths.append(data_dir / "own.csv")
     seeds.seed_torch(0, "network")
     space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     (part,) = map(
         prepared.encoder.encode, frame_rows(NewExamples(dataset, frame, labelled=True)).chunks(10_000)
     )
-    scores, _ = predicted(trained, NewExamples(dataset, frame))
-    for ending in (".csv", ".parquet"):
-        path = written(columns, prepared.schema, work / f"new{ending}")
-        with new_rows(NewExamples(dataset, path, work, labelled=True)) as rows:
+    assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
+    said = trained.predict_logits(part)
+    expected = (metrics_of(trained.tasks, part.labels, said), len(said), [])
+    scores = products(scores_of(trained.tasks), predictions(trained.tasks, said))
+    assert np.array_equal(predicted(trained, NewExamples(dataset, frame))[0], scores)
+    assert measure(trained, NewExamples(dataset, columns)) == expected
+    pd.testing.assert_frame_equal(frame, before)
+    for path in paths:
+        reading = NewExamples(dataset, path, tmp_path)
+        with new_rows(replace(reading, labelled=True)) as rows:
             (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
         assert rows_of(read) == rows_of(part)
-        np.testing.assert_allclose(predicted(trained, NewExamples(dataset, path, work))[0], scores, atol=1e-6)
-        assert measure(trained, NewExamples(dataset, path, work)) == measure(
-            trained, NewExamples(dataset, columns)
-        )
-    pd.testing.assert_frame_equal(frame, before)
+        assert write_predictions(trained, reading, tmp_path / f"out-{path.name}.csv") == (len(said), [])
+        out = np.loadtxt(tmp_path / f"out-{path.name}.csv", delimiter=",", skiprows=1, ndmin=2)
+        assert np.array_equal(out, scores)
+        assert measure(trained, reading) == expected
 
 
 def rows_of(part):

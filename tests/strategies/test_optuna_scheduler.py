@@ -75,7 +75,9 @@ def test_without_a_number_of_trials_there_are_thirty_or_as_many_as_time_allows()
         return Candidate(name, overrides={"x": {"x": trial.suggest_float("x", 0, 1)}})
 
     def made(batch, spent):
-        return OptunaScheduler(OptunaSettings(batch=batch), Proposals([], Recipe(), suggest, spent=spent))
+        return OptunaScheduler(
+            OptunaSettings(batch=batch), Proposals([], Recipe(), suggest=suggest, spent=spent)
+        )
 
     assert len(list(iter(made(100, None).ask, None))) == 30
     assert made(2, lambda: 1.0).ask() is None

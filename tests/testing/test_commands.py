@@ -13,7 +13,6 @@ from failures import DATASET, check
 from automtl_testing.commands import KINDS, new
 
 OPS = """
-import torch
 from torch import nn
 from automtl_core import hookimpl
 
@@ -29,14 +28,6 @@ class Narrow(Op):
     def forward(self, x):
         return super().forward(x)[:, :1]
 
-class Random(Op):
-    def forward(self, x):
-        return super().forward(nn.functional.dropout(x, 0.5, True))
-
-class Undefined(Op):
-    def forward(self, x):
-        return super().forward(x) / torch.zeros(())
-
 class Raises(Op):
     def forward(self, x):
         return self.missing(x)
@@ -47,13 +38,11 @@ class Leaves(Op):
 
 @hookimpl
 def automtl_register_ops():
-    return {"sound": Op, "narrow": Narrow, "random": Random, "undefined": Undefined, "raises": Raises,
-            "leaves": Leaves, "lost": "automtl_no_such_module:Op"}
+    return {"sound": Op, "narrow": Narrow, "raises": Raises, "leaves": Leaves,
+            "lost": "automtl_no_such_module:Op"}
 """
 FAULTS = {
     "narrow": ("shapes and gradients", "the op 'narrow' of plugin 'mine' maps [2, 7] to [2, 1]"),
-    "random": ("evaluation", "evaluation must be deterministic"),
-    "undefined": ("shapes and gradients", "outputs must be finite for finite inputs"),
     "raises": ("shapes and gradients", "AttributeError: 'Raises' object has no attribute 'missing'"),
     "leaves": ("shapes and gradients", "SystemExit: 3"),
     "lost": ("loading", "ModuleNotFoundError: No module named 'automtl_no_such_module'"),

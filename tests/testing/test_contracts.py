@@ -86,7 +86,6 @@ from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind, FieldLearner, Read
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.space import SearchSpace
-from automtl_core.training.balancer import Balancer
 from automtl_core.training.metric import Metric
 
 class Nothing(SearchStrategy):
@@ -96,14 +95,6 @@ class Nothing(SearchStrategy):
 
 class Typo(Nothing):
     def search(self, listener): return self.nothing
-
-class NoPenalty(Balancer):
-    def backward(self, losses, penalty, inputs):
-        (losses.mean() + 0 * penalty).backward(inputs=inputs)
-
-class Words(nn.Module):
-    def __init__(self, event_dim, query_dim): super().__init__()
-    def forward(self, events, query, known): return "summary"
 
 class Empty(SearchSpace):
     def build(self, choose): return nn.Linear(1, 1)
@@ -128,10 +119,6 @@ class Lengths(FieldKind):
 @hookimpl
 def automtl_register_strategies(): return {"nothing": Nothing, "typo": Typo}
 @hookimpl
-def automtl_register_balancers(): return {"no-penalty": NoPenalty}
-@hookimpl
-def automtl_register_history_encoders(): return {"words": Words}
-@hookimpl
 def automtl_register_search_spaces(): return {"empty": Empty}
 @hookimpl
 def automtl_register_metrics():
@@ -146,8 +133,6 @@ def automtl_register_presets(): return {"misspelt": {"trainin": {"epochs": 2}}}
 REASONS = {
     "nothing": "search must return a SearchResult, got NoneType",
     "typo": "AttributeError: 'Typo' object has no attribute 'nothing'",
-    "no-penalty": "the penalty must count in full",
-    "words": "an output must be a tensor, got str",
     "undefined": "returns nan, expected a finite number",
     "lengths": "a sample field cannot be declared: name columns; set its attributes",
     "misspelt": "trainin",
