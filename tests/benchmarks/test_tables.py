@@ -52,15 +52,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_scores_are_those_of_the_tasks_with_enough_rows(folder):
-    problem = summary.Problem.read(folder / "one")
-    assert problem.test("mmoe").mean == pytest.approx(0.80)
-    assert problem.test("mmoe").error == pytest.approx(0.01)
-    assert problem.best_by_hand == "ple"
-    assert problem.lead("desan:pd-darts", "ple") == pytest.approx((0.01, 0.01))
-    assert problem.flattery("desan:pd-darts") == pytest.approx(0.02 - 0.01)
-
-
 def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
     summary.main([str(folder)])
     tests, seconds = capsys.readouterr().out.strip().split("\n\n")

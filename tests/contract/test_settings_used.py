@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from stopping import Reports
 
 from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
@@ -178,17 +179,6 @@ def test_a_setting_of_a_space_changes_what_is_built(name, setting):
     assert differs(name, settings_class, setting, partial(built, name)), f"{name}.{setting} is not used"
 
 
-class Watch(EventHandler):
-    """Keeps the reports."""
-
-    def __init__(self) -> None:
-        self.reports: list[dict[str, Any]] = []
-
-    def epoch(self, report):
-        self.reports.append(report.to_json())
-        return True
-
-
 @cache
 def searched_space():
     """Return the space that all strategies search."""
@@ -209,13 +199,13 @@ def searched(name, text):
     problem = sample_problem(searched_space(), rows=128)
     recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": 0.03})
     strategy = cls(settings, replace(problem, recipe=recipe))
-    watch = Watch()
+    watch = Reports()
     found = strategy.search(watch)
     network = {} if found.network is None else found.network.state_dict()
     told = [value.to_json() for value in (*found.evidence, *found.front)]
     return (
         strategy.epochs(settings, strategy.problem.recipe),
-        watch.reports,
+        [report.to_json() for report in watch.reports],
         found.architecture.decisions,
         network,
         told,
@@ -336,9 +326,9 @@ def fitted(values):
     monitored = recipe.monitor_metric and REGISTRY.get(METRICS, recipe.monitor_metric)
     recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), monitored)
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
-    watch = Watch()
+    watch = Reports()
     fit.run(watch)
-    return watch.reports, fit.best_epoch, fit.network.state_dict()
+    return [report.to_json() for report in watch.reports], fit.best_epoch, fit.network.state_dict()
 
 
 @pytest.mark.parametrize("setting", Recipe.model_fields)

@@ -107,13 +107,6 @@ def test_who_takes_no_statistics_says_so(line, folder, monkeypatch):
         job.problem(job.prepare())
 
 
-def test_networks_are_as_before_without(line, folder):
-    job = line.model("mmoe", [{**SMALL, "features": "ids", "prepared_dir": folder / "prepared"}])
-    problem = job.problem(job.prepare())
-    assert problem.data.train.folds is None
-    assert problem.space.schema == job.prepare().schema
-
-
 RECIPE = Recipe(batch_size=512, epochs=6, patience=6, learning_rate=0.005, embedding_decay=0.1)
 VALUES, ROWS, LOOKED = 1500, 6000, 4000
 

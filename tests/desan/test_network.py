@@ -251,14 +251,6 @@ def test_it_is_exported_for_any_number_of_rows(single):
     assert traced(*(x[:3] for x in rows)).tolist() == [[0, 700 if single else 0]] * 3
 
 
-def test_a_weight_has_the_name_of_its_field_whatever_else_is_selected():
-    few = wide(fixed({"single": "c", "numbers": "y", "crosses": ("b*c",)}))
-    assert {name: tuple(w.shape) for name, w in few.weights.items()} == {
-        "single2": (2, 2), "number1": (2, 3), "cross1": (2, 2),
-    }  # fmt: skip
-    assert few.weights.keys() < wide(held(EVERYTHING)).weights.keys()
-
-
 @pytest.fixture
 def space():
     pairs = (("user", "tab"), ("item", "tab"))

@@ -8,12 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import mixture
 from automtl_core.ops import ZeroFilled, narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.batches import Batch, take
-from automtl_core.training.compute import CPU, recalibrate_batchnorm
+from automtl_core.training.batches import take
 from automtl_desan.ops import MLP, Factorised, Identity, LinearMLP, Sum, narrow_linear
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema
@@ -199,30 +197,6 @@ def test_narrowed_ops_share_too_and_are_narrowed_once_taken_out(make):
     share_alike(few)
     modes(False, *few)
     assert torch.allclose(standalone(few[1])(x), few[1](x), atol=1e-12)
-
-
-class Path(nn.Module):
-    """Reads dense values by one of several ops."""
-
-    def __init__(self, ops, chosen):
-        super().__init__()
-        self.ops = nn.ModuleList(ops)
-        self.chosen = chosen
-
-    def forward(self, features):
-        return self.ops[self.chosen](features.dense)
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_statistics_computed_anew_are_those_of_the_path(make):
-    wide, narrow = pair(make)
-    alone = standalone(narrow)
-    batches = [Batch(Features(torch.zeros(10, 1).long(), rows(k)), torch.zeros(10, 1)) for k in range(3)]
-    recalibrate_batchnorm(Path([narrow, wide], 0), batches, CPU)
-    recalibrate_batchnorm(Path([alone], 0), batches, CPU)
-    found, expected = standalone(narrow).state_dict(), alone.state_dict()
-    assert found.keys() == expected.keys()
-    assert all(torch.allclose(found[name], expected[name], atol=1e-12) for name in found)
 
 
 def supernet(**settings):

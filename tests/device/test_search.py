@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from stopping import Reports
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
@@ -41,15 +42,6 @@ def test_a_step_of_a_supernet_does_not_wait_for_the_device(held, compute, pins, 
     assert number == 2
 
 
-class Watch(EventHandler):
-    def __init__(self):
-        self.reports = []
-
-    def epoch(self, report):
-        self.reports.append(report)
-        return True
-
-
 @pytest.mark.parametrize("name", REGISTRY.names(STRATEGIES))
 def test_every_strategy(name, compute, pins):
     cls = REGISTRY.get(STRATEGIES, name)
@@ -57,7 +49,7 @@ def test_every_strategy(name, compute, pins):
     for one in (compute, CPU):
         torch.default_generator.manual_seed(0)
         made = problem("desan", PLAIN, one)
-        watch = Watch()
+        watch = Reports()
         found.append(cls(cls.settings_class.parse(SETTINGS[name], "strategy"), made).search(watch))
         first.append(watch.reports[0])
     ours, theirs = found

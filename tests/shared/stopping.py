@@ -3,6 +3,17 @@
 from automtl_core.training.events import EventHandler
 
 
+class Reports(EventHandler):
+    """Keeps the reports of epochs."""
+
+    def __init__(self):
+        self.reports = []
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
 class StopAfter(EventHandler):
     """Listener that interrupts at the end of an epoch."""
 

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from math import ceil
 
-import numpy as np
 import pytest
 import torch
 
 from automtl_core.choices import AnyOf
-from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
@@ -197,24 +195,3 @@ def test_where_time_is_short_all_is_decided_at_once():
     assert watch.phases == []
     assert sorted(search.fixed) == BLOCKS
     assert search.paths.epoch <= 30
-
-
-def test_a_state_holds_the_supernet_or_the_last_round(tmp_path):
-    search = make()
-    states = []
-
-    class Kept(EventHandler):
-        def epoch(self, report):
-            states.append(search.state_dict())
-            return True
-
-    search.search(Kept())
-    assert "paths" in states[3]
-    assert set(states[4]) == {"last_round"}
-    save_state(tmp_path / "state", states[3])
-    rest = make()
-    rest.load_state_dict(load_state(tmp_path / "state"))
-    assert (rest.round, sorted(rest.fixed)) == (2, BLOCKS)
-    assert rest.ablation.evidence == search.ablation.evidence[: len(rest.ablation.evidence)]
-    assert rest.landmarks == search.landmarks
-    assert np.isfinite(rest.paths.best_loss)

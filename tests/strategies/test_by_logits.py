@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from stopping import Reports
 
 from automtl_core.choices import OneOf
 from automtl_core.errors import DivergedError
@@ -179,15 +180,6 @@ def halved(rows=256):
 
 def strategy(**settings):
     return DARTS(DARTSSettings(**settings), halved())
-
-
-class Reports(EventHandler):
-    def __init__(self):
-        self.reports = []
-
-    def epoch(self, report):
-        self.reports.append(report)
-        return True
 
 
 def test_searches_with_large_tables(monkeypatch):

@@ -4,14 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
-from automtl_core.system.state import load_state, save_state
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
 from automtl_testing.samples import binary_metrics
@@ -100,27 +98,6 @@ def test_one_that_the_listener_ended_is_not_trained_to_its_end():
     assert not found.trained
     assert found.network is not None
     assert [point.name for point in found.front] == ["mmoe"]
-
-
-def test_a_state_goes_on_to_the_same_result(tmp_path):
-    whole = make()
-    whole.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE)
-
-    class Stopped(Watch):
-        def epoch(self, report):
-            save_state(tmp_path / "state", whole.state_dict())
-            return super().epoch(report) and len(self.reports) < 2
-
-    whole.run(Stopped())
-    rest = make()
-    rest.load_state_dict(load_state(tmp_path / "state"))
-    expected = make()
-    expected.begin(known("mmoe", "shared-bottom"), spent=5, evidence=EVIDENCE)
-    found, expected = rest.run(Watch()), expected.run(Watch())
-    assert (found.architecture, found.epochs) == (expected.architecture, expected.epochs)
-    assert (found.evidence, found.front) == (expected.evidence, expected.front)
-    weights = expected.network.state_dict()
-    assert all(torch.equal(w, weights[name]) for name, w in found.network.state_dict().items())
 
 
 class Constant(nn.Module):

@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 import torch
+from stopping import Reports
 
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import sample_problem, sample_schema
 
@@ -33,15 +33,6 @@ def problem(missing):
 def make(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
     return partial(cls, cls.settings_class(**settings))
-
-
-class Reports(EventHandler):
-    def __init__(self):
-        self.reports = []
-
-    def epoch(self, report):
-        self.reports.append(report)
-        return True
 
 
 @pytest.mark.parametrize(("name", "settings"), SEARCHES)

@@ -10,7 +10,6 @@ import torch
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.search.held_out import Scored
 from automtl_core.search.warm_start import WarmStart
-from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
 from automtl_strategies.paths import Paths, PathSettings, probes
@@ -67,20 +66,6 @@ def test_only_weights_of_the_drawn_path_move():
     assert change[:4].any()
     assert not change[4:].any()
     assert not [name for name in moved if name.endswith(".logits")]
-
-
-def test_each_step_draws_anew_from_the_seed_of_the_epoch(monkeypatch):
-    def drawn(paths):
-        seen, draw = [], paths.draw
-        monkeypatch.setattr(paths, "draw", lambda random: seen.append(draw(random)) or seen[-1])
-        for _ in range(2):
-            paths.step_epoch("supernet", EventHandler())
-        return [Architecture(path).to_json() for path in seen]
-
-    first = drawn(make())
-    assert len(first) == len(set(first)) == 8
-    torch.manual_seed(99)
-    assert drawn(make()) == first
 
 
 def test_of_many_rows_each_epoch_draws_some(monkeypatch):
@@ -246,23 +231,6 @@ def test_the_average_is_scored():
         for p in paths.relaxed.supernet.parameters():
             p.zero_()
     assert np.array_equal(paths.score(probe).losses, before.losses)
-
-
-@pytest.mark.parametrize("settings", [{"epochs": 3}, {"narrow": True, "epochs": 2}])
-def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
-    whole, half = make(**settings), make(**settings)
-    for paths in (whole, half):
-        paths.step_epoch("supernet", EventHandler())
-    half.bounds = whole.bounds = {GATE: ("item",)}
-    save_state(tmp_path / "state", half.state_dict())
-    torch.manual_seed(99)
-    rest = make(**settings)
-    rest.load_state_dict(load_state(tmp_path / "state"))
-    for paths in (whole, rest):
-        paths.train("supernet", EventHandler())
-    assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
-    assert_same(weights(rest.supernet), weights(whole.supernet))
-    assert rest.bounds == whole.bounds
 
 
 def test_what_another_search_found_is_looked_at_first():

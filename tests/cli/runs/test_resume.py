@@ -41,22 +41,17 @@ def check_goes_on(automtl, whole, line):
 
 @pytest.mark.parametrize(
     ("line", "number", "code"),
-    [("warm-up 1:", signal.SIGTERM, 143), ("train 4:", signal.SIGINT, 130)],
-    ids=["terminated in the warm-up", "interrupted in the training"],
+    [
+        ("warm-up 1:", signal.SIGTERM, 143),
+        ("search 2:", signal.SIGHUP, 129),
+        ("train 4:", signal.SIGINT, 130),
+    ],
 )
 def test_a_stopped_search_goes_on(prepared, finished, automtl, stopped, line, number, code):
     ended = stopped(line, number, *SEARCH, "--name", "cut")
     assert ended.code == code, ended.err
     check_stopped(ended.err, number)
     check_goes_on(automtl, finished / "runs/done", line)
-
-
-def test_a_search_that_hung_up_in_another_process_goes_on(prepared, finished, automtl, start, stop_after):
-    process = start([*SEARCH, "--name", "cut"])
-    said = stop_after(process, "search 2:", signal.SIGHUP)
-    assert process.returncode == 129, said
-    check_stopped(said, signal.SIGHUP)
-    check_goes_on(automtl, finished / "runs/done", "search 2:")
 
 
 def test_a_killed_search_says_how_to_go_on(prepared, automtl, start, stop_after):
