@@ -11,8 +11,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.workflow.workflow import Workflow
-from coin_labels import TABLES, coin_table, searched
-from public_tables import GENRES, flights, lectures, movies, write
+from coin_labels import searched
+from public_tables import GENRES, flights, movies, write
 from search_quality import candidates, spent, with_candidates
 
 AUCS = {  # model -> (validation, test) of each seed
@@ -88,14 +88,6 @@ def test_only_flights_that_arrived_have_labels():
     assert not {"dep_delay", "arr_delay"} & {*table.settings["sparse"], *table.settings["dense"]}
 
 
-def test_marks_become_labels():
-    fields = dict.fromkeys(("d", "studage", "lectage", "service", "dept"), 2)
-    rows = pd.DataFrame({"s": [1, 2], **fields, "y": [5, 1]})
-    table = lectures(rows)
-    assert table.rows[["best", "good", "poor"]].to_numpy().tolist() == [[1, 1, 0], [0, 0, 1]]
-    assert "y" not in table.rows
-
-
 def test_the_configuration_reads_the_rows(tmp_path):
     numbers = {name: range(40) for name in ("year", "length", "budget", "rating", "votes")}
     ratings = {f"r{k}": 4.5 for k in range(1, 11)}
@@ -114,17 +106,6 @@ SMALL = {
     "training": {"epochs": 2, "batch_size": 512},
     "encoding_search": {"epochs": 1, "seeds": 1},
 }
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_labels_are_drawn_at_their_rates(name):
-    frame, labels = coin_table(name, 0)
-    assert len(labels) == 2
-    means = {"rare": (0.3, 0.04), "regression": (0.0, 0.0)}.get(name, (0.4, 0.2))
-    for label, mean in zip(labels, means, strict=True):
-        assert frame[label].mean() == pytest.approx(mean, abs=0.03)
-    assert coin_table(name, 0)[0].equals(frame)
-    assert not coin_table(name, 1)[0].equals(frame)
 
 
 def test_a_search_reports_no_finding(tmp_path, monkeypatch):

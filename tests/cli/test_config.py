@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from failures import STRATEGY
 
 from automtl_cli.config.schema import schema
 from automtl_core.registry.kinds import PRESETS
@@ -241,19 +242,9 @@ def test_settings_have_descriptions_and_defaults():
 
 
 def test_a_plugin_of_others_is_described(automtl, install):
-    install(
-        "from automtl_core import hookimpl\n"
-        "from automtl_core.search.strategy import SearchStrategy\n"
-        "from automtl_core.settings.settings import Settings\n"
-        "class MineSettings(Settings):\n    weight: float = 0.5\n    '''Its weight.'''\n"
-        "class Mine(SearchStrategy[MineSettings]):\n    '''Searches.'''\n"
-        "    def search(self, listener): ...\n    def state_dict(self): ...\n"
-        "    def load_state_dict(self, state): ...\n"
-        "@hookimpl\ndef automtl_register_strategies():\n    return {'mine': Mine}\n",
-        "mine",
-    )
+    install(STRATEGY, "mine")
     found = automtl("config", "schema").json()
-    assert found["$defs"]["strategy-mine"]["properties"]["weight"]["description"] == "Its weight."
+    assert found["$defs"]["strategy-mine"]["properties"]["weight"]["description"].endswith(" weighs.")
 
 
 def test_it_is_valid_and_has_the_defaults(automtl, here):

@@ -296,16 +296,13 @@ class Forgets(SearchStrategy):
 class Fails(Forgets):
     def search(self, listener): return self.nothing
 
-class Leaves(Forgets):
-    def search(self, listener): raise SystemExit(3)
-
 @hookimpl
 def automtl_register_ops():
     return {"wide": wide}
 
 @hookimpl
 def automtl_register_strategies():
-    return {"forgets": Forgets, "fails": Fails, "leaves": Leaves}
+    return {"forgets": Forgets, "fails": Fails}
 """
 FAULTS = {
     "op": (
@@ -314,7 +311,6 @@ FAULTS = {
     ),
     "result": (["--strategy", "forgets"], "the strategy 'forgets' of plugin 'mine': search returns NoneType"),
     "code": (["--strategy", "fails"], "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'"),
-    "exit": (["--strategy", "leaves"], "strategy 'leaves' of plugin 'mine' failed: SystemExit: 3"),
 }
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from failures import STRATEGY
 
 from automtl_cli.configuration import layers
 from automtl_cli.options import Configuration, Execution
@@ -10,26 +11,6 @@ from automtl_cli.settings import written
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-
-STRATEGY = """
-from automtl_core import hookimpl
-from automtl_core.settings.settings import Settings
-from automtl_core.search.strategy import SearchStrategy
-
-class MineSettings(Settings):
-    weight: float = 1e-6
-    '''What it \\x1b[31m weighs.'''
-
-class Mine(SearchStrategy[MineSettings]):
-    '''Searches.'''
-    def search(self, listener): ...
-    def state_dict(self): ...
-    def load_state_dict(self, state): ...
-
-@hookimpl
-def automtl_register_strategies():
-    return {"mine": Mine}
-"""
 
 
 def test_the_settings_of_a_space(automtl):

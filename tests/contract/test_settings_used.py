@@ -18,7 +18,6 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Common
 from automtl_core.settings.settings import domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -228,14 +227,6 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
         return reports, rest
 
     assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
-
-
-@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
-def test_what_a_space_ignores_are_settings_of_a_run(name):
-    known = {*Common.model_fields}
-    known |= {f"training.{key}" for key in Recipe.model_fields}
-    known |= {f"features.{key}" for key in Encodings.model_fields}
-    assert {*REGISTRY.get(SPACES, name).ignores} <= known
 
 
 LEARNERS = [name for name in REGISTRY.names(SPACES) if name == "boosting"]

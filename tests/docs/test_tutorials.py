@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from projects import installed
 
 from automtl import load
 from automtl_cli.app import run
@@ -90,16 +91,8 @@ def install(tmp_path, monkeypatch):
     """Return a function that makes the entry points of a project known, as `pip install -e .` does."""
 
     def install(folder):
-        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir(parents=True)
-        about = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        (info / "METADATA").write_text(about)
-        points = project["entry-points"]["automtl"]
-        (info / "entry_points.txt").write_text(
-            "[automtl]\n" + "".join(f"{name} = {module}\n" for name, module in points.items())
-        )
-        monkeypatch.syspath_prepend(info.parent)
+        installed(folder, tmp_path / "site")
+        monkeypatch.syspath_prepend(tmp_path / "site")
         monkeypatch.syspath_prepend(folder)
 
     return install

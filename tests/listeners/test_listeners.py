@@ -1,7 +1,6 @@
 """Event files for TensorBoard and runs of MLflow hold each epoch once."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -162,10 +161,3 @@ def test_it_keeps_the_contract_and_continues_its_run(client, tmp_path):
     assert found.data.metrics["test/click/auc"] == 0.7
     assert [one.step for one in client.get_metric_history(name, "train/click/auc")] == [1, 2]
     assert [one.path for one in client.list_artifacts(name)] == ["architecture.json"]
-
-
-def test_without_mlflow_the_remedy_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
-    with pytest.raises(UsageError) as raised:
-        MLflow.check()
-    assert raised.value.fix == "install it: pip install 'automtl[mlflow]'"

@@ -25,6 +25,25 @@ class Shop(Dataset):
 def automtl_register_datasets():
     return {"shop": Shop}
 """
+STRATEGY = """
+from automtl_core import hookimpl
+from automtl_core.settings.settings import Settings
+from automtl_core.search.strategy import SearchStrategy
+
+class MineSettings(Settings):
+    weight: float = 1e-6
+    '''What it \\x1b[31m weighs.'''
+
+class Mine(SearchStrategy[MineSettings]):
+    '''Searches.'''
+    def search(self, listener): ...
+    def state_dict(self): ...
+    def load_state_dict(self, state): ...
+
+@hookimpl
+def automtl_register_strategies():
+    return {"mine": Mine}
+"""
 
 
 def check(ended, code, message):

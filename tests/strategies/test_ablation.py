@@ -191,16 +191,6 @@ def test_many_small_losses_are_one_and_no_more_of_them_than_is_tolerated_are_mad
     assert w.lost == pytest.approx(lost + 0.002 * (10 - left))
 
 
-@pytest.mark.parametrize(
-    ("tolerance", "verdict"),
-    [(0.02, ("closed", "no significant effect")), (0.004, ("kept", "no significant effect"))],
-)
-def test_what_few_rows_do_not_tell_is_kept(tolerance, verdict):
-    """Noise is missed by 0, with a standard error of .005."""
-    w = closed(start={**ALL, "fields": ("noise", "needed")}, tolerance=tolerance)
-    assert told(w)["noise"] == verdict
-
-
 @pytest.mark.parametrize(("worth", "action"), [(0.009, "closed"), (0.01, "kept")])
 def test_a_part_with_an_estimated_loss_is_closed_only_for_a_saving_that_is_worth_it(worth, action):
     """`noise` costs 10 of 1,020 FLOPs; `harmful` as much, and the loss is lower without it."""

@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 from failures import DATASET, check
+from projects import installed
 
 from automtl_testing.commands import KINDS, new
 
@@ -133,14 +133,7 @@ def projects(tmp_path_factory):
     folder = tmp_path_factory.mktemp("projects")
     for kind in KINDS:
         path = Path(new(f"automtl-new-{kind}", kind, folder)["path"])
-        project = tomllib.loads((path / "pyproject.toml").read_text())["project"]
-        info = path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-        )
-        ((point, module),) = project["entry-points"]["automtl"].items()
-        (info / "entry_points.txt").write_text(f"[automtl]\n{point} = {module}\n")
+        installed(path, path)
     return folder
 
 

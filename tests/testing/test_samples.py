@@ -1,18 +1,7 @@
 import numpy as np
 import pytest
 
-from automtl_core.registry.plugins import load_registry
-from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing import (
-    check_space,
-    plain_schema,
-    sample_architectures,
-    sample_part,
-    sample_schema,
-    sample_space,
-)
-
-SIZES = DESANSettings(experts=2, layers=1, blocks=1, ops=("identity", "zero"))
+from automtl_testing import check_space, plain_schema, sample_part, sample_schema, sample_space
 
 
 def test_the_usual_schema_has_a_regression_a_bag_and_an_order_and_the_plain_one_does_not():
@@ -39,14 +28,6 @@ def test_rows_fit_the_schema_and_lack_some_labels():
     whole = sample_part(schema, 500, seed=0, missing=0.0)
     assert not np.isnan(whole.labels).any()
     assert not np.isnan(whole.dense).any()
-
-
-def test_architectures_begin_with_everything_open_and_everything_closed():
-    space = DESAN(plain_schema(), SIZES, load_registry().op)
-    first, second, *drawn = sample_architectures(space, 5)
-    assert first.decisions["task/click/experts"] == ("expert0", "expert1")
-    assert second.decisions["task/click/experts"] == ()
-    assert len({architecture.to_json() for architecture in drawn}) == 3
 
 
 @pytest.mark.parametrize("schema", [None, plain_schema(dense=0), sample_schema(dense=2)])

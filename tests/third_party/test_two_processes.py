@@ -15,9 +15,6 @@ from automtl_testing import check_engine
 
 DATA = {"dataset": {"name": "synthetic", "rows": 1000}}
 TRAINING = {"batch_size": 256, "epochs": 2, "min_positives": 1}
-FOUR = {"name": "random", "candidates": 4, "rung_epochs": 1}
-TINY = {"name": "desan", "embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]}
-EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.json")
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +26,6 @@ def executor():
 
 def test_the_engine_keeps_its_contract(tmp_path):
     check_engine(Processes(Settings(), 2), tmp_path)
-
-
-def test_a_last_round_ends_with_the_same_bytes(executor, tmp_path):
-    layer = {**DATA, "training": TRAINING, "space": TINY, "strategy": FOUR, "features": "ids"}
-    layer["prepared_dir"] = tmp_path / "prepared"
-    runs = []
-    for name, how in (("one", None), ("two", executor)):
-        workflow = Workflow(load_registry(), executor=how)
-        runs.append(workflow.search(workflow.job([layer]), tmp_path, name).path)
-    for file in EQUAL:
-        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes(), file
-    assert not (runs[1] / "trials").exists(), "trials are kept while they are needed"
 
 
 def test_a_comparison_has_the_same_tables(executor, tmp_path):

@@ -249,23 +249,14 @@ def test_no_file_is_overwritten(automtl, films):
     assert ended.err == f"error: films.yaml: exists already\n  fix: {fix}\n"
     assert Path("films.yaml").read_text() == "mine"
     assert automtl("data", "init", "data/films.csv", "--out", "lost/films.yaml").code == 73
-
-
-def test_an_existing_configuration_is_overwritten_if_asked(automtl, films):
-    assert automtl("data", "init", "data/films.csv").code == 0
-    before = Path("films.yaml").read_text()
+    for content in ("user,click\n1,2\n", "a: 1\n", "[", ""):
+        Path("mine.csv").write_text(content)
+        ended = automtl("data", "init", "data/films.csv", "--force", "--out", "mine.csv")
+        assert (ended.code, Path("mine.csv").read_text()) == (73, content)
+        assert "mine.csv: exists already, and is no configuration" in ended.err
     Path("films.yaml").write_text("dataset: table\n")
     assert automtl("data", "init", "data/films.csv", "--force").code == 0
-    assert Path("films.yaml").read_text() == before
-    assert automtl("data", "init", "data/films.csv", "--force", "--out", "new.yaml").code == 0
-
-
-@pytest.mark.parametrize("content", ["user,click\n1,2\n", "a: 1\n", "[", ""])
-def test_nothing_but_a_configuration_is_overwritten(automtl, films, content):
-    Path("mine.csv").write_text(content)
-    ended = automtl("data", "init", "data/films.csv", "--force", "--out", "mine.csv")
-    assert (ended.code, Path("mine.csv").read_text()) == (73, content)
-    assert "mine.csv: exists already, and is no configuration" in ended.err
+    assert settings("films.yaml")["files"] == "films.csv"
 
 
 MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(

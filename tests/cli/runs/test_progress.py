@@ -9,7 +9,7 @@ from rich.console import Console
 
 from automtl_cli.output import close_views
 from automtl_cli.runs.flow import Terminal, epoch_line
-from automtl_cli.runs.live_view import CellsView, LiveView, progress, sparkline
+from automtl_cli.runs.live_view import CellsView, LiveView, progress
 from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING, Progress, StageProgress
 from automtl_core.run_dir.run_list import Watched
@@ -203,13 +203,6 @@ def test_a_lower_error_is_the_better_one():
     ]
     lines = drawn(LiveView(lambda: ("", PROGRESS, history)))
     assert lines[6].split()[:6] == ["price", "-", "RMSE", "3", "2.5", "2"]
-
-
-@pytest.mark.parametrize(
-    ("values", "line"), [([], ""), ([0.5], "▁"), ([1, 1], "▁▁"), ([0.0, 0.5, 1.0], "▁▅█")]
-)
-def test_a_trend_is_drawn_between_its_ends(values, line):
-    assert sparkline(values) == line
 
 
 def test_a_title_cannot_act_on_the_terminal():
