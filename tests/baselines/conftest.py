@@ -61,8 +61,7 @@ def logits():
     """Return what a model says of these ids."""
 
     def call(model, *ids):
-        out = model(features_of(*ids)).tolist()
-        return out
+        return model(features_of(*ids)).tolist()
 
     return call
 

@@ -12,7 +12,7 @@ from automtl_core.system.strict_yaml import read_yaml
 from automtl_core.training.fit import NORM_ROWS
 from automtl_core.workflow.workflow import Workflow
 from coin_labels import searched
-from public_tables import GENRES, flights, movies, write
+from public_tables import GENRES, movies, write
 from search_quality import candidates, spent, with_candidates
 
 AUCS = {  # model -> (validation, test) of each seed
@@ -60,32 +60,6 @@ def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
     )
     assert tests.splitlines()[-1] == "| mean |  |  |  | +.0100 ± .0000 |"
     assert "| two | 40 | 40 | 1.0 | +.0100 |" in seconds
-
-
-def of_flights():
-    rows = [
-        ("JFK", 20.0, 30.0),  # late twice
-        ("LGA", 0.0, 0.0),  # another airport
-        ("JFK", 20.0, 0.0),  # made up in the air
-        ("JFK", None, None),  # cancelled
-        ("JFK", 0.0, None),  # diverted
-    ]
-    frame = pd.DataFrame(rows, columns=["origin", "dep_delay", "arr_delay"])
-    return frame.assign(
-        carrier="AA", tailnum="N1", dest="MIA", flight=1, month=1, hour=5, distance=1000,
-        sched_dep_time=530, sched_arr_time=845,
-        time_hour=[f"2013-01-0{day}T10:00:00Z" for day in (1, 1, 2, 3, 4)],
-    )  # fmt: skip
-
-
-def test_only_flights_that_arrived_have_labels():
-    table = flights(of_flights())
-    assert list(table.rows.late_departure) == [1, 1]
-    assert list(table.rows.late_arrival) == [1, 0]
-    assert list(table.rows.made_up) == [0, 1]
-    assert list(table.rows.scheduled_minutes) == [195, 195]
-    assert list(table.rows.time) == [1357034400, 1357120800]
-    assert not {"dep_delay", "arr_delay"} & {*table.settings["sparse"], *table.settings["dense"]}
 
 
 def test_the_configuration_reads_the_rows(tmp_path):

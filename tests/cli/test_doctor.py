@@ -128,11 +128,6 @@ def test_a_folder_that_does_not_exist_is_checked_above(tmp_path):
     assert doctor.folder("runs", tmp_path, needed=1 << 60).status == "warning"
 
 
-def test_a_folder_that_is_a_file_is_a_problem(tmp_path):
-    (tmp_path / "runs").touch()
-    assert doctor.folder("runs", tmp_path / "runs" / "a").status == "problem"
-
-
 def test_extras_are_those_of_the_project():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"

@@ -79,8 +79,7 @@ print(json.dumps(outcomes))
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 def test_all_extras_are_tried():

@@ -34,13 +34,7 @@ SMALL = {
 }
 SIZES = {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []}
 SEARCH = {
-    "space": {
-        "name": "desan",
-        "experts": 2,
-        "blocks": 1,
-        "embedding_dim": 4,
-        "ops": ["identity", "mlp-linear-8"],
-    },
+    "space": {"experts": 2, "blocks": 1, "embedding_dim": 4, "ops": ["identity", "mlp-linear-8"]},
     "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0, "rung_epochs": 1, "rows": 200},
 }
 

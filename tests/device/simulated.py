@@ -106,8 +106,7 @@ def _held(tensor):
 
 
 def _unwrapped(given):
-    unwrapped = pytree.tree_map_only(OnDevice, _held, given)
-    return unwrapped
+    return pytree.tree_map_only(OnDevice, _held, given)
 
 
 def _empty(size, *, dtype=None, **_):

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, METRICS, SCHEDULERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_testing.datasets import check_dataset
@@ -23,8 +22,6 @@ OTHERS = [block for block in BLOCKS if block not in EXAMPLES and block not in TE
 """Those that are no plugins: classes, and what a script does."""
 HOOKS = [kind.hook for kind in KINDS.values()]
 
-SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("click"), Task("buy")))
-
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
@@ -38,10 +35,6 @@ def registry(tmp_path, monkeypatch):
         (tmp_path / f"automtl_docs_example_{k}.py").write_text(example)
     monkeypatch.syspath_prepend(tmp_path)
     return load_registry()
-
-
-def batch():
-    return torch.tensor([[1, 2], [3, 4], [0, 0]]), torch.empty(3, 0)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -74,26 +67,20 @@ def test_the_documented_test_of_an_op_passes(registry, tmp_path, monkeypatch):
     check_op(registry.op("low-rank-8"))
 
 
-def test_the_documented_test_of_a_space_passes(registry):
-    documented("test_one_block")(registry.get(SPACES, "one-block"))
-
-
-@pytest.mark.parametrize("name", ["plain", "best-of-three"])
-def test_the_documented_test_of_a_strategy_passes(registry, name):
-    documented("test_strategy")(registry.get(STRATEGIES, name))
-
-
-def test_the_documented_test_of_a_scheduler_passes(registry):
-    documented("test_scheduler")(registry.get(SCHEDULERS, "asha"))
-
-
-def test_the_documented_test_of_a_balancer_passes(registry):
-    documented("test_balancer")(registry.get(BALANCERS, "hardest"))
-
-
-@pytest.mark.parametrize("name", ["calibration", "hit-rate-5"])
-def test_the_documented_test_of_a_metric_passes(registry, name):
-    documented("test_metric")(registry.get(METRICS, name))
+@pytest.mark.parametrize(
+    ("test", "kind", "name"),
+    [
+        ("test_one_block", SPACES, "one-block"),
+        ("test_strategy", STRATEGIES, "plain"),
+        ("test_strategy", STRATEGIES, "best-of-three"),
+        ("test_scheduler", SCHEDULERS, "asha"),
+        ("test_balancer", BALANCERS, "hardest"),
+        ("test_metric", METRICS, "calibration"),
+        ("test_metric", METRICS, "hit-rate-5"),
+    ],
+)
+def test_the_documented_tests_pass(registry, test, kind, name):
+    documented(test)(registry.get(kind, name))
 
 
 def test_what_is_no_plugin_runs_too(tmp_path, monkeypatch):

@@ -182,16 +182,6 @@ def strategy(**settings):
     return DARTS(DARTSSettings(**settings), halved())
 
 
-def test_searches_with_large_tables(monkeypatch):
-    monkeypatch.setattr("automtl_core.modules.table.WHOLE_TABLE", 10)
-    search = strategy(epochs=1)
-    table = search.supernet.network.inputs.embedding.table.weight
-    before = table.detach().clone()
-    found = search.search(EventHandler())
-    assert not torch.equal(table, before)
-    found.architecture.check(search.problem.space.choices())
-
-
 def test_logits_move_by_held_out_rows_and_then_weights_by_the_others(monkeypatch):
     rows, batches, moved, read = [], [], [], []
     search = strategy(epochs=1)

@@ -48,10 +48,6 @@ def first_row(labels, predictions, users):
     return labels[0]
 
 
-def by_number(labels, predictions, users):
-    return float(users.max())
-
-
 def unstable(labels, predictions, users, count=iter(range(10**6))):  # noqa: B008 - it shall remember
     return next(count)
 

@@ -19,6 +19,19 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
+def command(capsys):
+    """Run a command; return its output, or its messages where it ends with a code other than 0."""
+
+    def command(*arguments, code=0):
+        ended = run(list(map(str, arguments)), Stop())
+        out, err = capsys.readouterr()
+        assert ended == code, err
+        return out if code == 0 else err
+
+    return command
+
+
+@pytest.fixture
 def automtl(tmp_path, monkeypatch, capsys):
     """Run a command in an empty folder; return the exit code, the output and the messages."""
     monkeypatch.chdir(tmp_path)

@@ -19,13 +19,7 @@ SOURCE = (Path(__file__).parent / "asha.py").read_text()
 LAYER = {
     "dataset": {"name": "synthetic", "rows": 800},
     "training": {"batch_size": 256, "epochs": 4, "patience": 4, "min_positives": 1},
-    "space": {
-        "name": "desan",
-        "embedding_dim": 4,
-        "experts": 2,
-        "expert_width": 8,
-        "ops": ["identity", "mlp-8"],
-    },
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-8"]},
     "strategy": {"name": "random", "candidates": 6, "scheduler": {"name": "asha", "eta": 2}},
     "features": "ids",
 }

@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl_cli.app import run
-from automtl_cli.errors import Stop
 from automtl_testing import check_metric
 
 from .own_metrics import automtl_register_metrics, hits
@@ -37,7 +35,7 @@ FAULT = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def here(install, tmp_path, monkeypatch):
     """Work where the plugin is installed, beside a small table with users."""
     install(SOURCE, "own-metrics")
@@ -53,19 +51,6 @@ def here(install, tmp_path, monkeypatch):
             writer.writerow([f"u{user}", f"i{item}", int(draw.random() < 0.3 + 0.05 * item), 2 * item + user])
     (folder / "table.yaml").write_text(TABLE)
     return folder
-
-
-@pytest.fixture
-def command(here, capsys):
-    """Return a function that runs a command, and returns its output."""
-
-    def command(*arguments):
-        code = run(list(arguments), Stop())
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return out
-
-    return command
 
 
 @pytest.mark.parametrize("name", ["calibration", "median-error"])

@@ -10,8 +10,6 @@ import pytest
 from scipy.special import gammaln
 from scipy.stats import kendalltau
 
-from automtl_cli.app import run
-from automtl_cli.errors import Stop
 from automtl_testing import check_task_kind
 
 from .pairwise import Pairwise
@@ -41,9 +39,9 @@ def rate(user, item):
     return 0.5 * np.exp(0.03 * user + 0.15 * item)
 
 
-@pytest.fixture
-def command(install, tmp_path, monkeypatch, capsys):
-    """Return a function that runs a command beside a small table, and returns its output."""
+@pytest.fixture(autouse=True)
+def here(install, tmp_path, monkeypatch):
+    """Work where the plugins are installed, beside a small table."""
     for name, source in SOURCES.items():
         install(source, name)
     here = tmp_path / "here"
@@ -57,14 +55,6 @@ def command(install, tmp_path, monkeypatch, capsys):
             user, item = draw.integers(0, USERS), draw.integers(0, ITEMS)
             liked = draw.random() < 0.2 + 0.08 * item
             writer.writerow([f"u{user}", f"i{item}", draw.poisson(rate(user, item)), int(liked)])
-
-    def command(*arguments, code=0):
-        ended = run(list(arguments), Stop())
-        out, err = capsys.readouterr()
-        assert ended == code, err
-        return out if code == 0 else err
-
-    return command
 
 
 def use(labels):
