@@ -26,7 +26,7 @@ SLICE = (
     "test_two_processes_in_one_folder[train]", "test_a_killed_rank[train with two ranks]",
     "test_a_plugin[folder-balancer]", "test_a_payload[lines]",
     "test_a_loss_during_a_run[checkpoint removed-train]", "test_paths_outside", "test_a_damaged_cell",
-    "test_workers", "test_a_loss_during_a_run[train/ids.npy cut-train]", "test_tables_with_histories[0]",
+    "test_a_loss_during_a_run[train/ids.npy cut-train]", "test_tables_with_histories[0]",
 )  # fmt: skip
 """Starts of the names of the tests that `make test` runs."""
 Case = TypeVar("Case")

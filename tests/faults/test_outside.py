@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import yaml
 
 from .programme import tried
 from .stage import unclear
-from .subjects import CONFIG, TRAIN, WORKERS, write_inputs
+from .subjects import CONFIG, write_inputs
 
 DATASET = yaml.safe_load(CONFIG)["dataset"]
 TIMED = {**DATASET, "user": "user", "time": "at", "split": "time"}
@@ -73,65 +72,11 @@ def test_paths_outside(harness, tmp_path):
     tried("paths that lead outside", cases, fault, "config validate, train")
 
 
-LIBRARIES = (
-    "automtl_core", "automtl_cli", "duckdb", "numpy", "pandas", "pydantic", "safetensors", "torch", "yaml",
-)  # fmt: skip
-SHADOW = "import os; open(os.path.join(os.path.dirname(__file__), 'imported'), 'a').write(__name__ + ' ')\n"
-PAGE = Path(__file__).parents[2] / "docs" / "data-parallel.md"
-
-
-def shadowed(folder):
-    """Return a folder with a module of each name; each of them notes that it was imported."""
-    for name in (*sys.stdlib_module_names, *LIBRARIES):
-        (folder / f"{name}.py").write_text(SHADOW)
-    return folder
-
-
-def imported(folder):
-    """Return which modules were imported."""
-    note = folder / "imported"
-    return f"imported: {note.read_text()}" if note.exists() else None
-
-
-def test_workers(harness, tmp_path):
-    subject = WORKERS["search random with two workers"]
-
-    def fault(case):
-        write_inputs(tmp_path)
-        shadowed(tmp_path)
-        ended = harness.run(tmp_path, *subject.words)
-        return imported(tmp_path) or (f"code {ended.code}: {ended.err[-300:]}" if ended.code else None)
-
-    tried("modules of the current folder", ["modules of all names"], fault, subject.name)
-
-
-def test_commands(tmp_path):
-    """Commands as users start them, also by torchrun as the documentation shows it."""
-    start = re.search(r"^\$ (torchrun .*?) train ", PAGE.read_text(), re.MULTILINE)
-    assert start
-    scripts = Path(sys.executable).parent
-    ways = {"automtl": ["automtl"], "torchrun": shlex.split(start[1])}
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-
-    def fault(way):
-        folder = tmp_path / way
-        folder.mkdir()
-        write_inputs(folder)
-        shadowed(folder)
-        words = [*ways[way], *TRAIN]
-        ended = subprocess.run(
-            words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240
-        )
-        problem = f"code {ended.returncode}: {ended.stderr[-400:]}" if ended.returncode else None
-        return imported(folder) or problem
-
-    tried("modules of the current folder", list(ways), fault, "train")
-
-
 BIN = Path(sys.executable).parent
 FILES = "openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat"
 NAMES = {
-    *sys.stdlib_module_names, "numpy", "torch", "pandas", "ray", "automtl", "automtl_core", "automtl_cli",
+    *sys.stdlib_module_names, "duckdb", "numpy", "pandas", "pydantic", "ray", "safetensors", "torch", "yaml",
+    "automtl", "automtl_core", "automtl_cli",
 }  # fmt: skip
 SHORT = "--preset quick --set training.epochs=1 --set features=ids --config log.yaml"
 SEARCH = f"{SHORT} --set strategy.epochs=1 --set space.experts=2 --set space.blocks=1"

@@ -137,20 +137,10 @@ PROGRESS = Progress(
 
 
 def reports(tasks):
-    return [
-        EpochEnded(
-            phase,
-            epoch,
-            {f"task {k}": 0.5 for k in range(tasks)},
-            {f"task {k}": binary_metrics(0.6 + auc, 0.5, 40, 100) for k in range(tasks)},
-        )
-        for phase, epoch, auc in [
-            ("warm-up", 1, 0.3),
-            ("train", 2, 0.1),
-            ("train", 3, 0.2),
-            ("train", 4, 0.15),
-        ]
-    ]
+    names = [f"task {k}" for k in range(tasks)]
+    aucs = [("warm-up", 1, 0.9), ("train", 2, 0.7), ("train", 3, 0.8), ("train", 4, 0.75)]
+    metrics = [dict.fromkeys(names, binary_metrics(auc, 0.5, 40, 100)) for *_, auc in aucs]
+    return [EpochEnded(*of[:2], dict.fromkeys(names, 0.5), m) for of, m in zip(aucs, metrics, strict=True)]
 
 
 def drawn(view, width=80, height=24, encoding="utf-8"):
