@@ -10,6 +10,7 @@ import torch
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.search.held_out import Scored
 from automtl_core.search.warm_start import WarmStart
+from automtl_core.system.state import load_state, save_state
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
 from automtl_strategies.paths import Paths, PathSettings, probes
@@ -231,6 +232,23 @@ def test_the_average_is_scored():
         for p in paths.relaxed.supernet.parameters():
             p.zero_()
     assert np.array_equal(paths.score(probe).losses, before.losses)
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 3}, {"narrow": True, "epochs": 2}])
+def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
+    whole, half = make(**settings), make(**settings)
+    for paths in (whole, half):
+        paths.step_epoch("supernet", EventHandler())
+    half.bounds = whole.bounds = {GATE: ("item",)}
+    save_state(tmp_path / "state", half.state_dict())
+    torch.manual_seed(99)
+    rest = make(**settings)
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    for paths in (whole, rest):
+        paths.train("supernet", EventHandler())
+    assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
+    assert_same(weights(rest.supernet), weights(whole.supernet))
+    assert rest.bounds == whole.bounds
 
 
 def test_what_another_search_found_is_looked_at_first():
