@@ -1,5 +1,7 @@
 """The contract tests of listeners, exporters and commands find faults, and name them."""
 
+from typing import Annotated
+
 import pytest
 import torch
 import typer
@@ -100,16 +102,16 @@ def test_a_format_that_breaks_the_contract_is_named(form, error, problem, tmp_pa
         check_exporter(form, tmp_path)
 
 
-def good(name):
+def good(name: Annotated[str, typer.Argument(help="Name.")]) -> Output:
     """Greet."""
     return Output(name, str)
 
 
-def silent(name):
+def silent(name: Annotated[str, typer.Argument(help="Name.")]) -> Output:
     return Output(name, str)
 
 
-def obscure(name):
+def obscure(name: str) -> Output:
     """Greet."""
     return Output(name, str)
 
