@@ -17,7 +17,6 @@ from automtl_cli.errors import Stop, report
 from automtl_core import errors
 from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
-from automtl_testing import commands as app
 from automtl_testing.samples import sample_encoder, sample_schema
 
 CLOSED = """error: there is no standard output to write to
@@ -209,7 +208,7 @@ def test_a_bug_shows_its_traceback(automtl, monkeypatch):
     def boom(rows):
         raise RuntimeError("boom \x1b[31m")
 
-    monkeypatch.setattr(app, "_view_plugins", boom)
+    monkeypatch.setattr("automtl_cli.listings._view_plugins", boom)
     ended = automtl("plugins")
     check(ended, 1, "this is a bug of automtl")
     assert "Traceback" in ended.err
