@@ -50,14 +50,12 @@ def test_pairing_removes_what_cells_have_in_common():
     assert paired(values, reference, NONE).p < 0.01
 
 
-def test_of_one_cell_rows_alone_tell_the_chance():
+def test_rows_tell_the_chance_of_one_cell_and_nothing_where_they_are_unknown():
     found = paired([0.8], [0.7], Noise(0.05, 0.0))
     assert found.p == pytest.approx(0.0455, abs=1e-4), "two standard errors of a normal distribution"
     assert (found.low, found.high) == pytest.approx((0.1 - 1.96 * 0.05, 0.1 + 1.96 * 0.05), abs=1e-4)
-
-
-def test_where_rows_are_unknown_nothing_is_said_of_chance():
     assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), None, None, None, cells=2)
+    assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST
 
 
 @pytest.mark.parametrize(("values", "p"), [([0.5, 0.6], 1.0), ([0.75, 0.85], 0.0)])
@@ -88,12 +86,9 @@ def test_noise_of_cells_on_the_same_rows_and_on_rows_of_their_own():
     assert apart.spread == pytest.approx(0.4, rel=0.05)
 
 
-def test_noise_leaves_out_resamples_without_a_score():
+def test_noise_is_of_the_resamples_that_all_cells_have_with_a_score():
     assert noise([np.array([1.0, np.nan, 3.0])]) == Noise(pytest.approx(2**0.5), 0.0)
     assert noise([np.array([1.0, np.nan]), np.array([1.0, 2.0])]) is None
-
-
-def test_noise_takes_the_resamples_that_all_cells_have():
     whole = [np.array([1.0, 2.0, 9.0]), np.array([2.0, 5.0])]
     assert noise(whole) == noise([whole[0][:2], whole[1]])
 
@@ -129,15 +124,6 @@ def test_holm_multiplies_by_the_number_left_and_never_falls():
         "d": None,
     }
     assert list(found) == list(given)
-
-
-def test_holm_stops_at_one():
-    found = holm({name: Difference(0.0, None, None, 0.7) for name in "ab"})
-    assert {d.adjusted_p for d in found.values()} == {1.0}
-
-
-def test_a_p_value_has_a_floor_that_every_program_can_read():
-    assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST
 
 
 CLICK = Task("click")

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ class Seen:
     """Titles of the sections."""
 
     @property
-    def faults(self) -> dict[str, list[str]]:
+    def faults(self):
         """The faults by kind."""
         kinds = ("messages", "requests", "too_wide", "findings")
         return {kind: getattr(self, kind) for kind in kinds if getattr(self, kind)}
@@ -48,7 +47,7 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-def seen(opened: Any, file: Path, sizes: tuple[int, ...] = SIZES) -> tuple[Seen, Any]:
+def seen(opened, file, sizes=SIZES):
     """Return what the browser sees in light and dark, and the page in the last state."""
     from axe_playwright_python.sync_playwright import Axe
 

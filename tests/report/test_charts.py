@@ -24,14 +24,11 @@ def test_bars_have_values_and_intervals():
     assert "#" not in drawn.replace("http://www.w3.org", ""), "all colours come from the page"
 
 
-def test_a_wide_range_of_costs_is_logarithmic_and_the_chosen_point_stands_out():
+def test_costs_of_a_wide_range_are_logarithmic_and_equal_charts_are_equal():
     near = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (200.0, 0.8)}))
     far = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (1e6, 0.8)}))
     assert near != far
     assert "var(--c2)" in near
-
-
-def test_equal_charts_are_equal_texts_and_colours_repeat():
     bars = Bars("t", "m", [Bar("x", 0.1, 0.0, 0.2)])
     assert chart(bars) == chart(bars)
     assert colour(0) == colour(COLOURS)

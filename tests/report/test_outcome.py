@@ -9,24 +9,22 @@ from automtl_core.workflow import new_rows
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_report import outcome
 from automtl_report.outcome import listed, side_by_side
-from automtl_testing.samples import binary_metrics, regression_metrics
+from automtl_testing.samples import binary_metrics
 
 CLICK = binary_metrics(0.71, 0.5, 1200, 4000)
-PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)
-RARE = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
-def texts(section) -> list[str]:
+def texts(section):
     return [block.text for block in section.blocks[1:]]
 
 
-def test_an_evaluation_says_whether_it_repeats() -> None:
+def test_an_evaluation_says_whether_it_repeats():
     found = Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
     assert texts(outcome.evaluation(found)) == ["The metrics are exactly those that the run recorded"]
     assert texts(outcome.evaluation(replace(found, repeats=False))) == []
 
 
-def test_rows_that_are_left_out_are_counted() -> None:
+def test_rows_that_are_left_out_are_counted():
     found = new_rows.Tested(Path("runs/a"), {"click": CLICK}, 4000, ("line 3", "line 9"), 1)
     assert texts(outcome.tested(found)) == [
         "4,000 rows; 2 faulty rows skipped",

@@ -20,12 +20,6 @@ def rows(dense):
     return Part(ids, np.asarray(dense, np.float32), random.integers(2, size=(count, 1)).astype(np.float32))
 
 
-def test_nobody_asks_for_folds_without_statistics():
-    folds, found = fitted(rows([[0, 0]] * 9), schema())
-    assert folds is None
-    assert found == (None, None, None)
-
-
 def test_without_sparse_fields_there_are_no_statistics():
     numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().with_answers(statistics="folds"))
     part = rows([[0]] * 9)

@@ -61,14 +61,6 @@ def test_blanks_further_columns_and_columns_with_a_value_for_blanks(file, tmp_pa
     assert read["age"].isna().all()
 
 
-def test_a_missing_column_is_named(file, tmp_path):
-    path = file("user,tgas,age\nu,a,1\n")
-    with pytest.raises(
-        DataError, match=r"new.csv:1: the header lacks 'tags' \(did you mean 'tgas'\?\), 'price'"
-    ):
-        new_rows(NewExamples(shop(), path, tmp_path)).__enter__()
-
-
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_what_is_written_stands_beside_what_is_kept_row_by_row(file, tmp_path, ending):
     path = file("id,user,tags,age,price\n007,u,a,1,1\n,v,b,2,2\n009,w,,3,3\n")

@@ -37,13 +37,10 @@ def recorded():
 FRAME = pd.DataFrame({"user": ["u", None], "tags": ["a b", ""], "price": [0.5, None]})
 
 
-def test_rows_are_equal():
+def test_rows_and_files_have_the_same_format():
     found, expected = (next(frame_rows(NewExamples(one, FRAME)).chunks(9)) for one in (recorded(), shop()))
     pd.testing.assert_frame_equal(found, expected)
     assert recorded().user == "user"
-
-
-def test_files_have_the_same_format():
     for path in ("new.csv", "new.tsv"):
         assert recorded().new_file(path, False) == shop().new_file(path, False)
 

@@ -77,10 +77,3 @@ def test_values_are_taken_as_a_run_takes_them(tmp_path):
     for array, tensor in zip(found.values(), expected.values(), strict=True):
         np.testing.assert_array_equal(array, tensor.numpy())
     assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
-
-
-def test_fields_of_one_kind_alone_are_fine(tmp_path):
-    schema = Schema((), (DenseField("price"),), (Task("click"),))
-    found = encoded(Encoder(schema, {"price": Scale("none", 0.0, 1.0)}), tmp_path, {"price": [1.5, 2]})
-    assert found["ids"].shape == (2, 0)
-    assert found["dense"].tolist() == [[1.5], [2.0]]

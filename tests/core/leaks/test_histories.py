@@ -59,14 +59,11 @@ def test_other_ages_are_not_reported(history, times):
     assert not list(history_warnings(described(history, [[0, 3], [0, 2]], times)))
 
 
-def test_ranks_of_lists_are_no_ages():
+@pytest.mark.parametrize("key", ["age", "automtl:age"])
+def test_ages_are_those_of_lists_of_ages_and_not_ranks(key):
     history = replace(HISTORY, lists={"item": "items"})
     found = _facts(history, described(history, [[0, 3]], [9]).part("train").histories[0])
     assert (found.rows, found.age, found.least_age, found.greatest_age) == (1, None, None, None)
-
-
-@pytest.mark.parametrize("key", ["age", "automtl:age"])
-def test_lists_of_ages_have_ages_whatever_their_key(key):
     history = replace(HISTORY, lists={"item": "items", key: "ages"}, age=key)
     found = _facts(history, described(history, [[0, 3]], [9]).part("train").histories[0])
     assert (found.age, found.least_age, found.greatest_age) == (5, 5, 5)

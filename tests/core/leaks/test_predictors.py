@@ -30,28 +30,22 @@ def found():
     return {clue.name: clue for clue in predictors(SCHEMA, PART)}
 
 
-def test_fields_and_labels_are_clues():
+def test_fields_and_labels_are_clues_with_codes_below_their_sizes():
     assert [(name, clue.kind) for name, clue in found().items()] == [
         ("tags", "field"), ("item", "field"), ("price", "field"), ("click", "label"), ("stars", "label"),
     ]  # fmt: skip
-
-
-def test_each_clue_is_a_code_below_its_size_for_each_row():
     for name, clue in found().items():
         codes = clue.codes(PART)
         assert codes.shape == (4,), name
         assert 0 <= codes.min() <= codes.max() < clue.size, name
 
 
-def test_blanks_are_known_by_their_codes():
+def test_blanks_have_codes_of_their_own_and_numbers_those_of_their_order():
     clues = found()
     assert clues["item"].blank.tolist() == [0]
     assert clues["tags"].blank.tolist() == [0, 2], "bags that hold nothing"
     assert clues["click"].codes(PART).tolist() == [2, 1, 0, 2]
     assert clues["stars"].codes(PART)[1] == 0
-
-
-def test_equal_numbers_have_equal_codes_in_their_order():
     codes = found()["price"].codes(PART).tolist()
     assert codes[1] == codes[2]
     assert codes[0] < codes[1] < codes[3]

@@ -6,14 +6,11 @@ from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax, Weighed, mixture
 
 
-def test_candidates_start_almost_equal_and_options_open():
+def test_candidates_start_almost_equal_and_all_count():
     torch.manual_seed(0)
     start = Softmax().start(OneOf("op", tuple("abcdefgh")))
     assert 0 < start.abs().max() < 5e-3
     assert Softmax().start(AnyOf("fields", ("a", "b"))).tolist() == [0, 0]
-
-
-def test_all_candidates_count_by_the_softmax():
     places, weights = Softmax().one_of(torch.tensor([2.0, 2.0]), training=True)
     assert list(places) == [0, 1]
     assert weights.tolist() == [0.5, 0.5]
@@ -77,13 +74,18 @@ def test_what_a_relaxation_leaves_out_is_not_computed():
     assert op.candidates["a"].calls == 0
 
 
-def test_a_fixed_op_holds_the_chosen_candidate_alone():
+def test_fixed_ops_and_gates_keep_their_decision_alone():
     op = mixed(Softmax())
     op.fix("b")
     assert list(op.candidates) == ["b"]
     assert op.logits is None
     assert op.favourite() == "b"
     assert op(torch.ones(1, 1)).item() == 10
+    gate = Gate(AnyOf("fields", ("a", "b")), Softmax())
+    gate.fix(("b",))
+    assert gate.logits is None
+    assert gate.favourite() == ("b",)
+    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
 
 
 def test_a_gate_multiplies_the_dimension_of_its_options():
@@ -91,14 +93,6 @@ def test_a_gate_multiplies_the_dimension_of_its_options():
     assert gate(torch.ones(1, 2, 3), dim=1).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
     assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 0.5]]
     assert gate.kept == (0, 1)
-
-
-def test_a_fixed_gate_keeps_its_decision():
-    gate = Gate(AnyOf("fields", ("a", "b")), Softmax())
-    gate.fix(("b",))
-    assert gate.logits is None
-    assert gate.favourite() == ("b",)
-    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
 
 
 def test_classes_that_can_are_evaluated_together():

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core.errors import DataError, PluginError
 from automtl_core.registry.plugin_guard import SuppliedOp
@@ -13,25 +13,25 @@ from automtl_core.registry.plugin_guard import SuppliedOp
 class Flat(nn.Module):
     """Forgets the dimension of the output."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return x[:, 0]
 
 
 class Double(nn.Linear):
     """Changes the type."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return super().forward(x).double()
 
 
 class Counted(nn.Linear):
     """Cannot do without numbers."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return super().forward(x) * (1 + len(x[x > 0].tolist()))
 
 
-def raises(in_dim: int, out_dim: int, dropout: float) -> nn.Module:
+def raises(in_dim, out_dim, dropout):
     raise ValueError("not\nmade")
 
 

@@ -104,14 +104,11 @@ def test_no_more_trainings_are_open_than_the_window_allows():
     assert ran == ["b", "a", "d", "c"]
 
 
-def test_equal_trainings_are_run_once_and_told_to_each():
+def test_equal_or_continued_trainings_are_run_and_reported_once():
     scheduler, heard = Listed([training("a"), training("a"), training("b")], window=2), Heard()
     assert run(TrialLoop(scheduler), heard) == ["a", "b"]
     assert scheduler.told == [("a", 1), ("a", 1), ("b", 1)]
     assert heard == [("a", 1), ("b", 2)]
-
-
-def test_epochs_of_a_continued_training_are_reported_once():
     heard = Heard()
     run(TrialLoop(Listed([training("a"), training("a", 3)], window=1)), heard)
     assert heard == [("a", 1), ("a", 2), ("a", 3)]

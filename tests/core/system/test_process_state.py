@@ -83,7 +83,7 @@ LARGE = 1_000_000
 """Number of products for which torch uses all threads."""
 
 
-def products() -> torch.Tensor:
+def products():
     return torch.full((LARGE,), 1e-30) * 1e-10
 
 

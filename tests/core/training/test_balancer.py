@@ -65,13 +65,10 @@ def test_the_recipe_makes_a_balancer_with_its_settings_and_outlives_copies():
     assert balancer_of(copied, ()).settings == ScaledSettings(scale=3.0)
 
 
-def test_wrong_settings_are_told():
+def test_wrong_settings_and_balancers_that_are_not_looked_up_are_told():
     with pytest.raises(UsageError, match=r"training\.balancer\.scale: expected a number above 0") as error:
         balancer_of(recipe(scale=-1), ())
     assert "automtl settings balancer scaled" in error.value.fix
-
-
-def test_a_balancer_that_is_not_looked_up_is_never_replaced_by_another():
     with pytest.raises(UsageError, match="the recipe names 'scaled', but does not have its class"):
         balancer_of(Recipe(balancer={"name": "scaled"}), ())
     with pytest.raises(UsageError, match="names 'other'"):

@@ -24,15 +24,9 @@ def resolve(common):
     return resolve
 
 
-def test_a_space_alone_is_trained_without_a_search():
+def test_a_name_stands_for_a_space_a_strategy_or_a_preset():
     assert layer("mmoe", REGISTRY) == {"space": {"name": "mmoe"}, "strategy": None}
-
-
-def test_a_space_and_a_strategy():
     assert layer("desan:pd-darts", REGISTRY) == {"space": {"name": "desan"}, "strategy": {"name": "pd-darts"}}
-
-
-def test_a_preset():
     assert layer("random-architecture", REGISTRY)["strategy"] == {"name": "random", "candidates": 1}
 
 
@@ -130,27 +124,6 @@ def test_the_balancer_of_all_gives_way_to_that_of_a_model(resolve):
     ]  # fmt: skip
 
 
-def test_a_balancer_that_nobody_registers_has_the_nearest_name(resolve):
-    with pytest.raises(UnknownNameError, match=r"no balancer is called 'pcgrda' \(did you mean 'pcgrad'\?\)"):
-        resolve("mmoe+pcgrda")
-    with pytest.raises(UnknownNameError, match=r"did you mean 'uncertainty'"):
-        resolve("mmoe", training={"balancer": "uncertanty"})
-
-
-def test_a_model_file_sets_nothing_else_of_training(tmp_path):
-    (tmp_path / "own.yaml").write_text("space: mmoe\ntraining: {balancer: mgda, epochs: 3}\n")
-    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
-        layer(str(tmp_path / "own.yaml"), REGISTRY)
-
-
-def test_files_that_are_no_model(tmp_path):
-    with pytest.raises(InputMissingError):
-        layer(str(tmp_path / "none.yaml"), REGISTRY)
-    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
-    with pytest.raises(UsageError, match="no space is named"):
-        layer(str(tmp_path / "empty.yaml"), REGISTRY)
-
-
 def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
     job = small()
     prepared = job.prepare()
@@ -228,14 +201,26 @@ def test_unknown_names(name):
         layer(name, REGISTRY)
 
 
-def test_what_all_models_share_cannot_be_set_by_one():
+def test_what_all_models_share_cannot_be_set_by_one(tmp_path):
     with pytest.raises(UsageError, match="paper sets training, which all models"):
         layer("paper", REGISTRY)
+    (tmp_path / "own.yaml").write_text("space: mmoe\ntraining: {balancer: mgda, epochs: 3}\n")
+    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
+        layer(str(tmp_path / "own.yaml"), REGISTRY)
+    with pytest.raises(InputMissingError):
+        layer(str(tmp_path / "none.yaml"), REGISTRY)
+    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
+    with pytest.raises(UsageError, match="no space is named"):
+        layer(str(tmp_path / "empty.yaml"), REGISTRY)
 
 
-def test_a_name_twice(resolve):
+def test_a_name_twice_and_a_balancer_that_nobody_registers(resolve):
     with pytest.raises(UsageError, match="two models are called 'mmoe'"):
         resolve("mmoe", "mmoe")
+    with pytest.raises(UnknownNameError, match=r"no balancer is called 'pcgrda' \(did you mean 'pcgrad'\?\)"):
+        resolve("mmoe+pcgrda")
+    with pytest.raises(UnknownNameError, match=r"did you mean 'uncertainty'"):
+        resolve("mmoe", training={"balancer": "uncertanty"})
 
 
 def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):

@@ -106,13 +106,7 @@ def test_values_that_are_written_otherwise_are_named(encoder):
     ]
 
 
-def test_one_known_value_is_enough(encoder):
+def test_one_known_value_few_new_ones_blanks_and_unread_columns_are_no_sign(encoder):
     assert warnings(encoder, ["1"] * 100, ["1.0"], ["1"] * 100) == []
-
-
-def test_few_new_values_and_blanks_are_no_sign(encoder):
     assert warnings(encoder, ["1"] * 99, [None] * 100) == []
-
-
-def test_a_column_that_the_network_does_not_read_may_have_any_values(encoder):
     assert warnings(encoder, ["1"] * 100, unread=["user"]) == []

@@ -55,7 +55,7 @@ def test_a_search_that_trains_goes_on_to_the_same_bytes(trained, tmp_path, stop)
     assert contents(run) == contents(trained)
 
 
-def test_what_a_search_has_trained_from_scratch_is_kept_however_it_is_to_be_retrained(trained, tmp_path):
+def test_what_a_search_has_trained_is_kept_however_it_is_to_be_retrained(trained, tmp_path):
     run = begin(make_job(tmp_path, TRAINED, {"retrain": "scratch"}), tmp_path / "run")
     assert contents(run) == contents(trained)
 

@@ -1,6 +1,5 @@
 """The value that goes down the stages of a run makes space and problem once, where a stage needs them."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -39,14 +38,11 @@ def work(space=None, changed=False):
     return Work(job, run, None, SILENT, space), made
 
 
-def test_space_and_problem_are_made_once():
+def test_space_and_problem_are_made_once_where_they_are_not_known():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
     assert (once.checked_space(), once.space_of_network()) == ("space", "space")
     assert made == ["space", "problem"]
-
-
-def test_a_known_space_is_not_made_again():
     known, made = work("known")
     assert known.problem == ("problem", "known")
     assert made == ["problem"]
@@ -169,7 +165,7 @@ LAYER = {
     "training": {"epochs": 2, "batch_size": 200, "embedding_decay": 0.01},
     "importance": {"rows": 0},
 }
-SEEN: list[tuple[str, object]] = []
+SEEN = []
 
 
 class Notes(RunListener):
@@ -213,7 +209,7 @@ def registry():
     return registry
 
 
-def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
+def trained(registry, folder, name, events=None, **more):
     def hear(event):
         (events if events is not None else []).append(event)
         return True
@@ -225,7 +221,7 @@ def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
 
 def test_listeners_follow_a_run_to_its_test_and_change_no_byte_of_it(registry, tmp_path):
     plain = trained(registry, tmp_path, "plain")
-    events: list[object] = []
+    events = []
     run = trained(registry, tmp_path, "listened", events, listeners=["fails", "notes"])
     names = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json")
     assert contents(run, names) == contents(plain, names)

@@ -8,11 +8,8 @@ def settings(**values):
     return SyntheticSettings.parse(values, "dataset")
 
 
-def test_without_a_word_it_is_pairs_split_at_random():
-    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
-
-
 def test_a_kind_is_split_its_own_way_where_nothing_is_said():
+    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
     assert settings(kind="drift").split == "time"
     assert settings(kind="drift", split="random").split == "random"
     assert settings(kind="rare").test_fraction == 0.25

@@ -1,13 +1,11 @@
 """What every kind promises: rates, known answers, and a best reachable AUC with room below it."""
 
 from functools import cache
-from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
@@ -19,38 +17,38 @@ from automtl_testing.datasets import check_dataset
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def synthetic(**settings: Any) -> Synthetic:
+def synthetic(**settings):
     return Synthetic(SyntheticSettings(**settings))
 
 
-def rows(**settings: Any) -> pd.DataFrame:
+def rows(**settings):
     with duckdb.connect() as db:
         return synthetic(**settings).rows(db)
 
 
 @cache
-def frame(kind: str) -> pd.DataFrame:
+def frame(kind):
     return rows(kind=kind)
 
 
-def codes(kind: str, field: str) -> NDArray[np.int64]:
+def codes(kind, field):
     """Return the value [R] of a field as a number from 0; of a dense field the tenth that it is in."""
     column = frame(kind)[field]
     return (pd.qcut(column.rank(method="first"), 10).cat.codes if field in KINDS[kind].numbers
             else pd.Categorical(column).codes).astype(np.int64)  # fmt: skip
 
 
-def logit(kind: str, task: str) -> NDArray[np.float64]:
+def logit(kind, task):
     chance = frame(kind)[f"probability_{task}"].to_numpy()
     return np.asarray(np.log(chance / (1 - chance)))
 
 
-def residual(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def residual(values, groups):
     means = np.bincount(groups, values) / np.maximum(np.bincount(groups), 1)
     return np.asarray(values - means[groups])
 
 
-def by_chance(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+def by_chance(values, groups):
     """Return the p of one-way analysis of variance: how likely means of groups differ so much by chance."""
     count, within = len(np.unique(groups)), np.sum(residual(values, groups) ** 2)
     between = np.sum((values - values.mean()) ** 2) - within
@@ -127,7 +125,7 @@ def test_the_contract_of_datasets(kind: str, tmp_path_factory: pytest.TempPathFa
     assert prepared.oracle("test") is not None
 
 
-def test_zipf_frequencies_fall_with_the_rank() -> None:
+def test_zipf_frequencies_fall_with_the_rank():
     frequencies = zipf(100, 0.5)
     assert frequencies.sum() == pytest.approx(1)
     np.testing.assert_allclose(frequencies[0] / frequencies, np.sqrt(np.arange(1, 101)))

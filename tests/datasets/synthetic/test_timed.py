@@ -81,11 +81,8 @@ def test_the_last_event_and_ten_events_of_the_category_have_an_effect_and_no_oth
     assert weights[4] > 0.1
 
 
-def test_events_have_different_times(kind):
+def test_the_truth_names_inputs_from_distinct_events(kind):
     assert kind.frame()["time"].is_unique
-
-
-def test_the_truth_names_inputs_from_histories(kind):
     for of_task in kind.truth()["tasks"].values():
         assert {"past:last1", "past:category"} < set(of_task["fields"])
 

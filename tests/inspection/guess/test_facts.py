@@ -25,14 +25,11 @@ def test_the_kind_is_what_all_values_can_be_read_as(facts, texts, kind):
     assert facts(*texts).kind == kind
 
 
-def test_values_are_counted_without_blanks(facts):
+def test_values_are_counted_without_blanks_and_numbers_have_ends(facts):
     found = facts("a", "b", "a", None, "7")
     assert (found.name, found.rows, found.values, found.single, found.numbers) == ("price", 4, 3, 2, 1)
     assert found.example == "a"
     assert sorted(found.few) == ["7", "a", "b"]
-
-
-def test_numbers_have_ends_and_a_mean(facts):
     found = facts("10", "9", "2")
     assert (found.low, found.high, found.mean) == ("2", "10", 7.0)
 

@@ -38,21 +38,6 @@ def test_many_fields_are_numbered_some_at_a_time(tmp_path, given, monkeypatch, j
     assert rows("some-hashed", hashed={"user": 2}) == hashed
 
 
-def test_unknown_values_stay_blank(tmp_path, given):
-    columns = {**GOOD, "user": ["a", None] * 10, "buy": [None, 1.0] * 10}
-    with connect(None, tmp_path) as db:
-        make_examples(db, given(columns), "shop")
-        rows = db.sql('SELECT DISTINCT "user", buy FROM examples ORDER BY buy').fetchall()
-    assert rows == [(None, 1), (0, None)]
-
-
-def test_only_the_tasks_to_learn_are_kept(tmp_path, given):
-    dataset = given({name: values for name, values in GOOD.items() if name != "click"}, tasks=["buy"])
-    with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
-        assert db.table("examples").columns == ["user", "city", "price", "buy"]
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
