@@ -28,7 +28,7 @@ from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.plain import markdown
-from automtl_core.workflow.new_rows import check_log, heard, measure, outputs, predicted, skippable
+from automtl_core.workflow.new_rows import check_log, measure, outputs, passed_on, predicted, skippable
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
@@ -211,7 +211,7 @@ class Run:
                 warned.append(event.sentence)
             return True
 
-        how: dict[str, Any] = {"histories": histories, "most": most, **heard(listen)}
+        how: dict[str, Any] = {"histories": histories, "most": most, **passed_on(listen)}
         if isinstance(examples, pd.DataFrame | Mapping):
             yield NewExamples(self._dataset, examples, log=log, **how), rejected
         else:

@@ -16,13 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Self
 
 from automtl_core.errors import ArtifactError
 from automtl_core.system.files import write_atomic
 from automtl_core.system.process_state import exact
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SIZE_LIMIT = 256 << 20
 """Largest size of a JSON file in bytes."""
@@ -186,6 +187,8 @@ class Value:
             ArtifactError: a field is missing, or has another type.
 
         """
+        from pydantic import ValidationError  # whose import takes a twentieth of a second
+
         try:
             found: Self = reader(cls).validate_python(value)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -198,8 +201,10 @@ class Value:
 
 
 @cache
-def reader(kind: Any) -> TypeAdapter[Any]:
+def reader(kind: Any) -> "TypeAdapter[Any]":
     """Return what checks and converts the JSON of a type; it takes milliseconds to build."""
+    from pydantic import TypeAdapter
+
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     return adapter
 

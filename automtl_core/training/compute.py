@@ -21,7 +21,7 @@ from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.table import Table
 from automtl_core.modules.transfer import means, synchronise
 from automtl_core.system.distributed import agreed
-from automtl_core.system.process_state import flushed
+from automtl_core.system.process_state import flushed, kept_state
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -194,6 +194,6 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def computing() -> Iterator[None]:
-    """Train or predict: `guarded`, with zeros in place of denormal numbers."""
-    with guarded(), flushed():
+    """Train or predict: `guarded`, without denormal numbers, and with the state of the process as before."""
+    with guarded(), flushed(), kept_state():
         yield

@@ -15,7 +15,6 @@ from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.transfer import total
 from automtl_core.system import distributed, seeds
-from automtl_core.system.process_state import kept_state
 from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
@@ -119,12 +118,11 @@ def step(
 
     """
     moving = None if moving is None else [*moving, *balancer.parameters()]
-    with kept_state():
-        parts = objective(network, batch, losses, compute)
-        with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
-            optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
-        with torch.no_grad():
-            balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
+    parts = objective(network, batch, losses, compute)
+    with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
+        optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
+    with torch.no_grad():
+        balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return StepLosses(parts.by_task, parts.terms)
 
 
@@ -221,13 +219,12 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     outputs = np.zeros(part.labels.shape, np.float64 if double else np.float32)
     done, own = 0, compute.stretch(len(part), batch_size)
     order = (own[start : start + batch_size] for start in range(0, len(own), batch_size))
-    with kept_state():
-        for batch in batches(part, batch_size, compute.device, order):
-            logits = compute.logits(network, batch).cpu().numpy()
-            if not done and logits.shape[1:] != outputs.shape[1:]:  # those of an `Output`
-                outputs = np.zeros((len(part), *logits.shape[1:]), outputs.dtype)
-            outputs[own[done : done + len(logits)]] = logits
-            done += len(logits)
+    for batch in batches(part, batch_size, compute.device, order):
+        logits = compute.logits(network, batch).cpu().numpy()
+        if not done and logits.shape[1:] != outputs.shape[1:]:  # those of an `Output`
+            outputs = np.zeros((len(part), *logits.shape[1:]), outputs.dtype)
+        outputs[own[done : done + len(logits)]] = logits
+        done += len(logits)
     return compute.joined(outputs)
 
 

@@ -65,7 +65,7 @@ class Tested(Value):
         return {**super().to_json(), "reachable": {}, "rejected": len(self.skipped)}
 
 
-def heard(listener: Listener) -> dict[str, Any]:
+def passed_on(listener: Listener) -> dict[str, Any]:
     """Return the options of `NewExamples` that send progress and sentences to a listener."""
     return {
         "progress": lambda stage, share: listener(ProgressMade(PREPARATION, stage, share)),

@@ -38,7 +38,6 @@ from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import Value
 from automtl_core.system.files import remove_folder
-from automtl_core.system.process_state import kept_state
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing, guarded
@@ -328,8 +327,7 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
-    with kept_state():
-        result: object = strategy.search(recorder)
+    result: object = strategy.search(recorder)
     if not isinstance(result, SearchResult):
         what = f"search returns {type(result).__name__}, expected a SearchResult"
         raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)

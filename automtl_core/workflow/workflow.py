@@ -43,7 +43,7 @@ from automtl_core.workflow.data_checks import preparation_warnings, training_war
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Predicted, Tested, check_log, heard, measure, write_predictions
+from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, passed_on, write_predictions
 from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
@@ -323,7 +323,7 @@ class Workflow:
         histories = made.encoder.schema.histories
         check_log(histories, history)
         how = (self.memory_limit, histories, history, most)
-        return made, NewExamples(self.new_examples(run), files, work_in, *how, **heard(self.listener))
+        return made, NewExamples(self.new_examples(run), files, work_in, *how, **passed_on(self.listener))
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""

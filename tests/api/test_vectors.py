@@ -9,6 +9,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
 from automtl_core.fields.field import exported
 from automtl_core.tasks.builtin import auc
+from automtl_datasets.synthetic.dataset import KINDS
 
 CLOSE = 2e-6
 ITEMS = 40
@@ -105,11 +106,12 @@ def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(
 @pytest.mark.filterwarnings("ignore:validation scores still improved")
 def test_new_items_are_predicted_better_with_vectors(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
     found = {}
     for use in (False, True):
+        monkeypatch.setattr(KINDS["cold"], "vector_of", "item_id" if use else None)
+        monkeypatch.setenv("AUTOMTL_PREPARED", str(tmp_path / str(use)))
         settings = {
-            "dataset": {"kind": "cold", "rows": 12_000, "vectors": use},
+            "dataset": {"kind": "cold", "rows": 12_000},
             "features": "ids",
             "training": {"epochs": 12, "patience": 3, "embedding_decay": 0.1},
             "space": {"expert_layers": [32, 16]},

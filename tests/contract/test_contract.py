@@ -71,12 +71,11 @@ ENTROPY = {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
-    "pd-darts-entropy": [ENTROPY, {**ENTROPY, "level": "bi"}],
+    "pd-darts-entropy": [ENTROPY],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
     "study": [
         {"trials": 3, "batch": 2, "landmarks": 1, "rung_epochs": 1},
         {"trials": 2, "flops": True, "landmarks": 0, "sampler": "random"},
-        {"trials": 1, "pruner": "wilcoxon", "seeds": 4},
     ],
 }
 

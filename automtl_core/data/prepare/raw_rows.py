@@ -134,7 +134,7 @@ def _texts(
         elif kind.endswith("[]"):
             entries = f"list_transform({value}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
             value = f"array_to_string({entries}, {literal(column.separator)})"
-        elif column.kind == "integer":
+        elif column.kind == "integer" or kind == "BOOLEAN":
             value = f"CAST({value} AS BIGINT)"
         elif column.kind == "text":
             value = category(value, kind)

@@ -8,7 +8,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.transfer import SyncBatchNorm, function_of, indices, means, sent, synchronise, total
 from automtl_core.system import distributed
 
-from ..job_of_processes import results_of
+from ..system.job_of_processes import results_of
 
 
 def sparse(rows, values):

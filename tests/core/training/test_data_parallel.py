@@ -24,7 +24,7 @@ from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 from automtl_testing import sample_part, sample_schema
 
-from ..job_of_processes import results_of
+from ..system.job_of_processes import results_of
 
 EPOCHS, ROWS, BATCH = 2, 610, 61  # halves of 31 and 30 rows
 STEPS = EPOCHS * ROWS // BATCH
