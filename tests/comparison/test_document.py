@@ -81,16 +81,13 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
     assert costs["rows_per_second"] is None
 
 
-def test_json_gives_the_same_comparison_back(compared):
+def test_json_gives_the_same_comparison_back_and_derived_numbers_are_computed(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
     cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text), "") == found
-
-
-def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
     found = compared("click")
     edited = found.to_json()
     edited["models"]["one.yaml"]["auc"]["click"]["mean"] = 0.99

@@ -53,16 +53,13 @@ def test_the_users_of_a_metric_by_user_are_named(compared):
     assert warning == "warning: GAUC says little, since most users have one row, and nothing to rank"
 
 
-def test_differences_have_their_interval_and_say_against_what(compared):
+def test_differences_have_intervals_and_marks_and_say_against_what(compared):
     found = compared("click", "price")
     assert "AUC against one.yaml" in titles(found)
     rows = dict(grid(found, "reduction of RMSE against one.yaml").rows)
     assert rows["two.yaml"].startswith("+1.25 [")
     assert rows["single-task"].startswith("+2.25 [")
     assert grid(found, "reduction of RMSE against single-task").rows[0][1].startswith("-2.25 [")
-
-
-def test_differences_that_are_more_than_chance_are_marked(compared):
     two = grid(compared("click"), "AUC against one.yaml").rows[0][1]
     assert two.startswith("+0.0150 [")
     assert not two.endswith("!"), "two seeds say little"

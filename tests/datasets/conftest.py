@@ -1,24 +1,19 @@
 """Raw files by hand, tables of one's own, and prepared data against rows made without it."""
 
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
+from automtl_core.dataset.dataset import dense_fields, names_of, sparse_fields
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
 from automtl_core.raw.load import load
 
 from .tables import table
-
-Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
@@ -26,7 +21,7 @@ def loaded(tmp_path):
     """Return a database with the tables of raw files, given as path -> text."""
 
     @contextmanager
-    def by_hand(dataset: Dataset, files: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def by_hand(dataset, files):
         data, work = tmp_path / "data", tmp_path / "work"
         work.mkdir()
         for path, text in files.items():
@@ -51,7 +46,7 @@ def rows_of(loaded):
             columns = [
                 f'"{column}"' for column in (*names_of(sparse_fields(dataset)), *names_of(dataset.labels))
             ]
-            return sorted(relation.project(", ".join(columns)).fetchall())
+            return sorted(relation.project(", ".join(columns)).fetchall(), key=str)
 
     return rows
 

@@ -63,12 +63,9 @@ def test_the_mark_of_a_missing_category_is_no_integer(rows_of):
         rows_of(qb_video(), {"QB-video.csv": HEADER + r"1,10,1,0,0,0,7,1,2,\N" + "\n"})
 
 
-def test_labels_and_clicks_are_those_of_the_paper():
+def test_labels_and_clicks_are_those_of_the_paper_and_there_is_no_split_by_time(tmp_path):
     assert qb_video().settings.min_clicks == 10
     assert not any(label.after for label in QBVideo.labels)
-
-
-def test_there_is_no_split_by_time(tmp_path):
     rows = [f"{user},10,1,0,0,0,7,1,2,5\n" for user in range(10)]
     (tmp_path / "QB-video.csv").write_text(HEADER + "".join(rows))
     with pytest.raises(UsageError, match="dataset qb-video has no time"):

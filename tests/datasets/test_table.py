@@ -11,7 +11,7 @@ import automtl
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Label, names_of, sparse_fields
+from automtl_core.dataset.dataset import Label
 from automtl_core.errors import DataError, UsageError
 
 from .tables import HEADED, rows, table
@@ -20,18 +20,6 @@ NEEDS_ZSTD = pytest.mark.skipif(
     not any(importlib.util.find_spec(name) for name in ("compression", "backports")),
     reason="no package to read .zst",
 )
-
-
-@pytest.fixture
-def rows_of(loaded):
-    """Return the rows, fields then labels, that a table makes of files, given as name -> text."""
-
-    def rows_of(dataset, files):
-        with loaded(dataset, files) as db:
-            columns = ", ".join(names_of([*sparse_fields(dataset), *dataset.labels]))
-            return sorted(dataset.rows(db).project(columns).fetchall(), key=str)
-
-    return rows_of
 
 
 # Columns and labels
@@ -43,9 +31,12 @@ def test_columns_stand_in_any_order_and_those_without_a_role_are_not_read(rows_o
     assert rows_of(found, {"clicks.csv": text}) == [("u1", 7, 1), (None, None, 0)]
 
 
-def test_labels_are_blank_floats_or_texts(rows_of):
+def test_a_blank_label_is_missing_and_data_frames_write_floats(rows_of):
     text = HEADED + "a,1.0\nb,0.0\nc,\nd,1\ne,0\n"
     assert rows_of(table(), {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
+
+
+def test_texts_that_mean_one(rows_of):
     found = table(labels={"click": {"positive": ["yes", "Y"]}})
     text = HEADED + "a,yes\nb,no\nc,\nd,Y\ne,y\n"
     assert rows_of(found, {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
@@ -68,28 +59,14 @@ def test_a_label_counts_only_where_the_given_one_is_one(rows_of):
         ("f", 1, 1, None),
     ]
     rating = Label("rating", "regression", given="buy")
-    assert found.labels == (
-        Label("click", positive=("yes",)),
-        Label("buy", after="click", given="click"),
-        rating,
-    )
+    click, buy = Label("click", positive=("yes",)), Label("buy", after="click", given="click")
+    assert found.labels == (click, buy, rating)
 
 
 @pytest.mark.parametrize(("way", "left"), [("keep", [0, 1, 1]), ("drop", [0, 1])])
 def test_rows_that_are_alike_in_the_columns_that_are_named(rows_of, way, left):
     text = "user,note,click\na,x,1\na,y,1\na,x,0\n"
     assert rows_of(table(duplicates=way), {"clicks.csv": text}) == [("a", click) for click in left]
-
-
-def test_the_way_of_a_regression_label(prepared):
-    text = "user,rating\n" + "".join(f"u{n % 5},{n % 4 + 1 if n % 7 else ''}\n" for n in range(200))
-    found = prepared({"clicks.csv": text}, labels={"rating": {"kind": "regression"}})
-    (task,) = found.schema.tasks
-    train = found.part("train").labels[:, 0]
-    assert task.kind == "regression"
-    assert 0 < np.isnan(train).sum() < len(train)
-    back = np.round(train[~np.isnan(train)] * task.deviation + task.mean, 4)
-    assert set(back.tolist()) == {1.0, 2.0, 3.0, 4.0}
 
 
 # Numbers and multi-valued fields
@@ -182,31 +159,6 @@ def test_parquet_files(tmp_path, rows_of):
     assert rows_of(found, {}) == [("x", 1, 1), ("y", None, 0), ("z", None, None)]
 
 
-@pytest.mark.parametrize("value", ["2", "0.5", "-1"])
-def test_a_wrong_label_in_parquet_is_told_with_its_row(tmp_path, value):
-    with duckdb.connect() as db:
-        db.execute(
-            f"COPY (SELECT 'a' AS user, unnest([1, 0, {value}]) AS click) TO '{tmp_path}/clicks.parquet'"
-        )
-    with pytest.raises(DataError, match=r"clicks\.parquet: row 3: click: expected .*, found"):
-        prepare(table(files="clicks.parquet"), "table", tmp_path, tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("9.5,1", r"clicks\.csv:3: user: expected an integer, found \"9\.5\""),
-        ("x,1", r"clicks\.csv:3: user: expected an integer"),
-        ("9,2", r"clicks\.csv:3: click: expected 0, 1, 0\.0 or 1\.0, found \"2\""),
-        ("9", r"clicks\.csv:3: expected 2 columns, found 1"),
-    ],
-)
-def test_a_wrong_row_is_told_with_its_line(tmp_path, line, message):
-    (tmp_path / "clicks.csv").write_text(f"{HEADED}7,1\n{line}\n8,0\n")
-    with pytest.raises(DataError, match=message):
-        prepare(table(sparse={"user": "integer"}), "table", tmp_path, tmp_path / "out")
-
-
 def test_a_file_that_is_named_twice(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text(rows(50))
@@ -262,13 +214,8 @@ def test_a_number_that_is_a_blank(tmp_path, kind):
 
 def test_blanks_of_new_rows_in_memory():
     made = table(files="clicks.csv", **WITH_BLANKS)
-    examples = {
-        "user": ["u1", "null"],
-        "age": ["NA", 5],
-        "click": [0, 1],
-        "buy": ["NA", "no"],
-        "tags": ["NA", "a"],
-    }
+    inputs = {"user": ["u1", "null"], "age": ["NA", 5], "tags": ["NA", "a"]}
+    examples = {**inputs, "click": [0, 1], "buy": ["NA", "no"]}
     rows = next(frame_rows(NewExamples(made, examples, labelled=True)).tables(1000))
     assert rows.user.isna().tolist() == [False, True]
     assert rows.tags.isna().tolist() == [True, False]
@@ -402,11 +349,7 @@ def test_labels_that_are_texts_are_outcomes_of_earlier_rows(prepared):
     made = log()
     files = {"rows.csv": made.to_csv(index=False)}
     one = prepared(files, **LABELS, history={})
-    other = prepared(
-        files,
-        **{**SETTINGS, "labels": {"event": {"positive": ["buy"]}}},
-        history={"outcomes": LABELS["labels"]},
-    )
+    other = prepared(files, **SETTINGS, history={"outcomes": LABELS["labels"]})
     assert one.schema.histories[0].outcomes == ("event=buy", "event=cart")
     assert sorted(events(one)) == sorted(events(other))
 
@@ -542,13 +485,10 @@ def test_a_split_by_time_in_parquet(tmp_path, kind):
     assert_in_order(prepare(found, "table", tmp_path, tmp_path / "out"))
 
 
-def test_the_time_may_be_a_field_too(prepared):
+def test_the_time_may_be_a_field_too_but_not_of_several_kinds(prepared):
     order = np.random.default_rng(0).permutation(200)
     text = by_time(order, order).to_csv(index=False)
     assert_in_order(prepared({"clicks.csv": text}, **{**TIMED, "time": "place"}))
-
-
-def test_times_of_several_kinds(prepared):
     text = "user,click,when\n" + "".join(f"u,{n % 2},{n if n else '2023-12-01'}\n" for n in range(100))
     with pytest.raises(DataError, match="time when holds '2023-12-01', and most rows have another format"):
         prepared({"clicks.csv": text}, split="time", time="when")

@@ -52,13 +52,7 @@ WRONG = {
     "no user": ({"user": ""}, r"dataset\.user: expected a text of at least 1 char.*given ''"),
     "above": ({"files": "../a.csv"}, r"dataset\.files: '\.\./a.csv' is no name"),
     "absolute log": (
-        {
-            "history": {"files": "/data/a.csv"},
-            "user": "user",
-            "sparse": ["user"],
-            "time": "t",
-            "split": "time",
-        },
+        {"history": {"files": "/data/a.csv"}, "user": "user", "time": "t", "split": "time"},
         r"dataset\.history\.files: '/data/a.csv' is no name",
     ),
     "absolute vectors": (

@@ -197,13 +197,8 @@ def test_shares_are_those_of_comparing_all_rows(prepared, monkeypatch, chunk):
 
 def test_columns_are_told_apart(given, tmp_path):
     """Rows with the same numbers in other columns are not alike."""
-    one = {
-        "user": ["a", "b"] * 50,
-        "city": ["b", "a"] * 50,
-        "price": np.arange(100) // 2,
-        "click": [0, 1] * 50,
-    }
-    prepared = prepare(given({**one, "buy": [1, 0] * 50}), "given", None, tmp_path)
+    one = {"user": ["a", "b"] * 50, "city": ["b", "a"] * 50, "price": np.arange(100) // 2}
+    prepared = prepare(given({**one, "click": [0, 1] * 50, "buy": [1, 0] * 50}), "given", None, tmp_path)
     assert duplicates(prepared)["train"] == Duplicates(features=0.0, features_and_labels=0.0)
 
 

@@ -1,10 +1,8 @@
 """A headless browser that opens a page from disk, and says whether a person could use it."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -35,7 +33,7 @@ class Seen:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser():
     """Yield a browser, or skip the test where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

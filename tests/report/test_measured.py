@@ -28,7 +28,7 @@ GOOD = Baseline("R2", 0.3, 0.01, 1e-9, "item", 0.2, 1e-6)
 ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
 
 
-def test_it_is_said_that_nothing_was_learned():
+def test_it_is_said_that_nothing_was_learned_or_that_a_single_field_is_as_good():
     assert list(nothing_learned({"click": CHANCE, "buy": CHANCE}, searched=True)) == [
         "Nothing was learned: on the test rows, the network is not significantly better than a constant "
         "prediction (click AUC 0.5000, p 0.7; buy AUC 0.5000, p 0.7). "
@@ -36,9 +36,6 @@ def test_it_is_said_that_nothing_was_learned():
     ]
     (trained,) = list(nothing_learned({"click": CHANCE}, searched=False))
     assert trained.endswith("than a constant prediction (click AUC 0.5000, p 0.7).")
-
-
-def test_it_is_said_that_a_single_field_is_as_good():
     assert list(nothing_learned({"click": CHANCE, "buy": SINGLE}, searched=True)) == [
         "On the test rows, the network is not significantly better than a single field "
         "(buy AUC 0.7000, `item` alone 0.7100). Decisions and costs below have no meaning beyond that."
@@ -138,15 +135,12 @@ def test_a_collapse_of_experts_is_a_warning():
     assert not list(expert_use(record()))
 
 
-def test_learning_curves_have_a_point_for_each_epoch_and_the_best_one(small_record):
+def test_learning_curves_and_histories_show_epochs_and_tasks(small_record):
     charts = blocks(learning(small_record), Curves)
     points = sum(len(line) for line in charts[0].lines.values())
     assert points == len(small_record.epochs)
     (best,) = charts[0].marks.values()
     assert best in [epoch.epoch for epoch in small_record.epochs]
-
-
-def test_histories_show_their_contribution_to_each_task(small_record):
     (chart,) = blocks(histories(small_record), Bars)
     assert {bar.label for bar in chart.bars} <= {task.name for task in small_record.schema.tasks}
     assert chart.title == "History past"

@@ -15,12 +15,7 @@ from automtl_core.fields.sparse import BagEncoder, Hashed, Vocabulary
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
 SCHEMA = Schema(
-    (
-        SparseField("user", 9),
-        SparseField("a/b", 4),
-        SparseField("tags", 4, kind="bag"),
-        SparseField("age", 4),
-    ),
+    (SparseField("user", 9), SparseField("a/b", 4), SparseField("tags", 4, "bag"), SparseField("age", 4)),
     (DenseField("price"),),
     (Task("click"), Task("rating", kind="regression", mean=3.0, deviation=2.0)),
 )

@@ -119,12 +119,9 @@ def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
         read = frame(rows)
     assert float(read["click"].iloc[0]) == 1
     assert pd.isna(read["click"].iloc[1])
+    path = file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n")
     with pytest.raises(DataError, match="click: expected 0 or 1"):
-        new_rows(
-            NewExamples(
-                shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path, labelled=True
-            )
-        ).__enter__()
+        new_rows(NewExamples(shop(), path, tmp_path, labelled=True)).__enter__()
 
 
 def test_lists_in_parquet_are_bags_unless_a_value_holds_the_separator(tmp_path):

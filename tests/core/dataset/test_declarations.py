@@ -92,10 +92,11 @@ def faults(holds_bags=True, **changed):
     return list(faults_of(FINE | changed, holds_bags))
 
 
-def test_what_fits_together_has_no_fault():
+def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
     assert faults() == []
     assert faults(fields=None, user=None) == []
     assert names_of(FINE["labels"]) == ["click", "buy", "stars"]
+    assert len(faults(user="usr", labels=(Label("click", after="x"), Label("user")))) == 3
 
 
 @pytest.mark.parametrize(
@@ -136,10 +137,6 @@ def test_what_fits_together_has_no_fault():
 def test_faults_of_declarations(changed, message):
     (fault,) = {fault for fault in faults(**changed) if message in fault}
     assert fault
-
-
-def test_all_faults_are_told_at_once():
-    assert len(faults(user="usr", labels=(Label("click", after="x"), Label("user")))) == 3
 
 
 def test_settings_are_the_attributes_of_the_class():

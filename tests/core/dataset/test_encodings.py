@@ -18,12 +18,8 @@ def test_a_word_stands_for_all_and_what_is_not_answered_is_to_be_looked_up():
 
 
 def test_pairs_are_fields_of_as_many_values_as_there_are_pairs():
-    fields = (
-        SparseField("a", 3),
-        SparseField("b", 4),
-        SparseField("c", 200_000),
-        SparseField("tags", 3, "bag"),
-    )
+    single = (SparseField("a", 3), SparseField("b", 4), SparseField("c", 200_000))
+    fields = (*single, SparseField("tags", 3, "bag"))
     schema = Schema(fields, (), (Task("click"),))
     ab, ca = schema.encoded(plain().with_answers(crosses=(("a", "b"), ("c", "a")))).crosses()
     assert (ab.name, ab.size) == ("a*b", 12)

@@ -90,12 +90,8 @@ def test_names_are_unique_and_nothing_is_empty(sparse, dense, tasks, message):
         Schema(sparse, dense, tasks)
 
 
-FUNNEL = [
-    Task("click"),
-    Task("buy", given="click"),
-    Task("stars", kind="regression", given="buy"),
-    Task("like"),
-]
+STARS = Task("stars", kind="regression", given="buy")
+FUNNEL = [Task("click"), Task("buy", given="click"), STARS, Task("like")]
 
 
 def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():

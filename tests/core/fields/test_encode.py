@@ -146,12 +146,9 @@ def test_lists():
         assert error.value.row == 1
 
 
-def test_a_number_may_stand_for_blanks():
+def test_a_number_may_stand_for_blanks_and_an_unknown_kind_is_refused(tmp_path):
     values = np.array([1.0, np.nan])
     assert filled(values, 7).tolist() == [1, 7]
     assert filled(values, None) is values
-
-
-def test_an_unknown_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no plugin registers the kind of field 'pickle'"):
         read_encoder({"kind": "pickle"}, tmp_path, BUILT_IN)

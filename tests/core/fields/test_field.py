@@ -25,16 +25,13 @@ class Length(FieldEncoder):
         return np.array([len(one) + len(two) for one, two in zip(first, second, strict=True)])
 
 
-def test_a_learner_of_nothing_encodes_chunks_of_columns_in_their_order():
+def test_a_learner_of_nothing_encodes_chunks_and_a_kind_needs_a_learner():
     learner = FieldLearner({"a": Read("text"), "b": Read("number")}, Length())
     learner.see({})
     chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
     assert learner.learn(None) == Length()
     assert learner.encode(chunk).tolist() == [3, 1]
     assert not learner.constant
-
-
-def test_what_is_left_to_be_defined_is_told():
     with pytest.raises(TypeError, match="learner"):
         FieldKind("user")
 

@@ -55,10 +55,13 @@ def test_numbers_fall_into_buckets_and_come_back():
         assert ids(buckets, buckets.examples("price", every)["price"]) == every
 
 
-def test_edges_part_numbers_evenly_and_fewer_where_numbers_repeat():
+def test_edges_part_numbers_evenly_by_quantiles_and_fewer_where_numbers_repeat():
     assert edges(np.array([1.0, 2, 3, 4, np.nan]), 2).tolist() == [2]
     assert edges(np.array([1.0, 1, 1, 1]), 4).tolist() == [1]
     assert edges(np.array([np.nan]), 4).tolist() == []
+    values = np.random.default_rng(0).standard_normal(1000)
+    expected = np.quantile(values, np.arange(1, 32) / 32, method="inverted_cdf")
+    assert edges(values, 32).tolist() == expected.tolist()
 
 
 def counts(values, buckets):
@@ -83,9 +86,3 @@ def test_there_are_never_more_buckets_than_asked_for():
         found = edges(values, buckets)
         assert len(found) < buckets
         assert (np.diff(found) > 0).all()
-
-
-def test_numbers_without_frequent_values_are_divided_by_quantiles():
-    values = np.random.default_rng(0).standard_normal(1000)
-    expected = np.quantile(values, np.arange(1, 32) / 32, method="inverted_cdf")
-    assert edges(values, 32).tolist() == expected.tolist()

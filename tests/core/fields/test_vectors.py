@@ -58,9 +58,12 @@ def test_vectors_have_mean_0_and_mean_square_1(learner, tmp_path):
     assert np.allclose(vectors[1:] * scale, raw - raw.mean(0), atol=1e-6)
 
 
-def test_rows_without_a_vector_are_counted_and_said(learner, tmp_path):
+def test_rows_without_a_vector_are_counted(learner, tmp_path):
     learned(learner, tmp_path)
     assert learner.warnings == ["3 of 6 training rows have no vector in item:vector"]
+
+
+def test_rows_that_all_have_vectors_need_no_warning(learner, tmp_path):
     learned(learner, tmp_path, codes=(2, 3))
     assert not learner.warnings
 

@@ -222,12 +222,7 @@ def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path):
 
 
 def test_tasks_before_and_after_are_declared_over_several_steps():
-    tasks = (
-        Task("view"),
-        Task("click", after="view"),
-        Task("buy", after="click"),
-        Task("hide", after="view"),
-    )
+    tasks = (Task("view"), Task("click", "view"), Task("buy", "click"), Task("hide", "view"))
     schema = Schema((SparseField("user", 3),), (DenseField("x"),), tasks)
     assert declared(schema, "view", "buy")
     assert declared(schema, "buy", "view")

@@ -90,14 +90,11 @@ def test_codes_are_those_of_events_read_one_by_one():
     assert np.nan_to_num(found["numbers"], nan=-1).tolist() == [[0, -1], [1, 40], [3, 10], [3, 10]]
 
 
-def test_events_without_outcomes_are_there_or_not():
+def test_events_without_outcomes_are_there_or_not_and_ranks_are_no_ages():
     history = History("past", "user", "at", ("item", "shop"))
     found = codes(Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(history))
     assert found["presence of the newest event with the same shop"] == [0, 0, 1, 1]
     assert found["presence of the event 10 before the row"] == [0, 0, 1, 1]
-
-
-def test_ranks_of_lists_are_no_ages():
     history = History("past", "", "", ("item",), ("buy",), lists={"item": "items", "buy": "buys"})
     found, seen, _ = event_predictors(
         Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(), part()
@@ -166,7 +163,7 @@ def test_a_row_that_reads_its_own_event_is_found(tmp_path, name):
     assert "does a row read its own event? Compare the unit, the zone" in warning
 
 
-def test_a_log_of_what_was_bought_is_found(tmp_path):
+def test_a_log_of_what_was_bought_is_found_and_one_of_earlier_events_is_not(tmp_path):
     dataset = Shop(outcomes=())
     dataset.log = (
         dataset.log[dataset.log["buy"] == 1].assign(at=lambda log: log["at"] - 60).drop(columns="buy")
@@ -174,9 +171,6 @@ def test_a_log_of_what_was_bought_is_found(tmp_path):
     made = prepared(tmp_path, dataset)
     (warning,) = warnings(made, alone(made))
     assert warning.startswith("presence of the event 60 before the row alone predicts buy (AUC 1.000)")
-
-
-def test_a_log_of_earlier_events_is_not_suspected(tmp_path):
     made = prepared(tmp_path, Shop())
     assert not list(warnings(made, alone(made)))
     assert "event" in {one.kind for found in alone(made).values() for one in found}

@@ -44,16 +44,13 @@ def test_the_network_is_the_mean_of_those_of_its_members(space, members, ensembl
         assert torch.equal(alone(features), network.members[1](features))
 
 
-def test_members_inherit_weights_and_have_canonical_forms(space, members, ensemble):
+def test_members_inherit_weights_and_have_canonical_forms_and_costs(space, members, ensemble):
     supernet = space.supernet()
     network = space.network(ensemble, supernet)
     for member, architecture in zip(network.members, members, strict=True):
         left, right = member.state_dict(), space.network(architecture, supernet).state_dict()
         assert all(torch.equal(left[name], right[name]) for name in right)
     assert space.canonical(ensemble) == Architecture.ensemble([space.canonical(one) for one in members])
-
-
-def test_the_cost_is_the_sum_over_members(space, members, ensemble):
     whole, costs = space.cost(ensemble), [space.cost(member) for member in members]
     assert whole.flops_per_row == sum(cost.flops_per_row for cost in costs)
     assert whole.parameters == sum(cost.parameters for cost in costs)

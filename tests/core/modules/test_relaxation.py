@@ -16,7 +16,7 @@ def test_candidates_start_almost_equal_and_all_count():
     assert weights.tolist() == [0.5, 0.5]
 
 
-def test_bits_are_drawn_in_training_with_the_gradient_of_the_probability():
+def test_bits_are_drawn_in_training_alone_and_if_they_are_sampled():
     relaxation, logits = Softmax(), torch.tensor([30.0, -30.0, 0.0], requires_grad=True)
     drawn = torch.stack([relaxation.any_of(logits, training=True) for _ in range(200)])
     assert drawn[:, 0].eq(1).all()
@@ -24,9 +24,6 @@ def test_bits_are_drawn_in_training_with_the_gradient_of_the_probability():
     assert 0.35 < drawn[:, 2].mean() < 0.65
     drawn[0].sum().backward()
     assert logits.grad.tolist() == pytest.approx([0, 0, 0.25], abs=1e-6)
-
-
-def test_without_sampling_all_are_open_and_evaluation_is_decided():
     logits = torch.tensor([3.0, -3.0, 0.0])
     assert Softmax(sampling=False).any_of(logits, training=True).tolist() == [1, 1, 1]
     assert Softmax().any_of(logits, training=False).tolist() == [1, 0, 1]

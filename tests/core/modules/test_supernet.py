@@ -240,12 +240,15 @@ def test_a_part_is_computed_again_only_for_other_decisions_of_its_own(network):
     assert calls(network) == (4, 6)
 
 
-def test_a_part_is_computed_again_for_other_decisions_weights_or_evaluations(network):
+def test_a_part_is_computed_again_after_a_change_of_weights(network):
     reuse = Reuse()
     evaluated(reuse, network, {})
     with torch.no_grad():
         network.first.weight.mul_(3)
     assert evaluated(reuse, network, {}) == [3, 6]
+
+
+def test_outside_of_an_evaluation_nothing_is_reused(network):
     reuse = Reuse()
     evaluated(reuse, network, {})
     assert network(torch.tensor([5.0])).item() == 5

@@ -70,13 +70,10 @@ def test_quoted_carriage_returns(folders, value, end):
     assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
 
 
-def test_a_row_may_outgrow_the_limit_in_the_copy(folders):
+def test_a_row_may_outgrow_the_limit_in_the_copy_and_two_signs_make_no_number(folders):
     value = 'a"' * 900_000
     content = f"1,{value},0\nx,y,z\n".encode()
     assert read(folders, content, BARE, most=1)[0] == [(1, value, 0)]
-
-
-def test_two_signs_make_no_number(folders):
     with pytest.raises(DataError, match="a: expected a number"):
         read(folders, b"a\n+-5\n", RawFile("log.csv", {"a": NUMBER}))
 

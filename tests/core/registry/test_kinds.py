@@ -21,13 +21,10 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import TaskMetrics
 
 
-def test_the_table_holds_every_kind():
+def test_the_table_holds_every_kind_and_names_of_attributes_are_reserved():
     constants = [kind for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)]
     assert sorted(kind.hook for kind in KINDS.values()) == sorted(kind.hook for kind in constants)
     assert KINDS["spaces"].hook == "automtl_register_search_spaces"
-
-
-def test_every_attribute_of_a_module_dict_is_reserved():
     possible = {name for name in dir(nn.ModuleDict()) if re.fullmatch("[a-z0-9][a-z0-9-]*", name)}
     assert possible <= OPS.reserved
 
@@ -144,11 +141,7 @@ def best_of(number):
     [
         ("mine", 3, "expected an automtl_core.training.metric:Metric, found 3"),
         ("mine", share, "expected an automtl_core.training.metric:Metric, found <function sha"),
-        (
-            "mine",
-            Metric("mine", 3),
-            r"compute: expected a function, called with \(labels, predictions, users\)",
-        ),
+        ("mine", Metric("mine", 3), r"expected a function, called with \(labels, predictions, users\)"),
         ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),
         ("mine", Metric("mine", share, kind=7), "its kind is 7: expected the name of a kind of task"),
         ("mine-*", Metric("mine", share), r"expected a function, called with \(number\)"),

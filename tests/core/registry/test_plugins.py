@@ -16,7 +16,7 @@ from automtl_core.registry.registry import PluginRow
 
 PLUGINS = [
     "balancers", "baselines", "commands", "datasets", "desan", "engines", "export", "histories",
-    "listeners", "metrics", "strategies",
+    "listeners", "metrics", "strategies", "testing",
 ]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {
@@ -214,17 +214,14 @@ def test_the_first_to_register_a_name_keeps_it(install):
     )
 
 
-def test_a_plugin_that_loses_one_name_loses_all(install):
+def test_a_plugin_that_loses_one_name_loses_all_but_kinds_have_names_of_their_own(install):
     install(hooked("return {'mine': lambda *a: a, 'zero': lambda *a: a}"), "a-late")
     assert "mine" not in load_beside_a_good_plugin(install).names(OPS)
-
-
-def test_one_name_may_be_of_two_kinds(install):
     install(hooked("return {'desan': lambda *a: a}"), "mine")
     assert row(load_registry(), "mine").problem is None
 
 
-def test_of_two_plugins_with_one_name_the_first_is_kept_and_built_ins_before_all(install):
+def test_of_two_plugins_with_one_name_the_first_is_kept(install):
     first = install(OP % "early", "twice")
     install(OP % "late", "twice")
     registry = load_beside_a_good_plugin(install)
@@ -233,6 +230,9 @@ def test_of_two_plugins_with_one_name_the_first_is_kept_and_built_ins_before_all
     assert refused.problem == f"there is already a plugin 'twice', of {first} 1.5"
     assert "early" in registry.names(OPS)
     assert "late" not in registry.names(OPS)
+
+
+def test_a_plugin_cannot_take_the_name_of_a_built_in_plugin(install):
     install(OP % "late", "desan")
     registry = load_beside_a_good_plugin(install)
     refused = [row for row in registry.rows if row.name == "desan"][1]

@@ -90,11 +90,7 @@ LATE = {
     "no such name": ("ops", "automtl_core.errors:no_such_name", "AttributeError"),
     "exits": ("ops", "automtl_test_exits:exits", "SystemExit: 4"),
     "no factory": ("ops", "automtl_core:__version__", "expected a factory, called with"),
-    "another class": (
-        "datasets",
-        "builtins:dict",
-        "expected a subclass of automtl_core.dataset.dataset:Dataset",
-    ),
+    "another class": ("datasets", "builtins:dict", "subclass of automtl_core.dataset.dataset:Dataset"),
     "abstract": ("datasets", "automtl_core.dataset.dataset:Dataset", "Dataset does not define: "),
 }
 

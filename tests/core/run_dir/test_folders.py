@@ -43,14 +43,11 @@ def test_the_environment_says_otherwise(monkeypatch, tmp_path):
     assert prepared_folder() == tmp_path / "made"
 
 
-def test_what_is_given_comes_first_and_holds_from_everywhere(tmp_path, monkeypatch):
+def test_a_folder_that_is_given_comes_first_and_is_no_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert raw_folder(READS, "shop", Path("mine")) == tmp_path / "mine"
     assert raw_folder(READS, "shop", None) == tmp_path / "data" / "shop"
     assert raw_folder(READS_NOTHING, "shop", Path("mine")) is None
-
-
-def test_an_address_is_refused_with_a_remedy():
     with pytest.raises(UsageError, match=r"^s3://bucket/feed: is an address") as caught:
         raw_folder(READS, "shop", Path("s3://bucket/feed"))
     assert "copy the files" in caught.value.fix

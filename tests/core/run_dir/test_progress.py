@@ -220,14 +220,11 @@ def test_epochs_of_earlier_processes_belong_to_the_run_and_another_run_begins_wi
     assert events.state.shown.reports == ()
 
 
-def test_the_latest_decisions_are_kept(events):
+def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(events):
     for number in range(25):
         events.send(DecisionMade(Evidence(f"choice {number}", "a", "chosen", "better")))
     decisions = events.progress.decisions
     assert [decisions[0].choice, decisions[-1].choice] == ["choice 5", "choice 24"]
-
-
-def test_the_state_before_an_event_stays(events):
     before = events.send(PhaseBegan(TRAINING, (TEN,))).state
     events.epoch("train", 1)
     assert before.shown.progress.epoch == 0

@@ -27,11 +27,14 @@ def create(path, config=CONFIG):
     return Run.create(path, config, [], sample_encoder(sample_schema()))
 
 
-def test_a_run_is_made_once_and_never_in_place_of_a_link(tmp_path):
+def test_a_run_is_never_overwritten(tmp_path):
     with create(tmp_path / "run"):
         pass
     with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
         pass
+
+
+def test_nothing_is_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
         pass

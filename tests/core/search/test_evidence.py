@@ -24,16 +24,12 @@ def effect(option, difference, error, action="kept"):
     return Evidence("fields", option, action, "no significant effect", None, difference, error)
 
 
-def test_a_finding_is_significant_after_correction_for_all_comparisons():
+def test_findings_are_significant_after_the_correction_of_holm():
     """With z = 3.29 the p value is .001: significant as one of 9 comparisons, not as one of 11."""
     few = [effect("a", 3.2905, 1.0)]
     assert [one.verdict for one in judged(few, 9)] == ["required"]
     assert [one.verdict for one in judged(few, 11)] == ["no significant effect"]
     assert judged(few, 9)[0].p == pytest.approx(0.009, rel=1e-3)
-
-
-def test_the_correction_is_that_of_holm():
-    """The smallest p value is multiplied by the number of comparisons, the next by one less; none falls."""
     evidence = [effect("a", 0.5, 1.0), effect("b", 4.0, 1.0), effect("c", 3.5, 1.0), effect("d", 3.49, 1.0)]
     p = [one.p for one in judged(evidence, 4)]
     assert p[1] == pytest.approx(4 * 6.334e-5, rel=1e-3)

@@ -93,13 +93,10 @@ def test_events_and_results_come_in_the_order_of_the_trainings():
     assert loop.spent == 9
 
 
-def test_steps_are_those_of_the_first_training_that_has_not_ended():
+def test_steps_are_of_the_first_training_and_no_more_are_open_than_the_window_allows():
     steps = []
     run(TrialLoop(Listed([training("a"), training("b")])), lambda e: steps.append((type(e), e.phase)) or True)
     assert steps == [(StepEnded, "a"), (EpochEnded, "a"), (EpochEnded, "b")]
-
-
-def test_no_more_trainings_are_open_than_the_window_allows():
     ran = run(TrialLoop(Listed(map(training, "abcd"), window=2)))
     assert ran == ["b", "a", "d", "c"]
 

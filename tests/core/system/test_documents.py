@@ -42,8 +42,11 @@ def test_what_is_no_json_is_refused_with_the_name_of_the_file(text, problem, tmp
     assert refused.value.fix == "repair it"
 
 
-def test_json_is_read():
+def test_plain_files_are_read_to_their_limit_and_as_json(tmp_path):
     assert parse_json('{"a": [1, 2.5, null, "é"]}', "here", "") == {"a": [1, 2.5, None, "é"]}
+    (tmp_path / "a").write_bytes(b"abc")
+    assert read_plain(tmp_path / "a", 2, partly=True) == b"ab"
+    assert read_plain(tmp_path / "a", 3) == b"abc"
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "large", "missing", "no UTF-8"])
@@ -62,12 +65,6 @@ def test_other_files_are_refused_at_once(kind, tmp_path):
             file.write_bytes(b"\xff")
     with pytest.raises(ArtifactError, match=r"a\.json: (cannot be read|not UTF-8)"):
         read_json(file, "", limit=99)
-
-
-def test_a_beginning_is_read_of_a_long_file(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert read_plain(tmp_path / "a", 2, partly=True) == b"ab"
-    assert read_plain(tmp_path / "a", 3) == b"abc"
 
 
 def test_what_is_written_is_read_and_equal_values_are_equal_bytes(tmp_path):

@@ -181,16 +181,13 @@ def test_only_a_kind_that_compares_rows_gets_their_users():
     assert sums.tolist() == pytest.approx([3 * math.log(2), math.log(2)])
 
 
-def test_a_loss_of_groups_needs_a_user_field():
+def test_losses_of_groups_need_a_user_field_and_weights_the_names_of_tasks():
     supply({"pairwise": lambda: Pairwise})
     check_groups([Task("a"), Task("b", kind="pairwise")], "uid")
     with pytest.raises(
         UsageError, match="the loss of 'b', a task of kind pairwise, compares the rows of a user"
     ):
         check_groups([Task("a"), Task("b", kind="pairwise")], None)
-
-
-def test_a_task_that_is_weighed_and_not_there_is_named():
     with pytest.raises(
         UsageError, match=r"names 'prize', which is not a task \(did you mean 'price'\?\)"
     ) as error:

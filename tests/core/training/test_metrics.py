@@ -236,14 +236,11 @@ LARGEST = Metric("largest", lambda labels, predictions, users: labels.max(), kin
 REGISTERED = {"sum": SUM, "users": OF_USERS, "largest": LARGEST}
 
 
-def test_registered_metrics_are_of_the_rows_with_a_label_and_of_the_tasks_of_their_kind():
+def test_registered_metrics_are_of_rows_with_a_label_tasks_of_their_kind_and_users():
     labels = np.array([[1.0, 0.5], [1.0, NAN], [NAN, -0.5], [0.0, NAN]])
     users = np.array([4, 5, 6, 5], np.int32)
     found = metrics_of([CLICK, PRICE], labels, np.zeros((4, 2)), users, REGISTERED)
     values = {task: {name: v.value for name, v in m.others.items()} for task, m in found.items()}
     assert values == {"click": {"sum": 2.0, "users": 2.0}, "price": {"largest": 110.0}}
-
-
-def test_metrics_by_user_are_left_out_without_a_user_field():
     found = metrics_of([CLICK], np.array([[1.0], [0.0]]), np.zeros((2, 1)), None, REGISTERED)
     assert list(found["click"].others) == ["sum"]

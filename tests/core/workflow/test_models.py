@@ -30,25 +30,19 @@ def test_a_name_stands_for_a_space_a_strategy_or_a_preset():
     assert layer("random-architecture", REGISTRY)["strategy"] == {"name": "random", "candidates": 1}
 
 
-def test_settings_go_to_the_model_that_is_named(resolve):
+def test_settings_go_to_every_model_that_has_them(resolve):
     mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
     assert mmoe.components["space"].experts == mmoe.config.space.settings["experts"] == 2
     bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
     assert bottom.components["space"].expert_layers == (8, 4)
     darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
     assert darts.components["strategy"].epochs == darts.config.strategy.settings["epochs"] == 1
-
-
-def test_a_setting_goes_to_every_model_that_has_it(resolve):
     jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
     assert jobs["mmoe"].components["space"].experts == jobs["desan:darts"].components["space"].experts == 2
     assert {job.components["space"].embedding_dim for job in jobs.values()} == {5}
     searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
     assert searches["desan:darts"].config.retrain == "scratch"
     assert searches["mmoe"].config.retrain is None
-
-
-def test_settings_of_a_named_space_go_to_its_models(resolve):
     jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
     assert jobs["mmoe"].components["space"].experts == 4
     assert jobs["desan:darts"].components["space"].experts == 2

@@ -56,11 +56,8 @@ def encoder(**more):
     return Encoder(schema, {"user": Hashed(8), "item": Hashed(8), "price": Scale("standard", 0.0, 1.0)})
 
 
-def test_closed_fields_have_unread_columns():
+def test_closed_fields_have_unread_columns_unless_they_are_read():
     assert unread_columns(Reads(0), encoder(), ("item", "price"), CPU) == ["item", "price"]
-
-
-def test_fields_that_are_read_against_the_names_of_decisions_or_shared_stay():
     assert unread_columns(Reads(1), encoder(), ("item", "price"), CPU) == []
     assert unread_columns(Reads(0, number=True), encoder(), ("price",), CPU) == []
     of_items = encoder(histories=(History("past", "user", "time", ("item",)),))

@@ -38,7 +38,7 @@ def work(space=None, changed=False):
     return Work(job, run, None, SILENT, space), made
 
 
-def test_space_and_problem_are_made_once_where_they_are_not_known():
+def test_space_and_problem_are_made_once_unless_a_search_changed_settings():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
     assert (once.checked_space(), once.space_of_network()) == ("space", "space")
@@ -46,9 +46,6 @@ def test_space_and_problem_are_made_once_where_they_are_not_known():
     known, made = work("known")
     assert known.problem == ("problem", "known")
     assert made == ["problem"]
-
-
-def test_after_a_search_of_settings_the_space_is_not_that_of_the_network():
     assert work("known", changed=True)[0].space_of_network() is None
 
 
@@ -125,16 +122,13 @@ def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
     assert (loop.number, later.number) == (7, 0)
 
 
-def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read(run):
+def test_a_checkpoint_holds_the_identity_of_its_run_and_that_of_another_is_refused(run):
     recorder = Recorder(run, EventHandler())
     recorder.follow("search", Loop(7))
     recorder(REPORT)
     saved = load_state(run.path / "checkpoint.safetensors")
     assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
     assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
-
-
-def test_the_checkpoint_of_another_run_is_refused(run):
     run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
     with pytest.raises(ArtifactError, match=r"belongs to another run: settings\.seed was 0, is 1"):
         Recorder(run, EventHandler())

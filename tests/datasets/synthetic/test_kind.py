@@ -57,7 +57,7 @@ def by_chance(values, groups):
 
 
 @every_kind
-def test_labels_have_their_rates(kind: str) -> None:
+def test_labels_have_their_rates(kind):
     for task, chance in KINDS[kind].tasks().items():
         assert frame(kind)[f"probability_{task}"].mean() == pytest.approx(chance.rate, abs=1e-9)
         error = np.sqrt(chance.rate / len(frame(kind)))
@@ -65,7 +65,7 @@ def test_labels_have_their_rates(kind: str) -> None:
 
 
 @every_kind
-def test_rows_follow_the_seed(kind: str) -> None:
+def test_rows_follow_the_seed(kind):
     first = KINDS[kind].labels()[0].name
     assert len(frame(kind)) == KINDS[kind].rows
     pd.testing.assert_frame_equal(rows(kind=kind, rows=2000), rows(kind=kind, rows=2000))
@@ -73,7 +73,7 @@ def test_rows_follow_the_seed(kind: str) -> None:
 
 
 @every_kind
-def test_the_best_reachable_auc_leaves_room(kind: str) -> None:
+def test_the_best_reachable_auc_leaves_room(kind):
     for label in KINDS[kind].labels():
         best = auc(frame(kind)[label.name].to_numpy(np.float64), frame(kind)[label.oracle].to_numpy())
         assert best is not None
@@ -81,14 +81,14 @@ def test_the_best_reachable_auc_leaves_room(kind: str) -> None:
 
 
 @every_kind
-def test_noise_acts_on_nothing(kind: str) -> None:
+def test_noise_acts_on_nothing(kind):
     for field in KINDS[kind].noise:
         for task in KINDS[kind].tasks():
             assert by_chance(logit(kind, task), codes(kind, field)) > 1e-3, (field, task)
 
 
 @every_kind
-def test_every_field_of_the_truth_acts(kind: str) -> None:
+def test_every_field_of_the_truth_acts(kind):
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
         for field in told["fields"]:
             if ":" not in field:  # an input from the history, see test_history
@@ -96,7 +96,7 @@ def test_every_field_of_the_truth_acts(kind: str) -> None:
 
 
 @every_kind
-def test_every_pair_of_the_truth_acts_beyond_its_fields(kind: str) -> None:
+def test_every_pair_of_the_truth_acts_beyond_its_fields(kind):
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
         for one, two in told["pairs"]:
             left, right = codes(kind, one), codes(kind, two)
@@ -106,7 +106,7 @@ def test_every_pair_of_the_truth_acts_beyond_its_fields(kind: str) -> None:
 
 
 @every_kind
-def test_the_truth_names_fields_and_tasks(kind: str) -> None:
+def test_the_truth_names_fields_and_tasks(kind):
     dataset = synthetic(kind=kind)
     truth, fields = dataset.truth(), set(names_of(dataset.fields))
     grouped = [task for tasks in truth["groups"].values() for task in tasks]
@@ -119,7 +119,7 @@ def test_the_truth_names_fields_and_tasks(kind: str) -> None:
 
 
 @every_kind
-def test_the_contract_of_datasets(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_contract_of_datasets(kind, tmp_path_factory):
     prepared = check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
     assert prepared.manifest["truth"] == synthetic(kind=kind).truth()
     assert prepared.oracle("test") is not None

@@ -72,11 +72,14 @@ def test_shapes_are_no_lines():
         assert abs(line) < 0.85, name
 
 
-def test_a_valley_is_high_at_both_ends_and_a_step_at_one(numbers_frame):
+def test_a_valley_is_high_at_both_ends_and_some_numbers_have_long_tails(numbers_frame):
     rates = numbers_frame.groupby(pd.qcut(numbers_frame["age"], 5, labels=False))[["click", "cancel"]].mean()
     assert rates["click"][[0, 4]].min() > rates["click"][2] + 0.1
     assert rates["cancel"][4] > rates["cancel"][0] + 0.1
     assert abs(rates["cancel"][1] - rates["cancel"][0]) < 0.04
+    skewed = {field for field in Numbers.numbers if numbers_frame[field].skew() > 3}
+    assert skewed == set(Numbers.constants["tails"])
+    assert numbers_frame["noise_steps"].nunique() < 12
 
 
 def test_a_product_counts_and_not_its_factors(numbers_frame):
@@ -88,22 +91,18 @@ def test_a_product_counts_and_not_its_factors(numbers_frame):
         assert abs(np.corrcoef(numbers_frame[two], numbers_frame[task])[0, 1]) < 0.02
 
 
-def test_some_numbers_have_long_tails(numbers_frame):
-    skewed = {field for field in Numbers.numbers if numbers_frame[field].skew() > 3}
-    assert skewed == set(Numbers.constants["tails"])
-    assert numbers_frame["noise_steps"].nunique() < 12
-
-
 @pytest.fixture(scope="module")
 def rare_frame():
     return Rare(0, Rare.rows).frame()
 
 
-def test_there_is_no_cart_without_a_click_and_no_buy_without_a_cart(rare_frame):
+def test_there_is_no_cart_without_a_click_and_the_report_is_against_it(rare_frame):
     for task, before in Rare.after.items():
         assert (rare_frame[task] <= rare_frame[before]).all()
         assert (rare_frame[f"probability_{task}"] <= rare_frame[f"probability_{before}"]).all()
         assert 0 < rare_frame[task].sum() < rare_frame[before].sum()
+    rates = rare_frame.groupby("category")[["probability_click", "probability_report"]].mean().corr()
+    assert rates.iloc[0, 1] < -0.5
 
 
 def test_few_items_make_most_of_the_rows_and_every_task_has_positives_enough(rare_frame):
@@ -121,8 +120,3 @@ def test_what_acted_before_is_part_of_the_truth():
     assert told["cart"]["fields"]["slot"] == pytest.approx(0.7 - 0.3)
     assert told["buy"]["pairs"] == told["click"]["pairs"] == [["category", "hour"]]
     assert set(told["report"]["fields"]) == {"user_id", "seller_id", "category", "slot"}
-
-
-def test_the_report_is_against_the_click(rare_frame):
-    rates = rare_frame.groupby("category")[["probability_click", "probability_report"]].mean().corr()
-    assert rates.iloc[0, 1] < -0.5

@@ -28,17 +28,14 @@ def test_what_changes_changes_and_what_stays_stays(frame):
         assert 0 < alike(frame, "item_id", task) < 0.8
 
 
-def test_the_hour_is_that_of_the_time(frame):
-    assert frame["time"].between(DAYS["start"], DAYS["start"] + DAYS["seconds"] - 1).all()
-    hours = frame["time"] // 3600 % 24
-    assert (frame["hour"] == "hour_" + hours.astype(str)).all()
-
-
-def test_the_truth_tells_what_changes():
+def test_the_truth_tells_what_changes_and_the_hour_is_that_of_the_time(frame):
     told = Drift.truth()
     assert told["changing"]["click"] == Drift.constants["turns"]["browse"]
     assert [*told["changing"]["buy"]] == ["item_id"]
     assert all(set(told["changing"][task]) < set(told["tasks"][task]["fields"]) for task in Drift.tasks())
+    assert frame["time"].between(DAYS["start"], DAYS["start"] + DAYS["seconds"] - 1).all()
+    hours = frame["time"] // 3600 % 24
+    assert (frame["hour"] == "hour_" + hours.astype(str)).all()
 
 
 def test_the_latest_rows_are_for_the_test(tmp_path):

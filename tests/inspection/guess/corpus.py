@@ -1,21 +1,15 @@
 """Files of the kinds that occur in the wild, with what is guessed of them, or how they are refused.
 
-Each case is made by a small function of a row's number, from 0 on. `python -m tests.inspection.guess.corpus`
-prints all guesses as one table, with tabs between its columns.
+Each case is made by a small function of a row's number, from 0 on.
 """
 
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-
-from automtl_core.errors import DataError
-from automtl_inspection.guess.guess import guess
-from automtl_inspection.guess.peek import peek
 
 ROWS = 120
 Cell = Callable[[int], object]
@@ -407,23 +401,3 @@ FILES = {
         more(rooms=lambda n: ("1", "2", "3", "4", "5+")[n % 5]), {**AS_BASE, "rooms": ("sparse", "text")}
     ),
 }
-
-
-def print_guesses(folder):
-    """Print all guesses as one table: file, column, role, setting, and the reason or doubt."""
-    for case, file in FILES.items():
-        path = folder / file.name
-        file.write(path)
-        try:
-            found = guess(peek(str(path)))
-        except DataError as error:
-            print(case, "-", "refused", str(error).removeprefix(str(folder)), sep="\t")
-            continue
-        for each in found:
-            why = each.reason or each.doubt
-            print(case, each.name, each.role, "" if each.setting is None else each.setting, why, sep="\t")
-
-
-if __name__ == "__main__":
-    with TemporaryDirectory() as work:
-        print_guesses(Path(work))

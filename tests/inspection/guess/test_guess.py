@@ -44,11 +44,7 @@ CASES = {
     "skewed integers": (facts("visits", high="100000"), "dense", {"scaling": "log"}),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
     "tags": (facts("tags", "text", parts={"|": Parts(300, 2000, 30)}), "multi", "|"),
-    "tags that differ in all rows": (
-        facts("tags", "text", SEEN, parts={"|": Parts(SEEN, 5000, 30)}),
-        "multi",
-        "|",
-    ),
+    "tags that all differ": (facts("tags", "text", SEEN, parts={"|": Parts(SEEN, 5000, 30)}), "multi", "|"),
     "prose": (facts("title", "text", parts={",": Parts(300, 1500, 1200)}), "sparse", "text"),
     "separator in few rows": (facts("city", "text", parts={",": Parts(20, 1020, 90)}), "sparse", "text"),
     "click": (bits("click"), "labels", {}),
@@ -108,12 +104,9 @@ def test_what_is_not_used(column, reason):
     assert reason in found.reason
 
 
-def test_different_numbers_in_all_rows_are_used():
+def test_different_numbers_and_the_finest_time_are_used():
     found = guessed(facts("income", values=SEEN, high="99999"), facts("score", "number", SEEN))
     assert [each.role for each in found] == ["dense", "dense"]
-
-
-def test_the_finest_time_is_that_of_the_rows():
     found = guessed(facts("day", "time", 30), facts("instant", "time", 900), facts("month", "time", 12))
     assert [each.role for each in found] == ["unused", "time", "unused"]
 
@@ -183,13 +176,10 @@ def test_actions_are_labels_only_where_no_other_column_may_be_one():
     assert [each.role for each in guessed(action(), replace(action(), name="event"))] == ["sparse", "sparse"]
 
 
-def test_who_the_users_are():
+def test_users_and_long_tails():
     columns = [facts("item_id"), facts("user_age"), facts("customerId", "text"), facts("uid")]
     assert dataset(*columns)["user"] == "customerId"
     assert dataset(facts("item_id")).get("user") is None
-
-
-def test_long_tails():
     short = facts("a_id", values=2000, single=100)
     tail = facts("b_id", values=1500, single=900, rows=5000)
     assert dataset(short, tail, facts("c_id", values=900, single=900))["min_count"] == {"b_id": 2}

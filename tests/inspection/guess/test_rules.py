@@ -20,16 +20,7 @@ MEANINGS = {
     "event": ("basket_id", "BasketId", "order_number", "session", "transaction_id", "invoice_no"),
     "thing": ("item", "itemId", "item_category", "brand", "video_id", "coupon_upc", "category2", "shop_code"),
     "id": ("id", "key", "foo_id", "areacode", "ean", "zip_code", "upc"),
-    "amount": (
-        "age",
-        "user_age",
-        "item_price",
-        "item_count",
-        "num_users",
-        "views",
-        "number_of_orders",
-        "ids_total",
-    ),
+    "amount": ("age", "user_age", "item_price", "num_users", "views", "number_of_orders", "ids_total"),
     "": ("x", "c1", "", "paid", "status", "address"),
 }
 

@@ -147,12 +147,7 @@ POSITIVE = [Label("click", positive=("ja", "oui"))]
         ({"click": [None] * 200}, {}, "label click is missing in all training rows", OUT),
         ({"click": 0}, {"tasks": ["click"]}, "is 0 in", "learn another task: --set dataset.tasks=[buy]"),
         ({"click": 0, "buy": 1}, {}, "click is 0 in .*, label buy is 1 in", "give rows with other values"),
-        (
-            {"click": 0},
-            {"labels": POSITIVE},
-            "none has 'ja' or 'oui'",
-            "correct the positive values of click",
-        ),
+        ({"click": 0}, {"labels": POSITIVE}, "none has 'ja' or 'oui'", "correct the positive values of"),
     ],
 )
 def test_labels_without_anything_to_learn_are_refused(tmp_path, given, frame, columns, changes, message, fix):
@@ -177,16 +172,11 @@ def test_empty_texts_are_blanks_and_whole_floats_are_integers(tmp_path, given, f
         assert (found[:, 1] == 0).sum() == 100
 
 
-def test_numbers_with_fractions_are_no_categories(tmp_path, given, frame):
+def test_vocabularies_do_not_depend_on_chunks_and_hold_no_fractions(tmp_path, given, frame, monkeypatch):
+    first = prepare(given(frame), "given", None, tmp_path / "first").manifest
+    monkeypatch.setattr("automtl_core.data.prepare.encode.LINES", 7)
+    assert prepare(given(frame), "given", None, tmp_path / "second").manifest == first
     frame["city"] = np.arange(200) / 2
     with pytest.raises(DataError, match="text or integers, not fractions as in city") as error:
         prepare(given(frame), "shop", None, tmp_path)
     assert error.value.fix
-
-
-def test_a_vocabulary_is_the_same_however_few_values_are_fetched_at_a_time(
-    tmp_path, given, frame, monkeypatch
-):
-    first = prepare(given(frame), "given", None, tmp_path / "first").manifest
-    monkeypatch.setattr("automtl_core.data.prepare.encode.LINES", 7)
-    assert prepare(given(frame), "given", None, tmp_path / "second").manifest == first

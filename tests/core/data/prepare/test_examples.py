@@ -6,13 +6,8 @@ from automtl_core.data.prepare.values import codes
 from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.raw.connection import connect
 
-GOOD = {
-    "user": ["a", "b"] * 10,
-    "city": [10, 9] * 10,
-    "price": [1.0, None] * 10,
-    "click": [0, 1] * 10,
-    "buy": ["1", "0"] * 10,
-}
+PAIRS = {"user": ["a", "b"], "city": [10, 9], "price": [1.0, None], "click": [0, 1], "buy": ["1", "0"]}
+GOOD = {name: pair * 10 for name, pair in PAIRS.items()}
 
 
 def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):

@@ -117,13 +117,8 @@ def test_the_memory_limit_changes_nothing(shop, shop_dir, tmp_path, limit):
 @pytest.fixture
 def rows():
     n = range(60)
-    return {
-        "user": [*n],
-        "city": [0] * 60,
-        "price": [*n],
-        "click": [k % 2 for k in n],
-        "buy": [k % 3 // 2 for k in n],
-    }
+    labels = {"click": [k % 2 for k in n], "buy": [k % 3 // 2 for k in n]}
+    return {"user": [*n], "city": [0] * 60, "price": [*n], **labels}
 
 
 def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(tmp_path, given, rows):

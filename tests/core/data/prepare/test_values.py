@@ -40,16 +40,13 @@ def db():
 FRAME = pd.DataFrame({"bag": ["y", "x", "x", "x", "z", "unknown"], "value": ["b", "c", "a", "c", None, "d"]})
 
 
-def test_a_bag_holds_each_value_once_and_in_order(db):
+def test_a_bag_holds_each_value_once_and_in_order_of_named_columns(db):
     number_bags(db, Tags(FRAME), "tags")
     bags, values = (np.concatenate(arrays).tolist() for arrays in zip(*held(db, "tags"), strict=True))
     # a, b and c are 0, 1 and 2: x holds a and c, y holds b; z is blank, and nobody names the last
     assert list(zip(bags, values, strict=True)) == [(0, 0), (0, 2), (1, 1)]
     assert count(db, codes(of_bags("tags"))) == 3
     assert sorted(db.execute(f"FROM {codes(of_bags('tags'))}").fetchall()) == [("a", 0), ("b", 1), ("c", 2)]
-
-
-def test_a_column_that_is_missing_is_named(db):
     with pytest.raises(DataError, match="the values of tags lack 'value'"):
         number_bags(db, Tags(FRAME[["bag"]]), "tags")
 
