@@ -63,6 +63,24 @@ class WithOutputs(Protocol):
         """Return the outputs of B examples by name, [B, ...] each; a name is a Python identifier."""
 
 
+def outputs_of(network: Any, features: Features) -> Any:
+    """Return the outputs of a `WithOutputs`; empty for others, such as one with a submodule of this name."""
+    return network.outputs(features) if hasattr(type(network), "outputs") else {}
+
+
+def fault_of_outputs(outputs: object, rows: int) -> str | None:
+    """Return the fault of the outputs of a `WithOutputs` for a number of rows, or None."""
+    if not isinstance(outputs, Mapping):
+        return f"outputs returns {type(outputs).__name__}, expected a mapping from names to tensors"
+    for name, output in outputs.items():
+        if not (isinstance(name, str) and name.isidentifier()):
+            return f"an output has the name {name!r}, which is no Python identifier"
+        got = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        if not isinstance(got, list) or got[:1] != [rows]:
+            return f"the output {name!r} is {got} for {rows} rows, expected a tensor [{rows}, ...]"
+    return None
+
+
 class Output(nn.Module):
     """One output of a `WithOutputs`, as a network that returns [B, ...]."""
 
@@ -70,6 +88,8 @@ class Output(nn.Module):
         super().__init__()
         self.network: Any = network
         self.name = name
+        for hook in network._forward_pre_hooks.values():  # such as 0 for missing numbers
+            self.register_forward_pre_hook(hook)
 
     def forward(self, features: Features) -> Tensor:
         output: Tensor = self.network.outputs(features)[self.name]

@@ -18,6 +18,7 @@ from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
+from automtl_core.modules.network import fault_of_outputs, outputs_of
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
@@ -427,9 +428,13 @@ def _network_problem(space: SearchSpace) -> str | None:
         return f"build returns {type(network).__name__}, expected a torch.nn.Module"
     try:
         with torch.no_grad():
-            out: object = space.hollow_supernet()(blank_features(space.schema, torch.device("cpu")))
+            supernet, blank = space.hollow_supernet(), blank_features(space.schema, torch.device("cpu"))
+            out: object = supernet(blank)
+            others = outputs_of(supernet.network, blank)
     except Exception:
         return None  # perhaps only because its weights have no values; training shows other errors
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
     wanted = [ROWS, len(space.schema.tasks)]
-    return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"
+    if got != wanted:
+        return f"the network returns {got} for {ROWS} rows, expected {wanted}"
+    return fault_of_outputs(others, ROWS)

@@ -16,7 +16,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part, drawn
 from automtl_core.dataset.schema import Schema, Task, products, scores_of
 from automtl_core.errors import ArtifactError, DivergedError, PluginError
-from automtl_core.modules.network import Output, WithOutputs
+from automtl_core.modules.network import Output, fault_of_outputs, outputs_of
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Calibration
@@ -79,22 +79,15 @@ class Trained:
         """Return the names of the outputs beside the predictions, see `WithOutputs`; empty without any.
 
         Raises:
-            PluginError: a name is no Python identifier; it becomes the name of a folder of an export.
+            PluginError: an output breaks its contract; its name becomes that of a folder of an export.
 
         """
-        # A method of its class: a submodule may be called `outputs` too.
-        if not isinstance(self.network, WithOutputs) or not hasattr(type(self.network), "outputs"):
-            return ()
         rows = take(drawn(self.encoder.schema, 2), np.arange(2), self.compute.device)
         with torch.no_grad():
-            names = tuple(self.network.eval().outputs(rows.features))
-        for name in names:
-            if not name.isidentifier():
-                raise PluginError(
-                    f"the network has an output {name!r}, whose name is no Python identifier",
-                    "name it with letters, digits and underscores",
-                )
-        return names
+            outputs = outputs_of(self.network.eval(), rows.features)
+        if fault := fault_of_outputs(outputs, 2):
+            raise PluginError(f"the network of the run: {fault}", "repair `outputs` of its class")
+        return tuple(outputs)
 
     def output(self, name: str, part: Part) -> NDArray[Any]:
         """Return an output of the network for encoded rows, [R, ...]; raises as `predict_logits`."""

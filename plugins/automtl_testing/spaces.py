@@ -9,6 +9,7 @@ import torch
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.modules.features import Features
+from automtl_core.modules.network import Output, fault_of_outputs, outputs_of
 from automtl_core.modules.supernet import Reuse
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import take
@@ -37,6 +38,7 @@ def check_space(space: SearchSpace[Any], architectures: int = 6) -> None:
         again = Architecture.from_json(architecture.to_json())
         assert again == architecture, "architectures must survive JSON"
         _check_derived(space, architecture, features)
+        _check_outputs(space, architecture, features)
     _check_landmarks(space, features)
     _check_reuse(space, list(sample_architectures(space, architectures)), features)
 
@@ -65,6 +67,21 @@ def _check_landmarks(space: SearchSpace[Any], features: Features) -> None:
         assert same == [name], f"landmarks must differ: {listing(same)}"
         logits = space.network(architecture).double().eval()(features)
         assert logits.isfinite().all(), f"the network of the landmark {name} must give finite logits"
+
+
+def _check_outputs(space: SearchSpace[Any], architecture: Architecture, features: Features) -> None:
+    """Check the outputs of a network beside its logits: names, shapes, and numbers that are missing."""
+    network = space.network(architecture).double().eval()
+    outputs = outputs_of(network, features)
+    fault = fault_of_outputs(outputs, len(features.dense))
+    assert fault is None, fault
+    first = space.network(next(iter(sample_architectures(space, 1)))).double().eval()
+    same = outputs_of(first, features).keys() == outputs.keys()
+    assert same, "the names of outputs must not depend on the decisions"
+    missing = features._replace(dense=torch.full_like(features.dense, torch.nan))
+    for name in outputs:
+        finite = Output(network, name)(missing).isfinite().all()
+        assert finite, f"the output {name!r} must be finite where numbers are missing"
 
 
 def _check_gradients(space: SearchSpace[Any], features: Features) -> None:

@@ -18,10 +18,31 @@ from automtl_testing import check_space, plain_schema
 SMALL = ["--set", "dataset.rows=1000", "--set", "training.epochs=2", "--set", "training.min_positives=1"]
 
 
-def test_it_keeps_its_contract():
-    schema = plain_schema(dense=0)
+def space():
+    schema = plain_schema(dense=2)
     settings = TwoTowerSpace.settings_class(user_fields=(schema.sparse[0].name,))
-    check_space(TwoTowerSpace(schema, settings, load_registry().op))
+    return TwoTowerSpace(schema, settings, load_registry().op)
+
+
+def test_it_keeps_its_contract():
+    check_space(space())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "fault"),
+    [
+        (lambda self, f: [1], "outputs returns list, expected a mapping"),
+        (lambda self, f: {"user v": f.dense}, "has the name 'user v'"),
+        (lambda self, f: {"user": 1}, "the output 'user' is int for 16 rows"),
+        (lambda self, f: {"user": f.dense.T}, r"is \[2, 16\] for 16 rows, expected a tensor \[16, ...\]"),
+        (lambda self, f: {"user": f.dense + float("nan")}, "must be finite where numbers are missing"),
+    ],
+)
+def test_outputs_that_break_the_contract_are_named(outputs, fault, monkeypatch):
+    monkeypatch.setattr(TwoTowers, "outputs", outputs)
+    monkeypatch.setattr(TwoTowers, "forward", lambda self, f: f.ids[:, :1] * self.scale)
+    with pytest.raises(AssertionError, match=fault):
+        check_space(space())
 
 
 @pytest.fixture
@@ -55,7 +76,7 @@ def test_vectors_of_users_and_items_are_exported(install, command, tmp_path, mon
     )
     monkeypatch.setattr(TwoTowers, "forward", lambda self, features: features.ids[:, :1] * self.scale)
     code, _, err = command("export", "runs/towers", "--out", "elsewhere")
-    assert (code, "an output '../x'" in err) == (69, True)
+    assert (code, "an output has the name '../x'" in err) == (69, True)
     assert not Path("elsewhere").exists()
 
 
