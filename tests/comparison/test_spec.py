@@ -204,12 +204,8 @@ def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(
         began(lambda cell, which: told.append((cell.model, cell.seed, cell.split, which))), both_splits
     )
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
-    assert told == [
-        ("one.yaml", 0, 1, "cell 5 of 8"),
-        ("two.yaml", 0, 1, "cell 6 of 8"),
-        ("one.yaml", 1, 1, "cell 7 of 8"),
-        ("two.yaml", 1, 1, "cell 8 of 8"),
-    ]
+    order = [(name, seed) for seed in (0, 1) for name in ("one.yaml", "two.yaml")]
+    assert told == [(*cell, 1, f"cell {number} of 8") for number, cell in enumerate(order, 5)]
     cells = found.models["one.yaml"].cells
     assert [(cell.split, cell.seed) for cell in cells] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert cells[:2] == alone.models["one.yaml"].cells
