@@ -1,17 +1,25 @@
 """The names of `automtl_core.plugin`, and the module that each of them comes from."""
 
-from automtl_core import __version__ as __version__, hookimpl as hookimpl
+from automtl_core import __version__ as __version__, errors as errors, hookimpl as hookimpl
 from automtl_core.choices import (
     AnyOf as AnyOf,
     Architecture as Architecture,
     Choice as Choice,
     Decision as Decision,
     OneOf as OneOf,
+    Origin as Origin,
     draw as draw,
 )
 from automtl_core.commands import Output as Output
+from automtl_core.data.encoder import Encoder as Encoder
 from automtl_core.data.event_log import label_of as label_of, outcome_of as outcome_of
-from automtl_core.data.part import Part as Part
+from automtl_core.data.part import (
+    Bags as Bags,
+    Events as Events,
+    Histories as Histories,
+    Padded as Padded,
+    Part as Part,
+)
 from automtl_core.dataset.dataset import (
     BIT as BIT,
     FLAG as FLAG,
@@ -41,18 +49,30 @@ from automtl_core.dataset.dataset import (
     reads_of as reads_of,
 )
 from automtl_core.dataset.declarations import (
+    EventFacts as EventFacts,
     History as History,
     field_from_settings as field_from_settings,
     is_event as is_event,
     label_faults as label_faults,
     source_of as source_of,
 )
-from automtl_core.dataset.schema import Schema as Schema, Task as Task, is_encoder as is_encoder
+from automtl_core.dataset.encodings import Encodings as Encodings
+from automtl_core.dataset.schema import (
+    Cross as Cross,
+    DenseField as DenseField,
+    Pretrained as Pretrained,
+    Schema as Schema,
+    SparseField as SparseField,
+    Task as Task,
+    is_encoder as is_encoder,
+)
 from automtl_core.errors import (
     AutoMTLError as AutoMTLError,
     DataError as DataError,
     FaultyRowError as FaultyRowError,
+    InputMissingError as InputMissingError,
     OutOfMemoryError as OutOfMemoryError,
+    PluginError as PluginError,
     SetupError as SetupError,
     UnknownNameError as UnknownNameError,
     UsageError as UsageError,
@@ -80,7 +100,8 @@ from automtl_core.fields.sparse import TimePart as TimePart
 from automtl_core.modules.cost import Cost as Cost
 from automtl_core.modules.dropout import Dropout as Dropout, dropout as dropout
 from automtl_core.modules.embedding import FieldEmbedding as FieldEmbedding
-from automtl_core.modules.features import Features as Features
+from automtl_core.modules.features import Features as Features, Past as Past
+from automtl_core.modules.histories import HistoryEncoder as HistoryEncoder
 from automtl_core.modules.inputs import (
     EncodedFields as EncodedFields,
     Inputs as Inputs,
@@ -92,9 +113,13 @@ from automtl_core.modules.network import (
     Ensemble as Ensemble,
     Mixed as Mixed,
     Mixture as Mixture,
+    Penalised as Penalised,
+    Separate as Separate,
+    WithOutputs as WithOutputs,
 )
 from automtl_core.modules.relaxation import (
     Gate as Gate,
+    MixedOp as MixedOp,
     Relaxation as Relaxation,
     Softmax as Softmax,
     Weighed as Weighed,
@@ -104,7 +129,9 @@ from automtl_core.modules.transfer import function_of as function_of, indices as
 from automtl_core.ops import (
     Candidates as Candidates,
     JointOp as JointOp,
+    Narrowable as Narrowable,
     OpFactory as OpFactory,
+    OpFamily as OpFamily,
     SharingOp as SharingOp,
     ZeroFilled as ZeroFilled,
     narrowed as narrowed,
@@ -209,15 +236,21 @@ from automtl_core.training.events import (
     Event as Event,
     EventHandler as EventHandler,
     Listener as Listener,
+    PhaseBegan as PhaseBegan,
     RunBegan as RunBegan,
     RunListener as RunListener,
     StepEnded as StepEnded,
     Warned as Warned,
 )
-from automtl_core.training.fit import Fit as Fit, TrainingData as TrainingData
+from automtl_core.training.fit import Checkpoint as Checkpoint, Fit as Fit, TrainingData as TrainingData
 from automtl_core.training.learner import GoingOn as GoingOn, Learner as Learner
 from automtl_core.training.loop import evaluate as evaluate, objective as objective
-from automtl_core.training.metric import ByUser as ByUser, Counted as Counted, Metric as Metric
+from automtl_core.training.metric import (
+    ByUser as ByUser,
+    Counted as Counted,
+    Metric as Metric,
+    MetricValue as MetricValue,
+)
 from automtl_core.training.metrics import (
     Metrics as Metrics,
     TaskMetrics as TaskMetrics,

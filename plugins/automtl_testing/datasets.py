@@ -16,14 +16,14 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults, histories_of
 from automtl_core.errors import PluginError
 from automtl_core.fields.field import FieldKind, exported, kinds_of, source
 from automtl_core.workflow.data_checks import check_skew
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:
-    """Prepare a dataset twice, check the result, and return it.
+    """Prepare a dataset twice, check the result, and return it; with histories under a split by time too.
 
     Args:
         dataset: The adapter with the settings to check.
@@ -51,6 +51,11 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
         check_skew(dataset, first, first.encoder)
     except PluginError as error:
         raise AssertionError(str(error)) from None
+    if len(histories_of(dataset)) < len(dataset.histories) and dataset.settings.history_length:
+        # A random split leaves out histories from a log.
+        split = {"split": "time" if dataset.time else "user"}
+        by_time = type(dataset)(dataset.settings.model_copy(update=split), dataset.kind_of)
+        check_dataset(by_time, data_dir, work_dir / "histories")
     return first
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from automtl_core.plugin import hookimpl
-from automtl_core.registry.kinds import Reference
+from automtl_core.plugin import Reference, hookimpl
 
 
 @hookimpl

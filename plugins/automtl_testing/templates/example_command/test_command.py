@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from automtl_core.errors import InputMissingError
+from automtl_core.plugin import InputMissingError
 from automtl_testing import check_command
 
 from example_command.command import scores

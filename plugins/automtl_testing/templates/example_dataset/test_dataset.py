@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from automtl_core.dataset.dataset import DatasetSettings
+from automtl_core.plugin import DatasetSettings
 from automtl_testing import check_dataset
 
 from example_dataset.dataset import Shop

@@ -1,8 +1,6 @@
 from functools import partial
 
-from automtl_core.search.scheduler import Proposals
-from automtl_core.search.trial import Candidate
-from automtl_core.training.recipe import Recipe
+from automtl_core.plugin import Candidate, Proposals, Recipe
 from automtl_testing import check_scheduler
 
 from example_scheduler.scheduler import Screening, ScreeningSettings

@@ -1,6 +1,5 @@
 import pytest
-from automtl_core.choices import Architecture
-from automtl_core.dataset.schema import Schema
+from automtl_core.plugin import Architecture, Schema
 from automtl_core.registry.plugins import load_registry
 from automtl_testing import check_space, plain_schema, sample_schema
 

@@ -1,6 +1,6 @@
 from functools import partial
 
-from automtl_core.training.events import EpochEnded, EventHandler
+from automtl_core.plugin import EpochEnded, EventHandler
 from automtl_testing import check_strategy, sample_problem, sample_space
 
 from example_strategy.strategy import JointSearch, JointSearchSettings
