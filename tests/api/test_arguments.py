@@ -66,11 +66,7 @@ WRONG = {
     "None as data": (search, {"data": None}, "NoneType is not a readable table"),
     "number as data": (search, {"data": 5}, "int is not a readable table"),
     "list of numbers": (search, {"data": [1, 2]}, "list is not a readable table"),
-    "columns of one name": (
-        search,
-        {"data": FRAME.assign(User=1)},
-        "two columns of the frame are called 'user' and 'User'",
-    ),
+    "columns of one name": (search, {"data": FRAME.assign(User=1)}, "two columns .* 'user' and 'User'"),
     "no time": (train, {"time_budget": -1}, "a time limit of -1 seconds"),
     "label of another name": (search, {"labels": "clik"}, r"'clik' is not a column \(did you mean 'click'"),
     "texts as labels": (

@@ -91,7 +91,7 @@ def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run
     assert np.allclose(found, run.predict(given), atol=CLOSE)
 
 
-def test_a_log_and_prepared_rows_are_predicted_alike(run):
+def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(run):
     config = run._folder.config()
     (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
     part, made = Prepared.open(folder).part("test"), run._trained
@@ -99,9 +99,6 @@ def test_a_log_and_prepared_rows_are_predicted_alike(run):
     latest = rows().nlargest(len(part), "when")
     by_log = run.predict(latest, history=rows())
     assert np.allclose(np.sort(by_log.to_numpy(), axis=0), np.sort(stored, axis=0), atol=CLOSE)
-
-
-def test_a_run_has_its_own_copy_of_the_vectors(run):
     encoder = Encoder.load(run.path / "encoder")
     assert encoder.vectors()["item:vector"].shape == (ITEMS, 3)
 

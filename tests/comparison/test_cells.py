@@ -362,9 +362,12 @@ def job(common):
     return make
 
 
-def test_splits_begin_with_that_of_the_settings(job):
+def test_splits_begin_with_that_of_the_settings_and_are_some(job):
     assert split_seeds(job(), 1) == [0]
     assert split_seeds(job(split_seed=4), 3) == [4, 5, 6]
+    with pytest.raises(UsageError, match="--splits 0: a comparison needs at least one") as error:
+        split_seeds(job(), 0)
+    assert error.value.fix == "ask for 1 or more: --splits 3"
 
 
 def test_a_job_in_another_split_differs_in_nothing_else(job):
@@ -377,21 +380,12 @@ def test_a_job_in_another_split_differs_in_nothing_else(job):
     assert in_split(one, 4) is one
 
 
-def test_no_split_is_refused(job):
-    with pytest.raises(UsageError, match="--splits 0: a comparison needs at least one") as error:
-        split_seeds(job(), 0)
-    assert error.value.fix == "ask for 1 or more: --splits 3"
-
-
-def test_a_dataset_that_comes_with_its_test_part_has_one_split(job):
+def test_a_fixed_test_part_or_a_split_by_time_is_one_split(job):
     given = job(name="aliccp")
     assert split_seeds(given, 1) == [0]
     with pytest.raises(UsageError, match="--splits 2: dataset aliccp has a fixed test part") as error:
         split_seeds(given, 2)
     assert "--seeds" in error.value.fix
-
-
-def test_by_time_there_is_one_split(job):
     given = job(name="kuairand", split="time", log="standard")
     assert split_seeds(given, 1) == [0]
     with pytest.raises(UsageError, match=r"dataset\.split: time has one split") as error:

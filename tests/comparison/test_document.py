@@ -24,7 +24,7 @@ def test_a_regression_has_errors_where_a_binary_task_has_its_auc(compared):
     assert model["rmse"]["price"]["mean"] == 19.25
 
 
-def test_there_is_no_mean_over_errors_nor_over_both_kinds(compared):
+def test_there_is_no_mean_over_errors_nor_over_tasks_that_say_nothing(compared):
     found = compared("click", "price", "age")
     scores = found.scores("one.yaml", AUC)
     assert scores["mean"] == scores["click"]
@@ -32,9 +32,6 @@ def test_there_is_no_mean_over_errors_nor_over_both_kinds(compared):
     only = compared("price")
     assert only.metrics() == [RMSE, MAE, R2]
     assert "auc" not in only.to_json()["models"]["one.yaml"]
-
-
-def test_tasks_that_say_nothing_are_not_in_the_mean(compared):
     scores = compared("click", "buy").scores("one.yaml", AUC)
     assert scores["buy"] != scores["click"]
     assert scores["mean"] == scores["click"]
@@ -58,13 +55,10 @@ def test_differences_are_corrected_for_the_number_of_models(compared):
     assert difference.adjusted_p == difference.p < 1
 
 
-def test_transfer_of_a_regression_is_negative_where_its_rmse_is_higher_than_alone(compared):
+def test_transfer_is_negative_where_a_regression_is_worse_than_alone(compared):
     found = compared("click", "price").to_json()["transfer"]
     assert found["one.yaml"]["click"]["mean"] == pytest.approx(0.02)
     assert found["one.yaml"]["price"]["mean"] == pytest.approx(-2.25)
-
-
-def test_without_single_task_nothing_is_said_of_transfer(compared):
     found = compared("click")
     assert replace(found, models={"one.yaml": found.models["one.yaml"]}).to_json()["transfer"] == {}
 
@@ -87,16 +81,13 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
     assert costs["rows_per_second"] is None
 
 
-def test_json_gives_the_same_comparison_back(compared):
+def test_json_gives_the_same_comparison_back_and_derived_numbers_are_computed(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
     cells = (one.cells[0], Failed(0, 1, "one-s1", "the loss became nan"))
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text), "") == found
-
-
-def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
     found = compared("click")
     edited = found.to_json()
     edited["models"]["one.yaml"]["auc"]["click"]["mean"] = 0.99
@@ -207,10 +198,6 @@ def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
     assert found.verdicts() == outcome.verdicts(), "models are compared by AUC and RMSE"
 
 
-def test_cells_of_two_models_belong_together_by_split_and_seed(compared):
-    assert replace(compared("click").models["one.yaml"].cells[0], split=2, seed=7).place == (2, 7)
-
-
 def difference(mean, p):
     return Difference(mean, mean - 1, mean + 1, p, p)
 
@@ -246,19 +233,3 @@ def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
 )
 def test_costs_in_words(cost, words):
     assert verdict("mmoe", {"mean": (AUC, difference(0.0, 1.0))}, cost).endswith(f"; {words}")
-
-
-def test_several_scores_are_named():
-    found = verdict(
-        "ple", {"mean": (AUC, difference(0.01, 0.02)), "price": (RMSE, difference(-1.25, 0.4))}, 1
-    )
-    assert found == (
-        "mean: ahead of ple (+0.0100, p 0.020); "
-        "price: not distinguishable from ple (-1.25, p 0.40); equal FLOPs"
-    )
-
-
-def test_what_is_not_known_is_not_said():
-    unsure = Difference(0.01, None, None, None)
-    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+0.0100 against ple, without a significance test"
-    assert verdict("ple", {}, 0.5) == "no reliable score to compare with ple"

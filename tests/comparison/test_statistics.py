@@ -31,33 +31,25 @@ NONE = Noise(0.0, 0.0)
 """As if all rows there are had been tested."""
 
 
-def test_summary_is_mean_and_sample_standard_deviation():
-    assert summary([1.0, 2.0, 3.0]).mean == 2.0
-    assert summary([1.0, 2.0, 3.0]).spread == pytest.approx(1.0)
-    assert summary([1.0]).spread is None
-
-
-def test_where_rows_contribute_nothing_differences_follow_students_t():
+def test_differences_follow_students_t_where_rows_contribute_nothing():
     found = paired([11.0, 22.0, 33.0], [10.0, 20.0, 30.0], NONE)
     # differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), t = 3.4641 with 2 degrees of freedom
     assert found.mean == pytest.approx(2.0)
     assert found.p == pytest.approx(0.0742, abs=1e-4)
     assert (found.low, found.high) == pytest.approx((2 - 4.3027 * 3**-0.5, 2 + 4.3027 * 3**-0.5), abs=1e-4)
-
-
-def test_pairing_removes_what_cells_have_in_common():
     values, reference = [0.70, 0.80, 0.91], [0.69, 0.79, 0.90 - 1e-6]
     assert paired(values, reference, NONE).p < 0.01
+    assert summary([1.0, 2.0, 3.0]).mean == 2.0
+    assert summary([1.0, 2.0, 3.0]).spread == pytest.approx(1.0)
+    assert summary([1.0]).spread is None
 
 
-def test_of_one_cell_rows_alone_tell_the_chance():
+def test_rows_tell_the_chance_of_one_cell_and_nothing_where_they_are_unknown():
     found = paired([0.8], [0.7], Noise(0.05, 0.0))
     assert found.p == pytest.approx(0.0455, abs=1e-4), "two standard errors of a normal distribution"
     assert (found.low, found.high) == pytest.approx((0.1 - 1.96 * 0.05, 0.1 + 1.96 * 0.05), abs=1e-4)
-
-
-def test_where_rows_are_unknown_nothing_is_said_of_chance():
     assert paired([0.8, 0.9], [0.7, 0.7], None) == Difference(pytest.approx(0.15), None, None, None, cells=2)
+    assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST
 
 
 @pytest.mark.parametrize(("values", "p"), [([0.5, 0.6], 1.0), ([0.75, 0.85], 0.0)])
@@ -88,12 +80,9 @@ def test_noise_of_cells_on_the_same_rows_and_on_rows_of_their_own():
     assert apart.spread == pytest.approx(0.4, rel=0.05)
 
 
-def test_noise_leaves_out_resamples_without_a_score():
+def test_noise_is_of_the_resamples_that_all_cells_have_with_a_score():
     assert noise([np.array([1.0, np.nan, 3.0])]) == Noise(pytest.approx(2**0.5), 0.0)
     assert noise([np.array([1.0, np.nan]), np.array([1.0, 2.0])]) is None
-
-
-def test_noise_takes_the_resamples_that_all_cells_have():
     whole = [np.array([1.0, 2.0, 9.0]), np.array([2.0, 5.0])]
     assert noise(whole) == noise([whole[0][:2], whole[1]])
 
@@ -129,15 +118,6 @@ def test_holm_multiplies_by_the_number_left_and_never_falls():
         "d": None,
     }
     assert list(found) == list(given)
-
-
-def test_holm_stops_at_one():
-    found = holm({name: Difference(0.0, None, None, 0.7) for name in "ab"})
-    assert {d.adjusted_p for d in found.values()} == {1.0}
-
-
-def test_a_p_value_has_a_floor_that_every_program_can_read():
-    assert paired([1.0], [0.0], Noise(1e-3, 0.0)).p == SMALLEST
 
 
 CLICK = Task("click")

@@ -77,19 +77,20 @@ def test_damaged_files_are_refused(text):
         Architecture.from_json(text)
 
 
-def test_an_ensemble_has_the_decisions_of_all_its_members():
+def test_an_ensemble_has_the_decisions_of_all_its_members_if_there_are_several():
     other = Architecture({"op": "identity", "fields": ()})
     ensemble = Architecture.ensemble([Architecture(GOOD), other])
     assert list(ensemble.decisions) == ["member 1/op", "member 1/fields", "member 2/op", "member 2/fields"]
     assert dict(ensemble.members) == {"member 1": Architecture(GOOD), "member 2": other}
     ensemble.check(CHOICES)
     assert Architecture.from_json(ensemble.to_json()).members == ensemble.members
-
-
-def test_a_single_member_is_no_ensemble():
     alone = Architecture.ensemble([Architecture(GOOD)])
     assert alone == Architecture(GOOD)
     assert alone.members == {}
+    mixed = Architecture({**GOOD, "member 1/op": "mlp-16"})
+    assert mixed.members == {}
+    with pytest.raises(ArtifactError, match="member 1/op: no such choice"):
+        mixed.check(CHOICES)
 
 
 def test_faults_of_an_ensemble_name_the_member():
@@ -101,10 +102,3 @@ def test_faults_of_an_ensemble_name_the_member():
         "member 2/op: expected one of identity, mlp-16, found 'mlp-61' (did you mean 'mlp-16'?)",
         "member 2/more: no such choice",
     ]
-
-
-def test_decisions_of_members_beside_others_are_no_ensemble():
-    mixed = Architecture({**GOOD, "member 1/op": "mlp-16"})
-    assert mixed.members == {}
-    with pytest.raises(ArtifactError, match="member 1/op: no such choice"):
-        mixed.check(CHOICES)

@@ -19,15 +19,15 @@ def test_an_error_says_what_to_do_and_ends_with_a_code_that_is_documented(error)
     assert re.search(rf"^\| *{made.exit_code} *\|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_a_remedy_may_be_missing():
-    assert AutoMTLError("what was given").fix is None
-
-
-def test_several_are_told_together_each_remedy_once():
+def test_several_errors_are_told_together_and_kept():
     told = together([UsageError("a", "x"), UsageError("b", "x"), UsageError("c", "y"), UsageError("d")])
     assert (str(told), told.fix) == ("a\nb\nc\nd", "x\ny")
     one = errors.UnknownNameError("a")
     assert together([one]) is one
+    one, other = UsageError("a", "x"), UsageError("b")
+    assert together([one, other]).several == (one, other)
+    assert together([one]).several == ()
+    assert AutoMTLError("what was given").fix is None
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,9 @@ def test_what_a_terminal_could_act_on_is_written_as_an_escape(text, expected):
     assert printable(text) == expected
 
 
-def test_the_nearest_name_is_asked_about():
+def test_names_are_listed_in_order_and_the_nearest_is_asked_about():
     assert did_you_mean("epoch", ["epochs", "seed"]) == " (did you mean 'epochs'?)"
     assert did_you_mean("zebra", ["epochs", "seed"]) == ""
     assert did_you_mean("epoch", iter(())) == ""
-
-
-def test_names_are_listed_in_order():
     assert listing(["b", "a"]) == "a, b"
     assert listing({}) == "none"
-
-
-def test_errors_that_are_joined_are_kept():
-    one, other = UsageError("a", "x"), UsageError("b")
-    assert together([one, other]).several == (one, other)
-    assert together([one]).several == ()

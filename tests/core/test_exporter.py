@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError
 from automtl_core.exporter import Exporter, graph, inputs
@@ -20,13 +19,10 @@ from automtl_export.formats import Onnx, Torch
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
 
 
-def test_the_source_of_load_is_a_function():
+def test_the_source_of_load_is_a_function_of_a_file():
     for form, library in ((Torch, "import torch"), (Onnx, "import onnxruntime")):
         assert form.source().startswith("def load(folder: Path) -> Predict:\n")
         assert library in form.source()
-
-
-def test_a_source_that_is_not_in_a_file_is_an_error():
     names = {"Exporter": Exporter, "__name__": "elsewhere"}
     exec("class Mine(Exporter):\n    @staticmethod\n    def load(folder):\n        pass", names)  # noqa: S102
     with pytest.raises(PluginError, match=r"source of Mine\.load is not available"):
@@ -90,17 +86,6 @@ def test_a_fault_of_the_machine_is_not_blamed_on_the_network(monkeypatch):
     schema = sample_schema()
     with pytest.raises(FileExistsError):
         _ = graph(network_of("mmoe", schema), schema, sample_part(schema, 32, 0)).program
-
-
-def test_so_it_does_with_all_encodings():
-    answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
-    schema = sample_schema().encoded(plain().with_answers(**answers))
-    network = network_of("shared-bottom", schema, expert_layers=(8,))
-    traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
-    part = sample_part(schema, 50, 1)
-    assert np.isnan(part.dense).any()
-    found = traced(*inputs(part, schema).values()).detach().numpy()
-    assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
 @pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])

@@ -18,13 +18,10 @@ class Shared(nn.Linear):
         return nn.Linear(self.in_features, self.out_features)
 
 
-def test_all_inputs_leave_an_op_as_it_is():
+def test_an_op_is_narrowed_by_its_own_way_or_filled_with_zeros_unless_it_reads_all():
     op = Narrow(3, 2)
     assert narrowed(op, [0, 1, 2], 3) is op
     assert narrowed(op, range(3), 3) is op
-
-
-def test_an_op_is_narrowed_by_its_own_way_or_filled_with_zeros():
     assert narrowed(Narrow(3, 2), [1], 3).in_features == 1
     plain = nn.Linear(3, 2)
     filled = narrowed(plain, [2, 0], 3)

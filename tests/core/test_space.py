@@ -83,14 +83,11 @@ def test_an_op_without_narrow_is_given_zeros(toy):
     assert torch.equal(network(Features(IDS, DENSE)), supernet(Features(IDS, DENSE)))
 
 
-def test_a_network_does_not_share_storage_with_its_supernet(toy):
+def test_a_network_shares_no_storage_with_a_supernet_whose_favourites_it_takes(toy):
     supernet = toy.supernet()
     network = toy.network(supernet.architecture(), inherit=supernet)
     shared = {p.data_ptr() for p in supernet.parameters()} & {p.data_ptr() for p in network.parameters()}
     assert not shared
-
-
-def test_a_network_takes_favourites_of_a_supernet_that_is_still_open(toy):
     supernet = toy.supernet()
     supernet.questions["op"].logits.data = torch.tensor([0.0, 1.0])
     network = toy.network(supernet.architecture(), inherit=supernet)

@@ -1,33 +1,27 @@
 """Raw files by hand, tables of one's own, and prepared data against rows made without it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
+from automtl_core.data.store import PARTS
+from automtl_core.dataset.dataset import dense_fields, names_of, sparse_fields
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
 from automtl_core.raw.load import load
 
 from .tables import table
 
-Rows = list[tuple[Any, ...]]
-
 
 @pytest.fixture
-def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]:
+def loaded(tmp_path):
     """Return a database with the tables of raw files, given as path -> text."""
 
     @contextmanager
-    def by_hand(dataset: Dataset, files: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def by_hand(dataset, files):
         data, work = tmp_path / "data", tmp_path / "work"
         work.mkdir()
         for path, text in files.items():
@@ -42,26 +36,26 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
 
 
 @pytest.fixture
-def rows_of(loaded: Callable[..., Any]) -> Callable[[Dataset, Mapping[str, str]], Rows]:
+def rows_of(loaded):
     """Return the sorted rows, fields then tasks, that a dataset makes of raw files."""
 
-    def rows(dataset: Dataset, files: Mapping[str, str]) -> Rows:
+    def rows(dataset, files):
         with loaded(dataset, files) as db:
             relation = dataset.rows(db)
             assert not isinstance(relation, pd.DataFrame)
             columns = [
                 f'"{column}"' for column in (*names_of(sparse_fields(dataset)), *names_of(dataset.labels))
             ]
-            return sorted(relation.project(", ".join(columns)).fetchall())
+            return sorted(relation.project(", ".join(columns)).fetchall(), key=str)
 
     return rows
 
 
 @pytest.fixture
-def prepared(tmp_path: Path) -> Callable[..., Prepared]:
+def prepared(tmp_path):
     """Prepare a table of files, given as name -> text."""
 
-    def prepared(files: dict[str, str], /, **settings: Any) -> Prepared:
+    def prepared(files, /, **settings):
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         return prepare(table(**settings), "table", tmp_path, tmp_path / "out")
@@ -70,7 +64,7 @@ def prepared(tmp_path: Path) -> Callable[..., Prepared]:
 
 
 @pytest.fixture
-def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
+def assert_prepared_as():
     """Return a check of prepared data against the same rows, made without the code that is tested.
 
     The frame holds sparse fields as text, None where unknown, or sets of text where multi-valued; dense
@@ -78,7 +72,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
     data. With the setting `min_count` 1, so that the vocabulary holds all values of the training rows.
     """
 
-    def check(prepared: Prepared, frame: pd.DataFrame, dataset: Dataset) -> None:
+    def check(prepared, frame, dataset):
         train, validation, test = (_decoded(prepared, part, dataset) for part in PARTS)
         rows = _comparable(frame, dataset)
         given = frame[dataset.part] == "test" if dataset.part else pd.Series(False, frame.index)
@@ -102,7 +96,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
     return check
 
 
-def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
+def _decoded(prepared, name, dataset):
     """Return the rows of a part as the values that they were made of."""
     part, columns = prepared.part(name), {}
     for place, field in enumerate(names_of(sparse_fields(dataset))):
@@ -121,7 +115,7 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _comparable(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+def _comparable(frame, dataset):
     """Return the columns of `_decoded`."""
     columns = {field: frame[field].astype(object) for field in names_of(sparse_fields(dataset))}
     for field in names_of(dense_fields(dataset)):
@@ -129,10 +123,10 @@ def _comparable(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns | {task: frame[task].astype(int) for task in names_of(dataset.labels)})
 
 
-def _seen(rows: pd.DataFrame, known: Mapping[str, set[str]]) -> pd.DataFrame:
+def _seen(rows, known):
     """Return rows in which values that are not known are None, or not in their bag."""
 
-    def seen(value: Any, values: set[str]) -> Any:
+    def seen(value, values):
         return value & values if isinstance(value, frozenset) else value if value in values else None
 
     columns = {
@@ -142,13 +136,13 @@ def _seen(rows: pd.DataFrame, known: Mapping[str, set[str]]) -> pd.DataFrame:
     return rows.assign(**columns)
 
 
-def _values(column: "pd.Series[Any]") -> set[str]:
+def _values(column):
     """Return the different values that rows hold, in bags or one each."""
     bags = (value if isinstance(value, frozenset) else {value} for value in column.unique())
     return set().union(*bags) - {None}
 
 
-def _numbered(rows: pd.DataFrame) -> pd.MultiIndex:
+def _numbered(rows):
     """Return for each row a hash of what it holds, and how many such rows stand before it."""
     plain = rows.copy()
     for column in rows:
@@ -160,6 +154,6 @@ def _numbered(rows: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([hashes, hashes.groupby(hashes.to_numpy()).cumcount()])
 
 
-def _same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
+def _same(one, two):
     """Return whether two frames hold the same rows, in any order."""
     return len(one) == len(two) and bool(_numbered(one).isin(_numbered(two)).all())

@@ -1,7 +1,3 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -32,11 +28,11 @@ FILES = {
 }
 
 
-def ijcai15(**settings: Any) -> IJCAI15:
+def ijcai15(**settings):
     return IJCAI15(IJCAI15Settings(**settings))
 
 
-def test_actions_are_grouped_and_users_joined(rows_of: Callable[..., Any]) -> None:
+def test_actions_are_grouped_and_users_joined(rows_of):
     assert rows_of(ijcai15(min_purchases=0), FILES) == [
         (1, 10, 5, 6, 7, "3", "0", 1, 0),
         (1, 12, 5, 6, 7, "3", "0", 0, 1),
@@ -48,7 +44,7 @@ def test_actions_are_grouped_and_users_joined(rows_of: Callable[..., Any]) -> No
     ]
 
 
-def test_purchases_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]) -> None:
+def test_purchases_are_counted_before_anything_is_dropped(rows_of):
     # User 1 has one purchase, as the other lacks a brand; item 10 has two, one of them of user 1.
     assert rows_of(ijcai15(min_purchases=2), FILES) == [
         (2, 10, 5, 6, 7, "unknown", "unknown", 1, 0),
@@ -56,7 +52,7 @@ def test_purchases_are_counted_before_anything_is_dropped(rows_of: Callable[...,
     ]
 
 
-def test_the_days_are_ordered_as_numbers(tmp_path: Path) -> None:
+def test_the_days_are_ordered_as_numbers(tmp_path):
     # Month and day without a leading zero: as text, 829 would be the last day.
     days = [511, 829, 830, 901, 1001, 1031, 1101, 1110, 1111, 1112]
     log = [f"{n},{n},5,6,7,{day},{2 + n % 2}" for n, day in enumerate(days)]
@@ -67,7 +63,7 @@ def test_the_days_are_ordered_as_numbers(tmp_path: Path) -> None:
     assert prepared.vocabulary("user_id") == list("01234567")
 
 
-def test_the_threshold_is_named_when_no_row_is_left(tmp_path: Path) -> None:
+def test_the_threshold_is_named_when_no_row_is_left(tmp_path):
     for path, text in FILES.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -77,9 +73,7 @@ def test_the_threshold_is_named_when_no_row_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("least", [0, 1])
-def test_the_real_sample(
-    real_data: Path, tmp_path: Path, least: int, assert_prepared_as: Callable[..., None]
-) -> None:
+def test_the_real_sample(real_data, tmp_path, least, assert_prepared_as):
     dataset, folder = ijcai15(min_purchases=least), real_data / "ijcai15"
     prepared = prepare(dataset, "ijcai15", folder, tmp_path)
     log, users = (pd.read_csv(folder / path, dtype=str) for path in (LOG, USERS))

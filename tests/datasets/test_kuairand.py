@@ -1,7 +1,3 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -12,11 +8,11 @@ from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRa
 LABELS = ["is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view"]
 
 
-def kuairand(**settings: Any) -> KuaiRand:
+def kuairand(**settings):
     return KuaiRand(KuaiRandSettings(**settings))
 
 
-def table(columns: tuple[str, ...], *rows: dict[str, str]) -> str:
+def table(columns, *rows):
     """Write a raw file; columns that a row does not name hold 0."""
     lines = [[row.get(column, "0") for column in columns] for row in rows]
     quoted = [[f'"{value}"' if "," in value else value for value in line] for line in lines]
@@ -28,9 +24,7 @@ USER = {"user_id": "1", "is_live_streamer": "-124", "fans_user_num_range": "[100
 VIDEO = {"video_id": "7", "author_id": "77", "tag": "12,62"}
 
 
-def files(
-    *views: dict[str, str], user: dict[str, str] = USER, video: dict[str, str] = VIDEO
-) -> dict[str, str]:
+def files(*views, user=USER, video=VIDEO):
     return {
         f"data/{next(iter(LOGS['random']))}": table(LOG, *views),
         "data/user_features_pure.csv": table(USERS, user),
@@ -38,7 +32,7 @@ def files(
     }
 
 
-def test_fields_of_user_and_video_are_joined(rows_of: Callable[..., Any]) -> None:
+def test_fields_of_user_and_video_are_joined(rows_of):
     dataset = kuairand()
     [row] = rows_of(dataset, files(VIEW))
     named = dict(zip([*names_of(sparse_fields(dataset)), *names_of(dataset.labels)], row, strict=True))
@@ -48,12 +42,15 @@ def test_fields_of_user_and_video_are_joined(rows_of: Callable[..., Any]) -> Non
     }  # fmt: skip
 
 
-def test_there_are_34_fields_and_7_labels() -> None:
+def test_fields_labels_and_log_are_those_of_the_paper():
     assert len(KuaiRand.fields) == len(set(KuaiRand.fields)) == 34
     assert names_of(KuaiRand.labels) == LABELS
+    after = {label.name: label.after for label in KuaiRand.labels if label.after}
+    assert after == {"long_view": "is_click"}
+    assert [file.path for file in kuairand().files().values()] == list(files(VIEW))
 
 
-def test_exact_duplicates_are_dropped_and_nothing_else(rows_of: Callable[..., Any]) -> None:
+def test_exact_duplicates_are_dropped_and_nothing_else(rows_of):
     assert len(rows_of(kuairand(), files(VIEW, VIEW, {**VIEW, "time_ms": "6"}))) == 2
 
 
@@ -66,29 +63,18 @@ def test_exact_duplicates_are_dropped_and_nothing_else(rows_of: Callable[..., An
         ({"video": {**VIDEO, "tag": "", "video_duration": ""}}, False),
     ],
 )
-def test_a_blank_drops_a_row_only_in_a_field(
-    rows_of: Callable[..., Any], change: dict[str, Any], dropped: bool
-) -> None:
+def test_a_blank_drops_a_row_only_in_a_field(rows_of, change, dropped):
     assert len(rows_of(kuairand(), files(VIEW, **change))) == (not dropped)
 
 
-def test_both_logs_together(rows_of: Callable[..., Any]) -> None:
+def test_both_logs_together(rows_of):
     standard = {
         f"data/{path}": table(LOG, {**VIEW, "time_ms": str(n)}) for n, path in enumerate(LOGS["standard"])
     }
     assert len(rows_of(kuairand(log="both"), {**files(VIEW), **standard})) == 3
 
 
-def test_a_long_view_comes_after_the_click_and_all_else_after_nothing() -> None:
-    after = {label.name: label.after for label in KuaiRand.labels if label.after}
-    assert after == {"long_view": "is_click"}
-
-
-def test_the_paper_uses_the_random_log() -> None:
-    assert [file.path for file in kuairand().files().values()] == list(files(VIEW))
-
-
-def test_the_real_sample(real_data: Path, tmp_path: Path, assert_prepared_as: Callable[..., None]) -> None:
+def test_the_real_sample(real_data, tmp_path, assert_prepared_as):
     dataset, folder = kuairand(log="standard"), real_data / "kuairand"
     prepared = prepare(dataset, "kuairand", folder, tmp_path)
     log = pd.concat([pd.read_csv(folder / "data" / path, dtype=str) for path in LOGS["standard"]])

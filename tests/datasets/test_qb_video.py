@@ -1,7 +1,4 @@
 import io
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,11 +24,11 @@ LOG = (
 )
 
 
-def qb_video(**settings: Any) -> QBVideo:
+def qb_video(**settings):
     return QBVideo(QBVideoSettings(**settings))
 
 
-def test_fields_and_labels_of_the_paper(rows_of: Callable[..., Any]) -> None:
+def test_fields_and_labels_of_the_paper(rows_of):
     # Rows without a category are dropped, and the exact duplicate; a like and a follow need no click.
     assert rows_of(qb_video(min_clicks=0), {"QB-video.csv": LOG}) == [
         (1, 10, "7", 1, 2, 5, 1, 0, 0, 0),
@@ -45,7 +42,7 @@ def test_fields_and_labels_of_the_paper(rows_of: Callable[..., Any]) -> None:
     assert names_of(QBVideo.labels) == ["click", "follow", "like", "share"]
 
 
-def test_clicks_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]) -> None:
+def test_clicks_are_counted_before_anything_is_dropped(rows_of):
     # User 2 has one click, as the other has no category; item 10 has two, and item 11, one of them of user 3.
     assert rows_of(qb_video(min_clicks=2), {"QB-video.csv": LOG}) == [
         (1, 10, "7", 1, 2, 5, 1, 0, 0, 0),
@@ -54,27 +51,21 @@ def test_clicks_are_counted_before_anything_is_dropped(rows_of: Callable[..., An
 
 
 @pytest.mark.parametrize("column", range(10))
-def test_a_blank_drops_the_row(rows_of: Callable[..., Any], column: int) -> None:
+def test_a_blank_drops_the_row(rows_of, column):
     row = ["1", "10", "1", "0", "0", "0", "7", "1", "2", "5"]
     row[column] = ""
     log = HEADER + ",".join(row) + "\n2,10,1,0,0,0,7,1,2,5\n"
     assert [row[0] for row in rows_of(qb_video(min_clicks=0), {"QB-video.csv": log})] == [2]
 
 
-def test_the_mark_of_a_missing_category_is_no_integer(rows_of: Callable[..., Any]) -> None:
+def test_the_mark_of_a_missing_category_is_no_integer(rows_of):
     with pytest.raises(DataError, match=r"QB-video.csv:2: age"):
         rows_of(qb_video(), {"QB-video.csv": HEADER + r"1,10,1,0,0,0,7,1,2,\N" + "\n"})
 
 
-def test_the_paper_asks_for_ten_clicks() -> None:
+def test_labels_and_clicks_are_those_of_the_paper_and_there_is_no_split_by_time(tmp_path):
     assert qb_video().settings.min_clicks == 10
-
-
-def test_no_task_comes_after_another() -> None:
     assert not any(label.after for label in QBVideo.labels)
-
-
-def test_there_is_no_split_by_time(tmp_path: Path) -> None:
     rows = [f"{user},10,1,0,0,0,7,1,2,5\n" for user in range(10)]
     (tmp_path / "QB-video.csv").write_text(HEADER + "".join(rows))
     with pytest.raises(UsageError, match="dataset qb-video has no time"):
@@ -82,7 +73,7 @@ def test_there_is_no_split_by_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("least", [0, 12])
-def test_a_sample(tmp_path: Path, least: int, assert_prepared_as: Callable[..., None]) -> None:
+def test_a_sample(tmp_path, least, assert_prepared_as):
     draw, rows = np.random.default_rng(0), 3000
     columns = {
         "user_id": 1 + draw.zipf(1.4, rows) % 60,

@@ -1,7 +1,5 @@
 """One's own tables: fields of kinds that plugins supply."""
 
-from typing import Any
-
 import pytest
 from hashed_pair import HashedPair
 
@@ -17,12 +15,12 @@ from .tables import CLICKS
 PAIR = {"kind": "hashed-pair", "columns": ["user", "shop"]}
 
 
-def table(**settings: Any) -> Table:
+def table(**settings):
     registry = load_registry().adding(FIELD_KINDS, "hashed-pair", HashedPair)
     return Table(TableSettings.parse({**CLICKS, **settings}, "dataset"), registry.field_kind)
 
 
-def test_a_field_of_a_kind_that_is_named() -> None:
+def test_a_field_of_a_kind_that_is_named():
     found = table(fields={"both": {**PAIR, "buckets": 50}, "age": {"kind": "buckets"}})
     assert found.fields == (Sparse("user"), HashedPair("both", ("user", "shop"), 50), Bucketed("age"))
     (file,) = found.files().values()
@@ -33,11 +31,7 @@ def test_a_field_of_a_kind_that_is_named() -> None:
     assert TableSettings.parse(found.settings.model_dump(mode="json"), "dataset") == found.settings
 
 
-def test_new_rows_hold_its_columns() -> None:
-    assert [*table(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == ["user", "shop"]
-
-
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
+WRONG = {
     "no kind": ({"fields": {"both": {}}}, r"dataset\.fields\.both\.kind is missing"),
     "unknown kind": (
         {"fields": {"both": {"kind": "hashed-pairs"}}},
@@ -71,13 +65,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_by_its_key(case: str) -> None:
+def test_what_is_wrong_is_told_by_its_key(case):
     settings, message = WRONG[case]
     with pytest.raises(UsageError, match=message):
         table(**settings)
 
 
-def test_an_unknown_setting_is_told_with_those_of_the_kind() -> None:
+def test_an_unknown_setting_is_told_with_those_of_the_kind_and_new_rows_hold_its_columns():
     with pytest.raises(UsageError) as caught:
         table(fields={"both": {**PAIR, "bucket": 3}})
     assert caught.value.fix == "the field kind hashed-pair takes: buckets, columns"
+    assert [*table(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == ["user", "shop"]

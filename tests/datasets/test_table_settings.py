@@ -1,8 +1,5 @@
 """One's own tables: which settings are refused, and by which words."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from automtl_core.errors import DataError, UsageError
@@ -12,7 +9,7 @@ from automtl_datasets.table_settings import TableSettings
 from .tables import table
 
 
-def test_settings_stay_the_same_when_they_are_written_and_read_again() -> None:
+def test_settings_stay_the_same_when_they_are_written_and_read_again():
     labels = {"click": None, "buy": {"given": "click"}, "stars": {"kind": "regression"}}
     settings = table(labels=labels, dense=["a"], multi=["b"], files={"train": "a.csv"}).settings
     written = settings.model_dump(mode="json")
@@ -20,7 +17,7 @@ def test_settings_stay_the_same_when_they_are_written_and_read_again() -> None:
     assert settings.multi == {"b": "|"}
 
 
-def test_without_settings_it_can_be_looked_at_but_has_no_rows() -> None:
+def test_without_settings_it_can_be_looked_at_but_has_no_rows():
     found = Table(TableSettings())
     assert found.files() == {}
     with pytest.raises(UsageError, match="needs settings") as caught:
@@ -35,12 +32,12 @@ def test_without_settings_it_can_be_looked_at_but_has_no_rows() -> None:
         ({"sparse": []}, "sparse, dense and multi name no column"),
     ],
 )
-def test_what_is_needed(left_out: Any, message: str) -> None:
+def test_what_is_needed(left_out, message):
     with pytest.raises(UsageError, match=message):
         table(**left_out).files()
 
 
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
+WRONG = {
     "unknown inner key": (
         {"dense": {"a": {"scalling": "log"}}},
         r"dataset\.dense\.a\.scalling is not a setting \(did you mean 'scaling'",
@@ -55,13 +52,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no user": ({"user": ""}, r"dataset\.user: expected a text of at least 1 char.*given ''"),
     "above": ({"files": "../a.csv"}, r"dataset\.files: '\.\./a.csv' is no name"),
     "absolute log": (
-        {
-            "history": {"files": "/data/a.csv"},
-            "user": "user",
-            "sparse": ["user"],
-            "time": "t",
-            "split": "time",
-        },
+        {"history": {"files": "/data/a.csv"}, "user": "user", "time": "t", "split": "time"},
         r"dataset\.history\.files: '/data/a.csv' is no name",
     ),
     "absolute vectors": (
@@ -108,13 +99,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_settings_are_told_by_their_key(settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_told_by_their_key(settings, message):
     with pytest.raises(UsageError, match=message) as caught:
         table(**settings)
     assert caught.value.fix
 
 
-def test_all_faults_come_at_once() -> None:
+def test_all_faults_come_at_once():
     with pytest.raises(UsageError) as caught:
         table(split="time", dense=["user"])
     assert [line.split()[0] for line in str(caught.value).splitlines()] == ["dataset.dense", "dataset.split:"]
@@ -130,7 +121,7 @@ def test_all_faults_come_at_once() -> None:
         ),
     ],
 )
-def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix: str) -> None:
+def test_remedies_are_in_the_settings(loaded, text, fix):
     with pytest.raises(DataError) as caught, loaded(table(labels=["click"]), {"clicks.csv": text}):
         pass
     assert str(caught.value.fix).startswith(fix)
@@ -153,7 +144,7 @@ def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix
         ({"history": {"numbers": ["item"]}}, "has two columns 'item': name it once"),
     ],
 )
-def test_a_history_needs_a_user_a_time_and_a_split(changed: dict[str, Any], message: str) -> None:
+def test_a_history_needs_a_user_a_time_and_a_split(changed, message):
     labels = {"click": None, "stars": {"kind": "regression"}}
     settings = {"sparse": ["user", "item"], "labels": labels, "user": "user", "time": "when", "split": "time"}
     table(**settings, history={})

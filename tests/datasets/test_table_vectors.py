@@ -63,14 +63,11 @@ def test_formats_are_equal(with_vectors, tmp_path):
         assert np.array_equal(other[2], ids)
 
 
-def test_vectors_in_place_of_ids(with_vectors):
+def test_vectors_stand_in_place_of_ids_and_columns_have_names_of_the_settings(with_vectors):
     made = with_vectors({"item": "v.csv"}, sparse=["user"], v__csv=csv())
     assert [field.name for field in made.schema.sparse] == ["user", "item:vector"]
     assert made.schema.sparse[1].vectors.width == 2
     assert made.manifest["warnings"][0].endswith("training rows have no vector in item:vector")
-
-
-def test_columns_have_names_of_the_settings(with_vectors):
     named = csv().replace("item,vector", "sku,embedding")
     made = with_vectors({"item": {"file": "v.csv", "id": "sku", "vector": "embedding"}}, v__csv=named)
     assert made.encoder.fields["item:vector"].size == 5

@@ -1,7 +1,3 @@
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 import pytest
 
@@ -23,11 +19,11 @@ LOG = """\
 3,30,8,pv"""
 
 
-def userbehavior(**settings: Any) -> UserBehavior:
+def userbehavior(**settings):
     return UserBehavior(UserBehaviorSettings(**settings))
 
 
-def test_actions_are_grouped_and_the_cut_line_is_left_out(rows_of: Callable[..., Any]) -> None:
+def test_actions_are_grouped_and_the_cut_line_is_left_out(rows_of):
     # Item 10 has two categories, and one time lies far before the nine days: both are as published.
     assert rows_of(userbehavior(min_buys=0), {"UserBehavior.csv": LOG}) == [
         (1, 10, 7, 1, 1, 0, 0),
@@ -40,12 +36,12 @@ def test_actions_are_grouped_and_the_cut_line_is_left_out(rows_of: Callable[...,
     ]
 
 
-def test_a_cut_line_is_left_out_at_the_end_only(rows_of: Callable[..., Any]) -> None:
+def test_a_cut_line_is_left_out_at_the_end_only(rows_of):
     with pytest.raises(DataError, match=r"UserBehavior.csv:1: "):
         rows_of(userbehavior(), {"UserBehavior.csv": "1,10,7,pv\n" + LOG})
 
 
-def test_buys_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]) -> None:
+def test_buys_are_counted_before_anything_is_dropped(rows_of):
     # Only user 1 buys twice; item 10 counts the buys of users 1 and 2, item 20 those of 1 and 3.
     assert rows_of(userbehavior(min_buys=2), {"UserBehavior.csv": LOG}) == [
         (1, 10, 7, 1, 1, 0, 0),
@@ -53,29 +49,20 @@ def test_buys_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]
     ]
 
 
-def test_a_blank_action_drops_the_row(rows_of: Callable[..., Any]) -> None:
+def test_a_blank_action_drops_the_row(rows_of):
     log = "1,10,7,pv,1\n1,20,7,,1\n,30,7,pv,1\n"
     assert rows_of(userbehavior(min_buys=0), {"UserBehavior.csv": log}) == [(1, 10, 7, 1, 0, 0, 0)]
 
 
-def test_the_paper_asks_for_ten_buys() -> None:
+def test_labels_and_buys_are_those_of_the_paper():
     assert userbehavior().settings.min_buys == 10
-
-
-def test_all_other_actions_come_after_the_click() -> None:
     dataset = userbehavior()
-    assert {label.name: label.after for label in dataset.labels} == {
-        "click": None,
-        "buy": "click",
-        "cart": "click",
-        "favourite": "click",
-    }
+    after = {label.name: label.after for label in dataset.labels}
+    assert after == {"click": None, **dict.fromkeys(("buy", "cart", "favourite"), "click")}
 
 
 @pytest.mark.parametrize("least", [0, 1])
-def test_the_real_sample(
-    real_data: Path, tmp_path: Path, least: int, assert_prepared_as: Callable[..., None]
-) -> None:
+def test_the_real_sample(real_data, tmp_path, least, assert_prepared_as):
     dataset = userbehavior(min_buys=least)
     prepared = prepare(dataset, "userbehavior", real_data / "userbehavior", tmp_path)
     log = pd.read_csv(

@@ -4,7 +4,7 @@ from automtl_core.leaks.histories import HistoryFacts
 from automtl_core.leaks.leaks import Rule, SingleFieldScore
 from automtl_core.views.values import Matrix, Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
-from automtl_inspection.views import described, exported, prepared, sampled, validated
+from automtl_inspection.views import described, exported, prepared, sampled
 
 ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}
 SPARSE = SparseFacts(5, 0.5, None, 0.0, 0.1, 0.2)
@@ -67,18 +67,6 @@ def test_the_longer_side_of_rows_goes_down():
     assert (wide.header, wide.rows) == (["column", "row 1"], [["a", 1], ["b", 2]])
     long = sampled({"rows": [{"a": 1}, {"a": 2}]}).blocks[0]
     assert (long.header, long.rows) == (["a"], [[1], [2]])
-
-
-def test_faulty_rows_are_told_up_to_a_number():
-    file = {"file": "log.csv", "records": 30, "accepted": 5, "rejected": 25}
-    fault = {"file": "log.csv", "line": 7, "reason": "two columns", "text": "7,a"}
-    document = {"files": [file], "faults": [fault] * 25, "rejected": 25, "out": None}
-    counts, lines = validated(document)
-    assert counts.blocks[0].rows == [["log.csv", 30, 5, 25]]
-    assert lines.blocks[0].text == 'log.csv:7: two columns: "7,a"'
-    assert (len(lines.blocks), lines.blocks[-1].text) == (21, "and 5 more; --out FILE writes all of them")
-    assert texts(validated({**document, "out": "bad.csv"}))[-2:] == ["and 5 more", "written to bad.csv"]
-    assert texts(validated({"files": [file], "faults": [], "rejected": 0, "out": None})) == []
 
 
 def test_examples_that_were_written():

@@ -1,11 +1,8 @@
 """A headless browser that opens a page from disk, and says whether a person could use it."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,14 +26,14 @@ class Seen:
     """Titles of the sections."""
 
     @property
-    def faults(self) -> dict[str, list[str]]:
+    def faults(self):
         """The faults by kind."""
         kinds = ("messages", "requests", "too_wide", "findings")
         return {kind: getattr(self, kind) for kind in kinds if getattr(self, kind)}
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser():
     """Yield a browser, or skip the test where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,7 +45,7 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-def seen(opened: Any, file: Path, sizes: tuple[int, ...] = SIZES) -> tuple[Seen, Any]:
+def seen(opened, file, sizes=SIZES):
     """Return what the browser sees in light and dark, and the page in the last state."""
     from axe_playwright_python.sync_playwright import Axe
 

@@ -18,27 +18,21 @@ def test_curves_have_a_point_for_each_value_and_a_line_for_the_mark():
     assert {"var(--c1)", "var(--c2)"} <= {*re.findall(r"var\(--c\d\)", drawn)}
 
 
-def test_bars_have_values_and_intervals():
+def test_bars_have_values_and_intervals_and_references_are_dashed():
     drawn = chart(Bars("cost", "FLOPs", [Bar("a", 10.0), Bar("b", 20.0, 15.0, 25.0, strong=False)], ",.0f"))
     assert re.findall(r"<title>([^<]*)", drawn) == ["a: 10", "b: 20 [15, 25]", "b: 20 [15, 25]"]
     assert "#" not in drawn.replace("http://www.w3.org", ""), "all colours come from the page"
-
-
-def test_a_wide_range_of_costs_is_logarithmic_and_the_chosen_point_stands_out():
-    near = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (200.0, 0.8)}))
-    far = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (1e6, 0.8)}))
-    assert near != far
-    assert "var(--c2)" in near
-
-
-def test_equal_charts_are_equal_texts_and_colours_repeat():
-    bars = Bars("t", "m", [Bar("x", 0.1, 0.0, 0.2)])
-    assert chart(bars) == chart(bars)
-    assert colour(0) == colour(COLOURS)
-
-
-def test_a_reference_is_a_dashed_line_without_points():
     lines = {"observed": [(0.1, 0.2), (0.5, 0.4)], "perfect": [(0.0, 0.0), (0.6, 0.6)]}
     drawn = chart(Curves("click", "predicted", "observed", lines, reference="perfect"))
     assert 'stroke-dasharray="4,4"' in drawn
     assert re.findall(r"<title>(\w+)", drawn) == ["observed", "observed"]
+
+
+def test_costs_of_a_wide_range_are_logarithmic_and_equal_charts_are_equal():
+    near = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (200.0, 0.8)}))
+    far = chart(Plot("FLOPs", "AUC", {"1": (100.0, 0.7), "2*": (1e6, 0.8)}))
+    assert near != far
+    assert "var(--c2)" in near
+    bars = Bars("t", "m", [Bar("x", 0.1, 0.0, 0.2)])
+    assert chart(bars) == chart(bars)
+    assert colour(0) == colour(COLOURS)

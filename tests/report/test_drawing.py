@@ -25,27 +25,24 @@ DRAWING = Drawing(
 )
 
 
-def test_parts_and_edges_are_there_once():
+def test_each_part_and_edge_is_there_once_with_notes_and_widths():
     text = drawn(DRAWING)
     assert len(re.findall(r'class="node ', text)) == 5
     assert len(re.findall(r'class="node expert', text)) == 2
     assert len(re.findall(r'class="edge', text)) == 3
     assert len(re.findall(r'class="edge pruned"', text)) == 1
-
-
-def test_notes_are_titles_and_widths_are_weights():
     text = drawn(DRAWING)
     assert "expert0\nblock0: mlp" in text
     assert 'stroke-width="4.5"' in text
     assert "mean weight in the gate: 0.50\nrequired" in text
     assert "gone\npruned by the search" in text
-
-
-def test_long_names_are_cut_in_the_box_and_whole_in_the_title():
     text = drawn(DRAWING)
     (shown,) = re.findall(r"<text[^>]*>(a task[^<]*)</text>", text)
     assert len(shown) == LETTERS
     assert "a task with a long name, longer than a box</title>" in text
+    text = standalone(DRAWING)
+    assert "var(" not in text
+    assert "<style>" in text
 
 
 def test_boxes_do_not_overlap_and_lie_inside():
@@ -62,38 +59,27 @@ def test_boxes_do_not_overlap_and_lie_inside():
     assert all(x0 != x1 or y1 - y0 >= boxes[0][3] for (x0, y0), (x1, y1) in itertools.pairwise(places))
 
 
-def test_a_file_of_its_own_needs_no_style_sheet():
-    text = standalone(DRAWING)
-    assert "var(" not in text
-    assert "<style>" in text
-
-
 HOSTILE = Drawing(
     "x", [Node("a", 'a"];x --> y\n<b>', "input", 0), Node("t", "t#quot;", "task", 1)], [Edge("a", "t", 0.25)]
 )
 
 
-def test_mermaid_has_a_line_for_each_part_and_edge():
+def test_each_format_has_all_parts_and_edges():
     lines = mermaid([DRAWING]).splitlines()
     assert lines[0] == "flowchart LR"
     assert sum("[" in line for line in lines) == len(DRAWING.nodes)
     assert sum("--> " in line or '-->|"' in line for line in lines) == 2
     assert sum("-.->" in line for line in lines) == 1
-
-
-def test_dot_has_a_line_for_each_part_and_edge():
     text = dot([DRAWING])
     assert text.count("->") == len(DRAWING.edges)
     assert text.count("label=") >= len(DRAWING.nodes)
-
-
-def test_json_has_all_facts():
     (one,) = json.loads(as_json([DRAWING]))
     assert one["nodes"][2] == {
         "name": "e0", "label": "expert0", "kind": "expert", "column": 1, "notes": ["block0: mlp"],
         "pruned": False,
     }  # fmt: skip
     assert [edge["weight"] for edge in one["edges"]] == [None, 0.5, None]
+    assert list(FORMATS) == ["svg", "mermaid", "dot", "json"]
 
 
 def test_names_cannot_change_a_graph():
@@ -107,7 +93,3 @@ def test_names_cannot_change_a_graph():
 def test_graphviz_reads_it():
     done = subprocess.run(["dot", "-Tsvg"], input=dot([HOSTILE]), text=True, capture_output=True, check=True)
     assert done.stdout.count("<g ") == 4
-
-
-def test_all_formats_are_named():
-    assert list(FORMATS) == ["svg", "mermaid", "dot", "json"]

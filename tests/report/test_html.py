@@ -64,13 +64,10 @@ def test_names_cannot_change_a_page_and_stay_legible():
     assert "<script>alert(1)</script>" in joined.replace("\u200b", "")
 
 
-def test_nothing_is_loaded_from_elsewhere():
+def test_nothing_is_loaded_from_elsewhere_and_each_section_has_a_link():
     found = Tags(page("title", "sub", everything([f"name {k}" for k in range(6)]), "1"))
     assert not {"link", "iframe", "object", "img"} & {*found.tags}
     assert all(not value.startswith("http") for _, name, value in found.attributes if name in ("src", "href"))
-
-
-def test_each_section_has_a_link_and_untitled_ones_join_the_one_before():
     text = page(
         "t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1"
     )
@@ -86,12 +83,9 @@ def test_long_tables_can_be_searched_and_longer_ones_are_folded(rows):
     assert ("<details>" in text) == (rows > FOLDED)
 
 
-def test_many_charts_are_folded():
+def test_charts_are_folded_and_matrices_shaded():
     bars = [Bars(f"chart {k}", "m", [Bar("a", 1.0)]) for k in range(CARDS + 3)]
     assert "3 more" in page("t", "s", [Section("one", bars)], "1")
-
-
-def test_numbers_in_a_matrix_have_a_shade_and_undefined_ones_a_dash():
     text = page("t", "s", [Section("one", [Matrix("c", ["x", "y"], {"r": [0.5, None]})])], "1")
     assert '--share:100%">0.50<' in text
     assert "<td>-</td>" in text
@@ -129,15 +123,7 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
     with browser() as opened:
         found, page = seen(opened, file)
         assert not found.faults
-        wanted = [
-            "Verdict",
-            "Architecture",
-            "Learning curves",
-            "Histories",
-            "Calibration",
-            "My section",
-            "Broken",
-        ]
+        wanted = ["Verdict", "Architecture", "Learning curves", "Histories", "My section", "Broken"]
         assert [title for title in found.sections if title in wanted] == wanted
         assert page.locator(".node.task").count() == 4
         readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))
@@ -150,14 +136,11 @@ def test_the_same_run_has_the_same_report(recorded, tmp_path):
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_a_run_that_is_not_tested_is_refused_with_the_way_on(recorded, tmp_path):
+def test_a_folder_without_a_finished_run_is_refused_with_the_way_on(recorded, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(recorded, run)
     (run / "result.json").unlink()
     with pytest.raises(ArtifactError, match=r"result\.json: not there"):
         write_report(run, load_registry())
-
-
-def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(InputMissingError, match="not a run directory"):
         write_report(tmp_path, load_registry())

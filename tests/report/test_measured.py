@@ -28,7 +28,7 @@ GOOD = Baseline("R2", 0.3, 0.01, 1e-9, "item", 0.2, 1e-6)
 ALONE = Baseline("AUC", 0.999, 0.001, 1e-9, None, None, None)
 
 
-def test_it_is_said_that_nothing_was_learned() -> None:
+def test_it_is_said_that_nothing_was_learned_or_that_a_single_field_is_as_good():
     assert list(nothing_learned({"click": CHANCE, "buy": CHANCE}, searched=True)) == [
         "Nothing was learned: on the test rows, the network is not significantly better than a constant "
         "prediction (click AUC 0.5000, p 0.7; buy AUC 0.5000, p 0.7). "
@@ -36,9 +36,6 @@ def test_it_is_said_that_nothing_was_learned() -> None:
     ]
     (trained,) = list(nothing_learned({"click": CHANCE}, searched=False))
     assert trained.endswith("than a constant prediction (click AUC 0.5000, p 0.7).")
-
-
-def test_it_is_said_that_a_single_field_is_as_good() -> None:
     assert list(nothing_learned({"click": CHANCE, "buy": SINGLE}, searched=True)) == [
         "On the test rows, the network is not significantly better than a single field "
         "(buy AUC 0.7000, `item` alone 0.7100). Decisions and costs below have no meaning beyond that."
@@ -47,12 +44,9 @@ def test_it_is_said_that_a_single_field_is_as_good() -> None:
     assert trained.endswith("than a single field (buy AUC 0.7000, `item` alone 0.7100).")
 
 
-def test_one_task_is_enough() -> None:
+def test_one_good_task_is_enough_and_without_test_rows_nothing_is_known():
     assert list(nothing_learned({"click": CHANCE, "price": GOOD}, searched=True)) == []
     assert list(nothing_learned({"click": ALONE}, searched=True)) == []
-
-
-def test_without_test_rows_nothing_is_known() -> None:
     assert list(nothing_learned({}, searched=True)) == [
         "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
     ]
@@ -62,7 +56,7 @@ def leaks(baselines):
     return [text for text in texts(trivial(record(replace(RESULT, baselines=baselines)))) if "leak" in text]
 
 
-def test_what_is_too_good_is_suspected() -> None:
+def test_what_is_too_good_is_suspected():
     assert leaks({"click": GOOD, "buy": ALONE}) == [
         "warning: AUC 0.9990 of buy suggests label leakage: is each field known before the event? "
         "See automtl data describe"
@@ -98,12 +92,9 @@ def test_the_strongest_fields_and_those_without_effect_are_named():
     ]
 
 
-def test_one_task_that_is_unclear_is_enough_to_say_nothing():
+def test_fields_are_called_useless_only_beside_strong_ones_and_for_all_tasks():
     unclear = {field: {**by_task, "rare": UNDEFINED} for field, by_task in FOUND.effects.items()}
     assert len(strongest(record(Importance(10, unclear)))) == 1
-
-
-def test_without_a_strong_field_no_field_is_called_useless():
     none = Importance(100, {"item_id": FOUND.effects["item_id"]})
     (text,) = strongest(record(none))
     assert text.text == "No field has a significant effect on any task (permutation on 100 test rows)"
@@ -144,15 +135,12 @@ def test_a_collapse_of_experts_is_a_warning():
     assert not list(expert_use(record()))
 
 
-def test_learning_curves_have_a_point_for_each_epoch_and_the_best_one(small_record):
+def test_learning_curves_and_histories_show_epochs_and_tasks(small_record):
     charts = blocks(learning(small_record), Curves)
     points = sum(len(line) for line in charts[0].lines.values())
     assert points == len(small_record.epochs)
     (best,) = charts[0].marks.values()
     assert best in [epoch.epoch for epoch in small_record.epochs]
-
-
-def test_histories_show_their_contribution_to_each_task(small_record):
     (chart,) = blocks(histories(small_record), Bars)
     assert {bar.label for bar in chart.bars} <= {task.name for task in small_record.schema.tasks}
     assert chart.title == "History past"

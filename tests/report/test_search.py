@@ -53,14 +53,6 @@ def test_a_field_that_was_removed_everywhere_at_once_is_one_decision():
     ]
 
 
-def test_only_columns_that_are_known_are_shown():
-    one = Evidence("layer0/op", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4)
-    grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)])[0]
-    assert grid.header == ["choice", "option", "", "verdict", "against", "effect on loss", "FLOPs saved"]
-    assert grid.rows[0][-2:] == ["-0.0012 [-0.0018, -0.0006]", ""]
-    assert grid.rows[1][-3:] == ["", "", 320]
-
-
 def test_stable_decisions_are_counted():
     shares = [1.0, 0.95, 0.94, None]
     records = [Evidence("a", str(n), "kept", "required", stability=s) for n, s in enumerate(shares)]
@@ -112,15 +104,12 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
 
 
-def test_a_front_of_several_points_has_the_command_that_trains_one():
+def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_weights():
     command = "automtl train --model 'runs/my run'"
     ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
     blocks = fronted([WORSE, FOUND, BEST], "runs/my run").blocks
     assert texts(blocks)[-1] == f"To train another point: {ways}"
     assert [type(block) for block in fronted([FOUND], "a").blocks] == [Grid, Text]
-
-
-def test_inherited_weights_are_noted_where_others_are_trained():
     note = "Scores are of validation rows; inherited weights improve by training"
     assert note in texts(fronted([INHERITED, FOUND], "a").blocks)
     assert note not in texts(fronted([WORSE, FOUND], "a").blocks)

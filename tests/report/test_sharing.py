@@ -169,7 +169,7 @@ def test_hand_designed_networks_are_drawn_from_their_gates():
     assert len(one.edges) == 2 + 2 * len(TASKS)
 
 
-def test_levels_of_gates_are_columns():
+def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
     weights = {
         "level0/a": {"a-expert0": 1.0},
         "level0/shared": {"a-expert0": 0.5, "shared-expert0": 0.5},
@@ -179,9 +179,6 @@ def test_levels_of_gates_are_columns():
     columns = {node.name: node.column for node in one.nodes}
     assert columns["level0:a-expert0"] < columns["level0/a"] < columns["task:a-expert0"] < columns["task/a"]
     assert ("level0/shared", "task:shared-expert0") in [(edge.source, edge.target) for edge in one.edges]
-
-
-def test_a_network_without_gates_is_one_box():
     (one,) = drawn(Sharing({}, {}, ()), {}, None, ())
     assert [node.kind for node in one.nodes][:2] == ["input", "expert"]
 

@@ -15,12 +15,7 @@ from automtl_core.fields.sparse import BagEncoder, Hashed, Vocabulary
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
 SCHEMA = Schema(
-    (
-        SparseField("user", 9),
-        SparseField("a/b", 4),
-        SparseField("tags", 4, kind="bag"),
-        SparseField("age", 4),
-    ),
+    (SparseField("user", 9), SparseField("a/b", 4), SparseField("tags", 4, "bag"), SparseField("age", 4)),
     (DenseField("price"),),
     (Task("click"), Task("rating", kind="regression", mean=3.0, deviation=2.0)),
 )
@@ -89,15 +84,6 @@ def test_labels_may_be_missing_and_other_columns_are_not_looked_at(encoder):
     part = encoder.encode(columns | {"more": object()})
     assert np.isnan(part.labels[:, 0]).all()
     assert part.labels[0, 1] == 1
-
-
-def test_bags_may_be_lists_tuples_sets_and_arrays(encoder):
-    masked = np.ma.MaskedArray(["x", "y"], mask=[True, False])
-    bags = [["y", "x"], ("x", "y"), {"x", "y"}, np.array(["y", "x", "q"]), masked, np.nan, pd.NA]
-    rows = {name: ROWS[name][:1] * 7 for name in ROWS} | {"tags": bags}
-    starts, values = encoder.encode(rows).bags[2]
-    assert np.diff(starts).tolist() == [0, 2, 2, 2, 2, 1, 0, 0]
-    assert values.tolist() == [1, 2] * 4 + [2]
 
 
 def test_saved_and_read_again_it_is_the_same(encoder, tmp_path):

@@ -45,7 +45,7 @@ def events(history, *values):
         return sorted(made.project('"user", item, "at", click, buy').fetchall())
 
 
-def test_labels_are_those_of_preparation():
+def test_labels_and_rows_of_a_log_are_those_of_preparation():
     with duckdb.connect() as db:
         rows = [("yes", 1, "buy"), ("it's", 0, "view"), ("no", 1, None), (None, 1, "buy")]
         log = db.values(*rows).project("col0 AS click, col1 AS buy, col2 AS event")
@@ -53,9 +53,6 @@ def test_labels_are_those_of_preparation():
         found = log.project(", ".join(columns)).fetchall()
     assert found == [(1, 1, True), (1, 0, False), (0, None, None), (None, None, True)]
     assert outcome_of("click") == '"click"'
-
-
-def test_a_log_is_read_as_the_rows():
     rows = [("a", "x", "7", "yes", 1), ("a", "x", "7", "yes", 1), ("a", "y", "8", "no", 1)]
     assert events(LOGGED, *rows) == [("a", "x", 7, 1, 1), ("a", "x", 7, 1, 1), ("a", "y", 8, 0, None)]
     once = History(**{**vars(LOGGED), "distinct": True})
@@ -141,13 +138,10 @@ def test_the_latest_events_before_the_delay_in_order_of_time():
     )
 
 
-def test_no_event_is_said():
+def test_no_event_is_said_and_dates_are_seconds():
     rows = pd.DataFrame({"user": ["c"], "at": ["100"]})
     assert new(rows, LOG).sentence() == "history past: none of 1 rows has an event"
     assert new(rows.head(0), LOG.head(0)).lists(0, 5)["past:item"] == []
-
-
-def test_dates_are_seconds_and_offsets_count():
     rows = pd.DataFrame({"user": ["a"], "at": ["2024-01-02"], "item": "x"})
     log = LOG.head(1).assign(at="2024-01-01 23:00:00")
     assert new(rows, log).lists(0, 1)["past:automtl:age"] == [[3600.0]]

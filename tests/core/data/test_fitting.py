@@ -20,12 +20,6 @@ def rows(dense):
     return Part(ids, np.asarray(dense, np.float32), random.integers(2, size=(count, 1)).astype(np.float32))
 
 
-def test_nobody_asks_for_folds_without_statistics():
-    folds, found = fitted(rows([[0, 0]] * 9), schema())
-    assert folds is None
-    assert found == (None, None, None)
-
-
 def test_without_sparse_fields_there_are_no_statistics():
     numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().with_answers(statistics="folds"))
     part = rows([[0]] * 9)
@@ -33,7 +27,7 @@ def test_without_sparse_fields_there_are_no_statistics():
     assert (folds, found.sparse) == (None, None)
 
 
-def test_edges_make_bins_of_equal_frequency_out_of_what_is_known():
+def test_edges_make_bins_of_equal_frequency_and_are_there_without_any_number():
     dense = np.stack([np.arange(100.0), np.repeat([0.0, 1.0], 50)], axis=1)
     dense[::10, 0] = np.nan
     _, found = fitted(rows(dense), schema(numbers="bins", bins=4))
@@ -42,9 +36,6 @@ def test_edges_make_bins_of_equal_frequency_out_of_what_is_known():
     counts = np.histogram(dense[:, 0], found.edges[0])[0]
     assert counts.max() - counts.min() <= 2
     assert found.edges[1].tolist() == [0, 0.5, 1, 1, 1]
-
-
-def test_a_field_of_no_number_at_all_has_edges_too():
     _, found = fitted(rows([[np.nan, 3.0]] * 5), schema(numbers="bins", bins=2))
     assert found.edges.tolist() == [[0, 0, 0], [3, 3, 3]]
 

@@ -1,6 +1,6 @@
 """Examples in memory are checked and read as the same rows in a file are."""
 
-from datetime import date, timedelta, timezone
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.frames import NewExamples, entries, frame_rows, with_events
+from automtl_core.data.frames import NewExamples, frame_rows, with_events
 from automtl_core.data.new_rows import new_rows
 from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.dataset.declarations import History
@@ -52,7 +52,6 @@ def taken(dataset, frame, labelled=False):
     return pd.concat(list(rows.chunks(2)), ignore_index=True)
 
 
-BERLIN = timezone(timedelta(hours=1))
 DATES = pd.to_datetime(["2024-01-31", "2024-01-31 10:00:00.5", None], format="mixed")
 TEXTS = {
     "text": (pd.Series(["a", "", None, "nan", " b "]), ["a", None, None, "nan", " b "]),
@@ -177,11 +176,6 @@ def test_faulty_rows_are_left_out_up_to_a_number():
     assert len(frame_rows(NewExamples(shop(), frame.head(1), most=100))) == 0
 
 
-def test_the_setting_of_the_dataset_for_its_own_files_does_not_count():
-    with pytest.raises(DataError, match="price: expected a number"):
-        frame_rows(NewExamples(shop(bad_rows="skip"), good(price=["old", 1])))
-
-
 def test_columns_that_are_not_read_may_lack_and_are_not_checked():
     unread = ["tags", "price"]
     (rows,) = frame_rows(
@@ -201,12 +195,6 @@ def test_examples_are_not_modified():
 
 
 PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
-
-
-def test_entries_keep_blanks_so_that_lists_stay_aligned():
-    assert entries("a||b", "|") == ["a", "", "b"]
-    assert entries("", "|") == entries(None, "|") == entries(float("nan"), "|") == []
-    assert entries(np.array([1, 2]), "|") == [1, 2]
 
 
 def test_files_have_list_columns_unless_they_have_no_header():

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from automtl_core.data.part import Bags, Part, chunks, counts_of, drawn, held, latest_rows, some_rows
+from automtl_core.data.part import Bags, Part, chunks, drawn, held, latest_rows, some_rows
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
@@ -70,18 +70,3 @@ def test_the_latest_rows_are_the_last_of_a_stable_order(count):
     times = np.random.default_rng(0).integers(0, 12, 100).astype(np.int32)
     expected = np.sort(np.argsort(times, kind="stable")[-count:])
     assert np.array_equal(latest_rows(times, count), expected)
-
-
-def test_ranks_are_counted():
-    assert counts_of(np.array([0, 2, 2, 5], np.int32)).tolist() == [1, 0, 2, 0, 0, 1]
-    assert counts_of(np.zeros(0, np.int32)).tolist() == []
-
-
-def test_rows_fit_their_schema():
-    rows = drawn(SCHEMA, 400)
-    assert len(rows) == 400
-    assert set(np.unique(rows.ids[:, 0])) == {0, 1, 2, 3}
-    assert set(np.unique(rows.bags[1].values)) == {1, 2, 3, 4, 5}
-    assert 0 < np.isnan(rows.dense).mean() < 0.2
-    assert rows.histories[0].padded(slice(None)).known.any()
-    assert np.array_equal(rows.ids, drawn(SCHEMA, 400).ids)

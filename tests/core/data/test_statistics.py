@@ -93,14 +93,11 @@ def test_numbers_are_standardised_over_training_rows():
     assert seen.std(0) == pytest.approx([1, 1], abs=1e-4)
 
 
-def test_a_constant_field_tells_new_rows_nothing_either():
+def test_fields_that_tell_nothing_about_new_rows_are_not_made_large():
     labels = np.random.default_rng(0).integers(2, size=(5000, 1))
     ids, folds = np.ones((5000, 1)), folds_of(5000, 0)
     tables = fit(part(ids, labels), folds, SparseField("same", 2))
     assert np.abs(tables[:, 1]).max() < 0.5, "folds differ by chance, and that is not made large"
-
-
-def test_unique_values_tell_nothing():
     ids, labels = np.arange(1, 501)[:, None], np.random.default_rng(0).integers(2, size=(500, 1))
     folds = folds_of(500, 0)
     tables = fit(part(ids, labels), folds, SparseField("row", 501))

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
@@ -32,14 +29,14 @@ class Shop(Dataset):
     fields: Sequence[Sparse | Dense] = (Dense("price"), Sparse("user"), Sparse("item"))
     labels: Sequence[Label] = (Label("click"), Label("buy", after="click"))
 
-    def rows(self, db: Any) -> pd.DataFrame:
+    def rows(self, db):
         raise NotImplementedError
 
 
 class FromSettings(Shop):
     user, fields = "nobody", ()
 
-    def declare(self) -> None:
+    def declare(self):
         self.fields = [Sparse(f"f{self.settings.split_seed}")]
 
 
@@ -64,30 +61,19 @@ class Versionless(Shop):
         (Versionless, "`version` has to be a whole number"),
     ],
 )
-def test_a_class_is_checked_when_it_is_registered(declared: type[Dataset], fault: str) -> None:
+def test_a_class_is_checked_when_it_is_registered(declared, fault):
     with pytest.raises(PluginError, match=f"^dataset 'shop': {fault}$"):
         DATASETS.check("shop", declared)
     DATASETS.check("shop", Shop)
 
 
-def test_a_class_without_labels_is_not_registered() -> None:
-    class Unlabelled(Dataset):
-        version = 1
-        fields = (Sparse("user"),)
-
-        def rows(self, db: Any) -> Any: ...
-
-    with pytest.raises(PluginError, match="`labels` is empty"):
-        DATASETS.check("shop", Unlabelled)
-
-
-def test_what_follows_from_settings_is_checked_when_an_adapter_is_made() -> None:
+def test_what_follows_from_settings_is_checked_when_an_adapter_is_made():
     assert declaration_faults(FromSettings) == []
     with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is not a field"):
         FromSettings(DatasetSettings())
 
 
-def test_fields_and_labels_in_their_order() -> None:
+def test_fields_and_labels_in_their_order():
     shop = Shop(DatasetSettings(tasks=("buy",)))
     assert names_of(sparse_fields(shop)) == ["user", "item"]
     assert names_of(dense_fields(shop)) == ["price"]
@@ -95,18 +81,11 @@ def test_fields_and_labels_in_their_order() -> None:
     assert names_of(learned(Shop(DatasetSettings()))) == ["click", "buy"]
 
 
-def test_what_a_dataset_says_of_itself_unless_it_is_told() -> None:
-    shop = Shop(DatasetSettings())
-    assert (shop.user, shop.time, shop.part, shop.content(), shop.truth(), shop.files()) == (
-        None, None, None, None, {}, {}
-    )  # fmt: skip
-
-
 SYNTHETIC = load_registry().get(DATASETS, "synthetic")
 
 
 @pytest.mark.parametrize("kind", ["pairs", "history"])
-def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind: str, tmp_path: Path) -> None:
+def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind, tmp_path):
     dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"kind": kind, "rows": 300}))
     expected = expected_schema(dataset)
     prepared = prepare(dataset, "synthetic", None, tmp_path).schema
@@ -116,6 +95,6 @@ def test_it_differs_from_the_prepared_schema_only_in_what_rows_define(kind: str,
     assert replace(expected, sparse=fields) == prepared
 
 
-def test_relations_of_tasks_skip_those_that_are_not_learned() -> None:
+def test_relations_of_tasks_skip_those_that_are_not_learned():
     dataset = SYNTHETIC(SYNTHETIC.settings_class.parse({"tasks": ["like"]}))
     assert [(task.name, task.after) for task in expected_schema(dataset).tasks] == [("like", None)]

@@ -1,7 +1,5 @@
 """Declarations of histories."""
 
-from typing import Any
-
 import pytest
 
 from automtl_core.dataset.dataset import (
@@ -17,14 +15,18 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.declarations import faults_of, faults_of_histories, field_from_settings, names_of
 from automtl_core.dataset.schema import inputs_of_part, is_encoder, last_of
 from automtl_core.errors import UsageError
-from automtl_testing.samples import sample_schema
 
 PAST = History("past", "user", "at", ("item",), ("buy",))
 
 
-def test_json_restores_a_history() -> None:
+def test_json_restores_a_history_and_inputs_have_names():
     assert History.from_json(PAST.to_json()) == PAST
     assert PAST.columns() == ["user", "at", "item", "buy"]
+    assert inputs_of_part("matches", PAST) == ["item", "any"]
+    assert inputs_of_part("last-2", PAST) == ["last1", "last2"]
+    assert inputs_of_part("mean", PAST) == ["mean"]
+    assert [is_encoder(part) for part in ("matches", "last-2", "last-x", "gru")] == [False, False, True, True]
+    assert last_of("last-12") == 12
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_json_restores_a_history() -> None:
         (History("past", "user", "at", ("item",), delay=-1.0), r"its delay is -1\.0"),
     ],
 )
-def test_faults_of_histories(history: History, fault: str) -> None:
+def test_faults_of_histories(history, fault):
     (found,) = faults_of_histories([history], ["user", "item"], [])
     assert found.startswith("history 'past'")
     assert fault.replace("\\", "") in found
@@ -49,19 +51,15 @@ def test_faults_of_histories(history: History, fault: str) -> None:
         ("past:item", "column 'past:item' has the name of a list of events of history 'past'"),
     ],
 )
-def test_columns_do_not_have_names_that_automtl_makes(column: str, fault: str) -> None:
+def test_columns_do_not_have_names_that_automtl_makes(column, fault):
     (found,) = faults_of_histories([PAST], ["item"], ["item", column])
     assert found.startswith(fault)
 
 
 @pytest.mark.parametrize("name", ["any", "last1"])
-def test_shared_fields_do_not_have_names_of_inputs(name: str) -> None:
+def test_shared_fields_do_not_have_names_of_inputs(name):
     (found,) = faults_of_histories([History("past", "user", "at", (name,))], [name], [name])
     assert f"shares {name!r}, which is the name of an input from events" in found
-
-
-def test_two_histories_have_two_names() -> None:
-    assert all("is declared twice" in one for one in faults_of_histories([PAST, PAST], ["item"], []))
 
 
 class Shop:
@@ -69,34 +67,18 @@ class Shop:
 
     fields, labels, histories = (Sparse("user"), Sparse("item")), (Label("buy"),), (PAST,)
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, **settings):
         self.settings = DatasetSettings.parse(settings, "dataset")
 
 
-def test_settings_give_length_and_delay_and_a_random_split_has_none() -> None:
-    assert histories_of(Shop()) == ()  # type: ignore[arg-type]
-    assert histories_of(Shop(split="time", history_length=0)) == ()  # type: ignore[arg-type]
-    (found,) = histories_of(Shop(split="user", history_length=7, history_delay=3))  # type: ignore[arg-type]
+def test_settings_give_length_and_delay_and_a_random_split_has_none():
+    assert histories_of(Shop()) == ()
+    assert histories_of(Shop(split="time", history_length=0)) == ()
+    (found,) = histories_of(Shop(split="user", history_length=7, history_delay=3))
     assert (found.length, found.delay) == (7, 3)
 
 
-def test_the_inputs_of_parts_have_names() -> None:
-    assert inputs_of_part("matches", PAST) == ["item", "any"]
-    assert inputs_of_part("last-2", PAST) == ["last1", "last2"]
-    assert inputs_of_part("mean", PAST) == ["mean"]
-    assert [is_encoder(part) for part in ("matches", "last-2", "last-x", "gru")] == [False, False, True, True]
-    assert last_of("last-12") == 12
-
-
-def test_the_sample_has_fields_that_events_share() -> None:
-    schema = sample_schema(histories=True)
-    assert [schema.sparse[place].name for place in schema.shared_fields(schema.histories[0])] == [
-        "item",
-        "tab",
-    ]
-
-
-FINE: dict[str, Any] = {
+FINE = {
     "fields": (Sparse("user"), Sparse("item"), Bag("tags"), Dense("price")),
     "labels": (Label("click"), Label("buy", after="click", given="click"), Label("stars", "regression")),
     "user": "user",
@@ -106,14 +88,15 @@ FINE: dict[str, Any] = {
 }
 
 
-def faults(holds_bags: bool = True, **changed: Any) -> list[str]:
+def faults(holds_bags=True, **changed):
     return list(faults_of(FINE | changed, holds_bags))
 
 
-def test_what_fits_together_has_no_fault() -> None:
+def test_what_fits_together_has_no_fault_and_all_faults_are_told_at_once():
     assert faults() == []
     assert faults(fields=None, user=None) == []
     assert names_of(FINE["labels"]) == ["click", "buy", "stars"]
+    assert len(faults(user="usr", labels=(Label("click", after="x"), Label("user")))) == 3
 
 
 @pytest.mark.parametrize(
@@ -151,13 +134,9 @@ def test_what_fits_together_has_no_fault() -> None:
         ({"holds_bags": False}, "field 'tags' holds bags: define `values`"),
     ],
 )
-def test_faults_of_declarations(changed: dict[str, Any], message: str) -> None:
+def test_faults_of_declarations(changed, message):
     (fault,) = {fault for fault in faults(**changed) if message in fault}
     assert fault
-
-
-def test_all_faults_are_told_at_once() -> None:
-    assert len(faults(user="usr", labels=(Label("click", after="x"), Label("user")))) == 3
 
 
 def test_settings_are_the_attributes_of_the_class():

@@ -37,15 +37,13 @@ def recorded():
 FRAME = pd.DataFrame({"user": ["u", None], "tags": ["a b", ""], "price": [0.5, None]})
 
 
-def test_rows_are_equal():
+def test_rows_and_files_have_the_same_format_unless_a_dataset_converts_rows():
     found, expected = (next(frame_rows(NewExamples(one, FRAME)).chunks(9)) for one in (recorded(), shop()))
     pd.testing.assert_frame_equal(found, expected)
     assert recorded().user == "user"
-
-
-def test_files_have_the_same_format():
     for path in ("new.csv", "new.tsv"):
         assert recorded().new_file(path, False) == shop().new_file(path, False)
+    assert RowFormat.of(shop(Converting)) is None
 
 
 def test_texts_of_labels_are_translated_and_labels_without_their_condition_are_blank():
@@ -53,7 +51,3 @@ def test_texts_of_labels_are_translated_and_labels_without_their_condition_are_b
     rows = recorded().new_rows(pd.DataFrame(labelled), labelled=True)
     expected = {"click": [1.0, 0.0, None], "spent": [3.0, None, None]}
     pd.testing.assert_frame_equal(rows, pd.DataFrame(expected))
-
-
-def test_a_dataset_that_converts_rows_has_no_format():
-    assert RowFormat.of(shop(Converting)) is None

@@ -21,11 +21,8 @@ def funnel(*tasks):
     return [task.name for task in schema(*tasks).funnel()]
 
 
-def test_tasks_without_order_keep_theirs():
+def test_tasks_keep_their_order_unless_one_comes_after_another():
     assert funnel(Task("b"), Task("a"), Task("c")) == ["b", "a", "c"]
-
-
-def test_several_tasks_may_come_after_one_and_others_after_none():
     tasks = (Task("buy", "click"), Task("share"), Task("click"), Task("cart", "click"), Task("pay", "buy"))
     assert funnel(*tasks) == ["share", "click", "buy", "cart", "pay"]
 
@@ -93,12 +90,8 @@ def test_names_are_unique_and_nothing_is_empty(sparse, dense, tasks, message):
         Schema(sparse, dense, tasks)
 
 
-FUNNEL = [
-    Task("click"),
-    Task("buy", given="click"),
-    Task("stars", kind="regression", given="buy"),
-    Task("like"),
-]
+STARS = Task("stars", kind="regression", given="buy")
+FUNNEL = [Task("click"), Task("buy", given="click"), STARS, Task("like")]
 
 
 def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():
@@ -111,18 +104,12 @@ def test_a_conditional_probability_is_named_so_and_the_event_stands_beside_it():
     }
 
 
-def test_an_event_has_the_product_of_its_probabilities():
+def test_events_have_the_products_of_probabilities_and_names_of_their_own():
     chain = [Task("a"), Task("b", given="a"), Task("c", given="b")]
     names = [score.name for score in scores_of(chain)]
     assert names == ["a", "b_given_a", "a_and_b", "c_given_b", "a_and_b_and_c"]
     found = products(scores_of(chain), np.array([[0.5, 0.5, 0.1]]))
     assert np.allclose(found, [[0.5, 0.5, 0.25, 0.1, 0.025]])
-
-
-def test_names_differ_from_those_of_tasks():
     tasks = [Task("a"), Task("b", given="a"), Task("a_and_b")]
     assert [score.name for score in scores_of(tasks)] == ["a", "b_given_a", "a_and_b_", "a_and_b"]
-
-
-def test_a_condition_that_is_not_learned_is_not_multiplied():
     assert [score.name for score in scores_of([Task("buy", given="click")])] == ["buy"]

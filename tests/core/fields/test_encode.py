@@ -44,10 +44,6 @@ def test_names_of_fields_are_names_of_files(tmp_path):
         (tmp_path / f"{name}.values.npy").touch()
 
 
-def test_a_lone_surrogate_has_a_bucket():
-    assert hashed("\udcff", 8) > 0
-
-
 @pytest.mark.parametrize(
     "column",
     [
@@ -77,14 +73,11 @@ def test_integers_with_gaps(column):
     assert texts(column) == ["5", "", "-5", "6"]
 
 
-def test_texts_of_integers_that_data_frames_write():
+def test_texts_of_integers_as_data_frames_write_them_and_as_no_float_holds_them():
     column = ["5.0", "05", "5", "0.0", "-7.00", "9.5", "", 5.0]
     assert texts(column, exact=False) == ["5", "05", "5", "0", "-7", "9.5", "", "5"]
     assert texts(column) == [*column[:7], "5"]
     assert texts(column, exact=True) == [*column[:7], "5.0"]
-
-
-def test_integers_that_no_float_holds_stay_as_they_are():
     large = 2**60 + 1
     assert texts([large, large - 1, None]) == [str(large), str(large - 1), ""]
 
@@ -153,12 +146,9 @@ def test_lists():
         assert error.value.row == 1
 
 
-def test_a_number_may_stand_for_blanks():
+def test_a_number_may_stand_for_blanks_and_an_unknown_kind_is_refused(tmp_path):
     values = np.array([1.0, np.nan])
     assert filled(values, 7).tolist() == [1, 7]
     assert filled(values, None) is values
-
-
-def test_an_unknown_kind_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no plugin registers the kind of field 'pickle'"):
         read_encoder({"kind": "pickle"}, tmp_path, BUILT_IN)

@@ -25,16 +25,13 @@ class Length(FieldEncoder):
         return np.array([len(one) + len(two) for one, two in zip(first, second, strict=True)])
 
 
-def test_a_learner_of_nothing_encodes_chunks_of_columns_in_their_order():
+def test_a_learner_of_nothing_encodes_chunks_and_a_kind_needs_a_learner():
     learner = FieldLearner({"a": Read("text"), "b": Read("number")}, Length())
     learner.see({})
     chunk = {"automtl:text of a": ["x", ""], "b": ["yy", "z"], "a": [1, 0]}
     assert learner.learn(None) == Length()
     assert learner.encode(chunk).tolist() == [3, 1]
     assert not learner.constant
-
-
-def test_what_is_left_to_be_defined_is_told():
     with pytest.raises(TypeError, match="learner"):
         FieldKind("user")
 
@@ -77,10 +74,3 @@ def test_values_are_taken_as_a_run_takes_them(tmp_path):
     for array, tensor in zip(found.values(), expected.values(), strict=True):
         np.testing.assert_array_equal(array, tensor.numpy())
     assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
-
-
-def test_fields_of_one_kind_alone_are_fine(tmp_path):
-    schema = Schema((), (DenseField("price"),), (Task("click"),))
-    found = encoded(Encoder(schema, {"price": Scale("none", 0.0, 1.0)}), tmp_path, {"price": [1.5, 2]})
-    assert found["ids"].shape == (2, 0)
-    assert found["dense"].tolist() == [[1.5], [2.0]]

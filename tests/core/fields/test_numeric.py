@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.fields.encode import encode
-from automtl_core.fields.numeric import Bucketed, Buckets, Dense, Moments, Scale, edges
-
-
-def test_a_number_may_stand_for_blanks():
-    assert Scale("minmax", 2.0, 4.0, missing=4).encode(np.array([np.nan, 2.0])).tolist() == [0.5, 0.0]
+from automtl_core.fields.numeric import Buckets, Moments, Scale, edges
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
@@ -48,24 +44,24 @@ def ids(encoder, column):
     return encode("price", encoder, {"price": column}).tolist()
 
 
-def test_numbers_fall_into_buckets():
+def test_numbers_fall_into_buckets_and_come_back():
     buckets = Buckets((0.0, 1.5))
     assert buckets.size == 4
     assert ids(buckets, [-1, 0, "1.5", 99, None]) == [1, 2, 3, 3, 0]
     assert ids(Buckets(()), [1, None]) == [1, 0]
     assert ids(Buckets((0.0, 1.5), missing=7), [None, 1]) == [3, 2]
-
-
-def test_numbers_for_ids_have_these_ids():
     for buckets in (Buckets((0.0, 1.5)), Buckets(())):
         every = list(range(buckets.size))
         assert ids(buckets, buckets.examples("price", every)["price"]) == every
 
 
-def test_edges_part_numbers_evenly_and_fewer_where_numbers_repeat():
+def test_edges_part_numbers_evenly_by_quantiles_and_fewer_where_numbers_repeat():
     assert edges(np.array([1.0, 2, 3, 4, np.nan]), 2).tolist() == [2]
     assert edges(np.array([1.0, 1, 1, 1]), 4).tolist() == [1]
     assert edges(np.array([np.nan]), 4).tolist() == []
+    values = np.random.default_rng(0).standard_normal(1000)
+    expected = np.quantile(values, np.arange(1, 32) / 32, method="inverted_cdf")
+    assert edges(values, 32).tolist() == expected.tolist()
 
 
 def counts(values, buckets):
@@ -73,14 +69,11 @@ def counts(values, buckets):
     return np.bincount(np.searchsorted(found, values, side="right"), minlength=len(found) + 1).tolist()
 
 
-def test_a_value_of_most_rows_has_a_bucket_and_the_others_share_the_rest():
+def test_frequent_values_have_a_bucket_and_the_others_share_the_rest():
     values = np.concatenate([np.zeros(960), np.arange(1.0, 41.0)])
     assert counts(values, 5) == [960, 9, 10, 10, 11]
     assert counts(-values, 5) == [9, 10, 10, 11, 960]
     assert counts(np.concatenate([values, -values]), 5) == [26, 14, 1920, 13, 27]
-
-
-def test_all_frequent_values_have_their_own_bucket():
     assert counts(np.repeat([1.0, 2.0, 5.0], [10, 20, 30]), 4) == [10, 20, 30]
     assert edges(np.repeat([1.0, 2.0, 5.0], [10, 20, 30]), 4).tolist() == [1.5, 3.5]
 
@@ -93,15 +86,3 @@ def test_there_are_never_more_buckets_than_asked_for():
         found = edges(values, buckets)
         assert len(found) < buckets
         assert (np.diff(found) > 0).all()
-
-
-def test_numbers_without_frequent_values_are_divided_by_quantiles():
-    values = np.random.default_rng(0).standard_normal(1000)
-    expected = np.quantile(values, np.arange(1, 32) / 32, method="inverted_cdf")
-    assert edges(values, 32).tolist() == expected.tolist()
-
-
-def test_faults():
-    assert len(list(Dense("price", "logg", missing=float("nan")).faults())) == 2
-    assert len(list(Bucketed("price", 1, missing=float("inf")).faults())) == 2
-    assert not list(Bucketed("price", 2, missing=0).faults())

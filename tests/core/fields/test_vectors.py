@@ -30,7 +30,7 @@ def learner():
     return Vectors("item:vector", "item").learner(Rows())
 
 
-def learned(learner, path, codes=(1, 1, 2, 3, 3, 0)) -> VectorIds:
+def learned(learner, path, codes=(1, 1, 2, 3, 3, 0)):
     learner.see({"item": np.array(codes)})
     encoder = learner.learn(path / "item.txt")
     assert isinstance(learner, KnownVectors)

@@ -36,15 +36,12 @@ def described(history, spans, times):
 LOG = replace(HISTORY, of_rows=False)
 
 
-def test_histories_without_any_event_are_reported():
+def test_histories_without_events_or_with_old_ones_alone_are_reported():
     (warning,) = history_warnings(described(HISTORY, [[0, 0], [2, 2]], [1, 2]))
     assert warning == (
         "history past: none of the 2 training rows has an event: compare the owners and the times of rows "
         "and events"
     )
-
-
-def test_events_that_are_older_than_the_whole_log_are_reported():
     (warning,) = history_warnings(described(LOG, [[0, 3], [0, 2], [0, 0]], [9000, 9001, 9002]))
     assert warning.startswith("history past: the newest event of every row is at least 8,996 before it")
     assert "the log is only 3 long" in warning
@@ -59,14 +56,11 @@ def test_other_ages_are_not_reported(history, times):
     assert not list(history_warnings(described(history, [[0, 3], [0, 2]], times)))
 
 
-def test_ranks_of_lists_are_no_ages():
+@pytest.mark.parametrize("key", ["age", "automtl:age"])
+def test_ages_are_those_of_lists_of_ages_and_not_ranks(key):
     history = replace(HISTORY, lists={"item": "items"})
     found = _facts(history, described(history, [[0, 3]], [9]).part("train").histories[0])
     assert (found.rows, found.age, found.least_age, found.greatest_age) == (1, None, None, None)
-
-
-@pytest.mark.parametrize("key", ["age", "automtl:age"])
-def test_lists_of_ages_have_ages_whatever_their_key(key):
     history = replace(HISTORY, lists={"item": "items", key: "ages"}, age=key)
     found = _facts(history, described(history, [[0, 3]], [9]).part("train").histories[0])
     assert (found.age, found.least_age, found.greatest_age) == (5, 5, 5)

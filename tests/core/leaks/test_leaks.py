@@ -210,12 +210,6 @@ def test_rows_are_read_once_and_scores_kept_with_the_data(tmp_path, monkeypatch)
     assert (made.path / leaks.SCORES).read_text() == kept
 
 
-def test_scores_that_cannot_be_kept_are_computed(tmp_path):
-    made = prepared(tmp_path, Table(click=clicks()))
-    (made.path / leaks.SCORES).mkdir()
-    assert alone(made)["click"]
-
-
 def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path):
     made = prepared(tmp_path, Table(click=clicks()))
     train, test = made.part("train"), made.part("test")
@@ -228,12 +222,7 @@ def test_the_prediction_of_a_field_is_the_mean_label_of_its_value(tmp_path):
 
 
 def test_tasks_before_and_after_are_declared_over_several_steps():
-    tasks = (
-        Task("view"),
-        Task("click", after="view"),
-        Task("buy", after="click"),
-        Task("hide", after="view"),
-    )
+    tasks = (Task("view"), Task("click", "view"), Task("buy", "click"), Task("hide", "view"))
     schema = Schema((SparseField("user", 3),), (DenseField("x"),), tasks)
     assert declared(schema, "view", "buy")
     assert declared(schema, "buy", "view")

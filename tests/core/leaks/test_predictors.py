@@ -30,28 +30,22 @@ def found():
     return {clue.name: clue for clue in predictors(SCHEMA, PART)}
 
 
-def test_fields_and_labels_are_clues():
+def test_fields_and_labels_are_clues_with_codes_below_their_sizes():
     assert [(name, clue.kind) for name, clue in found().items()] == [
         ("tags", "field"), ("item", "field"), ("price", "field"), ("click", "label"), ("stars", "label"),
     ]  # fmt: skip
-
-
-def test_each_clue_is_a_code_below_its_size_for_each_row():
     for name, clue in found().items():
         codes = clue.codes(PART)
         assert codes.shape == (4,), name
         assert 0 <= codes.min() <= codes.max() < clue.size, name
 
 
-def test_blanks_are_known_by_their_codes():
+def test_blanks_have_codes_of_their_own_and_numbers_those_of_their_order():
     clues = found()
     assert clues["item"].blank.tolist() == [0]
     assert clues["tags"].blank.tolist() == [0, 2], "bags that hold nothing"
     assert clues["click"].codes(PART).tolist() == [2, 1, 0, 2]
     assert clues["stars"].codes(PART)[1] == 0
-
-
-def test_equal_numbers_have_equal_codes_in_their_order():
     codes = found()["price"].codes(PART).tolist()
     assert codes[1] == codes[2]
     assert codes[0] < codes[1] < codes[3]
@@ -96,14 +90,11 @@ def test_codes_are_those_of_events_read_one_by_one():
     assert np.nan_to_num(found["numbers"], nan=-1).tolist() == [[0, -1], [1, 40], [3, 10], [3, 10]]
 
 
-def test_events_without_outcomes_are_there_or_not():
+def test_events_without_outcomes_are_there_or_not_and_ranks_are_no_ages():
     history = History("past", "user", "at", ("item", "shop"))
     found = codes(Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(history))
     assert found["presence of the newest event with the same shop"] == [0, 0, 1, 1]
     assert found["presence of the event 10 before the row"] == [0, 0, 1, 1]
-
-
-def test_ranks_of_lists_are_no_ages():
     history = History("past", "", "", ("item",), ("buy",), lists={"item": "items", "buy": "buys"})
     found, seen, _ = event_predictors(
         Schema(OF_EVENTS.sparse, (), OF_EVENTS.tasks, histories=(history,)), part(), part()
@@ -172,7 +163,7 @@ def test_a_row_that_reads_its_own_event_is_found(tmp_path, name):
     assert "does a row read its own event? Compare the unit, the zone" in warning
 
 
-def test_a_log_of_what_was_bought_is_found(tmp_path):
+def test_a_log_of_what_was_bought_is_found_and_one_of_earlier_events_is_not(tmp_path):
     dataset = Shop(outcomes=())
     dataset.log = (
         dataset.log[dataset.log["buy"] == 1].assign(at=lambda log: log["at"] - 60).drop(columns="buy")
@@ -180,9 +171,6 @@ def test_a_log_of_what_was_bought_is_found(tmp_path):
     made = prepared(tmp_path, dataset)
     (warning,) = warnings(made, alone(made))
     assert warning.startswith("presence of the event 60 before the row alone predicts buy (AUC 1.000)")
-
-
-def test_a_log_of_earlier_events_is_not_suspected(tmp_path):
     made = prepared(tmp_path, Shop())
     assert not list(warnings(made, alone(made)))
     assert "event" in {one.kind for found in alone(made).values() for one in found}

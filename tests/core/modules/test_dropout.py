@@ -28,7 +28,7 @@ def test_values_are_dropped_independently():
     assert abs(along) < 0.25 * 5 / kept.numel() ** 0.5
 
 
-def test_masks_follow_the_seed_of_torch():
+def test_masks_follow_the_seed_of_torch_in_the_order_of_the_tensor():
     def drawn(seed):
         torch.manual_seed(seed)
         return [dropout(torch.ones(33), 0.5, training=True) for _ in range(2)]
@@ -37,9 +37,6 @@ def test_masks_follow_the_seed_of_torch():
     assert torch.equal(one, again)
     assert not torch.equal(one, two)
     assert not torch.equal(one, other)
-
-
-def test_a_tensor_that_is_a_view_of_another_is_masked_in_its_own_order():
     torch.manual_seed(3)
     x = torch.arange(1.0, 7.0).view(2, 3)
     straight = dropout(x.T.contiguous(), 0.5, training=True)

@@ -17,13 +17,13 @@ SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task
 ALL = {"statistics": "folds", "numbers": "bins", "crosses": (("a", "b"),), "bins": 3}
 
 
-def rows() -> Part:
+def rows():
     torch.manual_seed(0)
     ids = torch.stack([torch.randint(3, (100,)), torch.randint(5, (100,))], dim=1).int()
     return Part(ids.numpy(), torch.randn(100, 1).numpy(), torch.randint(2, (100, 2)).float().numpy())
 
 
-def test_plain_inputs_are_embeddings_then_numbers() -> None:
+def test_plain_inputs_are_embeddings_then_numbers():
     inputs = inputs_of(SCHEMA, dim=2, std=0.1)
     inputs.embedding.table.weight.data = torch.arange(16.0).reshape(8, 2)
     # row 1 of a; b starts at row 3, so that its id 2 is row 5
@@ -34,7 +34,7 @@ def test_plain_inputs_are_embeddings_then_numbers() -> None:
 
 
 @pytest.mark.parametrize("encodings", [{}, *({name: answer} for name, answer in ALL.items()), ALL])
-def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
+def test_what_is_given_is_as_wide_as_it_says(encodings):
     schema = SCHEMA.encoded(plain().with_answers(**encodings))
     inputs, widths = inputs_of(schema, 4, 0.1), Widths.of(schema, 4)
     given = inputs(Features(torch.tensor([[1, 2], [0, 0]]), torch.tensor([[0.5], [float("nan")]])))
@@ -45,7 +45,7 @@ def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
     assert given.flat().isfinite().all()
 
 
-def test_all_that_was_fitted_is_read_and_saved() -> None:
+def test_all_that_was_fitted_is_read_and_saved():
     part, schema = rows(), SCHEMA.encoded(plain().with_answers(**ALL))
     folds, found = fitted(part, schema)
     inputs = inputs_of(schema, 4, 0.1)
@@ -68,18 +68,15 @@ DENSE = torch.tensor([[0.5, -1.0], [NAN, 2.5], [9.0, NAN], [-9.0, 0.0]])
 EDGES = torch.tensor([[-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 2.0, 2.0]])
 
 
-def numbers(bins: int) -> Numbers:
+def numbers(bins):
     found = Numbers(2, bins, 2, 0.1)
     found.load_fitted(EDGES)
     return found
 
 
 @pytest.mark.parametrize("bins", [0, 3])
-def test_the_number_itself_comes_first_and_is_0_where_missing(bins: int) -> None:
+def test_a_number_comes_first_then_the_embedding_of_its_bin(bins):
     assert numbers(bins)(DENSE)[:, :, 0].tolist() == [[0.5, -1.0], [0.0, 2.5], [9.0, 0.0], [-9.0, 0.0]]
-
-
-def test_a_number_has_the_embedding_of_its_bin_and_a_missing_one_its_own() -> None:
     found = numbers(3)
     rows = [[1 + 1, 4 + 1 + 0], [0, 4 + 1 + 2], [1 + 2, 4], [1 + 0, 4 + 1 + 1]]
     assert torch.equal(found(DENSE)[:, :, 1:], found.table.weight[torch.tensor(rows)])
@@ -88,17 +85,17 @@ def test_a_number_has_the_embedding_of_its_bin_and_a_missing_one_its_own() -> No
 STACKED = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 
 
-def bag(*values: list[int]) -> Bag:
+def bag(*values):
     starts = [sum(map(len, values[:n])) for n in range(len(values))]
     return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
 
 
-def features(ids, *bags: Bag, folds=None) -> Features:
+def features(ids, *bags, folds=None):
     return Features(ids, torch.zeros(len(ids), 0), bags, folds)
 
 
 @pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
-def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor | None) -> None:
+def test_rows_read_all_rows_those_of_training_the_other_folds(fold):
     statistics = FieldStatistics(STACKED, 2)
     tables = torch.randn(3, 16, 2)  # of two folds, and of both together
     statistics.load_fitted(tables)
@@ -114,16 +111,16 @@ def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor
 CROSSED = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 
 
-def schema(*pairs, **encodings) -> Schema:
+def schema(*pairs, **encodings):
     return Schema(CROSSED, (), (Task("click"),), plain().with_answers(crosses=pairs, **encodings))
 
 
-def batch(folds=None) -> Features:
+def batch(folds=None):
     tags = Bag(torch.tensor([1, 2]), torch.tensor([0, 1]))
     return Features(torch.tensor([[1, 4, 8999], [2, 0, 77]]), torch.zeros(2, 0), (tags,), folds)
 
 
-def test_a_pair_reads_the_row_that_preparation_counted() -> None:
+def test_a_pair_reads_the_row_that_preparation_counted():
     told = schema(("a", "b"), ("b", "c"), ("a", "c"))
     crosses, random = Crosses(told), np.random.default_rng(0)
     tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))

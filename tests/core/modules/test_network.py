@@ -44,24 +44,18 @@ def test_the_network_is_the_mean_of_those_of_its_members(space, members, ensembl
         assert torch.equal(alone(features), network.members[1](features))
 
 
-def test_members_inherit_the_weights_of_a_supernet(space, members, ensemble):
+def test_members_inherit_weights_and_have_canonical_forms_and_costs(space, members, ensemble):
     supernet = space.supernet()
     network = space.network(ensemble, supernet)
     for member, architecture in zip(network.members, members, strict=True):
         left, right = member.state_dict(), space.network(architecture, supernet).state_dict()
         assert all(torch.equal(left[name], right[name]) for name in right)
-
-
-def test_the_cost_is_the_sum_over_members(space, members, ensemble):
+    assert space.canonical(ensemble) == Architecture.ensemble([space.canonical(one) for one in members])
     whole, costs = space.cost(ensemble), [space.cost(member) for member in members]
     assert whole.flops_per_row == sum(cost.flops_per_row for cost in costs)
     assert whole.parameters == sum(cost.parameters for cost in costs)
     second = {name: cost for name, cost in space.costs_of(ensemble).items() if name.startswith("member 2/")}
     assert second == {f"member 2/{name}": cost for name, cost in space.costs_of(members[1]).items()}
-
-
-def test_the_canonical_form_is_that_of_each_member(space, members, ensemble):
-    assert space.canonical(ensemble) == Architecture.ensemble([space.canonical(one) for one in members])
 
 
 def test_the_sharing_of_a_member_is_that_of_its_network(space, members, ensemble):

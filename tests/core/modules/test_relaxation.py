@@ -6,20 +6,17 @@ from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax, Weighed, mixture
 
 
-def test_candidates_start_almost_equal_and_options_open():
+def test_candidates_start_almost_equal_and_all_count():
     torch.manual_seed(0)
     start = Softmax().start(OneOf("op", tuple("abcdefgh")))
     assert 0 < start.abs().max() < 5e-3
     assert Softmax().start(AnyOf("fields", ("a", "b"))).tolist() == [0, 0]
-
-
-def test_all_candidates_count_by_the_softmax():
     places, weights = Softmax().one_of(torch.tensor([2.0, 2.0]), training=True)
     assert list(places) == [0, 1]
     assert weights.tolist() == [0.5, 0.5]
 
 
-def test_bits_are_drawn_in_training_with_the_gradient_of_the_probability():
+def test_bits_are_drawn_in_training_alone_and_if_they_are_sampled():
     relaxation, logits = Softmax(), torch.tensor([30.0, -30.0, 0.0], requires_grad=True)
     drawn = torch.stack([relaxation.any_of(logits, training=True) for _ in range(200)])
     assert drawn[:, 0].eq(1).all()
@@ -27,9 +24,6 @@ def test_bits_are_drawn_in_training_with_the_gradient_of_the_probability():
     assert 0.35 < drawn[:, 2].mean() < 0.65
     drawn[0].sum().backward()
     assert logits.grad.tolist() == pytest.approx([0, 0, 0.25], abs=1e-6)
-
-
-def test_without_sampling_all_are_open_and_evaluation_is_decided():
     logits = torch.tensor([3.0, -3.0, 0.0])
     assert Softmax(sampling=False).any_of(logits, training=True).tolist() == [1, 1, 1]
     assert Softmax().any_of(logits, training=False).tolist() == [1, 0, 1]
@@ -77,13 +71,18 @@ def test_what_a_relaxation_leaves_out_is_not_computed():
     assert op.candidates["a"].calls == 0
 
 
-def test_a_fixed_op_holds_the_chosen_candidate_alone():
+def test_fixed_ops_and_gates_keep_their_decision_alone():
     op = mixed(Softmax())
     op.fix("b")
     assert list(op.candidates) == ["b"]
     assert op.logits is None
     assert op.favourite() == "b"
     assert op(torch.ones(1, 1)).item() == 10
+    gate = Gate(AnyOf("fields", ("a", "b")), Softmax())
+    gate.fix(("b",))
+    assert gate.logits is None
+    assert gate.favourite() == ("b",)
+    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
 
 
 def test_a_gate_multiplies_the_dimension_of_its_options():
@@ -91,14 +90,6 @@ def test_a_gate_multiplies_the_dimension_of_its_options():
     assert gate(torch.ones(1, 2, 3), dim=1).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
     assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 0.5]]
     assert gate.kept == (0, 1)
-
-
-def test_a_fixed_gate_keeps_its_decision():
-    gate = Gate(AnyOf("fields", ("a", "b")), Softmax())
-    gate.fix(("b",))
-    assert gate.logits is None
-    assert gate.favourite() == ("b",)
-    assert gate(torch.ones(1, 2), dim=1).tolist() == [[0, 1]]
 
 
 def test_classes_that_can_are_evaluated_together():

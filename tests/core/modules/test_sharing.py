@@ -41,35 +41,31 @@ ASKED = {
 FOUND = Sharing.of(ASKED, CHOICES, FIELDS)
 
 
-def test_parts_read_those_of_the_next_group_that_is_asked_about():
+def test_parts_read_the_next_group_and_see_fields_in_their_order():
     assert FOUND.reads == {
         "task/buy": ("layer1/expert1",),
         "task/click": (),
         "layer1/expert1": ("layer0/expert0", "layer0/expert1"),
     }
     assert FOUND.readers("layer0/expert1") == ("layer1/expert1",)
-
-
-def test_an_expert_sees_a_field_in_any_way_and_in_the_order_of_the_fields():
     assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
     assert FOUND.behind("task/buy") == {"user", "item"}
     assert FOUND.behind("task/click") == set()
 
 
-def test_what_is_never_asked_about_is_not_closed():
+def test_what_is_closed_and_what_a_task_needs_and_does_not_see():
     assert FOUND.fields == ("user", "item", "tab")
     assert FOUND.closed() == ("tab",)
-
-
-def test_what_a_task_needs_and_does_not_see():
     needs = {"buy": ["user", "tab"], "click": ["item", "age"], "like": ["user"]}
     assert FOUND.missed(needs) == {"buy": ("tab",), "click": ("item",)}
 
 
-def test_what_is_asked_of_all_is_of_the_network():
+def test_what_is_asked_of_all_is_of_the_network_and_names_may_be_of_no_part():
     one = Sharing.of({"fields": ("item",)}, {"fields": AnyOf("fields", FIELDS)}, FIELDS)
     assert one.sees == {"network": ("item",)}
     assert one.missed({"network": ["age"]}) == {"network": ("age",)}
+    found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
+    assert found.reads == {"a/x": ("b",)}
 
 
 def test_what_the_network_sees_itself_all_parts_see():
@@ -83,11 +79,6 @@ def test_what_the_network_sees_itself_all_parts_see():
     assert (FOUND.closed(), found.closed()) == (("tab",), ())
     needs = {"buy": ["user", "tab"], "click": ["item", "age"]}
     assert found.missed(needs) == {"click": ("item",)}
-
-
-def test_an_option_that_is_no_part_keeps_its_name():
-    found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
-    assert found.reads == {"a/x": ("b",)}
 
 
 @pytest.fixture

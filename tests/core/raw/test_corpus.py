@@ -10,8 +10,6 @@ import yaml
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.errors import DataError
-from automtl_core.raw.records import layout, records, shown
 
 from .corpus import CASES, SETTINGS
 
@@ -21,41 +19,6 @@ def path(case, tmp_path):
     path = tmp_path / case.file_name
     path.write_bytes(case.content)
     return path
-
-
-def read(case, path):
-    """Return all records; a file without any is refused by what makes tables of them."""
-    found = list(records(layout(path, case.file)))
-    if not found:
-        raise DataError(f"{path}: holds no rows", "get a complete copy of the file")
-    return found
-
-
-def of(*kinds):
-    """Run a test for cases that are refused (True), or those that are not (False)."""
-    chosen = [case for case in CASES if (case.accepted is None) in kinds]
-    return pytest.mark.parametrize("case", chosen, ids=lambda case: case.name)
-
-
-@of(True)
-def test_a_file_is_refused_with_its_place_and_a_way_out(case, path):
-    with pytest.raises(DataError, match=case.pattern(path)) as error:
-        read(case, path)
-    assert re.search(case.fix, str(error.value.fix))
-    assert error.value.exit_code == case.exit_code
-
-
-@of(False)
-def test_every_row_is_accepted_or_rejected(case, path):
-    found = read(case, path)
-    faults = [record.fault for record in found if record.fault]
-    assert (len(found) - len(faults), len(faults)) == (case.accepted, case.rejected)
-    assert all(len(record.fields) == 6 for record in found if not record.fault)
-    if faults:
-        first = faults[0]
-        message = f"{path}:{first.line}: {first.reason}: {shown(first.text)}"
-        assert re.match(case.pattern(path), message)
-        assert message.isprintable()
 
 
 class Ended(NamedTuple):

@@ -26,12 +26,9 @@ def test_a_row_is_split_outside_of_quotes(text, values, end):
     assert (found.values, found.end) == (values, end)
 
 
-def test_a_bare_carriage_return_is_told():
+def test_bare_carriage_returns_and_other_encodings():
     assert split("a,b\rc", ",").bare_return == 1
     assert split('a,"b\rc"', ",").bare_return is None
-
-
-def test_lines_that_are_not_utf_8_have_the_declared_encoding():
     content = "a,köln\n".encode() + b"b,K\xf6ln\nc,\x81\n"
     found = list(rows(Lines(io.BytesIO(content), "cp1252"), ","))
     assert [values for _, _, values, _ in found[:2]] == [["a", "köln"], ["b", "Köln"]]

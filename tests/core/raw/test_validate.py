@@ -6,7 +6,6 @@ import duckdb
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.raw.validate import Checked, Validation
@@ -22,7 +21,7 @@ class Logs(Dataset):
     labels = (Label("click"),)
 
     def __init__(self, pattern="log*.csv*", **settings):
-        super().__init__(DatasetSettings(**settings))  # type: ignore[arg-type]
+        super().__init__(DatasetSettings(**settings))
         self.pattern = pattern
 
     def files(self):
@@ -57,17 +56,6 @@ def test_each_faulty_row_has_file_line_column_and_reason(tmp_path):
     assert "9.5" in rejected[0].fault.reason
     assert files == [Checked("log1.csv", 51, 3), Checked("log2.csv.gz", 50, 1)]
     assert [file.records for file in files] == [54, 51]
-
-
-def test_preparing_leaves_out_what_validating_rejects(tmp_path):
-    write(tmp_path / "log1.csv", *GOOD, "u,x,0", "u,1")
-    write(tmp_path / "log2.csv", *GOOD[:20], "u,3,2")
-    _, rejected = check(tmp_path, Logs())
-    made = prepare(Logs(bad_rows="skip"), "logs", tmp_path, tmp_path / "prepared")
-    assert made.manifest["rejected"] == len(rejected) == 3
-    written = pd.read_csv(made.path / "rejected.csv", keep_default_na=False)
-    assert written["line"].tolist() == [r.fault.line for r in rejected]
-    assert written["reason"].tolist() == [r.fault.reason for r in rejected]
 
 
 def test_rows_of_parquet_files_are_checked_too(tmp_path):

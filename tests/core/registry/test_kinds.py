@@ -21,13 +21,10 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import TaskMetrics
 
 
-def test_the_table_holds_every_kind() -> None:
+def test_the_table_holds_every_kind_and_names_of_attributes_are_reserved():
     constants = [kind for kind in vars(kinds).values() if isinstance(kind, kinds.Kind)]
     assert sorted(kind.hook for kind in KINDS.values()) == sorted(kind.hook for kind in constants)
     assert KINDS["spaces"].hook == "automtl_register_search_spaces"
-
-
-def test_every_attribute_of_a_module_dict_is_reserved() -> None:
     possible = {name for name in dir(nn.ModuleDict()) if re.fullmatch("[a-z0-9][a-z0-9-]*", name)}
     assert possible <= OPS.reserved
 
@@ -35,7 +32,7 @@ def test_every_attribute_of_a_module_dict_is_reserved() -> None:
 class Takes:
     """An op that takes one number more than it is given."""
 
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, number: int) -> None: ...
+    def __init__(self, in_dim, out_dim, dropout, number): ...
 
 
 WRONG_OPS = {
@@ -50,7 +47,7 @@ WRONG_OPS = {
 
 
 @pytest.mark.parametrize(("name", "value", "reason"), WRONG_OPS.values(), ids=WRONG_OPS.keys())
-def test_an_op_that_cannot_be_called_as_ops_are_is_refused(name: str, value: object, reason: str) -> None:
+def test_an_op_that_cannot_be_called_as_ops_are_is_refused(name, value, reason):
     with pytest.raises(PluginError) as error:
         OPS.check(name, value)
     assert reason in str(error.value)
@@ -65,16 +62,16 @@ def test_an_op_that_cannot_be_called_as_ops_are_is_refused(name: str, value: obj
         ("op-*", Takes),
     ],
 )
-def test_ops_that_can_be_called(name: str, value: object) -> None:
+def test_ops_that_can_be_called(name, value):
     OPS.check(name, value)
 
 
 class Unsettled(SearchStrategy):
     settings_class: Any = dict
 
-    def search(self, listener: Any) -> Any: ...
-    def state_dict(self) -> Any: ...
-    def load_state_dict(self, state: Any) -> Any: ...
+    def search(self, listener): ...
+    def state_dict(self): ...
+    def load_state_dict(self, state): ...
 
 
 class Rows(Dataset):
@@ -83,10 +80,10 @@ class Rows(Dataset):
     fields = (Sparse("user"),)
     labels = (Label("click"),)
 
-    def rows(self, db: Any) -> Any: ...
+    def rows(self, db): ...
 
 
-def test_settings_are_settings() -> None:
+def test_settings_are_settings():
     with pytest.raises(PluginError, match=r"Unsettled.* must extend automtl_core\.settings\.settings:"):
         STRATEGIES.check("mine", Unsettled)
     with pytest.raises(PluginError, match=r"must extend automtl_core\.dataset\.dataset:DatasetSettings"):
@@ -94,14 +91,14 @@ def test_settings_are_settings() -> None:
 
 
 @pytest.mark.parametrize("value", [[], {}, {1: 2}, 3])
-def test_a_preset_is_a_mapping_of_settings(value: object) -> None:
+def test_a_preset_is_a_mapping_of_settings(value):
     with pytest.raises(PluginError, match="preset 'mine': expected a mapping of settings by name, found"):
         PRESETS.check("mine", value)
     PRESETS.check("mine", {"seed": 3})
     PRESETS.check("mine", "package:folder/mine.yaml")
 
 
-def test_what_documents_itself_by_no_text_has_no_description() -> None:
+def test_what_documents_itself_by_no_text_has_no_description():
     assert STRATEGIES.describe(type("Odd", (), {"__doc__": 5})) == ""
     assert STRATEGIES.describe(type("Told", (), {"__doc__": "It searches.\n\nMore."})) == "It searches."
 
@@ -120,13 +117,13 @@ class Nameless(FieldEncoder):
         (type("Wrong", (Sparse,), {"encoders": (Rows,)}), "encoders must hold encoder classes with a"),
     ],
 )
-def test_kinds_of_fields_have_encoders_with_names(value: object, message: str) -> None:
+def test_kinds_of_fields_have_encoders_with_names(value, message):
     with pytest.raises(PluginError, match=message):
         FIELD_KINDS.check("mine", value)
     FIELD_KINDS.check("mine", Sparse)
 
 
-def share(labels: Any, predictions: Any, users: Any) -> Any:
+def share(labels, predictions, users):
     """Share of positive rows.
 
     More.
@@ -134,7 +131,7 @@ def share(labels: Any, predictions: Any, users: Any) -> Any:
     return labels.mean()
 
 
-def best_of(number: int) -> Metric:
+def best_of(number):
     """Share of positive rows among the best."""
     return Metric(f"best {number}", share)
 
@@ -144,30 +141,23 @@ def best_of(number: int) -> Metric:
     [
         ("mine", 3, "expected an automtl_core.training.metric:Metric, found 3"),
         ("mine", share, "expected an automtl_core.training.metric:Metric, found <function sha"),
-        (
-            "mine",
-            Metric("mine", 3),
-            r"compute: expected a function, called with \(labels, predictions, users\)",
-        ),  # type: ignore[arg-type]
-        ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),  # type: ignore[arg-type,misc]
-        ("mine", Metric("mine", share, kind=7), "its kind is 7: expected the name of a kind of task"),  # type: ignore[arg-type]
+        ("mine", Metric("mine", 3), r"expected a function, called with \(labels, predictions, users\)"),
+        ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),
+        ("mine", Metric("mine", share, kind=7), "its kind is 7: expected the name of a kind of task"),
         ("mine-*", Metric("mine", share), r"expected a function, called with \(number\)"),
         ("auc", Metric("mine", share), "metric 'auc': the name is reserved"),
     ],
 )
-def test_a_metric_that_cannot_be_computed_is_refused(name: str, value: object, message: str) -> None:
+def test_a_metric_that_cannot_be_computed_is_refused(name, value, message):
     with pytest.raises(PluginError, match=message):
         METRICS.check(name, value)
 
 
-def test_metrics_and_families_are_described_by_their_function() -> None:
+def test_metrics_are_described_by_their_function_and_know_their_plugin():
     METRICS.check("mine", Metric("mine", share))
     METRICS.check("mine-*", best_of)
     assert METRICS.describe(Metric("mine", share)) == "Share of positive rows."
-    assert METRICS.describe(best_of) == "Share of positive rows among the best."  # type: ignore[arg-type]
-
-
-def test_a_metric_knows_its_plugin() -> None:
+    assert METRICS.describe(best_of) == "Share of positive rows among the best."
     assert METRICS.held(Metric("mine", share), "metric 'mine' of plugin 'p'", "fix").supplier == (
         "metric 'mine' of plugin 'p'"
     )
@@ -180,13 +170,13 @@ def test_a_metric_knows_its_plugin() -> None:
         (lambda: 3, "the metric 'm-3': expected an automtl_core.training.metric:Metric, found 3"),
     ],
 )
-def test_a_family_that_makes_no_metric_is_an_error_of_its_plugin(made: Any, message: str) -> None:
+def test_a_family_that_makes_no_metric_is_an_error_of_its_plugin(made, message):
     with pytest.raises(PluginError, match=message) as error:
         METRICS.held(made, "metric 'm-3'", "repair it")
     assert error.value.fix == "repair it"
 
 
-def test_columns_of_the_table_of_metrics_are_reserved() -> None:
+def test_columns_of_the_table_of_metrics_are_reserved():
     measures = {measure.key for name in ("binary", "regression") for measure in task_kind(name).measures}
     known = {field.name for field in fields(TaskMetrics)} - {"kind", "values"} | measures
     assert {name for name in known if re.fullmatch("[a-z0-9][a-z0-9-]*", name)} <= METRICS.reserved

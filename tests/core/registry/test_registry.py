@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from torch import nn
@@ -18,7 +17,7 @@ from automtl_core.registry.registry import PluginRow, Registry
 MINE = PluginRow("mine", "automtl-mine", "1.5", "automtl_mine")
 
 
-def linear(in_dim: int, out_dim: int, dropout: float) -> nn.Module:
+def linear(in_dim, out_dim, dropout):
     """One layer.
 
     More than one line.
@@ -26,14 +25,14 @@ def linear(in_dim: int, out_dim: int, dropout: float) -> nn.Module:
     return nn.Linear(in_dim, out_dim)
 
 
-def supplying(**contents: dict[str, object]) -> Registry:
+def supplying(**contents):
     return Registry([(MINE, contents)])
 
 
 class Wide(nn.Linear):
     """An op that remembers what it was made with."""
 
-    def __init__(self, in_dim: int, out_dim: int, *more: float) -> None:
+    def __init__(self, in_dim, out_dim, *more):
         super().__init__(in_dim, out_dim)
         self.more = more
 
@@ -45,7 +44,7 @@ class Deep(Wide):
 FAMILY = supplying(ops={"wide-*": Wide, "wide-8": linear, "wide-deep-*": Deep})
 
 
-def test_a_family_takes_a_number() -> None:
+def test_a_family_takes_a_number():
     made = FAMILY.op("wide-48")(2, 3, 0.5)
     assert isinstance(made, Wide)
     assert made.more == (0.5, 48)
@@ -59,13 +58,13 @@ NO_NUMBERS = ["0", "-1", "007", "x", "", "1.5", "+3", " 3", "3\n", "٣", "*", "9
 
 
 @pytest.mark.parametrize("number", NO_NUMBERS, ids=[ascii(n[:5]) for n in NO_NUMBERS])
-def test_a_family_takes_nothing_else(number: str) -> None:
+def test_a_family_takes_nothing_else(number):
     with pytest.raises(UnknownNameError, match=r"known: .*wide-\*") as error:
         FAMILY.op(f"wide-{number}")
     assert "a whole number from 1 in place of `*`" in (error.value.fix or "")
 
 
-def test_a_reference_is_imported_when_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_is_imported_when_it_is_used(tmp_path, monkeypatch):
     (tmp_path / "automtl_test_late.py").write_text("def late(*sizes):\n    '''Comes late.'''\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry = supplying(ops={"late": "automtl_test_late:late"})
@@ -73,7 +72,7 @@ def test_a_reference_is_imported_when_it_is_used(tmp_path: Path, monkeypatch: py
     assert registry.describe(OPS, "late") == "Comes late."
 
 
-def test_a_preset_may_be_a_file_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preset_may_be_a_file_of_a_package(tmp_path, monkeypatch):
     (tmp_path / "automtl_test_presets").mkdir()
     (tmp_path / "automtl_test_presets" / "__init__.py").touch()
     (tmp_path / "automtl_test_presets" / "long.yaml").write_text("training: {epochs: 99}\n")
@@ -91,19 +90,13 @@ LATE = {
     "no such name": ("ops", "automtl_core.errors:no_such_name", "AttributeError"),
     "exits": ("ops", "automtl_test_exits:exits", "SystemExit: 4"),
     "no factory": ("ops", "automtl_core:__version__", "expected a factory, called with"),
-    "another class": (
-        "datasets",
-        "builtins:dict",
-        "expected a subclass of automtl_core.dataset.dataset:Dataset",
-    ),
+    "another class": ("datasets", "builtins:dict", "subclass of automtl_core.dataset.dataset:Dataset"),
     "abstract": ("datasets", "automtl_core.dataset.dataset:Dataset", "Dataset does not define: "),
 }
 
 
 @pytest.mark.parametrize(("plural", "reference", "reason"), LATE.values(), ids=LATE.keys())
-def test_a_reference_that_fails_names_plugin_and_reason(
-    plural: str, reference: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reference_that_fails_names_plugin_and_reason(plural, reference, reason, tmp_path, monkeypatch):
     (tmp_path / "automtl_test_exits.py").write_text("def __getattr__(name):\n    raise SystemExit(4)\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry = supplying(**{plural: {"late": reference}})
@@ -116,14 +109,14 @@ def test_a_reference_that_fails_names_plugin_and_reason(
     assert error.value.fix == "repair or upgrade automtl-mine 1.5, or set AUTOMTL_DISABLE_PLUGINS=mine"
 
 
-def test_too_little_memory_is_no_fault_of_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_no_fault_of_a_plugin(tmp_path, monkeypatch):
     (tmp_path / "automtl_test_large.py").write_text("raise MemoryError\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MemoryError):
         supplying(ops={"late": "automtl_test_large:Op"}).get(KINDS["ops"], "late")
 
 
-def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed() -> None:
+def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed():
     broken = PluginRow("broken", "automtl-broken", "1", "broken", problem="RuntimeError: boom")
     registry = Registry([(MINE, {"ops": {"linear": linear}}), (broken, {})])
     with pytest.raises(UnknownNameError) as error:
@@ -135,21 +128,21 @@ def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed(
 
 
 @pytest.mark.parametrize("plural", KINDS)
-def test_unknown_names_of_every_kind(plural: str) -> None:
+def test_unknown_names_of_every_kind(plural):
     registry, kind = load_registry(), KINDS[plural]
     for call in (registry.get, registry.supplier, registry.describe):
         with pytest.raises(UnknownNameError, match=f"no {kind.name} is called 'xyzzy'; known: .*"):
             call(kind, "xyzzy")
 
 
-def test_described_by_the_first_line() -> None:
+def test_described_by_the_first_line():
     registry = supplying(ops={"linear": linear, "silent": lambda *sizes: None, "wide-*": Wide})
     assert registry.describe(OPS, "linear") == "One layer."
     assert registry.describe(OPS, "silent") == ""
     assert registry.describe(OPS, "wide-*") == registry.describe(OPS, "wide-8") != ""
 
 
-def test_a_script_adds_to_a_registry_without_changing_it() -> None:
+def test_a_script_adds_to_a_registry_without_changing_it():
     before = supplying(ops={"linear": linear})
     first = before.adding(OPS, "wide-*", Wide)
     both = first.adding(OPS, "narrow", linear)
@@ -169,15 +162,13 @@ def test_a_script_adds_to_a_registry_without_changing_it() -> None:
         ("narrow", linear, "mine", "a plugin 'mine' is installed"),
     ],
 )
-def test_what_a_plugin_may_not_register_a_script_may_not_add(
-    name: str, value: object, plugin: str, reason: str
-) -> None:
+def test_what_a_plugin_may_not_register_a_script_may_not_add(name, value, plugin, reason):
     with pytest.raises(PluginError, match=reason):
-        supplying(ops={"linear": linear}).adding(OPS, name, value, plugin)  # type: ignore[arg-type]
+        supplying(ops={"linear": linear}).adding(OPS, name, value, plugin)
     with pytest.raises(PluginError, match="expected a subclass of"):
-        supplying().adding(STRATEGIES, "mine", linear)  # type: ignore[arg-type]
+        supplying().adding(STRATEGIES, "mine", linear)
     with pytest.raises(PluginError, match="expected a subclass of"):
-        supplying().adding(DATASETS, "mine", dict)  # type: ignore[arg-type]
+        supplying().adding(DATASETS, "mine", dict)
 
 
 BLAMED = """
@@ -209,17 +200,11 @@ def helper(x):
         ({}, "helper(1)", "code"),
     ],
 )
-def test_an_error_in_the_code_of_a_plugin_is_the_plugins(
-    things: dict[str, dict[str, object]],
-    call: str,
-    blamed: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_error_in_the_code_of_a_plugin_is_the_plugins(things, call, blamed, tmp_path, monkeypatch):
     (tmp_path / "automtl_test_blamed.py").write_text(BLAMED)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry([(replace(MINE, module="automtl_test_blamed:plugin"), things)])
-    names: dict[str, object] = {}
+    names = {}
     exec("from automtl_test_blamed import *", names)  # noqa: S102
     with pytest.raises(Exception, match=r"nothing|subscriptable") as error:
         eval(call, names)  # noqa: S307
@@ -232,14 +217,14 @@ def test_an_error_in_the_code_of_a_plugin_is_the_plugins(
     assert found.fix == "repair or upgrade automtl-mine 1.5, or set AUTOMTL_DISABLE_PLUGINS=mine"
 
 
-def test_an_error_of_automtl_is_nobodys() -> None:
+def test_an_error_of_automtl_is_nobodys():
     with pytest.raises(TypeError) as error:
-        load_registry().get(OPS, "identity")("x", 3)  # type: ignore[arg-type, call-arg]
+        load_registry().get(OPS, "identity")("x", 3)
     assert load_registry().blame(error.value) is None
     assert supplying().blame(error.value) is None
 
 
-def test_encoders_of_fields_are_found_whatever_plugins_are_broken() -> None:
+def test_encoders_of_fields_are_found_whatever_plugins_are_broken():
     built_in = load_registry()
     assert built_in.field_encoders() == BUILT_IN
     registry = supplying(**{"field-kinds": {"dense": Dense, "late": "automtl_no_such_module:Kind"}})

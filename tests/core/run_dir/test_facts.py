@@ -35,15 +35,11 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.file)
-def test_facts_are_read_as_they_were_written(run, fact):
+def test_facts_are_read_as_they_were_written_and_refused_if_they_were_changed(run, fact):
     assert not run.has(type(fact))
     run.write(fact)
     assert run.has(type(fact))
     assert run.read(type(fact)) == fact
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.file)
-def test_a_fact_that_was_changed_is_refused(run, fact):
     run.write(fact)
     path = run.path / f"{fact.file}.json"
     told = json.loads(path.read_text())
@@ -52,14 +48,6 @@ def test_a_fact_that_was_changed_is_refused(run, fact):
         with pytest.raises(ArtifactError) as refused:
             run.read(type(fact))
         assert refused.value.fix
-
-
-def test_one_metric_that_was_changed_is_refused(run):
-    run.write(RESULT)
-    path = run.path / "result.json"
-    path.write_text(path.read_text().replace("0.75", "0.99", 1))
-    with pytest.raises(ArtifactError, match=r"result\.json: damaged: its SHA-256"):
-        run.read(Result)
 
 
 @pytest.mark.parametrize(

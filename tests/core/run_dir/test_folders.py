@@ -43,14 +43,11 @@ def test_the_environment_says_otherwise(monkeypatch, tmp_path):
     assert prepared_folder() == tmp_path / "made"
 
 
-def test_what_is_given_comes_first_and_holds_from_everywhere(tmp_path, monkeypatch):
+def test_a_folder_that_is_given_comes_first_and_is_no_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert raw_folder(READS, "shop", Path("mine")) == tmp_path / "mine"
     assert raw_folder(READS, "shop", None) == tmp_path / "data" / "shop"
     assert raw_folder(READS_NOTHING, "shop", Path("mine")) is None
-
-
-def test_an_address_is_refused_with_a_remedy():
     with pytest.raises(UsageError, match=r"^s3://bucket/feed: is an address") as caught:
         raw_folder(READS, "shop", Path("s3://bucket/feed"))
     assert "copy the files" in caught.value.fix
@@ -85,17 +82,13 @@ def test_a_look_at_a_lock_does_not_keep_a_process_from_it(tmp_path):
         looking.join()
 
 
-def test_files_and_folders_are_no_links(tmp_path):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "file").touch()
-    no_links(tmp_path)
-
-
 @pytest.mark.parametrize(
     "make", [os.mkfifo, lambda path: path.symlink_to("nowhere"), lambda path: path.symlink_to("/")]
 )
-def test_anything_else_is_refused(tmp_path, make):
+def test_files_and_folders_are_no_links_and_anything_else_is_refused(tmp_path, make):
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    no_links(tmp_path)
     make(tmp_path / "folder" / "other")
     with pytest.raises(ArtifactError, match="folder/other: a link, or no plain file"):
         no_links(tmp_path)

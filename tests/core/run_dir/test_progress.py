@@ -80,21 +80,18 @@ def events():
     return Events()
 
 
-def test_it_is_read_as_written(tmp_path):
+def test_a_progress_is_read_as_written_where_it_can_be_written(tmp_path):
     PROGRESS.write(tmp_path)
     assert Progress.read(tmp_path) == PROGRESS
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    PROGRESS.write(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"epoch": "three"}'])
 def test_a_damaged_file_is_none(tmp_path, content):
     (tmp_path / FILE).write_text(content)
     assert Progress.read(tmp_path) is None
-
-
-def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
-    PROGRESS.write(tmp_path / "missing")
-    assert not (tmp_path / "missing").exists()
 
 
 def test_the_remaining_time_is_that_of_the_share_that_is_left(events):
@@ -223,14 +220,11 @@ def test_epochs_of_earlier_processes_belong_to_the_run_and_another_run_begins_wi
     assert events.state.shown.reports == ()
 
 
-def test_the_latest_decisions_are_kept(events):
+def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(events):
     for number in range(25):
         events.send(DecisionMade(Evidence(f"choice {number}", "a", "chosen", "better")))
     decisions = events.progress.decisions
     assert [decisions[0].choice, decisions[-1].choice] == ["choice 5", "choice 24"]
-
-
-def test_the_state_before_an_event_stays(events):
     before = events.send(PhaseBegan(TRAINING, (TEN,))).state
     events.epoch("train", 1)
     assert before.shown.progress.epoch == 0

@@ -108,7 +108,7 @@ def made(path, status=RUNNING):
     return run
 
 
-def test_a_run_at_work_has_its_progress_and_epochs(run):
+def test_a_run_at_work_has_its_progress_and_one_whose_lock_is_free_has_stopped(run):
     Progress(phase="train", epoch=2).write(run.path)
     with locked(run.path):
         state = Watched.of(run)
@@ -116,9 +116,6 @@ def test_a_run_at_work_has_its_progress_and_epochs(run):
     assert state.progress == Progress(phase="train", epoch=2)
     assert state.reports == (REPORT,)
     assert (state.in_words, state.ended) == ("running", False)
-
-
-def test_a_run_whose_lock_is_free_has_stopped(run):
     state = Watched.of(run)
     assert (state.running, state.in_words) == (False, "stopped")
     assert state.status.error == "its process was killed"

@@ -10,7 +10,7 @@ from automtl_core.search.evidence import Evidence, Point, judged, preferred as c
 from automtl_core.training.significance import SIGNIFICANCE
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_what_is_written_is_read_back():
     closed = Evidence(
         "layer0/expert0/single", "noise", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
     )
@@ -20,20 +20,16 @@ def test_what_is_written_is_read_back() -> None:
         assert type(value).from_json(json.loads(text), "here") == value
 
 
-def effect(option: str, difference: float, error: float, action: str = "kept") -> Evidence:
+def effect(option, difference, error, action="kept"):
     return Evidence("fields", option, action, "no significant effect", None, difference, error)
 
 
-def test_a_finding_is_significant_after_correction_for_all_comparisons() -> None:
+def test_findings_are_significant_after_the_correction_of_holm():
     """With z = 3.29 the p value is .001: significant as one of 9 comparisons, not as one of 11."""
     few = [effect("a", 3.2905, 1.0)]
     assert [one.verdict for one in judged(few, 9)] == ["required"]
     assert [one.verdict for one in judged(few, 11)] == ["no significant effect"]
     assert judged(few, 9)[0].p == pytest.approx(0.009, rel=1e-3)
-
-
-def test_the_correction_is_that_of_holm() -> None:
-    """The smallest p value is multiplied by the number of comparisons, the next by one less; none falls."""
     evidence = [effect("a", 0.5, 1.0), effect("b", 4.0, 1.0), effect("c", 3.5, 1.0), effect("d", 3.49, 1.0)]
     p = [one.p for one in judged(evidence, 4)]
     assert p[1] == pytest.approx(4 * 6.334e-5, rel=1e-3)
@@ -42,7 +38,7 @@ def test_the_correction_is_that_of_holm() -> None:
     assert p[0] == pytest.approx(0.617, rel=1e-3)
 
 
-def test_only_effects_in_the_direction_of_the_decision_are_findings() -> None:
+def test_only_effects_in_the_direction_of_the_decision_are_findings():
     evidence = [
         effect("lost", 9.0, 1.0, "closed"),
         effect("gained", -9.0, 1.0, "closed"),
@@ -55,7 +51,7 @@ def test_only_effects_in_the_direction_of_the_decision_are_findings() -> None:
     ]  # fmt: skip
 
 
-def test_options_that_were_closed_together_are_one_comparison() -> None:
+def test_options_that_were_closed_together_are_one_comparison():
     together = [effect("a", -3.2905, 1.0, "closed"), effect("b", -3.2905, 1.0, "closed")]
     assert [one.p for one in judged(together, 1)] == pytest.approx([0.001, 0.001], rel=1e-3)
 
@@ -64,7 +60,7 @@ def test_options_that_were_closed_together_are_one_comparison() -> None:
     ("freedom", "p", "half"),
     [(None, 0.001, 1.96), (1000, 0.00103, 1.962), (5, 0.0217, 2.571), (1, 0.1878, 12.71), (0, 1.0, math.inf)],
 )
-def test_few_rows_have_the_distribution_of_student(freedom, p, half) -> None:
+def test_few_rows_have_the_distribution_of_student(freedom, p, half):
     """Quantiles from printed tables of Student's t."""
     (one,) = judged([effect("a", 3.2905, 1.0)], 1, freedom)
     assert one.p == pytest.approx(p, rel=1e-2)
@@ -74,11 +70,11 @@ def test_few_rows_have_the_distribution_of_student(freedom, p, half) -> None:
     assert (exact.p, exact.half) == (0.0 if freedom != 0 else 1.0, 0.0)
 
 
-def point(name: str, score: float | None, flops: int, trained: bool = True) -> Point:
+def point(name, score, flops, trained=True):
     return Point(name, {}, 0.0, None, score, flops, 10 * flops, trained)
 
 
-def preferred(points, preference):  # type: ignore[no-untyped-def]
+def preferred(points, preference):
     """Choose where a prediction takes a hundredth of a millisecond for each of the FLOPs."""
     return chosen_by(points, preference, lambda point: point.flops_per_row / 100)
 
@@ -105,25 +101,22 @@ FRONT = [
         ("8.99ms", "middle"),
     ],
 )
-def test_cheaper_points_may_concede_some_accuracy(preference: str, name: str) -> None:
+def test_cheaper_points_may_concede_some_accuracy(preference, name):
     chosen = preferred(FRONT, preference)
     assert chosen is not None
     assert chosen.name == name
 
 
 @pytest.mark.parametrize("preference", ["99flops", "speed", "flops", "-1flops", "", "0.5ms", "ms"])
-def test_there_may_be_no_such_point(preference: str) -> None:
+def test_there_may_be_no_such_point_and_inherited_scores_are_none(preference):
     assert preferred(FRONT, preference) is None
-
-
-def test_only_trained_points_have_comparable_scores() -> None:
     assert preferred(FRONT[:1], "accuracy") is None
 
 
 @pytest.mark.parametrize(
     ("preference", "name"), [("accuracy", "large"), ("cost", "small"), ("500flops", "small")]
 )
-def test_without_binary_tasks_r2_decides(preference: str, name: str) -> None:
+def test_without_binary_tasks_r2_decides(preference, name):
     small = replace(point("small", None, 100), loss=0.403)
     large = replace(point("large", None, 900), loss=0.4)
     chosen = preferred([small, large], preference)

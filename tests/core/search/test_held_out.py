@@ -71,7 +71,7 @@ def test_rows_are_drawn_once_where_there_are_more(both):
     assert not np.array_equal(few._labels, HeldOut(replace(p, seed=1), 100)._labels, equal_nan=True)
 
 
-def test_a_task_with_few_positives_counts_little_and_not_nothing(both):
+def test_tasks_with_few_positives_count_little_and_without_labels_nothing(both):
     p, supernet = both
     labels = p.data.validation.labels.copy()
     labels[:, 0] = 0.0
@@ -85,9 +85,6 @@ def test_a_task_with_few_positives_counts_little_and_not_nothing(both):
     alone = {p.data.tasks[0].name: scored.metrics[p.data.tasks[0].name]}
     share = (shortfall(scored.metrics) - shortfall(rest)) / (shortfall(alone) - shortfall(rest))
     assert 0.01 < share < 0.15
-
-
-def test_a_task_without_a_label_counts_nothing(both):
     p, supernet = both
     p.data.validation.labels[:, 2] = float("nan")
     p.data.validation.labels[:, 0] = 1.0  # no task but the regression tells anything
@@ -137,11 +134,17 @@ def test_the_error_of_a_difference_is_that_of_two_areas_on_the_same_rows():
     assert found.error == pytest.approx(np.std(drawn), rel=0.15)
 
 
-def test_difference_is_of_rows():
+def test_a_difference_is_of_rows_in_standard_errors():
     one, other = np.array([2.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0])
     found = difference(one, other)
     assert found.mean == 2
     assert found.error == pytest.approx(np.std([1, 2, 3], ddof=1) / 3**0.5)
+    assert Difference(0.3, 0.1).z == pytest.approx(3)
+    assert Difference(0.0, 0.0).z == 0
+    assert Difference(-0.3, 0.1).is_below_zero(2)
+    assert not Difference(-0.1, 0.1).is_below_zero(2)
+    assert not Difference(0.3, 0.1).is_below_zero(2)
+    assert not Difference(0.0, 0.0).is_below_zero(0)
 
 
 def test_shortfall_by_hand():
@@ -155,12 +158,3 @@ def test_shortfall_by_hand():
     both = {"click": click, "price": regression_metrics(1.0, 1.0, 0.55, 100)}
     assert shortfall(both) == pytest.approx(0.35)
     assert shortfall({"click": binary_metrics(None, None, 0, 0)}) == 0
-
-
-def test_a_difference_in_standard_errors():
-    assert Difference(0.3, 0.1).z == pytest.approx(3)
-    assert Difference(0.0, 0.0).z == 0
-    assert Difference(-0.3, 0.1).is_below_zero(2)
-    assert not Difference(-0.1, 0.1).is_below_zero(2)
-    assert not Difference(0.3, 0.1).is_below_zero(2)
-    assert not Difference(0.0, 0.0).is_below_zero(0)

@@ -113,12 +113,9 @@ def test_a_domain_holds_the_value_of_the_run_or_is_not_searched(domain, value, w
     assert usable({"it": domain}, {"it": value}) == ({} if wider is None else {"it": wider})
 
 
-def test_values_of_another_run_outside_of_a_domain_are_left_out():
+def test_values_and_decisions_of_another_run_that_do_not_fit_are_left_out():
     theirs = {"training.rate": 5.0, "features.pairs": (("u", "v"),), "features.kind": "a"}
     assert parameters_of_settings(theirs, DOMAINS) == {"features.kind": "a"}
-
-
-def test_an_architecture_of_other_choices_is_not_needed_for_its_parameters():
     space = sample_space()
     decisions = {"fields": ("user",), "layer": "linear"}
     found = parameters_of(Architecture(decisions), space.choices())

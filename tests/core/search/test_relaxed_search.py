@@ -11,7 +11,6 @@ from torch import nn
 from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.settings.settings import Component
 from automtl_core.training.balancer import Balancer
@@ -26,7 +25,7 @@ SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
     ops=("identity", "mlp-16", "zero"),
 )  # fmt: skip
-REGISTRY: Registry = load_registry()
+REGISTRY = load_registry()
 
 
 @pytest.fixture

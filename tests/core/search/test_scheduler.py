@@ -93,25 +93,19 @@ def test_events_and_results_come_in_the_order_of_the_trainings():
     assert loop.spent == 9
 
 
-def test_steps_are_those_of_the_first_training_that_has_not_ended():
+def test_steps_are_of_the_first_training_and_no_more_are_open_than_the_window_allows():
     steps = []
     run(TrialLoop(Listed([training("a"), training("b")])), lambda e: steps.append((type(e), e.phase)) or True)
     assert steps == [(StepEnded, "a"), (EpochEnded, "a"), (EpochEnded, "b")]
-
-
-def test_no_more_trainings_are_open_than_the_window_allows():
     ran = run(TrialLoop(Listed(map(training, "abcd"), window=2)))
     assert ran == ["b", "a", "d", "c"]
 
 
-def test_equal_trainings_are_run_once_and_told_to_each():
+def test_equal_or_continued_trainings_are_run_and_reported_once():
     scheduler, heard = Listed([training("a"), training("a"), training("b")], window=2), Heard()
     assert run(TrialLoop(scheduler), heard) == ["a", "b"]
     assert scheduler.told == [("a", 1), ("a", 1), ("b", 1)]
     assert heard == [("a", 1), ("b", 2)]
-
-
-def test_epochs_of_a_continued_training_are_reported_once():
     heard = Heard()
     run(TrialLoop(Listed([training("a"), training("a", 3)], window=1)), heard)
     assert heard == [("a", 1), ("a", 2), ("a", 3)]

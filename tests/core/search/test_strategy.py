@@ -24,17 +24,11 @@ class Idle(SearchStrategy[Mine]):
         """Take nothing."""
 
 
-def test_a_strategy_says_its_settings_once():
+def test_a_strategy_has_settings_and_defaults():
     assert Idle.settings_class is Mine
     assert Idle(Mine(depth=4), None).search(None).architecture == 4
-
-
-def test_without_a_word_the_weights_are_kept_and_nobody_knows_how_long_it_takes():
     assert Idle.retrain == "inherit"
     assert Idle.epochs(Mine(), Recipe()) is None
-
-
-def test_a_strategy_has_to_search_and_to_be_saved():
     with pytest.raises(TypeError, match=r"load_state_dict.*search.*state_dict"):
         SearchStrategy(Settings(), None)
 

@@ -30,12 +30,9 @@ SPEC = TrialSpec(
 )
 
 
-def test_a_spec_is_hashed_and_pickled():
+def test_a_spec_is_a_value_whose_name_is_that_of_earlier_versions():
     assert pickle.loads(pickle.dumps(SPEC)) == SPEC  # noqa: S301 - our own bytes
     assert len({SPEC, replace(SPEC)}) == 1
-
-
-def test_the_name_is_that_of_earlier_versions():
     assert SPEC.name == "e0840a7aa44d4b8c"
 
 

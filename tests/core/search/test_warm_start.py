@@ -33,11 +33,8 @@ def test_decisions_hold_where_names_fit_and_new_options_are_as_otherwise():
         "new": OneOf("new", ("x", "y")),
     }
     otherwise = Architecture({"gate": ("tab", "price"), "op": "mlp-16", "new": "y"})
-    assert start().decisions(now, otherwise).decisions == {
-        "gate": ("item", "price"),
-        "op": "mlp-8",
-        "new": "y",
-    }
+    begun = start().decisions(now, otherwise).decisions
+    assert begun == {"gate": ("item", "price"), "op": "mlp-8", "new": "y"}
     other = {"gate": AnyOf("gate", ("item",)), "op": OneOf("op", ("mlp-16", "mlp-32")), "new": now["new"]}
     assert start().decisions(other, otherwise).decisions["op"] == "mlp-16"
 

@@ -1,8 +1,7 @@
 """Domains: what is drawn from them, and where they stand."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import pytest
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -26,11 +25,8 @@ class Some(Settings):
     """A name."""
 
 
-def test_domains_stand_at_the_settings():
+def test_domains_stand_at_the_settings_beside_limits():
     assert domains(Some) == {"rate": Search(1e-3, 1e-1, log=True), "width": Search(choices=(8, 16))}
-
-
-def test_limits_stay_beside_a_domain():
     assert [s.tuned for s in explain(Some)] == ["0.001 to 0.1, log scale", "8, 16", ""]
     assert explain(Some)[0].takes == "a number above 0"
 
@@ -44,7 +40,7 @@ class Inner(Settings):
     """How wide."""
 
 
-def _even(value: object) -> object:
+def _even(value):
     if value == "odd":
         raise PydanticCustomError("odd", "YAML has no odd numbers")
     return value
@@ -103,7 +99,7 @@ class Outer(Settings):
         return self
 
 
-FAULTS: Mapping[str, tuple[Any, str]] = {
+FAULTS = {
     "unknown": ({"cuont": 1}, "it.cuont is not a setting (did you mean 'count'?)"),
     "unknown inside": ({"alone": {"knd": 1}}, "it.alone.knd is not a setting (did you mean 'kind'?)"),
     "unknown in a mapping": (
@@ -163,13 +159,13 @@ FAULTS: Mapping[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("values", "message"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_is_one_sentence_in_our_words(values: Any, message: str) -> None:
+def test_a_fault_is_one_sentence_in_our_words(values, message):
     with pytest.raises(UsageError) as caught:
         Outer.parse(values, "it")
     assert str(caught.value) == message
 
 
-def test_all_faults_come_at_once_with_what_there_is_in_their_place() -> None:
+def test_all_faults_come_at_once_with_what_there_is_in_their_place():
     with pytest.raises(UsageError) as caught:
         Outer.parse({"cuont": 1, "rate": "x", "on": "maybe", "inner": {"a": {"b": 1}}}, "space", "mine")
     assert str(caught.value).splitlines() == [
@@ -185,15 +181,15 @@ def test_all_faults_come_at_once_with_what_there_is_in_their_place() -> None:
 
 
 @pytest.mark.parametrize("values", [{"count": "7"}, {"rate": "1e-3"}, {"widths": [1.0]}, {"on": False}])
-def test_what_yaml_may_make_of_a_value_is_taken(values: dict[str, Any]) -> None:
+def test_what_yaml_may_make_of_a_value_is_taken(values):
     Outer.parse(values, "it")
 
 
-def test_every_fault_of_pydantic_has_words() -> None:
+def test_every_fault_of_pydantic_has_words():
     assert set(get_args(ErrorType)) <= {*IN_WORDS, *OWN_WORDS, *UNKNOWN}
 
 
-CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
+CONFIGURATIONS = {
     "training": (
         {"training": {"epoch": 3}},
         "training.epoch is not a setting (did you mean 'epochs'?)",
@@ -224,16 +220,14 @@ CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("layer", "message", "fix"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-def test_faults_of_a_configuration_name_the_key_as_it_was_written(
-    layer: dict[str, Any], message: str, fix: str
-) -> None:
+def test_faults_of_a_configuration_name_the_key_as_it_was_written(layer, message, fix):
     with pytest.raises(UsageError) as caught:
         load_config({"space": "desan", "strategy": "darts", "dataset": "synthetic"}, layer)
     assert str(caught.value) == message
     assert str(caught.value.fix).startswith(fix)
 
 
-def test_settings_are_explained() -> None:
+def test_settings_are_explained():
     explained = {setting.name: setting for setting in explain(Outer)}
     assert explained["count"] == Setting("count", 3, "a whole number from 1", "", "How many.")
     assert explained["folder"].default == "here"
@@ -245,17 +239,11 @@ def test_settings_are_explained() -> None:
     assert list(explained)[-2:] == ["alone", "even"]
 
 
-def test_a_bare_name_is_enough():
+def test_a_component_is_a_name_with_settings():
     assert Component.model_validate("mmoe") == Component(name="mmoe")
     assert named("mmoe") == {"name": "mmoe"}
     assert named({"experts": 2}) == {"experts": 2}
     assert named(None) is None
-
-
-def test_every_other_key_is_a_setting():
     assert Component.model_validate({"name": "mmoe", "experts": 2}).settings == {"experts": 2}
-
-
-def test_a_name_is_needed():
     with pytest.raises(ValidationError, match="name"):
         Component.model_validate({"experts": 2})

@@ -4,15 +4,13 @@ import multiprocessing
 import os
 import socket
 import traceback
-from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from automtl_core.system.distributed import joined
 
 
-def results_of(work: Callable[[], Any], processes: int) -> list[Any]:
+def results_of(work, processes):
     """Return the result of the function in each process."""
     context = multiprocessing.get_context("fork")
     with socket.socket() as free:
@@ -33,7 +31,7 @@ def results_of(work: Callable[[], Any], processes: int) -> list[Any]:
     return [outcome[0] for outcome in outcomes]
 
 
-def _run(work: Callable[[], Any], rank: int, processes: int, port: int, pipe: Any) -> None:
+def _run(work, rank, processes, port, pipe):
     os.environ.update(
         RANK=str(rank), WORLD_SIZE=str(processes), MASTER_ADDR="localhost", MASTER_PORT=str(port)
     )

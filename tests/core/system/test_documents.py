@@ -5,7 +5,6 @@ import json
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -43,8 +42,11 @@ def test_what_is_no_json_is_refused_with_the_name_of_the_file(text, problem, tmp
     assert refused.value.fix == "repair it"
 
 
-def test_json_is_read():
+def test_plain_files_are_read_to_their_limit_and_as_json(tmp_path):
     assert parse_json('{"a": [1, 2.5, null, "é"]}', "here", "") == {"a": [1, 2.5, None, "é"]}
+    (tmp_path / "a").write_bytes(b"abc")
+    assert read_plain(tmp_path / "a", 2, partly=True) == b"ab"
+    assert read_plain(tmp_path / "a", 3) == b"abc"
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "large", "missing", "no UTF-8"])
@@ -65,19 +67,10 @@ def test_other_files_are_refused_at_once(kind, tmp_path):
         read_json(file, "", limit=99)
 
 
-def test_a_beginning_is_read_of_a_long_file(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert read_plain(tmp_path / "a", 2, partly=True) == b"ab"
-    assert read_plain(tmp_path / "a", 3) == b"abc"
-
-
-def test_what_is_written_is_read(tmp_path):
+def test_what_is_written_is_read_and_equal_values_are_equal_bytes(tmp_path):
     written = write_signed(tmp_path / "it.json", 3, {"b": [1, None], "a": "ü"})
     assert written == {"format": 3, "b": [1, None], "a": "ü"}
     assert read_signed(tmp_path / "it.json", 3, "again") == written
-
-
-def test_equal_values_are_equal_bytes():
     assert canonical({"b": 1, "a": 2}) == canonical({"a": 2, "b": 1})
     assert canonical({"a": 1}) != canonical({"a": 1.5})
 
@@ -155,23 +148,6 @@ VALUE = Outer("run", {"train": Inner(3)}, 0.5)
 def test_a_value_survives_json():
     assert Outer.from_json(json.loads(json.dumps(VALUE.to_json())), "here") == VALUE
     assert Outer.from_json({"name": "run", "parts": {}}, "here") == Outer("run", {})
-
-
-def test_a_value_within_says_its_own_json() -> None:
-    @dataclass(frozen=True)
-    class Own(Value):
-        one: int
-
-        def to_json(self) -> dict[str, Any]:
-            return {"if": self.one}
-
-    @dataclass(frozen=True)
-    class Whole(Value):
-        rules: tuple[Own, ...]
-        by_name: dict[str, tuple[Own, ...]]
-
-    made = Whole((Own(1),), {"a": (Own(2), Own(3))}).to_json()
-    assert made == {"rules": [{"if": 1}], "by_name": {"a": [{"if": 2}, {"if": 3}]}}
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,11 @@ from automtl_core.system import files
 from automtl_core.system.files import HOST, break_hard_links, publish_folder, scratch_folder, write_atomic
 
 
-def test_write_replaces(tmp_path):
+def test_writing_replaces_a_file_or_is_an_error(tmp_path):
     write_atomic(tmp_path / "f", b"one")
     write_atomic(tmp_path / "f", b"two")
     assert (tmp_path / "f").read_bytes() == b"two"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
-
-
-def test_write_into_nowhere_is_an_error(tmp_path):
     with pytest.raises(StorageError, match="none/f: cannot be written"):
         write_atomic(tmp_path / "none" / "f", b"")
 
@@ -92,14 +89,11 @@ def test_folder_in_place_of_a_file_is_refused(tmp_path):
     assert (tmp_path / "b").read_text() == "theirs"
 
 
-def test_an_empty_folder_is_replaced(tmp_path):
+def test_a_folder_replaces_an_empty_one_and_no_file(tmp_path):
     (tmp_path / "b").mkdir()
     with publish_folder(tmp_path / "b") as draft:
         (draft / "f").write_text("mine")
     assert (tmp_path / "b" / "f").read_text() == "mine"
-
-
-def test_folder_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunExistsError, match="cannot be written to"), publish_folder(tmp_path / "file" / "b"):
         pass

@@ -15,11 +15,8 @@ def test_a_seed_follows_from_the_seed_of_the_run_and_from_every_word_of_the_purp
     assert all(0 <= seed < 2**63 for seed in found)
 
 
-def test_seeds_are_the_same_on_every_machine():
+def test_seeds_are_the_same_on_every_machine_and_torch_draws_by_their_purpose():
     assert seeds.derive(7, "shuffle", 3) == 1607239670037233798
-
-
-def test_torch_draws_what_belongs_to_the_purpose():
     seeds.seed_torch(0, "train", 1)
     first = torch.rand(3)
     seeds.seed_torch(0, "train", 2)

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.system.process_state import flushed
 from automtl_core.system.strict_yaml import (
     SIZE_LIMIT,
     _FastLoader,
@@ -16,10 +17,17 @@ from automtl_core.system.strict_yaml import (
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("a: 1\nb: [x, 2.5, null]", {"a": 1, "b": ["x", 2.5, None]}), ("true", True), ("", None)],
+    [
+        ("a: 1\nb: [x, 2.5, null]", {"a": 1, "b": ["x", 2.5, None]}),
+        ("true", True),
+        ("", None),
+        ("1.2e-310", 1.2e-310),
+    ],
 )
 def test_plain_yaml_is_data(text, value):
-    assert parse_yaml(text, "here") == value
+    with flushed():  # no number changes where denormal numbers are zeros
+        found = parse_yaml(text, "here")
+    assert found == value
 
 
 @pytest.mark.parametrize(
@@ -63,11 +71,6 @@ def test_each_loader_refuses_what_is_more_than_data(loader, text):
         yaml.load(text, loader)  # noqa: S506 - the subject of this test
 
 
-def test_deep_nesting_is_no_crash():
-    with pytest.raises(UsageError, match="not valid YAML"):
-        parse_yaml("[" * 2000, "here")
-
-
 def test_a_file_holds_a_mapping(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("training: {epochs: 3}")
@@ -104,7 +107,7 @@ def test_places_are_lines_of_keys_and_of_values(tmp_path):
 
 
 @pytest.mark.parametrize("number", ["0x" + "f" * 5000, "9" * 5000, "-" + "9" * 400])
-def test_a_number_that_cannot_be_printed_is_named(number: str) -> None:
+def test_a_number_that_cannot_be_printed_is_named(number):
     with pytest.raises(UsageError, match="there:2: not valid YAML: the number is too long"):
         parse_yaml(f"a: 1\nseed: {number}\n", "there")
     assert parse_yaml(f"seed: {2**1000}", "there") == {"seed": 2**1000}

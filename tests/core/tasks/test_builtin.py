@@ -14,12 +14,9 @@ def test_it_keeps_the_contract(kind):
     check_task_kind(kind)
 
 
-def test_auc_by_hand():
+def test_auc_by_hand_where_ties_count_half():
     # positives score 3 and 1, negatives 2 and 0: of four pairs (3,2) (3,0) (1,0) are right
     assert auc(np.array([1, 1, 0, 0]), np.array([3.0, 1.0, 2.0, 0.0])) == 0.75
-
-
-def test_ties_count_half():
     assert auc(np.array([1, 0]), np.array([1.0, 1.0])) == 0.5
     assert auc(np.array([1, 1, 0, 0]), np.array([2.0, 1.0, 1.0, 0.0])) == 0.875
 

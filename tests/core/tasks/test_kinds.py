@@ -8,14 +8,11 @@ from automtl_core.tasks.kinds import distinct, kind_names, supply, task_kind
 from ...third_party.poisson import Poisson
 
 
-def test_a_supplied_kind_is_known_by_its_name():
+def test_a_supplied_kind_is_known_by_its_name_and_an_unknown_one_an_error():
     supply({"visits": lambda: Poisson})
     assert "visits" in kind_names()
     assert (type(task_kind("visits")), task_kind("visits").name) == (Poisson, "visits")
     assert task_kind("visits") is task_kind("visits")
-
-
-def test_an_unknown_kind_is_an_error_with_a_hint():
     with pytest.raises(UnknownNameError, match="no kind of task is called 'binry' \\(did you mean 'binary'"):
         task_kind("binry")
 

@@ -65,13 +65,10 @@ def test_the_recipe_makes_a_balancer_with_its_settings_and_outlives_copies():
     assert balancer_of(copied, ()).settings == ScaledSettings(scale=3.0)
 
 
-def test_wrong_settings_are_told():
+def test_wrong_settings_and_balancers_that_are_not_looked_up_are_told():
     with pytest.raises(UsageError, match=r"training\.balancer\.scale: expected a number above 0") as error:
         balancer_of(recipe(scale=-1), ())
     assert "automtl settings balancer scaled" in error.value.fix
-
-
-def test_a_balancer_that_is_not_looked_up_is_never_replaced_by_another():
     with pytest.raises(UsageError, match="the recipe names 'scaled', but does not have its class"):
         balancer_of(Recipe(balancer={"name": "scaled"}), ())
     with pytest.raises(UsageError, match="names 'other'"):
@@ -184,16 +181,13 @@ def test_only_a_kind_that_compares_rows_gets_their_users():
     assert sums.tolist() == pytest.approx([3 * math.log(2), math.log(2)])
 
 
-def test_a_loss_of_groups_needs_a_user_field():
+def test_losses_of_groups_need_a_user_field_and_weights_the_names_of_tasks():
     supply({"pairwise": lambda: Pairwise})
     check_groups([Task("a"), Task("b", kind="pairwise")], "uid")
     with pytest.raises(
         UsageError, match="the loss of 'b', a task of kind pairwise, compares the rows of a user"
     ):
         check_groups([Task("a"), Task("b", kind="pairwise")], None)
-
-
-def test_a_task_that_is_weighed_and_not_there_is_named():
     with pytest.raises(
         UsageError, match=r"names 'prize', which is not a task \(did you mean 'price'\?\)"
     ) as error:

@@ -2,7 +2,6 @@ import os
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,20 +20,10 @@ PART = Part(
 )
 
 
-def test_all_rows_come_once_in_stored_order() -> None:
+def test_a_batch_has_the_types_of_the_model_and_all_rows_in_stored_order():
     parts = list(batches(PART, 3, CPU))
     assert [len(batch.labels) for batch in parts] == [3, 3, 1]
     assert torch.cat([batch.features.dense for batch in parts]).flatten().tolist() == list(range(7))
-
-
-@pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])
-def test_rows_come_in_the_given_order_whatever_the_runs(runs: list[list[int]]) -> None:
-    parts = list(batches(PART, 2, CPU, [np.array(run, dtype=np.int64) for run in runs]))
-    assert [batch.features.dense.flatten().tolist() for batch in parts] == [[6, 0], [3]]
-    assert parts[0].features.ids.tolist() == [[12, 13], [0, 1]]
-
-
-def test_a_batch_has_the_types_of_the_model() -> None:
     features, labels, groups = take(PART, np.array([1]), CPU)
     tensors = features.ids, features.dense, labels
     assert [tensor.dtype for tensor in tensors] == [torch.int64, torch.float32, torch.float32]
@@ -42,7 +31,14 @@ def test_a_batch_has_the_types_of_the_model() -> None:
     assert (features.bags, features.folds, groups()) == ((), None, None)
 
 
-def test_bags_come_with_their_values() -> None:
+@pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])
+def test_rows_come_in_the_given_order_whatever_the_runs(runs):
+    parts = list(batches(PART, 2, CPU, [np.array(run, dtype=np.int64) for run in runs]))
+    assert [batch.features.dense.flatten().tolist() for batch in parts] == [[6, 0], [3]]
+    assert parts[0].features.ids.tolist() == [[12, 13], [0, 1]]
+
+
+def test_bags_come_with_their_values():
     # Bag 0 is empty, 1 holds 5 and 6, 2 holds 7, 3 nothing.
     bags = Bags(np.array([0, 0, 2, 3, 3]), np.array([5, 6, 7], dtype=np.int32))
     ids = np.array([[1, 1], [2, 0], [3, 2], [4, 3], [5, 1]], dtype=np.int32)
@@ -56,7 +52,7 @@ def test_bags_come_with_their_values() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 31, 32, 33, 100])
-def test_shuffling_by_windows_gives_every_row_once(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+def test_shuffling_by_windows_gives_every_row_once(monkeypatch, rows):
     monkeypatch.setattr(module, "BLOCK", 4)
     monkeypatch.setattr(module, "WINDOW", 32)
     windows = list(shuffled_rows(rows, np.random.default_rng(0)))
@@ -66,7 +62,7 @@ def test_shuffling_by_windows_gives_every_row_once(monkeypatch: pytest.MonkeyPat
     assert all(np.array_equal(a, b) for a, b in zip(windows, again, strict=True))
 
 
-def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 4)
     monkeypatch.setattr(module, "WINDOW", 32)
     first = next(shuffled_rows(4000, np.random.default_rng(0)))
@@ -114,7 +110,7 @@ def test_who_stops_early_leaves_no_thread():
     assert threading.active_count() == before
 
 
-def test_files_are_checked_before_each_batch(tmp_path: Path) -> None:
+def test_files_are_checked_before_each_batch(tmp_path):
     np.save(tmp_path / "dense.npy", PART.dense)
     part = replace(PART, dense=np.load(tmp_path / "dense.npy", mmap_mode="r"))
     whole = batches(part, 3, CPU)

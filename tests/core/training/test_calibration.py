@@ -63,14 +63,11 @@ def test_rows_in_chunks_give_the_same_numbers(monkeypatch):
     assert platt(labels, logits).to_json() == pytest.approx(whole.to_json(), rel=1e-12)
 
 
-def test_unknown_labels_do_not_count_and_separable_rows_have_finite_numbers():
+def test_few_or_reversed_rows_have_finite_numbers_or_none():
     labels = np.array([0, 0, 1, 1, np.nan], np.float32)
     found = platt(labels, np.array([-1, -2, 1, 2, 500.0]))
     assert found.rows == 4
     assert 0 < found.slope < 100
-
-
-def test_the_order_of_rows_is_never_reversed():
     labels, logits = wrong_logits(500)
     assert platt(labels, -logits) is None
 

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.modules import table
 from automtl_core.modules.relaxation import Softmax
@@ -32,7 +30,7 @@ EPOCHS, ROWS, BATCH = 2, 610, 61  # halves of 31 and 30 rows
 STEPS = EPOCHS * ROWS // BATCH
 TOWERS = {"expert_layers": [8], "tower_layers": [4]}
 DESAN = {"experts": 3, "expert_width": 8, "ops": ["mlp-8", "mlp-16", "identity"]}
-CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+CASES = {
     "mmoe": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
     "mmoe with a large table": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
     "aitm with its penalty": ("aitm", {"expert_layers": [8], "calibrator": 5.0}, "weighted-mean"),
@@ -47,11 +45,11 @@ DRAWN = ("random gradients and masks",)
 """Cases that differ from one process: its masks are others."""
 
 
-def double(part: Part) -> Part:
+def double(part):
     return replace(part, dense=part.dense.astype(np.float64), labels=part.labels.astype(np.float64))
 
 
-def problem_of(case: str) -> Problem:
+def problem_of(case):
     name, settings, balancer = CASES[case]
     registry = load_registry()
     space_class = registry.get(SPACES, name)
@@ -70,11 +68,11 @@ def problem_of(case: str) -> Problem:
     return Problem(space, TrainingData(train, validation, schema.tasks), recipe, 0, compute)
 
 
-def trained(case: str) -> dict[str, np.ndarray]:
+def trained(case):
     """Return the gradients of all steps, the weights after them, and scores."""
     problem, found, step = problem_of(case), dict[str, torch.Tensor](), Optimiser._move
 
-    def move(self: Optimiser) -> None:
+    def move(self):
         step(self)
         for p, name in self.names.items():
             if p.grad is not None:
@@ -87,7 +85,7 @@ def trained(case: str) -> dict[str, np.ndarray]:
     return {name: t.detach().numpy() for name, t in (found | model.state_dict()).items()}
 
 
-def fitted(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Module:
+def fitted(problem, found):
     torch.manual_seed(0)
     network = problem.space.network(problem.space.supernet().architecture())
     fit = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
@@ -96,7 +94,7 @@ def fitted(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Module:
     return fit.network
 
 
-def searched(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Module:
+def searched(problem, found):
     search = RelaxedSearch(problem, Softmax())
     with torch.no_grad():  # if all gates of a reader are closed, its gradients are signs of rounding errors
         for logits in search.logits:
@@ -113,14 +111,14 @@ def searched(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Modul
     return search.supernet
 
 
-def all_trained() -> dict[str, dict[str, np.ndarray]]:
+def all_trained():
     torch.set_default_dtype(torch.float64)
     installed = find_spec("torchjd") is not None
     return {case: trained(case) for case in CASES if installed or case not in NEED_TORCHJD}
 
 
 @pytest.fixture(scope="module")
-def found() -> list[dict[str, dict[str, np.ndarray]]]:
+def found():
     """What one process found, and what each of two found."""
     return [*results_of(all_trained, 1), *results_of(all_trained, 2)]
 

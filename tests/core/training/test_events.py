@@ -20,15 +20,12 @@ REPORT = EpochEnded(
 )  # fmt: skip
 
 
-def test_a_report_is_one_line_of_json():
+def test_a_report_is_one_line_of_json_that_is_read_back():
     told = json.loads(json.dumps(REPORT.to_json()))
     assert told["phase"] == "search"
     assert told["losses"] == {"click": 0.5, "buy": None}
     assert told["fixed"] == {"op": "zero", "fields": ["a", "b"]}
     assert told["validation"]["click"]["auc"] == 0.7
-
-
-def test_a_line_is_read_back():
     assert EpochEnded.from_json(json.loads(json.dumps(REPORT.to_json()))) == REPORT
 
 

@@ -52,19 +52,14 @@ def test_mean_weights_and_similarities(part):
     assert network.gate.observer is None
 
 
-def test_members_of_an_ensemble_are_named(part):
+def test_members_of_an_ensemble_are_named_and_networks_without_gates_have_no_use(part):
     use = expert_use(Ensemble([Network(), Network()]), part, 64, CPU)
     assert list(use.weights) == ["member 1/task/click", "member 2/task/click"]
+    use = expert_use(Network(), part, 64, CPU)
+    assert ExpertUse.from_json(use.to_json(), "file") == use
 
-
-def test_a_network_without_gates_has_no_use(part):
     class Constant(nn.Module):
         def forward(self, features):
             return torch.zeros(len(features.ids), 1)
 
     assert expert_use(Constant(), part, 64, CPU) is None
-
-
-def test_it_is_read_back(part):
-    use = expert_use(Network(), part, 64, CPU)
-    assert ExpertUse.from_json(use.to_json(), "file") == use

@@ -33,13 +33,10 @@ def first_rows(part, rows):
     return Part(part.ids[:rows], part.dense[:rows], part.labels[:rows])
 
 
-def test_epochs_come_on_top_of_those_that_the_weights_have_behind_them(problem):
+def test_epochs_come_on_top_of_earlier_ones_and_need_rows(problem):
     fit = make(problem, first_epoch=5, epochs=3, patience=3)
     assert [report.epoch for report in run(fit).reports] == [6, 7, 8]
     assert fit.best_epoch > 5
-
-
-def test_what_cannot_be_trained_is_an_error(problem):
     one = replace(problem.data, train=first_rows(problem.data.train, 1))
     fit = make(replace(problem, data=one))
     with pytest.raises(UsageError, match="no step can be taken on 1 training rows"):

@@ -70,20 +70,14 @@ def test_the_drop_is_that_of_the_score():
     assert one.high - one.low < 0.03
 
 
-def test_a_field_that_is_not_read_has_no_effect_at_all():
+def test_verdicts_of_fields_that_are_unread_unclear_or_small():
     part, schema = numbers(1000, 0, BINARY)
     one = effects(part, schema, linear(1.0, 1.0, 0.0))["noise"]
     assert (one.drop, one.low, one.high, one.p, one.verdict) == (0.0, 0.0, 0.0, 1.0, "no effect")
-
-
-def test_with_few_rows_it_is_unclear():
     part, schema = numbers(200, 0, BINARY)
     one = effects(part, schema, linear(1.0, 1.0, 0.1))["noise"]
     assert one.verdict == "unclear"
     assert one.high - one.low > 2 * MARGIN
-
-
-def test_a_small_drop_that_is_significant_matters():
     part, schema = numbers(400_000, 0, REAL, strength=0.02)
     found = effects(part, schema, linear(0.02, 1.0, 0.0))
     assert found["signal"].high < MARGIN

@@ -79,13 +79,10 @@ def test_steps_tell_how_far_it_is(lesson, problem):
     ]
 
 
-def test_where_time_is_short_each_part_has_its_share_of_it(lesson):
+def test_each_part_has_its_share_of_a_short_time_and_who_is_told_to_end_is_not_asked_again(lesson):
     taught = lesson(lasts=lambda share: share > 0.5)
     taught.run(EventHandler())
     assert taught.network.pieces.tolist() == [1, 4]
-
-
-def test_who_is_told_to_end_is_not_asked_again(lesson):
     taught, watch = lesson(), Watch(last=2)
     taught.run(watch)
     assert taught.network.pieces.tolist() == [2, 1], "each part has a first try"

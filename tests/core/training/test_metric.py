@@ -19,10 +19,13 @@ def value(compute, task=CLICK, users=USERS, **options):
     return metric_value(metric, task, LABELS, LOGITS, users)
 
 
-def test_a_value_has_its_title_its_direction_and_its_rows():
+def test_a_value_has_a_title_a_direction_and_rows_or_a_reason():
     assert value(lambda *rows: 3) == MetricValue("mine", 1, 3.0, 3)
     assert value(lambda *rows: np.float32(0.5), higher_is_better=False) == MetricValue("mine", -1, 0.5, 3)
     assert value(lambda *rows: Counted(0.5, np.int64(2))) == MetricValue("mine", 1, 0.5, 2)
+    found = value(lambda *rows: None, undefined="no user has rows of both classes")
+    assert (found.value, found.reason) == (None, "no user has rows of both classes")
+    assert value(lambda *rows: Counted(None, 0)).rows == 0
 
 
 def test_it_sees_labels_logits_and_users():
@@ -48,12 +51,6 @@ def test_regressions_are_in_units_of_the_label():
     seen = []
     value(lambda *rows: seen.extend(rows), task=PRICE)
     assert [array.tolist() for array in seen[:2]] == [[120.0, 100.0, 120.0], [110.0, 80.0, 140.0]]
-
-
-def test_an_undefined_value_has_the_reason_of_the_metric():
-    found = value(lambda *rows: None, undefined="no user has rows of both classes")
-    assert (found.value, found.reason) == (None, "no user has rows of both classes")
-    assert value(lambda *rows: Counted(None, 0)).rows == 0
 
 
 def changes_labels(labels, predictions, users):

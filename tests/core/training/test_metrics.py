@@ -34,7 +34,7 @@ def test_metrics_of_earlier_runs_can_be_read():
     assert binary_metrics(0.6, 0.5, 60, 120).to_json() == {"kind": "binary", **written}
 
 
-def test_undefined_tasks_do_not_count_and_log_loss_decides_where_all_are_undefined():
+def test_undefined_and_unmonitored_tasks_do_not_count():
     good, worse, undefined = (
         binary_metrics(0.6, 0.5, 60, 120),
         binary_metrics(0.5, 0.5, 60, 120),
@@ -45,9 +45,6 @@ def test_undefined_tasks_do_not_count_and_log_loss_decides_where_all_are_undefin
     )
     better = binary_metrics(None, 0.3, 0, 120)
     assert relative_change({"b": better}, {"b": undefined}, 50) == pytest.approx(0.25)
-
-
-def test_only_the_monitored_tasks_count():
     now = {"a": binary_metrics(0.6, 0.5, 60, 120), "rare": binary_metrics(0.9, 0.5, 3, 120)}
     best = {"a": binary_metrics(0.5, 0.5, 60, 120), "rare": binary_metrics(0.6, 0.5, 3, 120)}
     assert relative_change(now, best, 50) == pytest.approx(0.2)
@@ -91,7 +88,7 @@ def test_what_cannot_be_measured_never_changes():
     assert relative_change(nothing, nothing, 1) == 0
 
 
-def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
+def test_the_mean_is_over_binary_tasks_with_enough_rows_that_all_have_values():
     metrics = {
         "click": binary_metrics(0.8, 0.5, 500, 1000),
         "like": binary_metrics(0.6, 0.3, 100, 1000),
@@ -104,9 +101,6 @@ def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
     assert mean_over_tasks(scores, metrics, 99) == pytest.approx(1.6 / 4)
     assert mean_over_tasks(scores, metrics, 501) is None
     assert mean_over_tasks({"price": 9.0}, {"price": metrics["price"]}, 1) is None
-
-
-def test_there_is_no_mean_over_other_tasks_where_one_that_counts_has_no_value():
     metrics = {"a": binary_metrics(0.8, 0.5, 500, 1000), "b": binary_metrics(0.6, 0.5, 500, 1000)}
     assert mean_over_tasks({"a": 0.9}, metrics, 100) is None
 
@@ -125,7 +119,7 @@ def test_the_interval_holds_what_other_rows_give():
     assert binary_metrics(None, None, 0, 10).interval is None
 
 
-def test_the_note_on_a_task_says_how_few_there_are():
+def test_the_note_on_tasks_says_how_few_rows_there_are():
     rare, sure = binary_metrics(None, None, 18, 5000), binary_metrics(0.9, 0.1, 18, 5000)
     said = list(too_few({"buy": rare, "like": sure, "age": price(2.0, 9)}))
     assert said[0] == (
@@ -133,9 +127,6 @@ def test_the_note_on_a_task_says_how_few_there_are():
     )
     assert "reliable (95 % interval of the AUC 0.8046 to 0.9954); not" in said[1]
     assert said[2] == "* age: 9 test rows have the label, too few to be reliable"
-
-
-def test_many_tasks_with_too_few_rows_have_one_note():
     assert list(too_few({f"label{k}": binary_metrics(None, None, k, 500) for k in range(20)})) == [
         "* 20 tasks: 0 to 19 test rows are positive, too few of one class to be reliable; not in the mean"
     ]
@@ -173,20 +164,17 @@ def test_tables_have_the_registered_metrics_with_a_value():
     assert [measure.key for measure in measures(PRICE.type, [price(1.0)])] == ["rmse", "mae", "r2"]
 
 
-def test_metrics_agree_as_far_as_both_have_them():
+def test_registered_metrics_of_two_measurements():
     assert agree({"a": others(gauc=0.7)}, {"a": others(ndcg=0.4)})
     assert agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.7, ndcg=0.4)})
     assert not agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.71)})
     assert not agree({"a": others()}, {"b": others()})
     assert not agree({"a": others()}, {"a": binary_metrics(0.61, 0.5, 60, 120)})
-
-
-def test_registered_metrics_of_a_later_measurement_replace_those_of_a_training():
     later = {"a": binary_metrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
     assert with_others({"a": others(gauc=0.7)}, later) == {"a": others(ndcg=0.4)}
 
 
-def test_a_monitored_metric_takes_the_place_of_the_score():
+def test_a_monitored_metric_takes_the_place_of_the_score_if_it_is_defined():
     now, best = (
         {"a": others(gauc=0.6)},
         {"a": binary_metrics(0.3, 0.5, 60, 120, others=others(gauc=0.5).others)},
@@ -196,17 +184,11 @@ def test_a_monitored_metric_takes_the_place_of_the_score():
     assert relative_change(now, best, 1, monitor_metric="ndcg") == pytest.approx(1.0), "it is not there"
     assert (monitored(now["a"])[0].title, monitored(now["a"])[1]) == ("GAUC", 0.6)
     assert monitored(price(3.0)) == (PRICE.type.score, 3.0)
-
-
-def test_a_monitored_metric_that_falls_is_better_if_lower_is_better():
     now, best = (
         {"a": binary_metrics(0.6, 0.5, 60, 120, others={"error": MetricValue("error", -1, value, 120)})}
         for value in (0.1, 0.2)
     )
     assert relative_change(now, best, 1, monitor_metric="error") == pytest.approx(0.5)
-
-
-def test_a_task_whose_monitored_metric_is_undefined_does_not_count():
     now, best = {"a": others(gauc=None), "p": price(4.0)}, {"a": others(gauc=0.5), "p": price(5.0)}
     assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
 
@@ -254,14 +236,11 @@ LARGEST = Metric("largest", lambda labels, predictions, users: labels.max(), kin
 REGISTERED = {"sum": SUM, "users": OF_USERS, "largest": LARGEST}
 
 
-def test_registered_metrics_are_of_the_rows_with_a_label_and_of_the_tasks_of_their_kind():
+def test_registered_metrics_are_of_rows_with_a_label_tasks_of_their_kind_and_users():
     labels = np.array([[1.0, 0.5], [1.0, NAN], [NAN, -0.5], [0.0, NAN]])
     users = np.array([4, 5, 6, 5], np.int32)
     found = metrics_of([CLICK, PRICE], labels, np.zeros((4, 2)), users, REGISTERED)
     values = {task: {name: v.value for name, v in m.others.items()} for task, m in found.items()}
     assert values == {"click": {"sum": 2.0, "users": 2.0}, "price": {"largest": 110.0}}
-
-
-def test_metrics_by_user_are_left_out_without_a_user_field():
     found = metrics_of([CLICK], np.array([[1.0], [0.0]]), np.zeros((2, 1)), None, REGISTERED)
     assert list(found["click"].others) == ["sum"]

@@ -22,18 +22,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 
 
-def faults(how: str) -> int:
+def faults(how):
     done = subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True, text=True)
     return int(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library alone")
-def test_freed_memory_is_used_again() -> None:
+def test_freed_memory_is_used_again():
     whole = 5 * (40 << 20) // resource.getpagesize()
     assert faults("as it is") - faults("set up") > whole / 2
 
 
-def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_c_library_is_left_as_it_is(monkeypatch):
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
@@ -42,7 +42,7 @@ def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
     assert os.environ["GOMP_SPINCOUNT"] == "1000"
 
 
-def test_what_the_user_says_of_threads_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_says_of_threads_holds(monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     process.set_up()
@@ -64,6 +64,6 @@ print(before - resident())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library alone")
-def test_freed_memory_is_returned() -> None:
+def test_freed_memory_is_returned():
     done = subprocess.run([sys.executable, "-c", RESIDENT], check=True, capture_output=True, text=True)
     assert int(done.stdout) * resource.getpagesize() > 4 * (30 << 20)

@@ -29,10 +29,7 @@ def test_epochs_that_end_before_patience_does_cut_a_training_short(epochs, best,
     assert Recipe(epochs=epochs, patience=3).cut_short(best) is cut
 
 
-def test_patience_is_longer_where_epochs_have_few_steps():
+def test_patience_follows_from_steps_and_ends_trainings():
     assert [Recipe().patience_for(steps) for steps in (81, 80, 24, 1)] == [3, 3, 10, 240]
     assert Recipe(patience=2).patience_for(1) == 2
-
-
-def test_without_a_patience_of_their_own_trainings_are_cut_short_in_their_last_epochs():
     assert [Recipe(epochs=40).cut_short(best) for best in (37, 38)] == [False, True]

@@ -1,13 +1,10 @@
 """How metrics are shown where tasks are of both kinds, labels are missing, and plugins have metrics."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from automtl_core.training.metric import ByUser, MetricValue
-from automtl_core.training.metrics import TaskMetrics
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
@@ -18,9 +15,7 @@ PRICE = regression_metrics(3.20001, 2.1, 0.25, 3000)
 RARE = binary_metrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
-def shown(
-    test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None, least: int = 1
-) -> list[str]:
+def shown(test, reachable=None, least=1):
     """Return the lines of the table of test metrics, with one blank between cells."""
     grid, *notes = metrics(test, reachable or {}, least)
     assert isinstance(grid, Grid)
@@ -28,7 +23,7 @@ def shown(
     return [*lines, *(note.text for note in notes)]
 
 
-def test_binary_tasks_alone_have_the_columns_they_always_had() -> None:
+def test_binary_tasks_alone_have_the_columns_they_always_had():
     like = binary_metrics(0.61, 0.25, 10, 4000)
     assert shown({"click": CLICK, "like": like}, {"click": 0.75, "like": 0.65}) == [
         "task test AUC optimal AUC log loss positives rows",
@@ -38,7 +33,7 @@ def test_binary_tasks_alone_have_the_columns_they_always_had() -> None:
     ]
 
 
-def test_errors_have_columns_of_their_own_and_no_mean() -> None:
+def test_errors_have_columns_of_their_own_and_no_mean():
     assert shown({"click": CLICK, "price": PRICE}) == [
         "task test AUC log loss test RMSE MAE R2 positives rows",
         "click 0.7100 0.5000 1,200 4,000",
@@ -52,11 +47,11 @@ def test_errors_have_columns_of_their_own_and_no_mean() -> None:
     ("value", "text"),
     [(0.000123456, "0.00012346"), (3.2, "3.2"), (54321.98, "54322"), (12345678.0, "1.2346e+07")],
 )
-def test_errors_large_or_small_can_be_read(value: float, text: str) -> None:
+def test_errors_large_or_small_can_be_read(value, text):
     assert shown({"price": regression_metrics(value, value, 0.5, 10)})[1].split()[1] == text
 
 
-def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> None:
+def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean():
     rare = binary_metrics(0.91, 0.02, 18, 4000)
     few = regression_metrics(3.0, 2.0, 0.5, 60)
     assert shown({"click": CLICK, "buy": rare, "price": few}, {"click": 0.75, "buy": 0.95}, least=100) == [
@@ -71,7 +66,7 @@ def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> 
     ]
 
 
-def test_what_is_undefined_is_explained() -> None:
+def test_what_is_undefined_is_explained():
     constant = regression_metrics(1.0, 1.0, None, 9, "all 9 labels are equal")
     nothing = regression_metrics(None, None, None, 0, "no row has a label")
     assert shown({"click": CLICK, "hide": RARE, "price": constant, "age": nothing})[2:] == [
@@ -87,7 +82,7 @@ def test_what_is_undefined_is_explained() -> None:
     ]
 
 
-def registered(m: TaskMetrics, **values: float | None) -> TaskMetrics:
+def registered(m, **values):
     """Return metrics with registered ones; None for one that a plugin failed to compute."""
     return replace(
         m,
@@ -98,7 +93,7 @@ def registered(m: TaskMetrics, **values: float | None) -> TaskMetrics:
     )
 
 
-def test_registered_metrics_have_columns_behind_those_of_their_kind() -> None:
+def test_registered_metrics_have_columns_behind_those_of_their_kind():
     test = {
         "click": registered(CLICK, gauc=0.65, ndcg=0.5),
         "like": registered(CLICK, gauc=0.55, ndcg=0.7),
@@ -113,7 +108,7 @@ def test_registered_metrics_have_columns_behind_those_of_their_kind() -> None:
     ]
 
 
-def test_a_metric_without_any_value_has_no_column_but_a_reason() -> None:
+def test_a_metric_without_any_value_has_no_column_but_a_reason():
     test = {"click": registered(CLICK, gauc=None, ndcg=0.5), "like": registered(CLICK, gauc=None, ndcg=None)}
     assert shown(test) == [
         "task test AUC log loss NDCG positives rows",
@@ -125,7 +120,7 @@ def test_a_metric_without_any_value_has_no_column_but_a_reason() -> None:
     ]
 
 
-def test_a_usual_table_fits_into_100_columns() -> None:
+def test_a_usual_table_fits_into_100_columns():
     test = {"long_view_of_video": registered(CLICK, **{"pr-auc": 0.3, "gauc": 0.6, "ndcg@10": 0.8})}
     grid, *_ = metrics(test, {"long_view_of_video": 0.8}, 1)
     assert isinstance(grid, Grid)
@@ -133,18 +128,18 @@ def test_a_usual_table_fits_into_100_columns() -> None:
     assert sum(widths) + 2 * (len(widths) - 1) <= 100
 
 
-def by_user(value: float, users: int, all_users: int = 5000, **others: Any) -> dict[str, MetricValue]:
+def by_user(value, users, all_users=5000, **others):
     of_users = ByUser(users, "with rows of both classes", all_users, 12000, 0.5, 0.01, **others)
     return {"gauc": MetricValue("GAUC", 1, value, 900, by_user=of_users)}
 
 
-def notes(**values: dict[str, MetricValue]) -> list[str]:
+def notes(**values):
     """Return the lines below the table, of tasks with these metrics by user."""
     test = {task: replace(CLICK, others=others) for task, others in values.items()}
     return shown(test, least=100)[len(test) + 2 :]
 
 
-def test_the_users_of_a_metric_are_named() -> None:
+def test_the_users_of_a_metric_are_named_and_tasks_with_one_fault_share_a_warning():
     assert notes(click=by_user(0.61, 312)) == [
         "GAUC: over 312 users with rows of both classes, of 5,000 users with 2.4 rows each on average; a "
         "random order has 0.5000"
@@ -152,6 +147,11 @@ def test_the_users_of_a_metric_are_named() -> None:
     sentence, *_ = notes(click=by_user(0.61, 312), buy=by_user(0.7, 1250, 4000))
     assert "over 312 to 1,250 users" in sentence
     assert "of 4,000 to 5,000 users with 2.4 to 3.0 rows each" in sentence
+    _, warning = notes(click=by_user(0.18, 312), buy=by_user(0.2, 312), like=by_user(0.7, 312))
+    assert warning == (
+        "warning: GAUC is worse than a random order, beyond chance: "
+        "click 0.1800 (random 0.5000 ± 0.0100, 312 users), buy 0.2000 (random 0.5000 ± 0.0100, 312 users)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,6 @@ def test_the_users_of_a_metric_are_named() -> None:
         (by_user(0.65, 312, buckets=True), "is by hash bucket, not by user"),
     ],
 )
-def test_a_metric_that_says_nothing_has_a_warning(value: dict[str, MetricValue], about: str) -> None:
+def test_a_metric_that_says_nothing_has_a_warning(value, about):
     _, warning = notes(click=value)
     assert warning.startswith(f"warning: GAUC {about}")
-
-
-def test_tasks_with_the_same_fault_share_a_warning() -> None:
-    _, warning = notes(click=by_user(0.18, 312), buy=by_user(0.2, 312), like=by_user(0.7, 312))
-    assert warning == (
-        "warning: GAUC is worse than a random order, beyond chance: "
-        "click 0.1800 (random 0.5000 ± 0.0100, 312 users), buy 0.2000 (random 0.5000 ± 0.0100, 312 users)"
-    )

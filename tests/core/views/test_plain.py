@@ -22,33 +22,24 @@ def test_a_value_in_few_characters(value, text):
     assert cell(value) == text
 
 
-def test_a_matrix_of_marks_is_centred_and_one_of_numbers_is_not():
+def test_blocks_become_grids():
     marks = plain(Matrix("layer0", ["e0", "e1"], {"user": [True, False]}))
     assert marks == Grid(["layer0", "e0", "e1"], [["user", "●", "·"]], "lc")
     numbers = plain(Matrix("correlation", ["a"], {"a": [None]}))
     assert numbers == Grid(["correlation", "a"], [["a", None]], "lr")
-
-
-def test_texts_and_grids_are_plain_already():
     for block in (Text("a"), Grid(["a"], [])):
         assert plain(block) is block
-
-
-def test_points_are_rows():
     plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82)})
     assert plain(plot) == Grid(["", "FLOPs", "AUC"], [["1", "9,000", 0.81], ["2*", "40,000", 0.82]], "lr")
 
 
-def test_sections_are_headings_tables_and_paragraphs():
+def test_sections_are_markdown():
     grid = Grid(["model", "AUC"], [["mmoe", 0.5], ["ple", None]], "lr")
     sections = [Section("", [Text("Rows: 5.")]), Section("scores", [grid, Text("a note")])]
     assert markdown("Comparison", sections) == (
         "# Comparison\n\nRows: 5.\n\n## scores\n\n"
         "| model | AUC |\n| --- | --: |\n| mmoe | 0.5000 |\n| ple | - |\n\na note\n"
     )
-
-
-def test_lines_stay_as_they_are_laid_out():
     text = markdown("x", [Section("", [Preformatted("run: a\nnext: b")])])
     assert "\n\n    run: a\n    next: b\n" in text
 

@@ -3,22 +3,13 @@
 from automtl_core.views.values import Grid, Section, Text, by_name, facts, lines, table
 
 
-def test_the_last_letter_is_of_all_further_columns():
+def test_grids_of_facts_and_names():
     assert Grid(["a", "b", "c", "d"], [], "lr").letters() == "lrrr"
     assert Grid(["a", "b"], []).letters() == "ll"
-
-
-def test_facts_have_names_without_underscores():
     section = facts("plan", {"most_epochs": 3})
     assert (section.title, section.blocks) == ("plan", [Grid(["", ""], [["most epochs", 3]])])
-
-
-def test_a_row_a_name():
     (grid,) = by_name("task", {"click": {"log_loss": 0.5}, "like": {"log_loss": 0.25}}).blocks
     assert grid == Grid(["task", "log loss"], [["click", 0.5], ["like", 0.25]], "lr")
-
-
-def test_a_table_stands_above_its_notes():
     assert table(["a"], iter([["x"]]), "r", "title", ["note"]) == Section(
         "title", [Grid(["a"], [["x"]], "r"), Text("note")]
     )

@@ -70,5 +70,5 @@ def go_on(job, run, listener=None):
         search(job, run, job.prepare(), listener or EventHandler())
 
 
-def contents(run: Run, names=EQUAL) -> dict[str, bytes]:
+def contents(run, names=EQUAL):
     return {name: (run.path / name).read_bytes() for name in names}

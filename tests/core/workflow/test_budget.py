@@ -75,14 +75,15 @@ def test_what_was_given_up_is_told():
     ]
 
 
-PLANNED = {"dataset": {"rows": 2000}, "training": {"epochs": 6}}
-"""Nothing is trained of it."""
+@pytest.fixture
+def problem(tmp_path, monkeypatch):
+    """Return a problem of 1,600 rows in steps of 256, each of .1 seconds; nothing is trained of it."""
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+    job = make_job(tmp_path, {"dataset": {"rows": 2000}, "training": {"epochs": 6}})
+    return job.problem(job.prepare())
 
 
-def test_training_comes_first(tmp_path, monkeypatch):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
+def test_training_comes_first(problem, monkeypatch):
     plenty, some, little = (planned(problem, seconds, False, 200) for seconds in (10_000, 12, 2))
     assert (plenty.search, plenty.rows) == (0.55, 1600)
     assert plenty.train == ALL
@@ -95,10 +96,7 @@ def test_training_comes_first(tmp_path, monkeypatch):
     assert planned(problem, 2, False, 200).rows == 512
 
 
-def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypatch):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+def test_the_training_leaves_time_for_what_no_limit_shortens(problem):
     rows = 4 * 200 + 200 + 1600
     after = 1.0 + rows / 3 * 0.1 / 256
     assert planned(problem, 12, True, 200).train == pytest.approx(0.95 - after / 12)
@@ -106,10 +104,7 @@ def test_the_training_leaves_time_for_what_no_limit_shortens(tmp_path, monkeypat
     assert longer.train == pytest.approx(0.95 - (after + 20_000 / 3 * 0.1 / 256) / 12)
 
 
-def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(tmp_path, monkeypatch):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(problem):
     heard = []
     for seconds in (2.0, 6.0):
         planned(problem, seconds, True, 200, lambda event: heard.append(event.sentence) or True)
@@ -119,10 +114,7 @@ def test_a_budget_that_cannot_be_kept_is_told_with_the_least_that_can(tmp_path, 
     ]
 
 
-def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, monkeypatch):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(problem, monkeypatch):
     monkeypatch.setattr(module, "LEAST", 2)
     found = planned(problem, 40, True, 200)
     assert found.search == 0.55
@@ -130,10 +122,7 @@ def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, mon
     assert found.rows == int(steps * 256) == 804
 
 
-def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(tmp_path, monkeypatch):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(problem, monkeypatch):
     monkeypatch.setattr(module, "LEAST", 2)
     needed = module.LEARNING * 7 * 0.1 / module.WHOLE
     whole, less, other = (
@@ -187,7 +176,7 @@ def test_trials_read_a_part_of_a_large_table(rows, expected):
     assert trial_rows(rows) == expected
 
 
-def test_rows_are_drawn_by_the_seed(tmp_path):
+def test_some_rows_are_drawn_by_the_seed_and_validation_rows_as_large_a_share(tmp_path, monkeypatch):
     job = make_job(tmp_path)
     problem = job.problem(job.prepare())
     some, again = with_rows(problem, 300), with_rows(problem, 300)
@@ -197,9 +186,6 @@ def test_rows_are_drawn_by_the_seed(tmp_path):
     assert not np.array_equal(some.data.train.ids, other.data.train.ids)
     assert with_rows(problem, 800) is problem
     assert len(some.data.validation) == len(problem.data.validation)
-
-
-def test_validation_rows_are_as_large_a_share_but_not_too_few(tmp_path, monkeypatch):
     job = make_job(tmp_path)
     problem = job.problem(job.prepare())
     count = len(problem.data.validation)

@@ -1,7 +1,6 @@
 """The check for training-serving skew finds each way in which a log of new rows was once read otherwise."""
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,7 +41,7 @@ SETTINGS = {
 }
 
 
-def rows() -> pd.DataFrame:
+def rows():
     """Return rows with ties, blanks, duplicates, offsets that differ, and labels that do not count."""
     draw = np.random.default_rng(0)
     at = pd.Timestamp("2024-05-01") + pd.to_timedelta(np.sort(draw.integers(0, 200, ROWS)), "h")
@@ -76,7 +75,7 @@ def made(tmp_path):
     return make
 
 
-def test_rows_are_read_as_prepared(made) -> None:
+def test_rows_are_read_as_prepared(made):
     assert check_skew(*made()) > 50  # test rows
     assert check_skew(*made(duplicates="drop")) > 50
     assert check_skew(*made(split="user")) == 200  # without histories
@@ -129,21 +128,21 @@ def without_given(name, labels, whole=event_log.label_of):
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-def test_another_reading_of_a_log_is_an_error(made, mutant, monkeypatch) -> None:
+def test_another_reading_of_a_log_is_an_error(made, mutant, monkeypatch):
     served = made()
     mutant(monkeypatch)
     with pytest.raises(AutoMTLError):
         check_skew(*served)
 
 
-def test_duplicates_that_stay_are_an_error(made) -> None:
+def test_duplicates_that_stay_are_an_error(made):
     dataset, prepared, encoder = made(duplicates="drop")
     history = replace(encoder.schema.histories[0], distinct=False)
     with pytest.raises(PluginError, match=r"row \d+ of .*rows\.csv, read as a new row: its events of past"):
         check_skew(dataset, prepared, encoder.of_histories((history,)))
 
 
-def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch):
     served = made()
     wrong = "def hashed(text, buckets):\n    return 1\n"
     monkeypatch.setattr("automtl_core.workflow.data_checks.source", lambda encoders: source(encoders) + wrong)
@@ -151,7 +150,7 @@ def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch: pytest.
         check_skew(*served)
 
 
-def test_a_dataset_with_rows_of_its_own_is_left_out(made, tmp_path: Path) -> None:
+def test_a_dataset_with_rows_of_its_own_is_left_out(made, tmp_path):
     class Own(Table):
         raw_rows = declarations.Dataset.raw_rows
 

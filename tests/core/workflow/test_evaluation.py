@@ -20,7 +20,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
 from automtl_core.workflow import evaluation
 from automtl_core.workflow.evaluation import _measured, evaluate_run, reachable
-from automtl_core.workflow.job import Job
 from automtl_core.workflow.work import Work
 from automtl_core.workflow.workflow import Workflow
 
@@ -41,12 +40,6 @@ def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks(
     )
     # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
     assert reachable(prepared) == {"click": 1.0, "like": 0.5}
-
-
-def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
-    job = Job.resolve(whole.config(), REGISTRY)
-    metrics = evaluate_run(job, whole, job.prepare())
-    assert metrics == whole.read(Result).test
 
 
 def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp_path):

@@ -21,12 +21,8 @@ REGISTRY = load_registry()
 
 
 def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
-    wrong = {
-        "space": {"layer": 3},
-        "strategy": {"rounds": "many"},
-        "dataset": {"rows": True},
-        "training": {"epoch": 3},
-    }
+    components = {"space": {"layer": 3}, "strategy": {"rounds": "many"}, "dataset": {"rows": True}}
+    wrong = {**components, "training": {"epoch": 3}}
     with pytest.raises(UsageError) as caught:
         Job.load(REGISTRY, default(REGISTRY), wrong)
     assert str(caught.value).splitlines() == [
@@ -96,13 +92,10 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
         job.checked(SimpleNamespace(schema=plain_schema()))
 
 
-def test_the_configuration_of_a_run_can_be_used_again():
+def test_a_configuration_can_be_used_again_also_with_defaults_that_a_model_does_not_read():
     settings = {"features": "statistics", "training": {"embedding_decay": 0.01}}
     job = Job.load(REGISTRY, {"dataset": "synthetic", "space": "desan", "strategy": "random", **settings})
     assert Job.load(REGISTRY, yaml.safe_load(job.config.to_yaml())).config == job.config
-
-
-def test_a_default_that_a_model_does_not_read_is_no_error():
     recipe = Recipe().model_dump(mode="json")
     jobs = models(["boosting"], REGISTRY, {"dataset": "synthetic"}, {"training": recipe, "precision": "fp32"})
     assert jobs["boosting"].config.training == Recipe()

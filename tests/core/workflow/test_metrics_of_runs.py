@@ -16,7 +16,6 @@ from automtl_core.tasks.builtin import auc
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.metric import Metric
 from automtl_core.workflow.evaluation import is_tested
-from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.new_rows import measure
 from automtl_core.workflow.pipeline import TESTED
@@ -38,7 +37,7 @@ LAYER = {
 }
 
 
-def make_job(folder, **changes) -> Job:
+def make_job(folder, **changes):
     tiny = {"space": {"embedding_dim": 4, "experts": 1, "expert_layers": [8], "tower_layers": []}}
     layers = (LAYER, tiny, {"prepared_dir": folder / "prepared"}, changes)
     return models(["mmoe"], REGISTRY, *layers)["mmoe"]
@@ -72,12 +71,9 @@ def test_a_run_records_them_for_test_and_validation_rows(finished):
             assert m.others["share"].value == m.positives / m.rows
 
 
-def test_epochs_compute_none_of_them(finished):
+def test_metrics_of_a_run_are_not_those_of_epochs_and_their_faults_and_plugins_are_recorded(finished):
     _, run, _ = finished
     assert not any("others" in m for report in run.reports() for m in report["validation"].values())
-
-
-def test_a_faulty_metric_costs_no_run_and_names_its_plugin(finished):
     _, run, _ = finished
     found = run.read(Result).test["click"].others["broken"]
     assert found.value is None
@@ -85,9 +81,6 @@ def test_a_faulty_metric_costs_no_run_and_names_its_plugin(finished):
         "the metric 'broken' of plugin 'script' failed: ZeroDivisionError: integer division or modulo by zero"
     )
     assert run.done()
-
-
-def test_the_plugins_of_the_metrics_are_recorded(finished):
     _, run, _ = finished
     assert {"metrics", "script", "baselines"} <= run.read(Environment).plugins.keys()
 

@@ -24,37 +24,25 @@ def resolve(common):
     return resolve
 
 
-def test_a_space_alone_is_trained_without_a_search():
+def test_a_name_stands_for_a_space_a_strategy_or_a_preset():
     assert layer("mmoe", REGISTRY) == {"space": {"name": "mmoe"}, "strategy": None}
-
-
-def test_a_space_and_a_strategy():
     assert layer("desan:pd-darts", REGISTRY) == {"space": {"name": "desan"}, "strategy": {"name": "pd-darts"}}
-
-
-def test_a_preset():
     assert layer("random-architecture", REGISTRY)["strategy"] == {"name": "random", "candidates": 1}
 
 
-def test_settings_go_to_the_model_that_is_named(resolve):
+def test_settings_go_to_every_model_that_has_them(resolve):
     mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
     assert mmoe.components["space"].experts == mmoe.config.space.settings["experts"] == 2
     bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
     assert bottom.components["space"].expert_layers == (8, 4)
     darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
     assert darts.components["strategy"].epochs == darts.config.strategy.settings["epochs"] == 1
-
-
-def test_a_setting_goes_to_every_model_that_has_it(resolve):
     jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
     assert jobs["mmoe"].components["space"].experts == jobs["desan:darts"].components["space"].experts == 2
     assert {job.components["space"].embedding_dim for job in jobs.values()} == {5}
     searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
     assert searches["desan:darts"].config.retrain == "scratch"
     assert searches["mmoe"].config.retrain is None
-
-
-def test_settings_of_a_named_space_go_to_its_models(resolve):
     jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
     assert jobs["mmoe"].components["space"].experts == 4
     assert jobs["desan:darts"].components["space"].experts == 2
@@ -73,12 +61,7 @@ def test_settings_of_a_named_space_go_to_its_models(resolve):
         (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
         (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
         (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
-        (
-            ["mmoe"],
-            {"space": {"name": "desan", "experts": 2}},
-            r"space\.name of the space 'desan' is not a setting of mmoe",
-            "leave it out",
-        ),
+        (["mmoe"], {"space": {"name": "desan", "experts": 2}}, "space 'desan' is not .* mmoe", "leave it"),
         (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
     ],
 )  # fmt: skip
@@ -128,27 +111,6 @@ def test_the_balancer_of_all_gives_way_to_that_of_a_model(resolve):
     assert [(each.name, each.settings) for each in found.values()] == [
         ("cagrad", {"c": 0.3}), ("mgda", {}), ("cagrad", {"c": 0.3}),
     ]  # fmt: skip
-
-
-def test_a_balancer_that_nobody_registers_has_the_nearest_name(resolve):
-    with pytest.raises(UnknownNameError, match=r"no balancer is called 'pcgrda' \(did you mean 'pcgrad'\?\)"):
-        resolve("mmoe+pcgrda")
-    with pytest.raises(UnknownNameError, match=r"did you mean 'uncertainty'"):
-        resolve("mmoe", training={"balancer": "uncertanty"})
-
-
-def test_a_model_file_sets_nothing_else_of_training(tmp_path):
-    (tmp_path / "own.yaml").write_text("space: mmoe\ntraining: {balancer: mgda, epochs: 3}\n")
-    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
-        layer(str(tmp_path / "own.yaml"), REGISTRY)
-
-
-def test_files_that_are_no_model(tmp_path):
-    with pytest.raises(InputMissingError):
-        layer(str(tmp_path / "none.yaml"), REGISTRY)
-    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
-    with pytest.raises(UsageError, match="no space is named"):
-        layer(str(tmp_path / "empty.yaml"), REGISTRY)
 
 
 def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
@@ -228,14 +190,26 @@ def test_unknown_names(name):
         layer(name, REGISTRY)
 
 
-def test_what_all_models_share_cannot_be_set_by_one():
+def test_what_all_models_share_cannot_be_set_by_one(tmp_path):
     with pytest.raises(UsageError, match="paper sets training, which all models"):
         layer("paper", REGISTRY)
+    (tmp_path / "own.yaml").write_text("space: mmoe\ntraining: {balancer: mgda, epochs: 3}\n")
+    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
+        layer(str(tmp_path / "own.yaml"), REGISTRY)
+    with pytest.raises(InputMissingError):
+        layer(str(tmp_path / "none.yaml"), REGISTRY)
+    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
+    with pytest.raises(UsageError, match="no space is named"):
+        layer(str(tmp_path / "empty.yaml"), REGISTRY)
 
 
-def test_a_name_twice(resolve):
+def test_a_name_twice_and_a_balancer_that_nobody_registers(resolve):
     with pytest.raises(UsageError, match="two models are called 'mmoe'"):
         resolve("mmoe", "mmoe")
+    with pytest.raises(UnknownNameError, match=r"no balancer is called 'pcgrda' \(did you mean 'pcgrad'\?\)"):
+        resolve("mmoe+pcgrda")
+    with pytest.raises(UnknownNameError, match=r"did you mean 'uncertainty'"):
+        resolve("mmoe", training={"balancer": "uncertanty"})
 
 
 def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):

@@ -99,20 +99,11 @@ def warnings(encoder, *users, unread=()):
     return list(watched.sentences())
 
 
-def test_values_that_are_written_otherwise_are_named(encoder):
+def test_values_that_are_written_otherwise_are_named_unless_one_is_known(encoder):
     assert warnings(encoder, ["", None, "1"], ["2"] * 99) == [
         "user: none of the 100 values occurs in the training rows; they may be written otherwise: "
         "'1' here, '1.0' there"
     ]
-
-
-def test_one_known_value_is_enough(encoder):
     assert warnings(encoder, ["1"] * 100, ["1.0"], ["1"] * 100) == []
-
-
-def test_few_new_values_and_blanks_are_no_sign(encoder):
     assert warnings(encoder, ["1"] * 99, [None] * 100) == []
-
-
-def test_a_column_that_the_network_does_not_read_may_have_any_values(encoder):
     assert warnings(encoder, ["1"] * 100, unread=["user"]) == []

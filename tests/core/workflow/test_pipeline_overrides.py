@@ -70,7 +70,7 @@ def test_the_training_has_the_settings_that_were_found(whole, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_the_run_keeps_them_and_what_it_began_with(whole):
+def test_the_run_keeps_them_and_what_it_began_with_and_is_used_with_them(whole):
     assert whole.read(Search).overrides == OVERRIDES
     assert read_record(whole.path, REGISTRY).to_json()["overrides"] == OVERRIDES
     began, ended = whole.initial_config(), whole.config()
@@ -78,9 +78,6 @@ def test_the_run_keeps_them_and_what_it_began_with(whole):
     assert (began.space.settings["dropout"], ended.space.settings["dropout"]) == (0.1, 0.3)
     assert ended.training.batch_size == began.training.batch_size == 256
     assert whole.architecture().origin.settings["dropout"] == 0.3
-
-
-def test_what_is_used_has_them(whole):
     assert common(str(whole.path), REGISTRY)["training"]["learning_rate"] == 0.007
     made = registry(OVERRIDES)
     network = Trained.of(whole, made).network

@@ -55,7 +55,7 @@ def test_a_search_that_trains_goes_on_to_the_same_bytes(trained, tmp_path, stop)
     assert contents(run) == contents(trained)
 
 
-def test_what_a_search_has_trained_from_scratch_is_kept_however_it_is_to_be_retrained(trained, tmp_path):
+def test_what_a_search_has_trained_is_kept_however_it_is_to_be_retrained(trained, tmp_path):
     run = begin(make_job(tmp_path, TRAINED, {"retrain": "scratch"}), tmp_path / "run")
     assert contents(run) == contents(trained)
 
@@ -200,13 +200,7 @@ def test_the_log_loss_falls_on_validation_rows_and_each_auc_stays(runs):
     assert raw == pytest.approx({task: other[task].values["log_loss"] for task in scaling})
 
 
-def test_weights_do_not_depend_on_it(runs):
-    (with_it, without), _ = runs
-    files = with_it.read(Result).files
-    assert without.read(Result).files == {name: files[name] for name in files if name != "calibration.json"}
-
-
-def test_a_run_predicts_with_its_calibration(runs):
+def test_a_run_predicts_with_its_calibration_on_which_weights_do_not_depend(runs):
     (with_it, without), job = runs
     part = job.prepare().part("test")
     made, raw = (Trained.of(run, job.registry) for run in (with_it, without))
@@ -214,6 +208,9 @@ def test_a_run_predicts_with_its_calibration(runs):
         if one := made.scaling.get(task.name):
             expected = one.slope * raw.predict_logits(part)[:, place] + one.offset
             assert made.predict_logits(part)[:, place] == pytest.approx(expected, abs=1e-6)
+    (with_it, without), _ = runs
+    files = with_it.read(Result).files
+    assert without.read(Result).files == {name: files[name] for name in files if name != "calibration.json"}
 
 
 def test_too_few_rows_are_not_calibrated(tmp_path):

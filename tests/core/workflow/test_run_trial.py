@@ -100,13 +100,10 @@ def test_one_that_diverged_does_so_again_without_training(spec, runner, monkeypa
     assert len(calls) == 1
 
 
-def test_a_trial_that_another_process_holds_is_held(spec, runner):
+def test_a_trial_that_another_process_holds_is_held_and_its_job_is_made_again(spec, runner, job):
     with pipeline.start(*runner._job(spec), Path(spec.folder)):
         assert runner(spec, SILENT).state == "held"
     assert runner(spec, SILENT).state == "done"
-
-
-def test_a_job_is_made_again_from_its_text(job):
     assert Job.resolve(RunConfig.parse(json.loads(job.to_json())), REGISTRY) == job
 
 

@@ -25,13 +25,10 @@ def space_of(job):
     return job.space(SimpleNamespace(schema=plain_schema()))
 
 
-def test_an_architecture_says_which_plugins_supplied_its_space_and_each_of_its_ops():
+def test_an_architecture_names_the_plugins_of_its_space_and_of_ops_in_use():
     job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "mine")
     assert set(origin(job, space_of(job)).plugins) == {"desan", "workbench"}
     assert "plugin workbench" in versions(job, space_of(job))
-
-
-def test_a_plugin_whose_op_is_not_in_use_is_not_named():
     job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "zero")
     assert set(origin(job, space_of(job)).plugins) == {"desan"}
 

@@ -1,6 +1,5 @@
 """The value that goes down the stages of a run makes space and problem once, where a stage needs them."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -39,20 +38,14 @@ def work(space=None, changed=False):
     return Work(job, run, None, SILENT, space), made
 
 
-def test_space_and_problem_are_made_once():
+def test_space_and_problem_are_made_once_unless_a_search_changed_settings():
     once, made = work()
     assert once.problem == once.problem == ("problem", "space")
     assert (once.checked_space(), once.space_of_network()) == ("space", "space")
     assert made == ["space", "problem"]
-
-
-def test_a_known_space_is_not_made_again():
     known, made = work("known")
     assert known.problem == ("problem", "known")
     assert made == ["problem"]
-
-
-def test_after_a_search_of_settings_the_space_is_not_that_of_the_network():
     assert work("known", changed=True)[0].space_of_network() is None
 
 
@@ -129,16 +122,13 @@ def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
     assert (loop.number, later.number) == (7, 0)
 
 
-def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read(run):
+def test_a_checkpoint_holds_the_identity_of_its_run_and_that_of_another_is_refused(run):
     recorder = Recorder(run, EventHandler())
     recorder.follow("search", Loop(7))
     recorder(REPORT)
     saved = load_state(run.path / "checkpoint.safetensors")
     assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
     assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
-
-
-def test_the_checkpoint_of_another_run_is_refused(run):
     run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
     with pytest.raises(ArtifactError, match=r"belongs to another run: settings\.seed was 0, is 1"):
         Recorder(run, EventHandler())
@@ -169,7 +159,7 @@ LAYER = {
     "training": {"epochs": 2, "batch_size": 200, "embedding_decay": 0.01},
     "importance": {"rows": 0},
 }
-SEEN: list[tuple[str, object]] = []
+SEEN = []
 
 
 class Notes(RunListener):
@@ -213,7 +203,7 @@ def registry():
     return registry
 
 
-def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
+def trained(registry, folder, name, events=None, **more):
     def hear(event):
         (events if events is not None else []).append(event)
         return True
@@ -225,7 +215,7 @@ def trained(registry, folder: Path, name: str, events=None, **more) -> Run:
 
 def test_listeners_follow_a_run_to_its_test_and_change_no_byte_of_it(registry, tmp_path):
     plain = trained(registry, tmp_path, "plain")
-    events: list[object] = []
+    events = []
     run = trained(registry, tmp_path, "listened", events, listeners=["fails", "notes"])
     names = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json")
     assert contents(run, names) == contents(plain, names)

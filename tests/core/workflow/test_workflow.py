@@ -9,10 +9,10 @@ import yaml
 
 from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError, RunInUseError, UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Data, Environment, Result, Status
+from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training import compute
@@ -135,10 +135,6 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
     assert counts["check"] == counts["resolve_auto"] == 1
 
 
-def test_runs_without_a_name_are_numbered_by_the_dataset(line, tmp_path):
-    assert [search(line(), tmp_path).path.name for _ in range(2)] == ["shop-1", "shop-2"]
-
-
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
     plan = line().plan(line().job([SMALL]))
     assert (plan.most_search_epochs, plan.most_training_epochs) == (2, 2)
@@ -198,13 +194,6 @@ def test_what_is_wrong_is_told_before_anything_is_trained(line, tmp_path, monkey
     with pytest.raises(AutoMTLError, match=told):
         line().search(line().model(model, [{"dataset": "shop"}, settings]), tmp_path / "runs", name)
     assert not (tmp_path / "runs" / "mine").exists()
-
-
-def test_a_listener_that_has_enough_ends_a_run_well(line, tmp_path):
-    found = search(line(lambda: False), tmp_path, "short")
-    assert found.result.test is not None
-    assert Run.open(found.path).status() == Status("done")
-    assert [report["phase"] for report in Run.open(found.path).reports()] == ["warm-up", "train"]
 
 
 def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tmp_path):
@@ -290,21 +279,3 @@ def test_a_killed_run_says_that_it_can_go_on(line, stopped, tmp_path):
     with pytest.raises(RunExistsError) as there:
         search(line(), tmp_path, "cut")
     assert there.value.fix == "choose another --name"
-
-
-def test_a_run_that_is_done_or_in_use_is_not_resumed(line, tmp_path):
-    path = search(line(), tmp_path, "done").path
-    with pytest.raises(UsageError, match="the run is done"):
-        line().resume(path)
-    with Run.open(path).working(), pytest.raises(RunInUseError):
-        line().resume(path)
-
-
-def test_an_evaluation_tells_what_has_changed(line, tmp_path):
-    run = Run.open(search(line(), tmp_path).path)
-    run.write(replace(run.read(Environment), torch="1.0"))
-    run.write(replace(run.read(Data), fingerprint="other", version=0))
-    assert [part.partition(" was ")[0] for part in line().evaluate(run.path).changed] == [
-        "data.version",
-        "torch",
-    ]

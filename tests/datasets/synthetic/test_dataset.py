@@ -8,11 +8,8 @@ def settings(**values):
     return SyntheticSettings.parse(values, "dataset")
 
 
-def test_without_a_word_it_is_pairs_split_at_random():
-    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
-
-
 def test_a_kind_is_split_its_own_way_where_nothing_is_said():
+    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
     assert settings(kind="drift").split == "time"
     assert settings(kind="drift", split="random").split == "random"
     assert settings(kind="rare").test_fraction == 0.25
@@ -20,13 +17,10 @@ def test_a_kind_is_split_its_own_way_where_nothing_is_said():
     assert settings(kind="rare").model_dump() == settings(**settings(kind="rare").model_dump()).model_dump()
 
 
-def test_an_unknown_kind_is_an_error_that_lists_all():
+def test_every_kind_has_content_of_its_own_and_an_unknown_one_is_an_error():
+    told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
+    assert all(told.count(one) == 1 for one in told)
     with pytest.raises(
         UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift, history or cold"
     ):
         settings(kind="pair")
-
-
-def test_every_kind_has_content_of_its_own():
-    told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
-    assert all(told.count(one) == 1 for one in told)

@@ -8,36 +8,11 @@ from automtl_datasets.synthetic.steady import SHAPES, Factors, Numbers, Pairs, R
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame():
     return Pairs(0, Pairs.rows).frame()
 
 
-def spread(frame: pd.DataFrame, fields: list[str], task: str) -> float:
-    """Return the deviation of a label's rate over the values of fields, in units of what chance makes."""
-    groups = frame.groupby(fields)[task]
-    return float(groups.mean().std() / (frame[task].std() / np.sqrt(groups.size().mean())))
-
-
-def test_a_pair_tells_nothing_alone_and_much_together(frame: pd.DataFrame) -> None:
-    for group in ("engage", "avoid"):
-        pair = (f"{group}_left", f"{group}_right")
-        for task in Pairs.tasks():
-            assert all(spread(frame, [field], task) < 2.5 for field in pair)
-            together = spread(frame, list(pair), task)
-            assert together > 6 if task in Pairs.groups[group] else together < 2.5
-
-
-def test_fields_act_on_the_tasks_they_should(frame: pd.DataFrame) -> None:
-    for task in Pairs.tasks():
-        engaged = task in Pairs.groups["engage"]
-        assert (spread(frame, ["engage_only"], task) > 6) == engaged
-        assert (spread(frame, ["avoid_only"], task) > 6) != engaged
-        assert spread(frame, ["appeal"], task) > 6
-        assert spread(frame, ["noise_small"], task) < 2.5
-        assert abs(frame["dense_noise"].corr(frame[task])) < 0.02
-
-
-def test_shared_fields_pull_the_groups_apart(frame: pd.DataFrame) -> None:
+def test_shared_fields_pull_the_groups_apart(frame):
     rates = frame.groupby("appeal")[list(Pairs.tasks())].mean().corr()
     assert rates.loc["click", "like"] > 0.9
     assert rates.loc["skip", "hide"] > 0.9
@@ -46,7 +21,7 @@ def test_shared_fields_pull_the_groups_apart(frame: pd.DataFrame) -> None:
     assert frame["dense_signal"].corr(frame["skip"]) < -0.1
 
 
-def test_rows_are_those_of_every_version() -> None:
+def test_rows_are_those_of_every_version():
     text = Pairs(1, 3000).frame().to_csv(index=False, float_format="%.6g")
     digest = "e6decc901134ac85b3522af1e80e533736365370f04b20ecd773f866343019af"
     assert hashlib.sha256(text.encode()).hexdigest() == digest
@@ -97,11 +72,14 @@ def test_shapes_are_no_lines():
         assert abs(line) < 0.85, name
 
 
-def test_a_valley_is_high_at_both_ends_and_a_step_at_one(numbers_frame):
+def test_a_valley_is_high_at_both_ends_and_some_numbers_have_long_tails(numbers_frame):
     rates = numbers_frame.groupby(pd.qcut(numbers_frame["age"], 5, labels=False))[["click", "cancel"]].mean()
     assert rates["click"][[0, 4]].min() > rates["click"][2] + 0.1
     assert rates["cancel"][4] > rates["cancel"][0] + 0.1
     assert abs(rates["cancel"][1] - rates["cancel"][0]) < 0.04
+    skewed = {field for field in Numbers.numbers if numbers_frame[field].skew() > 3}
+    assert skewed == set(Numbers.constants["tails"])
+    assert numbers_frame["noise_steps"].nunique() < 12
 
 
 def test_a_product_counts_and_not_its_factors(numbers_frame):
@@ -113,34 +91,27 @@ def test_a_product_counts_and_not_its_factors(numbers_frame):
         assert abs(np.corrcoef(numbers_frame[two], numbers_frame[task])[0, 1]) < 0.02
 
 
-def test_some_numbers_have_long_tails(numbers_frame):
-    skewed = {field for field in Numbers.numbers if numbers_frame[field].skew() > 3}
-    assert skewed == set(Numbers.constants["tails"])
-    assert numbers_frame["noise_steps"].nunique() < 12
-
-
 @pytest.fixture(scope="module")
 def rare_frame():
     return Rare(0, Rare.rows).frame()
 
 
-def test_there_is_no_cart_without_a_click_and_no_buy_without_a_cart(rare_frame):
+def test_there_is_no_cart_without_a_click_and_the_report_is_against_it(rare_frame):
     for task, before in Rare.after.items():
         assert (rare_frame[task] <= rare_frame[before]).all()
         assert (rare_frame[f"probability_{task}"] <= rare_frame[f"probability_{before}"]).all()
         assert 0 < rare_frame[task].sum() < rare_frame[before].sum()
+    rates = rare_frame.groupby("category")[["probability_click", "probability_report"]].mean().corr()
+    assert rates.iloc[0, 1] < -0.5
 
 
-def test_every_task_has_positives_enough_to_be_judged(rare_frame):
-    share = Rare.split["test_fraction"]
-    assert all(share * chance.rate * Rare.rows >= 100 for chance in Rare.tasks().values())
-    assert all(chance.rate <= 0.02 for chance in Rare.tasks().values())
-
-
-def test_few_items_make_most_of_the_rows(rare_frame):
+def test_few_items_make_most_of_the_rows_and_every_task_has_positives_enough(rare_frame):
     counts = rare_frame["item_id"].value_counts()
     assert counts.head(len(counts) // 10).sum() > 0.6 * len(rare_frame)
     assert (counts < 10).mean() > 0.3
+    share = Rare.split["test_fraction"]
+    assert all(share * chance.rate * Rare.rows >= 100 for chance in Rare.tasks().values())
+    assert all(chance.rate <= 0.02 for chance in Rare.tasks().values())
 
 
 def test_what_acted_before_is_part_of_the_truth():
@@ -149,8 +120,3 @@ def test_what_acted_before_is_part_of_the_truth():
     assert told["cart"]["fields"]["slot"] == pytest.approx(0.7 - 0.3)
     assert told["buy"]["pairs"] == told["click"]["pairs"] == [["category", "hour"]]
     assert set(told["report"]["fields"]) == {"user_id", "seller_id", "category", "slot"}
-
-
-def test_the_report_is_against_the_click(rare_frame):
-    rates = rare_frame.groupby("category")[["probability_click", "probability_report"]].mean().corr()
-    assert rates.iloc[0, 1] < -0.5

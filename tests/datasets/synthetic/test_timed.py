@@ -28,17 +28,14 @@ def test_what_changes_changes_and_what_stays_stays(frame):
         assert 0 < alike(frame, "item_id", task) < 0.8
 
 
-def test_the_hour_is_that_of_the_time(frame):
-    assert frame["time"].between(DAYS["start"], DAYS["start"] + DAYS["seconds"] - 1).all()
-    hours = frame["time"] // 3600 % 24
-    assert (frame["hour"] == "hour_" + hours.astype(str)).all()
-
-
-def test_the_truth_tells_what_changes():
+def test_the_truth_tells_what_changes_and_the_hour_is_that_of_the_time(frame):
     told = Drift.truth()
     assert told["changing"]["click"] == Drift.constants["turns"]["browse"]
     assert [*told["changing"]["buy"]] == ["item_id"]
     assert all(set(told["changing"][task]) < set(told["tasks"][task]["fields"]) for task in Drift.tasks())
+    assert frame["time"].between(DAYS["start"], DAYS["start"] + DAYS["seconds"] - 1).all()
+    hours = frame["time"] // 3600 % 24
+    assert (frame["hour"] == "hour_" + hours.astype(str)).all()
 
 
 def test_the_latest_rows_are_for_the_test(tmp_path):
@@ -81,11 +78,8 @@ def test_the_last_event_and_ten_events_of_the_category_have_an_effect_and_no_oth
     assert weights[4] > 0.1
 
 
-def test_events_have_different_times(kind):
+def test_the_truth_names_inputs_from_distinct_events(kind):
     assert kind.frame()["time"].is_unique
-
-
-def test_the_truth_names_inputs_from_histories(kind):
     for of_task in kind.truth()["tasks"].values():
         assert {"past:last1", "past:category"} < set(of_task["fields"])
 

@@ -1,21 +1,15 @@
 """Files of the kinds that occur in the wild, with what is guessed of them, or how they are refused.
 
-Each case is made by a small function of a row's number, from 0 on. `python -m tests.inspection.guess.corpus`
-prints all guesses as one table, with tabs between its columns.
+Each case is made by a small function of a row's number, from 0 on.
 """
 
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-
-from automtl_core.errors import DataError
-from automtl_inspection.guess.guess import guess
-from automtl_inspection.guess.peek import peek
 
 ROWS = 120
 Cell = Callable[[int], object]
@@ -23,33 +17,27 @@ Guessed = Mapping[str, Any]
 """Column -> role, or role and setting; None for a column that is not used."""
 
 ID, BIT = ("sparse", "integer"), ("labels", {})
-BASE: dict[str, Cell] = {
-    "user_id": lambda n: n % 30,
-    "price": lambda n: n * 7 % 90 / 10,
-    "click": lambda n: n % 2,
-}
-AS_BASE: Guessed = {"user_id": ID, "price": "dense", "click": BIT}
+BASE = {"user_id": lambda n: n % 30, "price": lambda n: n * 7 % 90 / 10, "click": lambda n: n % 2}
+AS_BASE = {"user_id": ID, "price": "dense", "click": BIT}
 
 
-def text(
-    columns: Mapping[str, Cell], rows: int = ROWS, sep: str = ",", end: str = "\n", head: bool = True
-) -> str:
+def text(columns, rows=ROWS, sep=",", end="\n", head=True):
     lines = [sep.join(columns)] if head else []
     lines += [sep.join(str(cell(n)) for cell in columns.values()) for n in range(rows)]
     return "".join(line + end for line in lines)
 
 
-def more(**columns: Cell) -> str:
+def more(**columns):
     """Return the text of the base table with further columns."""
     return text({**BASE, **columns})
 
 
-def but(row: int, odd: object, cell: Cell) -> Cell:
+def but(row, odd, cell):
     """Return a cell with another value in one row."""
     return lambda n: odd if n == row else cell(n)
 
 
-def every(step: int, odd: object, cell: Cell) -> Cell:
+def every(step, odd, cell):
     """Return a cell with another value in each row of this step."""
     return lambda n: cell(n) if n % step else odd
 
@@ -77,17 +65,17 @@ class File:
     """Number of rows, without faulty ones."""
     name: str = "a.csv"
 
-    def write(self, path: Path) -> None:
+    def write(self, path):
         if callable(self.content):
             self.content(path)
         else:
             path.write_bytes(self.content.encode() if isinstance(self.content, str) else self.content)
 
 
-def parquet(columns: str) -> Callable[[Path], None]:
+def parquet(columns):
     """Return a function that writes a Parquet file of columns, in SQL for the row `n`."""
 
-    def write(path: Path) -> None:
+    def write(path):
         with duckdb.connect() as db:
             base = "(n % 30)::BIGINT AS user_id, (n % 2)::BIGINT AS click"
             db.sql(f"FROM range({ROWS}) t(n)").project(f"{base}, {columns}").write_parquet(str(path))
@@ -95,12 +83,12 @@ def parquet(columns: str) -> Callable[[Path], None]:
     return write
 
 
-def plain(**settings: Any) -> File:
+def plain(**settings):
     """Return a file with the base table in another form."""
     return File(guessed=AS_BASE, **settings)
 
 
-def blank(mark: str) -> File:
+def blank(mark):
     """Return a file with blanks among numbers and in a label."""
     return File(
         more(age=every(4, mark, lambda n: n % 80), buy=every(5, mark, lambda n: n % 3 % 2)),
@@ -109,18 +97,18 @@ def blank(mark: str) -> File:
     )
 
 
-def label(low: str, high: str, setting: Mapping[str, Any]) -> File:
+def label(low, high, setting):
     """Return a file with a label of two words."""
     return File(more(buy=lambda n: high if n % 3 else low), {**AS_BASE, "buy": ("labels", setting)})
 
 
-def time(cell: Cell, name: str = "timestamp") -> File:
+def time(cell, name="timestamp"):
     """Return a file with a time."""
     return File(more(**{name: cell}), {**AS_BASE, name: "time"})
 
 
 CRLF = text(BASE, end="\r\n")
-FILES: dict[str, File] = {
+FILES = {
     "plain": plain(content=text(BASE)),
     "byte order mark": plain(content=text(BASE).encode("utf-8-sig")),
     "UTF-16": plain(content=text(BASE).encode("utf-16")),
@@ -413,23 +401,3 @@ FILES: dict[str, File] = {
         more(rooms=lambda n: ("1", "2", "3", "4", "5+")[n % 5]), {**AS_BASE, "rooms": ("sparse", "text")}
     ),
 }
-
-
-def print_guesses(folder: Path) -> None:
-    """Print all guesses as one table: file, column, role, setting, and the reason or doubt."""
-    for case, file in FILES.items():
-        path = folder / file.name
-        file.write(path)
-        try:
-            found = guess(peek(str(path)))
-        except DataError as error:
-            print(case, "-", "refused", str(error).removeprefix(str(folder)), sep="\t")
-            continue
-        for each in found:
-            why = each.reason or each.doubt
-            print(case, each.name, each.role, "" if each.setting is None else each.setting, why, sep="\t")
-
-
-if __name__ == "__main__":
-    with TemporaryDirectory() as work:
-        print_guesses(Path(work))

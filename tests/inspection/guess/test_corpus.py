@@ -1,25 +1,23 @@
 """What is guessed of files as they occur in the wild."""
 
-from pathlib import Path
-
 import pytest
 
 from automtl_core.errors import DataError
-from automtl_inspection.guess.guess import Guess, TableGuess, guess
+from automtl_inspection.guess.guess import TableGuess, guess
 from automtl_inspection.guess.peek import peek
 
-from .corpus import FILES, File
+from .corpus import FILES
 
 
 @pytest.fixture
-def path(case: str, tmp_path: Path) -> Path:
+def path(case, tmp_path):
     path = tmp_path / FILES[case].name
     FILES[case].write(path)
     return path
 
 
 @pytest.mark.parametrize("case", [name for name, file in FILES.items() if file.error])
-def test_files_that_are_refused(case: str, path: Path) -> None:
+def test_files_that_are_refused(case, path):
     file = FILES[case]
     with pytest.raises(DataError) as caught:
         peek(str(path))
@@ -29,7 +27,7 @@ def test_files_that_are_refused(case: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", [name for name, file in FILES.items() if not file.error])
-def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
+def test_what_is_guessed_of_a_file(case, path):
     file = FILES[case]
     seen = peek(str(path))
     found = guess(seen)
@@ -41,11 +39,11 @@ def test_what_is_guessed_of_a_file(case: str, path: Path) -> None:
     assert {name: (one.line, one.value) for name, one in odd.items() if one} == dict(file.odd)
 
 
-def test_there_are_enough_files() -> None:
+def test_there_are_enough_files():
     assert len(FILES) >= 40
 
 
-def _role(each: Guess, file: File) -> object:
+def _role(each, file):
     """Return the role of a column, with its setting where the case states one."""
     if each.role == "unused":
         assert each.reason

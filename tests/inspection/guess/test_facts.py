@@ -25,14 +25,11 @@ def test_the_kind_is_what_all_values_can_be_read_as(facts, texts, kind):
     assert facts(*texts).kind == kind
 
 
-def test_values_are_counted_without_blanks(facts):
+def test_values_are_counted_without_blanks_and_numbers_have_ends(facts):
     found = facts("a", "b", "a", None, "7")
     assert (found.name, found.rows, found.values, found.single, found.numbers) == ("price", 4, 3, 2, 1)
     assert found.example == "a"
     assert sorted(found.few) == ["7", "a", "b"]
-
-
-def test_numbers_have_ends_and_a_mean(facts):
     found = facts("10", "9", "2")
     assert (found.low, found.high, found.mean) == ("2", "10", 7.0)
 
@@ -40,7 +37,7 @@ def test_numbers_have_ends_and_a_mean(facts):
 NUMBERS = [str(n) for n in range(100)]
 
 
-def test_the_kind_is_that_of_nearly_all_values(facts):
+def test_the_kind_is_that_of_all_but_one_value(facts):
     found = facts(*NUMBERS, "x12")
     assert (found.kind, found.rows, found.values, found.high) == ("integer", 101, 100, "99")
     assert found.odd == Odd(1, 102, "x12")
@@ -48,9 +45,6 @@ def test_the_kind_is_that_of_nearly_all_values(facts):
     assert facts(*NUMBERS, "inf").odd == Odd(1, 102, "inf")
     dates = [f"2024-01-{n % 28 + 1:02}" for n in range(100)]
     assert (facts(*dates, "soon").kind, facts(*dates, "soon").odd.value) == ("time", "soon")
-
-
-def test_several_odd_values_make_a_column_of_texts(facts):
     found = facts(*NUMBERS, "a", "b")
     assert (found.kind, found.odd.rows, found.values) == ("text", 2, 102)
     assert facts("1", "2", "x").kind == "text"  # too few rows

@@ -7,7 +7,7 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
-from automtl_core.errors import DataError, PluginError
+from automtl_core.errors import DataError
 
 ROWS = 400
 
@@ -144,30 +144,12 @@ def test_values_outside_of_the_vocabulary_still_match(tmp_path):
     assert_histories(data, Actions.frame, Actions.frame, 50, 0.0)
 
 
-def test_under_a_random_split_rows_have_no_histories(tmp_path):
-    data = prepare(Actions(DatasetSettings()), "actions", None, tmp_path)
-    assert not data.schema.histories
-    assert not data.part("train").histories
-    assert not (data.path / "events").exists()
-
-
-def test_a_wrong_outcome_is_named(tmp_path, monkeypatch):
+def test_wrong_outcomes_and_logs_without_a_column_are_named(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="the events of history 'past' lack 'click'"):
+        prepared(tmp_path, actions(1).drop(columns="click"))
     monkeypatch.setattr(Actions, "frame", Actions.frame.assign(click=2))
     with pytest.raises(DataError, match=r"click holds 2\.0, allowed are 0, 1 and null"):
         prepared(tmp_path)
-
-
-def test_a_log_without_a_column_is_named(tmp_path):
-    with pytest.raises(DataError, match="the events of history 'past' lack 'click'"):
-        prepared(tmp_path, actions(1).drop(columns="click"))
-
-
-def test_a_history_of_an_unknown_field_is_a_fault():
-    class Wrong(Actions):
-        histories = (History("past", "user", "at", ("items",)),)
-
-    with pytest.raises(PluginError, match="history 'past' shares 'items', which is not a single-valued"):
-        Wrong(DatasetSettings())
 
 
 LISTS = History("past", shared=("item",), outcomes=("buy",), lists={"item": "items", "buy": "buys"})
@@ -186,15 +168,12 @@ class Lists(Dataset):
         return frame.assign(items=[["b", "z"], None] * 60, buys=list(self.buys) * 60)
 
 
-def test_lists_of_a_dataset(tmp_path):
+def test_lists_of_a_dataset_are_events_unless_they_are_unequal(tmp_path, monkeypatch):
     data = prepare(Lists(DatasetSettings()), "rows", None, tmp_path)
     rows = data.encoder.decode(data.part("train"))
     for item, events, buys in zip(rows["item"], rows["items"], rows["buys"], strict=True):
         assert events == (["b", "unseen #5"] if item == "a" else [])
         assert buys == ([1, 0] if item == "a" else [])
-
-
-def test_unequal_lists_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Lists, "buys", ([1], None))
     with pytest.raises(DataError, match="a row has 2 entries in items, and 1 in buys"):
         prepare(Lists(DatasetSettings()), "rows", None, tmp_path)

@@ -6,13 +6,8 @@ from automtl_core.data.prepare.values import codes
 from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.raw.connection import connect
 
-GOOD = {
-    "user": ["a", "b"] * 10,
-    "city": [10, 9] * 10,
-    "price": [1.0, None] * 10,
-    "click": [0, 1] * 10,
-    "buy": ["1", "0"] * 10,
-}
+PAIRS = {"user": ["a", "b"], "city": [10, 9], "price": [1.0, None], "click": [0, 1], "buy": ["1", "0"]}
+GOOD = {name: pair * 10 for name, pair in PAIRS.items()}
 
 
 def test_examples_are_sorted_and_hold_places_of_values(tmp_path, given):
@@ -36,21 +31,6 @@ def test_many_fields_are_numbered_some_at_a_time(tmp_path, given, monkeypatch, j
     monkeypatch.setattr(examples, "JOINED", joined)
     assert rows("some") == whole
     assert rows("some-hashed", hashed={"user": 2}) == hashed
-
-
-def test_unknown_values_stay_blank(tmp_path, given):
-    columns = {**GOOD, "user": ["a", None] * 10, "buy": [None, 1.0] * 10}
-    with connect(None, tmp_path) as db:
-        make_examples(db, given(columns), "shop")
-        rows = db.sql('SELECT DISTINCT "user", buy FROM examples ORDER BY buy').fetchall()
-    assert rows == [(None, 1), (0, None)]
-
-
-def test_only_the_tasks_to_learn_are_kept(tmp_path, given):
-    dataset = given({name: values for name, values in GOOD.items() if name != "click"}, tasks=["buy"])
-    with connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
-        assert db.table("examples").columns == ["user", "city", "price", "buy"]
 
 
 @pytest.mark.parametrize(

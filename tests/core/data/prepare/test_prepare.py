@@ -7,7 +7,7 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Label
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import ArtifactError, InputMissingError, PluginError, RunExistsError, StorageError
+from automtl_core.errors import ArtifactError, InputMissingError, PluginError, RunExistsError
 from automtl_core.raw.connection import connect
 
 
@@ -90,13 +90,10 @@ def test_an_interrupted_preparation_leaves_nothing(shop, shop_dir, tmp_path, sta
     assert not prepare(shop, "shop", shop_dir, tmp_path / "out").reused
 
 
-def test_missing_files_are_reported_before_anything_is_made(shop, tmp_path):
+def test_without_files_or_a_place_to_write_nothing_is_made(shop, tmp_path, shop_dir):
     with pytest.raises(InputMissingError):
         prepare(shop, "shop", tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_place_that_cannot_be_written_to_is_refused(shop, shop_dir, tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(RunExistsError):
         prepare(shop, "shop", shop_dir, tmp_path / "out")
@@ -107,31 +104,6 @@ def test_a_damaged_preparation_is_not_reused(shop, shop_dir, tmp_path):
     (path / "train" / "ids.npy").unlink()
     with pytest.raises(ArtifactError, match=r"ids\.npy: missing or damaged"):
         prepare(shop, "shop", shop_dir, tmp_path / "out")
-
-
-def test_a_full_disk_is_an_error_and_leaves_nothing(shop, shop_dir, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("automtl_core.data.prepare.write.write_header", full)
-    with pytest.raises(StorageError, match="No space left"):
-        prepare(shop, "shop", shop_dir, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_faulty_rows_are_left_out_and_written_down(shop, shop_dir, tmp_path):
-    with (shop_dir / "shop.csv").open("a") as file:
-        file.write('9,9,9\nu0,"c,0",0.5,7,0\nu0,"c,0",0.5,1,0\n')
-    skipping = type(shop)(shop.settings_class(bad_rows="skip"))
-    prepared = prepare(skipping, "shop", shop_dir, tmp_path / "out")
-    assert sum(prepared.manifest["rows"].values()) == 101
-    assert prepared.manifest["rejected"] == 2
-    rejected = pd.read_csv(prepared.path / "rejected.csv")
-    assert rejected[["file", "line", "text"]].values.tolist() == [
-        ["shop.csv", 102, "9,9,9"],
-        ["shop.csv", 103, 'u0,"c,0",0.5,7,0'],
-    ]
-    assert rejected["column"].tolist() == [pytest.approx(float("nan"), nan_ok=True), "click"]
 
 
 @pytest.mark.parametrize("limit", ["64MiB", "1GB"])
@@ -145,13 +117,8 @@ def test_the_memory_limit_changes_nothing(shop, shop_dir, tmp_path, limit):
 @pytest.fixture
 def rows():
     n = range(60)
-    return {
-        "user": [*n],
-        "city": [0] * 60,
-        "price": [*n],
-        "click": [k % 2 for k in n],
-        "buy": [k % 3 // 2 for k in n],
-    }
+    labels = {"click": [k % 2 for k in n], "buy": [k % 3 // 2 for k in n]}
+    return {"user": [*n], "city": [0] * 60, "price": [*n], **labels}
 
 
 def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(tmp_path, given, rows):

@@ -36,14 +36,11 @@ def test_a_random_split_has_exact_sizes(rows, validation, test):
     assert counts == {TRAIN: rows - validation - test, VALIDATION: validation, TEST: test}
 
 
-def test_a_random_split_of_many_rows_is_drawn_block_by_block():
+def test_a_random_split_is_drawn_block_by_block_by_permutations():
     parts = random_parts(1005, [100, 200], 3, block=300)
     assert Counter(parts.tolist()) == {TRAIN: 705, VALIDATION: 100, TEST: 200}
     assert all(abs(np.count_nonzero(parts[at : at + 300] == TEST) - 60) <= 1 for at in (0, 300, 600))
     assert not np.array_equal(parts[:300], parts[300:600])
-
-
-def test_one_block_is_split_by_a_permutation_of_its_rows():
     order = generator(7, "split").permutation(np.arange(50, dtype=np.int32))
     parts = random_parts(50, [5, 10], 7)
     assert set(order[:5]) == {*np.flatnonzero(parts == VALIDATION)}

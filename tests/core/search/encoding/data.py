@@ -7,13 +7,13 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.search.encoding.rows import Rows
 
 
-def part(ids, labels, dense=None) -> Part:
+def part(ids, labels, dense=None):
     count = len(labels)
     dense = np.zeros((count, 0)) if dense is None else dense
     return Part(ids.astype(np.int32), dense.astype(np.float32), labels.reshape(count, -1).astype(np.float32))
 
 
-def planted(count=8000, seed=0, strength=1.5, tasks=1, dense=0) -> Rows:
+def planted(count=8000, seed=0, strength=1.5, tasks=1, dense=0):
     """Return rows where a acts alone, b and c act in pairs, and d on nothing; numbers act as a step."""
     random = np.random.default_rng(seed)
     ids = np.stack([random.integers(1, size, count) for size in (9, 7, 6, 12)], axis=1)

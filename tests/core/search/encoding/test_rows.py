@@ -12,7 +12,7 @@ from .data import part
 class Data:
     """Stands for prepared data."""
 
-    def __init__(self, count=2000, times=None, users=None, split="random") -> None:
+    def __init__(self, count=2000, times=None, users=None, split="random"):
         ids = np.arange(count)[:, None] % 7
         self._part = part(np.concatenate([ids, np.arange(count)[:, None]], axis=1), np.arange(count) % 2)
         self.schema = Schema((SparseField("a", 7), SparseField("row", count)), (), (Task("t"),))
@@ -33,7 +33,7 @@ def which(part):
     return set(part.ids[:, 1].tolist())
 
 
-def test_rows_are_learned_from_or_looked_at() -> None:
+def test_rows_are_learned_from_or_looked_at():
     found = divided(Data())
     assert which(found.learn) | which(found.look) == set(range(2000))
     assert not which(found.learn) & which(found.look)
@@ -42,7 +42,7 @@ def test_rows_are_learned_from_or_looked_at() -> None:
     assert which(again.look) == which(found.look)
 
 
-def test_of_rows_in_order_of_time_the_latest_are_looked_at() -> None:
+def test_of_rows_in_order_of_time_the_latest_are_looked_at():
     times = np.random.default_rng(0).permutation(2000).astype(np.int32)
     found = divided(Data(times=times, split="time"))
     assert times[list(which(found.learn))].max() < times[list(which(found.look))].min()
@@ -50,7 +50,7 @@ def test_of_rows_in_order_of_time_the_latest_are_looked_at() -> None:
     assert len(found.look) == pytest.approx(400, abs=2)
 
 
-def test_users_are_kept_together_where_the_data_was_split_by_users() -> None:
+def test_users_are_kept_together_where_the_data_was_split_by_users():
     users = (np.arange(2000) // 10 + 1).astype(np.int32)
     found = divided(Data(users=users, split="user"))
     assert not set(users[list(which(found.learn))]) & set(users[list(which(found.look))])
@@ -59,7 +59,7 @@ def test_users_are_kept_together_where_the_data_was_split_by_users() -> None:
 
 
 @pytest.mark.parametrize("times", [None, np.arange(2000, dtype=np.int32)])
-def test_of_many_rows_some_are_taken(times) -> None:
+def test_of_many_rows_some_are_taken(times):
     data = Data(times=times, split="random" if times is None else "time")
     found = divided(data, EncodingSearchSettings(rows=500, held_out=0.4))
     assert len(found.look) == pytest.approx(200, abs=40)
@@ -69,7 +69,7 @@ def test_of_many_rows_some_are_taken(times) -> None:
         assert min(taken) == 1500
 
 
-def test_few_rows_or_few_positives_tell_nothing() -> None:
+def test_few_rows_or_few_positives_tell_nothing():
     data = Data()
     small = Rows(data.schema, data.part(""), data.part("").some(slice(999)))
     assert not small.enough

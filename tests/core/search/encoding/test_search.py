@@ -66,7 +66,7 @@ def real(rows, encodings):
     return lambda answers: [train(each, seed) for each, seed in answers]
 
 
-def test_steps_of_numbers_are_found_and_written_down() -> None:
+def test_steps_of_numbers_are_found_and_written_down():
     rows, encodings = planted(6000, dense=2), Encodings(statistics="none", crosses=(), wide=False)
     found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] == "bins"
@@ -77,7 +77,7 @@ def test_steps_of_numbers_are_found_and_written_down() -> None:
     assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
 
 
-def test_what_is_given_is_not_tried() -> None:
+def test_what_is_given_is_not_tried():
     train = Scored(lambda answers: 0.5)
     found = search_encodings(
         planted(), plain().with_answers(numbers="auto"), Recipe(embedding_decay=0.1), train
@@ -86,27 +86,11 @@ def test_what_is_given_is_not_tried() -> None:
     assert [answers for answers, _ in train.trained] == [{"numbers": "standard"}], "there are no numbers"
 
 
-def test_without_a_difference_it_stays_as_it_is() -> None:
-    train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != start))
-    start = START
-    assert search_encodings(planted(), Encodings(), RECIPE, train).answers == start
-
-
 @pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
-def test_statistics_have_to_be_much_better(part, taken) -> None:
+def test_statistics_have_to_be_much_better(part, taken):
     gain = part * DEFAULTS.statistics_margin
     train = Scored(lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
     assert search_encodings(planted(), Encodings(), RECIPE, train).answers["statistics"] == taken
-
-
-def test_close_answers_are_trained_again_and_clear_ones_are_not() -> None:
-    train = Scored(lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.0015 - (a[DECAY] == 1e-4) * 0.1)
-    search_encodings(planted(), plain(), RECIPE, train)
-    seeds = {
-        decay: [s for a, s in train.trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)
-    }
-    assert seeds == {EMBEDDING_DECAY: [0, 1], 1e-3: [0, 1], 1e-4: [0]}
-    assert DEFAULTS.seeds == 2
 
 
 @pytest.mark.parametrize(
@@ -129,7 +113,7 @@ def test_margins_say_what_is_kept_and_what_is_trained_again(settings, gain, trai
     assert len([seed for answers, seed in train.trained if answers[DECAY] == 1e-3]) == trainings
 
 
-def test_decays_are_those_of_the_domain_of_the_recipe() -> None:
+def test_decays_are_those_of_the_domain_of_the_recipe():
     train = Scored(lambda a: -0.01 * np.log10(a[DECAY]))
     search_encodings(planted(), plain(), RECIPE, train)
     weaker = list(dict.fromkeys(a[DECAY] for a, _ in train.trained))
@@ -140,7 +124,7 @@ def test_decays_are_those_of_the_domain_of_the_recipe() -> None:
     assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4, 1e-5], 1e-1)
 
 
-def test_pairs_are_tried_together() -> None:
+def test_pairs_are_tried_together():
     train = Scored(lambda answers: 0.7 + 0.01 * len(answers["crosses"]))
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert found.answers["crosses"] == (("b", "c"),)
@@ -148,7 +132,7 @@ def test_pairs_are_tried_together() -> None:
 
 
 @pytest.mark.parametrize("trainings", [0, 1, 2])
-def test_a_limit_of_time_ends_with_the_best_so_far(trainings) -> None:
+def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
     scored = Scored(lambda answers: 0.6 if answers["statistics"] == "folds" else 0.5)
 
     def train(answers):
@@ -162,21 +146,18 @@ def test_a_limit_of_time_ends_with_the_best_so_far(trainings) -> None:
     assert found.why == ("" if trainings else "the time budget is too short for a single trial")
 
 
-def test_few_rows_are_not_asked() -> None:
+def test_few_rows_are_not_asked_and_without_a_difference_it_stays():
     train = Scored(lambda answers: 0.5)
     found = search_encodings(planted(2000), Encodings(), RECIPE, train)
     assert not train.trained
     assert "400" in found.why
     assert found.answers == START
+    train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != start))
+    start = START
+    assert search_encodings(planted(), Encodings(), RECIPE, train).answers == start
 
 
-def test_what_is_far_better_needs_no_second_training() -> None:
-    train = Scored(lambda answers: 0.7 + DEFAULTS.clear * 1.1 * (answers[DECAY] == 1e-3))
-    assert search_encodings(planted(), plain(), RECIPE, train).answers == {DECAY: 1e-3}
-    assert [seed for answers, seed in train.trained if answers[DECAY] == 1e-3] == [0]
-
-
-def test_a_wide_term_is_tried_with_statistics_alone() -> None:
+def test_a_wide_term_is_tried_with_statistics_alone():
     best = {"wide": True, "statistics": "none"}
     train = Scored(lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
     assert search_encodings(planted(), Encodings(), RECIPE, train).answers["wide"] is False
@@ -186,9 +167,7 @@ def test_a_wide_term_is_tried_with_statistics_alone() -> None:
 @pytest.mark.parametrize(
     ("score", "errors", "kept"), [(0.51, 2.4, False), (0.51, 2.6, True), (0.7, 0.9, False), (0.7, 1.1, True)]
 )
-def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_predictable(
-    score, errors, kept
-) -> None:
+def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_predictable(score, errors, kept):
     """One-sided, .05 / 8 is 2.50 standard errors."""
     noise = np.random.default_rng(0).standard_normal(1000)
     noise = (noise - noise.mean()) / noise.std(ddof=1)
