@@ -60,13 +60,15 @@ class SuppliedOp:
             out_dim: Expected size of the last dimension of the output.
 
         Raises:
-            PluginError: the output is no tensor of the shape and type that is expected.
+            PluginError: the output is no tensor of the shape and type that is expected, or without gradients.
 
         """
         shape = torch.Size([*x.shape[:-1], out_dim])
         if not isinstance(out, Tensor) or out.shape != shape or out.dtype not in _types_of_results(x):
             got = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
             raise self._error(f"maps {list(x.shape)} to {got}, expected {list(shape)} of {x.dtype}")
+        if x.requires_grad and not torch.is_grad_enabled():
+            raise self._error("turns gradients off, and leaves them off")
 
     def _made(self, in_dim: int, out_dim: int, dropout: float) -> nn.Module:
         made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be created")
