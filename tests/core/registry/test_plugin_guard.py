@@ -8,6 +8,7 @@ from torch import nn
 
 from automtl_core.errors import DataError, PluginError
 from automtl_core.registry.plugin_guard import SuppliedOp
+from automtl_core.system.process_state import kept_state
 
 
 class Flat(nn.Module):
@@ -101,14 +102,15 @@ class Fickle(nn.Module):
         (lambda y: y.double(), r"to \[8, 5\] of torch.float64"),
         (lambda y: y[:1], r"to \[1, 5\] of torch.float32"),
         (lambda y: None, "to NoneType"),
+        (lambda y: (torch.set_grad_enabled(False), y)[1], "turns gradients off, and leaves them off"),
     ],
 )
 def test_each_call_is_checked(spoil, problem):
     op = SuppliedOp(lambda i, o, d: Fickle(i, o, spoil), "op 'mine'", "")(3, 5, 0.0)
     assert op(torch.ones(4, 3)).shape == (4, 5)
     for each in (op, deepcopy(op)):
-        with pytest.raises(PluginError, match=problem):
-            each(torch.ones(8, 3))
+        with pytest.raises(PluginError, match=problem), kept_state():
+            each(torch.ones(8, 3, requires_grad=True))
     assert list(op.state_dict()) == ["linear.weight", "linear.bias"]
 
 
