@@ -332,3 +332,9 @@ def _left(state: Command, now: float) -> float | None:
 def _sum(numbers: Sequence[float | None]) -> float | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None
+
+
+def remove(run: Path) -> None:
+    """Remove the file of a run that is over."""
+    with suppress(OSError):
+        (run / FILE).unlink(missing_ok=True)

@@ -30,6 +30,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Costs, Result, Status
+from automtl_core.run_dir.progress import remove
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 from automtl_core.search.encoding.search import EncodingSearchResult
@@ -165,6 +166,7 @@ class TrialRunner:
             if not is_tested(job, run):
                 with run.working():
                     pipeline.run(Work(job, run, prepared, listener), pipeline.TESTED)
+        remove(path)  # of a process that was killed between the result and the end
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir.facts import Identity, Result
 from automtl_core.run_dir.identity import check_checkpoint
-from automtl_core.run_dir.progress import FILE, TEST, Command, reduced
+from automtl_core.run_dir.progress import TEST, Command, reduced, remove
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.search.trial import Executor
@@ -215,8 +215,7 @@ def observed(work: Work, begin: PhaseBegan) -> Iterator[Listener]:
             if begin.phase != TEST:
                 pass_on(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
             yield shared_listener(pass_on)
-        with suppress(OSError):
-            (run.path / FILE).unlink(missing_ok=True)
+        remove(run.path)
         result = run.get(Result)
         if result is not None and (test := result.test) is not None:
             for observer in observers:

@@ -24,7 +24,6 @@ STRATEGIES = {
 VOLATILE = (
     "log.txt", "status.json", "costs.json", "environment.json", "behaviour.json", "study.journal", ".lock",
     "compare.csv", "compare.md", "report.html", "checkpoint.safetensors", "checkpoint.before.safetensors",
-    "progress.json",
 )  # fmt: skip
 """Files that hold times, or that a disturbed command may write once more."""
 

@@ -15,6 +15,7 @@ from automtl_core.run_dir.progress import (
     Progress,
     StageProgress,
     reduced,
+    remove,
 )
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded, TrialResult
@@ -231,3 +232,10 @@ def test_the_latest_decisions_are_kept_and_the_state_before_an_event_stays(event
     assert reduced(before, StepEnded("train", 1, 4, 1, 25), 1.0) == reduced(
         before, StepEnded("train", 1, 4, 1, 25), 1.0
     )
+
+
+def test_the_file_of_a_run_that_is_over_is_removed(tmp_path):
+    (tmp_path / "progress.json").write_text("{}")
+    remove(tmp_path)
+    remove(tmp_path)
+    assert list(tmp_path.iterdir()) == []
