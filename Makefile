@@ -56,7 +56,7 @@ size:
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_settings_reference.py
-	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 # Builds wheel and sdist in dist/, and checks them.
 release-check: .venv/release
