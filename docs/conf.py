@@ -36,8 +36,8 @@ autodoc_preserve_defaults = True
 nitpicky = True
 # The property `type` of a task has the name of the built-in `type`, which signatures mean.
 suppress_warnings = ["ref.python"]
-OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "np", "numpy", "pandas", "pathlib",
-          "pd", "torch", "typing")  # fmt: skip
+OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "np", "numpy", "pandas",
+          "pathlib", "pd", "torch", "typing")  # fmt: skip
 INTERNAL = (
     "data.store.Prepared", "dataset.dataset.D", "dataset.encodings.FittedEncodings",
     "fields.sparse.BagCounts",
