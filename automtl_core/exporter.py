@@ -162,7 +162,7 @@ class Served(nn.Module):
         values, starts = bags[::2], bags[1::2]
         size = len(Past._fields)
         histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
-        found: Tensor = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
+        found: Tensor = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), histories))
         return found
 
 

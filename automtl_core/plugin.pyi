@@ -58,7 +58,6 @@ from automtl_core.dataset.declarations import (
 )
 from automtl_core.dataset.encodings import Encodings as Encodings
 from automtl_core.dataset.schema import (
-    Cross as Cross,
     DenseField as DenseField,
     Pretrained as Pretrained,
     Schema as Schema,

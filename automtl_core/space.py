@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, meta
 from automtl_core.modules.embedding import PretrainedVectors
@@ -126,8 +125,8 @@ class SearchSpace(ABC, Configured[S]):
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 
-    fitted: FittedEncodings | None = None
-    """Statistics of training rows for the encodings; required for networks that are trained."""
+    edges: NDArray[np.float32] | None = None
+    """Bin edges of dense fields, [M, Q]; required for networks with bins that are trained."""
 
     vectors: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
     """Pretrained vectors of fields by name, [V, P] each; 0 for fields without an entry."""
@@ -169,10 +168,10 @@ class SearchSpace(ABC, Configured[S]):
         self.choices()
         return tuple(self._asked)
 
-    def with_fitted(self, fitted: FittedEncodings) -> Self:
-        """Return the space with statistics of training rows, see `fitted`."""
+    def with_edges(self, edges: NDArray[np.float32] | None) -> Self:
+        """Return the space with bin edges of training rows, see `edges`."""
         found = copy(self)
-        found.fitted = fitted
+        found.edges = edges
         return found
 
     def supernet(self, relaxation: Relaxation | None = None) -> Supernet:
@@ -230,13 +229,10 @@ class SearchSpace(ABC, Configured[S]):
         """
         if members := self._checked(architecture).members:
             return Sharing.together({name: self.sharing(member) for name, member in members.items()})
-        pairs = {
-            cross.name: pair
-            for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
-        }
+        keys = {one.name: one.key for one in self.schema.encodings.keys}
         asked, network = self._derived(self.canonical(architecture))
         gates = [m.reader for m in network.modules() if isinstance(m, Mixture) and m.reads_fields]
-        return Sharing.of(asked, self.choices(), self.schema.readable(), pairs, gates)
+        return Sharing.of(asked, self.choices(), self.schema.readable(), keys, gates)
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Return the architecture with one decision for all choices of parts that are not built.
@@ -328,9 +324,9 @@ class SearchSpace(ABC, Configured[S]):
         network = self.build(choose)
         if isinstance(network, nn.Module) and not self.takes_encodings:
             network.register_forward_pre_hook(_filled)
-        for module in network.modules() if self.fitted is not None or self.vectors else ():
-            if isinstance(module, Inputs) and self.fitted is not None:
-                module.load_fitted(self.fitted)
+        for module in network.modules() if self.edges is not None or self.vectors else ():
+            if isinstance(module, Inputs) and self.edges is not None:
+                module.numbers.load_edges(torch.from_numpy(self.edges))
             if isinstance(module, PretrainedVectors) and self.vectors:
                 module.load(torch.from_numpy(self.vectors[module.field]))
         return network

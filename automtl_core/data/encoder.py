@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automtl_core.data.aggregates import NONE, Aggregates
 from automtl_core.data.part import Bags, Events, Histories, Part, ranges
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, Task
@@ -39,6 +40,7 @@ from automtl_core.fields.encode import (
     read_encoder,
 )
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.fields.lookup import ARRAYS, entries
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
@@ -66,6 +68,8 @@ class Encoder:
     fields: Mapping[str, FieldEncoder]
     """Field -> its encoder. The scale of a regression label is part of its task. The number `price` of the
     events of the history `past` is the field `past:price`."""
+    aggregates: Aggregates = NONE
+    """The aggregates; none in the encoder of prepared data, where they depend on the run."""
 
     def __post_init__(self) -> None:
         sizes = {field.name: field.size for field in self.schema.sparse}
@@ -82,14 +86,18 @@ class Encoder:
         events = [name for history in self.schema.histories for name in event_columns(history.to_json())]
         return [*dict.fromkeys(column for one in reads for column in one), *events]
 
-    def of_histories(self, histories: tuple[History, ...]) -> "Encoder":
-        """Return the encoder with these of its histories."""
+    def of_run(self, histories: tuple[History, ...], aggregates: Aggregates) -> "Encoder":
+        """Return the encoder with these of its histories, and with aggregates."""
         names = [
             *self.schema.fields(),
             *(f"{of.name}:{number.name}" for of in histories for number in of.numbers),
         ]
         fields = {name: encoder for name, encoder in self.fields.items() if name in names}
-        return Encoder(replace(self.schema, histories=histories), fields)
+        return Encoder(replace(self.schema, histories=histories), fields, aggregates)
+
+    def with_numbers(self, part: Part) -> Part:
+        """Return rows of prepared data with the numbers of the aggregates."""
+        return self.aggregates.of_part(part, self.schema)
 
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
@@ -144,7 +152,14 @@ class Encoder:
                 ids[:, place] = found[field.name]
         for place, number in enumerate(self.schema.dense):
             dense[:, place] = found[number.name]
-        return Part(ids, dense, labels, bags, histories=tuple(histories))
+        part = Part(ids, dense, labels, bags, histories=tuple(histories))
+        if not self.aggregates.states:
+            return part
+        fields = {
+            name: entries(name, self.fields[name], columns, None, found[name])
+            for name in self.aggregates.fields
+        }
+        return part.with_numbers(self.aggregates.numbers(fields, found, rows))
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
         """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.
@@ -198,6 +213,8 @@ class Encoder:
             content["unread"] = list(unread)
         if as_texts is not None:
             content["as_texts"] = list(as_texts)
+        if self.aggregates.states:
+            content["aggregates"] = self.aggregates.save(folder / ARRAYS, served=as_texts is not None)
         write_signed(folder / FILE, FORMAT, content)
 
     @classmethod
@@ -218,7 +235,9 @@ class Encoder:
                 name: read_encoder(value, encoder_file(folder, name), kinds)
                 for name, value in content["fields"].items()
             }
-            encoder = cls(Schema.from_json(content["schema"]), fields)
+            schema = Schema.from_json(content["schema"])
+            aggregates = Aggregates.load(content.get("aggregates", ()), folder / ARRAYS, schema.tasks)
+            encoder = cls(schema, fields, aggregates)
         except (KeyError, TypeError, ValueError, AttributeError, AutoMTLError) as error:
             raise ArtifactError(f"{folder / FILE}: not a valid encoder: {error}", FIX) from None
         for _, _, path, digest in encoder._files():

@@ -1,62 +1,51 @@
-"""Fitting of encodings to training rows: statistics of values and pairs, and bin edges. R: rows."""
+"""Encodings that are fitted to training rows: bin edges of numeric fields, and aggregates.
+
+The numbers of aggregates are computed once for prepared data. Its folder holds them for later runs:
+
+    aggregates-<digest>/
+        train.npy, validation.npy        [R, M + A] float32: dense fields, then numbers of aggregates
+        aggregates.json, aggregates.npz  the state
+
+Letters: R rows, M dense fields, Q edges, A numbers.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from automtl_core.data import statistics
-from automtl_core.data.part import Part
-from automtl_core.dataset.encodings import FittedEncodings
+from automtl_core.data.aggregates import NONE, Aggregates, Earlier, fit
+from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError
+from automtl_core.fields.lookup import ARRAYS
 from automtl_core.fields.numeric import edges
-from automtl_core.system import seeds
+from automtl_core.system.documents import canonical, read_signed, write_signed
+from automtl_core.system.files import publish_folder, remove_folder
 
-Folds = NDArray[np.int8]
-"""Folds of training rows, [R]."""
+FORMAT = 1
+FILE = "aggregates.json"
+FIX = "delete the folder: the next run computes it again"
+
 ROWS = 1_000_000
 """Largest number of rows for the computation of edges."""
 
 
-def fitted(
-    part: Part, schema: Schema, times: NDArray[np.int32] | None = None
-) -> tuple[Folds | None, FittedEncodings]:
-    """Return the folds of the training rows [R] (None if no encoding needs them), and the fitted encodings.
+def bin_edges(part: Part, schema: Schema) -> NDArray[np.float32] | None:
+    """Return the edges of bins of equal frequency, with the minimum and the maximum, [M, Q].
 
-    Args:
-        part: The training rows.
-        schema: Schema with the encodings of fields.
-        times: Time of each row, as ranks, [R].
-
-    Raises:
-        UsageError: the statistics are `earlier`, but there are no times.
-
+    Where numbers repeat, there are fewer bins, and the last edge is repeated. None if no field has bins.
     """
-    encodings = schema.encodings
-    found = FittedEncodings(edges=_edges(part, encodings.bins) if encodings.numbers != "standard" else None)
-    if not schema.sparse or (encodings.statistics == "none" and not encodings.pairs):
-        return None, found
-    if encodings.statistics != "earlier":
-        folds = statistics.folds_of(len(part), seeds.derive(0, "folds"))
-    elif times is None:
-        raise UsageError(
-            "features.statistics is `earlier`, but the rows have no times",
-            "use --set dataset.split=time, or --set features.statistics=folds",
-        )
-    else:
-        folds = statistics.periods_of(times)
-    if encodings.statistics != "none":
-        found = found._replace(sparse=statistics.fit(part, folds, schema, schema.sparse))
-    if encodings.pairs:
-        found = found._replace(crosses=statistics.fit(part, folds, schema, schema.crosses()))
-    return folds, found
-
-
-def _edges(part: Part, bins: int) -> NDArray[np.float32]:
-    """Return the edges of bins of equal frequency, including the minimum and the maximum.
-
-    Where numbers repeat, there are fewer bins, and the last edge is repeated.
-    """
-    dense = np.asarray(part.dense[:: -(-len(part) // ROWS)], np.float64)
+    if schema.encodings.numbers != "bins":
+        return None
+    dense = np.asarray(part.dense[:: -(-len(part) // ROWS) or 1, : len(schema.dense)], np.float64)
+    bins = schema.encodings.bins
     found = np.zeros((dense.shape[1], bins + 1), np.float32)
     for row, column in zip(found, dense.T, strict=True):
         known = column[~np.isnan(column)]
@@ -65,3 +54,90 @@ def _edges(part: Part, bins: int) -> NDArray[np.float32]:
             inner = [edge for edge in edges(known, bins) if low < edge]
             row[:] = [low, *inner, *[high] * (bins - len(inner))]
     return found
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows with the encodings of a schema."""
+
+    train: Part
+    validation: Part
+    """Held-out rows, whose aggregates see all training rows."""
+    edges: NDArray[np.float32] | None = None  # [M, Q]
+    """Bin edges of dense fields; None without bins."""
+    aggregates: Aggregates = NONE
+
+    def as_read(self, schema: Schema) -> "Encoded":
+        """Return the rows for networks of a schema: without histories if it has none."""
+        train, validation = self.train.as_read(schema), self.validation.as_read(schema)
+        return replace(self, train=train, validation=validation)
+
+
+def encoded(train: Part, validation: Part, schema: Schema, rule: Earlier, path: Path | None = None) -> Encoded:
+    """Return rows with the encodings of a schema, which are fitted to the training rows.
+
+    Args:
+        train: Training rows.
+        validation: Other rows.
+        schema: Schema with the encodings.
+        rule: The rows that a training row sees in aggregates.
+        path: Folder of the prepared data, which keeps the numbers of aggregates; None for none.
+
+    """
+    found = bin_edges(train, schema)
+    if not schema.encodings.keys:
+        return Encoded(train, validation, found)
+    parts = {"train": train, "validation": validation}
+    if path is None:
+        dense: Mapping[str, NDArray[np.float32]] = {name: np.empty((len(part), schema.n_numbers), np.float32) for name, part in parts.items()}
+        aggregates = _fill(parts, schema, rule, dense)
+    else:
+        keys = canonical({"keys": [one.model_dump(mode="json") for one in schema.encodings.keys]})
+        folder = path / f"aggregates-{hashlib.sha256(keys).hexdigest()[:12]}"
+        try:
+            dense, aggregates = _kept(folder, parts, schema, rule)
+        except AutoMTLError:  # such as in a read-only folder
+            return encoded(train, validation, schema, rule)
+    rows = [replace(part, dense=dense[name]) for name, part in parts.items()]
+    return Encoded(rows[0], rows[1], found, aggregates)
+
+
+def _kept(
+    folder: Path, parts: Mapping[str, Part], schema: Schema, rule: Earlier
+) -> tuple[Mapping[str, NDArray[np.float32]], Aggregates]:
+    """Return the numbers in a folder, after they were computed if there is none, or it is damaged."""
+    for attempt in range(2):
+        if not folder.exists():
+            with publish_folder(folder, same_content=True) as draft:
+                dense: dict[str, Any] = {
+                    name: open_memmap(draft / f"{name}.npy", "w+", np.float32, (len(part), schema.n_numbers))
+                    for name, part in parts.items()
+                }
+                content = _fill(parts, schema, rule, dense).save(draft / ARRAYS)
+                for array in dense.values():
+                    array.flush()
+                write_signed(draft / FILE, FORMAT, {"aggregates": content})
+        with suppress(ArtifactError, OSError, ValueError):
+            content = read_signed(folder / FILE, FORMAT, FIX)["aggregates"]
+            aggregates = Aggregates.load(content, folder / ARRAYS, schema.tasks)
+            dense = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in parts}
+            if all(dense[name].shape == (len(part), schema.n_numbers) for name, part in parts.items()):
+                return dense, aggregates
+        if not attempt:
+            remove_folder(folder)
+    raise ArtifactError(f"{folder}: damaged", FIX)
+
+
+def _fill(
+    parts: Mapping[str, Part], schema: Schema, rule: Earlier, dense: Mapping[str, NDArray[np.float32]]
+) -> Aggregates:
+    """Write dense fields and numbers of aggregates into arrays; return the state."""
+    fields = len(schema.dense)
+    for name, part in parts.items():
+        dense[name][:, :fields] = part.dense
+    aggregates = fit(parts["train"], schema, rule, dense["train"][:, fields:])
+    start = 0
+    for chunk in chunks(parts["validation"]):
+        dense["validation"][start : start + len(chunk)] = aggregates.of_part(chunk, schema).dense
+        start += len(chunk)
+    return aggregates

@@ -16,6 +16,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.encode import padded
+from automtl_core.fields.lookup import Entries, mixed
 from automtl_core.system import seeds
 
 CHUNK = 1 << 20
@@ -35,6 +36,14 @@ class Bags(NamedTuple):
         starts = self.starts[numbers]
         lengths = self.starts[numbers + 1] - starts
         return self.values[ranges(starts, lengths)].astype(np.int64), lengths
+
+
+class Coded(NamedTuple):
+    """The values of rows in a column."""
+
+    codes: NDArray[np.integer[Any]]  # [R]
+    hashes: NDArray[np.uint64]  # [V]
+    """Hash of the value of each code; see `fields.lookup`."""
 
 
 def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> NDArray[np.int64]:
@@ -92,24 +101,38 @@ class Part:
     """Encoded rows, such as those of one part of a dataset; one array row for each example, contiguous."""
 
     ids: NDArray[np.int32]  # [R, N]
-    dense: NDArray[np.float32]  # [R, M], NaN where missing
+    dense: NDArray[np.float32]  # [R, M], NaN where missing; the numbers of aggregates come last
     labels: NDArray[np.float32]  # [R, T], NaN where a row lacks the label
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Index of a column of `ids` that holds numbers of bags -> its bags."""
-    folds: NDArray[np.int8] | None = None  # [R]
-    """Fold of each training row; None unless fields have target statistics: see
-    `automtl_core.data.statistics`."""
     users: NDArray[np.int32] | None = None  # [R]
     """Number of the user of each row, 0 for none; None without a user field."""
     histories: tuple[Histories, ...] = ()
     """Histories of the rows, in the order of the schema."""
+    coded: Mapping[int, Coded] = field(default_factory=dict)
+    """Index of a column of `ids` from a vocabulary -> the values of rows, also those outside of it."""
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
-        folds = None if self.folds is None else self.folds[rows]
         users = None if self.users is None else self.users[rows]
         histories = tuple(history.some(rows) for history in self.histories)
-        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users, histories)
+        coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
+        of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
+        return Part(*of_rows, self.bags, users, histories, coded)
+
+    def entries(self, place: int) -> Entries:
+        """Return hashes of the values in a column of `ids`."""
+        if place in self.bags:
+            values, counts = self.bags[place].held(np.asarray(self.ids[:, place]))
+            return Entries(mixed(values), counts)
+        if place in self.coded:
+            codes, hashes = self.coded[place]
+            return Entries(hashes[codes])
+        return Entries(mixed(self.ids[:, place]))
+
+    def with_numbers(self, numbers: NDArray[np.float32]) -> "Part":
+        """Return the rows with more columns of `dense`."""
+        return replace(self, dense=np.concatenate([self.dense, numbers], axis=1))
 
     def check_whole(self) -> None:
         """Check the files that are mapped into memory: to read beyond the end of one kills the process.
@@ -128,8 +151,9 @@ class Part:
     @cached_property
     def _mapped(self) -> list[Any]:
         """The arrays that are files."""
-        arrays: list[Any] = [self.ids, self.dense, self.labels, self.folds, self.users]
+        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users]
         arrays += [array for bags in self.bags.values() for array in bags]
+        arrays += [one.codes for one in self.coded.values()]
         for one in self.histories:
             arrays += [*one.events, one.spans, one.times, one.values]
         return [array for array in arrays if getattr(array, "_mmap", None) is not None]
@@ -208,7 +232,7 @@ def drawn(schema: Schema, count: int) -> Part:
             values = [random.choice(np.arange(1, sparse.size), n, replace=False) for n in lengths]
             bags[place] = Bags(np.cumsum([0, 0, *lengths]), np.concatenate(values).astype(np.int32))
             ids[:, place] = np.arange(1, count + 1)
-    dense = random.standard_normal((count, len(schema.dense))).astype(np.float32)
+    dense = random.standard_normal((count, schema.n_numbers)).astype(np.float32)
     dense[random.random(dense.shape) < 0.05] = np.nan
     labels = np.full((count, len(schema.tasks)), np.nan, np.float32)
     histories = tuple(drawn_history(schema, history, ids, random) for history in schema.histories)

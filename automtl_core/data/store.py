@@ -16,6 +16,9 @@
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
+        train/seconds.npy                [R, 1] float64, under a split by time: the time, seconds if a date
+        train/<field>.codes.npy          [R, 1] int32, of a field with a vocabulary: all values, 0 for none
+        hashes/<field>.npy               [codes] uint64, hashes of the texts of the values
         train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
         train/<history>.times.npy        [R, 1] float64, the time of the row; for lists 0
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
@@ -39,9 +42,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.encoder import Encoder, Value
-from automtl_core.data.fitting import Folds, fitted
-from automtl_core.data.part import Bags, Events, Histories, Part
-from automtl_core.dataset.encodings import FittedEncodings
+from automtl_core.data.aggregates import Earlier, rule_of
+from automtl_core.data.fitting import Encoded, encoded
+from automtl_core.data.part import Bags, Coded, Events, Histories, Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
@@ -49,7 +52,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
-FORMAT = 10
+FORMAT = 11
 PARTS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
@@ -86,7 +89,12 @@ class Prepared:
             if one.kind == "bag"
         }
         histories = tuple(self._history(name, history.name) for history in self.schema.histories)
-        return Part(ids, dense, labels, bags, users=self.users(name), histories=histories)
+        coded = {
+            place: Coded(_mapped(self.path / name / f"{path.stem}.codes.npy")[:, 0], _mapped(path))
+            for place, one in enumerate(self.schema.sparse)
+            if (path := self.path / "hashes" / f"{file_name(one.name)}.npy").exists()
+        }
+        return Part(ids, dense, labels, bags, self.users(name), histories, coded)
 
     def _history(self, part: str, history: str) -> Histories:
         folder = events_folder(self.path, history)
@@ -132,20 +140,33 @@ class Prepared:
         """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
         return self._column(name, "times")
 
-    def _column(self, part: str, name: str) -> NDArray[np.int32] | None:
+    def _column(self, part: str, name: str) -> NDArray[Any] | None:
         path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
-    def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
-        """Return the folds of the training rows, and the fitted statistics; see `data.fitting`."""
-        key = canonical(schema.to_json())
-        if key not in self._fitted:
-            self._fitted[key] = fitted(self.part("train"), schema, self.times("train"))
-        return self._fitted[key]
+    @property
+    def rule(self) -> Earlier:
+        """The rows that a training row sees in aggregates."""
+        settings = self.manifest["settings"]
+        users = self.users("train") if settings["split"] == "user" else None
+        seconds = self._column("train", "seconds")
+        return rule_of(self.manifest["rows"]["train"], seconds, settings["label_delay"], users)
+
+    def encoded(self, schema: Schema) -> Encoded:
+        """Return the rows for networks of a schema, and what its encodings learned from training rows."""
+        key = canonical(schema.encodings.model_dump(mode="json"))
+        if key not in self._encoded:
+            parts = self.part("train"), self.part("validation")
+            self._encoded[key] = encoded(*parts, schema, self.rule, self.path)
+        return self._encoded[key].as_read(schema)
 
     @cached_property
-    def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
+    def _encoded(self) -> dict[bytes, Encoded]:
         return {}
+
+    def encoder_of(self, schema: Schema) -> Encoder:
+        """Return the encoder of runs whose networks have a schema."""
+        return self.encoder.of_run(schema.histories, self.encoded(schema).aggregates)
 
     def decoded(self, count: int) -> list[dict[str, Value]]:
         """Return the first training rows, with the values of each field and label as of `Encoder.decode`.

@@ -151,6 +151,9 @@ class DatasetSettings(Settings):
     history_delay: float = Field(0.0, ge=0)
     """Time after which an event is known, in the unit of the times of the dataset. Later events are not part
     of a history."""
+    label_delay: float = Field(0.0, ge=0)
+    """Time after which the labels of a row are known, in the unit of the times of the dataset. Aggregates
+    use earlier labels only."""
     tasks: tuple[str, ...] = ()
     """Tasks to learn; all tasks of the dataset if none are named."""
     bad_rows: Literal["fail", "skip"] = "fail"

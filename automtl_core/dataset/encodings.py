@@ -1,49 +1,59 @@
-"""Feature encodings: the same for all models, or the result of the encoding search.
-
-Letters: K = 5 folds, V ids of all fields, C statistics of an id, M dense fields, Q edges of a field.
-"""
+"""Feature encodings: the same for all models, or the result of the encoding search."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 
-FOLDS = 5
-"""Number of folds of the training rows for target statistics; for `earlier`, of periods of equal size."""
-SMOOTHING = 10.0
-"""Pseudo-count of the prior in target statistics, in rows."""
 Auto = Literal["auto"]
-Statistics = Literal["none", "folds", "earlier"]
 Numbers = Literal["standard", "bins"]
-Pair = tuple[str, str]
+MOST_FIELDS = 3
+"""Largest number of fields in the key of an aggregate."""
+
+
+class Aggregate(Settings):
+    """An aggregate: numbers about the earlier rows with the same values in the fields of its key.
+
+    For each task it tells the shrunken mean of the label, and it tells the number of rows.
+    """
+
+    key: tuple[str, ...] = Field(min_length=1, max_length=MOST_FIELDS)
+    """Fields of the key. Numeric fields enter as bins."""
+    means: tuple[str, ...] = ()
+    """Numeric fields whose shrunken means over the earlier rows it tells too."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_fields(cls, raw: Any) -> Any:
+        """Accept a field, or a list of fields, as the key alone."""
+        if isinstance(raw, str):
+            return {"key": (raw,)}
+        return {"key": raw} if isinstance(raw, list | tuple) else raw
+
+    @property
+    def name(self) -> str:
+        """Name among the inputs of networks, such as `by type*size`; `by type` is not the field `type`."""
+        return f"by {'*'.join(self.key)}"
 
 
 class Encodings(Settings):
     """Feature encoding: the numbers that a network receives for a field. `auto`: the encoding search chooses.
 
-    One word sets all of it: `auto`; `ids`, which is only embeddings of values and scaled numbers; or
-    `statistics`, which adds target statistics.
+    One word sets all of it: `auto`; or `ids`, which is only embeddings of values and scaled numbers.
     """
 
-    removed: ClassVar = {"folds": 5, "smoothing": 10.0}
+    removed: ClassVar = {"folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": []}
 
-    statistics: Auto | Statistics = "auto"
-    """Target statistics of each categorical field, beside its embedding: for each task, the smoothed mean of
-    the label over the training rows with the same value. none: no target statistics. folds: out-of-fold, a
-    training row uses the rows of the four other folds. earlier: a training row uses only earlier rows, of
-    five periods, as in a split by time. Target statistics help if values are frequent, and can hurt if values
-    are rare."""
+    aggregates: Auto | Annotated[tuple[Aggregate, ...], Takes("a list of keys, lists of fields")] = "auto"
+    """Aggregates: for a key of one to three fields, the shrunken mean of each label over the earlier rows
+    with the same values, and their number. Earlier rows of a training row are those of an earlier time if
+    rows are split by time, else those of other folds. All other rows use all training rows."""
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""
-    crosses: Auto | Annotated[tuple[Pair, ...], Takes("a list of pairs of categorical fields")] = "auto"
-    """Feature crosses: pairs of categorical fields (not multi-valued) that are one more field each, encoded
-    by target statistics."""
     wide: Auto | bool = "auto"
     """Wide term: whether all encoded features also have a linear term in the logit of each task."""
     history: Auto | Annotated[tuple[str, ...], Takes("a list of inputs from histories")] = "auto"
@@ -71,9 +81,9 @@ class Encodings(Settings):
         return all(getattr(self, name) == answer for name, answer in PLAIN.items())
 
     @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The feature crosses; none while they are `auto`."""
-        return () if self.crosses == "auto" else self.crosses
+    def keys(self) -> tuple[Aggregate, ...]:
+        """The aggregates; none while they are `auto`."""
+        return () if self.aggregates == "auto" else self.aggregates
 
     @property
     def of_histories(self) -> tuple[str, ...]:
@@ -86,18 +96,16 @@ class Encodings(Settings):
 
 
 PLAIN: Mapping[str, Any] = {
-    "statistics": "none",
+    "aggregates": (),
     "numbers": "standard",
-    "crosses": (),
     "wide": False,
     "history": (),
 }
 """Embeddings of values and scaled numbers, and nothing else."""
-Word = Literal["auto", "ids", "statistics"]
+Word = Literal["auto", "ids"]
 WORDS: Mapping[Word, Mapping[str, Any]] = {
     "auto": dict.fromkeys(PLAIN, "auto"),
     "ids": PLAIN,
-    "statistics": {**PLAIN, "statistics": "folds"},
 }
 
 
@@ -109,14 +117,3 @@ def in_full(raw: Any) -> Any:
 def plain() -> Encodings:
     """Return the encodings that every network supports."""
     return Encodings.model_validate(PLAIN)
-
-
-class FittedEncodings(NamedTuple):
-    """Statistics and bin edges that were computed on training rows; None for an encoding without them."""
-
-    sparse: NDArray[np.float32] | None = None  # [K + 1, V, C]
-    """Target statistics of the ids of sparse fields. Table k leaves out fold k; the last one has all rows."""
-    crosses: NDArray[np.float32] | None = None  # [K + 1, V, C]
-    """Target statistics of the ids of feature crosses, in the same way."""
-    edges: NDArray[np.float32] | None = None  # [M, Q]
-    """Bin edges of dense fields, in rising order."""

@@ -19,9 +19,6 @@ from automtl_core.tasks.kinds import task_kind
 
 FieldForm = Literal["single", "bag"]
 """Whether a row holds one value of a sparse field, or any number of distinct values."""
-MOST_PAIRS = 262_139
-"""Largest number of ids of a cross; further pairs share ids. It is prime, so that pairs spread evenly."""
-
 MATCHES, LAST = "matches", "last-"
 """Parts of `Encodings.history` that are no encoders: matches, and the latest events."""
 
@@ -46,19 +43,6 @@ class SparseField:
     """Form of the field; the embeddings of the values in a bag are averaged."""
     vectors: Pretrained | None = None
     """Pretrained vectors of its ids in place of learned embeddings; `size` counts them, plus one."""
-
-
-@dataclass(frozen=True)
-class Cross:
-    """A feature cross: a pair of single-valued sparse fields; see `automtl_core.dataset.encodings`."""
-
-    name: str
-    left: int
-    """Index of a sparse field."""
-    right: int
-    factor: int
-    """Factor in the id of a pair, (left * factor + right) % size."""
-    size: int
 
 
 @dataclass(frozen=True)
@@ -129,28 +113,29 @@ class Schema:
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
     def readable(self) -> list[str]:
-        """Return the names that networks may read: fields, feature crosses and inputs from histories."""
-        return [*self.fields(), *(cross.name for cross in self.crosses()), *self.history_inputs()]
+        """Return the names that networks may read: fields, aggregates and inputs from histories."""
+        return [*self.fields(), *self.aggregates(), *self.history_inputs()]
 
     @property
-    def n_statistics(self) -> int:
-        """Number of target statistics of a value, C: one for each task, and a count."""
-        return len(self.tasks) + 1
+    def n_numbers(self) -> int:
+        """Numbers of an example in `Features.dense`: dense fields, then those of all aggregates."""
+        return len(self.dense) + sum(self.aggregates().values())
 
     def encoded(self, encodings: Encodings) -> Self:
         """Return the schema with other encodings.
 
         Raises:
-            UsageError: a cross names something other than two single-valued sparse fields, or a field has the
-                name of a cross, of a history or of an input from it.
+            UsageError: an aggregate names something other than fields, or a field has the name of an
+                aggregate, of a history or of an input from it.
 
         """
         found = replace(self, encodings=encodings)
+        found._check_aggregates()
         names = [*found.readable(), *(one.name for one in found.as_read().histories)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(
-                f"{twice[0]!r} is a field, and also a feature cross, a history or an input from one",
-                "give the field another name, or leave the cross or the history out",
+                f"{twice[0]!r} names two of the fields, aggregates, histories and inputs from these",
+                "give the field another name, or leave the aggregate or the history out",
             )
         return found
 
@@ -158,10 +143,9 @@ class Schema:
         """Return the schema of networks: without histories if the encodings read none."""
         return self if self.encodings.of_histories else replace(self, histories=())
 
-    def crosses(self) -> tuple[Cross, ...]:
-        """Return the feature crosses. Raises as `encoded` does."""
-        places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
-        return tuple(self._cross(pair, places) for pair in self.encodings.pairs)
+    def aggregates(self) -> dict[str, int]:
+        """Return the aggregates: name -> how many numbers it tells: a mean of each label, a count, means."""
+        return {one.name: len(self.tasks) + 1 + len(one.means) for one in self.encodings.keys}
 
     def history_inputs(self) -> list[str]:
         """Return the names of the inputs from histories, such as `past:item_id` and `past:last1`."""
@@ -181,17 +165,22 @@ class Schema:
         vectors = [n for n, f in enumerate(self.sparse) if f.vectors and f.vectors.column in history.shared]
         return [*(names.index(name) for name in history.shared), *vectors]
 
-    def _cross(self, pair: tuple[str, str], places: Mapping[str, int]) -> Cross:
-        for name in pair:
-            if name not in places or pair[0] == pair[1]:
+    def _check_aggregates(self) -> None:
+        """Check the names in the aggregates. Raises as `encoded` does."""
+        bags, numbers = [f.name for f in self.sparse if f.kind == "bag"], [f.name for f in self.dense]
+        for one in self.encodings.keys:
+            for names, known in ((one.key, self.fields()), (one.means, numbers)):
+                if wrong := [name for name in names if name not in known or names.count(name) > 1]:
+                    raise UsageError(
+                        f"features.aggregates: {one.name}: {wrong[0]!r} is not a field, or is there twice"
+                        f"{did_you_mean(wrong[0], known)}",
+                        f"name {'numeric fields' if names is one.means else 'fields'}: {listing(known)}",
+                    )
+            if len(several := [name for name in one.key if name in bags]) > 1:
                 raise UsageError(
-                    f"features.crosses: {listing(pair)} is not a pair of fields{did_you_mean(name, places)}",
-                    f"name two of the single-valued categorical fields: {listing(places)}",
+                    f"features.aggregates: {one.name} has two multi-valued fields: {listing(several)}",
+                    "name at most one of them in a key",
                 )
-        left, right = (places[name] for name in pair)
-        factor = self.sparse[right].size
-        size = min(self.sparse[left].size * factor, MOST_PAIRS)
-        return Cross("*".join(pair), left, right, factor, size)
 
     def funnel(self) -> tuple[Task, ...]:
         """Return the tasks in an order with each task after the task that it follows.

@@ -1,7 +1,7 @@
 """Encoding of columns to ids and numbers. This module needs numpy only.
 
 Preparation, prediction and exported folders use it: an export contains this file as `encode.py`, followed by
-the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags, E
+`lookup.py`, `served.py` and the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags, E
 events, L events of an example, F shared fields.
 """
 
@@ -141,16 +141,23 @@ def encode(name: str, encoder: FieldEncoder, columns: Any, as_texts: Sequence[st
     Columns `as_texts` are taken as they are, and in others texts such as "9.0" are integers; if it is None,
     floats alone are converted to integers.
     """
-    column, taken = name, []
+    column = name
+    taken: list[Any] = []
     try:
         for column, how in encoder.reads(name).items():
-            exact = None if as_texts is None else column in as_texts
-            read = numbers if how == "numbers" else lists if how == "lists" else partial(texts, exact=exact)
-            taken.append(read(columns[column]))
+            if how == "texts":
+                taken.append(texts_of(column, columns, as_texts))
+            else:
+                taken.append(numbers(columns[column]) if how == "numbers" else lists(columns[column]))
         return encoder.encode(*taken)
     except WrongValueError as wrong:
         wrong.column = column
         raise
+
+
+def texts_of(column: str, columns: Any, as_texts: Sequence[str] | None) -> list[str]:
+    """Return the values of a column as texts, [B]; see `encode` for `as_texts`."""
+    return texts(columns[column], None if as_texts is None else column in as_texts)
 
 
 def texts(values: Values, exact: bool | None = None) -> list[str]:
@@ -526,56 +533,3 @@ def _blank(value: Any) -> bool:
     if isinstance(value, float | np.floating):
         return bool(value != value)
     return type(value).__name__ in ("NoneType", "NAType", "NaTType") or (isinstance(value, str) and not value)
-
-
-class Encoder:
-    """Encoder of columns of examples as inputs of an exported network.
-
-    Args:
-        folder: Folder with `encoder.json` and a file for each vocabulary.
-    """
-
-    def __init__(self, folder: str | Path) -> None:
-        folder = Path(folder)
-        self.content: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
-        self.fields = {
-            name: read_encoder(value, folder / f"{file_name(name)}.txt", KINDS)
-            for name, value in self.content["fields"].items()
-        }
-
-    def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
-        """Return the inputs: `ids` [B, N], `dense` [B, M], and those of bags and histories.
-
-        Of a bag the values [V] and starts [B]; of a history the events, `:ids` [B, L, F], `:numbers`
-        [B, L, M], `:ages` and `:known` [B, L], where L is the maximum length, and the values of the examples,
-        `:row` [B, F].
-
-        Args:
-            columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,
-                for numeric fields a number; None where missing. Columns that the network does not read may
-                be left out.
-
-        """
-        rows, schema = len(next(iter(columns.values()))), self.content["schema"]
-        columns = {**columns, **{name: [None] * rows for name in self.content.get("unread", ())}}
-        as_texts = self.content.get("as_texts")
-        names = [f["name"] for f in (*schema["sparse"], *schema["dense"])]
-        found = {name: encode(name, self.fields[name], columns, as_texts) for name in names}
-        single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
-        dense = [found[f["name"]] for f in schema["dense"]]
-        inputs: dict[str, np.ndarray] = {
-            "ids": np.array(single, np.int64).reshape(len(single), rows).T,
-            "dense": np.array(dense, np.float32).reshape(len(dense), rows).T,
-        }
-        for name in (f["name"] for f in schema["sparse"] if f["kind"] == "bag"):
-            starts, values = found[name]
-            inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
-        for history in schema.get("histories", ()):
-            past = event_lists(history, self.fields, columns, as_texts)
-            ends, length = past.counts.cumsum(), history["length"]
-            of_events = past.ids.astype(np.int64), past.numbers, past.ages
-            known, ids, measured, ages = padded(ends - past.counts, ends, length, *of_events)
-            events = {"ids": ids, "numbers": measured, "ages": ages * known, "known": known}
-            events["row"] = past.values.astype(np.int64)
-            inputs |= {f"{history['name']}:{part}": array for part, array in events.items()}
-        return inputs

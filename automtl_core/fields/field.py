@@ -1,6 +1,7 @@
 """The interface of kinds of fields: a declaration, a learner of the encoder, and the source of encoders."""
 
 import inspect
+import re
 import runpy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.errors import PluginError, did_you_mean, listing
-from automtl_core.fields import encode
+from automtl_core.fields import encode, lookup, served
 from automtl_core.fields.encode import OWN, FieldEncoder, Gives, Kinds
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Chunk = Mapping[str, NDArray[Any]]
 """Columns of consecutive rows, as requested by `FieldKind.reads`."""
+
+
+OWN_IMPORT = re.compile(r"^from automtl_core[.\w]* import (\([^)]*\)|.*)\n", re.MULTILINE)
+"""An import between the modules that an export joins."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ def one_of(setting: str, value: object, allowed: tuple[str, ...]) -> Iterator[st
 
 
 def source(encoders: Iterable[FieldEncoder]) -> str:
-    """Return the source of `fields.encode` with the classes of these encoders appended.
+    """Return the source of the encoder of an export, with the classes of these encoders appended.
 
     Raises:
         PluginError: the source of a class is not available.
@@ -154,7 +159,7 @@ def source(encoders: Iterable[FieldEncoder]) -> str:
     used = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
     classes = dict.fromkeys(base for kind in sorted(used) for base in reversed(used[kind].__mro__))
     own = [each for each in classes if issubclass(each, FieldEncoder) and each is not FieldEncoder]
-    texts = [inspect.getsource(encode)]
+    texts = [OWN_IMPORT.sub("", inspect.getsource(module)) for module in (encode, lookup, served)]
     for each in own:
         try:
             texts.append(dedent(inspect.getsource(each)))

@@ -153,7 +153,7 @@ def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Fe
         histories.append(Past(ids, numbers, zeros(rows, length), known, values))
     return Features(
         zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long),
-        zeros(rows, len(schema.dense)),
+        zeros(rows, schema.n_numbers),
         tuple(Bag(torch.zeros_like(starts), starts) for _ in multi),
         histories=tuple(histories),
     )

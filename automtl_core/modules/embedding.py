@@ -4,7 +4,6 @@ Letters: B batch, N sparse fields, w numbers of a value, d embedding, V ids or v
 """
 
 import itertools
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -14,56 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.dataset.schema import Cross, SparseField
+from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.features import Bag, Features
 from automtl_core.modules.table import table_of
 from automtl_core.modules.transfer import indices
-
-
-class Stacked(nn.Module, ABC):
-    """The numbers of each sparse field of B examples, `[B, N, w]`.
-
-    Each field has the rows of the table from its offset on. The numbers of a multi-valued field are the mean
-    over the values of the example, 0 without values.
-
-    Args:
-        fields: The sparse fields, in the order of the schema.
-
-    """
-
-    def __init__(self, fields: Sequence[SparseField | Cross]) -> None:
-        super().__init__()
-        sizes = [field.size for field in fields]
-        self.rows = sum(sizes)
-        offsets = list(itertools.accumulate(sizes, initial=0))[:-1]
-        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
-        self.offsets: Tensor
-        multi = [isinstance(field, SparseField) and field.kind == "bag" for field in fields]
-        self.single = [place for place, bag in enumerate(multi) if not bag]
-        self.bags = [place for place, bag in enumerate(multi) if bag]
-
-    def forward(self, features: Features) -> Tensor:  # -> [B, N, w]
-        ids, folds = features.ids, features.folds
-        if not self.bags:
-            return self.of_values(ids + self.offsets, folds)
-        columns: list[Tensor] = []
-        if self.single:  # an exported graph cannot unbind a tensor without columns
-            columns += self.of_values(ids + self.offsets_of(self.single), folds).unbind(1)
-        for place, bag in zip(self.bags, features.bags, strict=True):
-            columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), folds))
-        return torch.stack(columns, dim=1)
-
-    def offsets_of(self, fields: Sequence[int]) -> Tensor:
-        """Return the offsets of some fields, [F]."""
-        return self.offsets.index_select(0, indices(fields, self.offsets))
-
-    @abstractmethod
-    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
-        """Return the rows of the table at indices [B, n], for examples of these folds, [B, n, w]."""
-
-    @abstractmethod
-    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
-        """Return the mean over the rows of the table for each example, [B, w]."""
 
 
 def mean_of(table: Tensor, bag: Bag) -> Tensor:
@@ -124,9 +77,11 @@ class PretrainedVectors(nn.Module):
         return self.vectors.index_select(0, inside.flatten()).view(*ids.shape, -1)
 
 
-class FieldEmbedding(Stacked):
+class FieldEmbedding(nn.Module):
     """The embeddings of the sparse fields of B examples, `[B, N, d]`, read with one gather.
 
+    Each field has the rows of the table from its offset on. The embedding of a multi-valued field is the mean
+    over the values of the example, 0 without values.
     A field with pretrained vectors has the projection of a vector, plus one of two learned embeddings, of
     missing vectors and of others.
 
@@ -139,8 +94,13 @@ class FieldEmbedding(Stacked):
 
     def __init__(self, fields: Sequence[SparseField], dim: int, std: float) -> None:
         in_table = [replace(one, size=2) if one.vectors else one for one in fields]
-        super().__init__(in_table)
-        self.table = table_of(self.rows, dim)
+        super().__init__()
+        offsets = list(itertools.accumulate((one.size for one in in_table), initial=0))
+        self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
+        self.offsets: Tensor
+        self.single = [place for place, one in enumerate(fields) if one.kind != "bag"]
+        self.bags = [place for place, one in enumerate(fields) if one.kind == "bag"]
+        self.table = table_of(offsets[-1], dim)
         nn.init.normal_(self.table.weight, std=std)
         self.vectors = nn.ModuleDict(
             {str(n): PretrainedVectors(one, dim) for n, one in enumerate(fields) if one.vectors}
@@ -151,13 +111,28 @@ class FieldEmbedding(Stacked):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, N, d]
         if not self.vectors:
-            return super().forward(features)
-        ids = torch.minimum(features.ids, self._largest_of(self.single))
-        e = super().forward(features._replace(ids=ids))
+            return self._of_table(features.ids, features.bags)
+        e = self._of_table(torch.minimum(features.ids, self._largest_of(self.single)), features.bags)
         columns = list(e.unbind(1))
         for place, vectors in self._with_vectors(self.single):
             columns[self.single[place]] = columns[self.single[place]] + vectors(features.ids[:, place])
         return torch.stack(columns, dim=1)
+
+    def _of_table(self, ids: Tensor, bags: Sequence[Bag]) -> Tensor:  # -> [B, N, d]
+        """Return the embeddings in the table."""
+        if not self.bags:
+            return self.of_values(ids + self.offsets)
+        columns: list[Tensor] = []
+        if self.single:  # an exported graph cannot unbind a tensor without columns
+            columns += self.of_values(ids + self.offsets_of(self.single)).unbind(1)
+        for place, bag in zip(self.bags, bags, strict=True):
+            weight, at = self.table.read(bag.values + self.offsets[place])
+            columns.insert(place, mean_of(weight, Bag(at, bag.starts)))
+        return torch.stack(columns, dim=1)
+
+    def offsets_of(self, fields: Sequence[int]) -> Tensor:
+        """Return the offsets of some fields, [F]."""
+        return self.offsets.index_select(0, indices(fields, self.offsets))
 
     @property
     def vector_width(self) -> int:
@@ -181,7 +156,7 @@ class FieldEmbedding(Stacked):
         known = torch.where(ids <= self._largest_of(fields), ids, 0)
         for place, _ in self._with_vectors(fields):
             known[..., place] = ids[..., place].clamp(max=1)
-        e = self.of_values(known + self.offsets_of(fields), None)
+        e = self.of_values(known + self.offsets_of(fields))
         if not self.vectors:
             return e.flatten(-2)
         columns = list(e.unbind(-2))
@@ -198,15 +173,10 @@ class FieldEmbedding(Stacked):
         pairs = [(n, self.vectors[str(f)]) for n, f in enumerate(fields) if str(f) in self.vectors]
         return [(n, one) for n, one in pairs if isinstance(one, PretrainedVectors)]
 
-    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
+    def of_values(self, places: Tensor) -> Tensor:
         """Return the rows at some indices, [B, n, d]."""
         weight, at = self.table.read(places.flatten())
         # On a CPU, the gradient of index_select is three times as fast as that of an embedding.
         gathered = places.device.type != "cpu" and weight is self.table.weight
         rows = F.embedding(at, weight) if gathered else weight.index_select(0, at)
         return rows.view(*places.shape, weight.shape[1])
-
-    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
-        """Return the mean of the rows of each bag, [B, d]."""
-        weight, at = self.table.read(bag.values)
-        return mean_of(weight, Bag(at, bag.starts))

@@ -34,9 +34,7 @@ class Features(NamedTuple):
     """The features of B examples, each kind of field in the order of the schema."""
 
     ids: Tensor  # [B, S] long
-    dense: Tensor  # [B, M] float32, NaN where missing
+    dense: Tensor  # [B, M] float32, NaN where missing; the numbers of aggregates come last
     bags: tuple[Bag, ...] = ()
     """One bag for each multi-valued field."""
-    folds: Tensor | None = None
-    """The folds of training rows, [B] long: the target statistics of a row leave out its own fold."""
     histories: tuple[Past, ...] = ()

@@ -41,8 +41,8 @@ class Sharing(Value):
     """Part -> the parts that it reads; only parts with choices."""
     fields: tuple[str, ...]
     """All searchable fields."""
-    pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Field that is a feature cross -> its two fields, which its readers read too."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Aggregate -> the fields of its key, which its readers read too."""
     gates: tuple[str, ...] = ()
     """Parts whose gates compute weights of their inputs from all fields, see `Mixture.reads_fields`."""
 
@@ -52,7 +52,7 @@ class Sharing(Value):
         asked: Mapping[str, Decision],
         choices: Mapping[str, Choice],
         fields: Sequence[str],
-        pairs: Mapping[str, tuple[str, ...]] | None = None,
+        keys: Mapping[str, tuple[str, ...]] | None = None,
         gates: Sequence[str] = (),
     ) -> Self:
         """Return the sharing of a network.
@@ -61,7 +61,7 @@ class Sharing(Value):
             asked: Choices of the derived network, in order, with their decisions.
             choices: All choices of the space.
             fields: Names of all fields, in order.
-            pairs: Field that is a feature cross -> its two fields.
+            keys: Aggregate -> the fields of its key.
             gates: Parts whose gates read all fields.
 
         """
@@ -87,7 +87,7 @@ class Sharing(Value):
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
             {part: tuple(found) for part, found in reads.items()},
             tuple(field for field in fields if field in offered),
-            pairs or {},
+            keys or {},
             tuple(gates),
         )
 
@@ -111,7 +111,7 @@ class Sharing(Value):
             for part, read in s.reads.items()
         }
         gates = tuple(named(m, part) for m, s in members.items() for part in s.gates)
-        return cls(sees, reads, first.fields, first.pairs, gates)
+        return cls(sees, reads, first.fields, first.keys, gates)
 
     def of_member(self, member: str) -> "Sharing":
         """Return the sharing of a member of an ensemble, such as `member 1`."""
@@ -121,11 +121,11 @@ class Sharing(Value):
             for own, parts in of_member(member, self.reads).items()
         }
         gates = tuple(of_member(member, dict.fromkeys(self.gates)))
-        return Sharing(sees, reads, self.fields, self.pairs, gates)
+        return Sharing(sees, reads, self.fields, self.keys, gates)
 
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads, except gates; see `unread`."""
-        seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
+        seen = self._with_keys({field for fields in self.sees.values() for field in fields})
         return tuple(field for field in self.fields if field not in seen)
 
     def unread(self) -> tuple[str, ...]:
@@ -143,9 +143,9 @@ class Sharing(Value):
         """Return the parts that read a part."""
         return tuple(reader for reader, parts in self.reads.items() if part in parts)
 
-    def _with_pairs(self, seen: Collection[str]) -> set[str]:
-        """Return fields, with the two fields of each feature cross among them."""
-        return {*seen, *(name for pair in seen for name in self.pairs.get(pair, ()))}
+    def _with_keys(self, seen: Collection[str]) -> set[str]:
+        """Return fields, with the fields of the key of each aggregate among them."""
+        return {*seen, *(name for one in seen for name in self.keys.get(one, ()))}
 
     def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
         """Return the needed fields that a part does not read, by the last component of the part's name.
@@ -158,7 +158,7 @@ class Sharing(Value):
         """
         seen: dict[str, set[str]] = {}
         for part in {**self.reads, **self.sees}:
-            seen.setdefault(group_and_word(part)[1], set()).update(self._with_pairs(self.behind(part)))
+            seen.setdefault(group_and_word(part)[1], set()).update(self._with_keys(self.behind(part)))
         missed = {
             word: tuple(f for f in self.fields if f in needs.get(word, ()) and f not in read)
             for word, read in seen.items()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from automtl_core.choices import Architecture, Choice, Decision, OneOf
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.inputs import FieldStatistics, Numbers
+from automtl_core.modules.inputs import Numbers
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Ids of equal values, in the earlier and in the new vocabulary, [K] each."""
@@ -72,8 +72,7 @@ class WarmStart:
                     copied += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
             # Buffers that are fitted to the rows of the new search are not copied.
-            fitted = {f"{n}.table" for n, part in theirs.items() if isinstance(part, FieldStatistics)}
-            fitted |= {f"{n}.edges" for n, part in theirs.items() if isinstance(part, Numbers)}
+            fitted = {f"{n}.edges" for n, part in theirs.items() if isinstance(part, Numbers)}
             apart = fitted | {f"{table}.table.weight" for table in tables}
             for name, tensor in network.state_dict(keep_vars=True).items():
                 value = available.get(name)

@@ -132,7 +132,6 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
         _on(device, ids.astype(np.int64)),
         _on(device, part.dense[rows]),
         tuple(bags),
-        None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
         tuple(histories),
     )
     users = part.users

@@ -5,8 +5,8 @@ The rows are those of the test, on which nothing was chosen (Breiman, "Random fo
 `e_divide` of Fisher, Rudin and Dominici, "All models are wrong, but many are useful", JMLR 2019. Pairs are
 independent draws. Their variance gives the standard error, which contains the draws of rows and permutation.
 
-Only the stored column of a field is permuted. All that networks compute from it follows: embeddings, target
-statistics, bins, and the feature crosses that contain the field.
+Only the stored column of a field is permuted. All that is computed from it follows: embeddings, bins, and the
+aggregates whose key contains the field.
 
 Letters: R rows, an even number, T tasks.
 """
@@ -105,7 +105,7 @@ def importance(
         predict: The network.
         part: R rows with labels, at least two, on which nothing was chosen; see `sample`.
         schema: The schema of the rows.
-        fields: Names of the fields to permute; no feature crosses, which follow from their fields.
+        fields: Names of the fields to permute; no aggregates, which follow from their fields.
         seed: Seed of the run. The permutation of a field depends on it and on the name of the field only.
         progress: Receives the finished share.
 
@@ -147,7 +147,10 @@ def permuted(part: Part, schema: Schema, field: str, order: NDArray[np.int64]) -
             replace(held, values=_moved(held.values, places.index(place), order)) if place in places else held
             for places, held in zip(shared, part.histories, strict=True)
         )
-        return replace(part, ids=_moved(part.ids, place, order), histories=histories)
+        coded = {
+            at: one._replace(codes=one.codes[order]) if at == place else one for at, one in part.coded.items()
+        }
+        return replace(part, ids=_moved(part.ids, place, order), histories=histories, coded=coded)
     names = [one.name for one in schema.histories]
     if field in names:
         moved = [

@@ -60,7 +60,7 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
         encoder.save(Path(folder) / "encoder", vectors=False, as_texts=form.texts if form else None)
         _check_export(encoder, columns, part, Path(folder), rows)
     wanted = [*contents(schema, part)]
-    found = _prepared_rows(prepared, schema, part, {fields for fields, _ in wanted})
+    found = _prepared_rows(prepared, encoder, part, {fields for fields, _ in wanted})
     for place, (fields, events) in enumerate(wanted):
         if fields not in found:
             raise _differs(rows, place, "its fields and labels equal those of no prepared row")
@@ -139,10 +139,11 @@ def _events(
 
 
 def _prepared_rows(
-    prepared: Prepared, schema: Schema, part: Part, wanted: set[Row]
+    prepared: Prepared, encoder: Encoder, part: Part, wanted: set[Row]
 ) -> Mapping[Row, Sequence[Row]]:
     """Return the events of prepared rows by their fields, for wanted fields; test rows are read first."""
     found: dict[Row, list[Row]] = defaultdict(list)
+    schema = encoder.schema
     for name in reversed(PARTS):
         if wanted <= found.keys():
             break
@@ -151,10 +152,10 @@ def _prepared_rows(
         columns = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
         for place in sorted(columns, key=lambda place: -schema.sparse[place].size):
             places = places[np.isin(stored.ids[places, place], part.ids[:, place])]
-        for place in range(stored.dense.shape[1] if not columns else 0):
+        for place in range(len(schema.dense) if not columns else 0):
             numbers = stored.dense[places, place]
             places = places[np.isin(numbers, part.dense[:, place]) | np.isnan(numbers)]
-        for fields, events in contents(schema, stored.some(places)):
+        for fields, events in contents(schema, encoder.with_numbers(stored.some(places))):
             if fields in wanted:
                 found[fields].append(events)
     return found

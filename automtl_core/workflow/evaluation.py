@@ -119,7 +119,7 @@ def run_importance(
 
 
 def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) -> list[str]:
-    """Return the fields of data that a network reads, alone or in a feature cross, and the histories."""
+    """Return the fields of data that a network reads, alone or in an aggregate, and the histories."""
     unread = space.sharing(architecture).unread()
     read = {name.partition(":")[0] for name in space.schema.history_inputs() if name not in unread}
     return [
@@ -131,7 +131,7 @@ def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) 
 def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64], seed: int) -> Behaviour:
     """Return the behaviour of a network with these outputs [R, T] for the test rows."""
     some = sample(prepared.part("validation"), 10_000, seed)
-    use = expert_use(made.network, some, made.batch_size, made.compute) if len(some) else None
+    use = expert_use(made.network, made.encoder.with_numbers(some), made.batch_size, made.compute) if len(some) else None
     labels = np.asarray(prepared.part("test").labels)
     binary = [(t, task) for t, task in enumerate(made.tasks) if task.type.probability]
     bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
@@ -173,7 +173,8 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
 
 def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
     size, compute = job.config.training.batch_size, job.compute()
-    return Trained(restored(space, run, compute), prepared.encoder, compute, size, scaling=scaling(run))
+    network, encoder = restored(space, run, compute), prepared.encoder_of(space.schema)
+    return Trained(network, encoder, compute, size, scaling=scaling(run))
 
 
 def _measured(

@@ -208,14 +208,10 @@ class Job:
 
         """
         space = space or self.space(prepared)
-        folds, fitted = (rows or prepared).fitted(space.schema)
-        train, validation = (
-            (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
-        )
-        train, validation = (part.as_read(space.schema) for part in (train, validation))
-        data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
+        made = (rows or prepared).encoded(space.schema)
+        data = TrainingData(made.train, made.validation, space.schema.tasks)
         how = (self.recipe(), self.config.seed, self.compute())
-        return Problem(space.with_fitted(fitted), data, *how, schedulers=self.scheduler)
+        return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
 
     def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
         """Return the problem of the search, whose training rows lack those that the strategy holds out.

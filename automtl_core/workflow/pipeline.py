@@ -145,7 +145,7 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
     facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
-    encoder = prepared.encoder.of_histories(space.schema.histories)
+    encoder = prepared.encoder_of(space.schema)
     with Run.create(path, job.config, facts, encoder) as made:
         yield made
 
@@ -305,14 +305,13 @@ def _calibrated(
 def _take_over(work: Work) -> None:
     """Take over the settings that the search chose, if there are any.
 
-    The encoder of the run then has the histories that the chosen encodings read.
+    The encoder of the run then has the histories and aggregates that the chosen encodings read.
     """
     config = work.run.config()
     if config == work.run.initial_config():
         return
     work.problem = work.job.of(config).problem(work.prepared)
-    histories = work.problem.space.schema.histories
-    work.prepared.encoder.of_histories(histories).save(work.run.path / ENCODER)
+    work.prepared.encoder_of(work.problem.space.schema).save(work.run.path / ENCODER)
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:

@@ -63,9 +63,8 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
     found = {name: d for name, d in domains_of(job).items() if not name.startswith("strategy.")}
     takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
     if takes_encodings and run.has(EncodingSearch):
-        timed = prepared.times("train") is not None
         looked = run.read(EncodingSearch).encoding_search
-        encodings = encoding_domains(looked, prepared.schema, timed)
+        encodings = encoding_domains(looked, prepared.schema)
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
     values: Mapping[str, Any] = values_of(job)
     count = len(prepared.part("train"))

@@ -95,7 +95,7 @@ class Trained:
 
     def _computed(self, network: nn.Module, part: Part) -> NDArray[Any]:
         with computing():
-            outputs = predict(network, part, self.batch_size, self.compute)
+            outputs = predict(network, self.encoder.with_numbers(part), self.batch_size, self.compute)
         if not np.isfinite(outputs).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
         return outputs

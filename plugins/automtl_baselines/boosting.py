@@ -229,7 +229,7 @@ def _score(booster: "Booster", validation: Rows) -> float:
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), pretrained
+    They read unscaled numbers (NaN if missing), aggregates, pretrained
     vectors, matches and the latest events of histories, and single-valued fields as categories. Categories
     come last, because the validation rows decide for each task whether its trees read them.
 
@@ -322,11 +322,9 @@ class BoostedTrees(Learner):
         return matrix
 
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]
-        tables = [self.inputs.statistics, self.inputs.crosses]
-        statistics = [table(features).flatten(1) for table in tables if table is not None]
         histories = self.inputs.of_histories(features)
         vectors = self.inputs.embedding.raw_vectors(features)
-        parts = [*statistics, features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
+        parts = [features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
 
 
@@ -365,7 +363,7 @@ class Boosting(SearchSpace[BoostingSettings]):
         sizes = [field.size for field in schema.sparse if field.kind == "single"]
         if not sizes and not inputs.width:
             raise UsageError(
-                "boosting has no input: it reads multi-valued fields only as target statistics",
-                "use --set features=statistics",
+                "boosting has no input: it reads multi-valued fields only in aggregates",
+                "use --set features.aggregates=auto",
             )
         return BoostedTrees(inputs, sizes, len(schema.tasks), Grower(self.settings))

@@ -1,6 +1,6 @@
 """Selection of the inputs of a part: of fields (AutoMTL, section 3.1), and of experts (section 3.3).
 
-Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers of one of each, d embedding,
+Letters: B batch, N sparse fields, M dense fields, w and m numbers of one of each, d embedding,
 D width of the raw input, E experts of a layer, H expert width, K members, whose rows are side by side, or 1.
 """
 
@@ -21,19 +21,19 @@ def factorisation_machine(z: Tensor) -> Tensor:
 
 
 class FeatureSelection(nn.Module):
-    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], side by side.
+    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], side by side.
 
-    The inputs from histories, times their bits, come last. A single field has no interaction, and then there
-    is no machine.
+    Aggregates and inputs from histories, times their bits, come last. A single field has no interaction, and
+    then there is no machine.
     With decided gates only the chosen columns exist; `columns` holds their places in the full width.
 
     Args:
         single: Gate over the fields that are passed on unchanged.
         interaction: Gate over the fields that enter the factorisation machine.
         numbers: Gate over the dense fields. In the paper all are passed on.
-        crosses: Gate over the feature crosses.
-        counts: N, M and X.
+        counts: N and M.
         widths: Numbers of one field of each kind.
+        aggregates: Gate over the aggregates; None without.
         histories: Gate over the inputs from histories; None without.
 
     """
@@ -43,26 +43,26 @@ class FeatureSelection(nn.Module):
         single: Gate | FixedGate,
         interaction: Gate | FixedGate,
         numbers: Gate | FixedGate,
-        crosses: Gate | FixedGate,
-        counts: tuple[int, int, int],
+        counts: tuple[int, int],
         widths: Widths,
+        aggregates: Gate | FixedGate | None = None,
         histories: Gate | FixedGate | None = None,
     ) -> None:
         super().__init__()
         self.single = single
         self.interaction = interaction
         self.numbers = numbers
-        self.crosses = crosses
+        self.aggregates = aggregates = aggregates or FixedGate(AnyOf("aggregates", ()), ())
         self.histories = histories = histories or FixedGate(AnyOf("histories", ()), ())
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
-        (sparse, dense, pairs), (w, m, x, _, past) = counts, widths
+        (sparse, dense), (w, m, _, keys, past) = counts, widths
         # Part of the output -> the width of each of its fields, and the places of those that exist.
         parts: dict[str, tuple[Sequence[int], Sequence[int]]] = {
             "single": ([w] * sparse, single.kept),
             "machine": ([w] * (sparse > 1), range(self.interacts)),
             "number": ([m] * dense, numbers.kept),
-            "cross": ([x] * pairs, crosses.kept),
+            "aggregate": (keys, aggregates.kept),
             "history": (past, histories.kept),
         }
         self.columns: list[int] = []
@@ -75,7 +75,7 @@ class FeatureSelection(nn.Module):
                 self.columns += range(starts[place], starts[place + 1])
                 self.fields[f"{part}{place}"] = of_fields[place]
             self.width = starts[-1]
-        for name in ("single", "interaction", "numbers", "crosses"):
+        for name in ("single", "interaction", "numbers"):
             places = torch.tensor(getattr(self, name).kept, dtype=torch.long)
             self.register_buffer(f"{name}_places", places, persistent=False)
 
@@ -87,11 +87,10 @@ class FeatureSelection(nn.Module):
         elif self.interacts:
             parts.append(factorisation_machine(self._chosen("interaction", e)))
         parts.append(self._chosen("numbers", encoded.numbers).flatten(1))
-        if encoded.crosses is not None:
-            parts.append(self._chosen("crosses", encoded.crosses).flatten(1))
-        if self.histories.kept:
-            bits = self.histories(encoded.sparse.new_ones(len(self.histories.kept)), dim=0).unbind(0)
-            parts += [bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)]
+        for gate, inputs in ((self.aggregates, encoded.aggregates), (self.histories, encoded.histories)):
+            if gate.kept:
+                bits = gate(e.new_ones(len(gate.kept)), dim=0).unbind(0)
+                parts += [bit * inputs[k] for bit, k in zip(bits, gate.kept, strict=True)]
         return torch.cat(parts, dim=1)
 
     def _chosen(self, name: str, x: Tensor) -> Tensor:

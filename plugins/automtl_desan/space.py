@@ -7,9 +7,9 @@
                                            T towers -> logits [B, T]
 
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
-(dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories` (inputs from
+(dense fields), `layer0/expert0/aggregates` (aggregates), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). A wide term adds `single`, `numbers`, `crosses` and
+`layer0/expert0/block0` (op). A wide term adds `single`, `numbers`, `aggregates` and
 `histories`.
 """
 
@@ -258,7 +258,7 @@ class DESAN(SearchSpace[DESANSettings]):
         schema = self.schema
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
-        crosses = [cross.name for cross in schema.crosses()]
+        aggregates = list(schema.aggregates())
         histories = schema.history_inputs()
         pairs = sparse if interacts and len(sparse) > 1 else []
         # The order of choices is the order of random draws: another order gives other results for a seed.
@@ -267,9 +267,9 @@ class DESAN(SearchSpace[DESANSettings]):
             _gate(choose, f"{name}single", sparse, asked=True),
             interaction,
             _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
-            _gate(choose, f"{name}crosses", crosses, asked=True),
-            (len(sparse), len(dense), len(crosses)),
+            (len(sparse), len(dense)),
             self._widths,
+            _gate(choose, f"{name}aggregates", aggregates, asked=True),
             _gate(choose, f"{name}histories", histories, asked=True),
         )
 

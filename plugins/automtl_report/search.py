@@ -31,8 +31,6 @@ COLUMNS = {
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
 ENCODINGS: Mapping[str, Any] = {
-    "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
-                   "earlier": "target statistics of earlier rows"},
     "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned"},
     "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
 }  # fmt: skip
@@ -237,8 +235,9 @@ def in_words(answers: Mapping[str, Any]) -> str:
 
 
 def _words(name: str, answer: Any) -> str:
-    if name == "crosses":
-        return f"feature crosses {' and '.join(map(' x '.join, answer))}" if answer else "no feature crosses"
+    if name == "aggregates":
+        keys = listing("*".join(one["key"]) for one in answer)
+        return f"aggregates of {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     return ENCODINGS[name][answer] if name in ENCODINGS else f"{name.replace('_', ' ')} {answer:g}"

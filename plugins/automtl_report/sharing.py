@@ -65,7 +65,7 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     if not sharing.fields:
         return
     closed = sharing.closed()
-    known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.pairs])
+    known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.keys])
     count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
     read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
     no_proof = "a decision about cost and estimated effect, and no proof that a field is useless"
@@ -243,10 +243,10 @@ class _Graph:
             yield Node(ALL, ALL, "input", 0, listed)
             return
         read = {edge.source for edge in edges}
-        of_crosses = {field for pair in self.sharing.pairs.values() for field in pair}
+        of_keys = {field for key in self.sharing.keys.values() for field in key}
         for name in self.inputs:
             notes = tuple(self.evidence.get((EVERYWHERE, name), ()))
-            closed = name in self.sharing.fields and name not in read and name not in of_crosses
+            closed = name in self.sharing.fields and name not in read and name not in of_keys
             if name in read or closed:
                 yield Node(name, name, "input", 0, notes, closed)
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import typer
 
-from automtl_core.data.fitting import fitted
+from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.declarations import field_from_settings
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
@@ -53,7 +53,7 @@ SCHEMAS: Mapping[str, Callable[[], Schema]] = {
     "numbers alone": lambda: sample_schema(dense=3, regression=False, multi=False, single=False),
     "multi-valued fields alone": lambda: sample_schema(dense=0, regression=False, single=False),
     "encodings and histories": lambda: sample_schema(dense=2, histories=True).encoded(
-        plain().with_answers(statistics="folds", numbers="bins", bins=3, history=("matches", "last-2"))
+        plain().with_answers(aggregates=("user",), numbers="bins", bins=3, history=("matches", "last-2"))
     ),
 }
 """Data for which a space is checked; a space may refuse each of these by a `UsageError`."""
@@ -147,7 +147,7 @@ def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Setti
         raise NotSupportedError("the space does not take encodings (`takes_encodings`)")
     with _supported():
         space = made_class(data, settings, registry.op, registry.history_encoder)
-        _, space.fitted = fitted(sample_part(data, 200, seed=3), data)
+        space.edges = bin_edges(sample_part(data, 200, seed=3), data)
         with meta():
             network = space.supernet().network
     if isinstance(network, Learner):

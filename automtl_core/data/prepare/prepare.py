@@ -20,7 +20,7 @@ from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.raw_rows import write_sample
 from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.values import make_vectors
-from automtl_core.data.prepare.write import Tally, write_bags, write_parts
+from automtl_core.data.prepare.write import Tally, write_bags, write_hashes, write_parts
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
 from automtl_core.dataset.declarations import History
@@ -155,6 +155,7 @@ def _encode(
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
+    write_hashes(db, encoding, draft)
     logs, of_events = event_logs(db, dataset, histories, parts, draft / ENCODER)
     write_events(db, logs, encoding, draft)
     written = 0

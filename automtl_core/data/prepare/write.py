@@ -14,10 +14,12 @@ from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
 from automtl_core.data.prepare.events import EventLog, matched_values, stacked
 from automtl_core.data.prepare.examples import columns_of
 from automtl_core.data.prepare.split import Parts, sizes_of
+from automtl_core.data.prepare.values import codes
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
+from automtl_core.raw.sql import as_seconds, count
 
 
 class Tally(NamedTuple):
@@ -62,7 +64,7 @@ def write_parts(
         advance: Called with the number of rows of each written chunk.
 
     """
-    arrays = _arrays(dataset, encoding, logs)
+    arrays = _arrays(db, dataset, encoding, logs)
     sizes = sizes_of(parts)
     shape = (len(PARTS), len(learned(dataset)))
     tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
@@ -104,7 +106,33 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
                         file.write(block.astype(dtype, copy=False).tobytes())
 
 
-def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
+def coded(encoding: Encoding) -> list[str]:
+    """Return the fields with a vocabulary, whose values have codes: also values outside of the vocabulary."""
+    return [name for name, encoder in encoding.encoders.items() if encoder.kind == "vocabulary"]
+
+
+def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> None:
+    """Write the hash of the value of each code of fields with a vocabulary, 0 for none."""
+    (draft / "hashes").mkdir()
+    for name in coded(encoding):
+        with (draft / "hashes" / f"{file_name(name)}.npy").open("wb") as file:
+            write_header(file, np.uint64, (count(db, codes(name)) + 1,))
+            file.write(np.zeros(1, np.uint64).tobytes())
+            query = f"SELECT md5_number_lower(CAST(value AS VARCHAR)) AS hash FROM {codes(name)} ORDER BY code"
+            db.execute(query)
+            while len(frame := db.fetch_df_chunk(64)):
+                file.write(frame["hash"].to_numpy().astype(np.uint64).tobytes())
+
+
+def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> NDArray[np.float64]:
+    """Return the time of each code as a number; of texts that are no times the code."""
+    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
+    value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
+    frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
+    return frame["seconds"].to_numpy().astype(np.float64)
+
+
+def _arrays(db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
         if name is None:
@@ -129,6 +157,9 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
         arrays.append(array("times", np.int32, [column(dataset.time)]))
+        seconds, name = seconds_of_codes(db, dataset.time), dataset.time
+        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[name] - 1]]))
+    arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)
         shared = len(encoding.event_fields(log.history))

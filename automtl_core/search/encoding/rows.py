@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core.data.fitting import Folds, fitted
+from automtl_core.data.aggregates import Earlier
+from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.settings.settings import NAMED, Component, Settings
 from automtl_core.system import seeds
@@ -49,27 +49,22 @@ class EncodingSearchSettings(Settings):
     margin: float = Field(0.0005, ge=0)
     """Minimum gain of the mean AUC (R2 for regressions) for which a change of the encoding is kept. A larger
     value gives simpler encodings."""
-    statistics_margin: float = Field(0.002, ge=0)
-    """Margin of target statistics, in place of `margin`. It is larger because small models gain more from
-    target statistics than large ones."""
     decay_margin: float = Field(0.001, ge=0)
     """Margin of `training.embedding_decay`, in place of `margin`."""
     significance: float = Field(0.05, gt=0, lt=1)
-    """Probability that any encoding is changed if no change has an effect: gains must be beyond chance on the
-    held-out rows, corrected for the number of changes that are tried. A smaller value gives simpler
-    encodings."""
+    """Probability that any encoding is changed, or any aggregate selected, if none has an effect: gains must
+    be beyond chance, corrected for the number of changes or keys that are tried. A smaller value gives
+    simpler encodings."""
     errors: float = Field(1.0, ge=0)
     """Number of standard errors that a gain must exceed instead, where labels are certainly predictable: the
     choice between encodings is then no finding, and to miss a better one costs more than to take an equal
     one."""
     clear: float = Field(0.01, ge=0)
     """Gain of the mean AUC from which one training is enough."""
-    crosses: int = Field(6, ge=0)
-    """Maximum number of feature crosses."""
-    cross_fields: int = Field(32, ge=2)
-    """Maximum number of fields that are combined to feature crosses, those that predict best alone."""
-    cross_errors: float = Field(4.5, ge=0)
-    """Number of standard errors by which a feature cross must improve the prediction of at least one task."""
+    keys: int = Field(16, ge=0)
+    """Maximum number of aggregates."""
+    repeated: float = Field(0.1, ge=0, le=1)
+    """Minimum share of rows with an earlier row in their cell, for a key of aggregates."""
 
 
 DEFAULTS = EncodingSearchSettings()
@@ -80,21 +75,34 @@ class Rows:
     """Rows to learn from, and held-out rows."""
 
     schema: Schema
-    learn: Part
-    look: Part
-    times: NDArray[np.int32] | None = None
-    """Times of the rows to learn from, under a split by time; see `Prepared.times`."""
+    both: Part
+    """Rows to learn from and held-out rows, without encodings."""
+    held_out: NDArray[np.bool_]
+    """Mask of the held-out rows."""
+    rule: Earlier
+    """The rows that a row sees in aggregates."""
     settings: EncodingSearchSettings = DEFAULTS
 
-    def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
-        """Return the folds of the rows to learn from, and the statistics that encodings are fitted with."""
-        key = canonical(schema.to_json())
-        if key not in self._fitted:
-            self._fitted[key] = fitted(self.learn, schema, self.times)
-        return self._fitted[key]
+    @cached_property
+    def learn(self) -> Part:
+        """The rows to learn from."""
+        return self.both.some(np.flatnonzero(~self.held_out))
 
     @cached_property
-    def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
+    def look(self) -> Part:
+        """The held-out rows."""
+        return self.both.some(np.flatnonzero(self.held_out))
+
+    def encoded(self, schema: Schema) -> Encoded:
+        """Return the rows for networks of a schema, whose encodings are fitted to the rows to learn from."""
+        key = canonical(schema.encodings.model_dump(mode="json"))
+        if key not in self._encoded:
+            rule = self.rule.some(np.flatnonzero(~self.held_out))
+            self._encoded[key] = encoded(self.learn, self.look, schema, rule)
+        return self._encoded[key].as_read(schema)
+
+    @cached_property
+    def _encoded(self) -> dict[bytes, Encoded]:
         return {}
 
     @property
@@ -130,10 +138,8 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
         places = latest_rows(times, most)  # they are most like the test part
     else:
         places = some_rows(len(part), most, random)
-    looked = _looked(prepared, places, times, random, share)
-    learn, look = (_in_memory(part.some(some)) for some in (places[~looked], places[looked]))
-    of_learn = None if times is None else np.asarray(times[places[~looked]])
-    return Rows(prepared.schema, learn, look, of_learn)
+    held_out = _looked(prepared, places, times, random, share)
+    return Rows(prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule.some(places))
 
 
 def _looked(
@@ -160,6 +166,7 @@ def _in_memory(part: Part) -> Part:
         np.asarray(part.dense),
         np.asarray(part.labels),
         part.bags,
-        users=None if part.users is None else np.asarray(part.users),
-        histories=part.histories,
+        None if part.users is None else np.asarray(part.users),
+        part.histories,
+        part.coded,
     )

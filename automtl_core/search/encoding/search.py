@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import LAST, MATCHES, Schema
-from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
+from automtl_core.search.encoding.aggregates import SelectedKey, select_keys
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
@@ -61,8 +61,8 @@ class EncodingSearchResult(Value):
     trials: tuple[EncodingTrial, ...] = ()
     """All values that were tried, in order; the first are the defaults, which are kept unless other
     values are better."""
-    pairs: tuple[FeatureCross, ...] = ()
-    """Candidates for feature crosses."""
+    keys: tuple[SelectedKey, ...] = ()
+    """The keys of aggregates, with their evidence."""
     why: str = ""
     """Reason why no values were tried; else empty."""
 
@@ -96,13 +96,17 @@ def search_encodings(
     if not rows.enough:
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return EncodingSearchResult(trials.best, why=why)
+    keys: Sequence[SelectedKey] = ()
+    if "aggregates" in trials.best:
+        keys = select_keys(rows)
+        trials.best["aggregates"] = tuple({"key": one.key, "means": ()} for one in keys)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
             trials.consider(answers)
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"
-    return EncodingSearchResult(trials.best, tried, trials.pairs, why)
+    return EncodingSearchResult(trials.best, tried, tuple(keys), why)
 
 
 def _decay(steps: int) -> float:
@@ -128,7 +132,6 @@ class _Trials:
         self.best: Answers = {name: PLAIN[name] for name in searched}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
-        self.pairs: tuple[FeatureCross, ...] = ()
         self._results: list[tuple[Answers, list[TrialResult]]] = []
         changes = 8 + (3 if rows.schema.histories else 0)  # the most that are tried
         self._sure = float(ndtri(1 - rows.settings.significance / changes))  # standard errors
@@ -136,10 +139,8 @@ class _Trials:
     @property
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
-        schema = self.rows.schema
-        statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
-        histories = len(HISTORY) + 1 if "history" in self.best else 0
-        return 1 + histories + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
+        histories = len(HISTORY) if "history" in self.best else 0
+        return 1 + histories + bool(self.rows.schema.dense) + 4
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
@@ -149,19 +150,8 @@ class _Trials:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
-        if self.rows.schema.sparse:
-            kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
-            # With target statistics, embeddings have less left to learn, and the former decay is then too
-            # strong, above all in large models. A wide term hardly ever hurts beside them, and gains nothing
-            # without them.
-            for kind in kinds:
-                yield self._changed(statistics=kind, wide=True, **{DECAY: _decay(-1)})
-            if self.best.get("history"):
-                # Matches tell much of what embeddings would learn, so that a weaker decay does not pay.
-                yield self._changed(statistics=kinds[-1], wide=True)
-        if "crosses" in self.best:
-            self.pairs = tuple(find_crosses(self.rows, self.encodings))
-            yield self._changed(crosses=tuple(cross.pair for cross in self.pairs))
+        if self.best.get("aggregates"):
+            yield self._changed(wide=True)
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
@@ -176,7 +166,7 @@ class _Trials:
         if answers is self.best:
             return
         s = self.rows.settings
-        margins = {"statistics": s.statistics_margin, DECAY: s.decay_margin}
+        margins = {DECAY: s.decay_margin}
         least = max(margins.get(name, s.margin) for name in answers if answers[name] != self.best[name])
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
@@ -232,22 +222,19 @@ class _Trials:
         return float(np.mean([np.nan if one is None else one for one in scores]))
 
 
-def encoding_domains(result: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:
+def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, Search]:
     """Return the domain of each encoding that was `auto`; none for one without an effect on the data.
 
     Args:
-        result: Result of the encoding search, with the candidates for feature crosses.
+        result: Result of the encoding search, with the selected aggregates.
         schema: The fields.
-        timed: Whether the rows have times, so that target statistics may use earlier rows.
 
     """
     domains: dict[str, Search] = {}
-    if schema.sparse:
-        domains["statistics"] = Search(choices=("none", "folds", *(["earlier"] if timed else [])))
     if schema.dense:
         domains["numbers"] = Search(choices=("standard", "bins"))
-    if result.pairs:
-        domains["crosses"] = Search(choices=((), tuple(cross.pair for cross in result.pairs)))
+    if chosen := result.answers.get("aggregates"):
+        domains["aggregates"] = Search(choices=((), chosen))
     domains["wide"] = Search(choices=(False, True))
     if schema.histories:
         domains["history"] = Search(choices=((), *HISTORY))

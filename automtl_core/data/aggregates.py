@@ -1,0 +1,358 @@
+"""Aggregates: numbers about the earlier rows of a key, as inputs beside fields.
+
+A key is one to three fields. Rows with equal values in them share a cell; a row with a bag is in one cell for
+each of its values, and has the mean of their numbers. For N earlier rows of the cell, n of them with the label
+of a task, whose sum is S, and the prior pi of the task:
+
+    p = (S + a pi) / (n + a)        link(p) - link(pi)        log(1 + N)
+
+where the link is that of the kind of task, the logit for binary labels (Micci-Barreca, SIGKDD Explorations
+2001). Means of numeric fields are told as of a regression. All numbers are standardised over training rows.
+
+A training row must not see its own label. Under a split by time, its earlier rows are those of earlier times,
+less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else they are the rows of other
+folds, and users are whole in a fold if rows are split by users (out of fold as in Pargent et al.,
+Computational Statistics 2022). All other rows see the training rows whose labels are known when training
+ends: these sums are the state, from which rows are looked up.
+
+Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with means, A numbers told.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.part import Part
+from automtl_core.dataset.encodings import Aggregate
+from automtl_core.dataset.schema import Schema, Task
+from automtl_core.errors import ArtifactError
+from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, mixed
+from automtl_core.fields.numeric import edges
+from automtl_core.system import seeds
+from automtl_core.system.documents import sha256
+
+Floats = NDArray[np.float64]
+FOLDS = 5
+"""Number of folds of the training rows where rows are not split by time."""
+SHRINKAGE = 10.0
+"""Pseudo-count of the prior in means, in rows."""
+BINS = 20
+"""Number of bins of a numeric field in a key."""
+CHUNK = 1 << 22
+"""Number of entries that are sorted together."""
+LEAST = 0.1
+"""Lower bound of the deviation by which a number is divided: less variation is noise between rows."""
+
+
+class Earlier(NamedTuple):
+    """The rule by which a training row sees other rows: those of earlier times, or those of other folds."""
+
+    times: Floats | None = None  # [R]
+    delay: float = 0.0
+    """Time from a row to its labels."""
+    folds: NDArray[np.int64] | None = None  # [R]
+
+    def some(self, rows: NDArray[np.int64]) -> "Earlier":
+        """Return the rule for some of the rows."""
+        times, folds = self.times, self.folds
+        return Earlier(
+            None if times is None else times[rows], self.delay, None if folds is None else folds[rows]
+        )
+
+    @property
+    def known(self) -> NDArray[np.bool_] | None:
+        """Mask of the rows whose labels are known at the time of the last row, [R]; None for all."""
+        if self.times is None or not self.delay or not len(self.times):
+            return None
+        return np.asarray(self.times < self.times.max() - self.delay)
+
+    def sums(self, cells: NDArray[np.int64]) -> "EarlierSums":
+        """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
+        return EarlierSums(self, cells)
+
+
+class EarlierSums:
+    """Sums over the earlier rows of the same cell.
+
+    Args:
+        rule: The rule of the rows.
+        cells: Number of the cell of each row, [E].
+
+    """
+
+    def __init__(self, rule: Earlier, cells: NDArray[np.int64]) -> None:
+        self.cells, self.folds, times = cells, rule.folds, rule.times
+        if times is None:
+            return
+        distinct, ranks = np.unique(times, return_inverse=True)
+        width = len(distinct) + 1  # a place for each time, and one behind all of them
+        self.order = np.argsort(cells * width + ranks, kind="stable")
+        places = (cells * width + ranks)[self.order]
+        self.start = np.searchsorted(places, cells * width)
+        before = np.searchsorted(distinct, times - rule.delay) if rule.delay else ranks
+        self.end = np.searchsorted(places, cells * width + before)
+
+    def of(self, values: Floats) -> Floats:
+        """Return the sums of values [E, W] over the earlier rows of each row, [E, W]."""
+        if self.folds is not None:
+            places, size = self.cells * FOLDS + self.folds, (int(self.cells.max(initial=-1)) + 1) * FOLDS
+            of_folds = np.stack([np.bincount(places, column, size) for column in values.T], axis=1)
+            whole = of_folds.reshape(-1, FOLDS, values.shape[1]).sum(1)
+            return np.asarray(whole[self.cells] - of_folds[places])
+        totals = np.zeros((len(values) + 1, values.shape[1]))
+        np.cumsum(values[self.order], axis=0, out=totals[1:])
+        return np.asarray(totals[self.end] - totals[self.start])
+
+
+def rule_of(rows: int, times: Floats | None, delay: float, users: NDArray[np.int32] | None) -> Earlier:
+    """Return the rule of the data.
+
+    Args:
+        rows: Number of training rows, R.
+        times: Their times, under a split by time.
+        delay: Time from a row to its labels.
+        users: Their users, under a split by users; 0 for none.
+
+    """
+    if times is not None:
+        return Earlier(np.asarray(times, np.float64), delay)
+    numbers = np.arange(rows, dtype=np.uint64)
+    if users is not None:  # rows without a user are on their own
+        numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)
+    folds = mixed(numbers ^ np.uint64(seeds.derive(0, "folds") % 2**63)) % np.uint64(FOLDS)
+    return Earlier(folds=folds.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class State:
+    """The sums of an aggregate over training rows."""
+
+    aggregate: Aggregate
+    edges: Mapping[str, Sequence[float]]
+    """Numeric field of the key -> inner edges of its bins."""
+    cells: NDArray[np.uint64]  # [C], sorted
+    sums: Floats  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
+    prior: Floats  # [Q]
+    center: Floats  # [A]
+    scale: Floats  # [A]
+    """Mean and deviation of the numbers told in training rows."""
+
+    def lookup(self, tasks: Sequence[Task]) -> Lookup:
+        """Return the numbers of all cells."""
+        sums = np.concatenate([self.sums, np.zeros((1, self.sums.shape[1]))])
+        numbers = ((told(sums, self.prior, tasks) - self.center) / self.scale).astype(np.float32)
+        return Lookup(self.aggregate.key, self.edges, self.cells, numbers)
+
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays of cells."""
+        return {
+            "key": list(self.aggregate.key),
+            "means": list(self.aggregate.means),
+            "edges": {name: list(one) for name, one in self.edges.items()},
+            **{name: getattr(self, name).tolist() for name in ("prior", "center", "scale")},
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], cells: NDArray[np.uint64], sums: Floats) -> "State":
+        """Return the state of `to_json` and its arrays."""
+        numbers = (np.array(value[name], np.float64) for name in ("prior", "center", "scale"))
+        aggregate = Aggregate(key=tuple(value["key"]), means=tuple(value["means"]))
+        return cls(aggregate, value["edges"], cells, sums, *numbers)
+
+
+@dataclass(frozen=True)
+class Aggregates:
+    """The aggregates of a schema, as of the end of training."""
+
+    states: tuple[State, ...]
+    tasks: tuple[Task, ...]
+
+    @cached_property
+    def lookups(self) -> tuple[Lookup, ...]:
+        """The numbers of the cells of each aggregate."""
+        return tuple(state.lookup(self.tasks) for state in self.states)
+
+    def numbers(self, fields: Mapping[str, Any], dense: Mapping[str, Any], rows: int) -> NDArray[np.float32]:
+        """Return the numbers of rows, [R, A]; see `Lookup`."""
+        columns = [lookup(fields, dense) for lookup in self.lookups]
+        return np.concatenate([np.zeros((rows, 0)), *columns], axis=1).astype(np.float32)
+
+    @property
+    def fields(self) -> set[str]:
+        """The categorical fields of keys."""
+        return {name for state in self.states for name in state.aggregate.key if name not in state.edges}
+
+    def of_part(self, part: Part, schema: Schema) -> Part:
+        """Return rows with their numbers behind the dense fields."""
+        if not self.states or part.dense.shape[1] > len(schema.dense):
+            return part
+        places = {field.name: place for place, field in enumerate(schema.sparse)}
+        fields = {name: part.entries(places[name]) for name in self.fields}
+        dense = {field.name: part.dense[:, place] for place, field in enumerate(schema.dense)}
+        return part.with_numbers(self.numbers(fields, dense, len(part)))
+
+    def save(self, path: Path, served: bool = False) -> dict[str, Any]:
+        """Write the arrays of cells, and return all else as JSON.
+
+        Args:
+            path: The file.
+            served: Whether the numbers of cells are written, for an export, in place of their sums.
+
+        """
+        of = self.lookups if served else self.states
+        name = "numbers" if served else "sums"
+        arrays = {f"{n}.{array}": getattr(one, array) for n, one in enumerate(of) for array in ("cells", name)}
+        np.savez(path, **arrays)
+        return {"sha256": sha256(path), "of": [one.to_json() for one in self.states]}
+
+    @classmethod
+    def load(cls, value: Mapping[str, Any], path: Path, tasks: Sequence[Task]) -> "Aggregates":
+        """Read the aggregates of `save`.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+
+        """
+        if not value:
+            return NONE
+        if sha256(path) != value["sha256"]:
+            raise ArtifactError(f"{path}: missing or damaged", "restore the folder from a copy")
+        with np.load(path) as arrays:
+            states = [
+                State.from_json(one, arrays[f"{n}.cells"], arrays[f"{n}.sums"])
+                for n, one in enumerate(value["of"])
+            ]
+        return cls(tuple(states), tuple(tasks))
+
+
+NONE = Aggregates((), ())
+
+
+def told(sums: Floats, prior: Floats, tasks: Sequence[Task]) -> Floats:
+    """Return the numbers told by sums, [E, 1 + 2 Q] -> [E, A]: means by label, the count, other means."""
+    known, totals = sums[:, 1 : 1 + len(prior)], sums[:, 1 + len(prior) :]
+    means = (totals + SHRINKAGE * prior) / (known + SHRINKAGE)
+    found = means - prior
+    for t, task in enumerate(tasks):
+        link = task.type.logits_of
+        found[:, t] = link(means[:, t].copy()) - link(prior[t : t + 1].copy())
+    return np.insert(found, len(tasks), np.log1p(sums[:, 0]), axis=1)
+
+
+def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> Aggregates:
+    """Compute the aggregates of training rows, and return their state.
+
+    Args:
+        part: The training rows, without their numbers.
+        schema: The schema, whose encodings have the keys.
+        rule: The rows that a row sees.
+        out: Receives the numbers of each row, [R, A].
+
+    """
+    states, start = [], 0
+    for one, width in zip(schema.encodings.keys, schema.aggregates().values(), strict=True):
+        states.append(_fit(part, schema, rule, one, out[:, start : start + width]))
+        start += width
+    return Aggregates(tuple(states), schema.tasks)
+
+
+def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray[np.float32]) -> State:
+    numeric = {f.name: place for place, f in enumerate(schema.dense)}
+    bounds = {name: key_edges(part.dense[:, numeric[name]]) for name in one.key if name in numeric}
+    cells, counts = cells_of_rows(part, schema, one.key, bounds)
+    owners = None if counts is None else np.repeat(np.arange(len(part)), counts)
+    means = [numeric[name] for name in one.means]
+    prior = _prior(part, means)
+    if counts is not None:
+        out[:] = 0
+    of_cells = [(np.empty(0, np.uint64), np.empty((0, 1 + 2 * len(prior))))]
+    for places in _runs(cells):
+        rows = places if owners is None else owners[places]
+        distinct, inverse = np.unique(cells[places], return_inverse=True)
+        sums = _summands(part, rows, means)
+        seen = rule.some(rows)
+        numbers = told(_like_all(seen.sums(inverse).of(sums), rule), prior, schema.tasks)
+        if counts is None:
+            out[rows] = numbers
+        else:
+            np.add.at(out, rows, (numbers / counts[rows, None]).astype(np.float32))
+        late = seen.known
+        size, weights = len(distinct), sums if late is None else sums * late[:, None]
+        of_cells.append((distinct, np.stack([np.bincount(inverse, w, size) for w in weights.T], axis=1)))
+    center, scale = _standardise(out)
+    known, of_known = (np.concatenate(arrays) for arrays in zip(*of_cells, strict=True))
+    return State(one, bounds, known, of_known, prior, center, scale)
+
+
+def cells_of_rows(
+    part: Part, schema: Schema, key: Sequence[str], bounds: Mapping[str, Sequence[float]]
+) -> Entries:
+    """Return the cells of rows in a key, whose numeric fields have bins with these inner edges."""
+    places = {name: place for place, name in enumerate(schema.fields())}
+    first = len(schema.sparse)
+    return cells_of(
+        [
+            Entries(mixed(bins_of(part.dense[:, places[name] - first], bounds[name])))
+            if name in bounds
+            else part.entries(places[name])
+            for name in key
+        ]
+    )
+
+
+def key_edges(values: NDArray[np.float32]) -> list[float]:
+    """Return the inner edges of the bins of a numeric field in a key."""
+    some = np.asarray(values[:: -(-len(values) // (1 << 20)) or 1], np.float64)
+    return [float(np.float32(edge)) for edge in edges(some, BINS)]
+
+
+def _like_all(sums: Floats, rule: Earlier) -> Floats:
+    """Return sums with counts like those over all folds."""
+    if rule.folds is not None:
+        sums[:, 0] *= FOLDS / (FOLDS - 1)
+    return sums
+
+
+def _runs(cells: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of the entries, some cells after others, so that a run has about `CHUNK` entries."""
+    runs = 1 << max(len(cells) // CHUNK, 0).bit_length()
+    if runs == 1:
+        yield np.arange(len(cells))
+        return
+    shift = np.uint64(64 - runs.bit_length() + 1)
+    for run in range(runs):
+        yield np.flatnonzero(cells >> shift == run)
+
+
+def _summands(part: Part, rows: NDArray[np.int64], means: Sequence[int]) -> Floats:
+    """Return 1, whether a row has each label and number, and these, [E, 1 + 2 Q]."""
+    values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
+    known = ~np.isnan(values)
+    return np.concatenate([np.ones((len(rows), 1)), known, np.where(known, values, 0.0)], axis=1)
+
+
+def _prior(part: Part, means: Sequence[int]) -> Floats:
+    """Return the mean of each label and number, [Q]."""
+    totals: Any = 0.0
+    for start in range(0, len(part), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(part)))
+        totals = totals + _summands(part, rows, means)[:, 1:].sum(0)
+    known, sums = np.split(np.asarray(totals), 2)
+    return np.asarray(sums / np.maximum(known, 1))
+
+
+def _standardise(out: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Standardise numbers in place; return their means and deviations."""
+    blocks = [slice(start, start + CHUNK) for start in range(0, len(out), CHUNK)]
+    center = sum(out[block].sum(0, dtype=np.float64) for block in blocks) / max(len(out), 1)
+    square = sum(((out[block] - center) ** 2).sum(0) for block in blocks) / max(len(out), 1)
+    scale = np.maximum(np.sqrt(square), LEAST)
+    for block in blocks:
+        out[block] = (out[block] - center) / scale
+    return np.asarray(center, np.float64), np.asarray(scale, np.float64)

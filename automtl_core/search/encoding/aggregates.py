@@ -1,0 +1,276 @@
+"""Selection of aggregates: keys whose earlier rows predict the labels of later ones.
+
+The model is additive: it begins with the mean of each label, and adds one key after another. For a candidate,
+each row has the shrunken mean of the residuals e of the earlier rows in its cell,
+
+    x = sum e / (n + 5)
+
+and the worth of the candidate is the squared t statistic of the regression of e on x, summed over labels. The
+candidate of the largest worth joins: e <- e - beta x. Then pairs with the fields of the key, and after them
+triples, become candidates. It ends when no worth is above what chance gives the best of all candidates.
+
+The selection reads the rows to learn from. On held-out rows, each key is left out of a least-squares fit of
+all x; one whose loss is within chance is redundant, and is dropped, the least one first. The loss by label, in
+shares of its variance, is the evidence for a key. (Target statistics of several fields: AutoCross, Luo et al.,
+KDD 2019; stagewise regression: Efron et al., "Least Angle Regression", Annals of Statistics 2004.)
+
+Letters: R rows, E entries of rows in cells, T labels, K selected keys.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri, ndtr
+
+from automtl_core.data.aggregates import EarlierSums, cells_of_rows, key_edges
+from automtl_core.dataset.encodings import MOST_FIELDS
+from automtl_core.fields.lookup import by_example
+from automtl_core.search.encoding.rows import Rows
+from automtl_core.system.documents import Value
+from automtl_core.training.significance import holm
+
+Floats = NDArray[np.float64]
+Key = tuple[str, ...]
+PRIOR_ROWS = 5.0
+"""Pseudo-count of the prior, 0, in the mean of residuals."""
+ALIKE = 0.02
+"""A pair with at most this share of cells more than one of its fields says the same as that field."""
+FRESH = 24
+"""Number of candidates, the best so far, whose worth is computed again after a key joined."""
+
+
+@dataclass(frozen=True)
+class Gain(Value):
+    """The share of the variance of a label that a key explains on held-out rows, beyond the other keys."""
+
+    mean: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+
+
+@dataclass(frozen=True)
+class SelectedKey(Value):
+    """A key that was selected."""
+
+    key: Key
+    cells: int
+    """Number of cells that occur."""
+    gains: Mapping[str, Gain]
+    """Task -> its gain."""
+    p: float
+    """One-sided p value of the sum of the gains, after Holm's correction for all selected keys."""
+
+
+class Candidate:
+    """A key, with the mean residual of earlier rows."""
+
+    def __init__(self, rows: Rows, key: Key, edges: Mapping[str, Sequence[float]]) -> None:
+        self.key = key
+        cells, self.counts = cells_of_rows(rows.both, rows.schema, key, edges)
+        self.cells, self.inverse = np.unique(cells, return_inverse=True)
+        self.entries = len(cells)
+        self.owners = None if self.counts is None else np.repeat(np.arange(len(rows.both)), self.counts)
+        self.rule = rows.rule if self.owners is None else rows.rule.some(self.owners)
+        self.worth = np.inf
+        self._sums: EarlierSums | None = None
+
+    @property
+    def repeated(self) -> float:
+        """Share of the entries whose cell occurs before."""
+        return 1 - len(self.cells) / max(self.entries, 1)
+
+    def means(self, residuals: Floats, known: Floats) -> Floats:
+        """Return the shrunken mean residual of the earlier rows of each row, [R, T]."""
+        if self._sums is None:
+            self._sums = self.rule.sums(self.inverse)
+        values = np.concatenate([residuals, known], axis=1)
+        sums = self._sums.of(values if self.owners is None else values[self.owners])
+        tasks, counts = residuals.shape[1], sums[:, residuals.shape[1] :]
+        return np.asarray(by_example(sums[:, :tasks] / (counts + PRIOR_ROWS), self.counts))
+
+
+class Additive:
+    """The additive model of the selected keys.
+
+    Args:
+        rows: The rows; labels of tasks with too few held-out rows do not count.
+
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        places = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
+        labels = rows.both.labels[:, places].astype(np.float64)
+        mask = ~np.isnan(labels)
+        self.names = [rows.schema.tasks[t].name for t in places]
+        self.learned = mask & ~rows.held_out[:, None]
+        self.looked = mask & rows.held_out[:, None]
+        count = self.learned.sum(0)
+        mean = np.where(self.learned, labels, 0).sum(0) / count
+        deviation = np.sqrt(np.where(self.learned, (labels - mean) ** 2, 0).sum(0) / count)
+        self.labels = np.where(mask, (labels - mean) / np.maximum(deviation, 1e-12), 0.0)
+        self.residuals = self.labels
+        # With all labels there, one column of counts is enough.
+        self.known = (mask if not mask.all() else mask[:, :1]).astype(np.float64)
+        self.columns: list[Floats] = []  # x of each selected key, [R, T]
+        self.both_ways = rows.rule.folds is not None  # each pair of rows counts twice, and doubles variances
+        self.whole = rows.rule.sums(np.zeros(len(labels), np.int64)) if not self.both_ways else None
+
+    def refresh(self) -> None:
+        """Compute the mean residual of all earlier rows, whose drift is no effect of a key."""
+        self.drift = None
+        if self.whole is not None:
+            sums = self.whole.of(np.concatenate([self.residuals, self.known], axis=1))
+            tasks = self.residuals.shape[1]
+            self.drift = self._centred(sums[:, :tasks] / (sums[:, tasks:] + PRIOR_ROWS))
+
+    def step(self, candidate: Candidate) -> tuple[float, Floats, Floats]:
+        """Return the worth of a candidate, its x [R, T] and the coefficients [T]."""
+        x = self._centred(candidate.means(self.residuals, self.known))
+        if self.drift is not None:
+            square = (self.drift**2 * self.learned).sum(0)
+            x = x - self.drift * ((self.drift * x * self.learned).sum(0) / np.maximum(square, 1e-12))
+        product = np.where(self.learned, x * self.residuals, 0.0)
+        slope, error = product.sum(0), np.sqrt((product**2).sum(0))
+        t = np.maximum(slope / np.maximum(error, 1e-12), 0.0)
+        square = np.where(self.learned, x * x, 0.0).sum(0)
+        worth = float((t**2).sum()) / (2 if self.both_ways else 1)
+        return worth, x, np.where(t > 0, slope / np.maximum(square, 1e-12), 0.0)
+
+    def add(self, x: Floats, coefficients: Floats) -> None:
+        """Add a key."""
+        self.columns.append(x)
+        self.residuals = np.where(self.learned | self.looked, self.residuals - coefficients * x, 0.0)
+        self.refresh()
+
+    def losses(self, keys: Sequence[int]) -> Floats:
+        """Return the squared errors of a least-squares fit of some keys, [R, T]; 0 where a label is missing."""
+        found = np.zeros_like(self.labels)
+        for t, labels in enumerate(self.labels.T):
+            x = np.stack([np.ones(len(labels)), *(self.columns[k][:, t] for k in keys)], axis=1)
+            learned, looked = self.learned[:, t], self.looked[:, t]
+            fitted = np.linalg.lstsq(x[learned], labels[learned], rcond=None)[0]
+            found[looked, t] = (labels[looked] - x[looked] @ fitted) ** 2
+        return found
+
+    def _centred(self, x: Floats) -> Floats:
+        """Return x less its mean over the rows to learn from."""
+        mean: Floats = np.where(self.learned, x, 0.0).sum(0) / self.learned.sum(0)
+        return x - mean
+
+
+def select_keys(rows: Rows) -> list[SelectedKey]:
+    """Return the keys whose aggregates predict, with evidence from held-out rows.
+
+    Args:
+        rows: The rows to learn from, and the held-out rows.
+
+    """
+    settings, model = rows.settings, Additive(rows)
+    dense = {field.name: place for place, field in enumerate(rows.schema.dense)}
+    edges = {name: key_edges(rows.learn.dense[:, place]) for name, place in dense.items()}
+    pool = _Pool(rows, edges)
+    model.refresh()
+    selected: list[Candidate] = []
+    while len(selected) < settings.keys:
+        best = pool.best(model)
+        bound = float(chdtri(len(model.names), settings.significance / max(len(pool.tried), 1)))
+        if best is None or best.worth <= bound:
+            break
+        _, x, coefficients = model.step(best)
+        model.add(x, coefficients)
+        selected.append(best)
+        pool.left.remove(best)
+        pool.extend(best)
+    return _checked(model, selected)
+
+
+class _Pool:
+    """The candidates: first all fields and pairs of fields, then larger keys around those that joined."""
+
+    def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]]) -> None:
+        self.rows, self.edges = rows, edges
+        self.bags = {field.name for field in rows.schema.sparse if field.kind == "bag"}
+        self.names = [field for field in rows.schema.fields()]
+        self.cells: dict[Key, int] = {}
+        """Key -> number of its cells."""
+        self.tried: dict[Key, None] = {}
+        """The keys whose worth was computed."""
+        self.left: list[Candidate] = []
+        for name in self.names:
+            self._try((name,))
+        for pair in combinations(self.names, 2):
+            self._try(pair)
+
+    def extend(self, joined: Candidate) -> None:
+        """Add the keys of one field more than a key."""
+        if 1 < len(joined.key) < MOST_FIELDS:
+            for name in self.names:
+                self._try(tuple(sorted({*joined.key, name}, key=self.names.index)))
+
+    def best(self, model: Additive) -> Candidate | None:
+        """Return the candidate of the largest worth; None without candidates.
+
+        As a rule, worths fall as keys join: candidates are computed again in the order of their former worth.
+        If the best one of these is within chance, all are.
+        """
+        for fresh in (FRESH, len(self.left)):
+            order = sorted(self.left, key=lambda one: -one.worth)
+            computed = [one for n, one in enumerate(order) if n < fresh or one.worth == np.inf]
+            for one in computed:
+                one.worth = model.step(one)[0]
+            best = max(computed, key=lambda one: one.worth, default=None)
+            bound = chdtri(len(model.names), self.rows.settings.significance / max(len(self.tried), 1))
+            if best is None or best.worth > bound:
+                break
+        return best
+
+    def _try(self, key: Key) -> None:
+        """Add a key, unless its cells hardly repeat, or it says the same as a part of it."""
+        if key in self.cells or len(self.bags & {*key}) > 1:
+            return
+        one = Candidate(self.rows, key, self.edges)
+        self.cells[key] = len(one.cells)
+        parts = [part for part in combinations(key, len(key) - 1) if part in self.cells]
+        alike = any(self.cells[key] <= (1 + ALIKE) * self.cells[part] for part in parts if part)
+        if len(one.cells) > 1 and one.repeated >= self.rows.settings.repeated and not alike:
+            self.tried[key] = None
+            self.left.append(one)
+
+
+def _checked(model: Additive, selected: Sequence[Candidate]) -> list[SelectedKey]:
+    """Return the keys that matter on held-out rows beside the others, with their evidence."""
+    kept = list(range(len(selected)))
+    while kept:
+        full = model.losses(kept)
+        more = {k: model.losses([one for one in kept if one != k]) - full for k in kept}
+        z = {k: _mean_and_error(model, by_row.sum(1)) for k, by_row in more.items()}
+        least = min(kept, key=lambda k: z[k][0] / max(z[k][1], 1e-12))
+        if z[least][0] > SURE * z[least][1]:
+            break
+        kept.remove(least)
+    if not kept:
+        return []
+    ps = holm({k: float(ndtr(-z[k][0] / max(z[k][1], 1e-12))) for k in kept})
+    return [
+        SelectedKey(selected[k].key, len(selected[k].cells), dict(_gains(model, more[k])), ps[k]) for k in kept
+    ]
+
+
+SURE = 1.645
+"""Standard errors by which the loss of a key must exceed 0."""
+
+
+def _mean_and_error(model: Additive, by_row: Floats) -> tuple[float, float]:
+    counted = by_row[model.looked.any(1)]
+    return float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
+
+
+def _gains(model: Additive, by_row: Floats) -> Iterator[tuple[str, Gain]]:
+    for t, name in enumerate(model.names):
+        counted = by_row[model.looked[:, t], t]
+        mean, error = float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
+        yield name, Gain(mean, mean - 1.96 * error, mean + 1.96 * error)
