@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,8 @@ LEAST = 0.1
 """Lower bound of the deviation by which a number is divided: less variation is noise between rows."""
 
 
-class Earlier(NamedTuple):
+@dataclass(frozen=True)
+class Earlier:
     """The rule by which a training row sees other rows: those of earlier times, or those of other folds."""
 
     times: Floats | None = None  # [R]
@@ -63,6 +64,11 @@ class Earlier(NamedTuple):
         return Earlier(
             None if times is None else times[rows], self.delay, None if folds is None else folds[rows]
         )
+
+    @cached_property
+    def moments(self) -> tuple[Floats, NDArray[np.int64]]:
+        """The distinct times, and the place of each row among them."""
+        return np.unique(self.times, return_inverse=True)
 
     @property
     def known(self) -> NDArray[np.bool_] | None:
@@ -89,13 +95,23 @@ class EarlierSums:
         self.cells, self.folds, times = cells, rule.folds, rule.times
         if times is None:
             return
-        distinct, ranks = np.unique(times, return_inverse=True)
+        distinct, ranks = rule.moments
         width = len(distinct) + 1  # a place for each time, and one behind all of them
-        self.order = np.argsort(cells * width + ranks, kind="stable")
-        places = (cells * width + ranks)[self.order]
-        self.start = np.searchsorted(places, cells * width)
-        before = np.searchsorted(distinct, times - rule.delay) if rule.delay else ranks
-        self.end = np.searchsorted(places, cells * width + before)
+        places = cells * width + ranks
+        self.order = np.argsort(places, kind="stable")
+        self.start = self._first(cells[self.order])
+        self.end = self._first(places[self.order])
+        if rule.delay:
+            before = np.searchsorted(distinct, times - rule.delay)
+            self.end = np.searchsorted(places[self.order], cells * width + before)
+
+    def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each row the place in the order of the first row with its value."""
+        places = np.arange(len(ordered))
+        places[1:][ordered[1:] == ordered[:-1]] = 0
+        found = np.empty_like(places)
+        found[self.order] = np.maximum.accumulate(places)
+        return found
 
     def of(self, values: Floats) -> Floats:
         """Return the sums of values [E, W] over the earlier rows of each row, [E, W]."""
@@ -147,7 +163,6 @@ class State:
         sums = np.concatenate([self.sums, np.zeros((1, self.sums.shape[1]))])
         numbers = ((told(sums, self.prior, tasks) - self.center) / self.scale).astype(np.float32)
         return Lookup(self.aggregate.key, self.edges, self.cells, numbers)
-
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays of cells."""
@@ -207,7 +222,9 @@ class Aggregates:
         """
         of = self.lookups if served else self.states
         name = "numbers" if served else "sums"
-        arrays = {f"{n}.{array}": getattr(one, array) for n, one in enumerate(of) for array in ("cells", name)}
+        arrays = {
+            f"{n}.{array}": getattr(one, array) for n, one in enumerate(of) for array in ("cells", name)
+        }
         np.savez(path, **arrays)
         return {"sha256": sha256(path), "of": [one.to_json() for one in self.states]}
 

@@ -95,18 +95,10 @@ class Encodings(Settings):
         return type(self).model_validate({**self.model_dump(), **answers})
 
 
-PLAIN: Mapping[str, Any] = {
-    "aggregates": (),
-    "numbers": "standard",
-    "wide": False,
-    "history": (),
-}
+PLAIN: Mapping[str, Any] = {"aggregates": (), "numbers": "standard", "wide": False, "history": ()}
 """Embeddings of values and scaled numbers, and nothing else."""
 Word = Literal["auto", "ids"]
-WORDS: Mapping[Word, Mapping[str, Any]] = {
-    "auto": dict.fromkeys(PLAIN, "auto"),
-    "ids": PLAIN,
-}
+WORDS: Mapping[Word, Mapping[str, Any]] = {"auto": dict.fromkeys(PLAIN, "auto"), "ids": PLAIN}
 
 
 def in_full(raw: Any) -> Any:

@@ -118,7 +118,9 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
         with (draft / "hashes" / f"{file_name(name)}.npy").open("wb") as file:
             write_header(file, np.uint64, (count(db, codes(name)) + 1,))
             file.write(np.zeros(1, np.uint64).tobytes())
-            query = f"SELECT md5_number_lower(CAST(value AS VARCHAR)) AS hash FROM {codes(name)} ORDER BY code"
+            query = (
+                f"SELECT md5_number_lower(CAST(value AS VARCHAR)) AS hash FROM {codes(name)} ORDER BY code"
+            )
             db.execute(query)
             while len(frame := db.fetch_df_chunk(64)):
                 file.write(frame["hash"].to_numpy().astype(np.uint64).tobytes())
@@ -132,7 +134,9 @@ def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> NDArray[np.flo
     return frame["seconds"].to_numpy().astype(np.float64)
 
 
-def _arrays(db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
+def _arrays(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]
+) -> list[_Array]:
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
         if name is None:

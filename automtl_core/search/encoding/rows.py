@@ -5,7 +5,7 @@ Letters: R rows.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class EncodingSearchSettings(Settings):
     """Maximum number of training rows that the encoding search uses."""
     held_out: float = Field(0.2, gt=0, lt=1)
     """Share of these rows that is held out to compare encodings."""
+    trial_rows: int = Field(30_000, ge=100)
+    """Maximum number of rows that the small model is trained on, the latest ones under a split by time."""
     min_rows: int = Field(1000, ge=1)
     """Minimum number of held-out rows. With fewer rows the encoding search is skipped, because differences
     between encodings would be noise."""
@@ -82,6 +84,8 @@ class Rows:
     rule: Earlier
     """The rows that a row sees in aggregates."""
     settings: EncodingSearchSettings = DEFAULTS
+    most: int | None = None
+    """Maximum number of rows to learn from that networks read; None for all."""
 
     @cached_property
     def learn(self) -> Part:
@@ -98,7 +102,12 @@ class Rows:
         key = canonical(schema.encodings.model_dump(mode="json"))
         if key not in self._encoded:
             rule = self.rule.some(np.flatnonzero(~self.held_out))
-            self._encoded[key] = encoded(self.learn, self.look, schema, rule)
+            made = encoded(self.learn, self.look, schema, rule)
+            if self.most is not None:  # after the aggregates, which need the earlier rows
+                ranks = None if rule.times is None else np.unique(rule.times, return_inverse=True)[1]
+                chosen = _chosen(len(self.learn), self.most, ranks, seeds.generator(0, "trials"))
+                made = replace(made, train=made.train.some(chosen))
+            self._encoded[key] = made
         return self._encoded[key].as_read(schema)
 
     @cached_property
@@ -120,7 +129,7 @@ class Rows:
 def divided(prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS) -> Rows:
     """Return the rows of the encoding search."""
     rows = held_out_rows(prepared, settings.rows, settings.held_out, seeds.generator(0, "trials"))
-    return replace(rows, settings=settings)
+    return replace(rows, settings=settings, most=settings.trial_rows)
 
 
 def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random.Generator) -> Rows:
@@ -134,12 +143,18 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
 
     """
     part, times = prepared.part("train"), prepared.times("train")
-    if times is not None and len(part) > most:
-        places = latest_rows(times, most)  # they are most like the test part
-    else:
-        places = some_rows(len(part), most, random)
+    places = _chosen(len(part), most, times, random)
     held_out = _looked(prepared, places, times, random, share)
     return Rows(prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule.some(places))
+
+
+def _chosen(
+    rows: int, most: int, times: NDArray[np.integer[Any]] | None, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return at most `most` rows: the latest ones, which are most like the test part, or random ones."""
+    if times is not None and rows > most:
+        return latest_rows(times, most)
+    return some_rows(rows, most, random)
 
 
 def _looked(
