@@ -1,8 +1,8 @@
 """Aggregates: numbers about the earlier rows of a key, as inputs beside fields.
 
-A key is one to three fields. Rows with equal values in them share a cell; a row with a bag is in one cell for
-each of its values, and has the mean of their numbers. For N earlier rows of the cell, n of them with the label
-of a task, whose sum is S, and the prior pi of the task:
+A key is one to three fields. Rows with equal values in them share a cell; a row with a bag is in one cell
+for each of its values, and has the mean of their numbers. For N earlier rows of the cell, n of them with the
+label of a task, whose sum is S, and the prior pi of the task:
 
     p = (S + a pi) / (n + a)        link(p) - link(pi)        log(1 + N)
 
@@ -19,16 +19,16 @@ Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
-from automtl_core.dataset.encodings import Aggregate
+from automtl_core.dataset.encodings import Aggregate, Refresh
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, mixed
@@ -43,7 +43,7 @@ SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
 BINS = 20
 """Number of bins of a numeric field in a key."""
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 """Number of entries that are sorted together."""
 LEAST = 0.1
 """Lower bound of the deviation by which a number is divided: less variation is noise between rows."""
@@ -57,17 +57,19 @@ class Earlier:
     delay: float = 0.0
     """Time from a row to its labels."""
     folds: NDArray[np.int64] | None = None  # [R]
+    looks: Floats | None = None  # [R]
+    """Time at which a row sees others, such as that of the last refresh; None for its own time."""
 
     def some(self, rows: NDArray[np.int64]) -> "Earlier":
         """Return the rule for some of the rows."""
-        times, folds = self.times, self.folds
-        return Earlier(
-            None if times is None else times[rows], self.delay, None if folds is None else folds[rows]
-        )
+        arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
+        of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
+        return Earlier(delay=self.delay, **of_rows)
 
     @cached_property
     def moments(self) -> tuple[Floats, NDArray[np.int64]]:
         """The distinct times, and the place of each row among them."""
+        assert self.times is not None  # noqa: S101 - rows of other folds have no moments
         return np.unique(self.times, return_inverse=True)
 
     @property
@@ -101,8 +103,8 @@ class EarlierSums:
         self.order = np.argsort(places, kind="stable")
         self.start = self._first(cells[self.order])
         self.end = self._first(places[self.order])
-        if rule.delay:
-            before = np.searchsorted(distinct, times - rule.delay)
+        if rule.delay or rule.looks is not None:
+            before = np.searchsorted(distinct, (times if rule.looks is None else rule.looks) - rule.delay)
             self.end = np.searchsorted(places[self.order], cells * width + before)
 
     def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -123,6 +125,12 @@ class EarlierSums:
         totals = np.zeros((len(values) + 1, values.shape[1]))
         np.cumsum(values[self.order], axis=0, out=totals[1:])
         return np.asarray(totals[self.end] - totals[self.start])
+
+
+def last_refresh(times: Floats, refresh: Refresh) -> Floats:
+    """Return the time of the last refresh before each time, in seconds, [R]."""
+    seconds = {"1d": 86_400.0, "1h": 3_600.0}.get(refresh)
+    return times if seconds is None else np.floor(times / seconds) * seconds
 
 
 def rule_of(rows: int, times: Floats | None, delay: float, users: NDArray[np.int32] | None) -> Earlier:
@@ -280,31 +288,81 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 
 
 def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray[np.float32]) -> State:
-    numeric = {f.name: place for place, f in enumerate(schema.dense)}
-    bounds = {name: key_edges(part.dense[:, numeric[name]]) for name in one.key if name in numeric}
-    cells, counts = cells_of_rows(part, schema, one.key, bounds)
-    owners = None if counts is None else np.repeat(np.arange(len(part)), counts)
-    means = [numeric[name] for name in one.means]
-    prior = _prior(part, means)
-    if counts is not None:
-        out[:] = 0
+    dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
+    bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
+    prior = _prior(part, _columns(schema, one))
     of_cells = [(np.empty(0, np.uint64), np.empty((0, 1 + 2 * len(prior))))]
-    for places in _runs(cells):
-        rows = places if owners is None else owners[places]
-        distinct, inverse = np.unique(cells[places], return_inverse=True)
-        sums = _summands(part, rows, means)
-        seen = rule.some(rows)
-        numbers = told(_like_all(seen.sums(inverse).of(sums), rule), prior, schema.tasks)
-        if counts is None:
-            out[rows] = numbers
-        else:
-            np.add.at(out, rows, (numbers / counts[rows, None]).astype(np.float32))
-        late = seen.known
-        size, weights = len(distinct), sums if late is None else sums * late[:, None]
-        of_cells.append((distinct, np.stack([np.bincount(inverse, w, size) for w in weights.T], axis=1)))
+    for run in _runs(part, schema, one, bounds):
+        known = rule.some(run.rows).known
+        size, weights = len(run.cells), run.values if known is None else run.values * known[:, None]
+        of_cells.append((run.cells, np.stack([np.bincount(run.places, w, size) for w in weights.T], axis=1)))
+    cells, sums = (np.concatenate(arrays) for arrays in zip(*of_cells, strict=True))
+    width = out.shape[1]
+    state = State(one, bounds, cells, sums, prior, np.zeros(width), np.ones(width))
+    _tell(part, schema, rule, state, out)
     center, scale = _standardise(out)
-    known, of_known = (np.concatenate(arrays) for arrays in zip(*of_cells, strict=True))
-    return State(one, bounds, known, of_known, prior, center, scale)
+    return replace(state, center=center, scale=scale)
+
+
+def numbers_as_of(
+    part: Part, schema: Schema, rule: Earlier, aggregates: Aggregates, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the numbers of some rows, which see the rows before the times at which they look, [S, A].
+
+    Args:
+        part: All rows up to these.
+        schema: The schema, whose encodings have the keys.
+        rule: The rule, with the time at which each row looks.
+        aggregates: The state at the end of training, which has the scale of the numbers.
+        rows: The rows.
+
+    """
+    columns = []
+    for state, width in zip(aggregates.states, schema.aggregates().values(), strict=True):
+        out = np.empty((len(part), width), np.float32)
+        _tell(part, schema, rule, state, out)
+        columns.append(out[rows])
+    return np.concatenate(columns, axis=1)
+
+
+def _tell(part: Part, schema: Schema, rule: Earlier, state: State, out: NDArray[np.float32]) -> None:
+    """Write the numbers of rows, which see earlier rows by the rule, [R, A]."""
+    out[:] = 0
+    for run in _runs(part, schema, state.aggregate, state.edges):
+        sums = rule.some(run.rows).sums(run.places).of(run.values)
+        if rule.folds is not None:
+            sums[:, 0] *= FOLDS / (FOLDS - 1)  # as many as over all folds
+        numbers = (told(sums, state.prior, schema.tasks) - state.center) / state.scale
+        np.add.at(out, run.rows, (numbers * run.shares[:, None]).astype(np.float32))
+
+
+class _Run(NamedTuple):
+    """Entries of rows in some of the cells of a key."""
+
+    rows: NDArray[np.int64]  # [E]
+    shares: Floats  # [E]
+    """One over the number of entries of the row."""
+    cells: NDArray[np.uint64]  # [C], sorted
+    places: NDArray[np.int64]  # [E]
+    """Place of each entry among the cells."""
+    values: Floats  # [E, 1 + 2 Q]
+    """1, whether the row has each label and number, and these."""
+
+
+def _runs(
+    part: Part, schema: Schema, one: Aggregate, bounds: Mapping[str, Sequence[float]]
+) -> Iterator[_Run]:
+    """Yield the entries of all rows, cells by cells, about `CHUNK` at a time."""
+    hashes, counts = cells_of_rows(part, schema, one.key, bounds)
+    owners = None if counts is None else np.repeat(np.arange(len(part)), counts)
+    runs = 1 << max(len(hashes) // CHUNK, 0).bit_length()
+    shift = np.uint64(64 - runs.bit_length() + 1)
+    for number in range(runs):
+        entries = np.arange(len(hashes)) if runs == 1 else np.flatnonzero(hashes >> shift == number)
+        rows = entries if owners is None else owners[entries]
+        shares = np.ones(len(rows)) if counts is None else 1 / counts[rows]
+        cells, places = np.unique(hashes[entries], return_inverse=True)
+        yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one)))
 
 
 def cells_of_rows(
@@ -329,25 +387,13 @@ def key_edges(values: NDArray[np.float32]) -> list[float]:
     return [float(np.float32(edge)) for edge in edges(some, BINS)]
 
 
-def _like_all(sums: Floats, rule: Earlier) -> Floats:
-    """Return sums with counts like those over all folds."""
-    if rule.folds is not None:
-        sums[:, 0] *= FOLDS / (FOLDS - 1)
-    return sums
+def _columns(schema: Schema, one: Aggregate) -> list[int]:
+    """Return the places of the numeric fields whose means an aggregate tells."""
+    places = [field.name for field in schema.dense]
+    return [places.index(name) for name in one.means]
 
 
-def _runs(cells: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
-    """Yield the places of the entries, some cells after others, so that a run has about `CHUNK` entries."""
-    runs = 1 << max(len(cells) // CHUNK, 0).bit_length()
-    if runs == 1:
-        yield np.arange(len(cells))
-        return
-    shift = np.uint64(64 - runs.bit_length() + 1)
-    for run in range(runs):
-        yield np.flatnonzero(cells >> shift == run)
-
-
-def _summands(part: Part, rows: NDArray[np.int64], means: Sequence[int]) -> Floats:
+def _values(part: Part, rows: NDArray[np.int64], means: Sequence[int]) -> Floats:
     """Return 1, whether a row has each label and number, and these, [E, 1 + 2 Q]."""
     values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
     known = ~np.isnan(values)
@@ -359,7 +405,7 @@ def _prior(part: Part, means: Sequence[int]) -> Floats:
     totals: Any = 0.0
     for start in range(0, len(part), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(part)))
-        totals = totals + _summands(part, rows, means)[:, 1:].sum(0)
+        totals = totals + _values(part, rows, means)[:, 1:].sum(0)
     known, sums = np.split(np.asarray(totals), 2)
     return np.asarray(sums / np.maximum(known, 1))
 

@@ -4,7 +4,7 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags, E e
 numbers of an event, L events of a row, S rows of a sample.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -164,6 +164,19 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Return the rows of several parts of one dataset, in memory, without histories."""
+    first = parts[0]
+    ids, dense, labels = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "dense", "labels")
+    )
+    coded = {
+        place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)
+        for place, one in first.coded.items()
+    }
+    return Part(ids, dense, labels, first.bags, coded=coded)
 
 
 def chunks(part: Part) -> Iterator[Part]:

@@ -33,7 +33,7 @@ numbers of an event.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -41,10 +41,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from automtl_core.data.aggregates import Earlier, last_refresh, numbers_as_of, rule_of
 from automtl_core.data.encoder import Encoder, Value
-from automtl_core.data.aggregates import Earlier, rule_of
 from automtl_core.data.fitting import Encoded, encoded
-from automtl_core.data.part import Bags, Coded, Events, Histories, Part
+from automtl_core.data.part import Bags, Coded, Events, Histories, Part, joined
+from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.encode import Kinds, file_name
@@ -157,12 +158,40 @@ class Prepared:
         key = canonical(schema.encodings.model_dump(mode="json"))
         if key not in self._encoded:
             parts = self.part("train"), self.part("validation")
-            self._encoded[key] = encoded(*parts, schema, self.rule, self.path)
+            self._encoded[key] = made = encoded(*parts, schema, self.rule, self.path)
+            if (refresh := schema.encodings.refresh) != "never":
+                self._encoded[key] = replace(made, validation=self.refreshed("validation", schema, refresh))
         return self._encoded[key].as_read(schema)
 
     @cached_property
     def _encoded(self) -> dict[bytes, Encoded]:
         return {}
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether aggregates can take in later rows: whether rows are split by time."""
+        return self._column("train", "seconds") is not None
+
+    def refreshed(self, name: str, schema: Schema, refresh: Refresh) -> Part:
+        """Return the rows of a part, with the numbers of aggregates as of the last refresh before each row.
+
+        Args:
+            name: The part.
+            schema: Schema of networks, with the keys of aggregates.
+            refresh: When aggregates are brought up to date.
+
+        """
+        part = self.part(name)
+        never = schema.encoded(schema.encodings.with_answers(refresh="never"))
+        aggregates = self.encoded(never).aggregates
+        if refresh == "never" or not self.can_refresh or not aggregates.states:
+            return aggregates.of_part(part, schema)
+        names = PARTS[: PARTS.index(name) + 1]
+        times = np.concatenate([self._column(one, "seconds") for one in names])
+        rule = Earlier(times, self.rule.delay, looks=last_refresh(times, refresh))
+        rows = np.arange(len(times) - len(part), len(times))
+        parts = [self.part(one) for one in names]
+        return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))
 
     def encoder_of(self, schema: Schema) -> Encoder:
         """Return the encoder of runs whose networks have a schema."""

@@ -10,6 +10,7 @@ from automtl_core.settings.words import Takes
 
 Auto = Literal["auto"]
 Numbers = Literal["standard", "bins"]
+Refresh = Literal["never", "1d", "1h", "always"]
 MOST_FIELDS = 3
 """Largest number of fields in the key of an aggregate."""
 
@@ -51,6 +52,10 @@ class Encodings(Settings):
     """Aggregates: for a key of one to three fields, the shrunken mean of each label over the earlier rows
     with the same values, and their number. Earlier rows of a training row are those of an earlier time if
     rows are split by time, else those of other folds. All other rows use all training rows."""
+    refresh: Refresh = "never"
+    """When aggregates take in the rows since training, for the evaluation of a run whose rows are split by
+    time. never: they stay as they were at the end of training. 1d or 1h: at the start of each day or hour.
+    always: before each row. `automtl refresh` does the same for a model in use."""
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""

@@ -214,6 +214,9 @@ class Behaviour(Fact):
     """Binary task -> groups of test rows by predicted probability."""
     log_loss_without_scaling: Mapping[str, float] = field(default_factory=dict)
     """Binary task with a `Calibration` -> its log loss on test rows without it."""
+    refreshes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """Time at which aggregates are brought up to date, see `features.refresh` -> task -> score of test rows,
+    see `TaskKind.evidence`. Empty without aggregates, or if rows are not split by time."""
 
 
 @dataclass(frozen=True)

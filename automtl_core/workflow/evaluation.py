@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.leaks.leaks import alone, predictions
 from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Result
@@ -70,15 +71,17 @@ def test(work: Work) -> None:
     result, registered = run.read(Result), job.metrics()
     with computing():
         space = work.space_of_network() or job.of(run.config()).space(prepared)
-        made, part = _trained(job, run, prepared, space), prepared.part("test")
-        validation = _validation(job, made, prepared, result)
+        made, refresh = _trained(job, run, prepared, space), space.schema.encodings.refresh
+        part = prepared.refreshed("test", space.schema, refresh)
+        validation = _validation(job, made, prepared, space.schema, result)
         start = time.monotonic()
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
         fields = fields_read(space, run.architecture(), prepared.schema)
         if effects := run_importance(work, made, fields, seconds_per_row):
             run.write(effects)
-        run.write(_behaviour(made, prepared, predicted, job.config.seed))
+        behaviour = _behaviour(made, prepared, predicted, job.config.seed)
+        run.write(replace(behaviour, refreshes=_refreshes(job, made, prepared, space.schema)))
     encoders = job.registry.field_encoders()
     distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
     run.write(
@@ -172,7 +175,8 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
     """
     with computing():
         space = job.of(run.config()).space(prepared)  # with the settings that its search chose
-        return _trained(job, run, prepared, space).predict_logits(prepared.part("test"))
+        part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
+        return _trained(job, run, prepared, space).predict_logits(part)
 
 
 def _trained(job: Job, run: Run, prepared: Prepared, space: SearchSpace) -> Trained:
@@ -190,14 +194,29 @@ def _measured(
     return of_buckets(found) if dataset.user in dataset.settings.hashed else found
 
 
-def _validation(job: Job, made: Trained, prepared: Prepared, trained: Result) -> Metrics:
+def _refreshes(
+    job: Job, made: Trained, prepared: Prepared, schema: Schema
+) -> dict[str, dict[str, float | None]]:
+    """Return the scores of test rows for each time at which aggregates can be brought up to date."""
+    if not schema.encodings.keys or not prepared.can_refresh:
+        return {}
+    found: dict[str, dict[str, float | None]] = {}
+    for refresh in get_args(Refresh):
+        logits = made.predict_logits(prepared.refreshed("test", schema, refresh))
+        metrics = _measured(job, prepared, "test", logits, {})
+        found[refresh] = {task: one.evidence for task, one in metrics.items()}
+    return found
+
+
+def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, trained: Result) -> Metrics:
     """Return the validation metrics of a training, with the registered metrics of its network."""
     if trained.metrics == job.config.metrics:
         return trained.validation
     registered = job.validation_metrics()
     if not registered:
         return with_others(trained.validation)
-    logits = made.predict_logits(prepared.part("validation"))
+    part = prepared.refreshed("validation", schema, schema.encodings.refresh)
+    logits = made.predict_logits(part)
     return with_others(trained.validation, _measured(job, prepared, "validation", logits, registered))
 
 

@@ -233,6 +233,18 @@ def calibration(record: RunRecord) -> Iterator[Section]:
         yield Section("calibration", [Text(note), *charts, grid])
 
 
+def refreshes(record: RunRecord) -> Iterator[Section]:
+    """Yield the scores of test rows by the time at which aggregates take in later rows."""
+    behaviour = record.get(Behaviour)
+    if behaviour is None or not behaviour.refreshes:
+        return
+    words = {"never": "never", "1d": "each day", "1h": "each hour", "always": "before each row"}
+    tasks = list(behaviour.refreshes["never"])
+    rows = [[words[name], *map(scores.get, tasks)] for name, scores in behaviour.refreshes.items()]
+    note = "Test scores if aggregates take in the rows since training; see features.refresh."
+    yield Section("refresh", [Text(note), Grid(["aggregates are refreshed", *tasks], rows, "lr")])
+
+
 def expert_use(record: RunRecord) -> Iterator[Section]:
     """Yield the mean weights of experts in gates, their similarity, and warnings of a collapse."""
     behaviour = record.get(Behaviour)

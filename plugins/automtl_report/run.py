@@ -63,6 +63,8 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
     yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
+    yield from search.aggregates(record)
+    yield from measured.refreshes(record)
     if tested := measured.tested(record):
         yield Section("test metrics", tested)
 
@@ -217,6 +219,8 @@ SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
     "histories": measured.histories,
     "calibration": measured.calibration,
     "encodings": search.encodings,
+    "aggregates": search.aggregates,
+    "refresh": measured.refreshes,
     "costs": costs,
     "data": data,
     "configuration": configuration,

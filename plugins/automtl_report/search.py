@@ -9,6 +9,7 @@ from automtl_core.errors import listing
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.record import RunRecord
+from automtl_core.search.encoding.aggregates import Gain
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.tasks.kinds import distinct
@@ -205,6 +206,28 @@ def overrides(record: RunRecord) -> Iterator[Text]:
     changes = record.search.overrides.items()
     if chosen := [f"{part}.{name} {v}" for part, values in changes for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
+
+
+def aggregates(record: RunRecord) -> Iterator[Section]:
+    """Yield the aggregates that were selected, with what each tells that the others do not."""
+    searched = record.get(EncodingSearch)
+    if searched is None or not (keys := searched.encoding_search.keys):
+        return
+    tasks = list(keys[0].gains)
+    rows = [
+        [" x ".join(key.key), key.cells, *(_interval(key.gains[task]) for task in tasks), key.p]
+        for key in keys
+    ]
+    note = (
+        "Share of the variance of each label that a key explains beyond the other keys, in a linear model on "
+        "held-out training rows, with its 95 % interval. p is corrected for the number of keys."
+    )
+    grid = Grid(["key", "combinations", *tasks, "p"], rows, f"lr{'r' * len(tasks)}r")
+    yield Section("aggregates", [Text(note), grid])
+
+
+def _interval(gain: Gain) -> str:
+    return f"{gain.mean:.4f} [{gain.low:.4f}, {gain.high:.4f}]"
 
 
 def encodings(record: RunRecord) -> Iterator[Section]:

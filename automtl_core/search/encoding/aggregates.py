@@ -10,9 +10,9 @@ candidate of the largest worth joins: e <- e - beta x. Then pairs with the field
 triples, become candidates. It ends when no worth is above what chance gives the best of all candidates.
 
 The selection reads the rows to learn from. On held-out rows, each key is left out of a least-squares fit of
-all x; one whose loss is within chance is redundant, and is dropped, the least one first. The loss by label, in
-shares of its variance, is the evidence for a key. (Target statistics of several fields: AutoCross, Luo et al.,
-KDD 2019; stagewise regression: Efron et al., "Least Angle Regression", Annals of Statistics 2004.)
+all x; one whose loss is within chance is redundant, and is dropped, the least one first. The loss by label,
+in shares of its variance, is the evidence for a key. (Target statistics of several fields: AutoCross, Luo et
+al., KDD 2019; stagewise regression: Efron et al., "Least Angle Regression", Annals of Statistics 2004.)
 
 Letters: R rows, E entries of rows in cells, T labels, K selected keys.
 """
@@ -120,8 +120,9 @@ class Additive:
         self.labels = np.where(mask, (labels - mean) / np.maximum(deviation, 1e-12), 0.0)
         self.residuals = self.labels
         self.weights = self.learned.astype(np.float64)
-        # With all labels there, one column of counts is enough.
-        self.known = (mask if not mask.all() else mask[:, :1]).astype(np.float64)
+        # Held-out rows see the rows to learn from, and no row sees them. With all labels there, one column of
+        # counts is enough.
+        self.seen = (self.learned if not mask.all() else self.learned[:, :1]).astype(np.float64)
         self.columns: list[Floats] = []  # x of each selected key, [R, T]
         timed = rows.rule.folds is None
         self._doubled = 1 if timed else 2  # each pair of rows of other folds counts twice
@@ -135,7 +136,7 @@ class Additive:
         """
         others = [np.ones_like(self.residuals)]
         if self.whole is not None:
-            sums, rows = self.whole.of(self.residuals), self.whole.of(self.known)
+            sums, rows = self.whole.of(self.residuals * self.seen), self.whole.of(self.seen)
             others.append(sums / (rows + PRIOR_ROWS))
         # By task an orthonormal basis of the constant and the drift over the rows to learn from.
         self.basis = np.zeros((len(others), *self.residuals.shape))
@@ -154,7 +155,7 @@ class Additive:
 
     def rank(self, candidate: Candidate) -> float:
         """Return the worth of a candidate if errors have equal variances, which takes a third of the time."""
-        x = candidate.means(self.residuals, self.known)
+        x = candidate.means(self.residuals * self.seen, self.seen)
         slope = np.einsum("rt,rt->t", x, self.clean)  # of what is orthogonal to mean and drift
         square = np.einsum("rt,rt,rt->t", x, x, self.weights)
         for base in self.basis:
@@ -164,7 +165,7 @@ class Additive:
 
     def step(self, candidate: Candidate) -> tuple[float, Floats, Floats]:
         """Return the worth of a candidate, its x [R, T] and the coefficients [T]."""
-        x = candidate.means(self.residuals, self.known)
+        x = candidate.means(self.residuals * self.seen, self.seen)
         clean = self._less(x * self.learned)
         product = clean * self.clean
         slope, error = product.sum(0), np.sqrt((product**2).sum(0))
@@ -230,7 +231,7 @@ class _Pool:
     def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]]) -> None:
         self.rows, self.edges = rows, edges
         self.bags = {field.name for field in rows.schema.sparse if field.kind == "bag"}
-        self.names = [field for field in rows.schema.fields()]
+        self.names = list(rows.schema.fields())
         self.cells: dict[Key, int] = {}
         """Key -> number of its cells."""
         self.tried: dict[Key, None] = {}
@@ -261,11 +262,11 @@ class _Pool:
             for one in ranked:
                 one.worth = model.rank(one)
             first = sorted(ranked, key=lambda one: -one.worth)[:EXACT]
-            steps = [(*model.step(one), one) for one in first]
-            worth, x, coefficients, one = max(steps, key=lambda step: step[0], default=(0.0, *[None] * 3))
-            if worth > bound:
-                self.left.remove(one)
-                return one, x, coefficients
+            steps = {one: model.step(one) for one in first}
+            joining = max(first, key=lambda one: steps[one][0], default=None)
+            if joining is not None and steps[joining][0] > bound:
+                self.left.remove(joining)
+                return joining, *steps[joining][1:]
         return None
 
     def _try(self, key: Key) -> None:

@@ -149,7 +149,7 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
 
 
 def _chosen(
-    rows: int, most: int, times: NDArray[np.integer[Any]] | None, random: np.random.Generator
+    rows: int, most: int, times: NDArray[Any] | None, random: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return at most `most` rows: the latest ones, which are most like the test part, or random ones."""
     if times is not None and rows > most:
