@@ -28,7 +28,16 @@ from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.plain import markdown
-from automtl_core.workflow.new_rows import check_log, measure, outputs, passed_on, predicted, skippable
+from automtl_core.workflow.new_rows import (
+    check_log,
+    copy_refreshed,
+    measure,
+    outputs,
+    passed_on,
+    predicted,
+    refreshed,
+    skippable,
+)
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
@@ -161,6 +170,32 @@ class Run:
         """
         with self._reading(examples, history, "fail", None) as (reading, _):
             return outputs(self._trained, reading)
+
+    @interface
+    def refresh(
+        self,
+        examples: object,
+        folder: str | Path,
+        *,
+        bad_rows: Literal["fail", "skip"] = "fail",
+        max_bad_rows: int | None = None,
+    ) -> "Run":
+        """Return a new run whose aggregates have seen more rows, without training; see `automtl refresh`.
+
+        Args:
+            examples: A table of labelled rows since training, as for `predict`.
+            folder: Folder of the new run.
+            bad_rows: Treatment of faulty rows, as for `predict`.
+            max_bad_rows: As for `predict`.
+
+        Raises:
+            UsageError: the run has no aggregates.
+            RunExistsError: the folder exists already.
+
+        """
+        with self._reading(examples, None, bad_rows, max_bad_rows) as (reading, rejected):
+            encoder, rows, rejected[:] = refreshed(self._trained, reading)
+        return Run(copy_refreshed(self._folder, Path(folder), encoder, rows).path)
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:

@@ -18,7 +18,7 @@ ends: these sums are the state, from which rows are looked up.
 Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with means, A numbers told.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,8 @@ from automtl_core.system import seeds
 from automtl_core.system.documents import sha256
 
 Floats = NDArray[np.float64]
+Sums = tuple[NDArray[np.uint64], Floats]
+"""Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 Q]."""
 FOLDS = 5
 """Number of folds of the training rows where rows are not split by time."""
 SHRINKAGE = 10.0
@@ -166,6 +168,17 @@ class State:
     scale: Floats  # [A]
     """Mean and deviation of the numbers told in training rows."""
 
+    late: "Sums | None" = None
+    """The sums of training rows whose labels are not yet known when training ends; None for no such rows."""
+
+    def with_sums(self, more: "Sequence[Sums]") -> "State":
+        """Return the state with the sums of more rows."""
+        cells = np.concatenate([self.cells, *(one[0] for one in more)])
+        joined, places = np.unique(cells, return_inverse=True)
+        totals = np.zeros((len(joined), self.sums.shape[1]))
+        np.add.at(totals, places, np.concatenate([self.sums, *(one[1] for one in more)]))
+        return replace(self, cells=joined, sums=totals)
+
     def lookup(self, tasks: Sequence[Task]) -> Lookup:
         """Return the numbers of all cells."""
         sums = np.concatenate([self.sums, np.zeros((1, self.sums.shape[1]))])
@@ -184,9 +197,9 @@ class State:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], cells: NDArray[np.uint64], sums: Floats) -> "State":
         """Return the state of `to_json` and its arrays."""
-        numbers = (np.array(value[name], np.float64) for name in ("prior", "center", "scale"))
+        prior, center, scale = (np.array(value[name], np.float64) for name in ("prior", "center", "scale"))
         aggregate = Aggregate(key=tuple(value["key"]), means=tuple(value["means"]))
-        return cls(aggregate, value["edges"], cells, sums, *numbers)
+        return cls(aggregate, value["edges"], cells, sums, prior, center, scale)
 
 
 @dataclass(frozen=True)
@@ -205,6 +218,22 @@ class Aggregates:
         """Return the numbers of rows, [R, A]; see `Lookup`."""
         columns = [lookup(fields, dense) for lookup in self.lookups]
         return np.concatenate([np.zeros((rows, 0)), *columns], axis=1).astype(np.float32)
+
+    @property
+    def known(self) -> "Aggregates":
+        """The aggregates once the labels of all training rows are known."""
+        states = (replace(one.with_sums([one.late]), late=None) if one.late else one for one in self.states)
+        return Aggregates(tuple(states), self.tasks)
+
+    def with_rows(self, parts: Iterable[Part], schema: Schema) -> "Aggregates":
+        """Return the aggregates with more labelled rows."""
+        more: list[list[Sums]] = [[] for _ in self.states]
+        for part in parts:
+            for sums, state in zip(more, self.states, strict=True):
+                runs = _runs(part, schema, state.aggregate, state.edges)
+                sums += [run.totals(run.values) for run in runs]
+        states = (state.with_sums(sums) for state, sums in zip(self.states, more, strict=True))
+        return Aggregates(tuple(states), self.tasks)
 
     @property
     def fields(self) -> set[str]:
@@ -233,7 +262,10 @@ class Aggregates:
         arrays = {
             f"{n}.{array}": getattr(one, array) for n, one in enumerate(of) for array in ("cells", name)
         }
-        np.savez(path, **arrays)
+        for n, state in enumerate(self.states):
+            if state.late is not None and not served:
+                arrays |= {f"{n}.late.cells": state.late[0], f"{n}.late.sums": state.late[1]}
+        np.savez_compressed(path, **arrays)
         return {"sha256": sha256(path), "of": [one.to_json() for one in self.states]}
 
     @classmethod
@@ -249,10 +281,12 @@ class Aggregates:
         if sha256(path) != value["sha256"]:
             raise ArtifactError(f"{path}: missing or damaged", "restore the folder from a copy")
         with np.load(path) as arrays:
-            states = [
-                State.from_json(one, arrays[f"{n}.cells"], arrays[f"{n}.sums"])
-                for n, one in enumerate(value["of"])
-            ]
+            states = []
+            for n, one in enumerate(value["of"]):
+                state = State.from_json(one, arrays[f"{n}.cells"], arrays[f"{n}.sums"])
+                if f"{n}.late.cells" in arrays:
+                    state = replace(state, late=(arrays[f"{n}.late.cells"], arrays[f"{n}.late.sums"]))
+                states.append(state)
         return cls(tuple(states), tuple(tasks))
 
 
@@ -291,14 +325,17 @@ def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray
     dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
     bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
     prior = _prior(part, _columns(schema, one))
-    of_cells = [(np.empty(0, np.uint64), np.empty((0, 1 + 2 * len(prior))))]
+    known, late = [], []
     for run in _runs(part, schema, one, bounds):
-        known = rule.some(run.rows).known
-        size, weights = len(run.cells), run.values if known is None else run.values * known[:, None]
-        of_cells.append((run.cells, np.stack([np.bincount(run.places, w, size) for w in weights.T], axis=1)))
-    cells, sums = (np.concatenate(arrays) for arrays in zip(*of_cells, strict=True))
+        mask = np.ones(len(run.rows), bool) if rule.known is None else rule.known[run.rows]
+        known.append(run.totals(run.values * mask[:, None]))
+        late.append(run.totals(run.values * ~mask[:, None]))
+    cells, sums = (np.concatenate(arrays) for arrays in zip(*known, strict=True))
     width = out.shape[1]
     state = State(one, bounds, cells, sums, prior, np.zeros(width), np.ones(width))
+    if rule.known is not None:
+        arrays = [np.concatenate(of) for of in zip(*late, strict=True)]
+        state = replace(state, late=(arrays[0], arrays[1]))
     _tell(part, schema, rule, state, out)
     center, scale = _standardise(out)
     return replace(state, center=center, scale=scale)
@@ -347,6 +384,13 @@ class _Run(NamedTuple):
     """Place of each entry among the cells."""
     values: Floats  # [E, 1 + 2 Q]
     """1, whether the row has each label and number, and these."""
+
+    def totals(self, values: Floats) -> Sums:
+        """Return the cells with some of the values, and the sums of these."""
+        size = len(self.cells)
+        sums = np.stack([np.bincount(self.places, one, size) for one in values.T], axis=1, dtype=np.float64)
+        some = sums[:, 0] > 0
+        return self.cells[some], sums[some]
 
 
 def _runs(

@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.aggregates import NONE, Aggregates
-from automtl_core.data.part import Bags, Events, Histories, Part, ranges
+from automtl_core.data.part import Bags, Coded, Events, Histories, Part, ranges
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
@@ -38,9 +38,10 @@ from automtl_core.fields.encode import (
     number_encoders,
     numbers,
     read_encoder,
+    texts_of,
 )
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.lookup import ARRAYS, entries
+from automtl_core.fields.lookup import ARRAYS, hashes_of
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
@@ -99,6 +100,10 @@ class Encoder:
         """Return rows of prepared data with the numbers of the aggregates."""
         return self.aggregates.of_part(part, self.schema)
 
+    def refreshed(self, parts: Iterable[Part]) -> "Encoder":
+        """Return the encoder with aggregates that have seen more labelled rows."""
+        return replace(self, aggregates=self.aggregates.known.with_rows(parts, self.schema))
+
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
 
@@ -152,14 +157,13 @@ class Encoder:
                 ids[:, place] = found[field.name]
         for place, number in enumerate(self.schema.dense):
             dense[:, place] = found[number.name]
-        part = Part(ids, dense, labels, bags, histories=tuple(histories))
-        if not self.aggregates.states:
-            return part
-        fields = {
-            name: entries(name, self.fields[name], columns, None, found[name])
+        names = [field.name for field in self.schema.sparse]
+        coded = {
+            names.index(name): Coded(np.arange(rows), hashes_of(texts_of(name, columns, None)))
             for name in self.aggregates.fields
+            if self.fields[name].kind == "vocabulary"
         }
-        return part.with_numbers(self.aggregates.numbers(fields, found, rows))
+        return self.with_numbers(Part(ids, dense, labels, bags, histories=tuple(histories), coded=coded))
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
         """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.

@@ -220,6 +220,18 @@ class Behaviour(Fact):
 
 
 @dataclass(frozen=True)
+class Refreshed(Fact):
+    """The origin of a run whose aggregates were brought up to date, see `automtl refresh`."""
+
+    file = "refreshed"
+
+    parent: str
+    """The run before."""
+    rows: int
+    """Number of rows that were added to the aggregates since training."""
+
+
+@dataclass(frozen=True)
 class Calibration(Fact):
     """The calibration of the network on validation rows; absent without one."""
 

@@ -16,6 +16,7 @@ runs/<name>/
     importance.json        permutation importance of fields on test rows
     behaviour.json         use of experts, and calibration on test rows
     costs.json             seconds of search and training, rows per second
+    refreshed.json         the run before, of a run whose aggregates were brought up to date
     status.json            running, stopped, failed or done
     encoder/               encoder of new examples, see data/encoder.py
     log.txt                times and errors
@@ -29,6 +30,7 @@ import itertools
 import logging
 import os
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -173,6 +175,22 @@ class Run:
                     with alone(), suppress(StorageError):  # the first error is the one to report
                         self.write(status)
                 raise
+
+    def copied(self, path: Path, encoder: Encoder, fact: Fact) -> "Run":
+        """Return a copy of the finished run with another encoder, and one more fact.
+
+        Raises:
+            RunExistsError: the path exists, or cannot be created.
+
+        """
+        check_free(path)
+        with publish_folder(path) as draft:
+            for file in self.path.iterdir():
+                if file.is_file() and file.name not in (LOCK, *CHECKPOINTS):
+                    shutil.copyfile(file, draft / file.name)
+            encoder.save(draft / ENCODER)
+            Run(draft).write(fact)
+        return Run(path)
 
     def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
         """Return the encoder of new examples.

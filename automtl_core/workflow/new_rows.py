@@ -21,7 +21,9 @@ from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
+from automtl_core.run_dir.facts import Refreshed
 from automtl_core.run_dir.progress import PREPARATION
+from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
@@ -46,6 +48,19 @@ class Predicted(Value):
     tasks: tuple[str, ...]
     scores: Mapping[str, str]
     """Column of the predictions -> its meaning."""
+
+
+@dataclass(frozen=True)
+class Brought(Value):
+    """A run whose aggregates were brought up to date."""
+
+    run: str
+    """The new run."""
+    parent: str
+    rows: int
+    """Number of rows that were added."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,37 @@ def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
     with new_rows(replace(reading, unread=made.unread)) as rows:
         parts = [{name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
+
+
+def refreshed(made: Trained, reading: NewExamples) -> tuple[Encoder, int, Sequence[Rejected]]:
+    """Return the encoder of a run with aggregates that have seen more rows, their number, and skipped rows.
+
+    Raises:
+        UsageError: the run has no aggregates.
+        DataError: no row is valid or has a label, or as `new_rows` raises it.
+
+    """
+    if not made.encoder.aggregates.states:
+        raise UsageError("the run has no aggregates to bring up to date", "train with features.aggregates")
+    labelled = 0
+
+    def parts(rows: NewRows) -> Iterator[Part]:
+        nonlocal labelled
+        for part in _encoded(made, rows):
+            labelled += int((~np.isnan(part.labels)).any(1).sum())
+            yield part
+
+    with new_rows(replace(reading, labelled=True, unread=made.unread)) as rows:
+        encoder = made.encoder.refreshed(parts(rows))
+        if not labelled:
+            raise DataError("none of the new rows is valid and has a label", "give rows with labels")
+        return encoder, len(rows), rows.rejected
+
+
+def copy_refreshed(run: Run, path: Path, encoder: Encoder, rows: int) -> Run:
+    """Return a copy of a run with an encoder whose aggregates have seen more rows."""
+    before = run.get(Refreshed)
+    return run.copied(path, encoder, Refreshed(str(run.path), rows + (before.rows if before else 0)))
 
 
 def measure(

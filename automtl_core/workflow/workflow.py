@@ -43,7 +43,17 @@ from automtl_core.workflow.data_checks import preparation_warnings, training_war
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, passed_on, write_predictions
+from automtl_core.workflow.new_rows import (
+    Brought,
+    Predicted,
+    Tested,
+    check_log,
+    copy_refreshed,
+    measure,
+    passed_on,
+    refreshed,
+    write_predictions,
+)
 from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
@@ -282,6 +292,25 @@ class Workflow:
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
+
+    def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> Brought:
+        """Bring the aggregates of a run up to date, without training.
+
+        Args:
+            path: The run, which stays as it is.
+            files: Labelled examples since training, or since the last refresh; as in `predict`.
+            out: Folder of the new run.
+            most: Largest number of faulty rows to skip; None if a faulty row is an error.
+
+        """
+        run = Run.open(path)
+        run.tested()
+        check_free(out)
+        made, examples = self._reading(run, files, prepared_folder(), None, most)
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            encoder, rows, rejected = refreshed(made, examples)
+        copy_refreshed(run, out, encoder, rows)
+        return Brought(str(out), str(path), rows, tuple(map(str, rejected)))
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.

@@ -105,6 +105,41 @@ def evaluate(
     return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
+def refresh(
+    run: options.Run,
+    *,
+    files: Path = option(
+        "FILE",
+        "Labelled rows since training: a CSV, TSV or Parquet file, or a file pattern in quotes.",
+        "--data",
+        default=...,
+    ),
+    out: Path | None = option("FOLDER", "Folder of the new run [RUN-refreshed]."),
+    bad_rows: options.BadRows,
+    memory_limit: options.MemoryLimit = None,
+) -> Output:
+    """Bring the aggregates of a run up to date, without training.
+
+    Aggregates are the means of labels over earlier rows that the network reads. The new run has the same
+    network, and aggregates that have seen the rows of --data too. Give each row once: rows that a run has
+    seen are counted again. `predict` and `export` with the new run use its aggregates.
+    """
+    check_run(run)
+    from automtl_cli.runs.flow import workflow
+    from automtl_core.views.values import lines, next_commands
+    from automtl_core.workflow.new_rows import skippable
+
+    most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
+    folder = out or run.with_name(f"{run.resolve().name}-refreshed")
+    result = workflow(memory_limit, READING).refresh(run, files, folder, most)
+    skipped = [f"skipped: {row}" for row in result.skipped]
+    next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
+    summary = lines(
+        f"run: {result.run}, whose aggregates saw {result.rows:,} more rows", *skipped, *next_ones
+    )
+    return Output(result, lambda _: summary)
+
+
 def export(
     run: options.Run,
     *,
