@@ -356,8 +356,10 @@ def numbers_as_of(
     """
     columns = []
     for state, width in zip(aggregates.states, schema.aggregates().values(), strict=True):
-        out = np.empty((len(part), width), np.float32)
-        _tell(part, schema, rule, state, out)
+        out = np.zeros((len(part), width), np.float32)
+        for run in _runs(part, schema, state.aggregate, state.edges):
+            numbers = _seen(run, rule, state.prior, schema)
+            _add(out, run, (numbers - state.center) / state.scale)
         columns.append(out[rows])
     return np.concatenate(columns, axis=1)
 
@@ -377,8 +379,8 @@ class _Run(NamedTuple):
     """Entries of rows in some of the cells of a key."""
 
     rows: NDArray[np.int64]  # [E]
-    shares: Floats  # [E]
-    """One over the number of entries of the row."""
+    shares: Floats | None  # [E]
+    """One over the number of entries of the row; None where each row has one."""
     cells: NDArray[np.uint64]  # [C], sorted
     places: NDArray[np.int64]  # [E]
     """Place of each entry among the cells."""
@@ -404,7 +406,7 @@ def _runs(
     for number in range(runs):
         entries = np.arange(len(hashes)) if runs == 1 else np.flatnonzero(hashes >> shift == number)
         rows = entries if owners is None else owners[entries]
-        shares = np.ones(len(rows)) if counts is None else 1 / counts[rows]
+        shares = None if counts is None else 1 / counts[rows]
         cells, places = np.unique(hashes[entries], return_inverse=True)
         yield _Run(rows, shares, cells, places, _values(part, rows, _columns(schema, one)))
 

@@ -161,8 +161,8 @@ def _arrays(
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
         arrays.append(array("times", np.int32, [column(dataset.time)]))
-        seconds, name = seconds_of_codes(db, dataset.time), dataset.time
-        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[name] - 1]]))
+        seconds, time = seconds_of_codes(db, dataset.time), dataset.time
+        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
     arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)
