@@ -1,11 +1,13 @@
 """Effects of keys: of the cells of two or three fields, with few rows each, which aggregates tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind, alike, draw
+from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind, alike, draw, zipf
 from automtl_datasets.synthetic.timed import DAYS
 
 Key = tuple[str, ...]
@@ -15,6 +17,8 @@ ITEM, ADVERT, SIZE, TASTE = (
     ("brand", "colour", "size"),
     ("user_id", "category"),
 )
+SWEEPS = 40
+"""Number of times that the means of all groups are removed from effects, one division after another."""
 
 
 class Keys(Kind):
@@ -57,11 +61,11 @@ class Keys(Kind):
     groups: ClassVar[Mapping[str, Mapping[str, Chance]]] = {
         "visit": alike(
             {"click": 0.4, "like": 0.2},
-            {"hour": 0.4, "device": 0.5},
-            {ITEM: 0.7, ADVERT: 0.7, SIZE: 0.7, TASTE: 0.7},
+            {"hour": 0.5, "device": 0.6},
+            {ITEM: 0.6, ADVERT: 0.7, SIZE: 0.6, TASTE: 0.6},
         ),
         "order": alike(
-            {"cart": 0.3}, {"hour": 0.3, "device": -0.5}, {ITEM: 0.7, ADVERT: 0.7, SIZE: -0.7, TASTE: 0.8}
+            {"cart": 0.3}, {"hour": 0.5, "device": -0.6}, {ITEM: 0.6, ADVERT: 0.7, SIZE: -0.6, TASTE: 0.6}
         ),
     }
     noise = ("city", "coupon", "referrer", "noise_large")
@@ -74,7 +78,8 @@ class Keys(Kind):
         "changing": [ADVERT],
         "periods": 20,
         "correlation": 0.95,  # of the effects of a cell in a period and in the next one
-        "blank": {"coupon": 0.99, "referrer": 0.99},  # field -> share of the rows
+        "blank": ("coupon", "referrer"),
+        "share": 0.99,  # of blank rows
         **DAYS,
     }
 
@@ -89,60 +94,62 @@ class Keys(Kind):
         drawn = super().draw()
         for key in (ITEM, ADVERT, SIZE, TASTE):
             cells, frequencies = self._cells(key)
-            places = cells[draw(self.random("values", *key), frequencies, self.size)]
-            drawn |= dict(zip(key, self._values(key, places), strict=True))
-        for field, share in self.constants["blank"].items():
-            drawn[field] *= self.random("blank", field).random(self.size) >= share
+            drawn |= self._values(key, cells[draw(self.random("values", *key), frequencies, self.size)])
+        for field in self.constants["blank"]:
+            drawn[field] *= self.random("blank", field).random(self.size) >= self.constants["share"]
         time = DAYS["start"] + self.random("values", "time").integers(DAYS["seconds"], size=self.size)
-        return drawn | {"city": self._city(drawn["user_id"]), "hour": time // 3600 % 24, "time": time}
+        return drawn | {"city": self._cities(drawn["user_id"]), "hour": time // 3600 % 24, "time": time}
 
     def together(self, key: Key, group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the effect of the cell of a key in the period of the row."""
         cells, frequencies = self._cells(key)
-        sizes = [self.ids[field].values for field in key]
-        cell = np.searchsorted(cells, np.ravel_multi_index([drawn[field] for field in key], sizes))
-        values = dict(zip(key, self._values(key, cells), strict=True))
-        without = [*values.values()]
+        values, width = self._values(key, cells), self.ids["category"].values
+        divisions = [*values.values()]
         if key == TASTE:
-            without.append(self._city(values["user_id"]) * self.ids["category"].values + values["category"])
-        random, r = self.random("effects", *key), self.constants["correlation"]
-        effects = [_effects_of_cells(random, frequencies, without)]
-        if key not in self.constants["changing"]:
-            return effects[0][cell]
-        for _ in range(1, self.constants["periods"]):
-            step = _effects_of_cells(random, frequencies, without)
-            effects.append(r * effects[-1] + np.sqrt(1 - r**2) * step)
-        period = (drawn["time"] - DAYS["start"]) * self.constants["periods"] // DAYS["seconds"]
-        return np.stack(effects)[period, cell]
+            divisions.append(self._cities(values["user_id"]) * width + values["category"])
+        random, changing = self.random("effects", *key), key in self.constants["changing"]
+        count, r = self.constants["periods"] if changing else 1, self.constants["correlation"]
+        effects = [_effects(random, frequencies, divisions) for _ in range(count)]  # [periods, C]
+        for before, now in pairwise(effects):
+            now[:] = r * before + np.sqrt(1 - r**2) * now
+        period = (drawn["time"] - DAYS["start"]) * count // DAYS["seconds"]
+        return np.asarray(np.stack(effects)[period, np.searchsorted(cells, self._numbers(key, drawn))])
 
-    def names(self, field: str) -> Any:
-        """Return the text of each value, None for blank."""
+    def names(self, field: str) -> NDArray[np.object_]:
+        """Return the text of each value [V]; the first one of some fields is blank."""
         names = super().names(field)
-        names[: field in self.constants["blank"]] = None
+        if field in self.constants["blank"]:
+            names[0] = None
         return names
 
     def _cells(self, key: Key) -> tuple[Ints, Floats]:
-        """Draw the cells of a key, numbers of combinations in ascending order, and their frequencies."""
+        """Draw the cells that occur, as ascending numbers of combinations [C], and their frequencies."""
         random, count = self.random("cells", *key), self.constants["cells"]
+        values = {field: random.permutation(count) % self.ids[field].values for field in key}
+        cells = np.unique(self._numbers(key, values))
+        return cells, random.permutation(zipf(len(cells), self.constants["exponent"]))
+
+    def _numbers(self, key: Key, values: Mapping[str, Ints]) -> Ints:
+        """Return the numbers of combinations of values."""
         sizes = [self.ids[field].values for field in key]
-        cells = np.unique(np.ravel_multi_index([random.permutation(count) % size for size in sizes], sizes))
-        return cells, random.permutation(Ids(len(cells), self.constants["exponent"]).frequencies)
+        return np.ravel_multi_index([values[field] for field in key], sizes)
 
-    def _values(self, key: Key, cells: Ints) -> tuple[Ints, ...]:
-        """Return the values of cells in each field of a key."""
-        return np.unravel_index(cells, [self.ids[field].values for field in key])
+    def _values(self, key: Key, numbers: Ints) -> dict[str, Ints]:
+        """Return the values of combinations."""
+        sizes = [self.ids[field].values for field in key]
+        return dict(zip(key, np.unravel_index(numbers, sizes), strict=True))
 
-    def _city(self, users: Ints) -> Ints:
+    def _cities(self, users: Ints) -> Ints:
         """Return the cities of users."""
-        of_users = self.random("values", "city", "user_id")
-        return of_users.integers(self.ids["city"].values, size=self.ids["user_id"].values)[users]
+        random = self.random("values", "city", "user_id")
+        return random.integers(self.ids["city"].values, size=self.ids["user_id"].values)[users]
 
 
-def _effects_of_cells(random: np.random.Generator, frequencies: Floats, without: list[Ints]) -> Floats:
-    """Draw the effect of each cell, with deviation 1 over rows, and mean 0 in each group of some divisions."""
+def _effects(random: np.random.Generator, frequencies: Floats, divisions: Sequence[Ints]) -> Floats:
+    """Draw the effect of each cell [C], with deviation 1 over rows, and mean 0 in each group of divisions."""
     drawn = random.standard_normal(len(frequencies))
-    for _ in range(100):
-        for groups in without:
-            total = np.bincount(groups, frequencies * drawn)
-            drawn -= (total / np.maximum(np.bincount(groups, frequencies), 1e-300))[groups]
+    for _ in range(SWEEPS):
+        for groups in divisions:
+            total, share = (np.bincount(groups, weights) for weights in (frequencies * drawn, frequencies))
+            drawn -= total[groups] / share[groups]
     return np.asarray(drawn / np.sqrt(frequencies @ drawn**2))
