@@ -29,8 +29,8 @@ class SyntheticSettings(DatasetSettings):
     rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
     effects that change over time; by default split by time. history: effects of earlier events of the user;
     by default split by time, with ten events in a history. cold: effects of items by their pretrained
-    vectors; by default split by time, and half of the test rows have new items. keys: effects of pairs and
-    triples of values with few rows each, which aggregates tell; by default split by time."""
+    vectors; by default split by time, and half of the test rows have new items. keys: effects of
+    combinations of two or three values, with few rows each; by default split by time."""
     rows: int | None = Field(None, ge=100)
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Effects of keys: of the cells of two or three fields, with few rows each, which aggregates tell."""
+"""Effects of keys: of combinations of values of two or three fields, with few rows each."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ from automtl_datasets.synthetic.kind import Chance, Floats, Ids, Ints, Kind, ali
 from automtl_datasets.synthetic.timed import DAYS
 
 Key = tuple[str, ...]
-ITEM, ADVERT, SIZE, TASTE = (
+OFFER, SEARCH, VARIANT, TASTE = (
     ("item_id", "seller_id"),
     ("advert_id", "query"),
     ("brand", "colour", "size"),
@@ -22,21 +22,21 @@ SWEEPS = 40
 
 
 class Keys(Kind):
-    """Effects of cells: each key has one number for each combination of values that occurs.
+    """Effects of cells, the combinations of values of a key that occur. A key has two or three fields.
 
     The logit of a row at time t, for fields f with values v and keys k with cells c, is
 
         intercept + sum_f s_f e_f(v) + sum_k s_k e_k(c, period(t))
 
-    where s are the sizes in `groups`, and e are random with mean 0 and deviation 1 over rows. e_k is constant
-    but for `advert_id` x `query`. There it is a random walk over periods, whose deviation remains 1:
+    where s are the sizes in `groups`, and e are random with mean 0 and deviation 1 over rows. e_k is the same
+    in all periods, except for `advert_id` x `query`, where it is a random walk whose deviation remains 1:
 
         e_k(c, p) = r e_k(c, p - 1) + sqrt(1 - r^2) z(c, p)        z(c, p) as e_k(c, 0)
 
     A key has about 6000 cells of 6 to 30 rows, far fewer than there are combinations of its values. No field
-    of a key has an effect alone: e_k has mean 0 over the rows of each value. Only pairs of the fields of the
-    triple have one: their cells have few triples. Decoys without an effect are `city`, which follows from the
-    user and has none with the category either, and two fields that are blank in 99 % of the rows.
+    of a key has an effect alone: e_k has mean 0 over the rows of each value. A pair of fields of the triple
+    has a weaker one, because few triples share its cell. Decoys without an effect are `city`, which follows
+    from the user and has none with the category either, and two fields that are blank in 99 % of the rows.
     """
 
     name = "keys"
@@ -62,10 +62,10 @@ class Keys(Kind):
         "visit": alike(
             {"click": 0.4, "like": 0.2},
             {"hour": 0.5, "device": 0.6},
-            {ITEM: 0.6, ADVERT: 0.7, SIZE: 0.6, TASTE: 0.6},
+            {OFFER: 0.6, SEARCH: 0.7, VARIANT: 0.6, TASTE: 0.6},
         ),
         "order": alike(
-            {"cart": 0.3}, {"hour": 0.5, "device": -0.6}, {ITEM: 0.6, ADVERT: 0.7, SIZE: -0.6, TASTE: 0.6}
+            {"cart": 0.3}, {"hour": 0.5, "device": -0.6}, {OFFER: 0.6, SEARCH: 0.7, VARIANT: -0.6, TASTE: 0.6}
         ),
     }
     noise = ("city", "coupon", "referrer", "noise_large")
@@ -75,7 +75,7 @@ class Keys(Kind):
     constants: ClassVar[Mapping[str, Any]] = {
         "cells": 6000,
         "exponent": 0.4,  # of the Zipf frequencies of cells
-        "changing": [ADVERT],
+        "changing": [SEARCH],
         "periods": 20,
         "correlation": 0.95,  # of the effects of a cell in a period and in the next one
         "blank": ("coupon", "referrer"),
@@ -92,7 +92,7 @@ class Keys(Kind):
     def draw(self) -> dict[str, Any]:
         """Draw a cell of each key, the time, and all other values."""
         drawn = super().draw()
-        for key in (ITEM, ADVERT, SIZE, TASTE):
+        for key in (OFFER, SEARCH, VARIANT, TASTE):
             cells, frequencies = self._cells(key)
             drawn |= self._values(key, cells[draw(self.random("values", *key), frequencies, self.size)])
         for field in self.constants["blank"]:

@@ -4,10 +4,10 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.tasks.builtin import auc
 from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
-from automtl_datasets.synthetic.keys import ADVERT, ITEM, SIZE, TASTE, Keys
+from automtl_datasets.synthetic.keys import OFFER, SEARCH, TASTE, VARIANT, Keys
 from automtl_datasets.synthetic.timed import DAYS
 
-KEYS = (ITEM, ADVERT, SIZE, TASTE)
+KEYS = (OFFER, SEARCH, VARIANT, TASTE)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,9 @@ def test_no_field_of_a_key_has_an_effect_alone(kind, drawn, key):
 def test_effects_of_one_key_walk_and_those_of_others_are_constant(kind, drawn):
     for key in KEYS:
         effects = of_cells(kind, drawn, key)
-        if key != ADVERT:
+        if key != SEARCH:
             assert np.nanmax(np.nanstd(effects, axis=0)) < 1e-9
-    effects = of_cells(kind, drawn, ADVERT)
+    effects = of_cells(kind, drawn, SEARCH)
     for lag in (1, 5, 10):
         before, now = effects[:-lag].ravel(), effects[lag:].ravel()
         both = ~np.isnan(before + now)
@@ -108,4 +108,4 @@ def test_in_the_latest_rows_a_model_needs_all_keys_to_reach_the_best_auc(tmp_pat
 def test_the_truth_tells_the_keys_and_which_of_them_changes():
     truth = Keys.truth()
     assert all(told["pairs"] == [list(key) for key in KEYS] for told in truth["tasks"].values())
-    assert truth["changing"] == {task: [list(ADVERT)] for task in Keys.tasks()}
+    assert truth["changing"] == {task: [list(SEARCH)] for task in Keys.tasks()}
