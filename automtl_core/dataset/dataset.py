@@ -351,8 +351,7 @@ class Dataset(ABC, Configured[D]):
 
         Views of a search use two keys: `noise`, the names of fields without effect, and `tasks`, for each
         task `fields`, the names of fields (or of inputs from histories, such as `past:last1`) that affect it,
-        and `pairs`, the pairs of fields that affect it
-        together.
+        and `pairs`, the pairs or triples of fields that affect it together.
         """
         return {}
 

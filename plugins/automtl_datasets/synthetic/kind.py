@@ -55,14 +55,14 @@ class Chance(NamedTuple):
     rate: float
     effects: Mapping[str, float]
     """Field -> standard deviation of its effect on the logit."""
-    pairs: Mapping[tuple[str, str], float] = {}
-    """Two fields -> standard deviation of the product of their effects; one field alone has no effect."""
+    pairs: Mapping[tuple[str, ...], float] = {}
+    """Fields, as a rule two -> standard deviation of their effect together; one field alone has no effect."""
 
 
 def alike(
     rates: Mapping[str, float],
     effects: Mapping[str, float],
-    pairs: Mapping[tuple[str, str], float] | None = None,
+    pairs: Mapping[tuple[str, ...], float] | None = None,
 ) -> dict[str, Chance]:
     """Return tasks with the same effects: task -> its chance."""
     return {task: Chance(rate, effects, pairs or {}) for task, rate in rates.items()}
@@ -185,7 +185,7 @@ class Kind:
         """Return the effect [R] of a field on a group, with deviation 1; here the same for all groups."""
         return self.effects(field)[drawn[field]] if field in self.ids else np.asarray(drawn[field])
 
-    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+    def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the effect [R] of a pair on a group: a product of effects that have no effect alone."""
         left, right = (self.effects(field, "pair")[drawn[field]] for field in pair)
         return np.asarray(left * right)

@@ -51,7 +51,7 @@ class Pairs(Kind):
     }
     noise = ("noise_small", "noise_large", "dense_noise")
 
-    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+    def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the product of the signs of both values."""
         left, right = (1.0 - 2 * (drawn[field] % 2) for field in pair)
         return np.asarray(left * right)
@@ -115,7 +115,7 @@ class Factors(Kind):
             drawn[field] = among.integers(self.ids[field].values, size=self.ids[owner].values)[drawn[owner]]
         return drawn
 
-    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+    def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the product of the vectors of two fields in the dimensions that the group reads."""
         left, right = (self._vectors(field)[drawn[field]] for field in pair)
         weights = np.array(self.constants["read"][group])
@@ -178,7 +178,7 @@ class Numbers(Kind):
             return super().alone(field, group, drawn)
         return scaled(SHAPES[self.constants["acting"][group][field]](self._normal(field, drawn)))
 
-    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+    def together(self, pair: tuple[str, ...], group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the product of two numbers."""
         left, right = (self._normal(field, drawn) for field in pair)
         return left * right

@@ -32,10 +32,10 @@ def frame(kind):
 
 
 def codes(kind, field):
-    """Return the value [R] of a field as a number from 0; of a dense field the tenth that it is in."""
+    """Return the value [R] of a field as a number, 0 for none; of a dense field the tenth that it is in."""
     column = frame(kind)[field]
     return (pd.qcut(column.rank(method="first"), 10).cat.codes if field in KINDS[kind].numbers
-            else pd.Categorical(column).codes).astype(np.int64)  # fmt: skip
+            else pd.Categorical(column).codes + 1).astype(np.int64)  # fmt: skip
 
 
 def logit(kind, task):
@@ -94,11 +94,12 @@ def test_every_field_of_the_truth_acts_and_noise_does_not(kind):
 @every_kind
 def test_every_pair_of_the_truth_acts_beyond_its_fields(kind):
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
-        for one, two in told["pairs"]:
-            left, right = codes(kind, one), codes(kind, two)
-            rest = residual(residual(logit(kind, task), left), right)
-            cells = np.unique(left * (right.max() + 1) + right, return_inverse=True)[1]
-            assert by_chance(rest, cells) < 1e-6, (one, two, task)
+        for pair in told["pairs"]:  # or more fields
+            values, rest = [codes(kind, field) for field in pair], logit(kind, task)
+            for of_field in values:
+                rest = residual(rest, of_field)
+            cells = np.unique(np.stack(values), axis=1, return_inverse=True)[1].ravel()
+            assert by_chance(rest, cells) < 1e-6, (pair, task)
 
 
 @every_kind
