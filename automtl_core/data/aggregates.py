@@ -325,20 +325,40 @@ def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray
     dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
     bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
     prior = _prior(part, _columns(schema, one))
+    out[:] = 0
     known, late = [], []
     for run in _runs(part, schema, one, bounds):
-        mask = np.ones(len(run.rows), bool) if rule.known is None else rule.known[run.rows]
-        known.append(run.totals(run.values * mask[:, None]))
-        late.append(run.totals(run.values * ~mask[:, None]))
-    cells, sums = (np.concatenate(arrays) for arrays in zip(*known, strict=True))
-    width = out.shape[1]
-    state = State(one, bounds, cells, sums, prior, np.zeros(width), np.ones(width))
-    if rule.known is not None:
-        arrays = [np.concatenate(of) for of in zip(*late, strict=True)]
-        state = replace(state, late=(arrays[0], arrays[1]))
-    _tell(part, schema, rule, state, out)
+        _add(out, run, _seen(run, rule, prior, schema))
+        if rule.known is None:
+            known.append(run.totals(run.values))
+        else:
+            mask = rule.known[run.rows, None]
+            known.append(run.totals(run.values * mask))
+            late.append(run.totals(run.values * ~mask))
     center, scale = _standardise(out)
-    return replace(state, center=center, scale=scale)
+    cells, sums = _joined(known)
+    return State(one, bounds, cells, sums, prior, center, scale, _joined(late) if late else None)
+
+
+def _joined(sums: Sequence[Sums]) -> Sums:
+    """Return the sums of cells that follow each other."""
+    return np.concatenate([one[0] for one in sums]), np.concatenate([one[1] for one in sums])
+
+
+def _seen(run: "_Run", rule: Earlier, prior: Floats, schema: Schema) -> Floats:
+    """Return the numbers of entries, which see earlier rows by the rule, [E, A]."""
+    sums = rule.some(run.rows).sums(run.places).of(run.values)
+    if rule.folds is not None:
+        sums[:, 0] *= FOLDS / (FOLDS - 1)  # as many as over all folds
+    return told(sums, prior, schema.tasks)
+
+
+def _add(out: NDArray[np.float32], run: "_Run", numbers: Floats) -> None:
+    """Add the numbers of entries to those of their rows."""
+    if run.shares is None:
+        out[run.rows] = numbers
+    else:
+        np.add.at(out, run.rows, (numbers * run.shares[:, None]).astype(np.float32))
 
 
 def numbers_as_of(
@@ -362,17 +382,6 @@ def numbers_as_of(
             _add(out, run, (numbers - state.center) / state.scale)
         columns.append(out[rows])
     return np.concatenate(columns, axis=1)
-
-
-def _tell(part: Part, schema: Schema, rule: Earlier, state: State, out: NDArray[np.float32]) -> None:
-    """Write the numbers of rows, which see earlier rows by the rule, [R, A]."""
-    out[:] = 0
-    for run in _runs(part, schema, state.aggregate, state.edges):
-        sums = rule.some(run.rows).sums(run.places).of(run.values)
-        if rule.folds is not None:
-            sums[:, 0] *= FOLDS / (FOLDS - 1)  # as many as over all folds
-        numbers = (told(sums, state.prior, schema.tasks) - state.center) / state.scale
-        np.add.at(out, run.rows, (numbers * run.shares[:, None]).astype(np.float32))
 
 
 class _Run(NamedTuple):
