@@ -9,11 +9,11 @@ label of a task, whose sum is S, and the prior pi of the task:
 where the link is that of the kind of task, the logit for binary labels (Micci-Barreca, SIGKDD Explorations
 2001). Means of numeric fields are told as of a regression. All numbers are standardised over training rows.
 
-A training row must not see its own label. Under a split by time, its earlier rows are those of earlier times,
-less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else they are the rows of other
-folds, and users are whole in a fold if rows are split by users (out of fold as in Pargent et al.,
-Computational Statistics 2022). All other rows see the training rows whose labels are known when training
-ends: these sums are the state, from which rows are looked up.
+A training row must not see its own label. Under a split by time, its earlier rows are those before the last
+refresh of the aggregates, less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else
+they are the rows of other folds, and users are whole in a fold if rows are split by users (out of fold as in
+Pargent et al., Computational Statistics 2022). All other rows see the training rows whose labels are known
+when training ends: these sums are the state, from which rows are looked up.
 
 Letters: R rows, E entries of rows in cells, C cells, Q labels and numbers with means, A numbers told.
 """
@@ -41,6 +41,8 @@ Sums = tuple[NDArray[np.uint64], Floats]
 """Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 Q]."""
 FOLDS = 5
 """Number of folds of the training rows where rows are not split by time."""
+PERIODS = 20
+"""Number of periods of the training rows where rows are split by time and aggregates are not refreshed."""
 SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
 BINS = 20
@@ -130,12 +132,27 @@ class EarlierSums:
 
 
 def last_refresh(times: Floats, refresh: Refresh) -> Floats:
-    """Return the time of the last refresh before each time, in seconds, [R]."""
-    seconds = {"1d": 86_400.0, "1h": 3_600.0}.get(refresh)
-    return times if seconds is None else np.floor(times / seconds) * seconds
+    """Return the time of the last refresh before each time, [R].
+
+    For `never` the rows are divided into `PERIODS` of equal size, and see the rows of earlier periods: their
+    aggregates are then about as old as those of rows after the end of training.
+    """
+    if refresh == "always":
+        return times
+    if refresh == "never":
+        starts = np.quantile(times, np.arange(PERIODS) / PERIODS, method="lower")
+        return starts[np.searchsorted(starts, times, side="right") - 1]
+    seconds = {"1d": 86_400.0, "1h": 3_600.0}[refresh]
+    return np.floor(times / seconds) * seconds
 
 
-def rule_of(rows: int, times: Floats | None, delay: float, users: NDArray[np.int32] | None) -> Earlier:
+def rule_of(
+    rows: int,
+    times: Floats | None,
+    delay: float = 0.0,
+    users: NDArray[np.int32] | None = None,
+    refresh: Refresh = "never",
+) -> Earlier:
     """Return the rule of the data.
 
     Args:
@@ -143,10 +160,12 @@ def rule_of(rows: int, times: Floats | None, delay: float, users: NDArray[np.int
         times: Their times, under a split by time.
         delay: Time from a row to its labels.
         users: Their users, under a split by users; 0 for none.
+        refresh: When aggregates are brought up to date in use.
 
     """
     if times is not None:
-        return Earlier(np.asarray(times, np.float64), delay)
+        times = np.asarray(times, np.float64)
+        return Earlier(times, delay, looks=last_refresh(times, refresh))
     numbers = np.arange(rows, dtype=np.uint64)
     if users is not None:  # rows without a user are on their own
         numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)

@@ -96,7 +96,8 @@ def encoded(
         }
         aggregates = _fill(parts, schema, rule, dense)
     else:
-        keys = canonical({"keys": [one.model_dump(mode="json") for one in schema.encodings.keys]})
+        chosen = schema.encodings.model_dump(mode="json", include={"aggregates", "refresh"})
+        keys = canonical(chosen)
         folder = path / f"aggregates-{hashlib.sha256(keys).hexdigest()[:12]}"
         try:
             dense, aggregates = _kept(folder, parts, schema, rule)

@@ -145,23 +145,26 @@ class Prepared:
         path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
-    @property
-    def rule(self) -> Earlier:
-        """The rows that a training row sees in aggregates."""
+    def rule(self, refresh: Refresh) -> Earlier:
+        """Return the rows that a training row sees in aggregates that are refreshed at some times."""
         settings = self.manifest["settings"]
         users = self.users("train") if settings["split"] == "user" else None
         seconds = self._column("train", "seconds")
-        return rule_of(self.manifest["rows"]["train"], seconds, settings["label_delay"], users)
+        return rule_of(self.manifest["rows"]["train"], seconds, settings["label_delay"], users, refresh)
 
     def encoded(self, schema: Schema) -> Encoded:
         """Return the rows for networks of a schema, and what its encodings learned from training rows."""
-        key = canonical(schema.encodings.model_dump(mode="json"))
+        key, refresh = canonical(schema.encodings.model_dump(mode="json")), schema.encodings.refresh
         if key not in self._encoded:
-            parts = self.part("train"), self.part("validation")
-            self._encoded[key] = made = encoded(*parts, schema, self.rule, self.path)
-            if (refresh := schema.encodings.refresh) != "never":
-                self._encoded[key] = replace(made, validation=self.refreshed("validation", schema, refresh))
+            made = self._fitted(schema)
+            if refresh != "never" and schema.encodings.keys:
+                made = replace(made, validation=self.refreshed("validation", schema, refresh))
+            self._encoded[key] = made
         return self._encoded[key].as_read(schema)
+
+    def _fitted(self, schema: Schema) -> Encoded:
+        parts = self.part("train"), self.part("validation")
+        return encoded(*parts, schema, self.rule(schema.encodings.refresh), self.path)
 
     @cached_property
     def _encoded(self) -> dict[bytes, Encoded]:
@@ -181,14 +184,13 @@ class Prepared:
             refresh: When aggregates are brought up to date.
 
         """
-        part = self.part(name)
-        never = schema.encoded(schema.encodings.with_answers(refresh="never"))
-        aggregates = self.encoded(never).aggregates
+        part, aggregates = self.part(name), self._fitted(schema).aggregates
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
         times = np.concatenate([self._column(one, "seconds") for one in names])
-        rule = Earlier(times, self.rule.delay, looks=last_refresh(times, refresh))
+        delay = self.manifest["settings"]["label_delay"]
+        rule = Earlier(times, delay, looks=last_refresh(times, refresh))
         rows = np.arange(len(times) - len(part), len(times))
         parts = [self.part(one) for one in names]
         return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))

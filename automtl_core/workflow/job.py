@@ -227,7 +227,9 @@ class Job:
         if not (share := strategy_class.held_out_share(settings)):
             return problem
         random = seeds.generator(self.config.seed, "decisions")
-        rows = held_out_rows(prepared, 1_000_000, share, random)  # trainings from scratch read all rows
+        rows = held_out_rows(
+            prepared, 1_000_000, share, random, self.config.features.refresh
+        )  # trainings from scratch read all rows
         divided = self.problem(prepared, rows, problem.space)
         data = replace(divided.data, validation=problem.data.validation, held_out=divided.data.validation)
         return replace(divided, data=data)

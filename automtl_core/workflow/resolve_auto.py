@@ -114,7 +114,7 @@ def _result(
     end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
         train = partial(_train, job, prepared, executor, folder, end)
-        rows = divided(prepared, config.encoding_search)
+        rows = divided(prepared, config.encoding_search, config.features.refresh)
         result = search_encodings(rows, config.features, config.training, train, progress)
     on_result(result)
     if seconds is None:  # else another run might have time for more

@@ -9,10 +9,11 @@ and the worth of the candidate is the squared t statistic of the regression of e
 candidate of the largest worth joins: e <- e - beta x. Then pairs with the fields of the key, and after them
 triples, become candidates. It ends when no worth is above what chance gives the best of all candidates.
 
-The selection reads the rows to learn from. On held-out rows, each key is left out of a least-squares fit of
-all x; one whose loss is within chance is redundant, and is dropped, the least one first. The loss by label,
-in shares of its variance, is the evidence for a key. (Target statistics of several fields: AutoCross, Luo et
-al., KDD 2019; stagewise regression: Efron et al., "Least Angle Regression", Annals of Statistics 2004.)
+The selection reads the rows to learn from, and a key joins only if it helps on held-out rows too. On these,
+each key is then left out of a least-squares fit of all x; one whose loss is within chance is redundant, and
+is dropped, the least one first. The loss by label, in shares of its variance, is the evidence for a key.
+(Target statistics of several fields: AutoCross, Luo et al., KDD 2019; stagewise regression: Efron et al.,
+"Least Angle Regression", Annals of Statistics 2004.)
 
 Letters: R rows, E entries of rows in cells, T labels, K selected keys.
 """
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr
 
-from automtl_core.data.aggregates import EarlierSums, cells_of_rows, key_edges
+from automtl_core.data.aggregates import FOLDS, Earlier, EarlierSums, cells_of_rows, key_edges
 from automtl_core.dataset.encodings import MOST_FIELDS
 from automtl_core.fields.lookup import by_example
 from automtl_core.search.encoding.rows import Rows
@@ -42,6 +43,8 @@ FRESH = 24
 """Number of candidates, the best so far, whose worth is computed again after a key joined."""
 
 
+NEARLY = 0.9
+"""Share of the worth of a key from which a part of it takes its place."""
 EXACT = 6
 """Number of candidates, the best of these, whose worth is computed with errors of unequal variances."""
 
@@ -69,6 +72,18 @@ class SelectedKey(Value):
     """One-sided p value of the sum of the gains, after Holm's correction for all selected keys."""
 
 
+def order_of(rows: Rows) -> Earlier:
+    """Return the rule of the rows in the selection.
+
+    Rows without times see the rows of earlier folds. If they saw those of all other folds, the residual of a
+    row would depend on the labels of the rows that see it.
+    """
+    if rows.rule.folds is None:
+        return rows.rule
+    times = np.where(rows.held_out, FOLDS, rows.rule.folds).astype(np.float64)
+    return Earlier(times, looks=times)
+
+
 class Candidate:
     """A key, with the mean residual of earlier rows."""
 
@@ -78,7 +93,8 @@ class Candidate:
         self.cells, self.inverse = np.unique(cells, return_inverse=True)
         self.entries = len(cells)
         self.owners = None if self.counts is None else np.repeat(np.arange(len(rows.both)), self.counts)
-        self.rule = rows.rule if self.owners is None else rows.rule.some(self.owners)
+        rule = order_of(rows)
+        self.rule = rule if self.owners is None else rule.some(self.owners)
         self.worth = np.inf
         self._sums: EarlierSums | None = None
 
@@ -120,13 +136,12 @@ class Additive:
         self.labels = np.where(mask, (labels - mean) / np.maximum(deviation, 1e-12), 0.0)
         self.residuals = self.labels
         self.weights = self.learned.astype(np.float64)
-        # Held-out rows see the rows to learn from, and no row sees them. With all labels there, one column of
-        # counts is enough.
-        self.seen = (self.learned if not mask.all() else self.learned[:, :1]).astype(np.float64)
+        # No row sees held-out rows, unless aggregates are refreshed in use. With all labels there, one column
+        # of counts is enough.
+        visible = mask if rows.refresh != "never" else self.learned
+        self.seen = (visible if not mask.all() else visible[:, :1]).astype(np.float64)
         self.columns: list[Floats] = []  # x of each selected key, [R, T]
-        timed = rows.rule.folds is None
-        self._doubled = 1 if timed else 2  # each pair of rows of other folds counts twice
-        self.whole = rows.rule.sums(np.zeros(len(labels), np.int64)) if timed else None
+        self.whole = order_of(rows).sums(np.zeros(len(labels), np.int64))
         self._project()
 
     def _project(self) -> None:
@@ -134,10 +149,8 @@ class Additive:
 
         The drift is the mean residual of all earlier rows: what they tell is no effect of a key.
         """
-        others = [np.ones_like(self.residuals)]
-        if self.whole is not None:
-            sums, rows = self.whole.of(self.residuals * self.seen), self.whole.of(self.seen)
-            others.append(sums / (rows + PRIOR_ROWS))
+        sums, rows = self.whole.of(self.residuals * self.seen), self.whole.of(self.seen)
+        others = [np.ones_like(sums), sums / (rows + PRIOR_ROWS)]
         # By task an orthonormal basis of the constant and the drift over the rows to learn from.
         self.basis = np.zeros((len(others), *self.residuals.shape))
         for n, column in enumerate(others):
@@ -161,7 +174,7 @@ class Additive:
         for base in self.basis:
             square -= np.einsum("rt,rt->t", x, base) ** 2
         variance = np.maximum(square, 1e-12) * (self.clean**2).sum(0) / self.weights.sum(0)
-        return float((np.maximum(slope, 0.0) ** 2 / np.maximum(variance, 1e-12)).sum()) / self._doubled
+        return float((np.maximum(slope, 0.0) ** 2 / np.maximum(variance, 1e-12)).sum())
 
     def step(self, candidate: Candidate) -> tuple[float, Floats, Floats]:
         """Return the worth of a candidate, its x [R, T] and the coefficients [T]."""
@@ -171,16 +184,38 @@ class Additive:
         slope, error = product.sum(0), np.sqrt((product**2).sum(0))
         t = np.maximum(slope / np.maximum(error, 1e-12), 0.0)
         square = (clean**2).sum(0)
-        return float((t**2).sum()) / self._doubled, x, slope * (t > 0) / np.maximum(square, 1e-12)
+        return float((t**2).sum()), x, slope * (t > 0) / np.maximum(square, 1e-12)
 
-    def add(self, x: Floats, coefficients: Floats) -> None:
-        """Add a key."""
-        self.columns.append(x)
+    def add(self, x: Floats, coefficients: Floats) -> bool:
+        """Add a key, unless it does not help on held-out rows; return whether it does.
+
+        It may not where aggregates are not refreshed in use: what the last day tells is then not known.
+        """
         centre = (x * self.learned).sum(0) / self.weights.sum(0)
-        self.residuals = np.where(
-            self.learned | self.looked, self.residuals - coefficients * (x - centre), 0.0
-        )
+        labelled = self.learned | self.looked
+        residuals = np.where(labelled, self.residuals - coefficients * (x - centre), 0.0)
+        gains = self._squares(self.residuals) - self._squares(residuals)
+        mean, error = self.mean_and_error(gains.sum(1))
+        if mean <= error:
+            return False
+        self.columns.append(x)
+        self.residuals = residuals
         self._project()
+        return True
+
+    def _squares(self, residuals: Floats) -> Floats:
+        """Return the squares of residuals less their mean over held-out rows, [R, T]; 0 for other rows.
+
+        A shift of all labels over time is no fault of a key.
+        """
+        count = np.maximum(self.looked.sum(0), 1)
+        mean = np.where(self.looked, residuals, 0.0).sum(0) / count
+        return np.where(self.looked, (residuals - mean) ** 2, 0.0)
+
+    def mean_and_error(self, by_row: Floats) -> tuple[float, float]:
+        """Return the mean over held-out rows of a number of each row, [R], and its standard error."""
+        counted = by_row[self.looked.any(1)]
+        return float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
 
     def losses(self) -> Callable[[Sequence[int]], Floats]:
         """Return a function that fits some of the keys by least squares, and returns its errors.
@@ -198,9 +233,8 @@ class Additive:
             found, chosen = np.zeros_like(self.labels), [0, *(k + 1 for k in keys)]
             for t, (square, product, x, labels, looked) in enumerate(of_tasks):
                 of_chosen = square[np.ix_(chosen, chosen)] + 1e-9 * np.eye(len(chosen))
-                errors = labels - x[:, chosen] @ np.linalg.solve(of_chosen, product[chosen])
-                found[looked, t] = errors**2
-            return found
+                found[looked, t] = labels - x[:, chosen] @ np.linalg.solve(of_chosen, product[chosen])
+            return self._squares(found)
 
         return of_keys
 
@@ -219,9 +253,9 @@ def select_keys(rows: Rows) -> list[SelectedKey]:
     selected: list[Candidate] = []
     while len(selected) < settings.keys and (best := pool.best(model)):
         candidate, x, coefficients = best
-        model.add(x, coefficients)
-        selected.append(candidate)
-        pool.extend(candidate)
+        if model.add(x, coefficients):
+            selected.append(candidate)
+            pool.extend(candidate)
     return _checked(model, selected)
 
 
@@ -265,6 +299,11 @@ class _Pool:
             steps = {one: model.step(one) for one in first}
             joining = max(first, key=lambda one: steps[one][0], default=None)
             if joining is not None and steps[joining][0] > bound:
+                for part in self.left:  # a part of the key that says nearly the same takes its place
+                    if {*part.key} < {*joining.key} and part.worth > NEARLY * joining.worth:
+                        steps[part] = model.step(part)
+                        if steps[part][0] > max(bound, NEARLY * steps[joining][0]):
+                            joining = part
                 self.left.remove(joining)
                 return joining, *steps[joining][1:]
         return None
@@ -288,7 +327,7 @@ def _checked(model: Additive, selected: Sequence[Candidate]) -> list[SelectedKey
     while kept:
         full = losses(kept)
         more = {k: losses([one for one in kept if one != k]) - full for k in kept}
-        z = {k: _mean_and_error(model, by_row.sum(1)) for k, by_row in more.items()}
+        z = {k: model.mean_and_error(by_row.sum(1)) for k, by_row in more.items()}
         least = min(kept, key=lambda k: z[k][0] / max(z[k][1], 1e-12))
         if z[least][0] > SURE * z[least][1]:
             break
@@ -304,11 +343,6 @@ def _checked(model: Additive, selected: Sequence[Candidate]) -> list[SelectedKey
 
 SURE = 1.645
 """Standard errors by which the loss of a key must exceed 0."""
-
-
-def _mean_and_error(model: Additive, by_row: Floats) -> tuple[float, float]:
-    counted = by_row[model.looked.any(1)]
-    return float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
 
 
 def _gains(model: Additive, by_row: Floats) -> Iterator[tuple[str, Gain]]:

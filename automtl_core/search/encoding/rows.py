@@ -15,6 +15,7 @@ from automtl_core.data.aggregates import Earlier
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.settings.settings import NAMED, Component, Settings
 from automtl_core.system import seeds
@@ -83,6 +84,8 @@ class Rows:
     """Mask of the held-out rows."""
     rule: Earlier
     """The rows that a row sees in aggregates."""
+    refresh: Refresh = "never"
+    """When aggregates are brought up to date in use."""
     settings: EncodingSearchSettings = DEFAULTS
     most: int | None = None
     """Maximum number of rows to learn from that networks read; None for all."""
@@ -126,13 +129,18 @@ class Rows:
         return tuple(task for task, y in columns if task.type.effective_rows(y[~np.isnan(y)]) >= least)
 
 
-def divided(prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS) -> Rows:
+def divided(
+    prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS, refresh: Refresh = "never"
+) -> Rows:
     """Return the rows of the encoding search."""
-    rows = held_out_rows(prepared, settings.rows, settings.held_out, seeds.generator(0, "trials"))
+    random = seeds.generator(0, "trials")
+    rows = held_out_rows(prepared, settings.rows, settings.held_out, random, refresh)
     return replace(rows, settings=settings, most=settings.trial_rows)
 
 
-def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random.Generator) -> Rows:
+def held_out_rows(
+    prepared: Prepared, most: int, share: float, random: np.random.Generator, refresh: Refresh = "never"
+) -> Rows:
     """Divide training rows as the dataset is split: at random, by users, or into earlier and later rows.
 
     Args:
@@ -140,12 +148,15 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
         most: Number of rows at most that are divided.
         share: Share of these rows that is held out.
         random: Draws rows or users.
+        refresh: When aggregates are brought up to date in use.
 
     """
     part, times = prepared.part("train"), prepared.times("train")
     places = _chosen(len(part), most, times, random)
     held_out = _looked(prepared, places, times, random, share)
-    return Rows(prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule.some(places))
+    return Rows(
+        prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule(refresh).some(places), refresh
+    )
 
 
 def _chosen(
