@@ -73,7 +73,9 @@ class Encoded:
         return replace(self, train=train, validation=validation)
 
 
-def encoded(train: Part, validation: Part, schema: Schema, rule: Earlier, path: Path | None = None) -> Encoded:
+def encoded(
+    train: Part, validation: Part, schema: Schema, rule: Earlier, path: Path | None = None
+) -> Encoded:
     """Return rows with the encodings of a schema, which are fitted to the training rows.
 
     Args:
@@ -89,7 +91,9 @@ def encoded(train: Part, validation: Part, schema: Schema, rule: Earlier, path: 
         return Encoded(train, validation, found)
     parts = {"train": train, "validation": validation}
     if path is None:
-        dense: Mapping[str, NDArray[np.float32]] = {name: np.empty((len(part), schema.n_numbers), np.float32) for name, part in parts.items()}
+        dense: Mapping[str, NDArray[np.float32]] = {
+            name: np.empty((len(part), schema.n_numbers), np.float32) for name, part in parts.items()
+        }
         aggregates = _fill(parts, schema, rule, dense)
     else:
         keys = canonical({"keys": [one.model_dump(mode="json") for one in schema.encodings.keys]})

@@ -41,8 +41,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.aggregates import Earlier, rule_of
+from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part
 from automtl_core.dataset.schema import Schema

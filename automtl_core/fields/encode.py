@@ -1,12 +1,11 @@
 """Encoding of columns to ids and numbers. This module needs numpy only.
 
 Preparation, prediction and exported folders use it: an export contains this file as `encode.py`, followed by
-`lookup.py`, `served.py` and the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags, E
-events, L events of an example, F shared fields.
+`lookup.py`, `served.py` and the encoders of its fields. Letters: B examples, N fields of ids, M fields of
+numbers, V values of bags, E events, L events of an example, F shared fields.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field

@@ -121,7 +121,9 @@ class Lookup:
         if not len(self.cells):
             return by_example(self.numbers[np.zeros(len(cells), np.int64)], counts)
         places = np.minimum(np.searchsorted(self.cells, cells), len(self.cells) - 1)
-        return by_example(self.numbers[np.where(self.cells[places] == cells, places, len(self.cells))], counts)
+        return by_example(
+            self.numbers[np.where(self.cells[places] == cells, places, len(self.cells))], counts
+        )
 
     def of(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> Entries:
         """Return the cells of examples."""

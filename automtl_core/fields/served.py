@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automtl_core.fields.encode import (
-    KINDS,
-    Values,
-    encode,
-    event_lists,
-    file_name,
-    padded,
-    read_encoder,
-)
+from automtl_core.fields.encode import KINDS, Values, encode, event_lists, file_name, padded, read_encoder
 from automtl_core.fields.lookup import entries, lookups_of
 
 
@@ -64,7 +56,9 @@ class Encoder:
             inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
         if self.aggregates:
             keyed = {name for one in self.aggregates for name in one.key if name not in one.edges}
-            fields = {name: entries(name, self.fields[name], columns, as_texts, found[name]) for name in keyed}
+            fields = {
+                name: entries(name, self.fields[name], columns, as_texts, found[name]) for name in keyed
+            }
             told = [inputs["dense"], *(one(fields, found) for one in self.aggregates)]
             inputs["dense"] = np.concatenate(told, axis=1).astype(np.float32)
         for history in schema.get("histories", ()):

@@ -129,10 +129,7 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
         histories.append(Past(*(_on(device, np.asarray(array, kind)) for array, kind in arrays)))
     ids = np.delete(columns, list(part.bags), axis=1) if bags else columns
     features = Features(
-        _on(device, ids.astype(np.int64)),
-        _on(device, part.dense[rows]),
-        tuple(bags),
-        tuple(histories),
+        _on(device, ids.astype(np.int64)), _on(device, part.dense[rows]), tuple(bags), tuple(histories)
     )
     users = part.users
     groups = (lambda: None) if users is None else lambda: _on(device, users[rows])

@@ -131,7 +131,11 @@ def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) 
 def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64], seed: int) -> Behaviour:
     """Return the behaviour of a network with these outputs [R, T] for the test rows."""
     some = sample(prepared.part("validation"), 10_000, seed)
-    use = expert_use(made.network, made.encoder.with_numbers(some), made.batch_size, made.compute) if len(some) else None
+    use = (
+        expert_use(made.network, made.encoder.with_numbers(some), made.batch_size, made.compute)
+        if len(some)
+        else None
+    )
     labels = np.asarray(prepared.part("test").labels)
     binary = [(t, task) for t, task in enumerate(made.tasks) if task.type.probability]
     bins = {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary}
