@@ -118,12 +118,12 @@ class Lookup:
 
         """
         cells, counts = self.of(fields, found)
-        if not len(self.cells):
-            return by_example(self.numbers[np.zeros(len(cells), np.int64)], counts)
-        places = np.minimum(np.searchsorted(self.cells, cells), len(self.cells) - 1)
-        return by_example(
-            self.numbers[np.where(self.cells[places] == cells, places, len(self.cells))], counts
-        )
+        places = np.searchsorted(self.cells, cells)
+        known = np.append(self.cells, np.uint64(0))[places] == cells
+        numbers = by_example(self.numbers[np.where(known, places, len(self.cells))], counts)
+        if counts is not None:
+            numbers[counts == 0] = self.numbers[-1]
+        return numbers
 
     def of(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> Entries:
         """Return the cells of examples."""

@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from automtl_core.data.statistics import crossed
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
-from automtl_core.data.statistics import crossed
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.features import Bag, Features

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from automtl_core.search.encoding.crosses import FeatureCross
 
 from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.crosses import FeatureCross
 from automtl_core.search.encoding.rows import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.encoding.search import (
     DECAY,
