@@ -83,7 +83,7 @@ def whole(tmp_path_factory):
 
 
 def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
-    job = make_job(tmp_path, {"features": {"statistics": "folds"}})
+    job = make_job(tmp_path, {"features": {"aggregates": ["user_id"]}})
     prepared = job.prepare()
     with start(job, prepared, tmp_path / "run") as run:
         job = job.of(run.config())
@@ -94,7 +94,7 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
         "features.numbers", "features.wide",
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
-    assert found.values["features.statistics"] == "folds"
+    assert found.values["features.aggregates"] == [{"key": ["user_id"], "means": []}]
     problem = found.problem({"features": {"numbers": "bins"}, "training": {"learning_rate": 0.1}})
     assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.1, "bins")
 
