@@ -22,7 +22,7 @@ FILE = Path(__file__).parent / "play_times.py"
 LAYERS = {
     "features": {
         "history": ["last-2", "mean", "attention"],
-        "aggregates": [["user", "song"]],
+        "aggregates": ["song"],
         "wide": False,
     },
     "training": {"epochs": 8, "batch_size": 64, "min_positives": 1, "learning_rate": 0.01},
