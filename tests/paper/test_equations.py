@@ -47,11 +47,7 @@ def test_factorisation_machine():
     assert factorisation_machine(z).tolist() == [[23.0, 44.0]]
 
 
-OF_NUMBERS = (
-    FixedGate(AnyOf("numbers", ("x",)), ["x"]),
-    (3, 1),
-    Widths(sparse=2, numbers=1, flat=7),
-)
+OF_NUMBERS = (FixedGate(AnyOf("numbers", ("x",)), ["x"]), (3, 1), Widths(sparse=2, numbers=1, flat=7))
 """What a feature selection of three fields and one number takes besides: all are passed on."""
 
 
