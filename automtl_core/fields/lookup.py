@@ -109,15 +109,15 @@ class Lookup:
     cells: np.ndarray  # [C] uint64, sorted
     numbers: np.ndarray  # [C + 1, A] float32, the last row for all other cells
 
-    def __call__(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> np.ndarray:
+    def __call__(self, fields: Mapping[str, Any], numeric: Mapping[str, Any]) -> np.ndarray:
         """Return the numbers of examples, [B, A].
 
         Args:
             fields: Categorical field -> `Entries`.
-            found: Numeric field -> encoded numbers, [B].
+            numeric: Numeric field -> encoded numbers, [B].
 
         """
-        cells, counts = self.of(fields, found)
+        cells, counts = self.of(fields, numeric)
         places = np.searchsorted(self.cells, cells)
         known = np.append(self.cells, np.uint64(0))[places] == cells
         numbers = by_example(self.numbers[np.where(known, places, len(self.cells))], counts)
@@ -125,11 +125,13 @@ class Lookup:
             numbers[counts == 0] = self.numbers[-1]
         return numbers
 
-    def of(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> Entries:
+    def of(self, fields: Mapping[str, Any], numeric: Mapping[str, Any]) -> Entries:
         """Return the cells of examples."""
         return cells_of(
             [
-                Entries(mixed(bins_of(found[name], self.edges[name]))) if name in self.edges else fields[name]
+                Entries(mixed(bins_of(numeric[name], self.edges[name])))
+                if name in self.edges
+                else fields[name]
                 for name in self.key
             ]
         )
