@@ -129,6 +129,10 @@ def test_what_was_chosen_in_a_encoding():
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
         "(+0.0000 AUC or R2): a wide (linear) term, no aggregates"
     )
+    earlier = {"statistics": "none", "crosses": [], "wide": False}
+    assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
+        "(+0.0000 AUC or R2): no wide (linear) term"
+    )
     assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
 
 
