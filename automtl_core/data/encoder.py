@@ -197,7 +197,8 @@ class Encoder:
 
         Args:
             folder: The folder.
-            vectors: Whether pretrained vectors are written too; an exported graph contains them.
+            vectors: Whether pretrained vectors are written too, and the sums of aggregates; False for an
+                export, whose graph contains the vectors, and which looks up numbers.
             unread: Columns that the network does not read, for the encoder of an export, which fills them.
             as_texts: Columns that are taken as they are, for the encoder of an export; in others "1.0" is
                 the integer 1. None: texts are taken as they are in all columns.
@@ -218,7 +219,7 @@ class Encoder:
         if as_texts is not None:
             content["as_texts"] = list(as_texts)
         if self.aggregates.states:
-            content["aggregates"] = self.aggregates.save(folder / ARRAYS, served=as_texts is not None)
+            content["aggregates"] = self.aggregates.save(folder / ARRAYS, served=not vectors)
         write_signed(folder / FILE, FORMAT, content)
 
     @classmethod

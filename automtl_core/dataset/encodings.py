@@ -18,13 +18,13 @@ MOST_FIELDS = 3
 class Aggregate(Settings):
     """An aggregate: numbers about the earlier rows with the same values in the fields of its key.
 
-    For each task it tells the shrunken mean of the label, and it tells the number of rows.
+    The numbers are the shrunken mean of each label, and the number of rows.
     """
 
     key: tuple[str, ...] = Field(min_length=1, max_length=MOST_FIELDS)
     """Fields of the key. Numeric fields enter as bins."""
     means: tuple[str, ...] = ()
-    """Numeric fields whose shrunken means over the earlier rows it tells too."""
+    """Numeric fields whose shrunken means over the earlier rows are inputs too."""
 
     @model_validator(mode="before")
     @classmethod

@@ -114,7 +114,7 @@ class Schema:
 
     def readable(self) -> list[str]:
         """Return the names that networks may read: fields, aggregates and inputs from histories."""
-        return [*self.fields(), *self.aggregates(), *self.history_inputs()]
+        return [*self.fields(), *(one.name for one in self.encodings.keys), *self.history_inputs()]
 
     @property
     def n_numbers(self) -> int:

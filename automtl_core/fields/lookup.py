@@ -109,27 +109,29 @@ class Lookup:
     cells: np.ndarray  # [C] uint64, sorted
     numbers: np.ndarray  # [C + 1, A] float32, the last row for all other cells
 
-    def __call__(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> np.ndarray:
+    def __call__(self, fields: Mapping[str, Any], numeric: Mapping[str, Any]) -> np.ndarray:
         """Return the numbers of examples, [B, A].
 
         Args:
             fields: Categorical field -> `Entries`.
-            found: Numeric field -> encoded numbers, [B].
+            numeric: Numeric field -> encoded numbers, [B].
 
         """
-        cells, counts = self.of(fields, found)
-        if not len(self.cells):
-            return by_example(self.numbers[np.zeros(len(cells), np.int64)], counts)
-        places = np.minimum(np.searchsorted(self.cells, cells), len(self.cells) - 1)
-        return by_example(
-            self.numbers[np.where(self.cells[places] == cells, places, len(self.cells))], counts
-        )
+        cells, counts = self.of(fields, numeric)
+        places = np.searchsorted(self.cells, cells)
+        known = self.cells.take(places, mode="clip") == cells if len(self.cells) else np.zeros(0, bool)
+        numbers = by_example(self.numbers[np.where(known, places, len(self.cells))], counts)
+        if counts is not None:
+            numbers[counts == 0] = self.numbers[-1]
+        return numbers
 
-    def of(self, fields: Mapping[str, Any], found: Mapping[str, Any]) -> Entries:
+    def of(self, fields: Mapping[str, Any], numeric: Mapping[str, Any]) -> Entries:
         """Return the cells of examples."""
         return cells_of(
             [
-                Entries(mixed(bins_of(found[name], self.edges[name]))) if name in self.edges else fields[name]
+                Entries(mixed(bins_of(numeric[name], self.edges[name])))
+                if name in self.edges
+                else fields[name]
                 for name in self.key
             ]
         )

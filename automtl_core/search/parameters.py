@@ -113,7 +113,7 @@ def usable(domains: Mapping[str, Search], values: Mapping[str, Any]) -> dict[str
     for name, domain in domains.items():
         value = values[name]
         if domain.choices:
-            more = () if value in domain.choices else (value,)
+            more = () if _label(value) in map(_label, domain.choices) else (value,)
             found[name] = replace(domain, choices=(*domain.choices, *more))
         elif isinstance(value, int | float) and (value > 0 or not domain.log):
             found[name] = replace(domain, low=min(domain.low, value), high=max(domain.high, value))
@@ -143,7 +143,7 @@ def parameters_of_settings(values: Mapping[str, Any], domains: Mapping[str, Sear
     parameters: Parameters = {}
     for name, value in ((name, values[name]) for name in domains if name in values):
         low, high, choices = domains[name].low, domains[name].high, domains[name].choices
-        if choices and value in choices:
+        if choices and _label(value) in map(_label, choices):
             parameters[name] = _label(value)
         elif not choices and isinstance(value, int | float) and low <= value <= high:
             parameters[name] = value

@@ -45,7 +45,8 @@ def values_of(job: Job) -> dict[str, Any]:
     for path in domains_of(job):
         part, _, name = path.partition(".")
         found[path] = getattr(job.settings[part], name)
-    return found | {f"features.{name}": getattr(job.config.features, name) for name in PLAIN}
+    features = job.config.features.model_dump()
+    return found | {f"features.{name}": features[name] for name in PLAIN}
 
 
 def changed(job: Job, overrides: Overrides) -> Job:

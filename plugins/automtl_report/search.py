@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import listing
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
@@ -253,8 +254,9 @@ def encoding(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
 
 
 def in_words(answers: Mapping[str, Any]) -> str:
-    """Return the chosen values of encoding settings in words."""
-    return ", ".join(_words(name, answer) for name, answer in answers.items())
+    """Return the chosen values of encoding settings in words; those of earlier versions are left out."""
+    removed = Encodings.removed
+    return ", ".join(_words(name, answer) for name, answer in answers.items() if name not in removed)
 
 
 def _words(name: str, answer: Any) -> str:

@@ -67,7 +67,8 @@ def plain_schema(dense: int = 1) -> Schema:
 def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> Part:
     """Return random rows whose labels depend on the last sparse field, or without one on the last number.
 
-    The share `missing` of labels is missing, and half as large a share of numbers.
+    The share `missing` of labels is missing, and half as large a share of numbers. The numbers of aggregates
+    are random too.
     """
     draw = np.random.default_rng(seed)
     ids = np.zeros((rows, len(schema.sparse)), np.int32)
@@ -76,6 +77,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     bags = {p: _bags(field.size, draw) for p, field in enumerate(schema.sparse) if field.kind == "bag"}
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
     dense[draw.random(dense.shape) < missing / 2] = np.nan
+    of_keys = draw.standard_normal((rows, schema.n_numbers - len(schema.dense))).astype(np.float32)
     odd = ids[:, -1:] % 2 if schema.sparse else dense[:, -1:] > 0
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
     real = [not task.type.two_classes for task in schema.tasks]
@@ -85,7 +87,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
             column[:] = labels_of(task.type, column)
     labels[draw.random(labels.shape) < missing] = np.nan
     histories = tuple(drawn_history(schema, history, ids, draw) for history in schema.histories)
-    return Part(ids, dense, labels, bags, histories=histories)
+    return Part(ids, np.concatenate([dense, of_keys], axis=1), labels, bags, histories=histories)
 
 
 def labels_of(kind: TaskKind, numbers: NDArray[Any]) -> NDArray[Any]:

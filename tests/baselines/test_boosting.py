@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,6 @@ from automtl_baselines.boosting import (
     check_installed,
 )
 from automtl_core.choices import Architecture
-from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
@@ -100,20 +98,16 @@ pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install '
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
-STATISTICS = plain().with_answers(statistics="folds")
+KEYS = plain().with_answers(aggregates=("user", ("tags", "tab")))
 
 
 def space(schema, **settings):
     return Boosting(schema, BoostingSettings(**{**QUICK, **settings}), REGISTRY.op)
 
 
-def model_of(schema, part=None, **settings):
-    """Return a model that has learned nothing, and the training rows with their folds."""
-    made = space(schema, **settings)
-    if part is None:
-        return made.network(Architecture({}))
-    folds, made.fitted = fitted(part, schema)
-    return made.network(Architecture({})), replace(part, folds=folds)
+def model_of(schema, **settings):
+    """Return a model that has learned nothing."""
+    return space(schema, **settings).network(Architecture({}))
 
 
 def always(done, until):
@@ -139,7 +133,7 @@ def planted(seed, by, rows=800):
 
 
 def learned(schema, train, validation, seed=0, **settings):
-    model, train = model_of(schema, train, **settings)
+    model = model_of(schema, **settings)
     model.learn(TrainingData(train, validation, schema.tasks), seed, always)
     return model
 
@@ -177,32 +171,24 @@ class Spy:
         return GrownTrees("", 1, 0.5)
 
 
-def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_rows_with_the_label():
-    pairs = STATISTICS.with_answers(crosses=(("user", "tab"),), numbers="bins")
-    schema = sample_schema().encoded(pairs)
-    model, train = model_of(schema, sample_part(schema, 300, seed=1))
-    model.grower, validation = Spy(), sample_part(schema, 100, seed=2)
+def test_trees_read_numbers_aggregates_and_categories_of_rows_with_the_label():
+    schema = sample_schema().encoded(KEYS.with_answers(numbers="bins"))
+    train, validation = sample_part(schema, 300, seed=1), sample_part(schema, 100, seed=2)
+    model = model_of(schema)
+    model.grower = Spy()
     model.learn(TrainingData(train, validation, schema.tasks), 0, always)
-    told = schema.n_statistics * (len(schema.sparse) + 1)  # of fields, the bag among them, and of the pair
     for number, (kind, rows, others, categories, _) in enumerate(model.grower.given):
         t, reads_categories = divmod(number, 2)
         known = ~np.isnan(train.labels[:, t])
         assert kind.name == schema.tasks[t].kind
         assert np.array_equal(rows.labels, train.labels[known, t])
         assert len(others.labels) == np.count_nonzero(~np.isnan(validation.labels[:, t]))
-        assert categories == (list(range(told + 1, told + 4)) if reads_categories else [])
-        assert rows.columns.shape[1] == told + 1 + len(categories)
-        assert np.array_equal(rows.columns[:, told], train.dense[known, 0], equal_nan=True)
+        assert categories == (list(range(schema.n_numbers, schema.n_numbers + 3)) if reads_categories else [])
+        assert rows.columns.shape[1] == schema.n_numbers + len(categories)
+        assert np.array_equal(rows.columns[:, : schema.n_numbers], train.dense[known], equal_nan=True)
     assert number == 5, "each task with and without categories"
     seeds = {given[-1] for given in model.grower.given}
     assert len(seeds) == 3, "one a task"
-    seen = rows.columns[:, : schema.n_statistics]  # of the first field, a user
-    values = train.ids[known, 0]
-    by_fold = model.inputs.statistics.by_fold.numpy()
-    assert np.array_equal(seen, by_fold[train.folds[known], values])
-    whole = model.inputs.statistics.table.numpy()
-    known = ~np.isnan(validation.labels[:, 2])
-    assert np.array_equal(others.columns[:, : schema.n_statistics], whole[validation.ids[known, 0]])
 
 
 def test_the_most_frequent_values_are_told_apart_and_all_others_are_one(monkeypatch):
@@ -214,12 +200,12 @@ def test_the_most_frequent_values_are_told_apart_and_all_others_are_one(monkeypa
     assert model.ranks.tolist() == [0, 0, 1, 0, 0, 0, 0, 2, 0]
 
 
-@pytest.mark.parametrize("encodings", [plain(), STATISTICS])
+@pytest.mark.parametrize("encodings", [plain(), KEYS])
 def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(encodings):
     schema = sample_schema().encoded(encodings)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
-    model, train = model_of(schema, problem.data.train, rounds=200, patience=20)
-    lesson = LearnerFit(model, replace(problem.data, train=train), problem.recipe, 0, problem.compute)
+    model = model_of(schema, rounds=200, patience=20)
+    lesson = LearnerFit(model, problem.data, problem.recipe, 0, problem.compute)
     metrics = lesson.run(EventHandler())
     assert metrics["price"].values["r2"] > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
@@ -235,7 +221,7 @@ def test_equal_seeds_give_equal_bytes():
 
 
 def test_what_was_learned_is_in_the_state_dict():
-    schema = sample_schema().encoded(STATISTICS)
+    schema = sample_schema().encoded(KEYS)
     train, probe = sample_part(schema, 300, seed=1), sample_part(schema, 50, seed=3)
     model = learned(schema, train, sample_part(schema, 300, seed=2))
     fresh = model_of(schema)
@@ -255,9 +241,8 @@ def test_a_task_without_labels_that_differ_says_nothing_and_others_learn():
 
 def test_parts_of_the_work_are_told():
     told = []
-    model, train = model_of(SCHEMA, planted(1, "kind"))
-    data = TrainingData(train, planted(2, "kind"), SCHEMA.tasks)
-    model.learn(data, 0, lambda done, until: told.append((done, until)) or len(told) > 3)
+    data = TrainingData(planted(1, "kind"), planted(2, "kind"), SCHEMA.tasks)
+    model_of(SCHEMA).learn(data, 0, lambda done, until: told.append((done, until)) or len(told) > 3)
     assert told[0] == (0.5 / 20, 0.5), "one round of twenty, of the first of two tries"
     assert told[1][0] == 0.5 + 0.5 / 20
     assert {until for _, until in told[1:]} == {1.0}
@@ -267,8 +252,8 @@ def test_it_needs_something_to_read():
     bags = Schema((SparseField("tags", 9, "bag"),), (), (Task("click"),))
     with pytest.raises(UsageError, match="no input") as error:
         space(bags).choices()
-    assert error.value.fix == "use --set features=statistics"
-    assert space(bags.encoded(STATISTICS)).choices() == {}
+    assert error.value.fix == "use --set features.aggregates=auto"
+    assert space(bags.encoded(plain().with_answers(aggregates=("tags",)))).choices() == {}
 
 
 def test_lightgbm_is_not_imported_before_it_is_needed():
@@ -276,7 +261,7 @@ def test_lightgbm_is_not_imported_before_it_is_needed():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.fixture(scope="module", params=["ids", "statistics"])
+@pytest.fixture(scope="module", params=["ids", {"aggregates": ["kind", ["kind", "size"]], "history": []}])
 def run(tmp_path_factory, request):
     """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
     folder = tmp_path_factory.mktemp("boosting")

@@ -63,10 +63,10 @@ SCHEMA = Schema((SparseField("a", 2), SparseField("b", 3)), (DenseField("x"),), 
 def test_the_wide_term_is_as_wide_as_the_inputs_where_the_encodings_say_so():
     sizes = Sizes(embedding_dim=4, expert_layers=(9, 7))
     assert model_space(sizes).towers(model_space(sizes).encoder()).wide is None
-    wide = SCHEMA.encoded(plain().with_answers(wide=True, statistics="folds", crosses=(("a", "b"),)))
+    wide = SCHEMA.encoded(plain().with_answers(wide=True, aggregates=("a", ("a", "b"))))
     made = model_space(sizes, wide).towers(model_space(sizes, wide).encoder(), tasks=1).wide
-    # of a field an id of 4 numbers and statistics of 2 + 1, a number, and the statistics of a pair
-    assert (made.in_features, made.out_features) == (2 * (4 + 3) + 1 + 3, 1)
+    # embeddings of two fields, a number, and two aggregates of two labels and a count
+    assert (made.in_features, made.out_features) == (2 * 4 + 1 + 2 * 3, 1)
 
 
 @pytest.mark.parametrize("change", [{"expert_layers": ()}, {"dropout": 1.0}, {"embedding_dim": 0}])

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from automtl_core.choices import AnyOf, Architecture
-from automtl_core.data.fitting import fitted
+from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Pretrained, SparseField
 from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, OPS, SPACES, STRATEGIES
@@ -96,17 +96,18 @@ def test_contract(subject, tmp_path):
 @pytest.mark.parametrize("fields", ["numbers alone", "multi-valued fields alone"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space_without_a_categorical_field_of_one_value(name, fields):
-    schema = SCHEMAS[fields]().encoded(plain().with_answers(statistics="folds", numbers="bins", wide=True))
+    schema = SCHEMAS[fields]()
+    keys = schema.fields()[:1]
+    schema = schema.encoded(plain().with_answers(aggregates=keys, numbers="bins", wide=True))
     made = space(name, schema, {} if name in SMALL else NARROW)
-    folds, made.fitted = fitted(sample_part(schema, 100, seed=3), schema)
-    assert (folds is not None) == bool(schema.sparse)
+    made.edges = bin_edges(sample_part(schema, 100, seed=3), schema)
     check_space(made, architectures=2)
     assert made.costs() or not made.choices()
 
 
 ENCODED = {
-    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")),
-    "wide": True, "bins": 3, "history": ("matches", "last-2", "mean", "attention"),
+    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "wide": True, "bins": 3,
+    "history": ("matches", "last-2", "mean", "attention"),
 }  # fmt: skip
 
 
@@ -114,7 +115,7 @@ ENCODED = {
 def test_space_with_all_encodings(name):
     schema = sample_schema(dense=2, histories=True).encoded(plain().with_answers(**ENCODED))
     made = space(name, schema, SMALL.get(name, NARROW))
-    _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
+    made.edges = bin_edges(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)
     everything = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in made.choices().items()}
     whole = made.cost(Architecture(everything))

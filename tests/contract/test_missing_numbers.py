@@ -62,7 +62,7 @@ def made(table, request):
     *_, prepared = table
     schema = prepared.schema.encoded(plain().with_answers(numbers=request.param, bins=4))
     space = SharedBottom(schema, SIZES, load_registry().op)
-    _, space.fitted = prepared.fitted(schema)
+    space.edges = prepared.encoded(schema).edges
     seeds.seed_torch(0, "network")
     network = space.network(Architecture({})).eval()
     network.inputs.embedding.table.weight.data.mul_(100)

@@ -12,7 +12,8 @@ import pytest
 import torch
 from stopping import Reports
 
-from automtl_core.data.fitting import fitted as fit_encodings
+from automtl_core.data.aggregates import rule_of
+from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
@@ -79,15 +80,13 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "encodings": {
         "history": {"history": ["last-2"]},
         "history_window": {"history": ["mean"]},
-        "folds": {"statistics": "folds"},
-        "smoothing": {"statistics": "folds"},
         "bins": {"numbers": "bins"},
     },
     "recipe": dict.fromkeys(["monitor", "monitor_metric", "patience"], WAITING),
 }
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
-    "crosses": [["user", "item"]], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
+    "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
     "monitor": ["price"], "monitor_metric": "pr-auc",
 }  # fmt: skip
 """Other values of settings whose type has too many."""
@@ -341,13 +340,14 @@ def test_a_setting_of_a_balancer_changes_the_training(name, setting):
 def given(values):
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
+    part = sample_part(sample_schema(histories=True), 128, seed=1)
     schema = sample_schema(histories=True).encoded(Encodings.parse(dict(values), "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op, REGISTRY.history_encoder)
-    part = sample_part(schema, 128, seed=1)
-    folds, made.fitted = fit_encodings(part, schema)
+    rows = encoded(part, part, schema, rule_of(128, None, 0.0, None))
+    made.edges = rows.edges
     torch.manual_seed(0)
     network = made.supernet().network
-    batch = take(replace(part, folds=folds), np.arange(128), CPU.device)
+    batch = take(rows.train, np.arange(128), CPU.device)
     return network.inputs(batch.features).flat(), network.state_dict()
 
 

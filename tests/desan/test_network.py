@@ -167,13 +167,13 @@ def test_the_supernet_of_single_paths_has_one_member():
     assert space.network(architecture).members == 3
 
 
-OPTIONS = {"single": ("a", "b", "c"), "numbers": ("x", "y"), "crosses": ("a*b", "b*c")}
-EVERYTHING = {"single": "abc", "numbers": "xy", "crosses": ("a*b", "b*c")}
-WIDTHS = Widths(sparse=2, numbers=3, crosses=2, flat=16)
+OPTIONS = {"single": ("a", "b", "c"), "numbers": ("x", "y"), "aggregates": ("by a", "by b*c")}
+EVERYTHING = {"single": "abc", "numbers": "xy", "aggregates": ("by a", "by b*c")}
+WIDTHS = Widths(sparse=2, numbers=3, flat=16, aggregates=(1, 3))
 GIVEN = EncodedFields(
     sparse=torch.arange(1.0, 7).view(1, 3, 2),
     numbers=torch.arange(7.0, 13).view(1, 2, 3),
-    crosses=torch.arange(13.0, 17).view(1, 2, 2),
+    aggregates=(torch.tensor([[13.0]]), torch.tensor([[14.0, 15.0, 16.0]])),
 )
 
 
@@ -190,7 +190,7 @@ def held(kept):
 
 def wide(gates, tasks=2):
     selection = FeatureSelection(
-        gates["single"], FixedGate(AnyOf("", ()), ()), gates["numbers"], gates["crosses"], (3, 2, 2), WIDTHS
+        gates["single"], FixedGate(AnyOf("", ()), ()), gates["numbers"], (3, 2), WIDTHS, gates["aggregates"]
     )
     return Wide(selection, tasks)
 
@@ -205,8 +205,8 @@ def filled(made, **weights):
 
 @pytest.mark.parametrize("gates", [fixed, held])
 def test_it_weighs_each_number_of_what_is_selected(gates):
-    made = filled(wide(gates(EVERYTHING)), single1=1.0, number0=10.0, cross1=100.0)
-    expected = (3 + 4) + 10 * (7 + 8 + 9) + 100 * (15 + 16)
+    made = filled(wide(gates(EVERYTHING)), single1=1.0, number0=10.0, aggregate1=100.0)
+    expected = (3 + 4) + 10 * (7 + 8 + 9) + 100 * (14 + 15 + 16)
     assert made(GIVEN).tolist() == [[expected, 100 * sum(range(1, 17))]]
 
 
@@ -214,9 +214,9 @@ def test_it_weighs_each_number_of_what_is_selected(gates):
     ("kept", "total"),
     [
         ({**EVERYTHING, "single": "ac"}, sum(range(1, 17)) - (3 + 4)),
-        ({"single": "b", "numbers": "y", "crosses": ("b*c",)}, 3 + 4 + 10 + 11 + 12 + 15 + 16),
-        ({"single": "", "numbers": "x", "crosses": ()}, 7 + 8 + 9),
-        ({"single": "", "numbers": "", "crosses": ()}, 0),
+        ({"single": "b", "numbers": "y", "aggregates": ("by a",)}, 3 + 4 + 10 + 11 + 12 + 13),
+        ({"single": "", "numbers": "x", "aggregates": ()}, 7 + 8 + 9),
+        ({"single": "", "numbers": "", "aggregates": ()}, 0),
     ],
 )
 @pytest.mark.parametrize("gates", [fixed, held])
@@ -226,11 +226,10 @@ def test_closed_fields_add_nothing(gates, kept, total):
 
 
 def test_a_term_of_no_field_is_0_of_any_number_of_rows():
-    nothing = wide(fixed({"single": "", "numbers": "", "crosses": ()}))
+    nothing = wide(fixed({"single": "", "numbers": "", "aggregates": ()}))
     assert not list(nothing.parameters())
-    assert (
-        torch.ones(5, 2) + nothing(EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN[:3])))
-    ).tolist() == [[1, 1]] * 5
+    given = EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN[:2]))
+    assert (torch.ones(5, 2) + nothing(given)).tolist() == [[1, 1]] * 5
 
 
 @pytest.mark.parametrize("single", ["", "b"])
@@ -238,14 +237,14 @@ def test_it_is_exported_for_any_number_of_rows(single):
     class Whole(nn.Module):
         def __init__(self):
             super().__init__()
-            self.wide = filled(wide(fixed({"single": single, "numbers": "", "crosses": ()})))
+            self.wide = filled(wide(fixed({"single": single, "numbers": "", "aggregates": ()})))
 
         def forward(self, *given):
             return torch.zeros(given[0].shape[0], 2) + self.wide(EncodedFields(*given))
 
     rows, shapes = (
-        [x.expand(4, -1, -1).contiguous() for x in GIVEN[:3]],
-        ({0: torch.export.Dim("batch")},) * 3,
+        [x.expand(4, -1, -1).contiguous() for x in GIVEN[:2]],
+        ({0: torch.export.Dim("batch")},) * 2,
     )
     traced = torch.export.export(Whole(), tuple(rows), dynamic_shapes=(shapes,)).module()
     assert traced(*(x[:3] for x in rows)).tolist() == [[0, 700 if single else 0]] * 3
@@ -253,8 +252,7 @@ def test_it_is_exported_for_any_number_of_rows(single):
 
 @pytest.fixture
 def space():
-    pairs = (("user", "tab"), ("item", "tab"))
-    encodings = plain().with_answers(wide=True, numbers="bins", crosses=pairs)
+    encodings = plain().with_answers(wide=True, numbers="bins", aggregates=("user", ("item", "tab")))
     sizes = DESANSettings(embedding_dim=4, experts=1, layers=1, blocks=1, expert_width=8, ops=("mlp-16",))
     return DESAN(plain_schema(dense=2).encoded(encodings), sizes, load_registry().op)
 
@@ -263,12 +261,13 @@ def test_a_derived_network_takes_the_weights_of_its_fields_over_from_a_supernet(
     supernet = space.supernet()
     for weight in supernet.network.wide.weights.values():
         nn.init.normal_(weight)
-    kept = {"single": ("item", "tab"), "numbers": ("x1",), "crosses": ("item*tab",)}
+    kept = {"single": ("item", "tab"), "numbers": ("x1",), "aggregates": ("by item*tab",)}
     network = space.network(Architecture({**supernet.favourites(), **kept}), inherit=supernet)
     theirs, mine = supernet.network.wide.weights, network.wide.weights
-    assert set(mine) == {"single1", "single2", "number1", "cross1"}
+    assert set(mine) == {"single1", "single2", "number1", "aggregate1"}
     assert all(torch.equal(weight, theirs[name]) for name, weight in mine.items())
-    ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.tensor([[0.5, 1.0], [float("nan"), -1.0]])
+    ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.randn(2, 2 + 2 * 3)
+    dense[1, 0] = float("nan")
     with supernet.holding({**supernet.favourites(), **kept}):
         given = supernet.network.inputs(Features(ids, dense))
         torch.testing.assert_close(network.wide(given), supernet.network.wide(given))

@@ -11,18 +11,18 @@ from automtl_desan.selection import FeatureSelection, SelectiveGate, factorisati
 
 FIELDS = AnyOf("fields", ("a", "b", "c"))
 NUMBERS = AnyOf("numbers", ("x", "y"))
-CROSSES = AnyOf("crosses", ("a*b", "b*c"))
-COUNTS, WIDTHS = (3, 2, 0), Widths(sparse=2, numbers=1, crosses=0, flat=8)
+AGGREGATES = AnyOf("aggregates", ("by a", "by b*c"))
+COUNTS, WIDTHS = (3, 2), Widths(sparse=2, numbers=1, flat=8)
 
 
-def given(sparse, dense, crosses=None):
-    return EncodedFields(sparse, dense.unsqueeze(2), crosses)
+def given(sparse, dense):
+    return EncodedFields(sparse, dense.unsqueeze(2))
 
 
 def selection(single, interaction, numbers="x"):
     """Return the module on three fields of two numbers and two dense fields, with decided gates."""
     gates = (FixedGate(FIELDS, single), FixedGate(FIELDS, interaction), FixedGate(NUMBERS, numbers))
-    return FeatureSelection(*gates, FixedGate(AnyOf("crosses", ()), ()), COUNTS, WIDTHS)
+    return FeatureSelection(*gates, COUNTS, WIDTHS)
 
 
 @pytest.mark.parametrize(
@@ -63,25 +63,34 @@ def test_numbers_are_chosen_too(numbers, columns, values):
 def test_a_number_whose_gate_is_closed_for_now_counts_as_0():
     numbers = Gate(NUMBERS, Softmax())
     numbers.hold(("y",))
-    gates = FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), numbers, FixedGate(AnyOf("crosses", ()), ())
-    module = FeatureSelection(*gates, COUNTS, WIDTHS)
+    module = FeatureSelection(FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), numbers, COUNTS, WIDTHS)
     assert list(module.columns) == [8, 9]
     assert module(given(torch.randn(1, 3, 2), torch.tensor([[7.0, 9.0]]))).tolist() == [[0, 9]]
 
 
-@pytest.mark.parametrize(("crosses", "values"), [(["a*b", "b*c"], [1, 2, 3, 4]), (["b*c"], [3, 4]), ([], [])])
-def test_pairs_are_chosen_with_all_that_they_tell(crosses, values):
-    widths = Widths(sparse=2, numbers=3, crosses=2, flat=16)
+@pytest.mark.parametrize(
+    ("kept", "columns", "values"),
+    [(["by a", "by b*c"], [14, 15, 16], [1, 2, 3]), (["by b*c"], [15, 16], [2, 3]), ([], [], [])],
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_an_aggregate_is_chosen_with_all_of_its_numbers(kept, columns, values, held):
+    widths = Widths(sparse=2, numbers=3, flat=15, aggregates=(1, 2))
+    gate = Gate(AGGREGATES, Softmax()) if held else FixedGate(AGGREGATES, kept)
+    if held:
+        gate.hold(tuple(kept))
     gates = FixedGate(FIELDS, ""), FixedGate(FIELDS, ""), FixedGate(NUMBERS, "y")
-    module = FeatureSelection(*gates, FixedGate(CROSSES, crosses), (3, 2, 2), widths)
+    module = FeatureSelection(*gates, (3, 2), widths, gate)
     numbers = torch.tensor([[[9.0, 9.0, 9.0], [5.0, 6.0, 7.0]]])
-    pairs = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    assert module(EncodedFields(torch.randn(1, 3, 2), numbers, pairs)).tolist() == [[5, 6, 7, *values]]
-    assert module.width == 3 * 2 + 2 + 2 * 3 + 2 * 2
-    places = {"a*b": "cross0", "b*c": "cross1"}
-    assert module.fields == {"number1": 3, **{places[name]: 2 for name in crosses}}
-    first = {"a*b": [14, 15], "b*c": [16, 17]}
-    assert list(module.columns) == [11, 12, 13, *(c for name in crosses for c in first[name])]
+    of_keys = torch.tensor([[1.0]]), torch.tensor([[2.0, 3.0]])
+    out = module(EncodedFields(torch.randn(1, 3, 2), numbers, of_keys))[0].tolist()
+    assert module.width == 3 * 2 + 2 + 2 * 3 + 1 + 2
+    if held:
+        assert out == [5, 6, 7, *(value if value in values else 0 for value in (1, 2, 3))]
+    else:
+        assert out == [5, 6, 7, *values]
+        assert list(module.columns) == [11, 12, 13, *columns]
+        places = {"by a": ("aggregate0", 1), "by b*c": ("aggregate1", 2)}
+        assert module.fields == {"number1": 3, **dict(places[name] for name in kept)}
 
 
 NAMES = ("e0", "e1", "e2")

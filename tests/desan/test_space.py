@@ -56,10 +56,10 @@ def test_what_else_is_asked_as_the_settings_say(settings, asked):
         ("all", {"wide": True}, {"single": ("user", "item", "tab")}),
         (
             "chosen",
-            {"wide": True, "crosses": (("user", "tab"),)},
-            {"single": ("user", "item", "tab"), "numbers": ("x0",), "crosses": ("user*tab",)},
+            {"wide": True, "aggregates": (("user", "tab"),)},
+            {"single": ("user", "item", "tab"), "numbers": ("x0",), "aggregates": ("by user*tab",)},
         ),
-        ("chosen", {"wide": False, "crosses": (("user", "tab"),)}, {}),
+        ("chosen", {"wide": False, "aggregates": (("user", "tab"),)}, {}),
         ("chosen", {"wide": "auto"}, {}),
     ],
 )
@@ -68,8 +68,8 @@ def test_a_wide_term_is_asked_about_as_the_whole_network(numbers, answers, asked
     space = DESAN(space.schema.encoded(plain().with_answers(**answers)), space.settings, REGISTRY.op)
     choices = space.choices()
     assert {name: choice.options for name, choice in choices.items() if "/" not in name} == asked
-    pairs = {"layer0/expert0/crosses"} if "crosses" in answers else set()
-    assert {name for name in choices if name.endswith("/crosses")} == pairs
+    keys = {"layer0/expert0/aggregates"} if "aggregates" in answers else set()
+    assert {name for name in choices if name.endswith("/aggregates")} == keys
     assert (space.supernet().network.wide is None) == (answers["wide"] is not True)
 
 

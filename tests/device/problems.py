@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from automtl_core.data.fitting import fitted
+from automtl_core.data.fitting import bin_edges
 from automtl_core.dataset.encodings import plain
 from automtl_core.registry.kinds import BALANCERS, HISTORY_ENCODERS, SPACES
 from automtl_core.registry.plugins import load_registry
@@ -29,7 +29,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 BY_HAND = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": [4]}
 ENCODINGS = {
-    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True, "bins": 3,
+    "aggregates": ("user", ("item", "tab")), "numbers": "bins", "wide": True, "bins": 3,
     "history": ("matches", "last-2", *(n for n in REGISTRY.names(HISTORY_ENCODERS) if n not in FUSED)),
 }  # fmt: skip
 PLAIN = plain_schema()
@@ -40,18 +40,17 @@ EVERYTHING = sample_schema(histories=True).encoded(plain().with_answers(**ENCODI
 
 
 def problem(name, schema, compute, balancer=None, **recipe):
-    """Return a problem for a space, with the fitted encodings of its rows."""
+    """Return a problem for a space, with the bin edges of its rows."""
     cls = REGISTRY.get(SPACES, name)
     sizes = {**SMALL.get(name, BY_HAND), "dropout": 0.0}
     space = cls(schema, cls.settings_class.parse(sizes, "space"), REGISTRY.op, REGISTRY.history_encoder)
     made = sample_problem(space, rows=96, epochs=2)
-    folds, space.fitted = fitted(made.data.train, schema)
-    data = replace(made.data, train=replace(made.data.train, folds=folds))
+    space.edges = bin_edges(made.data.train, schema)
     settings = made.recipe.model_copy(update={"batch_size": 32, **recipe})
     if balancer is not None:
         settings = type(settings).parse({**settings.model_dump(), "balancer": {"name": balancer}})
         settings = settings.knowing(REGISTRY.get(BALANCERS, balancer))
-    return replace(made, data=data, recipe=settings, compute=compute)
+    return replace(made, recipe=settings, compute=compute)
 
 
 def fit_of(made):

@@ -47,13 +47,8 @@ def test_factorisation_machine():
     assert factorisation_machine(z).tolist() == [[23.0, 44.0]]
 
 
-OF_NUMBERS = (
-    FixedGate(AnyOf("numbers", ("x",)), ["x"]),
-    FixedGate(AnyOf("crosses", ()), ()),
-    (3, 1, 0),
-    Widths(sparse=2, numbers=1, crosses=0, flat=7),
-)
-"""What a feature selection of three fields, one number and no pairs takes besides: all are passed on."""
+OF_NUMBERS = (FixedGate(AnyOf("numbers", ("x",)), ["x"]), (3, 1), Widths(sparse=2, numbers=1, flat=7))
+"""What a feature selection of three fields and one number takes besides: all are passed on."""
 
 
 def test_feature_selection_concatenates_single_fields_machine_and_dense():

@@ -115,20 +115,23 @@ def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_wei
     assert note not in texts(fronted([WORSE, FOUND], "a").blocks)
 
 
-OFF = {"statistics": "none", "numbers": "standard", "crosses": (), "wide": False, "embedding_decay": 0.01}
-CROSSED = {**OFF, "crosses": (("a", "b"), ("c", "d"))}
-CHOSEN = EncodingSearchResult(CROSSED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(CROSSED, 0.7032, 2)))
+OFF = {"aggregates": (), "numbers": "standard", "wide": False, "embedding_decay": 0.01}
+KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
+CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(KEYED, 0.7032, 2)))
 
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(CHOSEN, "AUC") == (
-        "Feature encoding chosen on held-out training data (+0.0032 AUC): target statistics off, "
-        "numeric features scaled, feature crosses a x b and c x d, no wide (linear) term, "
-        "embedding decay 0.01"
+        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates of a*b, c, "
+        "numeric features scaled, no wide (linear) term, embedding decay 0.01"
     )
-    other = {"statistics": "folds", "wide": True, "crosses": []}
+    other = {"wide": True, "aggregates": []}
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        "(+0.0000 AUC or R2): out-of-fold target statistics, a wide (linear) term, no feature crosses"
+        "(+0.0000 AUC or R2): a wide (linear) term, no aggregates"
+    )
+    earlier = {"statistics": "none", "crosses": [], "wide": False}
+    assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
+        "(+0.0000 AUC or R2): no wide (linear) term"
     )
     assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
 

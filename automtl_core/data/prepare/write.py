@@ -126,12 +126,13 @@ def write_hashes(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path)
                 file.write(frame["hash"].to_numpy().astype(np.uint64).tobytes())
 
 
-def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> NDArray[np.float64]:
-    """Return the time of each code as a number; of texts that are no times the code."""
+def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> Block:
+    """Return the function for the times of rows as numbers; of texts that are no times the code."""
     [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(time)} LIMIT 1").fetchall()
     value = "CAST(code AS DOUBLE)" if kind == "VARCHAR" else as_seconds("value", kind)
     frame = db.execute(f"SELECT {value} AS seconds FROM {codes(time)} ORDER BY code").df()
-    return frame["seconds"].to_numpy().astype(np.float64)
+    seconds = frame["seconds"].to_numpy().astype(np.float64)
+    return lambda chunk: seconds[chunk[time] - 1]
 
 
 def _arrays(
@@ -161,8 +162,7 @@ def _arrays(
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
         arrays.append(array("times", np.int32, [column(dataset.time)]))
-        seconds, time = seconds_of_codes(db, dataset.time), dataset.time
-        arrays.append(array("seconds", np.float64, [lambda chunk: seconds[chunk[time] - 1]]))
+        arrays.append(array("seconds", np.float64, [seconds_of_codes(db, dataset.time)]))
     arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)

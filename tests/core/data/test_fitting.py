@@ -1,16 +1,20 @@
+"""Bin edges, and the numbers of aggregates in the folder of prepared data."""
+
 import numpy as np
 import pytest
 
-from automtl_core.data.fitting import fitted
+from automtl_core.data import fitting
+from automtl_core.data.aggregates import rule_of
+from automtl_core.data.fitting import bin_edges, encoded
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import UsageError
+from automtl_core.errors import AutoMTLError
 
 
 def schema(**encodings):
     fields = (SparseField("a", 3), SparseField("b", 4)), (DenseField("x"), DenseField("y"))
-    return Schema(*fields, (Task("click"),), plain().with_answers(**encodings))
+    return Schema(*fields, (Task("click"),)).encoded(plain().with_answers(**encodings))
 
 
 def rows(dense):
@@ -20,36 +24,83 @@ def rows(dense):
     return Part(ids, np.asarray(dense, np.float32), random.integers(2, size=(count, 1)).astype(np.float32))
 
 
-def test_without_sparse_fields_there_are_no_statistics():
-    numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().with_answers(statistics="folds"))
-    part = rows([[0]] * 9)
-    folds, found = fitted(Part(part.ids[:, :0], part.dense, part.labels), numbers)
-    assert (folds, found.sparse) == (None, None)
-
-
 def test_edges_make_bins_of_equal_frequency_and_are_there_without_any_number():
     dense = np.stack([np.arange(100.0), np.repeat([0.0, 1.0], 50)], axis=1)
     dense[::10, 0] = np.nan
-    _, found = fitted(rows(dense), schema(numbers="bins", bins=4))
-    assert found.edges.shape == (2, 5)
-    assert (found.edges[0, 0], found.edges[0, -1]) == (1, 99)
-    counts = np.histogram(dense[:, 0], found.edges[0])[0]
+    found = bin_edges(rows(dense), schema(numbers="bins", bins=4))
+    assert found.shape == (2, 5)
+    assert (found[0, 0], found[0, -1]) == (1, 99)
+    counts = np.histogram(dense[:, 0], found[0])[0]
     assert counts.max() - counts.min() <= 2
-    assert found.edges[1].tolist() == [0, 0.5, 1, 1, 1]
-    _, found = fitted(rows([[np.nan, 3.0]] * 5), schema(numbers="bins", bins=2))
-    assert found.edges.tolist() == [[0, 0, 0], [3, 3, 3]]
+    assert found[1].tolist() == [0, 0.5, 1, 1, 1]
+    found = bin_edges(rows([[np.nan, 3.0]] * 5), schema(numbers="bins", bins=2))
+    assert found.tolist() == [[0, 0, 0], [3, 3, 3]]
 
 
-def test_pairs_have_statistics_where_fields_have_none():
-    folds, found = fitted(rows([[0, 0]] * 50), schema(crosses=(("a", "b"),)))
-    assert folds is not None
-    assert found.sparse is None
-    assert found.crosses.shape == (6, 12, 2)
+TRAIN = rows(np.random.default_rng(1).standard_normal((80, 2)))
+VALIDATION = rows(np.random.default_rng(2).standard_normal((30, 2)))
+RULE = rule_of(80, None, 0.0, None)
+KEYS = schema(aggregates=("a", ("b", "x")), numbers="bins", bins=3)
 
 
-def test_earlier_rows_need_times():
-    part = rows([[0, 0]] * 50)
-    with pytest.raises(UsageError, match="earlier"):
-        fitted(part, schema(statistics="earlier"))
-    folds, _ = fitted(part, schema(statistics="earlier"), np.arange(50, dtype=np.int32)[::-1])
-    assert folds.tolist() == np.repeat([4, 3, 2, 1, 0], 10).tolist()
+def arrays(made):
+    return [made.train.dense.tobytes(), made.validation.dense.tobytes(), made.edges.tobytes()]
+
+
+def test_without_aggregates_rows_stay_as_they_are(tmp_path):
+    found = encoded(TRAIN, VALIDATION, schema(), RULE, tmp_path)
+    assert found.train is TRAIN
+    assert found.validation is VALIDATION
+    assert (found.edges, found.aggregates.states) == (None, ())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chunk", [1 << 20, 7])
+def test_numbers_stand_behind_the_dense_fields(monkeypatch, chunk):
+    monkeypatch.setattr("automtl_core.data.part.CHUNK", chunk)
+    found = encoded(TRAIN, VALIDATION, KEYS, RULE)
+    for part, made in ((TRAIN, found.train), (VALIDATION, found.validation)):
+        assert np.array_equal(made.dense[:, :2], part.dense)
+        assert made.dense.shape == (len(part), KEYS.n_numbers) == (len(part), 2 + 2 * 2)
+        assert np.array_equal(made.ids, part.ids)
+    of_validation = found.aggregates.of_part(VALIDATION, KEYS).dense
+    assert np.array_equal(found.validation.dense, of_validation)
+    of_train = found.aggregates.of_part(TRAIN, KEYS).dense
+    assert not np.isclose(found.train.dense[:, 2:], of_train[:, 2:]).all(), "rows do not see themselves"
+
+
+def test_numbers_are_computed_once_for_prepared_data(tmp_path, monkeypatch):
+    first, expected = (encoded(TRAIN, VALIDATION, KEYS, RULE, path) for path in (tmp_path, None))
+    assert arrays(first) == arrays(expected)
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "fit", None)
+        again = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
+    assert arrays(again) == arrays(expected)
+    assert isinstance(again.train.dense, np.memmap)
+    one, other = (made.aggregates.of_part(VALIDATION, KEYS).dense for made in (again, expected))
+    assert np.array_equal(one, other)
+    encoded(TRAIN, VALIDATION, schema(aggregates=("a",)), RULE, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2, "other keys have a folder of their own"
+
+
+@pytest.mark.parametrize("file", ["train.npy", "aggregates.json", "aggregates.npz"])
+@pytest.mark.parametrize("damage", ["cut", "delete"])
+def test_a_damaged_folder_is_computed_again(tmp_path, file, damage):
+    expected = arrays(encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path))
+    (path,) = tmp_path.glob(f"*/{file}")
+    content = path.read_bytes()
+    if damage == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-9])
+    assert arrays(encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)) == expected
+    assert path.stat().st_size == len(content)
+
+
+def test_where_nothing_can_be_kept_numbers_are_computed_in_memory(tmp_path, monkeypatch):
+    def refuse(*given, **named):
+        raise AutoMTLError("the folder is read-only", "")
+
+    monkeypatch.setattr(fitting, "publish_folder", refuse)
+    found = encoded(TRAIN, VALIDATION, KEYS, RULE, tmp_path)
+    assert arrays(found) == arrays(encoded(TRAIN, VALIDATION, KEYS, RULE))

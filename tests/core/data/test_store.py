@@ -1,14 +1,16 @@
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 
+from automtl_core.data.aggregates import rule_of
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.errors import ArtifactError, StorageError, UsageError
+from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.fields.numeric import Scale
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.system.documents import sha256
@@ -21,13 +23,17 @@ def folder(tmp_path):
     """Write a training part of two rows."""
     (tmp_path / "train").mkdir()
     (tmp_path / "encoder").mkdir()
+    (tmp_path / "hashes").mkdir()
     for name, array in (
         ("ids", np.array([[1], [2]], np.int32)),
         ("dense", np.array([[0.5], [-0.5]], np.float32)),
         ("labels", np.array([[1, 0], [0, 1]], np.float32)),
         ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
         ("times", np.array([[5], [2]], np.int32)),
+        ("seconds", np.array([[50.5], [20.0]])),
         ("users", np.array([[3], [0]], np.int32)),
+        ("city.codes", np.array([[2], [3]], np.int32)),
+        ("../hashes/city", np.array([0, 7, 8, 9], np.uint64)),
     ):
         with (tmp_path / "train" / f"{name}.npy").open("wb") as file:
             write_header(file, array.dtype, array.shape)
@@ -61,16 +67,37 @@ def test_reads_what_was_written(folder):
     assert prepared.manifest["rate"] == 0.25
 
 
-def test_encodings_are_fitted_once_and_know_when_rows_were(folder):
-    prepared, schema = (Prepared.open(folder), SCHEMA.encoded(plain().with_answers(statistics="earlier")))
-    folds, found = prepared.fitted(schema)
-    assert folds is not None
-    assert folds.tolist() == [2, 0]
-    assert prepared.fitted(schema)[1] is found
-    assert prepared.fitted(SCHEMA) == (None, (None, None, None))
-    (folder / "train" / "times.npy").unlink()
-    with pytest.raises(UsageError, match=r"features\.statistics is `earlier`, but the rows have no times"):
-        Prepared(folder, prepared.manifest).fitted(schema)
+def with_settings(folder, split):
+    """Return the data, split like this, with labels two seconds after the rows."""
+    if split != "time":
+        (folder / "train" / "seconds.npy").unlink()
+    settings = {"split": split, "label_delay": 2.0}
+    return Prepared(folder, {"schema": SCHEMA.to_json(), "settings": settings, "rows": {"train": 2}})
+
+
+@pytest.mark.parametrize("split", ["time", "user", "random"])
+def test_the_split_says_what_training_rows_see(folder, split):
+    rule = with_settings(folder, split).rule
+    if split == "time":
+        assert (rule.times.tolist(), rule.delay, rule.folds) == ([50.5, 20.0], 2.0, None)
+    else:
+        users = np.array([3, 0], np.int32) if split == "user" else None
+        assert rule.times is None
+        assert np.array_equal(rule.folds, rule_of(2, None, 2.0, users).folds)
+
+
+def test_encodings_are_fitted_once_and_values_outside_of_the_vocabulary_differ(folder):
+    shutil.copytree(folder / "train", folder / "validation")
+    prepared, schema = (
+        with_settings(folder, "random"),
+        SCHEMA.encoded(plain().with_answers(aggregates=("city",))),
+    )
+    assert prepared.part("train").entries(0).hashes.tolist() == [8, 9]
+    found = prepared.encoded(schema)
+    assert len(found.aggregates.states[0].cells) == 2
+    assert prepared.encoded(schema).train.dense is found.train.dense
+    assert prepared.encoder_of(schema).aggregates is found.aggregates
+    assert prepared.encoded(SCHEMA).aggregates.states == ()
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ class Numbers(Dataset):
 
 
 prepared = prepare(Numbers(DatasetSettings()), "numbers", None, Path(sys.argv[1]))
-answers = plain().with_answers(statistics="folds", numbers="bins")
-prepared.fitted(prepared.schema.encoded(answers))
+answers = plain().with_answers(aggregates=("user",), numbers="bins")
+prepared.encoded(prepared.schema.encoded(answers))
 prepared.encoder.encode({"user": [1, 2], "price": [3.5, None]})
 print("torch" in sys.modules)
 """

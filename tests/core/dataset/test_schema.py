@@ -42,24 +42,49 @@ def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
     assert error.value.fix == f"name one of the tasks: {', '.join(sorted(task.name for task in tasks))}"
 
 
-def test_networks_may_read_fields_and_pairs_of_them():
+def test_networks_may_read_fields_and_aggregates():
     made = schema(Task("click"), Task("buy"))
     assert made.readable() == made.fields() == ["user", "item", "price"]
-    crossed = made.encoded(plain().with_answers(crosses=(("item", "user"),)))
-    assert crossed.readable() == ["user", "item", "price", "item*user"]
-    assert crossed.fields() == made.fields()
-    assert crossed.n_statistics == 2 + 1, "one for each task, and a count"
+    keys = ("item", "user"), {"key": ["price"], "means": ["price"]}
+    encoded = made.encoded(plain().with_answers(aggregates=keys))
+    assert encoded.readable() == ["user", "item", "price", "by item*user", "by price"]
+    assert encoded.fields() == made.fields()
+    assert encoded.aggregates() == {"by item*user": 2 + 1, "by price": 2 + 1 + 1}, "tasks, a count, means"
+    assert (made.n_numbers, encoded.n_numbers) == (1, 1 + 3 + 4)
 
 
-def test_a_field_cannot_have_the_name_of_a_cross_or_of_a_history():
-    cross = plain().with_answers(crosses=(("item", "user"),))
-    taken = Schema((*FIELDS, SparseField("item*user", 2)), (), (Task("click"),))
-    with pytest.raises(UsageError, match=r"'item\*user' is a field, and also a feature cross"):
-        taken.encoded(cross)
+@pytest.mark.parametrize(
+    ("aggregate", "message"),
+    [
+        ("users", r"by users: 'users' is not a field, or is there twice \(did you mean 'user'\?\)"),
+        (("user", "user"), "by user.user: 'user' is not a field, or is there twice"),
+        ({"key": ["user"], "means": ["item"]}, "by user: 'item' is not a field"),
+        (
+            {"key": ["user"], "means": ["price", "price"]},
+            "by user: 'price' is not a field, or is there twice",
+        ),
+        (("tags", "words"), "by tags.words has two multi-valued fields: tags, words"),
+    ],
+)
+def test_aggregates_name_fields_and_at_most_one_of_several_values(aggregate, message):
+    bags = SparseField("tags", 4, "bag"), SparseField("words", 4, "bag")
+    made = Schema((*FIELDS, *bags), (DenseField("price"),), (Task("click"),))
+    assert made.encoded(plain().with_answers(aggregates=(("tags", "user", "price"),))).n_numbers == 1 + 2
+    with pytest.raises(UsageError, match=message):
+        made.encoded(plain().with_answers(aggregates=(aggregate,)))
+
+
+def test_a_field_cannot_have_the_name_of_an_aggregate_or_of_a_history():
+    keys = plain().with_answers(aggregates=(("item", "user"),))
+    taken = Schema((*FIELDS, SparseField("by item*user", 2)), (), (Task("click"),))
+    with pytest.raises(UsageError, match=r"'by item\*user' names two of the fields, aggregates"):
+        taken.encoded(keys)
+    with pytest.raises(UsageError, match=r"'by user' names two"):
+        schema(Task("click")).encoded(plain().with_answers(aggregates=("user", "user")))
     past = (History("past", "user", "at", ("item",)),)
     named = Schema((*FIELDS, SparseField("past", 2)), (), (Task("click"),), histories=past)
     assert named.encoded(plain()).fields()[-1] == "past"
-    with pytest.raises(UsageError, match="'past' is a field, and also"):
+    with pytest.raises(UsageError, match="'past' names two of the fields"):
         named.encoded(plain().with_answers(history=("matches",)))
 
 

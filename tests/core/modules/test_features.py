@@ -9,7 +9,7 @@ class Sum(nn.Module):
         return features.ids.sum(1) + features.dense.sum(1)
 
 
-def test_examples_without_bags_and_folds_are_ids_and_numbers():
+def test_examples_without_bags_and_histories_are_ids_and_numbers():
     features = Features(torch.tensor([[1, 2]]), torch.tensor([[0.5]]))
-    assert (features.bags, features.folds) == ((), None)
+    assert (features.bags, features.histories) == ((), ())
     assert Sum()(features).tolist() == [3.5]

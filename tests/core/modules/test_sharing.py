@@ -147,17 +147,17 @@ def test_gates_of_members_have_the_name_of_the_member():
     assert (FOUND.unread(), one.unread()) == (("tab",), ())
 
 
-def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
-    encodings = plain().with_answers(crosses=(("user", "tab"),), wide=True)
+def test_a_space_tells_of_aggregates_and_of_a_wide_term(space):
+    encodings = plain().with_answers(aggregates=(("user", "tab"),), wide=True)
     space = DESAN(space.schema.encoded(encodings), space.settings, space.op)
     nothing = {n: () if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
-    found = space.sharing(Architecture({**nothing, "single": ("item",), "crosses": ("user*tab",)}))
-    assert found.fields == ("user", "item", "tab", "user*tab")
-    assert found.sees == {"network": ("item", "user*tab")}
-    assert found.behind("task/click") == {"item", "user*tab"}
-    assert found.closed() == (), "user and tab are seen in their pair"
+    found = space.sharing(Architecture({**nothing, "single": ("item",), "aggregates": ("by user*tab",)}))
+    assert found.fields == ("user", "item", "tab", "by user*tab")
+    assert found.sees == {"network": ("item", "by user*tab")}
+    assert found.behind("task/click") == {"item", "by user*tab"}
+    assert found.closed() == (), "user and tab are seen in their aggregate"
     without = space.sharing(Architecture({**nothing, "single": ("item",)}))
-    assert without.closed() == ("user", "tab", "user*tab")
+    assert without.closed() == ("user", "tab", "by user*tab")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_times_are_read():
 FILE = {"space": {"name": "desan", "layers": 2}, "features": "ids", "training": {"epochs": 5, "patience": 1}}
 RESOLVED = {
     "space": {"name": "desan", "layers": 2, "experts": 3},
-    "features": {"statistics": "none", "bins": 32},
+    "features": {"wide": False, "bins": 32},
     "training": {"epochs": 7, "patience": 1, "loss_weights": {}},
     "seed": 0,
 }
@@ -152,7 +152,7 @@ def test_the_last_layer_with_a_value_is_its_origin():
         "space.name": "file space.name",
         "space.layers": "file space.layers",
         "space.experts": "preset p",
-        "features.statistics": "file features.statistics",
+        "features.wide": "file features.wide",
         "features.bins": DEFAULT,
         "training.epochs": "--set",
         "training.patience": "file training.patience",

@@ -73,13 +73,13 @@ DOMAINS = {
     "training.rate": Search(1e-4, 1e-1, log=True),
     "space.width": Search(1, 8),
     "features.kind": Search(choices=("a", "b")),
-    "features.pairs": Search(choices=((), (("x", "y"),))),
+    "features.aggregates": Search(choices=((), [{"key": ["x", "y"], "means": []}])),
 }
 VALUES = {
     "training.rate": 0.012345678,
     "space.width": 3,
     "features.kind": "b",
-    "features.pairs": (("x", "y"),),
+    "features.aggregates": ({"key": ("x", "y"), "means": ()},),
 }
 
 
@@ -89,14 +89,14 @@ def test_settings_by_part_with_the_values_of_the_run_first():
     assert suggested_settings(first, DOMAINS, VALUES) == {
         "training": {"rate": 0.012345678},
         "space": {"width": 3},
-        "features": {"kind": "b", "pairs": [["x", "y"]]},
+        "features": {"kind": "b", "aggregates": [{"key": ["x", "y"], "means": []}]},
     }
     suggested = [suggested_settings(trial, DOMAINS, VALUES) for trial in others]
     rates = [each["training"]["rate"] for each in suggested]
     assert all(1e-4 <= rate <= 1e-1 and float(f"{rate:.3g}") == rate for rate in rates)
     assert min(rates) < 1e-3 < 1e-2 < max(rates), "uniform in the logarithm"
     assert {type(each["space"]["width"]) for each in suggested} == {int}
-    assert {str(each["features"]["pairs"]) for each in suggested} == {"[]", "[['x', 'y']]"}
+    assert {len(each["features"]["aggregates"]) for each in suggested} == {0, 1}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,7 @@ def test_settings_by_part_with_the_values_of_the_run_first():
         (Search(1e-3, 1e-1, log=True), 0.0, None),
         (Search(1e-3, 1e-1, log=True), "auto", None),
         (Search(choices=(1, 2)), 3, Search(choices=(1, 2, 3))),
+        (Search(choices=((), [["x"]])), (("x",),), Search(choices=((), [["x"]]))),
     ],
 )
 def test_a_domain_holds_the_value_of_the_run_or_is_not_searched(domain, value, wider):
@@ -114,7 +115,11 @@ def test_a_domain_holds_the_value_of_the_run_or_is_not_searched(domain, value, w
 
 
 def test_values_and_decisions_of_another_run_that_do_not_fit_are_left_out():
-    theirs = {"training.rate": 5.0, "features.pairs": (("u", "v"),), "features.kind": "a"}
+    theirs = {
+        "training.rate": 5.0,
+        "features.aggregates": ({"key": ("u",), "means": ()},),
+        "features.kind": "a",
+    }
     assert parameters_of_settings(theirs, DOMAINS) == {"features.kind": "a"}
     space = sample_space()
     decisions = {"fields": ("user",), "layer": "linear"}

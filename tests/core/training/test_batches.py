@@ -28,7 +28,7 @@ def test_a_batch_has_the_types_of_the_model_and_all_rows_in_stored_order():
     tensors = features.ids, features.dense, labels
     assert [tensor.dtype for tensor in tensors] == [torch.int64, torch.float32, torch.float32]
     assert [tensor.shape for tensor in tensors] == [(1, 2), (1, 1), (1, 3)]
-    assert (features.bags, features.folds, groups()) == ((), None, None)
+    assert (features.bags, features.histories, groups()) == ((), (), None)
 
 
 @pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])

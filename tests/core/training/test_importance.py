@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core.data.fitting import fitted
-from automtl_core.data.part import Part
+from automtl_core.data.aggregates import rule_of
+from automtl_core.data.fitting import encoded
+from automtl_core.data.part import Coded, Part
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import DenseField, Schema, Task
 from automtl_core.modules.inputs import inputs_of
@@ -170,33 +171,40 @@ def test_rows_are_a_sample_of_even_size():
 
 
 ENCODED = Encodings.model_validate(
-    {**PLAIN, "statistics": "folds", "numbers": "bins", "crosses": [("user", "item")], "bins": 4}
+    {**PLAIN, "aggregates": [("user", "x0"), "tags"], "numbers": "bins", "bins": 4}
 )
 
 
 @pytest.mark.parametrize("field", ["user", "item", "tags", "tab", "x0", "x1"])
 def test_a_permutation_reaches_all_encodings_of_a_field_and_of_nothing_else(field):
-    """Embeddings, statistics, bins and lists move with the row; a cross has the values of both rows."""
-    schema = sample_schema(dense=2).encoded(ENCODED)
-    part = sample_part(schema, 200, 0)
+    """Embeddings, bins and lists move with the row; an aggregate has the values of both rows."""
+    fields = sample_schema(dense=2)
+    schema, part, train = fields.encoded(ENCODED), sample_part(fields, 200, 0), sample_part(fields, 2000, 1)
+    hashes = np.arange(30, dtype=np.uint64) ** 3
+    part, train = (replace(each, coded={0: Coded(each.ids[:, 0], hashes)}) for each in (part, train))
     assert np.isnan(part.dense).any()
-    inputs = inputs_of(schema, 4, 1.0)
-    inputs.load_fitted(fitted(sample_part(schema, 2000, 1), schema)[1])
+    made, inputs = encoded(train, part, schema, rule_of(2000, None, 0.0, None)), inputs_of(schema, 4, 1.0)
+    inputs.numbers.load_edges(torch.from_numpy(made.edges))
     order = np.random.default_rng(0).permutation(200)
 
-    def encoded(part):
+    def given(part):
         with torch.no_grad():
-            return inputs.eval()(take(part, np.arange(200), CPU.device).features)
+            rows = made.aggregates.of_part(part, schema)
+            return inputs.eval()(take(rows, np.arange(200), CPU.device).features)
 
-    before, after = encoded(part), encoded(permuted(part, schema, field, order))
+    before, after = given(part), given(permuted(part, schema, field, order))
     for place, one in enumerate(schema.sparse):
         expected = before.sparse[order, place] if one.name == field else before.sparse[:, place]
         assert torch.equal(after.sparse[:, place], expected), one.name
     for place, number in enumerate(schema.dense):
         expected = before.numbers[order, place] if number.name == field else before.numbers[:, place]
         assert torch.equal(after.numbers[:, place], expected), number.name
-    assert torch.equal(after.crosses, before.crosses) == (field not in ("user", "item"))
-    mixed = part.ids.copy()
-    if field in ("user", "item"):
-        mixed[:, ("user", "item").index(field)] = part.ids[order, ("user", "item").index(field)]
-    assert torch.equal(after.crosses, encoded(replace(part, ids=mixed)).crosses)
+    pair, tags = before.aggregates
+    assert torch.equal(after.aggregates[0], pair) == (field not in ("user", "x0"))
+    assert torch.equal(after.aggregates[1], tags[order] if field == "tags" else tags)
+    mixed = replace(part, ids=part.ids.copy(), dense=part.dense.copy(), coded=dict(part.coded))
+    if field == "user":
+        mixed.coded[0] = Coded(part.ids[order, 0], hashes)
+    if field == "x0":
+        mixed.dense[:, 0] = part.dense[order, 0]
+    assert torch.equal(after.aggregates[0], given(mixed).aggregates[0])

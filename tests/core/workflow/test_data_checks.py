@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data import event_log
+from automtl_core.data.aggregates import NONE
 from automtl_core.data.part import Events, Histories, Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset import dataset as declarations
@@ -139,7 +140,7 @@ def test_duplicates_that_stay_are_an_error(made):
     dataset, prepared, encoder = made(duplicates="drop")
     history = replace(encoder.schema.histories[0], distinct=False)
     with pytest.raises(PluginError, match=r"row \d+ of .*rows\.csv, read as a new row: its events of past"):
-        check_skew(dataset, prepared, encoder.of_histories((history,)))
+        check_skew(dataset, prepared, encoder.of_run((history,), NONE))
 
 
 def test_an_export_that_encodes_otherwise_is_an_error(made, monkeypatch):

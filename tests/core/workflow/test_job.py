@@ -93,7 +93,8 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
 
 
 def test_a_configuration_can_be_used_again_also_with_defaults_that_a_model_does_not_read():
-    settings = {"features": "statistics", "training": {"embedding_decay": 0.01}}
+    features = {"aggregates": ["a", ["a", "b"], {"key": ["c"], "means": ["d"]}]}
+    settings = {"features": features, "training": {"embedding_decay": 0.01}}
     job = Job.load(REGISTRY, {"dataset": "synthetic", "space": "desan", "strategy": "random", **settings})
     assert Job.load(REGISTRY, yaml.safe_load(job.config.to_yaml())).config == job.config
     recipe = Recipe().model_dump(mode="json")

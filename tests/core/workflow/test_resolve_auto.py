@@ -32,7 +32,8 @@ SMALL = {
     "training": {"epochs": 1, "batch_size": 512, "min_positives": 10},
 }
 PAIR = ("engage_left", "engage_right")
-FOUND = {"statistics": "folds", "numbers": "bins", "crosses": (PAIR,), "wide": True, "embedding_decay": 0.001}
+KEYS = ({"key": PAIR, "means": ()},)
+FOUND = {"aggregates": KEYS, "numbers": "bins", "wide": True, "embedding_decay": 0.001}
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_trials_that_outlast_their_part_of_a_time_budget_are_ended(job):
     )
     resolved = resolve_auto(limited, limited.prepare(), EXECUTOR)
     assert resolved.encoding_search.why == "the time budget is too short for a single trial"
-    assert resolved.config.features == plain()
+    assert resolved.config.features.with_answers(aggregates=()) == plain(), "aggregates need no training"
 
 
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
@@ -166,7 +167,7 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     line = Workflow(REGISTRY)
     path = line.search(job(), tmp_path, "first").path
     run = Run.open(path)
-    assert run.config().features.pairs == (PAIR,)
+    assert [one.key for one in run.config().features.keys] == [PAIR]
     assert not run.config().features.auto
     assert run.read(EncodingSearch).encoding_search.answers["wide"] is True
     assert line.evaluate(path).repeats

@@ -32,8 +32,15 @@ from automtl_testing.samples import plain_schema, sample_encoder
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
 
-OWN = {"training": {"learning_rate": 0.002}, "features": {"numbers": "standard", "wide": False}}
-OTHER = {"training": {"learning_rate": 0.007}, "features": {"numbers": "bins", "wide": True}}
+KEYS = [["engage_left", "engage_right"]]
+OWN = {
+    "training": {"learning_rate": 0.002},
+    "features": {"numbers": "standard", "wide": False, "aggregates": []},
+}
+OTHER = {
+    "training": {"learning_rate": 0.007},
+    "features": {"numbers": "bins", "wide": True, "aggregates": KEYS},
+}
 
 
 class Tuned(SearchStrategy):
@@ -83,7 +90,7 @@ def whole(tmp_path_factory):
 
 
 def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
-    job = make_job(tmp_path, {"features": {"statistics": "folds"}})
+    job = make_job(tmp_path, {"features": {"aggregates": ["user_id"]}})
     prepared = job.prepare()
     with start(job, prepared, tmp_path / "run") as run:
         job = job.of(run.config())
@@ -94,7 +101,7 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
         "features.numbers", "features.wide",
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
-    assert found.values["features.statistics"] == "folds"
+    assert found.values["features.aggregates"] == ({"key": ("user_id",), "means": ()},)
     problem = found.problem({"features": {"numbers": "bins"}, "training": {"learning_rate": 0.1}})
     assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.1, "bins")
 
@@ -109,9 +116,11 @@ def test_domains_and_values_are_of_the_same_settings(tmp_path):
 def test_the_network_reads_the_encodings_that_the_search_chose(whole):
     assert whole.initial_config().features.numbers == "standard"
     assert whole.config().features.numbers == "bins"
+    assert [list(one.key) for one in whole.config().features.keys] == KEYS
     assert whole.config().training.learning_rate == 0.007
     job = Job.resolve(whole.config(), TUNING)
     made = Trained.of(whole, job.registry)
+    assert len(made.encoder.aggregates.states) == 1
     part = job.prepare().part("test")
     assert np.isfinite(made.predict_logits(part)).all()
     assert any(isinstance(module, Wide) for module in made.network.modules())

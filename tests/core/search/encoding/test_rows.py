@@ -3,6 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from automtl_core.data.aggregates import rule_of
+from automtl_core.data.fitting import encoded
+from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding.rows import EncodingSearchSettings, Rows, divided
 
@@ -12,12 +15,13 @@ from .data import part
 class Data:
     """Stands for prepared data."""
 
-    def __init__(self, count=2000, times=None, users=None, split="random"):
+    def __init__(self, count=2000, times=None, users=None, split="random", delay=0.0):
         ids = np.arange(count)[:, None] % 7
         self._part = part(np.concatenate([ids, np.arange(count)[:, None]], axis=1), np.arange(count) % 2)
         self.schema = Schema((SparseField("a", 7), SparseField("row", count)), (), (Task("t"),))
         self._times, self._users = times, users
         self.manifest = {"settings": {"split": split}}
+        self.rule = rule_of(count, times, delay, users if split == "user" else None)
 
     def part(self, name):
         return self._part
@@ -46,7 +50,7 @@ def test_of_rows_in_order_of_time_the_latest_are_looked_at():
     times = np.random.default_rng(0).permutation(2000).astype(np.int32)
     found = divided(Data(times=times, split="time"))
     assert times[list(which(found.learn))].max() < times[list(which(found.look))].min()
-    assert np.array_equal(found.times, times[sorted(which(found.learn))])
+    assert np.array_equal(found.rule.times, times[found.both.ids[:, 1]])
     assert len(found.look) == pytest.approx(400, abs=2)
 
 
@@ -71,12 +75,28 @@ def test_of_many_rows_some_are_taken(times):
 
 def test_few_rows_or_few_positives_tell_nothing():
     data = Data()
-    small = Rows(data.schema, data.part(""), data.part("").some(slice(999)))
+
+    def held_out(count):
+        return Rows(data.schema, data.part(""), np.arange(2000) < count, data.rule)
+
+    small, large = held_out(999), held_out(1000)
     assert not small.enough
     assert replace(small, settings=EncodingSearchSettings(min_rows=999)).enough
     assert not replace(small, settings=EncodingSearchSettings(min_rows=999, min_positives=501)).enough
-    large = Rows(data.schema, data.part(""), data.part("").some(slice(1000)))
     assert large.enough
     assert large.telling == data.schema.tasks
     large.look.labels[:] = 0
     assert not large.enough
+
+
+def test_encodings_are_fitted_to_the_rows_to_learn_from():
+    times = np.random.default_rng(0).permutation(2000).astype(np.int32)
+    found = divided(Data(times=times, split="time", delay=50.0))
+    schema = found.schema.encoded(plain().with_answers(aggregates=("a",)))
+    made = found.encoded(schema)
+    own = encoded(found.learn, found.look, schema, found.rule.some(np.flatnonzero(~found.held_out)))
+    assert np.array_equal(made.train.dense, own.train.dense)
+    assert np.array_equal(made.validation.dense, own.validation.dense)
+    assert found.encoded(schema).train.dense is made.train.dense
+    known = (times < times[sorted(which(found.learn))].max() - 50.0).sum()
+    assert made.aggregates.states[0].sums[:, 0].sum() == known, "others of their labels come too late"

@@ -8,7 +8,7 @@ from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.crosses import FeatureCross
+from automtl_core.search.encoding.aggregates import SelectedKey
 from automtl_core.search.encoding.rows import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.encoding.search import (
     DECAY,
@@ -57,8 +57,9 @@ def real(rows, encodings):
         schema = rows.schema.encoded(encodings.with_answers(**values))
         settings = SharedBottom.settings_class(expert_layers=(16,), tower_layers=())
         space = SharedBottom(schema, settings, load_registry().op)
-        folds, space.fitted = rows.fitted(schema)
-        data = TrainingData(replace(rows.learn, folds=folds), rows.look, schema.tasks)
+        made = rows.encoded(schema)
+        space.edges = made.edges
+        data = TrainingData(made.train, made.validation, schema.tasks)
         recipe = RECIPE.model_copy(update={"epochs": 3, DECAY: answers[DECAY]})
         torch.manual_seed(seed)
         return TrialResult("done", Fit(space.network(Architecture({})), data, recipe, seed, CPU).run(SILENT))
@@ -67,7 +68,7 @@ def real(rows, encodings):
 
 
 def test_steps_of_numbers_are_found_and_written_down():
-    rows, encodings = planted(6000, dense=2), Encodings(statistics="none", crosses=(), wide=False)
+    rows, encodings = planted(6000, dense=2), Encodings(aggregates=(), wide=False)
     found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] == "bins"
     assert found.answers.keys() == {"numbers", DECAY}
@@ -84,13 +85,6 @@ def test_what_is_given_is_not_tried():
     )
     assert found.answers == {"numbers": "standard"}
     assert [answers for answers, _ in train.trained] == [{"numbers": "standard"}], "there are no numbers"
-
-
-@pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
-def test_statistics_have_to_be_much_better(part, taken):
-    gain = part * DEFAULTS.statistics_margin
-    train = Scored(lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
-    assert search_encodings(planted(), Encodings(), RECIPE, train).answers["statistics"] == taken
 
 
 @pytest.mark.parametrize(
@@ -124,16 +118,21 @@ def test_decays_are_those_of_the_domain_of_the_recipe():
     assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4, 1e-5], 1e-1)
 
 
-def test_pairs_are_tried_together():
-    train = Scored(lambda answers: 0.7 + 0.01 * len(answers["crosses"]))
+def test_aggregates_are_selected_before_anything_is_trained():
+    train = Scored(lambda answers: 0.7)
     found = search_encodings(planted(), Encodings(), RECIPE, train)
-    assert found.answers["crosses"] == (("b", "c"),)
-    assert [each.pair for each in found.pairs] == [("b", "c")]
+    assert {("b", "c")} <= {each.key for each in found.keys}
+    chosen = tuple({"key": each.key, "means": ()} for each in found.keys)
+    assert all(answers["aggregates"] == chosen for answers, _ in train.trained)
+    assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
+    given = search_encodings(planted(), Encodings(aggregates=("a",)), RECIPE, Scored(lambda answers: 0.7))
+    assert given.keys == ()
+    assert "aggregates" not in given.answers
 
 
 @pytest.mark.parametrize("trainings", [0, 1, 2])
 def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
-    scored = Scored(lambda answers: 0.6 if answers["statistics"] == "folds" else 0.5)
+    scored = Scored(lambda answers: 0.6 if answers["wide"] else 0.5)
 
     def train(answers):
         if len(scored.trained) == trainings:
@@ -142,7 +141,7 @@ def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
 
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert len(found.trials) == trainings
-    assert found.answers["statistics"] == ("folds" if trainings == 2 else "none")
+    assert found.answers["wide"] == (trainings == 2)
     assert found.why == ("" if trainings else "the time budget is too short for a single trial")
 
 
@@ -152,16 +151,15 @@ def test_few_rows_are_not_asked_and_without_a_difference_it_stays():
     assert not train.trained
     assert "400" in found.why
     assert found.answers == START
-    train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != start))
-    start = START
-    assert search_encodings(planted(), Encodings(), RECIPE, train).answers == start
+    train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != START))
+    assert search_encodings(planted(strength=0.0, alone=0.0), Encodings(), RECIPE, train).answers == START
 
 
-def test_a_wide_term_is_tried_with_statistics_alone():
-    best = {"wide": True, "statistics": "none"}
-    train = Scored(lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
-    assert search_encodings(planted(), Encodings(), RECIPE, train).answers["wide"] is False
-    assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in train.trained)
+@pytest.mark.parametrize("alone", [1.0, 0.0])
+def test_a_wide_term_is_tried_with_aggregates_alone(alone):
+    train = Scored(lambda answers: 0.7 + 0.1 * answers["wide"])
+    rows = planted(strength=0.0, alone=alone)
+    assert search_encodings(rows, Encodings(), RECIPE, train).answers["wide"] is bool(alone)
 
 
 @pytest.mark.parametrize(
@@ -177,32 +175,26 @@ def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_pred
 
 
 PAIR = ("user", "item")
+CHOSEN = [{"key": [*PAIR], "means": []}]
 FOUND = EncodingSearchResult(
-    dict.fromkeys(("statistics", "numbers", "crosses", "wide", "history", DECAY), 0),
-    pairs=(FeatureCross(PAIR, 0.1, 9.0),),
+    {**dict.fromkeys(("numbers", "wide", "history", DECAY), 0), "aggregates": CHOSEN},
+    keys=(SelectedKey(PAIR, 40, {}, 0.001),),
 )
 
 
 def test_all_answers_of_the_encoding_search():
-    assert encoding_domains(FOUND, sample_schema(histories=True), timed=True) == {
-        "statistics": Search(choices=("none", "folds", "earlier")),
+    assert encoding_domains(FOUND, sample_schema(histories=True)) == {
         "numbers": Search(choices=("standard", "bins")),
-        "crosses": Search(choices=((), (PAIR,))),
+        "aggregates": Search(choices=((), CHOSEN)),
         "wide": Search(choices=(False, True)),
         "history": Search(choices=((), *HISTORY)),
     }
 
 
-@pytest.mark.parametrize(
-    ("schema", "missing"),
-    [({"dense": 0}, {"numbers", "history"}), ({"single": False, "multi": False}, {"statistics", "history"})],
-)
-def test_what_the_data_has_no_fields_for_is_left_out(schema, missing):
-    domains = encoding_domains(FOUND, sample_schema(**schema), timed=False)
-    assert domains.keys() == {"statistics", "numbers", "crosses", "wide", "history"} - missing
-    assert "earlier" not in str(domains.get("statistics"))
+def test_what_the_data_has_no_fields_for_is_left_out():
+    assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates", "wide"}
 
 
-def test_what_the_user_has_set_or_has_no_candidates_is_left_out():
-    found = EncodingSearchResult({"numbers": "bins", "crosses": ()})
-    assert encoding_domains(found, sample_schema(), timed=False).keys() == {"numbers"}
+def test_what_the_user_has_set_or_was_not_selected_is_left_out():
+    found = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
+    assert encoding_domains(found, sample_schema()).keys() == {"numbers"}

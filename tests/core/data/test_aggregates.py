@@ -1,0 +1,237 @@
+"""Aggregates: equal to a slow loop over rows in plain Python, for each rule of earlier rows."""
+
+import bisect
+import math
+
+import numpy as np
+import pytest
+
+from automtl_core.data import aggregates
+from automtl_core.data.aggregates import FOLDS, LEAST, SHRINKAGE, Aggregates, Earlier, fit, rule_of
+from automtl_core.data.part import Bags, Coded, Part
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.errors import ArtifactError
+from automtl_core.fields.lookup import ARRAYS, hashes_of, lookups_of
+
+ROWS = 240
+FIELDS = (SparseField("a", 4), SparseField("tags", 6, "bag"), SparseField("b", 5))
+SCHEMA = Schema(
+    FIELDS,
+    (DenseField("x"), DenseField("y")),
+    (Task("click"), Task("price", kind="regression", mean=3.0, deviation=2.0)),
+)
+NAMES = {"a": 0, "tags": 1, "b": 2, "x": 0, "y": 1}
+TEXTS = ("", "one", "two", "three", "rare", "rarer", "unseen")
+
+
+def drawn(count, seed):
+    """Return rows in which `rare` and `rarer` have the id 0 of blanks, and `unseen` is in no training row."""
+    random = np.random.default_rng(seed)
+    codes = random.integers(0, 7 if seed else 6, count)
+    lengths = random.integers(0, 4, 9)
+    held = np.concatenate([random.choice(np.arange(1, 6), n, replace=False) for n in lengths])
+    bags = Bags(np.concatenate([[0], lengths.cumsum()]), held.astype(np.int32))
+    ids = np.stack(
+        [np.where(codes < 4, codes, 0), random.integers(0, 9, count), random.integers(5, size=count)]
+    )
+    dense = random.standard_normal((count, 2)).astype(np.float32)
+    labels = np.stack([random.random(count) < 0.2 + 0.1 * codes, random.standard_normal(count)], axis=1)
+    labels = labels.astype(np.float32)
+    for array in (dense, labels):
+        array[random.random(array.shape) < 0.2] = np.nan
+    coded = {0: Coded(codes, hashes_of(TEXTS))}
+    return Part(ids.T.astype(np.int32), dense, labels, {1: bags}, coded=coded)
+
+
+TRAIN, OTHERS = drawn(ROWS, 0), drawn(60, 1)
+TIMES = np.random.default_rng(5).integers(0, 40, ROWS).astype(np.float64)  # many at one time
+USERS = np.random.default_rng(6).integers(0, 30, ROWS).astype(np.int32)
+RULES = {
+    "time": rule_of(ROWS, TIMES, 0.0, None),
+    "delay": rule_of(ROWS, TIMES, 7.0, None),
+    "random": rule_of(ROWS, None, 0.0, None),
+    "users": rule_of(ROWS, None, 0.0, USERS),
+}
+
+
+def sees(name, row, other):
+    """Return whether a training row sees another one."""
+    if name in ("time", "delay"):
+        return bool(TIMES[other] < TIMES[row] - (7 if name == "delay" else 0))
+    return bool(RULES[name].folds[other] != RULES[name].folds[row])
+
+
+def cells(part, row, key, edges):
+    """Return the cells of a row."""
+    found = [()]
+    for name in key:
+        place = NAMES[name]
+        if name in edges:
+            value = float(part.dense[row, place])
+            values = [None if math.isnan(value) else bisect.bisect_right(edges[name], value)]
+        elif name == "tags":
+            bag = part.ids[row, place]
+            values = part.bags[1].values[slice(*part.bags[1].starts[bag : bag + 2])].tolist()
+        else:
+            values = [int(part.coded[0].codes[row] if name == "a" else part.ids[row, place])]
+        found = [(*cell, value) for cell in found for value in values]
+    return found
+
+
+def slow(aggregate, edges, part, seen, scale):
+    """Return the numbers of rows before they are standardised.
+
+    Args:
+        aggregate: The aggregate.
+        edges: Numeric field of the key -> inner edges of its bins.
+        part: The rows.
+        seen: Row -> the training rows that it sees.
+        scale: Factor of the number of rows.
+
+    """
+    targets = np.concatenate(
+        [TRAIN.labels, TRAIN.dense[:, [NAMES[name] for name in aggregate.means]]], axis=1
+    )
+    prior = [np.mean([v for v in column.tolist() if v == v]) for column in targets.T]
+    of_train = [cells(TRAIN, row, aggregate.key, edges) for row in range(ROWS)]
+    found = np.zeros((len(part), 1 + len(prior)))
+    for row in range(len(part)):
+        mine = cells(part, row, aggregate.key, edges)
+        for cell in mine:
+            rows = [other for other in seen(row) if cell in of_train[other]]
+            numbers = []
+            for t, pi in enumerate(prior):
+                known = [float(targets[other, t]) for other in rows if targets[other, t] == targets[other, t]]
+                mean = (sum(known) + SHRINKAGE * pi) / (len(known) + SHRINKAGE)
+                binary = t == 0
+                numbers.append(math.log(mean / (1 - mean) / (pi / (1 - pi))) if binary else mean - pi)
+            numbers.insert(2, math.log(1 + scale * len(rows)))
+            found[row] += np.array(numbers) / len(mine)
+    return found
+
+
+@pytest.mark.parametrize("chunk", [1 << 22, 50])
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "key",
+    ["a", "tags", "x", ("a", "b"), ("tags", "a"), ("b", "x", "a"), {"key": ["a", "b"], "means": ["x", "y"]}],
+)
+def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
+    monkeypatch.setattr(aggregates, "CHUNK", chunk)
+    schema = SCHEMA.encoded(plain().with_answers(aggregates=(key,)))
+    (aggregate,) = schema.encodings.keys
+    out = np.empty((ROWS, 3 + len(aggregate.means)), np.float32)
+    made = fit(TRAIN, schema, RULES[name], out)
+    (state,) = made.states
+    assert state.edges.keys() == {*aggregate.key} & {"x"}
+    folds = RULES[name].folds is not None
+    expected = slow(
+        aggregate,
+        state.edges,
+        TRAIN,
+        lambda row: [other for other in range(ROWS) if sees(name, row, other)],
+        FOLDS / (FOLDS - 1) if folds else 1,
+    )
+    center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
+    assert out == pytest.approx((expected - center) / scale, abs=1e-4)
+    assert out.mean(0) == pytest.approx(np.zeros(out.shape[1]), abs=1e-4)
+    known = [other for other in range(ROWS) if name != "delay" or TIMES[other] < TIMES.max() - 7]
+    expected = slow(aggregate, state.edges, OTHERS, lambda row: known, 1)
+    found = made.of_part(OTHERS, schema)
+    assert np.array_equal(found.dense[:, :2], OTHERS.dense, equal_nan=True)
+    assert found.dense[:, 2:] == pytest.approx((expected - center) / scale, abs=1e-4)
+    assert made.of_part(found, schema) is found, "its numbers are there"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_row_sees_rows_of_its_cell_and_never_itself(name):
+    of_cells = TRAIN.ids[:, 2].astype(np.int64)
+    found = RULES[name].sums(of_cells).of(np.eye(ROWS))
+    same = of_cells[:, None] == of_cells
+    expected = [[sees(name, row, other) for other in range(ROWS)] for row in range(ROWS)]
+    assert np.array_equal(found, same & expected)
+    assert not np.diag(found).any()
+    some = np.arange(0, ROWS, 3)
+    again = RULES[name].some(some).sums(of_cells[some]).of(np.eye(len(some)))
+    assert np.array_equal(again, found[np.ix_(some, some)])
+
+
+def test_folds_are_of_one_size_and_hold_whole_users():
+    counts = np.bincount(rule_of(50_000, None, 0.0, None).folds)
+    assert len(counts) == FOLDS
+    assert np.abs(counts - 10_000).max() < 500
+    folds = RULES["users"].folds
+    assert all(len({*folds[user == USERS]}) == 1 for user in range(1, 30))
+    assert len({*folds[USERS == 0]}) > 1, "rows without a user are on their own"
+    assert len({*folds}) == FOLDS
+
+
+@pytest.mark.parametrize("name", ["time", "random", "users"])
+def test_labels_of_chance_stay_chance_and_a_row_that_saw_itself_would_know_them(name):
+    random, count = np.random.default_rng(0), 6000
+    ids, labels = random.integers(1, 400, (count, 1)), random.integers(2, size=(count, 1))
+    part = Part(ids.astype(np.int32), np.zeros((count, 0), np.float32), labels.astype(np.float32))
+    schema = Schema((SparseField("user", 400),), (), (Task("click"),))
+    schema = schema.encoded(plain().with_answers(aggregates=("user",)))
+    times, users = np.arange(count) // 3 + 0.0, random.integers(1, 900, count).astype(np.int32)
+    rule = rule_of(count, times if name == "time" else None, 0.0, users if name == "users" else None)
+    out = np.empty((count, 2), np.float32)
+    made = fit(part, schema, rule, out)
+    correlation = [np.corrcoef(told[:, 0], labels[:, 0])[0, 1] for told in (out, made.numbers(
+        {"user": part.entries(0)}, {}, count
+    ))]  # fmt: skip
+    assert abs(correlation[0]) < 0.05
+    assert correlation[1] > 0.2
+
+
+def test_a_field_that_tells_nothing_is_not_made_large():
+    labels = np.random.default_rng(0).integers(2, size=(5000, 1)).astype(np.float32)
+    schema = Schema((SparseField("same", 2),), (), (Task("click"),))
+    schema = schema.encoded(plain().with_answers(aggregates=("same",)))
+    out = np.empty((5000, 2), np.float32)
+    fit(
+        Part(np.ones((5000, 1), np.int32), labels[:, :0], labels), schema, rule_of(5000, None, 0.0, None), out
+    )
+    assert np.abs(out).max() < 0.5, "folds differ by chance"
+
+
+def test_labels_within_the_delay_are_no_part_of_the_state():
+    assert RULES["time"].known is None
+    assert RULES["random"].known is None
+    assert np.array_equal(RULES["delay"].known, TIMES.max() - 7 > TIMES)
+    assert Earlier(np.empty(0), 7.0).known is None
+
+
+@pytest.fixture
+def made():
+    schema = SCHEMA.encoded(
+        plain().with_answers(aggregates=(("a", "x"), "tags", {"key": ["b"], "means": ["y"]}))
+    )
+    return schema, fit(TRAIN, schema, RULES["delay"], np.empty((ROWS, 3 + 3 + 4), np.float32))
+
+
+def test_a_state_is_saved_and_an_export_has_its_numbers(made, tmp_path):
+    schema, first = made
+    content = first.save(tmp_path / "state.npz")
+    again = Aggregates.load(content, tmp_path / "state.npz", schema.tasks)
+    expected = first.of_part(OTHERS, schema).dense
+    assert np.array_equal(again.of_part(OTHERS, schema).dense, expected, equal_nan=True)
+    served = lookups_of(first.save(tmp_path / ARRAYS, served=True), tmp_path)
+    fields = {"a": OTHERS.entries(0), "tags": OTHERS.entries(1), "b": OTHERS.entries(2)}
+    columns = [one(fields, {"x": OTHERS.dense[:, 0]}) for one in served]
+    assert np.array_equal(np.concatenate(columns, axis=1).astype(np.float32), expected[:, 2:])
+    assert not Aggregates.load({}, tmp_path / "none", schema.tasks).states
+
+
+@pytest.mark.parametrize("damage", ["flip", "delete"])
+def test_damage_of_a_state_is_an_error(made, tmp_path, damage):
+    schema, first = made
+    path = tmp_path / "state.npz"
+    content = first.save(path)
+    if damage == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ArtifactError, match="missing or damaged"):
+        Aggregates.load(content, path, schema.tasks)
