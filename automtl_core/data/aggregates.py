@@ -123,7 +123,9 @@ class EarlierSums:
         """Return the sums of values [E, W] over the earlier rows of each row, [E, W]."""
         if self.folds is not None:
             places, size = self.cells * FOLDS + self.folds, (int(self.cells.max(initial=-1)) + 1) * FOLDS
-            of_folds = np.stack([np.bincount(places, column, size) for column in values.T], axis=1)
+            of_folds = np.stack(
+                [np.bincount(places, column, size) for column in values.T], axis=1, dtype=np.float64
+            )
             whole = of_folds.reshape(-1, FOLDS, values.shape[1]).sum(1)
             return np.asarray(whole[self.cells] - of_folds[places])
         totals = np.zeros((len(values) + 1, values.shape[1]))

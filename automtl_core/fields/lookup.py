@@ -119,7 +119,9 @@ class Lookup:
         """
         cells, counts = self.of(fields, numeric)
         places = np.searchsorted(self.cells, cells)
-        known = self.cells.take(places, mode="clip") == cells if len(self.cells) else np.zeros(0, bool)
+        known = (
+            self.cells.take(places, mode="clip") == cells if len(self.cells) else np.zeros(len(cells), bool)
+        )
         numbers = by_example(self.numbers[np.where(known, places, len(self.cells))], counts)
         if counts is not None:
             numbers[counts == 0] = self.numbers[-1]

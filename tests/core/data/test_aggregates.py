@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data import aggregates
-from automtl_core.data.aggregates import FOLDS, LEAST, SHRINKAGE, Aggregates, Earlier, fit, rule_of
+from automtl_core.data.aggregates import FOLDS, LEAST, PERIODS, SHRINKAGE, Aggregates, Earlier, fit, rule_of
 from automtl_core.data.part import Bags, Coded, Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
@@ -45,20 +45,30 @@ def drawn(count, seed):
 
 
 TRAIN, OTHERS = drawn(ROWS, 0), drawn(60, 1)
-TIMES = np.random.default_rng(5).integers(0, 40, ROWS).astype(np.float64)  # many at one time
+TIMES = np.random.default_rng(5).integers(0, 40, ROWS) * 9000.0  # many at one time, and several each day
 USERS = np.random.default_rng(6).integers(0, 30, ROWS).astype(np.int32)
+DELAY = 63_000.0
+STARTS = [sorted(TIMES)[place * (ROWS - 1) // PERIODS] for place in range(PERIODS)]
+LOOKS = {
+    "never": lambda time: max(start for start in STARTS if start <= time),
+    "1d": lambda time: time // 86_400 * 86_400,
+    "1h": lambda time: time // 3600 * 3600,
+    "always": lambda time: time,
+}
 RULES = {
-    "time": rule_of(ROWS, TIMES, 0.0, None),
-    "delay": rule_of(ROWS, TIMES, 7.0, None),
-    "random": rule_of(ROWS, None, 0.0, None),
-    "users": rule_of(ROWS, None, 0.0, USERS),
+    **{refresh: rule_of(ROWS, TIMES, refresh=refresh) for refresh in LOOKS},
+    "delay": rule_of(ROWS, TIMES, DELAY, refresh="always"),
+    "random": rule_of(ROWS, None),
+    "users": rule_of(ROWS, None, users=USERS),
 }
 
 
 def sees(name, row, other):
     """Return whether a training row sees another one."""
-    if name in ("time", "delay"):
-        return bool(TIMES[other] < TIMES[row] - (7 if name == "delay" else 0))
+    if name == "delay":
+        return bool(TIMES[other] < TIMES[row] - DELAY)
+    if name in LOOKS:
+        return bool(TIMES[other] < LOOKS[name](TIMES[row]))
     return bool(RULES[name].folds[other] != RULES[name].folds[row])
 
 
@@ -136,7 +146,7 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
     assert out == pytest.approx((expected - center) / scale, abs=1e-4)
     assert out.mean(0) == pytest.approx(np.zeros(out.shape[1]), abs=1e-4)
-    known = [other for other in range(ROWS) if name != "delay" or TIMES[other] < TIMES.max() - 7]
+    known = [other for other in range(ROWS) if name != "delay" or TIMES[other] < TIMES.max() - DELAY]
     expected = slow(aggregate, state.edges, OTHERS, lambda row: known, 1)
     found = made.of_part(OTHERS, schema)
     assert np.array_equal(found.dense[:, :2], OTHERS.dense, equal_nan=True)
@@ -197,9 +207,9 @@ def test_a_field_that_tells_nothing_is_not_made_large():
 
 
 def test_labels_within_the_delay_are_no_part_of_the_state():
-    assert RULES["time"].known is None
+    assert RULES["always"].known is None
     assert RULES["random"].known is None
-    assert np.array_equal(RULES["delay"].known, TIMES.max() - 7 > TIMES)
+    assert np.array_equal(RULES["delay"].known, TIMES.max() - DELAY > TIMES)
     assert Earlier(np.empty(0), 7.0).known is None
 
 
