@@ -270,11 +270,11 @@ class Aggregates:
         dense = {field.name: part.dense[:, place] for place, field in enumerate(schema.dense)}
         return part.with_numbers(self.numbers(fields, dense, len(part)))
 
-    def save(self, path: Path, served: bool = False) -> dict[str, Any]:
-        """Write the arrays of cells, and return all else as JSON.
+    def save(self, folder: Path, served: bool = False) -> dict[str, Any]:
+        """Write the arrays of cells to a file in a folder, and return all else as JSON.
 
         Args:
-            path: The file.
+            folder: The folder.
             served: Whether the numbers of cells are written, for an export, in place of their sums.
 
         """
@@ -286,11 +286,15 @@ class Aggregates:
         for n, state in enumerate(self.states):
             if state.late is not None and not served:
                 arrays |= {f"{n}.late.cells": state.late[0], f"{n}.late.sums": state.late[1]}
-        np.savez_compressed(path, **arrays)
-        return {"sha256": sha256(path), "of": [one.to_json() for one in self.states]}
+        draft = folder / "aggregates.npz"
+        np.savez_compressed(draft, **arrays)
+        digest = str(sha256(draft))
+        # Until `encoder.json` names the new file, the folder holds the former one too.
+        draft.replace(path := folder / f"aggregates-{digest[:12]}.npz")
+        return {"file": path.name, "sha256": digest, "of": [one.to_json() for one in self.states]}
 
     @classmethod
-    def load(cls, value: Mapping[str, Any], path: Path, tasks: Sequence[Task]) -> "Aggregates":
+    def load(cls, value: Mapping[str, Any], folder: Path, tasks: Sequence[Task]) -> "Aggregates":
         """Read the aggregates of `save`.
 
         Raises:
@@ -299,7 +303,7 @@ class Aggregates:
         """
         if not value:
             return NONE
-        if sha256(path) != value["sha256"]:
+        if sha256(path := folder / value["file"]) != value["sha256"]:
             raise ArtifactError(f"{path}: missing or damaged", "restore the folder from a copy")
         with np.load(path) as arrays:
             states = []

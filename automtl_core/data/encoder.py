@@ -4,6 +4,7 @@
         encoder.json      schema, encoder of each field, SHA-256 of each vocabulary and of this file
         <field>.txt       a vocabulary: one JSON string per line; line k has id k, id 0 is the unseen value
         <field>.npy       pretrained vectors of the values of a vocabulary, [V, P] float32
+        aggregates-*.npz  the cells of aggregates, in the encoder of a run
 
 It is saved with the prepared data and with each run, so that prediction needs the run directory alone.
 
@@ -41,7 +42,7 @@ from automtl_core.fields.encode import (
     texts_of,
 )
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.lookup import ARRAYS, hashes_of
+from automtl_core.fields.lookup import hashes_of
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
@@ -219,7 +220,7 @@ class Encoder:
         if as_texts is not None:
             content["as_texts"] = list(as_texts)
         if self.aggregates.states:
-            content["aggregates"] = self.aggregates.save(folder / ARRAYS, served=not vectors)
+            content["aggregates"] = self.aggregates.save(folder, served=not vectors)
         write_signed(folder / FILE, FORMAT, content)
 
     @classmethod
@@ -241,7 +242,7 @@ class Encoder:
                 for name, value in content["fields"].items()
             }
             schema = Schema.from_json(content["schema"])
-            aggregates = Aggregates.load(content.get("aggregates", ()), folder / ARRAYS, schema.tasks)
+            aggregates = Aggregates.load(content.get("aggregates", {}), folder, schema.tasks)
             encoder = cls(schema, fields, aggregates)
         except (KeyError, TypeError, ValueError, AttributeError, AutoMTLError) as error:
             raise ArtifactError(f"{folder / FILE}: not a valid encoder: {error}", FIX) from None

@@ -4,7 +4,7 @@ The numbers of aggregates are computed once for prepared data. Its folder holds 
 
     aggregates-<digest>/
         train.npy, validation.npy        [R, M + A] float32: dense fields, then numbers of aggregates
-        aggregates.json, aggregates.npz  the state
+        aggregates.json                  the state, whose arrays are in aggregates-<digest>.npz
 
 Letters: R rows, M dense fields, Q edges, A numbers.
 """
@@ -24,7 +24,6 @@ from automtl_core.data.aggregates import NONE, Aggregates, Earlier, fit
 from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError
-from automtl_core.fields.lookup import ARRAYS
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import canonical, read_signed, write_signed
 from automtl_core.system.files import publish_folder, remove_folder
@@ -118,13 +117,13 @@ def _kept(
                     name: open_memmap(draft / f"{name}.npy", "w+", np.float32, (len(part), schema.n_numbers))
                     for name, part in parts.items()
                 }
-                content = _fill(parts, schema, rule, dense).save(draft / ARRAYS)
+                content = _fill(parts, schema, rule, dense).save(draft)
                 for array in dense.values():
                     array.flush()
                 write_signed(draft / FILE, FORMAT, {"aggregates": content})
         with suppress(ArtifactError, OSError, ValueError):
             content = read_signed(folder / FILE, FORMAT, FIX)["aggregates"]
-            aggregates = Aggregates.load(content, folder / ARRAYS, schema.tasks)
+            aggregates = Aggregates.load(content, folder, schema.tasks)
             dense = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in parts}
             if all(dense[name].shape == (len(part), schema.n_numbers) for name, part in parts.items()):
                 return dense, aggregates

@@ -14,9 +14,6 @@ import numpy as np
 
 from automtl_core.fields.encode import FieldEncoder, texts_of
 
-ARRAYS = "aggregates.npz"
-"""File with the arrays of aggregates, beside `encoder.json`."""
-
 
 class Entries(NamedTuple):
     """Hashes of the values that examples have in a field, or in the fields of a key."""
@@ -143,7 +140,7 @@ def lookups_of(aggregates: Mapping[str, Any], folder: Path) -> "list[Lookup]":
     """Return the lookups of an export from its JSON and its arrays."""
     if not aggregates:
         return []
-    with np.load(folder / ARRAYS) as arrays:
+    with np.load(folder / aggregates["file"]) as arrays:
         return [
             Lookup(tuple(one["key"]), one["edges"], arrays[f"{n}.cells"], arrays[f"{n}.numbers"])
             for n, one in enumerate(aggregates["of"])

@@ -67,7 +67,7 @@ def test_training_rows_see_what_a_loop_over_rows_says(name, split, raw_dataset, 
     dataset = type(dataset)(type(dataset).settings_class.parse(given, "dataset"))
     prepared = prepare(dataset, name, data_dir, tmp_path)
     count = min(prepared.manifest["rows"]["train"], 1000)
-    rule = prepared.rule.some(np.arange(count))
+    rule = prepared.rule("always").some(np.arange(count))
     times, folds = (None if one is None else one.tolist() for one in (rule.times, rule.folds))
     place = next(place for place, one in enumerate(prepared.schema.sparse) if one.kind == "single")
     values = prepared.part("train").some(slice(count)).entries(place).hashes.tolist()

@@ -11,9 +11,9 @@ triples, become candidates. It ends when no worth is above what chance gives the
 
 The selection reads the rows to learn from, and a key joins only if it helps on held-out rows too. On these,
 each key is then left out of a least-squares fit of all x; one whose loss is within chance is redundant, and
-is dropped, the least one first. The loss by label, in shares of its variance, is the evidence for a key.
-(Target statistics of several fields: AutoCross, Luo et al., KDD 2019; stagewise regression: Efron et al.,
-"Least Angle Regression", Annals of Statistics 2004.)
+is dropped, those of most fields first. The loss by label, in shares of its variance, is the evidence for a
+key. (Target statistics of several fields: AutoCross, Luo et al., KDD 2019; stagewise regression: Efron et
+al., "Least Angle Regression", Annals of Statistics 2004.)
 
 Letters: R rows, E entries of rows in cells, T labels, K selected keys.
 """
@@ -327,14 +327,16 @@ def _checked(model: Additive, selected: Sequence[Candidate]) -> list[SelectedKey
     while kept:
         full = losses(kept)
         more = {k: losses([one for one in kept if one != k]) - full for k in kept}
-        z = {k: model.mean_and_error(by_row.sum(1)) for k, by_row in more.items()}
-        least = min(kept, key=lambda k: z[k][0] / max(z[k][1], 1e-12))
-        if z[least][0] > SURE * z[least][1]:
+        moments = {k: model.mean_and_error(by_row.sum(1)) for k, by_row in more.items()}
+        z = {k: mean / max(error, 1e-12) for k, (mean, error) in moments.items()}
+        redundant = [k for k in kept if z[k] <= SURE]
+        if not redundant:
             break
-        kept.remove(least)
+        # Of several that say the same, those of fewer fields stay.
+        kept.remove(max(redundant, key=lambda k: (len(selected[k].key), -z[k])))
     if not kept:
         return []
-    ps = holm({k: float(ndtr(-z[k][0] / max(z[k][1], 1e-12))) for k in kept})
+    ps = holm({k: float(ndtr(-z[k])) for k in kept})
     return [
         SelectedKey(selected[k].key, len(selected[k].cells), dict(_gains(model, more[k])), ps[k])
         for k in kept

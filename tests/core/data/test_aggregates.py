@@ -12,7 +12,7 @@ from automtl_core.data.part import Bags, Coded, Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
-from automtl_core.fields.lookup import ARRAYS, hashes_of, lookups_of
+from automtl_core.fields.lookup import hashes_of, lookups_of
 
 ROWS = 240
 FIELDS = (SparseField("a", 4), SparseField("tags", 6, "bag"), SparseField("b", 5))
@@ -223,11 +223,10 @@ def made():
 
 def test_a_state_is_saved_and_an_export_has_its_numbers(made, tmp_path):
     schema, first = made
-    content = first.save(tmp_path / "state.npz")
-    again = Aggregates.load(content, tmp_path / "state.npz", schema.tasks)
+    again = Aggregates.load(first.save(tmp_path), tmp_path, schema.tasks)
     expected = first.of_part(OTHERS, schema).dense
     assert np.array_equal(again.of_part(OTHERS, schema).dense, expected, equal_nan=True)
-    served = lookups_of(first.save(tmp_path / ARRAYS, served=True), tmp_path)
+    served = lookups_of(first.save(tmp_path, served=True), tmp_path)
     fields = {"a": OTHERS.entries(0), "tags": OTHERS.entries(1), "b": OTHERS.entries(2)}
     columns = [one(fields, {"x": OTHERS.dense[:, 0]}) for one in served]
     assert np.array_equal(np.concatenate(columns, axis=1).astype(np.float32), expected[:, 2:])
@@ -237,11 +236,11 @@ def test_a_state_is_saved_and_an_export_has_its_numbers(made, tmp_path):
 @pytest.mark.parametrize("damage", ["flip", "delete"])
 def test_damage_of_a_state_is_an_error(made, tmp_path, damage):
     schema, first = made
-    path = tmp_path / "state.npz"
-    content = first.save(path)
+    content = first.save(tmp_path)
+    path = tmp_path / content["file"]
     if damage == "delete":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactError, match="missing or damaged"):
-        Aggregates.load(content, path, schema.tasks)
+        Aggregates.load(content, tmp_path, schema.tasks)

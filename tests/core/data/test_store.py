@@ -77,7 +77,7 @@ def with_settings(folder, split):
 
 @pytest.mark.parametrize("split", ["time", "user", "random"])
 def test_the_split_says_what_training_rows_see(folder, split):
-    rule = with_settings(folder, split).rule
+    rule = with_settings(folder, split).rule("never")
     if split == "time":
         assert (rule.times.tolist(), rule.delay, rule.folds) == ([50.5, 20.0], 2.0, None)
     else:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ class Data:
         self.schema = Schema((SparseField("a", 7), SparseField("row", count)), (), (Task("t"),))
         self._times, self._users = times, users
         self.manifest = {"settings": {"split": split}}
-        self.rule = rule_of(count, times, delay, users if split == "user" else None)
+        self.rule = partial(rule_of, count, times, delay, users if split == "user" else None)
 
     def part(self, name):
         return self._part
@@ -77,7 +78,7 @@ def test_few_rows_or_few_positives_tell_nothing():
     data = Data()
 
     def held_out(count):
-        return Rows(data.schema, data.part(""), np.arange(2000) < count, data.rule)
+        return Rows(data.schema, data.part(""), np.arange(2000) < count, data.rule("never"))
 
     small, large = held_out(999), held_out(1000)
     assert not small.enough
