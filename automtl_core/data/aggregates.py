@@ -4,10 +4,12 @@ A key is one to three fields. Rows with equal values in them share a cell; a row
 for each of its values, and has the mean of their numbers. For N earlier rows of the cell, n of them with the
 label of a task, whose sum is S, and the prior pi of the task:
 
-    p = (S + a pi) / (n + a)        link(p) - link(pi)        log(1 + N)
+    p = (S + a pi) / (n + a)        link(p) - link(pi)        log(1 + N R / M)
 
 where the link is that of the kind of task, the logit for binary labels (Micci-Barreca, SIGKDD Explorations
-2001). Means of numeric fields are told as of a regression. All numbers are standardised over training rows.
+2001). The prior is the mean label of all M earlier rows, so that numbers do not rise and fall with all labels
+over time; and N is scaled to R training rows, since early rows see few others. Means of numeric fields are
+told as of a regression. All numbers are standardised over training rows.
 
 A training row must not see its own label. Under a split by time, its earlier rows are those before the last
 refresh of the aggregates, less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else
@@ -184,27 +186,24 @@ class State:
     """Numeric field of the key -> inner edges of its bins."""
     cells: NDArray[np.uint64]  # [C], sorted
     sums: Floats  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
-    prior: Floats  # [Q]
-    center: Floats  # [A]
-    scale: Floats  # [A]
-    """Mean and deviation of the numbers told in training rows."""
-
-    late: "Sums | None" = None
+    totals: Floats  # [1 + 2 Q]: the same sums over all rows
+    scaling: "Scaling"
+    late: "Late | None" = None
     """The sums of training rows whose labels are not yet known when training ends; None for no such rows."""
 
-    def with_sums(self, more: "Sequence[Sums]") -> "State":
-        """Return the state with the sums of more rows."""
+    def with_sums(self, more: "Sequence[Sums]", totals: Floats) -> "State":
+        """Return the state with the sums of more rows, and those over all of them."""
         cells = np.concatenate([self.cells, *(one[0] for one in more)])
         joined, places = np.unique(cells, return_inverse=True)
-        totals = np.zeros((len(joined), self.sums.shape[1]))
-        np.add.at(totals, places, np.concatenate([self.sums, *(one[1] for one in more)]))
-        return replace(self, cells=joined, sums=totals)
+        sums = np.zeros((len(joined), self.sums.shape[1]))
+        np.add.at(sums, places, np.concatenate([self.sums, *(one[1] for one in more)]))
+        return replace(self, cells=joined, sums=sums, totals=self.totals + totals)
 
     def lookup(self, tasks: Sequence[Task]) -> Lookup:
         """Return the numbers of all cells."""
         sums = np.concatenate([self.sums, np.zeros((1, self.sums.shape[1]))])
-        numbers = ((told(sums, self.prior, tasks) - self.center) / self.scale).astype(np.float32)
-        return Lookup(self.aggregate.key, self.edges, self.cells, numbers)
+        numbers = self.scaling.scaled(self.scaling.numbers(sums, self.totals[None], tasks))
+        return Lookup(self.aggregate.key, self.edges, self.cells, numbers.astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays of cells."""
@@ -212,15 +211,68 @@ class State:
             "key": list(self.aggregate.key),
             "means": list(self.aggregate.means),
             "edges": {name: list(one) for name, one in self.edges.items()},
-            **{name: getattr(self, name).tolist() for name in ("prior", "center", "scale")},
+            "totals": self.totals.tolist(),
+            "scaling": {name: getattr(self.scaling, name).tolist() for name in Scaling._fields},
+            "late": None if self.late is None else self.late.totals.tolist(),
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], cells: NDArray[np.uint64], sums: Floats) -> "State":
-        """Return the state of `to_json` and its arrays."""
-        prior, center, scale = (np.array(value[name], np.float64) for name in ("prior", "center", "scale"))
-        aggregate = Aggregate(key=tuple(value["key"]), means=tuple(value["means"]))
-        return cls(aggregate, value["edges"], cells, sums, prior, center, scale)
+    def from_json(cls, value: Mapping[str, Any], arrays: Mapping[str, Any], prefix: str) -> "State":
+        """Return the state of `to_json` and its arrays, whose names have a prefix."""
+        late, numbers = value["late"], {name: np.array(one) for name, one in value["scaling"].items()}
+        names = ("cells", "sums", "late.cells", "late.sums")
+        cells, sums, *of_late = (arrays[f"{prefix}{name}"] for name in names if f"{prefix}{name}" in arrays)
+        return cls(
+            Aggregate(key=tuple(value["key"]), means=tuple(value["means"])),
+            value["edges"],
+            cells,
+            sums,
+            np.array(value["totals"]),
+            Scaling(**numbers),
+            None if late is None else Late((of_late[0], of_late[1]), np.array(late)),
+        )
+
+
+class Scaling(NamedTuple):
+    """What the numbers of training rows are compared with."""
+
+    rows: Floats  # []
+    """Number of training rows."""
+    prior: Floats  # [Q]
+    """Mean of each label and number in training rows: the prior where no row is earlier."""
+    center: Floats  # [A]
+    scale: Floats  # [A]
+    """Mean and deviation of the numbers in training rows."""
+
+    def numbers(self, sums: Floats, totals: Floats, tasks: Sequence[Task]) -> Floats:
+        """Return the numbers before they are scaled, [E, A]: means by label, the count, other means.
+
+        Args:
+            sums: Sums over the earlier rows of the cell, [E, 1 + 2 Q].
+            totals: Sums over all earlier rows, [E, 1 + 2 Q] or [1, 1 + 2 Q].
+            tasks: The tasks.
+
+        """
+        last = 1 + len(self.prior)
+        prior = (totals[:, last:] + SHRINKAGE * self.prior) / (totals[:, 1:last] + SHRINKAGE)
+        means = (sums[:, last:] + SHRINKAGE * prior) / (sums[:, 1:last] + SHRINKAGE)
+        found = means - prior
+        for t, task in enumerate(tasks):
+            link = task.type.logits_of
+            found[:, t] = link(means[:, t].copy()) - link(prior[:, t].copy())
+        counts = np.log1p(sums[:, 0] * (self.rows / np.maximum(totals[:, 0], 1)))
+        return np.insert(found, len(tasks), counts, axis=1)
+
+    def scaled(self, numbers: Floats) -> Floats:
+        """Return the numbers with mean 0 and deviation 1 in training rows."""
+        return (numbers - self.center) / self.scale
+
+
+class Late(NamedTuple):
+    """Rows whose labels are not yet known."""
+
+    cells: Sums
+    totals: Floats
 
 
 @dataclass(frozen=True)
@@ -243,17 +295,23 @@ class Aggregates:
     @property
     def known(self) -> "Aggregates":
         """The aggregates once the labels of all training rows are known."""
-        states = (replace(one.with_sums([one.late]), late=None) if one.late else one for one in self.states)
+        states = (
+            replace(one.with_sums([one.late.cells], one.late.totals), late=None) if one.late else one
+            for one in self.states
+        )
         return Aggregates(tuple(states), self.tasks)
 
     def with_rows(self, parts: Iterable[Part], schema: Schema) -> "Aggregates":
         """Return the aggregates with more labelled rows."""
         more: list[list[Sums]] = [[] for _ in self.states]
+        totals = [np.zeros_like(state.totals) for state in self.states]
         for part in parts:
-            for sums, state in zip(more, self.states, strict=True):
+            rows = np.arange(len(part))
+            for n, state in enumerate(self.states):
                 runs = _runs(part, schema, state.aggregate, state.edges)
-                sums += [run.totals(run.values) for run in runs]
-        states = (state.with_sums(sums) for state, sums in zip(self.states, more, strict=True))
+                more[n] += [run.totals(run.values) for run in runs]
+                totals[n] += _values(part, rows, _columns(schema, state.aggregate)).sum(0)
+        states = map(State.with_sums, self.states, more, totals)
         return Aggregates(tuple(states), self.tasks)
 
     @property
@@ -285,7 +343,8 @@ class Aggregates:
         }
         for n, state in enumerate(self.states):
             if state.late is not None and not served:
-                arrays |= {f"{n}.late.cells": state.late[0], f"{n}.late.sums": state.late[1]}
+                cells, sums = state.late.cells
+                arrays |= {f"{n}.late.cells": cells, f"{n}.late.sums": sums}
         draft = folder / "aggregates.npz"
         np.savez_compressed(draft, **arrays)
         digest = str(sha256(draft))
@@ -306,27 +365,11 @@ class Aggregates:
         if sha256(path := folder / value["file"]) != value["sha256"]:
             raise ArtifactError(f"{path}: missing or damaged", "restore the folder from a copy")
         with np.load(path) as arrays:
-            states = []
-            for n, one in enumerate(value["of"]):
-                state = State.from_json(one, arrays[f"{n}.cells"], arrays[f"{n}.sums"])
-                if f"{n}.late.cells" in arrays:
-                    state = replace(state, late=(arrays[f"{n}.late.cells"], arrays[f"{n}.late.sums"]))
-                states.append(state)
+            states = [State.from_json(one, arrays, f"{n}.") for n, one in enumerate(value["of"])]
         return cls(tuple(states), tuple(tasks))
 
 
 NONE = Aggregates((), ())
-
-
-def told(sums: Floats, prior: Floats, tasks: Sequence[Task]) -> Floats:
-    """Return the numbers told by sums, [E, 1 + 2 Q] -> [E, A]: means by label, the count, other means."""
-    known, totals = sums[:, 1 : 1 + len(prior)], sums[:, 1 + len(prior) :]
-    means = (totals + SHRINKAGE * prior) / (known + SHRINKAGE)
-    found = means - prior
-    for t, task in enumerate(tasks):
-        link = task.type.logits_of
-        found[:, t] = link(means[:, t].copy()) - link(prior[t : t + 1].copy())
-    return np.insert(found, len(tasks), np.log1p(sums[:, 0]), axis=1)
 
 
 def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> Aggregates:
@@ -349,11 +392,15 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray[np.float32]) -> State:
     dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
     bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
-    prior = _prior(part, _columns(schema, one))
+    earlier = _AllEarlier(part, rule, _columns(schema, one))
+    rows = earlier.whole[0]
+    known_rows, sums_of = np.split(earlier.whole[1:], 2)
+    none = np.zeros(out.shape[1])
+    scaling = Scaling(rows, sums_of / np.maximum(known_rows, 1), none, none + 1)
     out[:] = 0
     known, late = [], []
     for run in _runs(part, schema, one, bounds):
-        _add(out, run, _seen(run, rule, prior, schema))
+        _add(out, run, _seen(run, rule, earlier, scaling, schema))
         if rule.known is None:
             known.append(run.totals(run.values))
         else:
@@ -361,8 +408,44 @@ def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray
             known.append(run.totals(run.values * mask))
             late.append(run.totals(run.values * ~mask))
     center, scale = _standardise(out)
-    cells, sums = _joined(known)
-    return State(one, bounds, cells, sums, prior, center, scale, _joined(late) if late else None)
+    scaling = scaling._replace(center=center, scale=scale)
+    of_late = Late(_joined(late), earlier.whole - earlier.known) if late else None
+    return State(one, bounds, *_joined(known), earlier.known, scaling, of_late)
+
+
+class _AllEarlier:
+    """The sums over all earlier rows, whatever their cell.
+
+    Args:
+        part: The rows.
+        rule: The rows that a row sees.
+        means: Places of the numeric fields whose means are told.
+
+    """
+
+    def __init__(self, part: Part, rule: Earlier, means: Sequence[int]) -> None:
+        if rule.folds is None:
+            assert rule.times is not None  # noqa: S101 - either rule has its array
+            looks = (rule.times if rule.looks is None else rule.looks) - rule.delay
+            distinct, self.places = np.unique(looks, return_inverse=True)
+            # A row is seen from the first of these times after it.
+            groups = np.searchsorted(distinct, rule.times, side="right")
+        else:
+            distinct, groups, self.places = np.arange(FOLDS, dtype=np.float64), rule.folds, rule.folds
+        self.table = np.zeros((len(distinct) + 1, 1 + 2 * (part.labels.shape[1] + len(means))))
+        self.known = np.zeros(self.table.shape[1])
+        for start in range(0, len(part), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(part)))
+            values = _values(part, rows, means)
+            for column, one in enumerate(values.T):
+                self.table[:, column] += np.bincount(groups[rows], one, len(self.table))
+            self.known += values.sum(0) if rule.known is None else values[rule.known[rows]].sum(0)
+        self.whole = self.table.sum(0)
+        self.table = self.whole - self.table if rule.folds is not None else self.table.cumsum(0)
+
+    def of(self, rows: NDArray[np.int64]) -> Floats:
+        """Return the sums for some rows, [S, 1 + 2 Q]."""
+        return np.asarray(self.table[self.places[rows]])
 
 
 def _joined(sums: Sequence[Sums]) -> Sums:
@@ -370,12 +453,10 @@ def _joined(sums: Sequence[Sums]) -> Sums:
     return np.concatenate([one[0] for one in sums]), np.concatenate([one[1] for one in sums])
 
 
-def _seen(run: "_Run", rule: Earlier, prior: Floats, schema: Schema) -> Floats:
-    """Return the numbers of entries, which see earlier rows by the rule, [E, A]."""
+def _seen(run: "_Run", rule: Earlier, earlier: _AllEarlier, scaling: Scaling, schema: Schema) -> Floats:
+    """Return the numbers of entries, which see earlier rows by the rule, before they are scaled, [E, A]."""
     sums = rule.some(run.rows).sums(run.places).of(run.values)
-    if rule.folds is not None:
-        sums[:, 0] *= FOLDS / (FOLDS - 1)  # as many as over all folds
-    return told(sums, prior, schema.tasks)
+    return scaling.numbers(sums, earlier.of(run.rows), schema.tasks)
 
 
 def _add(out: NDArray[np.float32], run: "_Run", numbers: Floats) -> None:
@@ -402,9 +483,10 @@ def numbers_as_of(
     columns = []
     for state, width in zip(aggregates.states, schema.aggregates().values(), strict=True):
         out = np.zeros((len(part), width), np.float32)
+        earlier = _AllEarlier(part, rule, _columns(schema, state.aggregate))
         for run in _runs(part, schema, state.aggregate, state.edges):
-            numbers = _seen(run, rule, state.prior, schema)
-            _add(out, run, (numbers - state.center) / state.scale)
+            numbers = _seen(run, rule, earlier, state.scaling, schema)
+            _add(out, run, state.scaling.scaled(numbers))
         columns.append(out[rows])
     return np.concatenate(columns, axis=1)
 
@@ -478,16 +560,6 @@ def _values(part: Part, rows: NDArray[np.int64], means: Sequence[int]) -> Floats
     values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
     known = ~np.isnan(values)
     return np.concatenate([np.ones((len(rows), 1)), known, np.where(known, values, 0.0)], axis=1)
-
-
-def _prior(part: Part, means: Sequence[int]) -> Floats:
-    """Return the mean of each label and number, [Q]."""
-    totals: Any = 0.0
-    for start in range(0, len(part), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(part)))
-        totals = totals + _values(part, rows, means)[:, 1:].sum(0)
-    known, sums = np.split(np.asarray(totals), 2)
-    return np.asarray(sums / np.maximum(known, 1))
 
 
 def _standardise(out: NDArray[np.float32]) -> tuple[Floats, Floats]:

@@ -121,7 +121,7 @@ def _kept(
                 for array in dense.values():
                     array.flush()
                 write_signed(draft / FILE, FORMAT, {"aggregates": content})
-        with suppress(ArtifactError, OSError, ValueError):
+        with suppress(ArtifactError, OSError, ValueError, KeyError, TypeError):
             content = read_signed(folder / FILE, FORMAT, FIX)["aggregates"]
             aggregates = Aggregates.load(content, folder, schema.tasks)
             dense = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in parts}
