@@ -89,7 +89,7 @@ def cells(part, row, key, edges):
     return found
 
 
-def slow(aggregate, edges, part, seen, scale):
+def slow(aggregate, edges, part, seen):
     """Return the numbers of rows before they are standardised.
 
     Args:
@@ -97,26 +97,29 @@ def slow(aggregate, edges, part, seen, scale):
         edges: Numeric field of the key -> inner edges of its bins.
         part: The rows.
         seen: Row -> the training rows that it sees.
-        scale: Factor of the number of rows.
 
     """
     targets = np.concatenate(
         [TRAIN.labels, TRAIN.dense[:, [NAMES[name] for name in aggregate.means]]], axis=1
     )
-    prior = [np.mean([v for v in column.tolist() if v == v]) for column in targets.T]
+
+    def mean(rows, t, prior):
+        known = [float(targets[row, t]) for row in rows if targets[row, t] == targets[row, t]]
+        return (sum(known) + SHRINKAGE * prior) / (len(known) + SHRINKAGE)
+
+    overall = [np.mean([v for v in column.tolist() if v == v]) for column in targets.T]
     of_train = [cells(TRAIN, row, aggregate.key, edges) for row in range(ROWS)]
-    found = np.zeros((len(part), 1 + len(prior)))
+    found = np.zeros((len(part), 1 + len(overall)))
     for row in range(len(part)):
-        mine = cells(part, row, aggregate.key, edges)
+        mine, earlier = cells(part, row, aggregate.key, edges), seen(row)
         for cell in mine:
-            rows = [other for other in seen(row) if cell in of_train[other]]
+            rows = [other for other in earlier if cell in of_train[other]]
             numbers = []
-            for t, pi in enumerate(prior):
-                known = [float(targets[other, t]) for other in rows if targets[other, t] == targets[other, t]]
-                mean = (sum(known) + SHRINKAGE * pi) / (len(known) + SHRINKAGE)
-                binary = t == 0
-                numbers.append(math.log(mean / (1 - mean) / (pi / (1 - pi))) if binary else mean - pi)
-            numbers.insert(2, math.log(1 + scale * len(rows)))
+            for t, of_all in enumerate(overall):
+                prior = mean(earlier, t, of_all)
+                p = mean(rows, t, prior)
+                numbers.append(math.log(p / (1 - p) / (prior / (1 - prior))) if t == 0 else p - prior)
+            numbers.insert(2, math.log(1 + len(rows) * ROWS / max(len(earlier), 1)))
             found[row] += np.array(numbers) / len(mine)
     return found
 
@@ -135,19 +138,14 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     made = fit(TRAIN, schema, RULES[name], out)
     (state,) = made.states
     assert state.edges.keys() == {*aggregate.key} & {"x"}
-    folds = RULES[name].folds is not None
     expected = slow(
-        aggregate,
-        state.edges,
-        TRAIN,
-        lambda row: [other for other in range(ROWS) if sees(name, row, other)],
-        FOLDS / (FOLDS - 1) if folds else 1,
+        aggregate, state.edges, TRAIN, lambda row: [other for other in range(ROWS) if sees(name, row, other)]
     )
     center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
     assert out == pytest.approx((expected - center) / scale, abs=1e-4)
     assert out.mean(0) == pytest.approx(np.zeros(out.shape[1]), abs=1e-4)
     known = [other for other in range(ROWS) if name != "delay" or TIMES[other] < TIMES.max() - DELAY]
-    expected = slow(aggregate, state.edges, OTHERS, lambda row: known, 1)
+    expected = slow(aggregate, state.edges, OTHERS, lambda row: known)
     found = made.of_part(OTHERS, schema)
     assert np.array_equal(found.dense[:, :2], OTHERS.dense, equal_nan=True)
     assert found.dense[:, 2:] == pytest.approx((expected - center) / scale, abs=1e-4)
