@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import PLAIN, Encodings
@@ -19,6 +18,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.modules.network import fault_of_outputs, outputs_of
+from automtl_core.prepare.prepare import Accept, anything, prepare
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
@@ -137,7 +137,7 @@ class Job:
         elsewhere: Path | None = None,
         accept: Accept = anything,
     ) -> Prepared:
-        """Return the prepared dataset, from disk if it is there; see `data.prepare`."""
+        """Return the prepared dataset, from disk if it is there; see `prepare`."""
         c, made = self.config, list[Prepared]()
         where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
 

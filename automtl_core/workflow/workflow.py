@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from automtl_core.data.frames import NewExamples
-from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
 from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.prepare.prepare import Accept, anything
 from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
@@ -107,7 +107,7 @@ class Workflow:
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
-        """Prepare the job's data, and send its warnings; see `data.prepare`."""
+        """Prepare the job's data, and send its warnings; see `prepare`."""
         with phase(self.listener, PhaseBegan(PREPARATION)) as progress:
             prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
         for sentence in preparation_warnings(prepared):

@@ -25,13 +25,13 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.data.part import Part
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.supernet import FixedGate, Fixing
 from automtl_core.ops import Candidates, OpFactory
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.strategy import Problem

@@ -14,11 +14,11 @@ import pandas as pd
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, declaration_faults, histories_of
 from automtl_core.errors import PluginError
 from automtl_core.fields.field import FieldKind, exported, kinds_of, source
+from automtl_core.prepare.prepare import prepare
 from automtl_core.workflow.data_checks import check_skew
 
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 import automtl
-from automtl_core.data.prepare.split import TEST
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import DataError, UsageError
 from automtl_core.fields.field import exported
+from automtl_core.prepare.split import TEST
 
 ENCODERS = ("mean", "decay", "attention", "gru", "self-attention")
 CLOSE = 2e-6

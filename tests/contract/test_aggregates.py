@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
 from automtl_core.exporter import inputs
 from automtl_core.fields.field import exported, source
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.exporter import inputs
 from automtl_core.fields.field import exported, source
+from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
 from automtl_core.raw.load import load

@@ -9,11 +9,11 @@ from automtl_baselines.mlps import SharedBottom, SharedBottomSettings
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.part import Part
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
 from automtl_core.exporter import graph
 from automtl_core.fields.field import exported, source
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system import seeds
 from automtl_core.training.compute import CPU

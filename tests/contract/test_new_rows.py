@@ -12,9 +12,9 @@ from automtl_baselines.experts import MMoE
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.schema import products, scores_of
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system import seeds
 from automtl_core.training.compute import CPU

@@ -12,9 +12,9 @@ import pytest
 
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.new_rows import new_rows
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.errors import AutoMTLError
+from automtl_core.prepare.prepare import prepare
 from automtl_core.workflow.data_checks import check_skew, contents
 from automtl_datasets.table import Table as Reader
 

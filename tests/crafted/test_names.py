@@ -4,9 +4,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.errors import DataError
+from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.sql import quoted
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import dense_fields, names_of, sparse_fields
+from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import find
 from automtl_core.raw.load import load

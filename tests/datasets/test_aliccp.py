@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dense, Label, dense_fields, names_of, sparse_fields
 from automtl_core.errors import DataError, InputMissingError
+from automtl_core.prepare.prepare import prepare
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 
 SPARSE = (

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import names_of, sparse_fields
+from automtl_core.prepare.prepare import prepare
 from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRandSettings
 
 LABELS = ["is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view"]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.prepare import prepare
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
 
 HEADER = "user_id,item_id,click,follow,like,share,video_category,watching_times,gender,age\n"

@@ -9,10 +9,10 @@ import pytest
 
 import automtl
 from automtl_core.data.frames import NewExamples, frame_rows
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Label
 from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.prepare import prepare
 
 from .tables import HEADED, rows, table
 

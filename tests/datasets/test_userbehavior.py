@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError
+from automtl_core.prepare.prepare import prepare
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
 
 LOG = """\

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Bag, Dense, Label, Sparse
 from automtl_core.leaks.leaks import Rule
+from automtl_core.prepare.prepare import prepare
 from automtl_inspection.describe import (
     DenseFacts,
     Described,

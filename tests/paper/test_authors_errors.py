@@ -9,7 +9,6 @@ import torch
 
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.part import Part
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import FieldEmbedding
@@ -17,6 +16,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields
 from automtl_core.modules.relaxation import Gate
 from automtl_core.modules.table import WHOLE_TABLE
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.balancer import MEAN, TaskLosses

@@ -95,7 +95,7 @@ def validate(
     """
     from automtl_cli import configuration
     from automtl_cli.output import stages
-    from automtl_core.data.prepare.prepare import write_rejected
+    from automtl_core.prepare.prepare import write_rejected
     from automtl_core.raw.validate import Validation
     from automtl_core.system.files import publish_file
     from automtl_inspection import views as views
@@ -134,7 +134,7 @@ def export(
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
-    from automtl_core.data.prepare.raw_rows import export
+    from automtl_core.prepare.raw_rows import export
     from automtl_inspection import views as views
 
     chosen = configuration.chosen(dataset)
@@ -167,7 +167,7 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
     """Prepare a dataset, show progress, and print its warnings."""
     from automtl_cli import configuration
     from automtl_cli.output import stages
-    from automtl_core.data.prepare.prepare import prepare
+    from automtl_core.prepare.prepare import prepare
     from automtl_core.workflow.data_checks import preparation_warnings
 
     chosen = configuration.chosen(dataset, rows)

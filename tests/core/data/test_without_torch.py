@@ -8,7 +8,7 @@ import importlib, pkgutil, sys
 from pathlib import Path
 
 import automtl_core.data
-from automtl_core.data.prepare.prepare import prepare
+from automtl_core.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.encodings import plain
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import (
     Dataset,
     DatasetSettings,
@@ -20,6 +19,7 @@ from automtl_core.dataset.dataset import (
     sparse_fields,
 )
 from automtl_core.errors import PluginError
+from automtl_core.prepare.prepare import prepare
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 

@@ -1,4 +1,4 @@
-"""Values have ids by a vocabulary or by their hash; preparation is tested in tests/core/data/prepare."""
+"""Values have ids by a vocabulary or by their hash; preparation is tested in tests/core/prepare."""
 
 from datetime import UTC, datetime
 

@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from automtl_core.data.prepare.prepare import prepare
+from automtl_core.prepare.prepare import prepare
 
 
 def test_stages_follow_one_another_and_only_go_on(shop, shop_dir, tmp_path):

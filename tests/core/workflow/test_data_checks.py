@@ -10,7 +10,6 @@ import pytest
 from automtl_core.data import event_log
 from automtl_core.data.aggregates import NONE
 from automtl_core.data.part import Events, Histories, Part
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset import dataset as declarations
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import Schema, SparseField, Task
@@ -18,6 +17,7 @@ from automtl_core.errors import AutoMTLError, PluginError
 from automtl_core.fields import encode
 from automtl_core.fields.field import source
 from automtl_core.leaks.leaks import SingleFieldScore
+from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.sql import quoted, typed_time
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
+from automtl_core.prepare.prepare import prepare
 from automtl_core.tasks.builtin import auc
 from automtl_datasets.synthetic.dataset import Synthetic, SyntheticSettings
 from automtl_datasets.synthetic.keys import OFFER, SEARCH, TASTE, VARIANT, Keys

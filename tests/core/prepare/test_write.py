@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dense, Label, Sparse
+from automtl_core.prepare.prepare import prepare
 
 ROWS = 3000
 N = np.arange(ROWS)

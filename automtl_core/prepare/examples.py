@@ -7,11 +7,11 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 import pandas as pd
 
-from automtl_core.data.prepare.values import codes, number_bags, number_values
 from automtl_core.dataset.dataset import Dataset, dense_fields, histories_of, learned, names_of, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
+from automtl_core.prepare.values import codes, number_bags, number_values
 from automtl_core.raw.sql import as_seconds, category, check_names, create, literal, quoted
 
 JOINED = 50

@@ -6,10 +6,10 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.values import codes
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.values import codes
 from automtl_core.raw.sql import count, quoted
 from automtl_core.system.seeds import generator
 

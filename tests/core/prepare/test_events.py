@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError
+from automtl_core.prepare.prepare import prepare
 
 ROWS = 400
 

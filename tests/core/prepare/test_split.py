@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.split import TEST, TRAIN, VALIDATION, parts_of_groups, random_parts, split
 from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.examples import make_examples
+from automtl_core.prepare.split import TEST, TRAIN, VALIDATION, parts_of_groups, random_parts, split
 from automtl_core.raw.connection import connect
 from automtl_core.raw.sql import quoted
 from automtl_core.system.seeds import generator

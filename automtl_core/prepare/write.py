@@ -10,15 +10,15 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.encode import Encoding, chunks, rows_of
-from automtl_core.data.prepare.events import EventLog, matched_values, stacked
-from automtl_core.data.prepare.examples import columns_of
-from automtl_core.data.prepare.split import Parts, sizes_of
-from automtl_core.data.prepare.values import codes
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
+from automtl_core.prepare.encode import Encoding, chunks, rows_of
+from automtl_core.prepare.events import EventLog, matched_values, stacked
+from automtl_core.prepare.examples import columns_of
+from automtl_core.prepare.split import Parts, sizes_of
+from automtl_core.prepare.values import codes
 from automtl_core.raw.sql import as_seconds, count
 
 

@@ -7,11 +7,11 @@ from pandas.testing import assert_frame_equal
 
 from automtl_core.data.frames import NewExamples
 from automtl_core.data.new_rows import new_rows
-from automtl_core.data.prepare import raw_rows
-from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.prepare.raw_rows import export
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, History, Label, Sparse
 from automtl_core.errors import DataError, RunExistsError
+from automtl_core.prepare import raw_rows
+from automtl_core.prepare.prepare import prepare
+from automtl_core.prepare.raw_rows import export
 
 
 def by_price(rows):

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dense, Label, Sparse
 from automtl_core.errors import DataError, UsageError
 from automtl_core.fields.numeric import Scale
+from automtl_core.prepare.prepare import prepare
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_empty_texts_are_blanks_and_whole_floats_are_integers(tmp_path, given, f
 
 def test_vocabularies_do_not_depend_on_chunks_and_hold_no_fractions(tmp_path, given, frame, monkeypatch):
     first = prepare(given(frame), "given", None, tmp_path / "first").manifest
-    monkeypatch.setattr("automtl_core.data.prepare.encode.LINES", 7)
+    monkeypatch.setattr("automtl_core.prepare.encode.LINES", 7)
     assert prepare(given(frame), "given", None, tmp_path / "second").manifest == first
     frame["city"] = np.arange(200) / 2
     with pytest.raises(DataError, match="text or integers, not fractions as in city") as error:

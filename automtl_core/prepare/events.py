@@ -29,16 +29,16 @@ from automtl_core.data.event_log import (
     sorted_events,
     spans,
 )
-from automtl_core.data.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
-from automtl_core.data.prepare.examples import list_key, number_key, owner_key, time_key
-from automtl_core.data.prepare.split import TRAIN, Parts
-from automtl_core.data.prepare.values import codes, number_values
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import FieldLearner
+from automtl_core.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
+from automtl_core.prepare.examples import list_key, number_key, owner_key, time_key
+from automtl_core.prepare.split import TRAIN, Parts
+from automtl_core.prepare.values import codes, number_values
 from automtl_core.raw.sql import (
     TimeRange,
     as_seconds,

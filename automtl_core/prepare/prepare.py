@@ -14,13 +14,6 @@ from typing import Any
 import duckdb
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.prepare.encode import learn
-from automtl_core.data.prepare.events import event_logs, joined_histories, make_events, write_events
-from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.raw_rows import write_sample
-from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
-from automtl_core.data.prepare.values import make_vectors
-from automtl_core.data.prepare.write import Tally, write_bags, write_hashes, write_parts
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
 from automtl_core.dataset.declarations import History
@@ -28,6 +21,13 @@ from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
 from automtl_core.fields.vectors import VectorIds
+from automtl_core.prepare.encode import learn
+from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
+from automtl_core.prepare.examples import make_examples
+from automtl_core.prepare.raw_rows import write_sample
+from automtl_core.prepare.split import TRAIN, Parts, sizes_of, split
+from automtl_core.prepare.values import make_vectors
+from automtl_core.prepare.write import Tally, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import Sources, find
 from automtl_core.raw.load import Rejected, place_of, read

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.values import (
+from automtl_core.dataset.dataset import Sparse, Vectors
+from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.values import (
     codes,
     held,
     make_vectors,
@@ -14,8 +16,6 @@ from automtl_core.data.prepare.values import (
     of_bags,
     vector_blocks,
 )
-from automtl_core.dataset.dataset import Sparse, Vectors
-from automtl_core.errors import DataError, UsageError
 from automtl_core.raw.sql import count
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
-from automtl_core.data.prepare.examples import CODED, NUMBERS, columns_of
-from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
-from automtl_core.data.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, Scale, Scaled
+from automtl_core.prepare.examples import CODED, NUMBERS, columns_of
+from automtl_core.prepare.split import TRAIN, Parts, sizes_of
+from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.raw.sql import count, quoted
 
 ROW = f"{OWN}row"

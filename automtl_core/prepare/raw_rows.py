@@ -12,13 +12,13 @@ import numpy as np
 
 from automtl_core.data.event_log import OWNER
 from automtl_core.data.frames import with_events
-from automtl_core.data.prepare.events import event_table
-from automtl_core.data.prepare.examples import owner_key, rows_of
-from automtl_core.data.prepare.values import codes
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
 from automtl_core.dataset.declarations import History
 from automtl_core.errors import RunExistsError
+from automtl_core.prepare.events import event_table
+from automtl_core.prepare.examples import owner_key, rows_of
+from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import find
 from automtl_core.raw.load import read

@@ -4,10 +4,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Label
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, InputMissingError, PluginError, RunExistsError
+from automtl_core.prepare.prepare import prepare
 from automtl_core.raw.connection import connect
 
 

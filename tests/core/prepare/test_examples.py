@@ -1,9 +1,9 @@
 import pytest
 
-from automtl_core.data.prepare import examples
-from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.values import codes
 from automtl_core.errors import DataError, PluginError, UsageError
+from automtl_core.prepare import examples
+from automtl_core.prepare.examples import make_examples
+from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import connect
 
 PAIRS = {"user": ["a", "b"], "city": [10, 9], "price": [1.0, None], "click": [0, 1], "buy": ["1", "0"]}
