@@ -39,14 +39,13 @@ suppress_warnings = ["ref.python"]
 OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "np", "numpy", "pandas",
           "pathlib", "pd", "torch", "typing")  # fmt: skip
 INTERNAL = (
-    "data.store.Prepared", "dataset.dataset.D", "dataset.encodings.FittedEncodings",
-    "fields.sparse.BagCounts",
+    "data.aggregates.Aggregates", "data.part.Coded", "data.store.Prepared", "dataset.dataset.D",
+    "fields.lookup.Entries", "fields.sparse.BagCounts",
     "fields.numeric.Sample", "fields.numeric.Scaled", "fields.sparse.Counts", "fields.vectors.KnownVectors",
-    "modules.histories.HistoryInputs", "modules.inputs.Crosses", "modules.inputs.FieldStatistics",
-    "modules.inputs.Numbers", "modules.sharing.Sharing", "search.parameters.Suggests",
-    "search.relaxed_search.Item", "search.trial.Trials", "search.warm_start.WarmStart",
-    "settings.settings.Component", "settings.settings.S", "training.compute.Network",
-    "training.events.Planned", "training.loop.Pass", "training.loop.StepLosses",
+    "modules.histories.HistoryInputs", "modules.inputs.Numbers", "modules.sharing.Sharing",
+    "search.parameters.Suggests", "search.relaxed_search.Item", "search.trial.Trials",
+    "search.warm_start.WarmStart", "settings.settings.Component", "settings.settings.S",
+    "training.compute.Network", "training.events.Planned", "training.loop.Pass", "training.loop.StepLosses",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [
