@@ -183,7 +183,6 @@ class Run:
             RunExistsError: the path exists, or cannot be created.
 
         """
-        check_free(path)
         with publish_folder(path) as draft:
             for file in self.path.iterdir():
                 if file.is_file() and file.name not in (LOCK, *CHECKPOINTS):

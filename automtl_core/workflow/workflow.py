@@ -34,6 +34,7 @@ from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.system.distributed import agreed
+from automtl_core.system.files import check_free_folder
 from automtl_core.training.compute import guarded
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
 from automtl_core.training.metric import Metric
@@ -305,7 +306,7 @@ class Workflow:
         """
         run = Run.open(path)
         run.tested()
-        check_free(out)
+        check_free_folder(out)
         made, examples = self._reading(run, files, prepared_folder(), None, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             encoder, rows, rejected = refreshed(made, examples)

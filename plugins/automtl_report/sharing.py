@@ -64,8 +64,8 @@ def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence
     """Yield the fields that are read and not read, with the effects of their removal."""
     if not sharing.fields:
         return
-    closed = sharing.closed()
     known = dict.fromkeys(fields or [name for name in sharing.fields if name not in sharing.keys])
+    closed = [name for name in sharing.closed() if name in known or name not in sharing.keys]
     count, all_fields = len({*known} - {*closed}), f"all {len(known)} fields"
     read = all_fields if count == len(known) else f"{count} of {len(known)} fields"
     no_proof = "a decision about cost and estimated effect, and no proof that a field is useless"

@@ -122,12 +122,12 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(CHOSEN, "AUC") == (
-        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates of a*b, c, "
+        "Feature encoding chosen on held-out training data: aggregates of a*b, c; others (+0.0032 AUC): "
         "numeric features scaled, no wide (linear) term, embedding decay 0.01"
     )
     other = {"wide": True, "aggregates": []}
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        "(+0.0000 AUC or R2): a wide (linear) term, no aggregates"
+        ": no aggregates; others (+0.0000 AUC or R2): a wide (linear) term"
     )
     earlier = {"statistics": "none", "crosses": [], "wide": False}
     assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
