@@ -255,6 +255,11 @@ class Job:
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
         self.listeners()
+        if self.config.features.refresh != "never" and self.dataset().settings.split != "time":
+            raise UsageError(
+                f"features.refresh is {self.config.features.refresh}, but rows are not split by time",
+                "leave it out, or use --set dataset.split=time",
+            )
         if self.config.strategy is not None:
             strategy_class, settings = self._searching()
             strategy_class.check()

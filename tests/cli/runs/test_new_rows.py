@@ -161,3 +161,26 @@ def test_what_cannot_be_is_told(automtl, moved, options, code, told):
     ended = automtl(*options)
     assert ended.code == code
     assert told in ended.err
+
+
+def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
+    settings = ["dataset.rows=1000", "training.epochs=1", "features.aggregates=[[item_id],[user_id,noise_small]]"]
+    options = [part for one in settings for part in ("--set", one)]
+    train = ["train", "--dataset", "synthetic", "--model", "shared-bottom", "--name", "first"]
+    assert automtl(*train, *options).code == 0
+    prepared = Prepared.open(next((here / "prepared").glob("synthetic-*")))
+    columns = prepared.encoder.decode(prepared.part("test"))
+    with (here / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+    rows = len(prepared.part("test"))
+    told = automtl("refresh", "runs/first", "--data", "new.csv")
+    assert f"run: runs/first-refreshed, whose aggregates have seen {rows} more rows" in told.out
+    weights = [Run.open(here / "runs" / name).weights() for name in ("first", "first-refreshed")]
+    assert all(np.array_equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+    scores = [
+        automtl("evaluate", f"runs/{name}", "--input", "new.csv", "--json").json()["test"]
+        for name in ("first", "first-refreshed")
+    ]
+    assert scores[0] != scores[1]
+    again = automtl("refresh", "runs/first", "--data", "new.csv")
+    assert (again.code, "exists already" in again.err) == (73, True)
