@@ -135,7 +135,7 @@ def refresh(
     skipped = [f"skipped: {row}" for row in result.skipped]
     next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
     summary = lines(
-        f"run: {result.run}, whose aggregates saw {result.rows:,} more rows", *skipped, *next_ones
+        f"run: {result.run}, whose aggregates have seen {result.rows:,} more rows", *skipped, *next_ones
     )
     return Output(result, lambda _: summary)
 

@@ -164,7 +164,8 @@ def test_what_cannot_be_is_told(automtl, moved, options, code, told):
 
 
 def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
-    settings = ["dataset.rows=1000", "training.epochs=1", "features.aggregates=[[item_id],[user_id,noise_small]]"]
+    keys = "[item_id, [user_id, noise_small]]"
+    settings = ["dataset.rows=1000", "training.epochs=1", f"features.aggregates={keys}"]
     options = [part for one in settings for part in ("--set", one)]
     train = ["train", "--dataset", "synthetic", "--model", "shared-bottom", "--name", "first"]
     assert automtl(*train, *options).code == 0
