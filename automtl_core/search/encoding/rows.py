@@ -5,7 +5,7 @@ Letters: R rows.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from automtl_core.system.documents import canonical
 
 class EncodingSearchSettings(Settings):
     """Encoding search: choice of encodings that are `auto`, by a small model on held-out training rows."""
+
+    removed: ClassVar = {"statistics_margin": 0.002, "crosses": 6, "cross_fields": 32, "cross_errors": 4.5}
 
     model: Annotated[Component, NAMED] = Component.model_validate(
         {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
