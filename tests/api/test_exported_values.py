@@ -97,6 +97,7 @@ def test_integers_are_read_alike_and_texts_apart(tmp_path, monkeypatch):
     assert ids[:, 1].tolist() == [1, 2, 3, 2]
 
 
+@pytest.mark.filterwarnings("ignore:validation scores still improved")
 def test_aggregates_of_rare_unseen_and_blank_values_are_alike_everywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     draw = np.random.default_rng(0)

@@ -343,7 +343,8 @@ def given(values):
     part = sample_part(sample_schema(histories=True), 128, seed=1)
     schema = sample_schema(histories=True).encoded(Encodings.parse(dict(values), "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op, REGISTRY.history_encoder)
-    rows = encoded(part, part, schema, rule_of(128, None, 0.0, None))
+    times = np.arange(128) * 9000.0
+    rows = encoded(part, part, schema, rule_of(128, times, refresh=schema.encodings.refresh))
     made.edges = rows.edges
     torch.manual_seed(0)
     network = made.supernet().network
