@@ -81,6 +81,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "history": {"history": ["last-2"]},
         "history_window": {"history": ["mean"]},
         "bins": {"numbers": "bins"},
+        "refresh": {"aggregates": ["item"]},
     },
     "recipe": dict.fromkeys(["monitor", "monitor_metric", "patience"], WAITING),
 }
