@@ -398,13 +398,13 @@ def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray
     none = np.zeros(out.shape[1])
     scaling = Scaling(rows, sums_of / np.maximum(known_rows, 1), none, none + 1)
     out[:] = 0
-    known, late = [], []
+    known, late, labelled = [], [], rule.known
     for run in _runs(part, schema, one, bounds):
         _add(out, run, _seen(run, rule, earlier, scaling, schema))
-        if rule.known is None:
+        if labelled is None:
             known.append(run.totals(run.values))
         else:
-            mask = rule.known[run.rows, None]
+            mask = labelled[run.rows, None]
             known.append(run.totals(run.values * mask))
             late.append(run.totals(run.values * ~mask))
     center, scale = _standardise(out)
@@ -433,13 +433,13 @@ class _AllEarlier:
         else:
             distinct, groups, self.places = np.arange(FOLDS, dtype=np.float64), rule.folds, rule.folds
         self.table = np.zeros((len(distinct) + 1, 1 + 2 * (part.labels.shape[1] + len(means))))
-        self.known = np.zeros(self.table.shape[1])
+        self.known, labelled = np.zeros(self.table.shape[1]), rule.known
         for start in range(0, len(part), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(part)))
             values = _values(part, rows, means)
             for column, one in enumerate(values.T):
                 self.table[:, column] += np.bincount(groups[rows], one, len(self.table))
-            self.known += values.sum(0) if rule.known is None else values[rule.known[rows]].sum(0)
+            self.known += (values if labelled is None else values[labelled[rows]]).sum(0)
         self.whole = self.table.sum(0)
         self.table = self.whole - self.table if rule.folds is not None else self.table.cumsum(0)
 

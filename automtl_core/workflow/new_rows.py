@@ -51,7 +51,7 @@ class Predicted(Value):
 
 
 @dataclass(frozen=True)
-class Brought(Value):
+class RefreshedRun(Value):
     """A run whose aggregates were brought up to date."""
 
     run: str

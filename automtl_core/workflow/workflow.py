@@ -45,8 +45,8 @@ from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import (
-    Brought,
     Predicted,
+    RefreshedRun,
     Tested,
     check_log,
     copy_refreshed,
@@ -294,7 +294,7 @@ class Workflow:
             test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
 
-    def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> Brought:
+    def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> RefreshedRun:
         """Bring the aggregates of a run up to date, without training.
 
         Args:
@@ -311,7 +311,7 @@ class Workflow:
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             encoder, rows, rejected = refreshed(made, examples)
         copy_refreshed(run, out, encoder, rows)
-        return Brought(str(out), str(path), rows, tuple(map(str, rejected)))
+        return RefreshedRun(str(out), str(path), rows, tuple(map(str, rejected)))
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.
