@@ -39,10 +39,10 @@ PRIOR_ROWS = 5.0
 """Pseudo-count of the prior, 0, in the mean of residuals."""
 ALIKE = 0.02
 """A pair with at most this share of cells more than one of its fields says the same as that field."""
+FIELDS = 24
+"""Number of fields that are combined, those that predict best alone."""
 FRESH = 24
 """Number of candidates, the best so far, whose worth is computed again after a key joined."""
-
-
 NEARLY = 0.9
 """Share of the worth of a key from which a part of it takes its place."""
 EXACT = 6
@@ -90,7 +90,8 @@ class Candidate:
     def __init__(self, rows: Rows, key: Key, edges: Mapping[str, Sequence[float]]) -> None:
         self.key = key
         cells, self.counts = cells_of_rows(rows.both, rows.schema, key, edges)
-        self.cells, self.inverse = np.unique(cells, return_inverse=True)
+        self.cells, inverse = np.unique(cells, return_inverse=True)
+        self.inverse = inverse.astype(np.int32)
         self.entries = len(cells)
         self.owners = None if self.counts is None else np.repeat(np.arange(len(rows.both)), self.counts)
         rule = order_of(rows)
@@ -106,10 +107,14 @@ class Candidate:
     def means(self, residuals: Floats, known: Floats) -> Floats:
         """Return the shrunken mean residual of the earlier rows of each row, [R, T]."""
         if self._sums is None:
-            self._sums = self.rule.sums(self.inverse)
+            self._sums = self.rule.sums(self.inverse.astype(np.int64))
             self._rows = self._sums.of(self._entries(known)) + PRIOR_ROWS
         means = self._sums.of(self._entries(residuals)) / self._rows
         return np.asarray(by_example(means, self.counts))
+
+    def forget(self) -> None:
+        """Release the index of earlier rows, which is made again when it is needed."""
+        self._sums = None
 
     def _entries(self, values: Floats) -> Floats:
         return values if self.owners is None else values[self.owners]
@@ -249,7 +254,7 @@ def select_keys(rows: Rows) -> list[SelectedKey]:
     settings, model = rows.settings, Additive(rows)
     dense = {field.name: place for place, field in enumerate(rows.schema.dense)}
     edges = {name: key_edges(rows.learn.dense[:, place]) for name, place in dense.items()}
-    pool = _Pool(rows, edges)
+    pool = _Pool(rows, edges, model)
     selected: list[Candidate] = []
     while len(selected) < settings.keys and (best := pool.best(model)):
         candidate, x, coefficients = best
@@ -262,7 +267,7 @@ def select_keys(rows: Rows) -> list[SelectedKey]:
 class _Pool:
     """The candidates: first all fields and pairs of fields, then larger keys around those that joined."""
 
-    def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]]) -> None:
+    def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]], model: Additive) -> None:
         self.rows, self.edges = rows, edges
         self.bags = {field.name for field in rows.schema.sparse if field.kind == "bag"}
         self.names = list(rows.schema.fields())
@@ -273,6 +278,10 @@ class _Pool:
         self.left: list[Candidate] = []
         for name in self.names:
             self._try((name,))
+        if len(self.names) > FIELDS:
+            worths = {one.key[0]: model.rank(one) for one in self.left}
+            best = sorted(self.names, key=lambda name: -worths.get(name, 0.0))[:FIELDS]
+            self.names = [name for name in self.names if name in best]
         for pair in combinations(self.names, 2):
             self._try(pair)
 
@@ -293,8 +302,10 @@ class _Pool:
         for fresh in (FRESH, len(self.left)):
             order = sorted(self.left, key=lambda one: -one.worth)
             ranked = [one for n, one in enumerate(order) if n < fresh or one.worth == np.inf]
-            for one in ranked:
+            for place, one in enumerate(ranked):
                 one.worth = model.rank(one)
+                if place >= FRESH:  # an index of each candidate would fill the memory
+                    one.forget()
             first = sorted(ranked, key=lambda one: -one.worth)[:EXACT]
             steps = {one: model.step(one) for one in first}
             joining = max(first, key=lambda one: steps[one][0], default=None)
