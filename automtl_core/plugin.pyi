@@ -56,7 +56,7 @@ from automtl_core.dataset.declarations import (
     label_faults as label_faults,
     source_of as source_of,
 )
-from automtl_core.dataset.encodings import Encodings as Encodings
+from automtl_core.dataset.encodings import Aggregate as Aggregate, Encodings as Encodings
 from automtl_core.dataset.schema import (
     DenseField as DenseField,
     Pretrained as Pretrained,
