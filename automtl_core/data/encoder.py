@@ -39,10 +39,9 @@ from automtl_core.fields.encode import (
     number_encoders,
     numbers,
     read_encoder,
-    texts_of,
 )
 from automtl_core.fields.kinds import BUILT_IN
-from automtl_core.fields.lookup import hashes_of
+from automtl_core.fields.lookup import entries
 from automtl_core.fields.vectors import VectorIds
 from automtl_core.system.documents import read_signed, sha256, write_signed
 
@@ -160,7 +159,9 @@ class Encoder:
             dense[:, place] = found[number.name]
         names = [field.name for field in self.schema.sparse]
         coded = {
-            names.index(name): Coded(np.arange(rows), hashes_of(texts_of(name, columns, None)))
+            names.index(name): Coded(
+                np.arange(rows), entries(name, self.fields[name], columns, None, found[name]).hashes
+            )
             for name in self.aggregates.fields
             if self.fields[name].kind == "vocabulary"
         }

@@ -467,11 +467,16 @@ def _since(year: int, month: int, day: int) -> float | None:
 
 
 def hashed(text: str, buckets: int) -> int:
-    """Return the bucket of a text, from 1 on, 0 for a blank; DuckDB's `md5_number_lower` % buckets + 1."""
+    """Return the bucket of a text, from 1 on, 0 for a blank."""
+    return text_hash(text) % buckets + 1 if text else 0
+
+
+def text_hash(text: str) -> int:
+    """Return a hash of 64 bits, as DuckDB's `md5_number_lower`; 0 for a blank."""
     if not text:
         return 0
     digest = hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "little") % buckets + 1
+    return int.from_bytes(digest[8:], "little")
 
 
 def text(value: Any) -> str | None:

@@ -4,7 +4,6 @@ Preparation, prediction and exported folders use it: an export with aggregates c
 examples, E entries, of which an example has one, or one for each value in its bag, C cells, A numbers.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from automtl_core.fields.encode import FieldEncoder, texts_of
+from automtl_core.fields.encode import FieldEncoder, text_hash, texts_of
 
 
 class Entries(NamedTuple):
@@ -35,16 +34,9 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
 
 
 def hashes_of(texts: Sequence[str]) -> np.ndarray:
-    """Return a hash of each text, uint64, 0 for a blank: DuckDB's `md5_number_lower`."""
-    known = {text: _hash(text) for text in set(texts)}
+    """Return a hash of each text, uint64, 0 for a blank."""
+    known = {text: text_hash(text) for text in set(texts)}
     return np.fromiter(map(known.__getitem__, texts), np.uint64, len(texts))
-
-
-def _hash(text: str) -> int:
-    if not text:
-        return 0
-    digest = hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "little")
 
 
 def entries(

@@ -87,14 +87,13 @@ def order_of(rows: Rows) -> Earlier:
 class Candidate:
     """A key, with the mean residual of earlier rows."""
 
-    def __init__(self, rows: Rows, key: Key, edges: Mapping[str, Sequence[float]]) -> None:
+    def __init__(self, rows: Rows, rule: Earlier, key: Key, edges: Mapping[str, Sequence[float]]) -> None:
         self.key = key
         cells, self.counts = cells_of_rows(rows.both, rows.schema, key, edges)
         self.cells, inverse = np.unique(cells, return_inverse=True)
         self.inverse = inverse.astype(np.int32)
         self.entries = len(cells)
         self.owners = None if self.counts is None else np.repeat(np.arange(len(rows.both)), self.counts)
-        rule = order_of(rows)
         self.rule = rule if self.owners is None else rule.some(self.owners)
         self.worth = np.inf
         self._sums: EarlierSums | None = None
@@ -268,7 +267,7 @@ class _Pool:
     """The candidates: first all fields and pairs of fields, then larger keys around those that joined."""
 
     def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]], model: Additive) -> None:
-        self.rows, self.edges = rows, edges
+        self.rows, self.rule, self.edges = rows, order_of(rows), edges
         self.bags = {field.name for field in rows.schema.sparse if field.kind == "bag"}
         self.names = list(rows.schema.fields())
         self.cells: dict[Key, int] = {}
@@ -323,7 +322,7 @@ class _Pool:
         """Add a key, unless its cells hardly repeat, or it says the same as a part of it."""
         if key in self.cells or len(self.bags & {*key}) > 1:
             return
-        one = Candidate(self.rows, key, self.edges)
+        one = Candidate(self.rows, self.rule, key, self.edges)
         self.cells[key] = len(one.cells)
         parts = [part for part in combinations(key, len(key) - 1) if part in self.cells]
         alike = any(self.cells[key] <= (1 + ALIKE) * self.cells[part] for part in parts if part)

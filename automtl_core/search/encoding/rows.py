@@ -109,7 +109,7 @@ class Rows:
             rule = self.rule.some(np.flatnonzero(~self.held_out))
             made = encoded(self.learn, self.look, schema, rule)
             if self.most is not None:  # after the aggregates, which need the earlier rows
-                ranks = None if rule.times is None else np.unique(rule.times, return_inverse=True)[1]
+                ranks = None if rule.times is None else rule.moments[1]
                 chosen = _chosen(len(self.learn), self.most, ranks, seeds.generator(0, "trials"))
                 made = replace(made, train=made.train.some(chosen))
             self._encoded[key] = made
