@@ -29,22 +29,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.earlier import FOLDS, Earlier, Floats
 from automtl_core.data.part import Part
-from automtl_core.dataset.encodings import Aggregate, Refresh
+from automtl_core.dataset.encodings import Aggregate
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, mixed
 from automtl_core.fields.numeric import edges
-from automtl_core.system import seeds
 from automtl_core.system.documents import sha256
 
-Floats = NDArray[np.float64]
 Sums = tuple[NDArray[np.uint64], Floats]
 """Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 Q]."""
-FOLDS = 5
-"""Number of folds of the training rows where rows are not split by time."""
-PERIODS = 20
-"""Number of periods of the training rows where rows are split by time and aggregates are not refreshed."""
 SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
 BINS = 20
@@ -53,128 +48,6 @@ CHUNK = 1 << 20
 """Number of entries that are sorted together."""
 LEAST = 0.1
 """Lower bound of the deviation by which a number is divided: less variation is noise between rows."""
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """The rule by which a training row sees other rows: those of earlier times, or those of other folds."""
-
-    times: Floats | None = None  # [R]
-    delay: float = 0.0
-    """Time from a row to its labels."""
-    folds: NDArray[np.int64] | None = None  # [R]
-    looks: Floats | None = None  # [R]
-    """Time at which a row sees others, such as that of the last refresh; None for its own time."""
-
-    def some(self, rows: NDArray[np.int64]) -> "Earlier":
-        """Return the rule for some of the rows."""
-        arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
-        of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
-        return Earlier(delay=self.delay, **of_rows)
-
-    @cached_property
-    def moments(self) -> tuple[Floats, NDArray[np.int64]]:
-        """The distinct times, and the place of each row among them."""
-        assert self.times is not None  # noqa: S101 - rows of other folds have no moments
-        return np.unique(self.times, return_inverse=True)
-
-    @property
-    def known(self) -> NDArray[np.bool_] | None:
-        """Mask of the rows whose labels are known at the time of the last row, [R]; None for all."""
-        if self.times is None or not self.delay or not len(self.times):
-            return None
-        return np.asarray(self.times < self.times.max() - self.delay)
-
-    def sums(self, cells: NDArray[np.int64]) -> "EarlierSums":
-        """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
-        return EarlierSums(self, cells)
-
-
-class EarlierSums:
-    """Sums over the earlier rows of the same cell.
-
-    Args:
-        rule: The rule of the rows.
-        cells: Number of the cell of each row, [E].
-
-    """
-
-    def __init__(self, rule: Earlier, cells: NDArray[np.int64]) -> None:
-        self.cells, self.folds, times = cells, rule.folds, rule.times
-        if times is None:
-            return
-        distinct, ranks = rule.moments
-        width = len(distinct) + 1  # a place for each time, and one behind all of them
-        places = cells * width + ranks
-        self.order = np.argsort(places, kind="stable")
-        self.start = self._first(cells[self.order])
-        self.end = self._first(places[self.order])
-        if rule.delay or rule.looks is not None:
-            before = np.searchsorted(distinct, (times if rule.looks is None else rule.looks) - rule.delay)
-            self.end = np.searchsorted(places[self.order], cells * width + before)
-
-    def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return for each row the place in the order of the first row with its value."""
-        places = np.arange(len(ordered))
-        places[1:][ordered[1:] == ordered[:-1]] = 0
-        found = np.empty_like(places)
-        found[self.order] = np.maximum.accumulate(places)
-        return found
-
-    def of(self, values: Floats) -> Floats:
-        """Return the sums of values [E, W] over the earlier rows of each row, [E, W]."""
-        if self.folds is not None:
-            places, size = self.cells * FOLDS + self.folds, (int(self.cells.max(initial=-1)) + 1) * FOLDS
-            of_folds = np.stack(
-                [np.bincount(places, column, size) for column in values.T], axis=1, dtype=np.float64
-            )
-            whole = of_folds.reshape(-1, FOLDS, values.shape[1]).sum(1)
-            return np.asarray(whole[self.cells] - of_folds[places])
-        totals = np.zeros((len(values) + 1, values.shape[1]))
-        np.cumsum(values[self.order], axis=0, out=totals[1:])
-        return np.asarray(totals[self.end] - totals[self.start])
-
-
-def last_refresh(times: Floats, refresh: Refresh) -> Floats:
-    """Return the time of the last refresh before each time, [R].
-
-    For `never` the rows are divided into `PERIODS` of equal size, and see the rows of earlier periods: their
-    aggregates are then about as old as those of rows after the end of training.
-    """
-    if refresh == "always":
-        return times
-    if refresh == "never":
-        starts = np.quantile(times, np.arange(PERIODS) / PERIODS, method="lower")
-        return starts[np.searchsorted(starts, times, side="right") - 1]
-    seconds = {"1d": 86_400.0, "1h": 3_600.0}[refresh]
-    return np.floor(times / seconds) * seconds
-
-
-def rule_of(
-    rows: int,
-    times: Floats | None,
-    delay: float = 0.0,
-    users: NDArray[np.int32] | None = None,
-    refresh: Refresh = "never",
-) -> Earlier:
-    """Return the rule of the data.
-
-    Args:
-        rows: Number of training rows, R.
-        times: Their times, under a split by time.
-        delay: Time from a row to its labels.
-        users: Their users, under a split by users; 0 for none.
-        refresh: When aggregates are brought up to date in use.
-
-    """
-    if times is not None:
-        times = np.asarray(times, np.float64)
-        return Earlier(times, delay, looks=last_refresh(times, refresh))
-    numbers = np.arange(rows, dtype=np.uint64)
-    if users is not None:  # rows without a user are on their own
-        numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)
-    folds = mixed(numbers ^ np.uint64(seeds.derive(0, "folds") % 2**63)) % np.uint64(FOLDS)
-    return Earlier(folds=folds.astype(np.int64))
 
 
 @dataclass(frozen=True)

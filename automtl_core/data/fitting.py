@@ -20,7 +20,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from automtl_core.data.aggregates import NONE, Aggregates, Earlier, fit
+from automtl_core.data.aggregates import NONE, Aggregates, fit
+from automtl_core.data.earlier import Earlier
 from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError

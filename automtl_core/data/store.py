@@ -41,7 +41,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core.data.aggregates import Earlier, last_refresh, numbers_as_of, rule_of
+from automtl_core.data.aggregates import numbers_as_of
+from automtl_core.data.earlier import Earlier, last_refresh, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part, joined

@@ -12,7 +12,7 @@ import pytest
 import torch
 from stopping import Reports
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError

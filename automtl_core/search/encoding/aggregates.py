@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr
 
-from automtl_core.data.aggregates import FOLDS, Earlier, EarlierSums, cells_of_rows, key_edges
+from automtl_core.data.aggregates import cells_of_rows, key_edges
+from automtl_core.data.earlier import FOLDS, Earlier, EarlierSums
 from automtl_core.dataset.encodings import MOST_FIELDS
 from automtl_core.fields.lookup import by_example
 from automtl_core.search.encoding.rows import Rows

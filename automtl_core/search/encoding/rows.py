@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core.data.aggregates import Earlier
+from automtl_core.data.earlier import Earlier
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Part, latest_rows, some_rows
 from automtl_core.data.store import Prepared

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automtl_core.data import fitting
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import bin_edges, encoded
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain

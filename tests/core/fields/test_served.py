@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import plain

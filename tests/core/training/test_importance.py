@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import encoded
 from automtl_core.data.part import Coded, Part
 from automtl_core.dataset.encodings import PLAIN, Encodings

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.search.encoding.rows import Rows

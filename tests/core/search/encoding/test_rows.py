@@ -4,7 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from automtl_core.data.aggregates import rule_of
+from automtl_core.data.earlier import rule_of
 from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
