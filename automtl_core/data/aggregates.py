@@ -9,7 +9,8 @@ label of a task, whose sum is S, and the prior pi of the task:
 where the link is that of the kind of task, the logit for binary labels (Micci-Barreca, SIGKDD Explorations
 2001). The prior is the mean label of all M earlier rows, so that numbers do not rise and fall with all labels
 over time; and N is scaled to R training rows, since early rows see few others. Means of numeric fields are
-told as of a regression. All numbers are standardised over training rows.
+told as of a regression. All numbers are standardised over training rows. With a half-life h, a row of age
+d counts 2^(-d / h) in all sums.
 
 A training row must not see its own label. Under a split by time, its earlier rows are those before the last
 refresh of the aggregates, less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.earlier import FOLDS, Earlier, Floats
+from automtl_core.data.earlier import FOLDS, Earlier, Floats, left, running
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import Aggregate
 from automtl_core.dataset.schema import Schema, Task
@@ -60,17 +61,22 @@ class State:
     cells: NDArray[np.uint64]  # [C], sorted
     sums: Floats  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
     totals: Floats  # [1 + 2 Q]: the same sums over all rows
+    time: float
+    """Time of the sums, from which the ages of rows count if there is a half-life."""
     scaling: "Scaling"
     late: "Late | None" = None
     """The sums of training rows whose labels are not yet known when training ends; None for no such rows."""
 
-    def with_sums(self, more: "Sequence[Sums]", totals: Floats) -> "State":
-        """Return the state with the sums of more rows, and those over all of them."""
-        cells = np.concatenate([self.cells, *(one[0] for one in more)])
-        joined, places = np.unique(cells, return_inverse=True)
-        sums = np.zeros((len(joined), self.sums.shape[1]))
-        np.add.at(sums, places, np.concatenate([self.sums, *(one[1] for one in more)]))
-        return replace(self, cells=joined, sums=sums, totals=self.totals + totals)
+    def with_sums(self, more: Sequence[tuple[Sums, Floats, float]]) -> "State":
+        """Return the state with the sums of more rows by cell, those over all of them, and their times."""
+        time = max([self.time, *(one[2] for one in more)])
+        of = [((self.cells, self.sums), self.totals, self.time), *more]
+        kept = [float(left(np.array(time - one[2]), self.aggregate.half_life)) for one in of]
+        cells, places = np.unique(np.concatenate([one[0][0] for one in of]), return_inverse=True)
+        sums = np.zeros((len(cells), self.sums.shape[1]))
+        np.add.at(sums, places, np.concatenate([k * one[0][1] for k, one in zip(kept, of, strict=True)]))
+        totals = sum((k * one[1] for k, one in zip(kept, of, strict=True)), np.zeros_like(self.totals))
+        return replace(self, cells=cells, sums=sums, totals=totals, time=time)
 
     def lookup(self, tasks: Sequence[Task]) -> Lookup:
         """Return the numbers of all cells."""
@@ -81,8 +87,8 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """Return all but the arrays of cells."""
         return {
-            "key": list(self.aggregate.key),
-            "means": list(self.aggregate.means),
+            **self.aggregate.model_dump(mode="json"),
+            "time": self.time,
             "edges": {name: list(one) for name, one in self.edges.items()},
             "totals": self.totals.tolist(),
             "scaling": {name: getattr(self.scaling, name).tolist() for name in Scaling._fields},
@@ -96,11 +102,12 @@ class State:
         names = ("cells", "sums", "late.cells", "late.sums")
         cells, sums, *of_late = (arrays[f"{prefix}{name}"] for name in names if f"{prefix}{name}" in arrays)
         return cls(
-            Aggregate(key=tuple(value["key"]), means=tuple(value["means"])),
+            Aggregate.model_validate({name: value[name] for name in Aggregate.model_fields if name in value}),
             value["edges"],
             cells,
             sums,
             np.array(value["totals"]),
+            value.get("time", 0.0),
             Scaling(**numbers),
             None if late is None else Late((of_late[0], of_late[1]), np.array(late)),
         )
@@ -169,23 +176,23 @@ class Aggregates:
     def known(self) -> "Aggregates":
         """The aggregates once the labels of all training rows are known."""
         states = (
-            replace(one.with_sums([one.late.cells], one.late.totals), late=None) if one.late else one
+            replace(one.with_sums([(*one.late, one.time)]), late=None) if one.late else one
             for one in self.states
         )
         return Aggregates(tuple(states), self.tasks)
 
-    def with_rows(self, parts: Iterable[Part], schema: Schema) -> "Aggregates":
-        """Return the aggregates with more labelled rows."""
-        more: list[list[Sums]] = [[] for _ in self.states]
-        totals = [np.zeros_like(state.totals) for state in self.states]
-        for part in parts:
-            rows = np.arange(len(part))
+    def with_rows(self, parts: Iterable[tuple[Part, Floats | None]], schema: Schema) -> "Aggregates":
+        """Return the aggregates with more labelled rows, and their times [R] if rows are split by time."""
+        more: list[list[tuple[Sums, Floats, float]]] = [[] for _ in self.states]
+        for part, times in parts:
             for n, state in enumerate(self.states):
-                runs = _runs(part, schema, state.aggregate, state.edges)
-                more[n] += [run.totals(run.values) for run in runs]
-                totals[n] += _values(part, rows, _columns(schema, state.aggregate)).sum(0)
-        states = map(State.with_sums, self.states, more, totals)
-        return Aggregates(tuple(states), self.tasks)
+                one = state.aggregate
+                time = state.time if times is None else float(times.max(initial=state.time))
+                kept = np.ones(1) if times is None else left(time - times, one.half_life)
+                values = _values(part, slice(None), _columns(schema, one)) * kept[:, None]
+                runs = [run.totals(values[run.rows]) for run in _runs(part, schema, one, state.edges)]
+                more[n].append((_joined(runs), values.sum(0), time))
+        return Aggregates(tuple(map(State.with_sums, self.states, more)), self.tasks)
 
     @property
     def fields(self) -> set[str]:
@@ -265,7 +272,7 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray[np.float32]) -> State:
     dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
     bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
-    earlier = _AllEarlier(part, rule, _columns(schema, one))
+    earlier = _AllEarlier(part, rule, one, schema)
     rows = earlier.whole[0]
     known_rows, sums_of = np.split(earlier.whole[1:], 2)
     none = np.zeros(out.shape[1])
@@ -273,17 +280,18 @@ def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray
     out[:] = 0
     known, late, labelled = [], [], rule.known
     for run in _runs(part, schema, one, bounds):
-        _add(out, run, _seen(run, rule, earlier, scaling, schema))
+        _add(out, run, _seen(run, rule, one, earlier, scaling, schema))
+        values = run.values * rule.left(run.rows, one.half_life)[:, None]
         if labelled is None:
-            known.append(run.totals(run.values))
+            known.append(run.totals(values))
         else:
             mask = labelled[run.rows, None]
-            known.append(run.totals(run.values * mask))
-            late.append(run.totals(run.values * ~mask))
+            known.append(run.totals(values * mask))
+            late.append(run.totals(values * ~mask))
     center, scale = _standardise(out)
     scaling = scaling._replace(center=center, scale=scale)
     of_late = Late(_joined(late), earlier.whole - earlier.known) if late else None
-    return State(one, bounds, *_joined(known), earlier.known, scaling, of_late)
+    return State(one, bounds, *_joined(known), earlier.known, rule.end, scaling, of_late)
 
 
 class _AllEarlier:
@@ -292,29 +300,42 @@ class _AllEarlier:
     Args:
         part: The rows.
         rule: The rows that a row sees.
-        means: Places of the numeric fields whose means are told.
+        one: The aggregate.
+        schema: The schema.
 
     """
 
-    def __init__(self, part: Part, rule: Earlier, means: Sequence[int]) -> None:
+    def __init__(self, part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> None:
+        means = _columns(schema, one)
         if rule.folds is None:
             assert rule.times is not None  # noqa: S101 - either rule has its array
             looks = (rule.times if rule.looks is None else rule.looks) - rule.delay
             distinct, self.places = np.unique(looks, return_inverse=True)
             # A row is seen from the first of these times after it.
             groups = np.searchsorted(distinct, rule.times, side="right")
+            first = np.append(distinct, rule.end)[groups]
+            ages = first - rule.times
         else:
             distinct, groups, self.places = np.arange(FOLDS, dtype=np.float64), rule.folds, rule.folds
-        self.table = np.zeros((len(distinct) + 1, 1 + 2 * (part.labels.shape[1] + len(means))))
-        self.known, labelled = np.zeros(self.table.shape[1]), rule.known
+            ages = np.zeros(len(part))
+        table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(distinct) + 1))
+        self.known, self.whole, labelled = np.zeros(len(table)), np.zeros(len(table)), rule.known
         for start in range(0, len(part), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(part)))
-            values = _values(part, rows, means)
-            for column, one in enumerate(values.T):
-                self.table[:, column] += np.bincount(groups[rows], one, len(self.table))
+            values, then = _values(part, rows, means), left(ages[rows], one.half_life)
+            for column, of_values in zip(table, values.T, strict=True):
+                column += np.bincount(groups[rows], of_values * then, len(column))
+            values *= rule.left(rows, one.half_life)[:, None]
+            self.whole += values.sum(0)
             self.known += (values if labelled is None else values[labelled[rows]]).sum(0)
-        self.whole = self.table.sum(0)
-        self.table = self.whole - self.table if rule.folds is not None else self.table.cumsum(0)
+        if rule.folds is not None:
+            self.table = self.whole - table.T
+        elif one.half_life is None:
+            self.table = table.cumsum(1).T
+        else:
+            gaps = left(np.diff(distinct, prepend=0.0, append=rule.end), one.half_life)
+            gaps[0] = 0
+            self.table = (running(table, gaps) * left(np.array(rule.delay), one.half_life)).T
 
     def of(self, rows: NDArray[np.int64]) -> Floats:
         """Return the sums for some rows, [S, 1 + 2 Q]."""
@@ -326,9 +347,11 @@ def _joined(sums: Sequence[Sums]) -> Sums:
     return np.concatenate([one[0] for one in sums]), np.concatenate([one[1] for one in sums])
 
 
-def _seen(run: "_Run", rule: Earlier, earlier: _AllEarlier, scaling: Scaling, schema: Schema) -> Floats:
+def _seen(
+    run: "_Run", rule: Earlier, one: Aggregate, earlier: _AllEarlier, scaling: Scaling, schema: Schema
+) -> Floats:
     """Return the numbers of entries, which see earlier rows by the rule, before they are scaled, [E, A]."""
-    sums = rule.some(run.rows).sums(run.places).of(run.values)
+    sums = rule.some(run.rows).sums(run.places, one.half_life).of(run.values)
     return scaling.numbers(sums, earlier.of(run.rows), schema.tasks)
 
 
@@ -356,9 +379,9 @@ def numbers_as_of(
     columns = []
     for state, width in zip(aggregates.states, schema.aggregates().values(), strict=True):
         out = np.zeros((len(part), width), np.float32)
-        earlier = _AllEarlier(part, rule, _columns(schema, state.aggregate))
+        earlier = _AllEarlier(part, rule, state.aggregate, schema)
         for run in _runs(part, schema, state.aggregate, state.edges):
-            numbers = _seen(run, rule, earlier, state.scaling, schema)
+            numbers = _seen(run, rule, state.aggregate, earlier, state.scaling, schema)
             _add(out, run, state.scaling.scaled(numbers))
         columns.append(out[rows])
     return np.concatenate(columns, axis=1)
@@ -428,11 +451,11 @@ def _columns(schema: Schema, one: Aggregate) -> list[int]:
     return [places.index(name) for name in one.means]
 
 
-def _values(part: Part, rows: NDArray[np.int64], means: Sequence[int]) -> Floats:
+def _values(part: Part, rows: NDArray[np.int64] | slice, means: Sequence[int]) -> Floats:
     """Return 1, whether a row has each label and number, and these, [E, 1 + 2 Q]."""
     values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
     known = ~np.isnan(values)
-    return np.concatenate([np.ones((len(rows), 1)), known, np.where(known, values, 0.0)], axis=1)
+    return np.concatenate([np.ones((len(values), 1)), known, np.where(known, values, 0.0)], axis=1)
 
 
 def _standardise(out: NDArray[np.float32]) -> tuple[Floats, Floats]:

@@ -45,15 +45,26 @@ class Earlier:
         return np.unique(self.times, return_inverse=True)
 
     @property
+    def end(self) -> float:
+        """The time of the last row; 0 without times."""
+        return 0.0 if self.times is None else float(self.times.max(initial=0.0))
+
+    def left(self, rows: NDArray[np.int64] | slice, half_life: float | None) -> Floats:
+        """Return the share that is left of some of the rows at the time of the last one, [S]."""
+        if self.times is None:
+            return np.ones(1)
+        return left(self.end - self.times[rows], half_life)
+
+    @property
     def known(self) -> NDArray[np.bool_] | None:
         """Mask of the rows whose labels are known at the time of the last row, [R]; None for all."""
         if self.times is None or not self.delay or not len(self.times):
             return None
         return np.asarray(self.times < self.times.max() - self.delay)
 
-    def sums(self, cells: NDArray[np.int64]) -> "EarlierSums":
+    def sums(self, cells: NDArray[np.int64], half_life: float | None = None) -> "EarlierSums":
         """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
-        return EarlierSums(self, cells)
+        return EarlierSums(self, cells, half_life)
 
 
 class EarlierSums:
@@ -62,12 +73,13 @@ class EarlierSums:
     Args:
         rule: The rule of the rows.
         cells: Number of the cell of each row, [E].
+        half_life: Time after which a row counts half, for a rule by times; None for no end.
 
     """
 
-    def __init__(self, rule: Earlier, cells: NDArray[np.int64]) -> None:
-        self.cells, self.folds, times = cells, rule.folds, rule.times
-        if times is None:
+    def __init__(self, rule: Earlier, cells: NDArray[np.int64], half_life: float | None = None) -> None:
+        self.cells, self.folds, self.half_life = cells, rule.folds, half_life
+        if rule.times is None:
             return
         distinct, ranks = rule.moments
         width = len(distinct) + 1  # a place for each time, and one behind all of them
@@ -75,9 +87,16 @@ class EarlierSums:
         self.order = np.argsort(places, kind="stable")
         self.start = self._first(cells[self.order])
         self.end = self._first(places[self.order])
+        looks = rule.times if rule.looks is None else rule.looks
         if rule.delay or rule.looks is not None:
-            before = np.searchsorted(distinct, (times if rule.looks is None else rule.looks) - rule.delay)
+            before = np.searchsorted(distinct, looks - rule.delay)
             self.end = np.searchsorted(places[self.order], cells * width + before)
+        if half_life is not None:
+            times = rule.times[self.order]
+            self.kept = left(np.diff(times, prepend=0.0), half_life)  # of the sum at the entry before
+            self.kept[self._first(cells[self.order])[self.order] == np.arange(len(cells))] = 0
+            self.last = np.maximum(self.end - 1, 0)
+            self.weight = np.where(self.end > self.start, left(looks - times[self.last], half_life), 0)
 
     def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return for each row the place in the order of the first row with its value."""
@@ -88,17 +107,49 @@ class EarlierSums:
         return found
 
     def of(self, values: Floats) -> Floats:
-        """Return the sums of values [E, W] over the earlier rows of each row, [E, W]."""
+        """Return the sums of values [E, W] over the earlier rows of each row, [E, W].
+
+        With a half-life h, a row at time t counts 2^-((l - t) / h) for a row that looks at time l.
+        """
+        found = np.empty(values.shape)
         if self.folds is not None:
             places, size = self.cells * FOLDS + self.folds, (int(self.cells.max(initial=-1)) + 1) * FOLDS
-            of_folds = np.stack(
-                [np.bincount(places, column, size) for column in values.T], axis=1, dtype=np.float64
-            )
-            whole = of_folds.reshape(-1, FOLDS, values.shape[1]).sum(1)
-            return np.asarray(whole[self.cells] - of_folds[places])
-        totals = np.zeros((len(values) + 1, values.shape[1]))
-        np.cumsum(values[self.order], axis=0, out=totals[1:])
-        return np.asarray(totals[self.end] - totals[self.start])
+            for column, of_column in zip(values.T, found.T, strict=True):
+                of_folds = np.bincount(places, column, size)
+                of_column[:] = of_folds.reshape(-1, FOLDS).sum(1)[self.cells] - of_folds[places]
+        elif self.half_life is None:
+            totals = np.zeros(len(values) + 1)
+            for column, of_column in zip(values.T, found.T, strict=True):
+                np.cumsum(column[self.order], out=totals[1:])
+                of_column[:] = totals[self.end] - totals[self.start]
+        else:
+            sums = running(values.T[:, self.order], self.kept)
+            found.T[:] = sums[:, self.last] * self.weight
+        return found
+
+
+def left(ages: Floats, half_life: float | None) -> Floats:
+    """Return the share of a sum that is left at an age; all of it without a half-life."""
+    return np.ones_like(ages) if half_life is None else np.asarray(np.exp2(-ages / half_life))
+
+
+def running(values: Floats, kept: Floats) -> Floats:
+    """Return sums that keep a share of the sum before: s_i = kept_i s_(i - 1) + values_i, [W, E].
+
+    Cumulative sums of weighted values would lose the small weights of early rows. Here no number is
+    subtracted: each pass doubles the number of values in a sum (Hillis and Steele, CACM 1986).
+
+    Args:
+        values: Values, [W, E].
+        kept: Shares, [E]; the first is 0.
+
+    """
+    values, kept, step = values.copy(), kept.copy(), 1
+    while kept.any():
+        values[:, step:] += kept[step:] * values[:, :-step]
+        kept[step:] *= kept[:-step]
+        step *= 2
+    return values
 
 
 def last_refresh(times: Floats, refresh: Refresh) -> Floats:

@@ -100,8 +100,8 @@ class Encoder:
         """Return rows of prepared data with the numbers of the aggregates."""
         return self.aggregates.of_part(part, self.schema)
 
-    def refreshed(self, parts: Iterable[Part]) -> "Encoder":
-        """Return the encoder with aggregates that have seen more labelled rows."""
+    def refreshed(self, parts: Iterable[tuple[Part, NDArray[np.float64] | None]]) -> "Encoder":
+        """Return the encoder with aggregates that have seen more labelled rows; see `with_rows`."""
         return replace(self, aggregates=self.aggregates.known.with_rows(parts, self.schema))
 
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:

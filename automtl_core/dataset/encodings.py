@@ -25,6 +25,9 @@ class Aggregate(Settings):
     """Fields of the key. Numeric fields enter as bins."""
     means: tuple[str, ...] = ()
     """Numeric fields whose shrunken means over the earlier rows are inputs too."""
+    half_life: float | None = Field(None, gt=0)
+    """Age at which an earlier row counts half, in the unit of the times of the dataset, for rows that are
+    split by time. None: all earlier rows count the same."""
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +40,8 @@ class Aggregate(Settings):
     @property
     def name(self) -> str:
         """Name among the inputs of networks, such as `by type*size`; `by type` is not the field `type`."""
-        return f"by {'*'.join(self.key)}"
+        name = f"by {'*'.join(self.key)}"
+        return name if self.half_life is None else f"{name}, half-life {self.half_life:g}"
 
 
 class Encodings(Settings):

@@ -255,10 +255,12 @@ class Job:
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
         self.listeners()
-        if self.config.features.refresh != "never" and self.dataset().settings.split != "time":
+        features = self.config.features
+        timed = features.refresh != "never", any(one.half_life is not None for one in features.keys)
+        if any(timed) and self.dataset().settings.split != "time":
+            what = f"features.refresh is {features.refresh}" if timed[0] else "an aggregate has a half-life"
             raise UsageError(
-                f"features.refresh is {self.config.features.refresh}, but rows are not split by time",
-                "leave it out, or use --set dataset.split=time",
+                f"{what}, but rows are not split by time", "leave it out, or use --set dataset.split=time"
             )
         if self.config.strategy is not None:
             strategy_class, settings = self._searching()

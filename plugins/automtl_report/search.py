@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from automtl_core.dataset.encodings import Encodings
+from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
@@ -216,7 +216,12 @@ def aggregates(record: RunRecord) -> Iterator[Section]:
         return
     tasks = list(keys[0].gains)
     rows = [
-        [" x ".join(key.key), key.cells, *(_interval(key.gains[task]) for task in tasks), key.p]
+        [
+            key.aggregate.name.removeprefix("by "),
+            key.cells,
+            *(_interval(key.gains[task]) for task in tasks),
+            key.p,
+        ]
         for key in keys
     ]
     note = (
@@ -265,8 +270,8 @@ def in_words(answers: Mapping[str, Any]) -> str:
 
 def _words(name: str, answer: Any) -> str:
     if name == "aggregates":
-        keys = listing("*".join(one["key"]) for one in answer)
-        return f"aggregates of {keys}" if answer else "no aggregates"
+        keys = listing(Aggregate.model_validate(one).name for one in answer)
+        return f"aggregates {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     return ENCODINGS[name][answer] if name in ENCODINGS else f"{name.replace('_', ' ')} {answer:g}"

@@ -7,7 +7,7 @@ each row has the shrunken mean of the residuals e of the earlier rows in its cel
 
 and the worth of the candidate is the squared t statistic of the regression of e on x, summed over labels. The
 candidate of the largest worth joins: e <- e - beta x. Then pairs with the fields of the key, and after them
-triples, become candidates. It ends when no worth is above what chance gives the best of all candidates.
+triples, become candidates. If rows have times, the key is also tried with sums that forget old rows. It ends when no worth is above what chance gives the best of all candidates.
 
 The selection reads the rows to learn from, and a key joins only if it helps on held-out rows too. On these,
 each key is then left out of a least-squares fit of all x; one whose loss is within chance is redundant, and
@@ -18,6 +18,7 @@ al., "Least Angle Regression", Annals of Statistics 2004.)
 Letters: R rows, E entries of rows in cells, T labels, K selected keys.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -28,7 +29,7 @@ from scipy.special import chdtri, ndtr
 
 from automtl_core.data.aggregates import cells_of_rows, key_edges
 from automtl_core.data.earlier import FOLDS, Earlier, EarlierSums
-from automtl_core.dataset.encodings import MOST_FIELDS
+from automtl_core.dataset.encodings import MOST_FIELDS, Aggregate
 from automtl_core.fields.lookup import by_example
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.system.documents import Value
@@ -46,6 +47,10 @@ FRESH = 24
 """Number of candidates, the best so far, whose worth is computed again after a key joined."""
 NEARLY = 0.9
 """Share of the worth of a key from which a part of it takes its place."""
+HALF_LIVES = (1 / 4, 1 / 16)
+"""Half-lives that are tried for a key that joins, as shares of the time of the rows to learn from."""
+FASTER = 1.1
+"""Factor by which the worth of a key must be larger with a half-life."""
 EXACT = 6
 """Number of candidates, the best of these, whose worth is computed with errors of unequal variances."""
 
@@ -71,6 +76,12 @@ class SelectedKey(Value):
     """Task -> its gain."""
     p: float
     """One-sided p value of the sum of the gains, after Holm's correction for all selected keys."""
+    half_life: float | None = None
+
+    @property
+    def aggregate(self) -> Aggregate:
+        """The aggregate."""
+        return Aggregate(key=self.key, half_life=self.half_life)
 
 
 def order_of(rows: Rows) -> Earlier:
@@ -96,6 +107,7 @@ class Candidate:
         self.entries = len(cells)
         self.owners = None if self.counts is None else np.repeat(np.arange(len(rows.both)), self.counts)
         self.rule = rule if self.owners is None else rule.some(self.owners)
+        self.half_life: float | None = None
         self.worth = np.inf
         self._sums: EarlierSums | None = None
 
@@ -107,12 +119,18 @@ class Candidate:
     def means(self, residuals: Floats, known: Floats) -> Floats:
         """Return the shrunken mean residual of the earlier rows of each row, [R, T]."""
         if self._sums is None:
-            self._sums = self.rule.sums(self.inverse.astype(np.int64))
+            self._sums = self.rule.sums(self.inverse.astype(np.int64), self.half_life)
             self._rows = self._sums.of(self._entries(known)) + PRIOR_ROWS
         means = self._sums.of(self._entries(residuals)) / self._rows
         return np.asarray(by_example(means, self.counts))
 
-    def forget(self) -> None:
+    def with_half_life(self, half_life: float) -> "Candidate":
+        """Return the key with sums that forget old rows."""
+        one = copy.copy(self)
+        one.half_life, one._sums = half_life, None
+        return one
+
+    def release(self) -> None:
         """Release the index of earlier rows, which is made again when it is needed."""
         self._sums = None
 
@@ -269,6 +287,8 @@ class _Pool:
 
     def __init__(self, rows: Rows, edges: Mapping[str, Sequence[float]], model: Additive) -> None:
         self.rows, self.rule, self.edges = rows, order_of(rows), edges
+        times = rows.rule.times
+        self.span = 0.0 if times is None else float(np.ptp(times[~rows.held_out]))
         self.bags = {field.name for field in rows.schema.sparse if field.kind == "bag"}
         self.names = list(rows.schema.fields())
         self.cells: dict[Key, int] = {}
@@ -305,7 +325,7 @@ class _Pool:
             for place, one in enumerate(ranked):
                 one.worth = model.rank(one)
                 if place >= FRESH:  # an index of each candidate would fill the memory
-                    one.forget()
+                    one.release()
             first = sorted(ranked, key=lambda one: -one.worth)[:EXACT]
             steps = {one: model.step(one) for one in first}
             joining = max(first, key=lambda one: steps[one][0], default=None)
@@ -316,8 +336,20 @@ class _Pool:
                         if steps[part][0] > max(bound, NEARLY * steps[joining][0]):
                             joining = part
                 self.left.remove(joining)
-                return joining, *steps[joining][1:]
+                return self._fastest(model, joining, steps[joining])
         return None
+
+    def _fastest(
+        self, model: Additive, joining: Candidate, step: tuple[float, Floats, Floats]
+    ) -> tuple[Candidate, Floats, Floats]:
+        """Return a key, with the half-life of the largest worth, its x and coefficients."""
+        best, least = (joining, *step[1:]), FASTER * step[0]
+        for share in HALF_LIVES if self.span else ():
+            one = joining.with_half_life(float(f"{share * self.span:.2g}"))
+            worth, x, coefficients = model.step(one)
+            if worth > least:
+                best, least = (one, x, coefficients), worth
+        return best
 
     def _try(self, key: Key) -> None:
         """Add a key, unless its cells hardly repeat, or it says the same as a part of it."""
@@ -349,7 +381,13 @@ def _checked(model: Additive, selected: Sequence[Candidate]) -> list[SelectedKey
         return []
     ps = holm({k: float(ndtr(-z[k])) for k in kept})
     return [
-        SelectedKey(selected[k].key, len(selected[k].cells), dict(_gains(model, more[k])), ps[k])
+        SelectedKey(
+            selected[k].key,
+            len(selected[k].cells),
+            dict(_gains(model, more[k])),
+            ps[k],
+            selected[k].half_life,
+        )
         for k in kept
     ]
 

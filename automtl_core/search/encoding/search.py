@@ -99,7 +99,7 @@ def search_encodings(
     keys: Sequence[SelectedKey] = ()
     if "aggregates" in trials.best:
         keys = select_keys(rows)
-        trials.best["aggregates"] = tuple({"key": one.key, "means": ()} for one in keys)
+        trials.best["aggregates"] = tuple(one.aggregate.model_dump() for one in keys)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)

@@ -15,7 +15,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.lookup import hashes_of, lookups_of
 
-from .rules import DELAY, ROWS, RULES, TIMES, sees
+from .rules import DELAY, LOOKS, ROWS, RULES, TIMES, sees
 
 FIELDS = (SparseField("a", 4), SparseField("tags", 6, "bag"), SparseField("b", 5))
 SCHEMA = Schema(
@@ -66,7 +66,7 @@ def cells(part, row, key, edges):
     return found
 
 
-def slow(aggregate, edges, part, seen):
+def slow(aggregate, edges, part, seen, looks=None):
     """Return the numbers of rows before they are standardised.
 
     Args:
@@ -74,29 +74,43 @@ def slow(aggregate, edges, part, seen):
         edges: Numeric field of the key -> inner edges of its bins.
         part: The rows.
         seen: Row -> the training rows that it sees.
+        looks: Row -> the time at which it looks, for a half-life.
 
     """
     targets = np.concatenate(
         [TRAIN.labels, TRAIN.dense[:, [NAMES[name] for name in aggregate.means]]], axis=1
     )
 
-    def mean(rows, t, prior):
-        known = [float(targets[row, t]) for row in rows if targets[row, t] == targets[row, t]]
-        return (sum(known) + SHRINKAGE * prior) / (len(known) + SHRINKAGE)
+    def weight(other, time):
+        return 1 if aggregate.half_life is None else 0.5 ** ((time - TIMES[other]) / aggregate.half_life)
 
-    overall = [np.mean([v for v in column.tolist() if v == v]) for column in targets.T]
+    def mean(rows, t, prior, time):
+        known = [row for row in rows if targets[row, t] == targets[row, t]]
+        total = sum(float(targets[row, t]) * weight(row, time) for row in known)
+        return (total + SHRINKAGE * prior) / (sum(weight(row, time) for row in known) + SHRINKAGE)
+
+    def count(rows, time):
+        return sum(weight(row, time) for row in rows)
+
+    end = TIMES.max()
+    overall = [
+        np.average(column[known], weights=[weight(row, end) for row in known])
+        for column in targets.astype(float).T
+        for known in [np.flatnonzero(column == column)]
+    ]
     of_train = [cells(TRAIN, row, aggregate.key, edges) for row in range(ROWS)]
     found = np.zeros((len(part), 1 + len(overall)))
     for row in range(len(part)):
-        mine, earlier = cells(part, row, aggregate.key, edges), seen(row)
+        mine, earlier, time = cells(part, row, aggregate.key, edges), seen(row), looks(row) if looks else end
         for cell in mine:
             rows = [other for other in earlier if cell in of_train[other]]
             numbers = []
             for t, of_all in enumerate(overall):
-                prior = mean(earlier, t, of_all)
-                p = mean(rows, t, prior)
+                prior = mean(earlier, t, of_all, time)
+                p = mean(rows, t, prior, time)
                 numbers.append(math.log(p / (1 - p) / (prior / (1 - prior))) if t == 0 else p - prior)
-            numbers.insert(2, math.log(1 + len(rows) * ROWS / max(len(earlier), 1)))
+            scale = count(range(ROWS), end) / max(count(earlier, time), 1)
+            numbers.insert(2, math.log(1 + count(rows, time) * scale))
             found[row] += np.array(numbers) / len(mine)
     return found
 
@@ -105,18 +119,29 @@ def slow(aggregate, edges, part, seen):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(
     "key",
-    ["a", "tags", "x", ("a", "b"), ("tags", "a"), ("b", "x", "a"), {"key": ["a", "b"], "means": ["x", "y"]}],
+    [
+        *("a", "tags", "x", ("a", "b"), ("tags", "a"), ("b", "x", "a")),
+        {"key": ["a", "b"], "means": ["x", "y"]},
+        {"key": ["a", "tags"], "half_life": 40_000.0},
+        {"key": ["x"], "means": ["y"], "half_life": 3000.0},
+    ],
 )
 def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     monkeypatch.setattr(aggregates, "CHUNK", chunk)
     schema = SCHEMA.encoded(plain().with_answers(aggregates=(key,)))
     (aggregate,) = schema.encodings.keys
+    if aggregate.half_life and RULES[name].times is None:
+        pytest.skip("a half-life needs times")
     out = np.empty((ROWS, 3 + len(aggregate.means)), np.float32)
     made = fit(TRAIN, schema, RULES[name], out)
     (state,) = made.states
     assert state.edges.keys() == {*aggregate.key} & {"x"}
     expected = slow(
-        aggregate, state.edges, TRAIN, lambda row: [other for other in range(ROWS) if sees(name, row, other)]
+        aggregate,
+        state.edges,
+        TRAIN,
+        lambda row: [other for other in range(ROWS) if sees(name, row, other)],
+        lambda row: LOOKS.get(name, LOOKS["always"])(TIMES[row]),
     )
     center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
     assert out == pytest.approx((expected - center) / scale, abs=1e-4)
