@@ -41,7 +41,7 @@ class Aggregate(Settings):
     def name(self) -> str:
         """Name among the inputs of networks, such as `by type*size`; `by type` is not the field `type`."""
         name = f"by {'*'.join(self.key)}"
-        return name if self.half_life is None else f"{name}, half-life {self.half_life:g}"
+        return name if self.half_life is None else f"{name} with half-life {self.half_life:g}"
 
 
 class Encodings(Settings):

@@ -270,8 +270,8 @@ def in_words(answers: Mapping[str, Any]) -> str:
 
 def _words(name: str, answer: Any) -> str:
     if name == "aggregates":
-        keys = listing(Aggregate.model_validate(one).name for one in answer)
-        return f"aggregates {keys}" if answer else "no aggregates"
+        keys = listing(Aggregate.model_validate(one).name.removeprefix("by ") for one in answer)
+        return f"aggregates by {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     return ENCODINGS[name][answer] if name in ENCODINGS else f"{name.replace('_', ' ')} {answer:g}"

@@ -7,7 +7,8 @@ each row has the shrunken mean of the residuals e of the earlier rows in its cel
 
 and the worth of the candidate is the squared t statistic of the regression of e on x, summed over labels. The
 candidate of the largest worth joins: e <- e - beta x. Then pairs with the fields of the key, and after them
-triples, become candidates. If rows have times, the key is also tried with sums that forget old rows. It ends when no worth is above what chance gives the best of all candidates.
+triples, become candidates. If rows have times, a key also has candidates with sums that forget old rows. It
+ends when no worth is above what chance gives the best of all candidates.
 
 The selection reads the rows to learn from, and a key joins only if it helps on held-out rows too. On these,
 each key is then left out of a least-squares fit of all x; one whose loss is within chance is redundant, and

@@ -52,8 +52,8 @@ class EncodingSearchSettings(Settings):
     """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
     if the first shows a gain above the margin that is not clear (`clear`)."""
     margin: float = Field(0.0005, ge=0)
-    """Minimum gain of the mean AUC (R2 for regressions) for which a change of the encoding is kept. A larger
-    value gives simpler encodings."""
+    """Minimum gain of the mean AUC for which a change of the encoding is kept. The R2 of a regression counts
+    on the scale of AUC: 1/2 + arcsin(sqrt(R2)) / pi. A larger value gives simpler encodings."""
     decay_margin: float = Field(0.001, ge=0)
     """Margin of `training.embedding_decay`, in place of `margin`."""
     significance: float = Field(0.05, gt=0, lt=1)

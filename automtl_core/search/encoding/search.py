@@ -5,6 +5,7 @@ above a margin and significant. Settings that the user sets are not searched. Th
 of the model.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class EncodingTrial(Value):
 
     answers: Answers
     score: float
-    """Mean over tasks of AUC, or of `TaskKind.evidence`, on held-out training rows."""
+    """Mean over tasks of `evidence_as_auc` on held-out training rows."""
     trainings: int
     """Number of trainings that the score is averaged over."""
 
@@ -99,7 +100,7 @@ def search_encodings(
     keys: Sequence[SelectedKey] = ()
     if "aggregates" in trials.best:
         keys = select_keys(rows)
-        trials.best["aggregates"] = tuple(one.aggregate.model_dump() for one in keys)
+        trials.best["aggregates"] = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in keys)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
@@ -121,6 +122,18 @@ def _clear(metrics: TaskMetrics) -> bool:
     if metrics.interval is None:
         return metrics.positives is None and metrics.evidence > 0.02
     return metrics.evidence - 0.5 > 3 * (metrics.evidence - metrics.interval[0])
+
+
+def evidence_as_auc(metrics: TaskMetrics) -> float:
+    """Return the AUC of a task, or another measure of `TaskKind.evidence`; R2 on the scale of AUC.
+
+    If label and prediction are normal with correlation sqrt(R2), the row with the larger prediction is that
+    with the larger label with probability 1/2 + arcsin(sqrt(R2)) / pi (Greiner 1909). A gain of R2 itself is
+    several times as large as one of AUC, and would decide alone.
+    """
+    if metrics.evidence is None or metrics.type.evidence != "r2":
+        return np.nan if metrics.evidence is None else metrics.evidence
+    return 0.5 + math.asin(max(metrics.evidence, 0.0) ** 0.5) / math.pi
 
 
 class _Trials:
@@ -218,8 +231,7 @@ class _Trials:
 
     def _mean(self, metrics: Metrics) -> float:
         """Return the mean score over the tasks with enough held-out rows."""
-        scores = [metrics[task.name].evidence for task in self.rows.telling]
-        return float(np.mean([np.nan if one is None else one for one in scores]))
+        return float(np.mean([evidence_as_auc(metrics[task.name]) for task in self.rows.telling]))
 
 
 def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, Search]:

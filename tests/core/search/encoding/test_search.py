@@ -122,7 +122,7 @@ def test_aggregates_are_selected_before_anything_is_trained():
     train = Scored(lambda answers: 0.7)
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert {("b", "c")} <= {each.key for each in found.keys}
-    chosen = tuple({"key": each.key, "means": ()} for each in found.keys)
+    chosen = tuple({"key": each.key} for each in found.keys)
     assert all(answers["aggregates"] == chosen for answers, _ in train.trained)
     assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
     given = search_encodings(planted(), Encodings(aggregates=("a",)), RECIPE, Scored(lambda answers: 0.7))
