@@ -30,7 +30,7 @@ class Earlier:
     """Time from a row to its labels."""
     folds: NDArray[np.int64] | None = None  # [R]
     looks: Floats | None = None  # [R]
-    """Time at which a row sees others, such as that of the last refresh; None for its own time."""
+    """Time at which a row sees others, that of the last refresh before it; None for its own time."""
 
     def some(self, rows: NDArray[np.int64]) -> "Earlier":
         """Return the rule for some of the rows."""
@@ -43,6 +43,11 @@ class Earlier:
         """The distinct times, and the place of each row among them."""
         assert self.times is not None  # noqa: S101 - rows of other folds have no moments
         return np.unique(self.times, return_inverse=True)
+
+    @cached_property
+    def refreshes(self) -> tuple[Floats, NDArray[np.int64]]:
+        """The distinct refreshes, and the place of each row among them."""
+        return self.moments if self.looks is None else np.unique(self.looks, return_inverse=True)
 
     @property
     def end(self) -> float:
@@ -81,14 +86,16 @@ class EarlierSums:
         self.cells, self.folds, self.half_life = cells, rule.folds, half_life
         if rule.times is None:
             return
-        distinct, ranks = rule.moments
+        # Without delay, a row sees the rows of earlier refreshes: one sort is enough.
+        searches = bool(rule.delay) or (half_life is not None and rule.looks is not None)
+        distinct, ranks = rule.moments if searches else rule.refreshes
         width = len(distinct) + 1  # a place for each time, and one behind all of them
         places = cells * width + ranks
         self.order = np.argsort(places, kind="stable")
         self.start = self._first(cells[self.order])
         self.end = self._first(places[self.order])
         looks = rule.times if rule.looks is None else rule.looks
-        if rule.delay or rule.looks is not None:
+        if searches:
             before = np.searchsorted(distinct, looks - rule.delay)
             self.end = np.searchsorted(places[self.order], cells * width + before)
         if half_life is not None:
@@ -111,7 +118,7 @@ class EarlierSums:
 
         With a half-life h, a row at time t counts 2^-((l - t) / h) for a row that looks at time l.
         """
-        found = np.empty(values.shape)
+        found = np.empty(values.shape, order="F")  # columns are read and written one by one
         if self.folds is not None:
             places, size = self.cells * FOLDS + self.folds, (int(self.cells.max(initial=-1)) + 1) * FOLDS
             for column, of_column in zip(values.T, found.T, strict=True):

@@ -149,7 +149,7 @@ class Additive:
 
     def __init__(self, rows: Rows) -> None:
         places = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
-        labels = rows.both.labels[:, places].astype(np.float64)
+        labels = np.asfortranarray(rows.both.labels[:, places].astype(np.float64))
         mask = ~np.isnan(labels)
         self.names = [rows.schema.tasks[t].name for t in places]
         self.learned = mask & ~rows.held_out[:, None]
@@ -176,12 +176,12 @@ class Additive:
         sums, rows = self.whole.of(self.residuals * self.seen), self.whole.of(self.seen)
         others = [np.ones_like(sums), sums / (rows + PRIOR_ROWS)]
         # By task an orthonormal basis of the constant and the drift over the rows to learn from.
-        self.basis = np.zeros((len(others), *self.residuals.shape))
-        for n, column in enumerate(others):
-            self.basis[n] = column * self.learned
-            for other in self.basis[:n]:
-                self.basis[n] -= other * (other * self.basis[n]).sum(0)
-            self.basis[n] /= np.maximum(np.sqrt((self.basis[n] ** 2).sum(0)), 1e-12)
+        self.basis: list[Floats] = []
+        for column in others:
+            base = column * self.learned
+            for other in self.basis:
+                base -= other * (other * base).sum(0)
+            self.basis.append(base / np.maximum(np.sqrt((base**2).sum(0)), 1e-12))
         self.clean = self._less(self.residuals * self.learned)
 
     def _less(self, x: Floats) -> Floats:
@@ -321,7 +321,8 @@ class _Pool:
         significance = self.rows.settings.significance / max(len(self.tried), 1)
         bound = float(chdtri(len(model.names), significance))
         for fresh in (FRESH, len(self.left)):
-            order = sorted(self.left, key=lambda one: -one.worth)
+            # One far below the bound before hardly rises above it.
+            order = sorted((one for one in self.left if one.worth > bound / 2), key=lambda one: -one.worth)
             ranked = [one for n, one in enumerate(order) if n < fresh or one.worth == np.inf]
             for place, one in enumerate(ranked):
                 one.worth = model.rank(one)
