@@ -80,3 +80,17 @@ def test_cells_that_hardly_repeat_are_no_candidates():
     rows = rows_of(schema, part(ids, ids[:, 0] % 2))
     assert keys(rows) == {("pair",)}
     assert keys(replace(rows, settings=EncodingSearchSettings(repeated=0.6))) == set()
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_a_key_whose_effects_turn_around_has_a_half_life(turns):
+    random, count = np.random.default_rng(3), 12_000
+    times, item = np.arange(count) / 1.0, random.integers(1, 40, count)
+    effects = np.random.default_rng(9).standard_normal(40)[item]
+    angle = 1.5 * np.pi * times / count * turns
+    likely = 1 / (1 + np.exp(-1.5 * effects * np.cos(angle)))
+    schema = Schema((SparseField("item", 41),), (), (Task("t"),))
+    (found,) = select_keys(rows_of(schema, part(item[:, None], random.random(count) < likely), times))
+    assert found.key == ("item",)
+    assert (found.half_life is not None) == turns
+    assert found.aggregate.half_life == found.half_life
