@@ -263,16 +263,26 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 
     """
     states, start = [], 0
+    of_all: dict[tuple[Any, ...], _AllEarlier] = {}
     for one, width in zip(schema.encodings.keys, schema.aggregates().values(), strict=True):
-        states.append(_fit(part, schema, rule, one, out[:, start : start + width]))
+        kind = one.means, one.half_life
+        if kind not in of_all:
+            of_all = {kind: _AllEarlier(part, rule, one, schema)}  # those of the key before fill the memory
+        states.append(_fit(part, schema, rule, one, of_all[kind], out[:, start : start + width]))
         start += width
     return Aggregates(tuple(states), schema.tasks)
 
 
-def _fit(part: Part, schema: Schema, rule: Earlier, one: Aggregate, out: NDArray[np.float32]) -> State:
+def _fit(
+    part: Part,
+    schema: Schema,
+    rule: Earlier,
+    one: Aggregate,
+    earlier: "_AllEarlier",
+    out: NDArray[np.float32],
+) -> State:
     dense = {f.name: part.dense[:, place] for place, f in enumerate(schema.dense)}
     bounds = {name: key_edges(dense[name]) for name in one.key if name in dense}
-    earlier = _AllEarlier(part, rule, one, schema)
     rows = earlier.whole[0]
     known_rows, sums_of = np.split(earlier.whole[1:], 2)
     none = np.zeros(out.shape[1])
@@ -309,14 +319,15 @@ class _AllEarlier:
         means = _columns(schema, one)
         if rule.folds is None:
             assert rule.times is not None  # noqa: S101 - either rule has its array
-            looks = (rule.times if rule.looks is None else rule.looks) - rule.delay
-            distinct, self.places = np.unique(looks, return_inverse=True)
+            distinct, self.places = rule.refreshes
+            distinct = distinct - rule.delay
             # A row is seen from the first of these times after it.
             groups = np.searchsorted(distinct, rule.times, side="right")
             first = np.append(distinct, rule.end)[groups]
             ages = first - rule.times
         else:
-            distinct, groups, self.places = np.arange(FOLDS, dtype=np.float64), rule.folds, rule.folds
+            distinct, groups = np.arange(FOLDS, dtype=np.float64), rule.folds
+            self.places = groups.astype(np.int32)
             ages = np.zeros(len(part))
         table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(distinct) + 1))
         self.known, self.whole, labelled = np.zeros(len(table)), np.zeros(len(table)), rule.known

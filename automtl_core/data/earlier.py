@@ -36,18 +36,22 @@ class Earlier:
         """Return the rule for some of the rows."""
         arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
         of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
-        return Earlier(delay=self.delay, **of_rows)
+        some = Earlier(delay=self.delay, **of_rows)
+        for name in self.__dict__.keys() & {"moments", "refreshes"}:  # to sort them again takes longer
+            distinct, places = getattr(self, name)
+            some.__dict__[name] = distinct, places[rows]
+        return some
 
     @cached_property
-    def moments(self) -> tuple[Floats, NDArray[np.int64]]:
-        """The distinct times, and the place of each row among them."""
+    def moments(self) -> tuple[Floats, NDArray[np.int32]]:
+        """The times, at least those that occur, and the place of each row among them."""
         assert self.times is not None  # noqa: S101 - rows of other folds have no moments
-        return np.unique(self.times, return_inverse=True)
+        return _distinct(self.times)
 
     @cached_property
-    def refreshes(self) -> tuple[Floats, NDArray[np.int64]]:
-        """The distinct refreshes, and the place of each row among them."""
-        return self.moments if self.looks is None else np.unique(self.looks, return_inverse=True)
+    def refreshes(self) -> tuple[Floats, NDArray[np.int32]]:
+        """The refreshes, at least those that occur, and the place of each row among them."""
+        return self.moments if self.looks is None else _distinct(self.looks)
 
     @property
     def end(self) -> float:
@@ -133,6 +137,11 @@ class EarlierSums:
             sums = running(values.T[:, self.order], self.kept)
             found.T[:] = sums[:, self.last] * self.weight
         return found
+
+
+def _distinct(times: Floats) -> tuple[Floats, NDArray[np.int32]]:
+    distinct, places = np.unique(times, return_inverse=True)
+    return distinct, places.astype(np.int32)
 
 
 def left(ages: Floats, half_life: float | None) -> Floats:

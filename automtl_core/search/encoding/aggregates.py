@@ -210,16 +210,20 @@ class Additive:
         square = (clean**2).sum(0)
         return float((t**2).sum()), x, slope * (t > 0) / np.maximum(square, 1e-12)
 
-    def add(self, x: Floats, coefficients: Floats) -> bool:
-        """Add a key, unless it does not help on held-out rows; return whether it does.
+    def without(self, x: Floats, coefficients: Floats) -> tuple[Floats, float, float]:
+        """Return the residuals with one more key, and its gain on held-out rows with standard error.
 
-        It may not where aggregates are not refreshed in use: what the last day tells is then not known.
+        There may be none where aggregates are not refreshed in use: what the last day tells is then not known.
         """
         centre = (x * self.learned).sum(0) / self.weights.sum(0)
         labelled = self.learned | self.looked
         residuals = np.where(labelled, self.residuals - coefficients * (x - centre), 0.0)
         gains = self._squares(self.residuals) - self._squares(residuals)
-        mean, error = self.mean_and_error(gains.sum(1))
+        return residuals, *self.mean_and_error(gains.sum(1))
+
+    def add(self, x: Floats, coefficients: Floats) -> bool:
+        """Add a key, unless it does not help on held-out rows; return whether it does."""
+        residuals, mean, error = self.without(x, coefficients)
         if mean <= error:
             return False
         self.columns.append(x)
@@ -344,13 +348,13 @@ class _Pool:
     def _fastest(
         self, model: Additive, joining: Candidate, step: tuple[float, Floats, Floats]
     ) -> tuple[Candidate, Floats, Floats]:
-        """Return a key, with the half-life of the largest worth, its x and coefficients."""
-        best, least = (joining, *step[1:]), FASTER * step[0]
+        """Return a key, with the half-life of the largest gain on held-out rows, its x and coefficients."""
+        best, gain = (joining, *step[1:]), model.without(*step[1:])[1]
         for share in HALF_LIVES if self.span else ():
             one = joining.with_half_life(float(f"{share * self.span:.2g}"))
             worth, x, coefficients = model.step(one)
-            if worth > least:
-                best, least = (one, x, coefficients), worth
+            if worth > FASTER * step[0] and (more := model.without(x, coefficients)[1]) > gain:
+                best, gain = (one, x, coefficients), more
         return best
 
     def _try(self, key: Key) -> None:
