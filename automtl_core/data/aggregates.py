@@ -340,17 +340,18 @@ class _AllEarlier:
             self.whole += values.sum(0)
             self.known += (values if labelled is None else values[labelled[rows]]).sum(0)
         if rule.folds is not None:
-            self.table = self.whole - table.T
+            table = self.whole[:, None] - table
         elif one.half_life is None:
-            self.table = table.cumsum(1).T
+            table = table.cumsum(1)
         else:
             gaps = left(np.diff(distinct, prepend=0.0, append=rule.end), one.half_life)
             gaps[0] = 0
-            self.table = (running(table, gaps) * left(np.array(rule.delay), one.half_life)).T
+            table = running(table, gaps) * left(np.array(rule.delay), one.half_life)
+        self.table = np.ascontiguousarray(table.T)
 
     def of(self, rows: NDArray[np.int64]) -> Floats:
         """Return the sums for some rows, [S, 1 + 2 Q]."""
-        return np.asarray(self.table[self.places[rows]])
+        return self.table[self.places[rows]]
 
 
 def _joined(sums: Sequence[Sums]) -> Sums:

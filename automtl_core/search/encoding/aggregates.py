@@ -213,7 +213,7 @@ class Additive:
     def without(self, x: Floats, coefficients: Floats) -> tuple[Floats, float, float]:
         """Return the residuals with one more key, and its gain on held-out rows with standard error.
 
-        There may be none where aggregates are not refreshed in use: what the last day tells is then not known.
+        Without a refresh in use there may be none: the effect of the last day is then not known.
         """
         centre = (x * self.learned).sum(0) / self.weights.sum(0)
         labelled = self.learned | self.looked
