@@ -167,10 +167,11 @@ def _encode(
 
     tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
     fields = []
-    for name, encoder in ((field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)):
+    for field in (one.name for one in sparse_fields(dataset)):
+        encoder = encoding.encoders[field]
         form: FieldForm = "bag" if encoder.gives == "bags" else "single"
         pretrained = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
-        fields.append(SparseField(name, encoder.size, form, pretrained))
+        fields.append(SparseField(field, encoder.size, form, pretrained))
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
     schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories))
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)

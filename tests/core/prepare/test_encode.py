@@ -155,6 +155,7 @@ def test_labels_without_anything_to_learn_are_refused(tmp_path, given, frame, co
     dataset.labels = changes.get("labels", dataset.labels)
     with pytest.raises(DataError, match=message) as error:
         prepare(dataset, "shop", None, tmp_path)
+    assert str(error.value).startswith("dataset shop: ")
     assert error.value.fix.startswith(fix)
     assert not list(tmp_path.iterdir())
 
