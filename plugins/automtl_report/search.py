@@ -254,12 +254,13 @@ def encoding(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
     """Return the chosen feature encodings, and their gain in a measure such as AUC."""
     if result.why:
         return f"Feature encoding not searched: {result.why}"
-    gain, chosen = f"{result.best.score - result.trials[0].score:+z.4f} {measure}", dict(result.answers)
-    aggregates = ""  # all trials have them; each key has evidence of its own
-    if "aggregates" in chosen:
-        aggregates = f": {_words('aggregates', chosen.pop('aggregates'))}; others"
-    others = in_words(chosen)
-    return f"Feature encoding chosen on held-out training data{aggregates} ({gain}): {others or 'none'}"
+    chosen = dict(result.answers)
+    keys = f": {_words('aggregates', chosen.pop('aggregates'))}" if "aggregates" in chosen else ""
+    others = ""
+    if result.trials:  # all have the aggregates, whose keys have evidence of their own
+        gain = f"{result.best.score - result.trials[0].score:+z.4f} {measure}"
+        others = f"{'; others' * bool(keys)} ({gain}): {in_words(chosen) or 'none'}"
+    return f"Feature encoding chosen on held-out training data{keys}{others}"
 
 
 def in_words(answers: Mapping[str, Any]) -> str:

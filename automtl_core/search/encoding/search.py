@@ -101,6 +101,8 @@ def search_encodings(
     if "aggregates" in trials.best:
         keys = select_keys(rows)
         trials.best["aggregates"] = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in keys)
+    if trials.best.keys() <= {"aggregates"}:  # they need no training
+        return EncodingSearchResult(trials.best, keys=tuple(keys))
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)

@@ -122,6 +122,9 @@ def test_aggregates_are_selected_before_anything_is_trained():
     train = Scored(lambda answers: 0.7)
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert {("b", "c")} <= {each.key for each in found.keys}
+    settled = Encodings(numbers="standard", wide=False), Recipe(embedding_decay=0.01)
+    alone = search_encodings(planted(), *settled, pytest.fail)
+    assert alone.keys == found.keys, "they need no training"
     chosen = tuple({"key": each.key} for each in found.keys)
     assert all(answers["aggregates"] == chosen for answers, _ in train.trained)
     assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
