@@ -65,6 +65,10 @@ def test_new_rows_count_like_prepared_ones(run, tmp_path):
         assert before.totals[0] == ROWS - len(later)
     assert not np.allclose(again.predict(table(1)), run.predict(table(1)))
     assert again.metrics.equals(run.metrics)
+    told = again._record.to_json()
+    assert told["refreshed"]["rows"] == len(later)
+    assert list(told["refreshes"]) == ["never", "1d", "1h", "always"]
+    assert told["refreshes"]["never"] == {"click": run.metrics.loc["click", "auc"]}
 
 
 def test_rows_that_the_aggregates_have_seen_are_left_out(run, tmp_path):
