@@ -28,16 +28,8 @@ from automtl_core.training.events import Event, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views.plain import markdown
-from automtl_core.workflow.new_rows import (
-    check_log,
-    copy_refreshed,
-    measure,
-    outputs,
-    passed_on,
-    predicted,
-    refreshed,
-    skippable,
-)
+from automtl_core.workflow.new_rows import check_log, measure, outputs, passed_on, predicted, skippable
+from automtl_core.workflow.refresh import refresh
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
@@ -183,19 +175,21 @@ class Run:
         """Return a new run whose aggregates have seen more rows, without training; see `automtl refresh`.
 
         Args:
-            examples: A table of labelled rows since training, as for `predict`.
+            examples: A table of labelled rows since training, as for `predict`. Under a split by time it
+                has the column of the time, and rows that the aggregates have seen are left out.
             folder: Folder of the new run.
             bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.
 
         Raises:
             UsageError: the run has no aggregates.
+            DataError: no row is new.
             RunExistsError: the folder exists already.
 
         """
         with self._reading(examples, None, bad_rows, max_bad_rows) as (reading, rejected):
-            encoder, rows, rejected[:] = refreshed(self._trained, reading)
-        return Run(copy_refreshed(self._folder, Path(folder), encoder, rows).path)
+            _, rejected[:] = refresh(self._folder, self._trained, reading, Path(folder))
+        return Run(Path(folder))
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:

@@ -27,6 +27,7 @@ from automtl_core.raw.sql import (
     literal,
     own,
     quoted,
+    times_of,
     typed_time,
 )
 
@@ -242,24 +243,22 @@ def new_events(
 
     """
     column = time_column_of(dataset, history)
-    time = typed_time(db, column, f"FROM {quoted(rows)}", [rows])
-    of_rows = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR), {time} AS time FROM {quoted(rows)}")
-    kind = str(of_rows.types[1])
-    owners, now = (of_rows.project(one).df().iloc[:, 0] for one in ("#1", as_seconds("time", kind)))
+    form, now = times_of(db, column, rows)
+    owners = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR) FROM {quoted(rows)}").df().iloc[:, 0]
     numbers, names = pd.factorize(owners)  # -1 for a row without an owner
     events = events_of_file(db, dataset, history, log)
     kind_of_events = str(events.types[events.columns.index(history.time)])
     _sort(db, history, events, kind_of_events, names)
     found = db.execute(f"SELECT {OWNER} AS owner, {TIME} AS time FROM {SORTED} ORDER BY {PLACE}").df()
-    known = [("the new rows", kind, now), ("the events", kind_of_events, found["time"])]
-    ranges = [TimeRange(what, form_of(kind), of.min(), of.max()) for what, kind, of in known if len(of)]
+    times = found["time"].to_numpy(np.float64)
+    known = [("the new rows", form, now), ("the events", form_of(kind_of_events), times)]
+    ranges = [TimeRange(what, form, of.min(), of.max()) for what, form, of in known if len(of)]
     if facts := history.facts:
         ranges = [TimeRange("the training rows", facts.form, *facts.rows), *ranges]
     for pair in combinations(ranges, 2):
         check_comparable(column, *pair)
-    times, moments = found["time"].to_numpy(np.float64), now.to_numpy(np.float64)
     starts = np.searchsorted(found["owner"], np.arange(max(len(names), 1) + 1))
-    return _needed(db, history, spans(times, starts, numbers, moments, history), moments, times)
+    return _needed(db, history, spans(times, starts, numbers, now, history), now, times)
 
 
 def _sort(

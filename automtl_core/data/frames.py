@@ -5,6 +5,7 @@ no database is opened without a log of events. Letters: R rows.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing
 from automtl_core.fields.encode import LARGEST, text, whole
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.records import Fault, expected, shown
-from automtl_core.raw.sql import quoted
+from automtl_core.raw.sql import Times, quoted, times_of
 from automtl_core.system.progress import Progress, silent
 
 Examples = pd.DataFrame | Mapping[str, Values]
@@ -64,12 +65,17 @@ class NewExamples:
     """Whether labels are read."""
     unread: Collection[str] = ()
     """Columns that the network does not read; examples may lack them, and all their values are blank."""
+    time: str | None = None
+    """Column with the times of rows; None if they are not read."""
     keep: Sequence[str] = ()
     """Further columns of files to keep, unchanged."""
 
     def file(self, path: str) -> RawFile:
         """Return the format of a file, or of columns, of examples."""
         declared = reading(self.dataset.new_file(path, self.labelled), self.unread)
+        if self.time is not None:
+            required = {self.time: Column("time", required=True)}
+            declared = replace(declared, columns={**declared.columns, **required})
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
@@ -145,6 +151,8 @@ class NewRows:
     """Faulty rows, which are skipped; in memory their line is the number of the row, from 1."""
     events: Sequence[NewEvents] = ()
     """The events of the rows, from a log."""
+    times: Times | None = None
+    """The times of the rows, if they are read."""
     db: duckdb.DuckDBPyConnection | None = None
     """Database with the rows of files."""
 
@@ -178,11 +186,28 @@ def frame_rows(reading: NewExamples) -> NewRows:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
     rejected = [Rejected("", fault) for fault in faults]
     events = () if reading.log is None else _of_log(reading, rows)
+    times = None if reading.time is None else _times(reading.time, rows)
 
     def tables(size: int) -> Iterator[pd.DataFrame]:
         return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
 
-    return NewRows(reading, len(rows), tables, rejected, events)
+    return NewRows(reading, len(rows), tables, rejected, events, times)
+
+
+def _times(column: str, rows: pd.DataFrame) -> Times:
+    with duckdb.connect() as db, _placed():
+        db.register("rows", rows)
+        return times_of(db, column, "rows")
+
+
+@contextmanager
+def _placed() -> Iterator[None]:
+    """Name the table and the row of a faulty row."""
+    try:
+        yield
+    except FaultyRowError as fault:
+        where = f"{fault.table}, row {fault.row} (the first one is 0)"
+        raise DataError(f"{where}: {fault}", fault.fix) from None
 
 
 def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
@@ -204,11 +229,8 @@ def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
                 for name in map(str, log)
             )
             db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
-            try:
+            with _placed():
                 events.append(new_events(db, reading.dataset, history, "rows", "events"))
-            except FaultyRowError as fault:
-                where = f"{fault.table}, row {fault.row} (the first one is 0)"
-                raise DataError(f"{where}: {fault}", fault.fix) from None
     return events
 
 

@@ -22,7 +22,7 @@ from automtl_core.errors import DataError, FaultyRowError, RunExistsError, Usage
 from automtl_core.raw.connection import connect
 from automtl_core.raw.find import listed_files, source_of
 from automtl_core.raw.load import load, place_of
-from automtl_core.raw.sql import count, literal, quoted
+from automtl_core.raw.sql import count, literal, quoted, times_of
 from automtl_core.system.files import publish_file, remove_stale, scratch_folder
 
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
@@ -65,17 +65,19 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
                 raise DataError(str(error), fix) from None
             raise
         events: list[NewEvents] = []
-        for history in reading.histories if log is not None else ():
-            files_of_log = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
-            left = None if reading.most is None else reading.most - len(rejected)
-            rejected += load(db, LOG, files_of_log, work_dir, left)
-            try:
+        files = {TABLE: sources}
+        try:
+            for history in reading.histories if log is not None else ():
+                files[LOG] = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
+                left = None if reading.most is None else reading.most - len(rejected)
+                rejected += load(db, LOG, files[LOG], work_dir, left)
                 events.append(new_events(db, dataset, history, TABLE, LOG))
-            except FaultyRowError as fault:
-                where = place_of(db, sources if fault.table == TABLE else files_of_log, fault.row)
-                raise DataError(f"{where}: {fault}", fault.fix) from None
-            db.execute(f"DROP TABLE {quoted(LOG)}")
-        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, db)
+                db.execute(f"DROP TABLE {quoted(LOG)}")
+            times = None if reading.time is None else times_of(db, reading.time, TABLE)
+        except FaultyRowError as fault:
+            where = place_of(db, files[fault.table], fault.row)
+            raise DataError(f"{where}: {fault}", fault.fix) from None
+        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, times, db)
 
 
 def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:

@@ -176,6 +176,12 @@ class Prepared:
         """Whether aggregates can take in later rows: whether rows are split by time."""
         return self._column("train", "seconds") is not None
 
+    @property
+    def times_of_parts(self) -> dict[str, tuple[float, float]]:
+        """The times of the first and the last row of each part; empty without a split by time."""
+        parts = ((part, self._column(part, "seconds")) for part in PARTS)
+        return {part: (float(of.min()), float(of.max())) for part, of in parts if of is not None}
+
     def refreshed(self, name: str, schema: Schema, refresh: Refresh) -> Part:
         """Return the rows of a part, with the numbers of aggregates as of the last refresh before each row.
 

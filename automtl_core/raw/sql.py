@@ -3,10 +3,13 @@
 import glob
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
+from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.dataset.declarations import TimeForm
@@ -246,6 +249,29 @@ def as_seconds(value: str, kind: str) -> str:
         case "date":
             return f"epoch(CAST({value} AS TIMESTAMP))"
     return f"epoch({value})"
+
+
+class Times(NamedTuple):
+    """The times of rows."""
+
+    form: TimeForm
+    seconds: NDArray[np.float64]
+    """As numbers, see `as_seconds`, [R]."""
+
+    def in_words(self, seconds: float) -> str:
+        """Return a time of this form as a text."""
+        if self.form == "number":
+            return f"{seconds:.15g}"
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}{' UTC' * (self.form != 'date')}"
+
+
+def times_of(db: duckdb.DuckDBPyConnection, column: str, table: str) -> Times:
+    """Return the times in a column of a table; raises as `typed_time`."""
+    time = typed_time(db, column, f"FROM {quoted(table)}", [table])
+    rows = db.sql(f"SELECT {time} AS time FROM {quoted(table)}")
+    kind = str(rows.types[0])
+    seconds = rows.project(as_seconds("time", kind)).df().iloc[:, 0]
+    return Times(form_of(kind), seconds.to_numpy(np.float64))
 
 
 class TimeRange(NamedTuple):

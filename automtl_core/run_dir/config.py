@@ -40,6 +40,16 @@ DEFAULT = "default"
 """Name of the preset that is the lowest configuration layer, and origin of a value that no layer has."""
 
 
+def _features(raw: Any) -> Any:
+    """Return the settings of a word in full; refuse those whose place aggregates took."""
+    settings: Any = {"statistics": "all"} if raw == "statistics" else in_full(raw)
+    names = ("statistics", "crosses") if isinstance(settings, Mapping) else ()
+    if gone := [name for name in names if name in settings and settings[name] != Encodings.removed[name]]:
+        now = "features.aggregates: [{key: [a, b]}] with fields a and b"
+        raise ValueError(f"aggregates took the place of {' and '.join(gone)}: write {now}")
+    return settings
+
+
 class Common(Settings):
     """Settings that all models of a comparison share."""
 
@@ -60,7 +70,7 @@ class Common(Settings):
     it needs room. Results are the same."""
     features: Annotated[
         Encodings,
-        BeforeValidator(in_full, json_schema_input_type=Word | Encodings),
+        BeforeValidator(_features, json_schema_input_type=Word | Encodings),
         Takes(f"{', '.join(WORDS)}, or a mapping"),
     ] = Encodings()
     """Feature encoding; see `automtl settings features`."""

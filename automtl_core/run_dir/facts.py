@@ -1,7 +1,9 @@
 """Facts: records of a run as signed JSON, one typed value per file."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from typing_extensions import TypedDict
@@ -134,11 +136,15 @@ class Data(Fact):
     """Part -> number of rows."""
     truth: dict[str, Any] = field(default_factory=dict)
     """True structure of generated data."""
+    times: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Part -> the times of its first and its last row, those of dates in seconds since 1970; empty without a
+    split by time."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
         """Return the data of a manifest."""
-        return cls(**{one.name: prepared.manifest[one.name] for one in fields(cls)})
+        known = {one.name: prepared.manifest[one.name] for one in fields(cls) if one.name != "times"}
+        return cls(**known, times=prepared.times_of_parts)
 
 
 @dataclass(frozen=True)
@@ -229,6 +235,26 @@ class Refreshed(Fact):
     """The run before."""
     rows: int
     """Number of rows that were added to the aggregates since training."""
+    newest: float | None = None
+    """Time of the last of these rows, as in `Data.times`; None without a split by time."""
+    until: str | None = None
+    """The same in words."""
+    files: tuple[str, ...] = ()
+    """SHA-256 of the files with these rows, without a split by time."""
+
+    @property
+    def sentence(self) -> str:
+        """What the aggregates have seen."""
+        until = f", up to {self.until}" if self.until else ""
+        return (
+            f"Refreshed from {self.parent}: the aggregates have seen {self.rows:,} rows since training{until}"
+        )
+
+    def sentences(self, run: Path) -> Iterator[str]:
+        """Yield what the aggregates of a run have seen, and to which aggregates its metrics belong."""
+        yield self.sentence
+        command = f"automtl evaluate {shlex.quote(str(run))} --input FILE"
+        yield f"All metrics of this run are those before the refresh; for new rows: {command}"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,17 @@ from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Fact, Importance, Result, Search
+from automtl_core.run_dir.facts import (
+    Behaviour,
+    Budget,
+    Data,
+    EncodingSearch,
+    Fact,
+    Importance,
+    Refreshed,
+    Result,
+    Search,
+)
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
@@ -182,8 +192,9 @@ class RunRecord:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         sharing, searched = self.sharing, self.get(EncodingSearch)
-        values = (self.get(Result), self.truth, self.get(Importance), self.optimism)
-        result, truth, importance, optimism = (value and value.to_json() for value in values)
+        values = (self.get(Result), self.truth, self.get(Importance), self.optimism, self.get(Refreshed))
+        result, truth, importance, optimism, refreshed = (value and value.to_json() for value in values)
+        behaviour = self.get(Behaviour)
         return {
             "run": str(self.path),
             "result": result,
@@ -196,6 +207,8 @@ class RunRecord:
             "truth": truth,
             "looked": searched and searched.encoding_search.to_json(),
             "importance": importance,
+            "refreshes": behaviour.refreshes if behaviour else {},
+            "refreshed": refreshed,
             "optimism": optimism,
             "min_positives": self.min_positives,
             "remarks": self.remarks,

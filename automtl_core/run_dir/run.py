@@ -84,6 +84,8 @@ FORMAT = 1
 """Format version of the facts of a run."""
 SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibration.json")
 """Files that decide the predictions; result.json holds the SHA-256 of those that exist."""
+COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
+"""Endings of the files of a copy; a report and a log are those of the run alone."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
 """The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
@@ -185,7 +187,7 @@ class Run:
         """
         with publish_folder(path) as draft:
             for file in self.path.iterdir():
-                if file.is_file() and file.name not in (LOCK, *CHECKPOINTS):
+                if file.suffix in COPIED and file.name not in CHECKPOINTS:
                     shutil.copyfile(file, draft / file.name)
             encoder.save(draft / ENCODER)
             Run(draft).write(fact)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from automtl_core.errors import ArtifactError, AutoMTLError, DivergedError, InputMissingError, StorageError
-from automtl_core.run_dir.facts import Costs, Data, Result, Search, Status
+from automtl_core.run_dir.facts import Costs, Data, Refreshed, Result, Search, Status
 from automtl_core.run_dir.folders import check_run
 from automtl_core.run_dir.progress import FILE, Progress
 from automtl_core.run_dir.run import Run
@@ -42,7 +42,7 @@ class Summary(Value):
     seconds: float | None = None
     """Seconds of search and training."""
     note: str | None = None
-    """Error that interrupted the run, or the damage."""
+    """Error that interrupted the run, its damage, or what its aggregates have seen since training."""
 
 
 def summaries(folder: Path) -> list[Summary]:
@@ -73,7 +73,7 @@ def _order(s: Summary) -> tuple[bool, str, bool, float, str]:
 
 
 def _summary(run: Run) -> Summary:
-    status, config, data = run.status(), run.config(), run.read(Data)
+    status, config, data, refreshed = run.status(), run.config(), run.read(Data), run.get(Refreshed)
     strategy = config.strategy and config.strategy.name
     basic = Summary(
         run=str(run.path),
@@ -82,7 +82,7 @@ def _summary(run: Run) -> Summary:
         data=data.fingerprint,
         model=f"{config.space.name}:{strategy}" if strategy else config.space.name,
         seed=config.seed,
-        note=status.error,
+        note=status.error or (refreshed.sentence if refreshed else None),
     )
     if not run.has(Result):
         return basic

@@ -165,7 +165,9 @@ def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[Ba
     unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
     levels = [(at.key.rpartition(".")[0] or "a configuration", _fields(at.above)) for at in unknown]
     takes = [f"{level} takes: {listing(names)}" for level, names in levels]
-    pages = [str(fault["loc"][0]) if len(fault["loc"]) > 1 else "run" for fault in faults]
+    first = [fault["loc"][:1] for fault in faults]
+    parts = [any(map(_fields, options(find(model, "", path).annotation))) for path in first]
+    pages = [str(path[0]) if path and part else "run" for path, part in zip(first, parts, strict=True)]
     pages = [f"{where.rpartition('.')[2]} {name}".strip()] if where else pages
     commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
     return "; ".join([*dict.fromkeys(takes), f"see the allowed values: {commands}"])

@@ -15,7 +15,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.leaks.leaks import alone, predictions
-from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Result
+from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Refreshed, Result
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
@@ -52,6 +52,8 @@ class Evaluation(Value):
     """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     changed: tuple[str, ...]
     """Differences of data and environment to those of the run."""
+    refreshed: Refreshed | None = None
+    """What the aggregates have seen since; the test is that of the training, without it."""
 
 
 def test(work: Work) -> None:

@@ -21,9 +21,7 @@ from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
-from automtl_core.run_dir.facts import Refreshed
 from automtl_core.run_dir.progress import PREPARATION
-from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
@@ -48,19 +46,6 @@ class Predicted(Value):
     tasks: tuple[str, ...]
     scores: Mapping[str, str]
     """Column of the predictions -> its meaning."""
-
-
-@dataclass(frozen=True)
-class RefreshedRun(Value):
-    """A run whose aggregates were brought up to date."""
-
-    run: str
-    """The new run."""
-    parent: str
-    rows: int
-    """Number of rows that were added."""
-    skipped: tuple[str, ...]
-    """Places and faults of the skipped rows."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +122,7 @@ def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tupl
     names = [score.name for score in scores_of(made.tasks)]
     with new_rows(replace(reading, unread=made.unread)) as rows:
         with predictions_file(rows, output, names) as add:
-            for part in _encoded(made, rows):
+            for part in encoded(made, rows):
                 add(made.predict_scores(part))
         return len(rows), rows.rejected
 
@@ -145,7 +130,7 @@ def write_predictions(made: Trained, reading: NewExamples, output: Path) -> tupl
 def predicted(made: Trained, reading: NewExamples) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return the scores of new examples, [R, S], in order, and the skipped rows; raises as `new_rows`."""
     with new_rows(replace(reading, unread=made.unread)) as rows:
-        found = [made.predict_scores(part) for part in _encoded(made, rows)]
+        found = [made.predict_scores(part) for part in encoded(made, rows)]
         none = np.empty((0, len(scores_of(made.tasks))))
         return np.concatenate([none, *found]), rows.rejected
 
@@ -153,39 +138,8 @@ def predicted(made: Trained, reading: NewExamples) -> tuple[np.ndarray, Sequence
 def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
     """Return the outputs of a network beside its predictions by name, [R, ...] each; raises as `new_rows`."""
     with new_rows(replace(reading, unread=made.unread)) as rows:
-        parts = [{name: made.output(name, p) for name in made.outputs()} for p in _encoded(made, rows)]
+        parts = [{name: made.output(name, p) for name in made.outputs()} for p in encoded(made, rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
-
-
-def refreshed(made: Trained, reading: NewExamples) -> tuple[Encoder, int, Sequence[Rejected]]:
-    """Return the encoder of a run with aggregates that have seen more rows, their number, and skipped rows.
-
-    Raises:
-        UsageError: the run has no aggregates.
-        DataError: no row is valid or has a label, or as `new_rows` raises it.
-
-    """
-    if not made.encoder.aggregates.states:
-        raise UsageError("the run has no aggregates to bring up to date", "train with features.aggregates")
-    labelled = 0
-
-    def parts(rows: NewRows) -> Iterator[Part]:
-        nonlocal labelled
-        for part in _encoded(made, rows):
-            labelled += int((~np.isnan(part.labels)).any(1).sum())
-            yield part
-
-    with new_rows(replace(reading, labelled=True, unread=made.unread)) as rows:
-        encoder = made.encoder.refreshed(parts(rows))
-        if not labelled:
-            raise DataError("none of the new rows is valid and has a label", "give rows with labels")
-        return encoder, len(rows), rows.rejected
-
-
-def copy_refreshed(run: Run, path: Path, encoder: Encoder, rows: int) -> Run:
-    """Return a copy of a run with an encoder whose aggregates have seen more rows."""
-    before = run.get(Refreshed)
-    return run.copied(path, encoder, Refreshed(str(run.path), rows + (before.rows if before else 0)))
 
 
 def measure(
@@ -203,14 +157,14 @@ def measure(
     with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [(part.labels, made.predict_logits(part), part.users) for part in _encoded(made, rows)]
+        parts = [(part.labels, made.predict_logits(part), part.users) for part in encoded(made, rows)]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
         found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
         return found, len(rows), rows.rejected
 
 
-def _encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
+def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
     total, done, numbers, reading = len(rows), 0, dict[str, int](), rows.reading
     unseen = Unseen(made.encoder, made.unread)

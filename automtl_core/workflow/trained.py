@@ -82,7 +82,8 @@ class Trained:
             PluginError: an output breaks its contract; its name becomes that of a folder of an export.
 
         """
-        rows = take(drawn(self.encoder.schema, 2), np.arange(2), self.compute.device)
+        part = self.encoder.with_numbers(drawn(self.encoder.schema, 2))
+        rows = take(part, np.arange(2), self.compute.device)
         with torch.no_grad():
             outputs = outputs_of(self.network.eval(), rows.features)
         if fault := fault_of_outputs(outputs, 2):
@@ -155,7 +156,10 @@ def unread_columns(
     shared = {name for history in schema.histories for name in history.shared}
     fields = [name for name in schema.fields() if name in closed and name not in shared]
     rows = drawn(schema, 64)
-    full, blank = (predict(network, part, 64, compute) for part in (rows, _without(rows, schema, fields)))
+    full, blank = (
+        predict(network, encoder.with_numbers(part), 64, compute)
+        for part in (rows, _without(rows, schema, fields))
+    )
     if not fields or not np.array_equal(full, blank):
         return []
     read = {c for name in schema.fields() if name not in fields for c in encoder.fields[name].reads(name)}

@@ -24,7 +24,7 @@ from automtl_core.prepare.prepare import Accept, anything
 from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
-from automtl_core.run_dir.facts import Data, Environment, NewRows, Result
+from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
 from automtl_core.run_dir.progress import ENCODING_SEARCH, PREPARATION
@@ -34,7 +34,6 @@ from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.space import SearchSpace
 from automtl_core.system.distributed import agreed
-from automtl_core.system.files import check_free_folder
 from automtl_core.training.compute import guarded
 from automtl_core.training.events import SILENT, Listener, Noted, PhaseBegan, Warned, phase
 from automtl_core.training.metric import Metric
@@ -44,18 +43,9 @@ from automtl_core.workflow.data_checks import preparation_warnings, training_war
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import (
-    Predicted,
-    RefreshedRun,
-    Tested,
-    check_log,
-    copy_refreshed,
-    measure,
-    passed_on,
-    refreshed,
-    write_predictions,
-)
+from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, passed_on, write_predictions
 from automtl_core.workflow.pipeline import Plan
+from automtl_core.workflow.refresh import RefreshedRun, refresh
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.search_inputs import seen_test_rows
@@ -241,6 +231,7 @@ class Workflow:
             repeats=agree(test, recorded),
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),
+            refreshed=run.get(Refreshed),
         )
 
     def predict(
@@ -299,19 +290,16 @@ class Workflow:
 
         Args:
             path: The run, which stays as it is.
-            files: Labelled examples since training, or since the last refresh; as in `predict`.
+            files: Labelled examples since training, as in `predict`; see `workflow.refresh`.
             out: Folder of the new run.
             most: Largest number of faulty rows to skip; None if a faulty row is an error.
 
         """
         run = Run.open(path)
         run.tested()
-        check_free_folder(out)
         made, examples = self._reading(run, files, prepared_folder(), None, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
-            encoder, rows, rejected = refreshed(made, examples)
-        copy_refreshed(run, out, encoder, rows)
-        return RefreshedRun(str(out), str(path), rows, tuple(map(str, rejected)))
+            return refresh(run, made, examples, out)[0]
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.

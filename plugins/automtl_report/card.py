@@ -6,7 +6,7 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Task, scores_of
-from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Search
+from automtl_core.run_dir.facts import Behaviour, Calibration, Data, Environment, Refreshed, Search
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.metrics import TaskMetrics, flat, measures, too_few
 from automtl_core.views.metrics import by_user
@@ -90,6 +90,8 @@ def _origin(record: RunRecord) -> Iterator[str]:
     how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
     how += f", seed {config.seed}; best epoch {record.result.best_epoch}"
     yield f"- space `{config.space.name}`, {how}"
+    if refreshed := record.get(Refreshed):
+        yield f"- {refreshed.sentence}; all metrics are those before the refresh"
     if record.get(Search) is not None:
         count = len(record.search.evidence)
         yield f"- {count} decisions with evidence; all decisions are in `architecture.json`"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Behaviour, Importance, Result
+from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.importance import MARGIN, FieldEffect
@@ -22,13 +22,13 @@ EFFECTS = (
 )
 
 
-def trivial(record: RunRecord) -> list[Block]:
-    """Return notes if the network is no better than trivial predictions, or suspiciously good."""
-    result = record.get(Result)
-    if result is None or result.baselines is None:
-        return []
-    notes = [*nothing_learned(result.baselines, bool(record.search.front)), *_leaks(result.baselines)]
-    return list(map(Text, notes))
+def notes(record: RunRecord) -> list[Block]:
+    """Return notes if aggregates were refreshed, or the network is trivial or suspiciously good."""
+    result, refreshed = record.get(Result), record.get(Refreshed)
+    found = list(refreshed.sentences(record.path)) if refreshed else []
+    if result is not None and result.baselines is not None:
+        found += [*nothing_learned(result.baselines, bool(record.search.front)), *_leaks(result.baselines)]
+    return list(map(Text, found))
 
 
 def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:
@@ -87,7 +87,7 @@ def verdict(record: RunRecord) -> Iterator[Section]:
             f", {result.flops_per_row / mmoe:.2f} times the {mmoe:,} of MMoE in the same search space"
             " (the model mmoe of automtl compare has other sizes)"
         )
-    blocks = [*trivial(record), Text(f"{cost}; {result.parameters:,} parameters")]
+    blocks = [*notes(record), Text(f"{cost}; {result.parameters:,} parameters")]
     bars: dict[str, list[Bar]] = {}
     for task, m in (result.test or {}).items():
         if m.score is not None and m.interval is not None:

@@ -31,7 +31,9 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
 def evaluation(ended: Evaluation) -> Section:
     """Return test metrics, and whether they equal the recorded ones."""
     repeated = [Text("The metrics are exactly those that the run recorded")] if ended.repeats else []
-    return Section("", [*metrics(ended.test, ended.reachable, ended.min_positives), *repeated])
+    measured = metrics(ended.test, ended.reachable, ended.min_positives)
+    refreshed = ended.refreshed.sentences(ended.run) if ended.refreshed else ()
+    return Section("", [*measured, *repeated, *map(Text, refreshed)])
 
 
 def tested(ended: Tested) -> Section:

@@ -39,7 +39,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
 
     """
     path, importance = shlex.quote(str(record.path)), record.get(Importance)
-    yield Section("", measured.trivial(record))
+    yield Section("", measured.notes(record))
     if record.architecture.members:
         yield Section(_title(record, priced=True), [Text(_ensemble(record))])
     for names, network in _distinct(record):
@@ -74,7 +74,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     searched = record.get(EncodingSearch)
     sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
     sentences += [_ensemble(record)] if record.architecture.members else []
-    yield Section("", measured.trivial(record))
+    yield Section("", measured.notes(record))
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
         if names:

@@ -12,9 +12,9 @@ from automtl_report.measured import (
     expert_use,
     histories,
     learning,
+    notes,
     nothing_learned,
     strongest,
-    trivial,
     verdict,
 )
 from tests.shared.records import blocks, record, texts
@@ -53,7 +53,7 @@ def test_one_good_task_is_enough_and_without_test_rows_nothing_is_known():
 
 
 def leaks(baselines):
-    return [text for text in texts(trivial(record(replace(RESULT, baselines=baselines)))) if "leak" in text]
+    return [text for text in texts(notes(record(replace(RESULT, baselines=baselines)))) if "leak" in text]
 
 
 def test_what_is_too_good_is_suspected():

@@ -121,8 +121,9 @@ def refresh(
     """Bring the aggregates of a run up to date, without training.
 
     Aggregates are the means of labels over earlier rows that the network reads. The new run has the same
-    network, and aggregates that have seen the rows of --data too. Give each row once: rows that a run has
-    seen are counted again. `predict` and `export` with the new run use its aggregates.
+    network, and aggregates that have seen the rows of --data too. `predict` and `export` of the new run use
+    them. No row counts twice: under a split by time, rows up to the newest one that the aggregates have seen
+    are left out; else a file that they have seen is refused.
     """
     check_run(run)
     from automtl_cli.runs.flow import workflow
@@ -134,9 +135,9 @@ def refresh(
     result = workflow(memory_limit, READING).refresh(run, files, folder, most)
     skipped = [f"skipped: {row}" for row in result.skipped]
     next_ones = next_commands([f"automtl predict {shlex.quote(result.run)} --input FILE --output FILE"])
-    summary = lines(
-        f"run: {result.run}, whose aggregates have seen {result.rows:,} more rows", *skipped, *next_ones
-    )
+    until = f", up to {result.until}" if result.until else ""
+    ended = f"run: {result.run}, whose aggregates have seen {result.rows:,} more rows{until}"
+    summary = lines(ended, *skipped, *next_ones)
     return Output(result, lambda _: summary)
 
 
@@ -259,6 +260,7 @@ def show(
         return None
     price, values = record.price, record.to_json()
     names = ["sharing", "unasked", "evidence", "front", "overrides", "truth", "looked", "importance"]
+    names += ["refreshes", "refreshed"]
     document = {**values["architecture"], **{name: values[name] for name in (*names, "optimism")}}
     test = (values["result"] or {"test": None})["test"]
     document |= {"cost": price and price.to_json(), "test": test, "path": str(run)}

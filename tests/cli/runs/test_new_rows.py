@@ -185,3 +185,16 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
     assert scores[0] != scores[1]
     again = automtl("refresh", "runs/first", "--data", "new.csv")
     assert (again.code, "exists already" in again.err) == (73, True)
+    again = automtl("refresh", "runs/first-refreshed", "--data", "new.csv")
+    assert (again.code, "new.csv: the aggregates have seen this file" in again.err) == (65, True)
+    seen = f"Refreshed from runs/first: the aggregates have seen {rows} rows since training"
+    before = "All metrics of this run are those before the refresh"
+    for command in ("show", "evaluate"):
+        out = automtl(command, "runs/first-refreshed").out
+        assert seen in out
+        assert before in out
+        assert "Refreshed" not in automtl(command, "runs/first").out
+    assert f"first-refreshed: {seen}" in automtl("runs", "list").out
+    assert automtl("show", "runs/first-refreshed", "--json").json()["refreshed"]["rows"] == rows
+    automtl("report", "runs/first-refreshed")
+    assert before in (here / "runs" / "first-refreshed" / "report.html").read_text()

@@ -1,5 +1,7 @@
 """Configuration: layers, assignments, presets, strict YAML, and messages that name everything wrong."""
 
+import re
+
 import pytest
 
 from automtl_core.errors import UsageError
@@ -123,6 +125,23 @@ def test_a_config_survives_yaml_and_settings_of_earlier_versions():
     assert load_config(NAMED, {"training": {"epochs": 3, "checkpoints": "shared"}}) == now
     with pytest.raises(UsageError, match="this version does not have the setting checkpoints"):
         load_config(NAMED, {"training": {"checkpoints": "task"}})
+
+
+@pytest.mark.parametrize(
+    ("features", "gone"),
+    [
+        ("statistics", "statistics"),
+        ({"statistics": "all"}, "statistics"),
+        ({"statistics": "none", "crosses": [["a", "b"]]}, "crosses"),
+        ({"statistics": "auto", "crosses": "auto"}, "statistics and crosses"),
+    ],
+)
+def test_statistics_and_crosses_name_the_aggregates_in_their_place(features, gone):
+    now = re.escape(f"took the place of {gone}: write features.aggregates: [{{key: [a, b]}}]")
+    with pytest.raises(UsageError, match=now) as error:
+        load_config(NAMED, {"features": features})
+    assert error.value.fix == "see the allowed values: automtl settings features"
+    assert load_config(NAMED, {"features": {"statistics": "none", "crosses": []}}) == load_config(NAMED)
 
 
 def test_times_are_read():

@@ -214,7 +214,7 @@ CONFIGURATIONS = {
     "component": (
         {"space": 3},
         "space: expected a name, or {name: NAME, SETTING: VALUE, ...}, given 3",
-        "see the allowed values: automtl settings run",
+        "see the allowed values: automtl settings space",
     ),
 }
 

@@ -7,6 +7,7 @@ import pytest
 import automtl
 from automtl_core.data.store import Prepared
 from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.run_dir.facts import Refreshed
 
 ROWS = 600
 SETTINGS = {
@@ -28,7 +29,7 @@ def table(seed=0, rows=ROWS):
             "item": draw.integers(0, 40, rows).astype(str),
             "shop": draw.choice(["", "north", "south"], rows),
             "price": draw.normal(size=rows),
-            "time": np.sort(draw.integers(0, 30 * 86_400, rows)),
+            "time": 1_700_000_000 + np.sort(draw.integers(0, 30 * 86_400, rows)),
         }
     )
     frame["click"] = (draw.random(rows) < 0.2 + 0.015 * frame["item"].astype(int)).astype(int)
@@ -64,17 +65,66 @@ def test_new_rows_count_like_prepared_ones(run, tmp_path):
         assert before.totals[0] == ROWS - len(later)
     assert not np.allclose(again.predict(table(1)), run.predict(table(1)))
     assert again.metrics.equals(run.metrics)
+    told = again._record.to_json()
+    assert told["refreshed"]["rows"] == len(later)
+    assert list(told["refreshes"]) == ["never", "1d", "1h", "always"]
+    assert told["refreshes"]["never"] == {"click": run.metrics.loc["click", "auc"]}
+
+
+def test_rows_that_the_aggregates_have_seen_are_left_out(run, tmp_path):
+    whole = table()
+    once = run.refresh(whole.iloc[:-50], tmp_path / "once")  # with the training rows
+    twice = once.refresh(whole.iloc[200:], tmp_path / "twice")
+    added = [one._folder.read(Refreshed).rows for one in (once, twice)]
+    assert added == [round(0.2 * ROWS) - 50, round(0.2 * ROWS)]
+    for state in twice._folder.encoder().aggregates.states:
+        assert state.totals[0] == ROWS
+    with pytest.raises(DataError, match=f"none of the {ROWS} rows is later than time {whole['time'].max()}"):
+        twice.refresh(whole, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+02:00"])
+def test_times_may_be_dates(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    dated = table().assign(time=lambda rows: pd.to_datetime(rows["time"], unit="s").dt.strftime(form))
+    made = automtl.train(dated, ["click"], model="shared-bottom", settings=SETTINGS).refresh(dated, "new")
+    fact = made._folder.read(Refreshed)
+    assert fact.rows == round(0.2 * ROWS)
+    until = pd.to_datetime(table()["time"].max() - 7200 * ("+" in form), unit="s")
+    assert fact.until == str(until) + " UTC" * ("+" in form)
+    with pytest.raises(DataError, match="write both in the same unit"):
+        made.refresh(table().assign(time=lambda rows: rows["time"] * 1_000_000), "other")
+
+
+def test_rows_are_predicted_as_if_all_rows_before_were_prepared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = table().assign(user=lambda rows: (rows["price"] * 1e6).astype(int) % 40)
+    dataset = {**SETTINGS["dataset"], "user": "user", "sparse": ["item", "shop", "user"], "history": {}}
+    features = {**SETTINGS["features"], "history": ["matches"]}
+    settings = {**SETTINGS, "dataset": dataset, "features": features}
+    made = automtl.train(rows, ["click"], model="shared-bottom", settings=settings)
+    (_, test), _ = parts_of(made)
+    folder = next(made._folder.config().prepared_dir.glob("table-*"))
+    prepared, schema = Prepared.open(folder), made._record.space.schema
+    order = np.argsort(prepared.times("test"))
+    expected = made._trained.predict_scores(prepared.refreshed("test", schema, "always"))[order, 0]
+    first = ROWS - len(test)
+    for place in (0, 17, len(test) - 1):
+        before, row = rows.iloc[: first + place], rows.iloc[[first + place]]
+        one = made.refresh(before, f"before {place}")
+        assert one.predict(row, history=before).to_numpy().item() == pytest.approx(expected[place], abs=1e-6)
+        stale = made.predict(row, history=before).to_numpy().item()
+        assert stale != pytest.approx(expected[place], abs=1e-4)
 
 
 def test_new_values_are_known_afterwards(run, tmp_path):
-    unseen = table(2)
+    unseen = table(2).assign(time=lambda rows: rows["time"] + 30 * 86_400)
     unseen.loc[::2, ["item", "shop", "click"]] = ["new", "west", 1]
-    again = run.refresh(unseen, tmp_path / "unseen")
+    with pytest.warns(UserWarning, match="have not seen the validation and test rows"):
+        again = run.refresh(unseen, tmp_path / "unseen")
     before, after = (one.predict(unseen)["click"][::2].mean() for one in (run, again))
     assert after != pytest.approx(before, abs=1e-3)
-    twice = again.refresh(unseen, tmp_path / "twice")
-    assert (tmp_path / "twice" / "refreshed.json").read_text().count(str(2 * ROWS)) == 1
-    assert twice.path == tmp_path / "twice"
 
 
 def test_a_refresh_that_cannot_be_made_is_refused(run, tmp_path):

@@ -1,0 +1,139 @@
+"""Aggregates of a run that are brought up to date with new rows, without training.
+
+Letters: R rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.frames import NewExamples, NewRows
+from automtl_core.data.new_rows import new_rows
+from automtl_core.data.part import Part
+from automtl_core.errors import DataError, UsageError
+from automtl_core.raw.find import listed_files
+from automtl_core.raw.load import Rejected
+from automtl_core.raw.sql import TimeRange, Times, check_comparable
+from automtl_core.run_dir.facts import Data, Refreshed
+from automtl_core.run_dir.run import Run
+from automtl_core.system.documents import Value, sha256
+from automtl_core.system.files import check_free_folder
+from automtl_core.workflow.new_rows import encoded
+from automtl_core.workflow.trained import Trained
+
+
+@dataclass(frozen=True)
+class RefreshedRun(Value):
+    """A run whose aggregates were brought up to date."""
+
+    run: str
+    """The new run."""
+    parent: str
+    rows: int
+    """Number of rows that were added."""
+    left_out: int
+    """Number of rows that the aggregates have seen: they are not later than the newest row before."""
+    until: str | None
+    """Time of the newest row; None without a split by time."""
+    skipped: tuple[str, ...]
+    """Places and faults of the skipped rows."""
+
+
+def refresh(
+    run: Run, made: Trained, reading: NewExamples, path: Path
+) -> tuple[RefreshedRun, Sequence[Rejected]]:
+    """Copy a run with aggregates that have seen more rows; return the new run and the skipped rows.
+
+    No row counts twice: under a split by time, rows up to the newest row of the aggregates are left out;
+    else a file that they have seen is refused.
+
+    Args:
+        run: The run, which stays as it is.
+        made: Its network.
+        reading: The rows.
+        path: Folder of the new run.
+
+    Raises:
+        UsageError: the run has no aggregates.
+        DataError: no row is new, valid and has a label, or as `new_rows` raises it.
+        RunExistsError: the path exists, or cannot be created.
+
+    """
+    check_free_folder(path)
+    if not made.encoder.aggregates.states:
+        raise UsageError("the run has no aggregates to bring up to date", "train with features.aggregates")
+    before, data = run.get(Refreshed) or Refreshed(str(run.path), 0), run.read(Data)
+    column = (reading.dataset.time_column or reading.dataset.time) if data.times else None
+    files = () if column else _unseen_files(reading, before, data)
+    # Aggregates are of fields alone: rows need no history.
+    plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
+    how: dict[str, Any] = {"labelled": True, "histories": (), "time": column, "unread": made.unread}
+    with new_rows(replace(reading, **how)) as rows:
+        later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, before, data)
+        labelled = start = 0
+
+        def parts() -> Iterator[Part]:
+            nonlocal labelled, start
+            for part in encoded(plain, rows):
+                some = part.some(np.flatnonzero(later[start : start + len(part)]))
+                start, labelled = start + len(part), labelled + int((~np.isnan(some.labels)).any(1).sum())
+                yield some
+
+        encoder = made.encoder.refreshed(parts())
+        if not labelled:
+            raise DataError("none of the new rows is valid and has a label", "give rows with labels")
+        added = int(later.sum())
+        newest = None if rows.times is None else float(rows.times.seconds.max())
+        until = rows.times and rows.times.in_words(rows.times.seconds.max())
+        fact = Refreshed(str(run.path), before.rows + added, newest, until, (*before.files, *files))
+        run.copied(path, encoder, fact)
+        skipped = tuple(map(str, rows.rejected))
+        new = RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
+        return new, rows.rejected
+
+
+def _later(rows: NewRows, times: Times, before: Refreshed, data: Data) -> NDArray[np.bool_]:
+    """Return whether rows are later than those that aggregates have seen, [R].
+
+    Raises:
+        DataError: no row is later, or times are in another unit than those of training rows.
+
+    """
+    if not len(rows):
+        return np.zeros(0, bool)
+    column, (form, seconds) = str(rows.reading.time), times
+    first = seconds.min()
+    training = TimeRange("the training rows", form, *data.times["train"])
+    check_comparable(column, training, TimeRange("the new rows", form, first, seconds.max()))
+    newest = data.times["train"][1] if before.newest is None else before.newest
+    later = seconds > newest
+    seen, at = len(rows) - int(later.sum()), f"{column} {times.in_words(newest)}"
+    if seen == len(rows):
+        fault = f"none of the {seen:,} rows is later than {at}, the newest row that the aggregates have seen"
+        raise DataError(fault, "give later rows")
+    if seen:
+        why = f"they are not later than {at}, the newest row that the aggregates have seen"
+        rows.reading.note(f"{seen:,} of {len(rows):,} rows are left out: {why}", False)
+    elif before.newest is None and first > data.times["test"][1]:
+        fix = "give the raw files of the run too, whose training rows are left out"
+        rows.reading.note(f"the aggregates have not seen the validation and test rows: {fix}", True)
+    return later
+
+
+def _unseen_files(reading: NewExamples, before: Refreshed, data: Data) -> Sequence[str]:
+    """Return the SHA-256 of files of new rows, none of rows in memory.
+
+    Raises:
+        DataError: aggregates have seen a file.
+
+    """
+    paths = listed_files(str(reading.examples))[2] if isinstance(reading.examples, Path) else ()
+    digests = [str(sha256(path)) for path in paths]
+    for path, digest in zip(paths, digests, strict=True):
+        if digest in {*before.files, *(raw["sha256"] for raw in data.raw.values())}:
+            raise DataError(f"{path}: the aggregates have seen this file", "give a file of new rows")
+    return digests
