@@ -62,7 +62,7 @@ class State:
     sums: Floats  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
     totals: Floats  # [1 + 2 Q]: the same sums over all rows
     time: float
-    """Time of the sums, from which the ages of rows count if there is a half-life."""
+    """Time of the newest row in the sums, from which half-lives count."""
     scaling: "Scaling"
     late: "Late | None" = None
     """The sums of training rows whose labels are not yet known when training ends; None for no such rows."""
@@ -92,7 +92,7 @@ class State:
             "edges": {name: list(one) for name, one in self.edges.items()},
             "totals": self.totals.tolist(),
             "scaling": {name: getattr(self.scaling, name).tolist() for name in Scaling._fields},
-            "late": None if self.late is None else self.late.totals.tolist(),
+            "late": None if self.late is None else [self.late.totals.tolist(), self.late.time],
         }
 
     @classmethod
@@ -109,7 +109,7 @@ class State:
             np.array(value["totals"]),
             value.get("time", 0.0),
             Scaling(**numbers),
-            None if late is None else Late((of_late[0], of_late[1]), np.array(late)),
+            None if late is None else Late((of_late[0], of_late[1]), np.array(late[0]), late[1]),
         )
 
 
@@ -153,6 +153,8 @@ class Late(NamedTuple):
 
     cells: Sums
     totals: Floats
+    time: float
+    """Time of the newest of them."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +177,7 @@ class Aggregates:
     @property
     def known(self) -> "Aggregates":
         """The aggregates once the labels of all training rows are known."""
-        states = (
-            replace(one.with_sums([(*one.late, one.time)]), late=None) if one.late else one
-            for one in self.states
-        )
+        states = (replace(one.with_sums([one.late]), late=None) if one.late else one for one in self.states)
         return Aggregates(tuple(states), self.tasks)
 
     def with_rows(self, parts: Iterable[tuple[Part, Floats | None]], schema: Schema) -> "Aggregates":
@@ -291,7 +290,7 @@ def _fit(
     known, late, labelled = [], [], rule.known
     for run in _runs(part, schema, one, bounds):
         _add(out, run, _seen(run, rule, one, earlier, scaling, schema))
-        values = run.values * rule.left(run.rows, one.half_life)[:, None]
+        values = run.values * earlier.kept(run.rows)[:, None]
         if labelled is None:
             known.append(run.totals(values))
         else:
@@ -300,8 +299,8 @@ def _fit(
             late.append(run.totals(values * ~mask))
     center, scale = _standardise(out)
     scaling = scaling._replace(center=center, scale=scale)
-    of_late = Late(_joined(late), earlier.whole - earlier.known) if late else None
-    return State(one, bounds, *_joined(known), earlier.known, rule.end, scaling, of_late)
+    of_late = Late(_joined(late), earlier.late, earlier.times[1]) if late else None
+    return State(one, bounds, *_joined(known), earlier.known, earlier.times[0], scaling, of_late)
 
 
 class _AllEarlier:
@@ -316,38 +315,48 @@ class _AllEarlier:
     """
 
     def __init__(self, part: Part, rule: Earlier, one: Aggregate, schema: Schema) -> None:
-        means = _columns(schema, one)
+        means, self.rule, self.half_life = _columns(schema, one), rule, one.half_life
+        labelled = np.ones(len(part), bool) if rule.known is None else rule.known
         if rule.folds is None:
             assert rule.times is not None  # noqa: S101 - either rule has its array
-            distinct, self.places = rule.refreshes
-            distinct = distinct - rule.delay
-            # A row is seen from the first of these times after it.
-            groups = np.searchsorted(distinct, rule.times, side="right")
-            first = np.append(distinct, rule.end)[groups]
-            ages = first - rule.times
+            self.places = rule.refreshes[1]
+            # A row is seen from the first refresh after it.
+            groups = np.searchsorted(rule.refreshes[0] - rule.delay, rule.times, side="right")
+            count = len(rule.refreshes[0])
+            ages = np.append(rule.newest, rule.times.max(initial=0.0))[groups] - rule.times
+            ends = (rule.times[mask].max(initial=0.0) for mask in (labelled, slice(None)))
+            self.times = tuple(map(float, ends))
         else:
-            distinct, groups = np.arange(FOLDS, dtype=np.float64), rule.folds
-            self.places = groups.astype(np.int32)
-            ages = np.zeros(len(part))
-        table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), len(distinct) + 1))
-        self.known, self.whole, labelled = np.zeros(len(table)), np.zeros(len(table)), rule.known
+            groups, count, ages = rule.folds, FOLDS, np.zeros(len(part))
+            self.places, self.times = rule.folds.astype(np.int32), (0.0, 0.0)
+        table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), count + 1))
+        self.known, self.late = np.zeros((2, len(table)))
         for start in range(0, len(part), CHUNK):
             rows = np.arange(start, min(start + CHUNK, len(part)))
             values, then = _values(part, rows, means), left(ages[rows], one.half_life)
             for column, of_values in zip(table, values.T, strict=True):
-                column += np.bincount(groups[rows], of_values * then, len(column))
-            values *= rule.left(rows, one.half_life)[:, None]
-            self.whole += values.sum(0)
-            self.known += (values if labelled is None else values[labelled[rows]]).sum(0)
+                column += np.bincount(groups[rows], of_values * then, count + 1)
+            values *= self.kept(rows)[:, None]
+            self.known += values[labelled[rows]].sum(0)
+            self.late += values[~labelled[rows]].sum(0)
+        self.whole = self.late + self.known * left(np.array(self.times[1] - self.times[0]), one.half_life)
         if rule.folds is not None:
             table = self.whole[:, None] - table
         elif one.half_life is None:
             table = table.cumsum(1)
         else:
-            gaps = left(np.diff(distinct, prepend=0.0, append=rule.end), one.half_life)
+            gaps = left(np.diff(rule.newest, prepend=0.0, append=self.times[1]), one.half_life)
             gaps[0] = 0
-            table = running(table, gaps) * left(np.array(rule.delay), one.half_life)
+            table = running(table, gaps)
         self.table = np.ascontiguousarray(table.T)
+
+    def kept(self, rows: NDArray[np.int64]) -> Floats:
+        """Return the share that is left of rows in the state, [S]."""
+        if self.rule.times is None or self.half_life is None:
+            return np.ones(1)
+        known, times = self.rule.known, self.rule.times[rows]
+        ends = self.times[0] if known is None else np.where(known[rows], *self.times)
+        return left(ends - times, self.half_life)
 
     def of(self, rows: NDArray[np.int64]) -> Floats:
         """Return the sums for some rows, [S, 1 + 2 Q]."""

@@ -37,9 +37,10 @@ class Earlier:
         arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
         of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
         some = Earlier(delay=self.delay, **of_rows)
-        for name in self.__dict__.keys() & {"moments", "refreshes"}:  # to sort them again takes longer
-            distinct, places = getattr(self, name)
-            some.__dict__[name] = distinct, places[rows]
+        if self.times is not None:
+            for name in ("moments", "refreshes"):  # of all rows, which are sorted once
+                distinct, places = getattr(self, name)
+                some.__dict__[name] = distinct, places[rows]
         return some
 
     @cached_property
@@ -54,17 +55,16 @@ class Earlier:
         return self.moments if self.looks is None else _distinct(self.looks)
 
     @property
-    def end(self) -> float:
-        """The time of the last row; 0 without times."""
-        return 0.0 if self.times is None else float(self.times.max(initial=0.0))
-
-    def left(self, rows: NDArray[np.int64] | slice, half_life: float | None) -> Floats:
-        """Return the share that is left of some of the rows at the time of the last one, [S]."""
-        if self.times is None:
-            return np.ones(1)
-        return left(self.end - self.times[rows], half_life)
+    def seen(self) -> NDArray[np.int64]:
+        """The number of the times that are seen at each refresh, [refreshes]."""
+        return np.searchsorted(self.moments[0], self.refreshes[0] - self.delay)
 
     @property
+    def newest(self) -> Floats:
+        """The time of the newest row that is seen at each refresh: half-lives count from it."""
+        return self.moments[0][np.maximum(self.seen - 1, 0)]
+
+    @cached_property
     def known(self) -> NDArray[np.bool_] | None:
         """Mask of the rows whose labels are known at the time of the last row, [R]; None for all."""
         if self.times is None or not self.delay or not len(self.times):
@@ -98,16 +98,16 @@ class EarlierSums:
         self.order = np.argsort(places, kind="stable")
         self.start = self._first(cells[self.order])
         self.end = self._first(places[self.order])
-        looks = rule.times if rule.looks is None else rule.looks
         if searches:
-            before = np.searchsorted(distinct, looks - rule.delay)
+            before = rule.seen[rule.refreshes[1]]
             self.end = np.searchsorted(places[self.order], cells * width + before)
         if half_life is not None:
             times = rule.times[self.order]
             self.kept = left(np.diff(times, prepend=0.0), half_life)  # of the sum at the entry before
             self.kept[self._first(cells[self.order])[self.order] == np.arange(len(cells))] = 0
             self.last = np.maximum(self.end - 1, 0)
-            self.weight = np.where(self.end > self.start, left(looks - times[self.last], half_life), 0)
+            ages = rule.newest[rule.refreshes[1]] - times[self.last]
+            self.weight = np.where(self.end > self.start, left(ages, half_life), 0)
 
     def _first(self, ordered: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return for each row the place in the order of the first row with its value."""
@@ -120,7 +120,8 @@ class EarlierSums:
     def of(self, values: Floats) -> Floats:
         """Return the sums of values [E, W] over the earlier rows of each row, [E, W].
 
-        With a half-life h, a row at time t counts 2^-((l - t) / h) for a row that looks at time l.
+        With a half-life h, a row at time t counts 2^-((n - t) / h), where n is the time of the newest of all
+        rows that are seen.
         """
         found = np.empty(values.shape, order="F")  # columns are read and written one by one
         if self.folds is not None:

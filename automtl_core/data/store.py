@@ -146,11 +146,15 @@ class Prepared:
         path = self.path / part / f"{name}.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
+    def seconds(self, name: str) -> NDArray[np.float64] | None:
+        """Return the time of each row of a part, seconds if a date, [R]; None without a split by time."""
+        return self._column(name, "seconds")
+
     def rule(self, refresh: Refresh) -> Earlier:
         """Return the rows that a training row sees in aggregates that are refreshed at some times."""
         settings = self.manifest["settings"]
         users = self.users("train") if settings["split"] == "user" else None
-        seconds = self._column("train", "seconds")
+        seconds = self.seconds("train")
         return rule_of(self.manifest["rows"]["train"], seconds, settings["label_delay"], users, refresh)
 
     def encoded(self, schema: Schema) -> Encoded:
@@ -174,12 +178,12 @@ class Prepared:
     @property
     def can_refresh(self) -> bool:
         """Whether aggregates can take in later rows: whether rows are split by time."""
-        return self._column("train", "seconds") is not None
+        return self.seconds("train") is not None
 
     @property
     def times_of_parts(self) -> dict[str, tuple[float, float]]:
         """The times of the first and the last row of each part; empty without a split by time."""
-        parts = ((part, self._column(part, "seconds")) for part in PARTS)
+        parts = ((part, self.seconds(part)) for part in PARTS)
         return {part: (float(of.min()), float(of.max())) for part, of in parts if of is not None}
 
     def refreshed(self, name: str, schema: Schema, refresh: Refresh) -> Part:
@@ -195,7 +199,7 @@ class Prepared:
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
-        times = np.concatenate([self._column(one, "seconds") for one in names])
+        times = np.concatenate([self.seconds(one) for one in names])
         delay = self.manifest["settings"]["label_delay"]
         rule = Earlier(times, delay, looks=last_refresh(times, refresh))
         rows = np.arange(len(times) - len(part), len(times))

@@ -76,12 +76,13 @@ def refresh(
         later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, before, data)
         labelled = start = 0
 
-        def parts() -> Iterator[Part]:
+        def parts() -> Iterator[tuple[Part, NDArray[np.float64] | None]]:
             nonlocal labelled, start
             for part in encoded(plain, rows):
-                some = part.some(np.flatnonzero(later[start : start + len(part)]))
+                places = start + np.flatnonzero(later[start : start + len(part)])
+                some, times = part.some(places - start), rows.times and rows.times.seconds[places]
                 start, labelled = start + len(part), labelled + int((~np.isnan(some.labels)).any(1).sum())
-                yield some
+                yield some, times
 
         encoder = made.encoder.refreshed(parts())
         if not labelled:

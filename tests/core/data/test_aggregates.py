@@ -15,7 +15,7 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.fields.lookup import hashes_of, lookups_of
 
-from .rules import DELAY, LOOKS, ROWS, RULES, TIMES, sees
+from .rules import DELAY, ROWS, RULES, TIMES, sees
 
 FIELDS = (SparseField("a", 4), SparseField("tags", 6, "bag"), SparseField("b", 5))
 SCHEMA = Schema(
@@ -66,7 +66,7 @@ def cells(part, row, key, edges):
     return found
 
 
-def slow(aggregate, edges, part, seen, looks=None):
+def slow(aggregate, edges, part, seen):
     """Return the numbers of rows before they are standardised.
 
     Args:
@@ -74,7 +74,6 @@ def slow(aggregate, edges, part, seen, looks=None):
         edges: Numeric field of the key -> inner edges of its bins.
         part: The rows.
         seen: Row -> the training rows that it sees.
-        looks: Row -> the time at which it looks, for a half-life.
 
     """
     targets = np.concatenate(
@@ -92,16 +91,16 @@ def slow(aggregate, edges, part, seen, looks=None):
     def count(rows, time):
         return sum(weight(row, time) for row in rows)
 
-    end = TIMES.max()
     overall = [
-        np.average(column[known], weights=[weight(row, end) for row in known])
+        np.average(column[known], weights=[weight(row, TIMES.max()) for row in known])
         for column in targets.astype(float).T
         for known in [np.flatnonzero(column == column)]
     ]
     of_train = [cells(TRAIN, row, aggregate.key, edges) for row in range(ROWS)]
     found = np.zeros((len(part), 1 + len(overall)))
     for row in range(len(part)):
-        mine, earlier, time = cells(part, row, aggregate.key, edges), seen(row), looks(row) if looks else end
+        mine, earlier = cells(part, row, aggregate.key, edges), seen(row)
+        time = max((TIMES[other] for other in earlier), default=0)
         for cell in mine:
             rows = [other for other in earlier if cell in of_train[other]]
             numbers = []
@@ -109,7 +108,7 @@ def slow(aggregate, edges, part, seen, looks=None):
                 prior = mean(earlier, t, of_all, time)
                 p = mean(rows, t, prior, time)
                 numbers.append(math.log(p / (1 - p) / (prior / (1 - prior))) if t == 0 else p - prior)
-            scale = count(range(ROWS), end) / max(count(earlier, time), 1)
+            scale = count(range(ROWS), TIMES.max()) / max(count(earlier, time), 1)
             numbers.insert(2, math.log(1 + count(rows, time) * scale))
             found[row] += np.array(numbers) / len(mine)
     return found
@@ -137,11 +136,7 @@ def test_numbers_equal_a_slow_loop(key, name, chunk, monkeypatch):
     (state,) = made.states
     assert state.edges.keys() == {*aggregate.key} & {"x"}
     expected = slow(
-        aggregate,
-        state.edges,
-        TRAIN,
-        lambda row: [other for other in range(ROWS) if sees(name, row, other)],
-        lambda row: LOOKS.get(name, LOOKS["always"])(TIMES[row]),
+        aggregate, state.edges, TRAIN, lambda row: [other for other in range(ROWS) if sees(name, row, other)]
     )
     center, scale = expected.mean(0), np.maximum(expected.std(0), LEAST)
     assert out == pytest.approx((expected - center) / scale, abs=1e-4)
