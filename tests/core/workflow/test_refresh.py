@@ -110,7 +110,7 @@ def test_rows_are_predicted_as_if_all_rows_before_were_prepared(tmp_path, monkey
     features = {**SETTINGS["features"], "history": ["matches"]}
     settings = {**SETTINGS, "dataset": dataset, "features": features}
     made = automtl.train(rows, ["click"], model="shared-bottom", settings=settings)
-    (_, test), _ = parts_of(made)
+    (_, (test, _)), _ = parts_of(made)
     folder = next(made._folder.config().prepared_dir.glob("table-*"))
     prepared, schema = Prepared.open(folder), made._record.space.schema
     order = np.argsort(prepared.times("test"))
