@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.earlier import FOLDS, Earlier, Floats, left, running
-from automtl_core.data.part import Part
+from automtl_core.data.part import Part, chunks
 from automtl_core.dataset.encodings import Aggregate
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
@@ -39,7 +39,7 @@ from automtl_core.fields.lookup import Entries, Lookup, bins_of, cells_of, mixed
 from automtl_core.fields.numeric import edges
 from automtl_core.system.documents import sha256
 
-Sums = tuple[NDArray[np.uint64], Floats]
+Sums = tuple[NDArray[np.uint64], NDArray[np.float32]]
 """Cells, [C], and for each the sums of `State.sums`, [C, 1 + 2 Q]."""
 SHRINKAGE = 10.0
 """Pseudo-count of the prior in means, in rows."""
@@ -59,7 +59,9 @@ class State:
     edges: Mapping[str, Sequence[float]]
     """Numeric field of the key -> inner edges of its bins."""
     cells: NDArray[np.uint64]  # [C], sorted
-    sums: Floats  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
+    sums: NDArray[
+        np.float32
+    ]  # [C, 1 + 2 Q]: rows; of each label and number the rows that have it, and its sum
     totals: Floats  # [1 + 2 Q]: the same sums over all rows
     time: float
     """Time of the newest row in the sums, from which half-lives count."""
@@ -76,7 +78,7 @@ class State:
         sums = np.zeros((len(cells), self.sums.shape[1]))
         np.add.at(sums, places, np.concatenate([k * one[0][1] for k, one in zip(kept, of, strict=True)]))
         totals = sum((k * one[1] for k, one in zip(kept, of, strict=True)), np.zeros_like(self.totals))
-        return replace(self, cells=cells, sums=sums, totals=totals, time=time)
+        return replace(self, cells=cells, sums=sums.astype(np.float32), totals=totals, time=time)
 
     def lookup(self, tasks: Sequence[Task]) -> Lookup:
         """Return the numbers of all cells."""
@@ -321,21 +323,26 @@ class _AllEarlier:
             assert rule.times is not None  # noqa: S101 - either rule has its array
             self.places = rule.refreshes[1]
             # A row is seen from the first refresh after it.
-            groups = np.searchsorted(rule.refreshes[0] - rule.delay, rule.times, side="right")
-            count = len(rule.refreshes[0])
-            ages = np.append(rule.newest, rule.times.max(initial=0.0))[groups] - rule.times
+            looks, count = rule.refreshes[0] - rule.delay, len(rule.refreshes[0])
             ends = (rule.times[mask].max(initial=0.0) for mask in (labelled, slice(None)))
             self.times = tuple(map(float, ends))
         else:
-            groups, count, ages = rule.folds, FOLDS, np.zeros(len(part))
+            count = FOLDS
             self.places, self.times = rule.folds.astype(np.int32), (0.0, 0.0)
         table = np.zeros((1 + 2 * (part.labels.shape[1] + len(means)), count + 1))
         self.known, self.late = np.zeros((2, len(table)))
+        newest = None if one.half_life is None else np.append(rule.newest, self.times[1])
         for start in range(0, len(part), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(part)))
-            values, then = _values(part, rows, means), left(ages[rows], one.half_life)
+            rows, then = np.arange(start, min(start + CHUNK, len(part))), np.ones(1)
+            if rule.times is None:
+                groups = self.places[rows].astype(np.int64)
+            else:
+                groups = np.searchsorted(looks, rule.times[rows], side="right")
+                if newest is not None:
+                    then = left(newest[groups] - rule.times[rows], one.half_life)
+            values = _values(part, rows, means)
             for column, of_values in zip(table, values.T, strict=True):
-                column += np.bincount(groups[rows], of_values * then, count + 1)
+                column += np.bincount(groups, of_values * then, count + 1)
             values *= self.kept(rows)[:, None]
             self.known += values[labelled[rows]].sum(0)
             self.late += values[~labelled[rows]].sum(0)
@@ -423,21 +430,24 @@ class _Run(NamedTuple):
     def totals(self, values: Floats) -> Sums:
         """Return the cells with some of the values, and the sums of these."""
         size = len(self.cells)
-        sums = np.stack([np.bincount(self.places, one, size) for one in values.T], axis=1, dtype=np.float64)
+        sums = np.stack([np.bincount(self.places, one, size) for one in values.T], axis=1)
         some = sums[:, 0] > 0
-        return self.cells[some], sums[some]
+        return self.cells[some], sums[some].astype(np.float32)
 
 
 def _runs(
     part: Part, schema: Schema, one: Aggregate, bounds: Mapping[str, Sequence[float]]
 ) -> Iterator[_Run]:
     """Yield the entries of all rows, cells by cells, about `CHUNK` at a time."""
-    hashes, counts = cells_of_rows(part, schema, one.key, bounds)
+    blocks = [cells_of_rows(chunk, schema, one.key, bounds) for chunk in chunks(part)]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(block.hashes for block in blocks)])
+    lengths = [block.counts for block in blocks if block.counts is not None]
+    counts = np.concatenate(lengths) if lengths else None
     owners = None if counts is None else np.repeat(np.arange(len(part)), counts)
     runs = 1 << max(len(hashes) // CHUNK, 0).bit_length()
-    shift = np.uint64(64 - runs.bit_length() + 1)
+    firsts = (hashes >> np.uint64(64 - runs.bit_length() + 1)).astype(np.uint16)
     for number in range(runs):
-        entries = np.arange(len(hashes)) if runs == 1 else np.flatnonzero(hashes >> shift == number)
+        entries = np.arange(len(hashes)) if runs == 1 else np.flatnonzero(firsts == number)
         rows = entries if owners is None else owners[entries]
         shares = None if counts is None else 1 / counts[rows]
         cells, places = np.unique(hashes[entries], return_inverse=True)

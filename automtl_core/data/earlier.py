@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.dataset.encodings import Refresh
@@ -37,10 +38,9 @@ class Earlier:
         arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
         of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
         some = Earlier(delay=self.delay, **of_rows)
-        if self.times is not None:
-            for name in ("moments", "refreshes"):  # of all rows, which are sorted once
-                distinct, places = getattr(self, name)
-                some.__dict__[name] = distinct, places[rows]
+        for name in self.__dict__.keys() & {"moments", "refreshes"}:  # of all rows, which are sorted once
+            distinct, places = getattr(self, name)
+            some.__dict__[name] = distinct, places[rows]
         return some
 
     @cached_property
@@ -141,7 +141,7 @@ class EarlierSums:
 
 
 def _distinct(times: Floats) -> tuple[Floats, NDArray[np.int32]]:
-    distinct, places = np.unique(times, return_inverse=True)
+    places, distinct = pd.factorize(times, sort=True)  # less memory than a sort takes, if many are equal
     return distinct, places.astype(np.int32)
 
 
