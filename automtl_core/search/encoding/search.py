@@ -155,7 +155,7 @@ class _Trials:
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         histories = len(HISTORY) if "history" in self.best else 0
-        return 1 + histories + bool(self.rows.schema.dense) + 4
+        return 1 + histories + bool(self.rows.schema.dense) + 3
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
@@ -165,8 +165,6 @@ class _Trials:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
-        if self.best.get("aggregates"):
-            yield self._changed(wide=True)
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
@@ -249,7 +247,6 @@ def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, 
         domains["numbers"] = Search(choices=("standard", "bins"))
     if chosen := result.answers.get("aggregates"):
         domains["aggregates"] = Search(choices=((), chosen))
-    domains["wide"] = Search(choices=(False, True))
     if schema.histories:
         domains["history"] = Search(choices=((), *HISTORY))
     return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}
