@@ -28,8 +28,8 @@ from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
-DECAYS = (1e-5, 1e-4, 1e-3, EMBEDDING_DECAY, 1e-1)
-"""Values of it that are tried."""
+WEAKER = (1e-3, 1e-4, 1e-5)
+"""Values of it that are tried, each if the one before is better."""
 Answers = dict[str, Any]
 """Setting -> value: settings of `Encodings`, and `DECAY`."""
 Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
@@ -112,11 +112,6 @@ def search_encodings(
     return EncodingSearchResult(trials.best, tried, tuple(keys), why)
 
 
-def _decay(steps: int) -> float:
-    """Return the embedding decay `steps` positions after the default; weaker ones below 0."""
-    return DECAYS[DECAYS.index(EMBEDDING_DECAY) + steps]
-
-
 def _clear(metrics: TaskMetrics) -> bool:
     """Return whether a task is predicted beyond any doubt: an R2 above .02, or an AUC far above .5."""
     if metrics.evidence is None:
@@ -148,14 +143,13 @@ class _Trials:
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
         self._results: list[tuple[Answers, list[TrialResult]]] = []
-        changes = 8 + (3 if rows.schema.histories else 0)  # the most that are tried
-        self._sure = float(ndtri(1 - rows.settings.significance / changes))  # standard errors
+        self._sure = float(ndtri(1 - rows.settings.significance / max(self.most - 1, 1)))  # standard errors
 
     @property
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
-        histories = len(HISTORY) if "history" in self.best else 0
-        return 1 + histories + bool(self.rows.schema.dense) + 3
+        counts = {"history": len(HISTORY), "numbers": bool(self.rows.schema.dense), DECAY: len(WEAKER)}
+        return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
@@ -165,11 +159,10 @@ class _Trials:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
-        weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
-        yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
-        yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
-        if self.best.get(DECAY) == weakest:
-            yield self._changed(**{DECAY: _decay(-3)})
+        for decay in WEAKER if DECAY in self.best else ():
+            yield self._changed(**{DECAY: decay})
+            if self.best[DECAY] != decay:
+                break
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
