@@ -50,7 +50,7 @@ class Encodings(Settings):
     One word sets all of it: `auto`; or `ids`, which is only embeddings of values and scaled numbers.
     """
 
-    removed: ClassVar = {"folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": []}
+    removed: ClassVar = {"folds": 5, "smoothing": 10.0, "statistics": "none", "crosses": [], "wide": False}
 
     aggregates: Auto | Annotated[tuple[Aggregate, ...], Takes("a list of keys, lists of fields")] = "auto"
     """Aggregates: for a key of one to three fields, the shrunken mean of each label over the earlier rows
@@ -63,8 +63,6 @@ class Encodings(Settings):
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""
-    wide: Auto | bool = "auto"
-    """Wide term: whether all encoded features also have a linear term in the logit of each task."""
     history: Auto | Annotated[tuple[str, ...], Takes("a list of inputs from histories")] = "auto"
     """Inputs from the history of a row, if the dataset has histories. matches: for each field, the number of
     earlier events with the row's value, the time since the last one, and the actions. last-K: each of the
@@ -104,7 +102,7 @@ class Encodings(Settings):
         return type(self).model_validate({**self.model_dump(), **answers})
 
 
-PLAIN: Mapping[str, Any] = {"aggregates": (), "numbers": "standard", "wide": False, "history": ()}
+PLAIN: Mapping[str, Any] = {"aggregates": (), "numbers": "standard", "history": ()}
 """Embeddings of values and scaled numbers, and nothing else."""
 Word = Literal["auto", "ids"]
 WORDS: Mapping[Word, Mapping[str, Any]] = {"auto": dict.fromkeys(PLAIN, "auto"), "ids": PLAIN}

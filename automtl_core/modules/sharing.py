@@ -27,7 +27,7 @@ def group_and_word(part: str) -> tuple[str, str]:
 class Sharing(Value):
     """Parts of a network by name, such as `layer0/expert2` or `task/click`, and the inputs of each.
 
-    Fields that the whole network reads, as by a wide term, are read by all parts.
+    Fields that the whole network reads are read by all parts.
 
     The name of a choice consists of the part, a slash, and the question: `layer0/expert2/single`. A choice of
     the whole network has no slash; its part is called `network`. The options of a choose-any are the inputs

@@ -109,7 +109,7 @@ class Bars:
     """Whether the axis contains 0."""
 
 
-Kind = Literal["input", "expert", "gate", "wide", "task"]
+Kind = Literal["input", "expert", "gate", "task"]
 
 
 @dataclass(frozen=True)

@@ -334,7 +334,7 @@ class Boosting(SearchSpace[BoostingSettings]):
     takes_encodings = True
     ignores = (
         *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
-        *(f"features.{name}" for name in ("numbers", "bins", "wide")),
+        *(f"features.{name}" for name in ("numbers", "bins")),
         "precision",
         "large_tables",
     )

@@ -236,7 +236,7 @@ class STEMNetwork(nn.Module):
         for t, gating_network in enumerate(self.gating):
             seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
             mixed.append(gating_network(xs[t] + xs[-1], torch.cat(seen, dim=1)))
-        logits: Tensor = self.towers(mixed, xs[-1])  # T x [B, H]
+        logits: Tensor = self.towers(mixed)  # T x [B, H]
         return logits
 
 
@@ -251,4 +251,4 @@ class STEM(HandDesigned[STEMSettings]):
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
         names = [name for owner in owners for name in numbered(s.experts, f"{owner}-expert")]
         gating = [GatingNetwork(in_dim, names, f"task/{task}") for task in self.tasks]
-        return STEMNetwork(inputs, experts, gating, self.towers(inputs[-1]))
+        return STEMNetwork(inputs, experts, gating, self.towers())

@@ -59,31 +59,23 @@ class Experts(nn.ModuleList):
 class Towers(nn.Module):
     """A tower for each task, on the values of that task: T x [B, H] -> logits [B, T].
 
-    A wide term adds a linear term of the inputs x [B, D] to each logit (Cheng et al., "Wide & Deep Learning",
-    DLRS 2016, eq. 3).
-
     Args:
         in_dim: H.
         hidden: Widths of the hidden layers of a tower.
         tasks: T.
         dropout: Dropout of hidden values.
-        wide: D; 0 for no wide term.
 
     """
 
-    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float, wide: int = 0) -> None:
+    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float) -> None:
         super().__init__()
         self.tops = nn.ModuleList(tower(in_dim, hidden, dropout) for _ in range(tasks))
-        self.wide = nn.Linear(wide, tasks, bias=False) if wide else None
-        if self.wide is not None:
-            nn.init.zeros_(self.wide.weight)
 
     def __len__(self) -> int:
         return len(self.tops)
 
-    def forward(self, xs: Sequence[Tensor], x: Tensor) -> Tensor:
-        deep = torch.cat([top(h) for top, h in zip(self.tops, xs, strict=True)], dim=1)
-        return deep if self.wide is None else deep + self.wide(x)
+    def forward(self, xs: Sequence[Tensor]) -> Tensor:
+        return torch.cat([top(h) for top, h in zip(self.tops, xs, strict=True)], dim=1)
 
 
 class TaskNetwork(nn.Module, ABC):
@@ -111,7 +103,7 @@ class TaskNetwork(nn.Module, ABC):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         x = self.inputs(features).flat()  # [B, D]
-        logits: Tensor = self.towers(self.hidden(x), x)
+        logits: Tensor = self.towers(self.hidden(x))
         return logits
 
 
@@ -196,14 +188,13 @@ class HandDesigned(SearchSpace[S], Generic[S]):
 
     def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
         """Return a network with its towers; one for each task if `tasks` is None."""
-        network.towers = self.towers(network.inputs, tasks)
+        network.towers = self.towers(tasks)
         return network
 
-    def towers(self, inputs: Inputs, tasks: int | None = None) -> Towers:
-        """Return towers on hidden values; with a wide term they read the inputs too."""
+    def towers(self, tasks: int | None = None) -> Towers:
+        """Return towers on hidden values."""
         s = self.settings
-        wide = inputs.width if self.schema.encodings.wide is True else 0
-        return Towers(s.expert_layers[-1], s.tower_layers, tasks or len(self.schema.tasks), s.dropout, wide)
+        return Towers(s.expert_layers[-1], s.tower_layers, tasks or len(self.schema.tasks), s.dropout)
 
     @property
     def tasks(self) -> list[str]:

@@ -16,11 +16,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.plugin import Dropout, EncodedFields, Features, Inputs, distributed
-from automtl_desan.selection import FeatureSelection, SelectiveGate, mixtures
+from automtl_desan.selection import SelectiveGate, mixtures
 
 
 class Scales(nn.Module):
@@ -148,29 +147,6 @@ class Task(nn.Module):
         return logit
 
 
-class Wide(nn.Module):
-    """W x of selected fields, added to logits (Cheng et al., "Wide & Deep Learning", DLRS 2016, eq. 3).
-
-    Args:
-        selection: Selection of fields, without a factorisation machine.
-        tasks: T.
-
-    """
-
-    def __init__(self, selection: FeatureSelection, tasks: int) -> None:
-        super().__init__()
-        self.selection = selection
-        # Each weight has the name of its field, so that a network of fewer fields can copy it.
-        self.weights = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(tasks, width)) for name, width in selection.fields.items()}
-        )
-
-    def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, T]
-        x: Tensor = self.selection(encoded)
-        weights = [self.weights[name] for name in self.selection.fields]  # a dict of them sorts its names
-        return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(x.shape[0], 1)
-
-
 class DESANNetwork(nn.Module):
     """The network of DESAN: a supernet or a derived network, depending on its gates and ops.
 
@@ -178,29 +154,21 @@ class DESANNetwork(nn.Module):
         inputs: Encoded fields, with the shared table.
         layers: Layers by name, such as `layer0`, lowest first.
         tasks: Tasks in the order of the schema.
-        wide: Wide term from fields to logits, if there is one.
         members: Number of members of the BatchEnsemble, see `automtl_desan.network`.
 
     """
 
     def __init__(
-        self,
-        inputs: Inputs,
-        layers: Mapping[str, Layer],
-        tasks: Sequence[Task],
-        wide: Wide | None = None,
-        members: int = 1,
+        self, inputs: Inputs, layers: Mapping[str, Layer], tasks: Sequence[Task], members: int = 1
     ) -> None:
         super().__init__()
         self.members = members
         self.inputs = inputs
-        self.wide = wide
         self.layers = nn.ModuleDict(layers)
         self.tasks = nn.ModuleList(tasks)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         encoded: EncodedFields = self.inputs(features)
-        wide = None if self.wide is None else self.wide(encoded)
         x, members = encoded.flat(), 1 if self.training else self.members
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
@@ -209,9 +177,8 @@ class DESANNetwork(nn.Module):
         for layer, read in zip(others, names, strict=True):
             experts = layer(read, x, experts, members)
         mixed = mixtures(gates, x, experts, members)
-        deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
-        deep = mean_of_members(deep, members) if members > 1 else deep
-        return deep if wide is None else deep + wide
+        logits = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
+        return mean_of_members(logits, members) if members > 1 else logits
 
     def use_members(self, count: int) -> None:
         """Train and predict with the first members only."""

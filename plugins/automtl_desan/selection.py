@@ -57,23 +57,20 @@ class FeatureSelection(nn.Module):
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
         (sparse, dense), (w, m, _, keys, past) = counts, widths
-        # Part of the output -> the width of each of its fields, and the places of those that exist.
-        parts: dict[str, tuple[Sequence[int], Sequence[int]]] = {
-            "single": ([w] * sparse, single.kept),
-            "machine": ([w] * (sparse > 1), range(self.interacts)),
-            "number": ([m] * dense, numbers.kept),
-            "aggregate": (keys, aggregates.kept),
-            "history": (past, histories.kept),
-        }
+        # For each part of the output, the width of each of its fields, and the places of those that exist.
+        parts: tuple[tuple[Sequence[int], Sequence[int]], ...] = (
+            ([w] * sparse, single.kept),
+            ([w] * (sparse > 1), range(self.interacts)),
+            ([m] * dense, numbers.kept),
+            (keys, aggregates.kept),
+            (past, histories.kept),
+        )
         self.columns: list[int] = []
-        self.fields: dict[str, int] = {}
-        """Name -> width of each part of the output, in order. Names do not depend on the other parts."""
         self.width = 0
-        for part, (of_fields, kept) in parts.items():
+        for of_fields, kept in parts:
             starts = list(itertools.accumulate(of_fields, initial=self.width))
             for place in kept:
                 self.columns += range(starts[place], starts[place + 1])
-                self.fields[f"{part}{place}"] = of_fields[place]
             self.width = starts[-1]
         for name in ("single", "interaction", "numbers"):
             places = torch.tensor(getattr(self, name).kept, dtype=torch.long)

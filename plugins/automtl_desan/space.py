@@ -9,8 +9,7 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/aggregates` (aggregates), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). A wide term adds `single`, `numbers`, `aggregates` and
-`histories`.
+`layer0/expert0/block0` (op).
 """
 
 import re
@@ -38,7 +37,7 @@ from automtl_core.plugin import (
     Settings,
     Widths,
 )
-from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 
@@ -206,10 +205,7 @@ class DESAN(SearchSpace[DESANSettings]):
             wanted = {name for reader in readers for name in reader.inputs}
         inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
-        wide = None
-        if self.schema.encodings.wide is True:  # of the whole network, so names of its choices have no prefix
-            wide = Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
-        return DESANNetwork(inputs, layers, tasks, wide, s.members)
+        return DESANNetwork(inputs, layers, tasks, s.members)
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """Return the architecture as the base class does, without interactions of a single field."""
@@ -228,7 +224,7 @@ class DESAN(SearchSpace[DESANSettings]):
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""
         s = self.settings
-        reader = self._selection(choose, f"{name}/") if lowest else self._selective_gate(choose, name)
+        reader = self._selection(choose, name) if lowest else self._selective_gate(choose, name)
         columns, width = reader.columns, reader.width
         # Signs differ between members where fields enter; above, only scales that are learned do.
         initial: Literal["signs", "ones"] = "signs" if lowest else "ones"
@@ -254,23 +250,23 @@ class DESAN(SearchSpace[DESANSettings]):
         parts = [Zero if adds and part == "identity" else self.op(part) for part in name.split("+")]
         return parts[0] if len(parts) == 1 else partial(Sum.of, parts)
 
-    def _selection(self, choose: Chooser, name: str, interacts: bool = True) -> FeatureSelection:
+    def _selection(self, choose: Chooser, name: str) -> FeatureSelection:
         schema = self.schema
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
         aggregates = list(schema.aggregates())
         histories = schema.history_inputs()
-        pairs = sparse if interacts and len(sparse) > 1 else []
+        pairs = sparse if len(sparse) > 1 else []
         # The order of choices is the order of random draws: another order gives other results for a seed.
-        interaction = _gate(choose, f"{name}interaction", pairs, asked=True)
+        interaction = _gate(choose, f"{name}/interaction", pairs, asked=True)
         return FeatureSelection(
-            _gate(choose, f"{name}single", sparse, asked=True),
+            _gate(choose, f"{name}/single", sparse, asked=True),
             interaction,
-            _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
+            _gate(choose, f"{name}/numbers", dense, self.settings.numbers == "chosen"),
             (len(sparse), len(dense)),
             self._widths,
-            _gate(choose, f"{name}aggregates", aggregates, asked=True),
-            _gate(choose, f"{name}histories", histories, asked=True),
+            _gate(choose, f"{name}/aggregates", aggregates, asked=True),
+            _gate(choose, f"{name}/histories", histories, asked=True),
         )
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:

@@ -38,7 +38,7 @@ def drawn(drawing: Drawing) -> Markup:
         for y, node in enumerate(column)
     }
     # Edges from and to an expert have its colour.
-    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "wide", "gate")]
+    experts = [node.name for node in drawing.nodes if node.kind in ("expert", "gate")]
     pruned = {node.name for node in drawing.nodes if node.pruned}
     colours = {name: colour(k) for k, name in enumerate(name for name in experts if name not in pruned)}
     # Wide edges first, so that thin ones stay visible.

@@ -32,11 +32,6 @@ COLUMNS = {
     "parameters": "parameters saved", "certainty": "certainty", "epoch": "epoch",
 }  # fmt: skip
 """Field of `Evidence` -> title of its column."""
-ENCODINGS: Mapping[str, Any] = {
-    "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned"},
-    "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
-}  # fmt: skip
-"""Setting -> value -> the words for both."""
 
 
 def measure(record: RunRecord) -> str:
@@ -275,4 +270,6 @@ def _words(name: str, answer: Any) -> str:
         return f"aggregates by {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
-    return ENCODINGS[name][answer] if name in ENCODINGS else f"{name.replace('_', ' ')} {answer:g}"
+    if name == "numbers":
+        return f"numeric features {'binned' if answer == 'bins' else 'scaled'}"
+    return f"{name.replace('_', ' ')} {answer:g}"

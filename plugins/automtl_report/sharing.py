@@ -170,9 +170,9 @@ class _Graph:
         nodes, edges = [], []
         for part, column in layers.items():
             pruned = part not in sees and part not in reads
-            kind: Kind = "task" if part.startswith(TASK) else "wide" if part == WHOLE else "expert"
-            label = "wide term" if part == WHOLE else part.removeprefix(TASK)
-            nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))
+            kind: Kind = "task" if part.startswith(TASK) else "expert"
+            name = part.removeprefix(TASK)
+            nodes.append(Node(part, name, kind, column, tuple(self._ops(part)), pruned))
             edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
             for other in reads.get(part, ()):
                 word = group_and_word(other)[1]

@@ -15,7 +15,6 @@ ROWS = 300
 KEYS = {
     "aggregates": [["gaps", "single"], ["day", "item", "price"], {"key": ["seen"], "means": ["price"]}],
     "numbers": "standard",
-    "wide": True,
     "history": [],
 }
 

@@ -36,7 +36,7 @@ SETTINGS = {
         "user": "user", "time": "when", "split": "time", "history": {}, "min_count": 2, "history_length": 12,
     },
     "features": {
-        "history": ["matches", "last-2", *ENCODERS], "aggregates": [["user", "item"]], "wide": False
+        "history": ["matches", "last-2", *ENCODERS], "aggregates": [["user", "item"]]
     },
     "training": {"epochs": 2, "min_positives": 10, "embedding_decay": 0.1},
     "space": {"expert_layers": [16, 8], "embedding_dim": 4},
@@ -203,7 +203,7 @@ def test_coin_labels_are_not_predicted_from_histories_that_hold_them(tmp_path, m
         },
         "features": {
             "history": ["matches", "last-2", "mean", "decay", "attention", "gru", "self-attention"],
-            "aggregates": ["user", "item", ["user", "item"]], "wide": True,
+            "aggregates": ["user", "item", ["user", "item"]],
         },
         "training": {"epochs": 2, "embedding_decay": 0.1},
         "space": {"expert_layers": [16, 8], "embedding_dim": 4},

@@ -14,7 +14,7 @@ from automtl_datasets.synthetic.dataset import KINDS
 CLOSE = 2e-6
 ITEMS = 40
 SETTINGS = {
-    "features": {"history": ["last-2", "attention", "mean"], "wide": True,
+    "features": {"history": ["last-2", "attention", "mean"],
         "aggregates": ["user", "item:vector", "item"]},
     "training": {"epochs": 2, "min_positives": 10, "embedding_decay": 0.1},
     "space": {"expert_layers": [16, 8], "embedding_dim": 4},

@@ -119,7 +119,7 @@ def test_fields_are_not_permuted_unless_it_is_set(tmp_path):
 
 def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):
     line, prepared = Workflow(load_registry()), {"prepared_dir": tmp_path / "prepared"}
-    inputs = {"aggregates": [["engage_left", "engage_right"], "user_id"], "wide": True}
+    inputs = {"aggregates": [["engage_left", "engage_right"], "user_id"]}
     small = {**SMALL, **prepared, "features": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
     run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").path
     found, out, _ = compared(ComparisonSpec(["mmoe", str(run)], seeds=1, out=tmp_path / "out"), tmp_path)

@@ -98,7 +98,7 @@ def test_contract(subject, tmp_path):
 def test_space_without_a_categorical_field_of_one_value(name, fields):
     schema = SCHEMAS[fields]()
     keys = schema.fields()[:1]
-    schema = schema.encoded(plain().with_answers(aggregates=keys, numbers="bins", wide=True))
+    schema = schema.encoded(plain().with_answers(aggregates=keys, numbers="bins"))
     made = space(name, schema, {} if name in SMALL else NARROW)
     made.edges = bin_edges(sample_part(schema, 100, seed=3), schema)
     check_space(made, architectures=2)
@@ -106,7 +106,7 @@ def test_space_without_a_categorical_field_of_one_value(name, fields):
 
 
 ENCODED = {
-    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "wide": True, "bins": 3,
+    "aggregates": ("tags", ("tab", "user")), "numbers": "bins", "bins": 3,
     "history": ("matches", "last-2", "mean", "attention"),
 }  # fmt: skip
 

@@ -297,7 +297,7 @@ def test_a_new_log_has_texts_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {
         "dataset": {**SETTINGS, "history": {"outcomes": OUTCOMES}},
-        "features": {"history": ["matches", "last-2"], "aggregates": ["user"], "wide": False},
+        "features": {"history": ["matches", "last-2"], "aggregates": ["user"]},
         "training": {"epochs": 2, "min_positives": 5, "embedding_decay": 0.1},
         "space": {"expert_layers": [8], "embedding_dim": 4},
     }

@@ -1,22 +1,20 @@
-"""The network of DESAN, its BatchEnsemble and its wide term."""
+"""The network of DESAN, and its BatchEnsemble."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from automtl_core.choices import AnyOf, Architecture
-from automtl_core.dataset.encodings import plain
+from automtl_core.choices import AnyOf
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task as Label
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import EncodedFields, Widths, inputs_of
-from automtl_core.modules.relaxation import Gate, Softmax
+from automtl_core.modules.inputs import inputs_of
 from automtl_core.modules.supernet import FixedGate
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.batches import take
-from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, Wide, mean_of_members
-from automtl_desan.selection import FeatureSelection, SelectiveGate
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task, mean_of_members
+from automtl_desan.selection import SelectiveGate
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.paths import Paths, PathSettings
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
@@ -165,109 +163,3 @@ def test_the_supernet_of_single_paths_has_one_member():
     assert [paths.relaxed.supernet.network.members, paths.supernet.network.members] == [1, 1]
     (architecture,) = sample_architectures(space, 1)
     assert space.network(architecture).members == 3
-
-
-OPTIONS = {"single": ("a", "b", "c"), "numbers": ("x", "y"), "aggregates": ("by a", "by b*c")}
-EVERYTHING = {"single": "abc", "numbers": "xy", "aggregates": ("by a", "by b*c")}
-WIDTHS = Widths(sparse=2, numbers=3, flat=16, aggregates=(1, 3))
-GIVEN = EncodedFields(
-    sparse=torch.arange(1.0, 7).view(1, 3, 2),
-    numbers=torch.arange(7.0, 13).view(1, 2, 3),
-    aggregates=(torch.tensor([[13.0]]), torch.tensor([[14.0, 15.0, 16.0]])),
-)
-
-
-def fixed(kept):
-    return {name: FixedGate(AnyOf(name, options), kept[name]) for name, options in OPTIONS.items()}
-
-
-def held(kept):
-    gates = {name: Gate(AnyOf(name, options), Softmax()) for name, options in OPTIONS.items()}
-    for name, gate in gates.items():
-        gate.hold(tuple(kept[name]))
-    return gates
-
-
-def wide(gates, tasks=2):
-    selection = FeatureSelection(
-        gates["single"], FixedGate(AnyOf("", ()), ()), gates["numbers"], (3, 2), WIDTHS, gates["aggregates"]
-    )
-    return Wide(selection, tasks)
-
-
-def filled(made, **weights):
-    """Return it with these weights of the first task, all of a field alike; other weights are 100."""
-    for name, weight in made.weights.items():
-        weight.data[:] = 100
-        weight.data[0] = weights.get(name, 0)
-    return made
-
-
-@pytest.mark.parametrize("gates", [fixed, held])
-def test_it_weighs_each_number_of_what_is_selected(gates):
-    made = filled(wide(gates(EVERYTHING)), single1=1.0, number0=10.0, aggregate1=100.0)
-    expected = (3 + 4) + 10 * (7 + 8 + 9) + 100 * (14 + 15 + 16)
-    assert made(GIVEN).tolist() == [[expected, 100 * sum(range(1, 17))]]
-
-
-@pytest.mark.parametrize(
-    ("kept", "total"),
-    [
-        ({**EVERYTHING, "single": "ac"}, sum(range(1, 17)) - (3 + 4)),
-        ({"single": "b", "numbers": "y", "aggregates": ("by a",)}, 3 + 4 + 10 + 11 + 12 + 13),
-        ({"single": "", "numbers": "x", "aggregates": ()}, 7 + 8 + 9),
-        ({"single": "", "numbers": "", "aggregates": ()}, 0),
-    ],
-)
-@pytest.mark.parametrize("gates", [fixed, held])
-def test_closed_fields_add_nothing(gates, kept, total):
-    logits = filled(wide(gates(kept)))(GIVEN)
-    assert logits.expand(1, 2).tolist() == [[0, 100 * total]]
-
-
-def test_a_term_of_no_field_is_0_of_any_number_of_rows():
-    nothing = wide(fixed({"single": "", "numbers": "", "aggregates": ()}))
-    assert not list(nothing.parameters())
-    given = EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN[:2]))
-    assert (torch.ones(5, 2) + nothing(given)).tolist() == [[1, 1]] * 5
-
-
-@pytest.mark.parametrize("single", ["", "b"])
-def test_it_is_exported_for_any_number_of_rows(single):
-    class Whole(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.wide = filled(wide(fixed({"single": single, "numbers": "", "aggregates": ()})))
-
-        def forward(self, *given):
-            return torch.zeros(given[0].shape[0], 2) + self.wide(EncodedFields(*given))
-
-    rows, shapes = (
-        [x.expand(4, -1, -1).contiguous() for x in GIVEN[:2]],
-        ({0: torch.export.Dim("batch")},) * 2,
-    )
-    traced = torch.export.export(Whole(), tuple(rows), dynamic_shapes=(shapes,)).module()
-    assert traced(*(x[:3] for x in rows)).tolist() == [[0, 700 if single else 0]] * 3
-
-
-@pytest.fixture
-def space():
-    encodings = plain().with_answers(wide=True, numbers="bins", aggregates=("user", ("item", "tab")))
-    sizes = DESANSettings(embedding_dim=4, experts=1, layers=1, blocks=1, expert_width=8, ops=("mlp-16",))
-    return DESAN(plain_schema(dense=2).encoded(encodings), sizes, load_registry().op)
-
-
-def test_a_derived_network_takes_the_weights_of_its_fields_over_from_a_supernet(space):
-    supernet = space.supernet()
-    for weight in supernet.network.wide.weights.values():
-        nn.init.normal_(weight)
-    kept = {"single": ("item", "tab"), "numbers": ("x1",), "aggregates": ("by item*tab",)}
-    network = space.network(Architecture({**supernet.favourites(), **kept}), inherit=supernet)
-    theirs, mine = supernet.network.wide.weights, network.wide.weights
-    assert set(mine) == {"single1", "single2", "number1", "aggregate1"}
-    assert all(torch.equal(weight, theirs[name]) for name, weight in mine.items())
-    ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.randn(2, 2 + 2 * 3)
-    dense[1, 0] = float("nan")
-    with supernet.holding({**supernet.favourites(), **kept}):
-        given = supernet.network.inputs(Features(ids, dense))
-        torch.testing.assert_close(network.wide(given), supernet.network.wide(given))

@@ -39,9 +39,6 @@ def test_columns_say_what_of_the_full_width_is_there(single, interaction, column
     module = selection(single, interaction)
     assert list(module.columns) == list(columns)
     assert module.width == (3 + 1) * 2 + 2
-    machine = ["machine0"] if len(interaction) > 1 else []
-    assert list(module.fields) == [*(f"single{'abc'.index(f)}" for f in single), *machine, "number0"]
-    assert sum(module.fields.values()) == len(module.columns)
     assert module(given(torch.randn(5, 3, 2), torch.randn(5, 2))).shape == (5, len(module.columns))
 
 
@@ -89,8 +86,6 @@ def test_an_aggregate_is_chosen_with_all_of_its_numbers(kept, columns, values, h
     else:
         assert out == [5, 6, 7, *values]
         assert list(module.columns) == [11, 12, 13, *columns]
-        places = {"by a": ("aggregate0", 1), "by b*c": ("aggregate1", 2)}
-        assert module.fields == {"number1": 3, **dict(places[name] for name in kept)}
 
 
 NAMES = ("e0", "e1", "e2")

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
-from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError, UsageError
 from automtl_core.modules.features import Features
@@ -47,30 +46,6 @@ def test_what_else_is_asked_as_the_settings_say(settings, asked):
     choices = desan(experts=2, **settings).choices()
     plain = desan(experts=2, numbers="all", layers=settings.get("layers", 1)).choices()
     assert {name: choice.options for name, choice in choices.items() if name not in plain} == asked
-
-
-@pytest.mark.parametrize(
-    ("numbers", "answers", "asked"),
-    [
-        ("chosen", {"wide": True}, {"single": ("user", "item", "tab"), "numbers": ("x0",)}),
-        ("all", {"wide": True}, {"single": ("user", "item", "tab")}),
-        (
-            "chosen",
-            {"wide": True, "aggregates": (("user", "tab"),)},
-            {"single": ("user", "item", "tab"), "numbers": ("x0",), "aggregates": ("by user*tab",)},
-        ),
-        ("chosen", {"wide": False, "aggregates": (("user", "tab"),)}, {}),
-        ("chosen", {"wide": "auto"}, {}),
-    ],
-)
-def test_a_wide_term_is_asked_about_as_the_whole_network(numbers, answers, asked):
-    space = desan(experts=1, numbers=numbers)
-    space = DESAN(space.schema.encoded(plain().with_answers(**answers)), space.settings, REGISTRY.op)
-    choices = space.choices()
-    assert {name: choice.options for name, choice in choices.items() if "/" not in name} == asked
-    keys = {"layer0/expert0/aggregates"} if "aggregates" in answers else set()
-    assert {name for name in choices if name.endswith("/aggregates")} == keys
-    assert (space.supernet().network.wide is None) == (answers["wide"] is not True)
 
 
 def decisions(space, **change):

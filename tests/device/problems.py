@@ -29,7 +29,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 BY_HAND = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": [4]}
 ENCODINGS = {
-    "aggregates": ("user", ("item", "tab")), "numbers": "bins", "wide": True, "bins": 3,
+    "aggregates": ("user", ("item", "tab")), "numbers": "bins", "bins": 3,
     "history": ("matches", "last-2", *(n for n in REGISTRY.names(HISTORY_ENCODERS) if n not in FUSED)),
 }  # fmt: skip
 PLAIN = plain_schema()

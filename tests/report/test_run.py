@@ -22,7 +22,7 @@ from tests.shared.records import NO_SHARING, blocks, record
 POINT = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
 EVIDENCE = (Evidence("op", "mlp-4", "chosen", "better"),)
 DECISIONS = {"a/e10": "mlp", "a/e2": (), "a": "x"}
-ANSWERS = {"wide": False}
+ANSWERS = {"numbers": "standard"}
 ENCODINGS = EncodingSearch(EncodingSearchResult(ANSWERS, (EncodingTrial(ANSWERS, 0.7, 1),)))
 RESULT = Result(
     best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=3_000, validation={}, files={}

@@ -115,7 +115,7 @@ def test_a_front_has_the_command_that_trains_a_point_and_a_note_on_inherited_wei
     assert note not in texts(fronted([WORSE, FOUND], "a").blocks)
 
 
-OFF = {"aggregates": (), "numbers": "standard", "wide": False, "embedding_decay": 0.01}
+OFF = {"aggregates": (), "numbers": "standard", "embedding_decay": 0.01}
 KEYED = {**OFF, "aggregates": ({"key": ("a", "b"), "means": ()}, {"key": ("c",), "means": ()})}
 CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(KEYED, 0.7032, 2)))
 
@@ -123,15 +123,15 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(
 def test_what_was_chosen_in_a_encoding():
     assert encoding(CHOSEN, "AUC") == (
         "Feature encoding chosen on held-out training data: aggregates by a*b, c; others (+0.0032 AUC): "
-        "numeric features scaled, no wide (linear) term, embedding decay 0.01"
+        "numeric features scaled, embedding decay 0.01"
     )
-    other = {"wide": True, "aggregates": []}
+    other = {"numbers": "bins", "aggregates": []}
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        ": no aggregates; others (+0.0000 AUC or R2): a wide (linear) term"
+        ": no aggregates; others (+0.0000 AUC or R2): numeric features binned"
     )
-    earlier = {"statistics": "none", "crosses": [], "wide": False}
+    earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins"}
     assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
-        "(+0.0000 AUC or R2): no wide (linear) term"
+        "(+0.0000 AUC or R2): numeric features binned"
     )
     assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
 

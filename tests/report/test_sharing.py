@@ -153,6 +153,15 @@ def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
     assert nodes["layer0/e0"].notes == ("block0: mlp-8",)
 
 
+def test_what_the_whole_network_reads_is_a_part_that_leads_to_all_tasks():
+    whole = replace(SHARING, sees={**SHARING.sees, "network": COLUMNS[2:]})
+    (one,) = drawn(whole, {**DECISIONS, "fields": COLUMNS[2:], "op": "mlp-8"}, evidence=())
+    assert {e.source for e in one.edges if e.target == "network"} == {*COLUMNS[2:]}
+    assert {e.target for e in one.edges if e.source == "network"} == {f"task/{task}" for task in TASKS}
+    (one,) = drawn(decisions={**DECISIONS, "op": "mlp-8"})
+    assert "network" not in {node.name for node in one.nodes}, "it reads nothing"
+
+
 def test_weights_of_gates_are_those_of_edges():
     use = ExpertUse(10, {f"task/{task}": {"e0": 0.25} for task in TASKS}, {})
     (one,) = drawn(use=use)

@@ -67,7 +67,7 @@ def finished(tmp_path_factory):
 RECORDED = {
     "dataset": {"kind": "history", "rows": 3000},
     "features": {
-        "history": ["matches", "last-1"], "aggregates": [], "wide": True, "numbers": "standard",
+        "history": ["matches", "last-1"], "aggregates": [], "numbers": "standard",
     },
     "space": {"layers": 1, "experts": 2, "blocks": 1, "ops": ["identity", "mlp-8"], "embedding_dim": 4},
     "strategy": {"candidates": 2, "rung_epochs": 1},

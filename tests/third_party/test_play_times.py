@@ -20,7 +20,7 @@ from .play_times import Songs, plays, rows
 
 FILE = Path(__file__).parent / "play_times.py"
 LAYERS = {
-    "features": {"history": ["last-2", "mean", "attention"], "aggregates": ["song"], "wide": False},
+    "features": {"history": ["last-2", "mean", "attention"], "aggregates": ["song"]},
     "training": {"epochs": 8, "batch_size": 64, "min_positives": 1, "learning_rate": 0.01},
     "space": {"embedding_dim": 4, "experts": 1, "expert_layers": [8], "tower_layers": []},
 }

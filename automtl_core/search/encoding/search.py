@@ -148,12 +148,7 @@ class _Trials:
     @property
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
-        counts = {
-            "history": len(HISTORY),
-            "numbers": bool(self.rows.schema.dense),
-            "wide": 1,
-            DECAY: len(WEAKER),
-        }
+        counts = {"history": len(HISTORY), "numbers": bool(self.rows.schema.dense), DECAY: len(WEAKER)}
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
@@ -164,8 +159,6 @@ class _Trials:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
-        if self.best.get("aggregates"):
-            yield self._changed(wide=True)
         for decay in WEAKER if DECAY in self.best else ():
             yield self._changed(**{DECAY: decay})
             if self.best[DECAY] != decay:
@@ -247,7 +240,6 @@ def encoding_domains(result: EncodingSearchResult, schema: Schema) -> dict[str, 
         domains["numbers"] = Search(choices=("standard", "bins"))
     if chosen := result.answers.get("aggregates"):
         domains["aggregates"] = Search(choices=((), chosen))
-    domains["wide"] = Search(choices=(False, True))
     if schema.histories:
         domains["history"] = Search(choices=((), *HISTORY))
     return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}

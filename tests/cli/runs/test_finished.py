@@ -62,9 +62,7 @@ def test_a_drawing_has_the_parts_of_the_architecture(automtl, finished, here):
     shown = json.loads(automtl("show", "runs/done", "--json").out)
     reads, sees = shown["sharing"]["reads"], shown["sharing"]["sees"]
     edges = [edge for edge in drawing["edges"] if not edge["pruned"]]
-    of_wide = len(sees.get("network", ())) + 4 * ("network" in sees)
-    expected = sum(map(len, reads.values())) + sum(len(s) for part, s in sees.items() if part != "network")
-    assert len(edges) == expected + of_wide
+    assert len(edges) == sum(map(len, [*reads.values(), *sees.values()]))
     experts = {node["name"] for node in drawing["nodes"] if node["kind"] == "expert" and not node["pruned"]}
     assert experts == {part for part in {**reads, **sees} if part.startswith("layer")}
     assert automtl("show", "runs/done", "--format", "svg").out.startswith("<svg ")

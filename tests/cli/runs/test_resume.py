@@ -81,7 +81,7 @@ def test_going_on_anyway_belongs_to_a_run(automtl):
 
 SETTINGS = """
 dataset: {name: synthetic, rows: 1200, KIND}
-features: {aggregates: [[user_id, hour]], wide: false}
+features: {aggregates: [[user_id, hour]]}
 space: {name: desan, experts: 2, ops: [identity, mlp-8], embedding_dim: 4}
 strategy: {name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}
 training: {epochs: 2, batch_size: 256, embedding_decay: 0.1}

@@ -8,12 +8,12 @@ from automtl_core.errors import ArtifactError, UsageError
 def test_a_word_stands_for_all_and_what_is_not_answered_is_to_be_looked_up():
     assert Encodings.model_validate(in_full("auto")) == Encodings()
     assert Encodings.model_validate(in_full("ids")) == plain()
-    assert in_full({"wide": True}) == {"wide": True}
+    assert in_full({"numbers": "bins"}) == {"numbers": "bins"}
     assert Encodings().unanswered() == tuple(PLAIN)
-    assert Encodings(aggregates=()).unanswered() == ("numbers", "wide", "history")
+    assert Encodings(aggregates=()).unanswered() == ("numbers", "history")
     assert not plain().auto
     assert plain().plain
-    assert not plain().with_answers(wide=True).plain
+    assert not plain().with_answers(numbers="bins").plain
 
 
 def test_an_aggregate_is_its_key_alone_or_has_means_too():
@@ -28,7 +28,7 @@ def test_an_aggregate_is_its_key_alone_or_has_means_too():
 
 def test_a_schema_keeps_its_encodings():
     schema = Schema((SparseField("a", 3), SparseField("b", 3)), (), (Task("click"),))
-    schema = schema.encoded(plain().with_answers(aggregates=(("a", "b"),), wide=True, numbers="bins"))
+    schema = schema.encoded(plain().with_answers(aggregates=(("a", "b"),), numbers="bins"))
     assert Schema.from_json(schema.to_json()) == schema
     with pytest.raises(ArtifactError):
         Schema.from_json({**schema.to_json(), "encodings": {"numbers": "roman"}})

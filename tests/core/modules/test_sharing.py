@@ -69,9 +69,9 @@ def test_what_is_asked_of_all_is_of_the_network_and_names_may_be_of_no_part():
 
 
 def test_what_the_network_sees_itself_all_parts_see():
-    wide = {name: AnyOf(name, FIELDS) for name in ("single", "numbers")}
+    of_all = {name: AnyOf(name, FIELDS) for name in ("single", "numbers")}
     asked = {**ASKED, "single": ("tab",), "numbers": ("age",)}
-    found = Sharing.of(asked, {**CHOICES, **wide}, FIELDS)
+    found = Sharing.of(asked, {**CHOICES, **of_all}, FIELDS)
     assert found.sees == {**FOUND.sees, "network": ("tab", "age")}
     assert found.reads == FOUND.reads
     assert found.behind("network") == found.behind("task/click") == {"tab", "age"}
@@ -147,17 +147,19 @@ def test_gates_of_members_have_the_name_of_the_member():
     assert (FOUND.unread(), one.unread()) == (("tab",), ())
 
 
-def test_a_space_tells_of_aggregates_and_of_a_wide_term(space):
-    encodings = plain().with_answers(aggregates=(("user", "tab"),), wide=True)
+def test_a_space_tells_of_aggregates(space):
+    encodings = plain().with_answers(aggregates=(("user", "tab"),))
     space = DESAN(space.schema.encoded(encodings), space.settings, space.op)
-    nothing = {n: () if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
-    found = space.sharing(Architecture({**nothing, "single": ("item",), "aggregates": ("by user*tab",)}))
+    decisions = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    decisions |= {n: () for n in decisions if n.endswith("/interaction")}
+    decisions |= {n: ("item",) for n in decisions if n.endswith("/single")}
+    found = space.sharing(Architecture(decisions))
     assert found.fields == ("user", "item", "tab", "by user*tab")
-    assert found.sees == {"network": ("item", "by user*tab")}
+    assert found.sees == dict.fromkeys(["layer0/expert1", "layer0/expert0"], ("item", "by user*tab"))
     assert found.behind("task/click") == {"item", "by user*tab"}
     assert found.closed() == (), "user and tab are seen in their aggregate"
-    without = space.sharing(Architecture({**nothing, "single": ("item",)}))
-    assert without.closed() == ("user", "tab", "by user*tab")
+    decisions |= {n: () for n in decisions if n.endswith("/aggregates")}
+    assert space.sharing(Architecture(decisions)).closed() == ("user", "tab", "by user*tab")
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,11 @@ def test_a_config_survives_yaml_and_settings_of_earlier_versions():
     config = load_config(NAMED, changes)
     assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
     now = load_config(NAMED, {"training": {"epochs": 3}})
-    assert load_config(NAMED, {"training": {"epochs": 3, "checkpoints": "shared"}}) == now
-    with pytest.raises(UsageError, match="this version does not have the setting checkpoints"):
-        load_config(NAMED, {"training": {"checkpoints": "task"}})
+    earlier = {"training": {"epochs": 3, "checkpoints": "shared"}, "features": {"wide": False}}
+    assert load_config(NAMED, earlier) == now
+    for part, setting, value in (("training", "checkpoints", "task"), ("features", "wide", True)):
+        with pytest.raises(UsageError, match=f"this version does not have the setting {setting}"):
+            load_config(NAMED, {part: {setting: value}})
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_times_are_read():
 FILE = {"space": {"name": "desan", "layers": 2}, "features": "ids", "training": {"epochs": 5, "patience": 1}}
 RESOLVED = {
     "space": {"name": "desan", "layers": 2, "experts": 3},
-    "features": {"wide": False, "bins": 32},
+    "features": {"numbers": "standard", "bins": 32},
     "training": {"epochs": 7, "patience": 1, "loss_weights": {}},
     "seed": 0,
 }
@@ -171,7 +173,7 @@ def test_the_last_layer_with_a_value_is_its_origin():
         "space.name": "file space.name",
         "space.layers": "file space.layers",
         "space.experts": "preset p",
-        "features.wide": "file features.wide",
+        "features.numbers": "file features.numbers",
         "features.bins": DEFAULT,
         "training.epochs": "--set",
         "training.patience": "file training.patience",

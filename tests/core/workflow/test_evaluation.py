@@ -206,7 +206,7 @@ def test_planted_fields_matter_and_no_other_field_does(tmp_path, kind, seed):
     numbers = "bins" if kind == "numbers" else "standard"
     layer = {
         "dataset": dataset,
-        "features": {"aggregates": KEYS[kind], "numbers": numbers, "wide": False},
+        "features": {"aggregates": KEYS[kind], "numbers": numbers},
         "training": {"epochs": 6, "batch_size": 256, "embedding_decay": 0.01, "learning_rate": 0.003},
         "space": {"expert_layers": [32], "tower_layers": [16], "experts": 2, "embedding_dim": 8},
         "seed": seed,

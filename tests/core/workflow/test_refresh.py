@@ -19,7 +19,6 @@ SETTINGS = {
             {"key": ["shop", "price"], "means": ["price"]},
         ],
         "numbers": "standard",
-        "wide": False,
         "history": [],
     },
     "training": {"epochs": 1, "min_positives": 1, "batch_size": 64, "embedding_decay": 0.01},

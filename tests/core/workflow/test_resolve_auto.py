@@ -33,7 +33,7 @@ SMALL = {
 }
 PAIR = ("engage_left", "engage_right")
 KEYS = ({"key": PAIR, "means": ()},)
-FOUND = {"aggregates": KEYS, "numbers": "bins", "wide": True, "embedding_decay": 0.001}
+FOUND = {"aggregates": KEYS, "numbers": "bins", "embedding_decay": 0.001}
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def test_answers_are_looked_up_once_for_all_models(asked, job):
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     prepared = job().prepare()
     given = resolve_auto(
-        job(features={"wide": False}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
+        job(features={"numbers": "standard"}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
     ).config
-    assert given.features.wide is False
+    assert given.features.numbers == "standard"
     assert given.training.embedding_decay == 0.1
     resolve_auto(job(), prepared, EXECUTOR)
     assert len(asked) == 2
@@ -93,7 +93,7 @@ def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
 
 
 OTHER = {
-    "features": {"wide": False},
+    "features": {"numbers": "standard"},
     "training": {"learning_rate": 0.01},
     "encoding_search": {"epochs": 2},
     "precision": "bf16",
@@ -169,7 +169,7 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     run = Run.open(path)
     assert [one.key for one in run.config().features.keys] == [PAIR]
     assert not run.config().features.auto
-    assert run.read(EncodingSearch).encoding_search.answers["wide"] is True
+    assert run.read(EncodingSearch).encoding_search.answers["numbers"] == "bins"
     assert line.evaluate(path).repeats
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()

@@ -27,20 +27,13 @@ from automtl_core.workflow.search_inputs import (
     values_of,
 )
 from automtl_core.workflow.trained import Trained
-from automtl_desan.network import Wide
 from automtl_testing.samples import plain_schema, sample_encoder
 
 from .lines import REGISTRY, begin, contents, go_on, make_job, start, stopped
 
 KEYS = [["engage_left", "engage_right"]]
-OWN = {
-    "training": {"learning_rate": 0.002},
-    "features": {"numbers": "standard", "wide": False, "aggregates": []},
-}
-OTHER = {
-    "training": {"learning_rate": 0.007},
-    "features": {"numbers": "bins", "wide": True, "aggregates": KEYS},
-}
+OWN = {"training": {"learning_rate": 0.002}, "features": {"numbers": "standard", "aggregates": []}}
+OTHER = {"training": {"learning_rate": 0.007}, "features": {"numbers": "bins", "aggregates": KEYS}}
 
 
 class Tuned(SearchStrategy):
@@ -97,11 +90,10 @@ def test_settings_with_a_domain_and_encodings_that_were_auto(tmp_path):
         found = tunable(job, run, prepared)
         assert run.has(EncodingSearch)
     assert found.domains.keys() == {
-        "training.learning_rate", "training.embedding_decay", "space.dropout",
-        "features.numbers", "features.wide",
+        "training.learning_rate", "training.embedding_decay", "space.dropout", "features.numbers",
     }  # fmt: skip
     assert found.domains["training.embedding_decay"] == Domain(1e-5, 1e-1, log=True)
-    assert found.values["features.aggregates"] == ({"key": ("user_id",), "means": ()},)
+    assert found.values["features.aggregates"] == ({"key": ("user_id",), "means": (), "half_life": None},)
     problem = found.problem({"features": {"numbers": "bins"}, "training": {"learning_rate": 0.1}})
     assert (problem.recipe.learning_rate, problem.space.schema.encodings.numbers) == (0.1, "bins")
 
@@ -123,7 +115,6 @@ def test_the_network_reads_the_encodings_that_the_search_chose(whole):
     assert len(made.encoder.aggregates.states) == 1
     part = job.prepare().part("test")
     assert np.isfinite(made.predict_logits(part)).all()
-    assert any(isinstance(module, Wide) for module in made.network.modules())
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path):

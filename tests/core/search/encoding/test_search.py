@@ -68,7 +68,7 @@ def real(rows, encodings):
 
 
 def test_steps_of_numbers_are_found_and_written_down():
-    rows, encodings = planted(6000, dense=2), Encodings(aggregates=(), wide=False)
+    rows, encodings = planted(6000, dense=2), Encodings(aggregates=())
     found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] == "bins"
     assert found.answers.keys() == {"numbers", DECAY}
@@ -120,7 +120,7 @@ def test_aggregates_are_selected_before_anything_is_trained():
     train = Scored(lambda answers: 0.7)
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert {("b", "c")} <= {each.key for each in found.keys}
-    settled = Encodings(numbers="standard", wide=False), Recipe(embedding_decay=0.01)
+    settled = Encodings(numbers="standard"), Recipe(embedding_decay=0.01)
     alone = search_encodings(planted(), *settled, pytest.fail)
     assert alone.keys == found.keys, "they need no training"
     chosen = tuple({"key": each.key} for each in found.keys)
@@ -133,16 +133,16 @@ def test_aggregates_are_selected_before_anything_is_trained():
 
 @pytest.mark.parametrize("trainings", [0, 1, 2])
 def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
-    scored = Scored(lambda answers: 0.6 if answers["wide"] else 0.5)
+    scored = Scored(lambda answers: 0.6 if answers["numbers"] == "bins" else 0.5)
 
     def train(answers):
         if len(scored.trained) == trainings:
             raise OutOfTimeError
         return scored(answers)
 
-    found = search_encodings(planted(), Encodings(), RECIPE, train)
+    found = search_encodings(planted(dense=1), Encodings(), RECIPE, train)
     assert len(found.trials) == trainings
-    assert found.answers["wide"] == (trainings == 2)
+    assert found.answers["numbers"] == ("bins" if trainings == 2 else "standard")
     assert found.why == ("" if trainings else "the time budget is too short for a single trial")
 
 
@@ -154,13 +154,6 @@ def test_few_rows_are_not_asked_and_without_a_difference_it_stays():
     assert found.answers == START
     train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != START))
     assert search_encodings(planted(strength=0.0, alone=0.0), Encodings(), RECIPE, train).answers == START
-
-
-@pytest.mark.parametrize("alone", [1.0, 0.0])
-def test_a_wide_term_is_tried_with_aggregates_alone(alone):
-    train = Scored(lambda answers: 0.7 + 0.1 * answers["wide"])
-    rows = planted(strength=0.0, alone=alone)
-    assert search_encodings(rows, Encodings(), RECIPE, train).answers["wide"] is bool(alone)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +171,7 @@ def test_a_gain_has_to_be_beyond_chance_for_all_changes_unless_labels_are_predic
 PAIR = ("user", "item")
 CHOSEN = [{"key": [*PAIR], "means": []}]
 FOUND = EncodingSearchResult(
-    {**dict.fromkeys(("numbers", "wide", "history", DECAY), 0), "aggregates": CHOSEN},
+    {**dict.fromkeys(("numbers", "history", DECAY), 0), "aggregates": CHOSEN},
     keys=(SelectedKey(PAIR, 40, {}, 0.001),),
 )
 
@@ -187,13 +180,12 @@ def test_all_answers_of_the_encoding_search():
     assert encoding_domains(FOUND, sample_schema(histories=True)) == {
         "numbers": Search(choices=("standard", "bins")),
         "aggregates": Search(choices=((), CHOSEN)),
-        "wide": Search(choices=(False, True)),
         "history": Search(choices=((), *HISTORY)),
     }
 
 
 def test_what_the_data_has_no_fields_for_is_left_out():
-    assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates", "wide"}
+    assert encoding_domains(FOUND, sample_schema(dense=0)).keys() == {"aggregates"}
 
 
 def test_what_the_user_has_set_or_was_not_selected_is_left_out():
