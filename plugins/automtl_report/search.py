@@ -249,13 +249,9 @@ def encoding(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
     """Return the chosen feature encodings, and their gain in a measure such as AUC."""
     if result.why:
         return f"Feature encoding not searched: {result.why}"
-    chosen = dict(result.answers)
-    keys = f": {_words('aggregates', chosen.pop('aggregates'))}" if "aggregates" in chosen else ""
-    others = ""
-    if result.trials:  # all have the aggregates, whose keys have evidence of their own
-        gain = f"{result.best.score - result.trials[0].score:+z.4f} {measure}"
-        others = f"{'; others' * bool(keys)} ({gain}): {in_words(chosen) or 'none'}"
-    return f"Feature encoding chosen on held-out training data{keys}{others}"
+    gain = f" ({result.gain:+z.4f} {measure})" if result.trials else ""
+    chosen = in_words(result.answers) or "none"
+    return f"Feature encoding chosen on held-out training data{gain}: {chosen}"
 
 
 def in_words(answers: Mapping[str, Any]) -> str:

@@ -122,7 +122,7 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(
 
 def test_what_was_chosen_in_a_encoding():
     assert encoding(CHOSEN, "AUC") == (
-        "Feature encoding chosen on held-out training data: aggregates by a*b, c; others (+0.0032 AUC): "
+        "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates by a*b, c, "
         "numeric features scaled, embedding decay 0.01"
     )
     other = {"numbers": "bins", "aggregates": []}

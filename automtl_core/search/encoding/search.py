@@ -60,8 +60,8 @@ class EncodingSearchResult(Value):
     answers: Answers
     """The chosen values of the searched settings."""
     trials: tuple[EncodingTrial, ...] = ()
-    """All values that were tried, in order; the first are the defaults, which are kept unless other
-    values are better."""
+    """All values that were tried, in order; the first are the selected aggregates and the defaults, which are
+    kept unless other values are better."""
     keys: tuple[SelectedKey, ...] = ()
     """The keys of aggregates, with their evidence."""
     why: str = ""
@@ -71,6 +71,12 @@ class EncodingSearchResult(Value):
     def best(self) -> EncodingTrial:
         """The chosen values, with their score; there must be some that were tried."""
         return next(trials for trials in self.trials if trials.answers == self.answers)
+
+    @property
+    def gain(self) -> float:
+        """Gain of the chosen values over none of them: no aggregates, and the defaults."""
+        none = next((one for one in self.trials if not one.answers.get("aggregates")), self.trials[0])
+        return self.best.score - none.score
 
 
 @dataclass(frozen=True)
@@ -97,19 +103,18 @@ def search_encodings(
     if not rows.enough:
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return EncodingSearchResult(trials.best, why=why)
-    keys: Sequence[SelectedKey] = ()
-    if "aggregates" in trials.best:
-        keys = select_keys(rows)
+    keys = tuple(select_keys(rows)) if "aggregates" in trials.best else ()
+    if keys:
         trials.best["aggregates"] = tuple(one.aggregate.model_dump(exclude_defaults=True) for one in keys)
-    if trials.best.keys() <= {"aggregates"}:  # they need no training
-        return EncodingSearchResult(trials.best, keys=tuple(keys))
+    if trials.best.keys() <= {"aggregates"}:  # their selection needs no training
+        return EncodingSearchResult(trials.best, keys=keys)
     with suppress(OutOfTimeError):
         for place, answers in enumerate(trials.candidates()):
             progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
             trials.consider(answers)
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"
-    return EncodingSearchResult(trials.best, tried, tuple(keys), why)
+    return EncodingSearchResult(trials.best, tried, keys if trials.best.get("aggregates") else (), why)
 
 
 def _clear(metrics: TaskMetrics) -> bool:
@@ -148,12 +153,15 @@ class _Trials:
     @property
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
-        counts = {"history": len(HISTORY), "numbers": bool(self.rows.schema.dense), DECAY: len(WEAKER)}
+        numbers = bool(self.rows.schema.dense)
+        counts = {"aggregates": 1, "history": len(HISTORY), "numbers": numbers, DECAY: len(WEAKER)}
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
+        if self.best.get("aggregates"):
+            yield self._changed(aggregates=())
         if "history" in self.best:
             for parts in HISTORY:
                 yield self._changed(history=parts)
@@ -172,6 +180,9 @@ class _Trials:
         if answers is self.best:
             return
         s = self.rows.settings
+        if answers.get("aggregates") != self.best.get("aggregates"):  # their selection is evidence for them
+            self.best = answers if self._ahead(answers) > 0 else self.best
+            return
         margins = {DECAY: s.decay_margin}
         least = max(margins.get(name, s.margin) for name in answers if answers[name] != self.best[name])
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
