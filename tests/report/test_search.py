@@ -127,7 +127,7 @@ def test_what_was_chosen_in_a_encoding():
     )
     other = {"numbers": "bins", "aggregates": []}
     assert encoding(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        ": no aggregates; others (+0.0000 AUC or R2): numeric features binned"
+        " (+0.0000 AUC or R2): numeric features binned, no aggregates"
     )
     earlier = {"statistics": "none", "crosses": [], "wide": True, "numbers": "bins"}
     assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
