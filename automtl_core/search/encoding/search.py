@@ -61,7 +61,7 @@ class EncodingSearchResult(Value):
     """The chosen values of the searched settings."""
     trials: tuple[EncodingTrial, ...] = ()
     """All values that were tried, in order; the first are the selected aggregates and the defaults, which are
-    kept unless other values are better."""
+    kept unless fewer aggregates or other values are better."""
     keys: tuple[SelectedKey, ...] = ()
     """The keys of aggregates, with their evidence."""
     why: str = ""
@@ -114,7 +114,8 @@ def search_encodings(
             trials.consider(answers)
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"
-    return EncodingSearchResult(trials.best, tried, keys if trials.best.get("aggregates") else (), why)
+    used = [one["key"] for one in trials.best.get("aggregates", ())]
+    return EncodingSearchResult(trials.best, tried, tuple(one for one in keys if one.key in used), why)
 
 
 def _clear(metrics: TaskMetrics) -> bool:
@@ -154,13 +155,15 @@ class _Trials:
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         numbers = bool(self.rows.schema.dense)
-        counts = {"aggregates": 1, "history": len(HISTORY), "numbers": numbers, DECAY: len(WEAKER)}
+        counts = {"aggregates": 2, "history": len(HISTORY), "numbers": numbers, DECAY: len(WEAKER)}
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
-        if self.best.get("aggregates"):
+        if keys := self.best.get("aggregates"):
+            # Embeddings of single fields may say the same.
+            yield self._changed(aggregates=tuple(one for one in keys if len(one["key"]) > 1))
             yield self._changed(aggregates=())
         if "history" in self.best:
             for parts in HISTORY:

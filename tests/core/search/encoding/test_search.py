@@ -116,26 +116,31 @@ def test_weaker_decays_are_tried_while_they_are_better():
     assert [a[DECAY] for a, _ in train.trained] == [EMBEDDING_DECAY, WEAKER[0]]
 
 
-@pytest.mark.parametrize("gain", [0.003, -0.003])
-def test_aggregates_are_selected_before_anything_is_trained_and_left_out_if_they_harm(gain):
-    train = Scored(lambda answers: 0.7 + gain * bool(answers.get("aggregates")))
+@pytest.mark.parametrize(("single", "several"), [(0.003, 0.003), (-0.003, 0.004), (-0.003, -0.004)])
+def test_aggregates_are_selected_before_anything_is_trained_and_left_out_if_they_harm(single, several):
+    def score(answers):
+        lengths = {len(one["key"]) for one in answers.get("aggregates", ())}
+        return 0.7 + single * (1 in lengths) + several * bool(lengths - {1})
+
+    train = Scored(score)
     found = search_encodings(planted(), Encodings(), RECIPE, train)
     settled = Encodings(numbers="standard"), Recipe(embedding_decay=0.01)
     alone = search_encodings(planted(), *settled, pytest.fail)
     assert {("b", "c")} <= {each.key for each in alone.keys}, "they need no training"
     chosen = tuple({"key": each.key} for each in alone.keys)
-    assert [answers["aggregates"] for answers, _ in train.trained[:2]] == [chosen, ()]
-    kept = gain > 0
-    assert found.keys == (alone.keys if kept else ())
-    assert found.answers["aggregates"] == (chosen if kept else ())
-    assert found.gain == pytest.approx(gain if kept else 0.0)
+    pairs = tuple(one for one in chosen if len(one["key"]) > 1)
+    assert [answers["aggregates"] for answers, _ in train.trained[:3]] == [chosen, pairs, ()]
+    kept = chosen if single > 0 else pairs if several > 0 else ()
+    assert found.answers["aggregates"] == kept
+    assert [{"key": each.key} for each in found.keys] == [*kept]
+    assert found.gain == pytest.approx(max(single, 0.0) + max(several, 0.0))
     assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
     given = search_encodings(planted(), Encodings(aggregates=("a",)), RECIPE, Scored(lambda answers: 0.7))
     assert given.keys == ()
     assert "aggregates" not in given.answers
 
 
-@pytest.mark.parametrize("trainings", [0, 1, 3])
+@pytest.mark.parametrize("trainings", [0, 1, 4])
 def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
     scored = Scored(lambda answers: 0.6 if answers["numbers"] == "bins" else 0.5)
 
@@ -146,7 +151,7 @@ def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
 
     found = search_encodings(planted(dense=1), Encodings(), RECIPE, train)
     assert len(found.trials) == trainings
-    assert found.answers["numbers"] == ("bins" if trainings == 3 else "standard")
+    assert found.answers["numbers"] == ("bins" if trainings == 4 else "standard")
     assert found.why == ("" if trainings else "the time budget is too short for a single trial")
 
 
