@@ -1,7 +1,7 @@
 """Selection of aggregates: keys whose earlier rows predict the labels of later ones.
 
-The model is additive: it begins with the mean of each label, and adds one key after another. For a candidate,
-each row has the shrunken mean of the residuals e of the earlier rows in its cell,
+The model is additive: it begins with the mean of each label and the effects of fields with many rows for each
+value, which embeddings learn, and adds one key after another. For a candidate, each row has the shrunken mean of the residuals e of the earlier rows in its cell,
 
     x = sum e / (n + 5)
 
@@ -52,6 +52,8 @@ HALF_LIVES = (1 / 4, 1 / 16)
 """Half-lives that are tried for a key that joins, as shares of the time of the rows to learn from."""
 FASTER = 1.1
 """Factor by which the worth of a key must be larger with a half-life."""
+KNOWN = 100
+"""Rows for each value of a field, on average, from which an embedding learns its effects."""
 EXACT = 6
 """Number of candidates, the best of these, whose worth is computed with errors of unequal variances."""
 
@@ -164,7 +166,9 @@ class Additive:
         # of counts is enough.
         visible = mask if rows.refresh != "never" else self.learned
         self.seen = (visible if not mask.all() else visible[:, :1]).astype(np.float64)
-        self.columns: list[Floats] = []  # x of each selected key, [R, T]
+        self.columns: list[Floats] = []  # x of each known field, then of each selected key, [R, T]
+        self.known = 0
+        """Number of known fields."""
         self.whole = order_of(rows).sums(np.zeros(len(labels), np.int64))
         self._project()
 
@@ -224,12 +228,22 @@ class Additive:
     def add(self, x: Floats, coefficients: Floats) -> bool:
         """Add a key, unless it does not help on held-out rows; return whether it does."""
         residuals, mean, error = self.without(x, coefficients)
-        if mean <= error:
-            return False
+        if mean > error:
+            self._join(x, residuals)
+        return mean > error
+
+    def know(self, candidates: Sequence[Candidate]) -> None:
+        """Add the effects of fields, those of the largest worth first."""
+        for one in sorted(candidates, key=self.rank, reverse=True):
+            _, x, coefficients = self.step(one)
+            self._join(x, self.without(x, coefficients)[0])
+            one.release()
+        self.known = len(candidates)
+
+    def _join(self, x: Floats, residuals: Floats) -> None:
         self.columns.append(x)
         self.residuals = residuals
         self._project()
-        return True
 
     def _squares(self, residuals: Floats) -> Floats:
         """Return the squares of residuals less their mean over held-out rows, [R, T]; 0 for other rows.
@@ -246,7 +260,7 @@ class Additive:
         return float(counted.mean()), float(counted.std() / max(len(counted), 1) ** 0.5)
 
     def losses(self) -> Callable[[Sequence[int]], Floats]:
-        """Return a function that fits some of the keys by least squares, and returns its errors.
+        """Return a function that fits known fields and some keys by least squares, and returns its errors.
 
         These are squared, [R, T]; 0 where a row is not held out, or lacks the label.
         """
@@ -258,7 +272,8 @@ class Additive:
             of_tasks.append((*moments, x[looked], labels[looked], looked))
 
         def of_keys(keys: Sequence[int]) -> Floats:
-            found, chosen = np.zeros_like(self.labels), [0, *(k + 1 for k in keys)]
+            found = np.zeros_like(self.labels)
+            chosen = [*range(1 + self.known), *(1 + self.known + k for k in keys)]
             for t, (square, product, x, labels, looked) in enumerate(of_tasks):
                 of_chosen = square[np.ix_(chosen, chosen)] + 1e-9 * np.eye(len(chosen))
                 found[looked, t] = labels - x[:, chosen] @ np.linalg.solve(of_chosen, product[chosen])
@@ -307,6 +322,7 @@ class _Pool:
             worths = {one.key[0]: model.rank(one) for one in self.left}
             best = sorted(self.names, key=lambda name: -worths.get(name, 0.0))[:FIELDS]
             self.names = [name for name in self.names if name in best]
+        model.know([one for one in self.left if one.entries >= KNOWN * len(one.cells)])
         for pair in combinations(self.names, 2):
             self._try(pair)
 
