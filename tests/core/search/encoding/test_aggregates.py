@@ -18,9 +18,10 @@ def keys(rows):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_field_that_acts_alone_and_fields_that_act_together_are_selected(seed):
+def test_fields_that_act_together_are_selected_and_one_whose_values_have_many_rows_is_known(seed):
     found = {each.key: each for each in select_keys(planted(seed=seed))}
-    assert found.keys() >= {("a",), ("b", "c")}
+    assert ("b", "c") in found
+    assert ("a",) not in found
     assert "d" not in chain(*found)
     pair = found["b", "c"]
     assert pair.cells == 6 * 5
@@ -43,10 +44,12 @@ def test_keys_are_selected_beside_missing_labels_and_numbers():
     rows = planted(tasks=2)
     rows.both.labels[::3, 0] = np.nan
     rows.both.labels[::2, 1] = np.nan
-    assert {("a",), ("b", "c")} <= keys(rows)
+    assert ("b", "c") in keys(rows)
     rows = planted(dense=2)
+    same_sign = (rows.both.dense > 0).all(1) | (rows.both.dense < 0).all(1)
+    rows.both.labels[:, 0] = same_sign ^ (np.random.default_rng(0).random(len(same_sign)) < 0.3)
     rows.both.dense[::5] = np.nan
-    assert {*chain(*keys(rows))} == {"a", "b", "c", "x0", "x1"}, "a number acts as a step"
+    assert keys(rows) == {("x0", "x1")}, "numbers act as bins"
 
 
 @pytest.mark.parametrize("mean", [-1.0, 0.0, 5.0])
@@ -90,7 +93,6 @@ def test_a_key_whose_effects_turn_around_has_a_half_life(turns):
     angle = 1.5 * np.pi * times / count * turns
     likely = 1 / (1 + np.exp(-1.5 * effects * np.cos(angle)))
     schema = Schema((SparseField("item", 41),), (), (Task("t"),))
-    (found,) = select_keys(rows_of(schema, part(item[:, None], random.random(count) < likely), times))
-    assert found.key == ("item",)
-    assert (found.half_life is not None) == turns
-    assert found.aggregate.half_life == found.half_life
+    found = select_keys(rows_of(schema, part(item[:, None], random.random(count) < likely), times))
+    assert [each.key for each in found] == [("item",)] * turns, "its values have many rows"
+    assert all(each.aggregate.half_life for each in found)
