@@ -37,8 +37,6 @@ class EncodingSearchSettings(Settings):
     """Maximum number of training rows that the encoding search uses."""
     held_out: float = Field(0.2, gt=0, lt=1)
     """Share of these rows that is held out to compare encodings."""
-    trial_rows: int = Field(30_000, ge=100)
-    """Maximum number of rows that the small model is trained on, the latest ones under a split by time."""
     min_rows: int = Field(1000, ge=1)
     """Minimum number of held-out rows. With fewer rows the encoding search is skipped, because differences
     between encodings would be noise."""
@@ -89,8 +87,6 @@ class Rows:
     refresh: Refresh = "never"
     """When aggregates are brought up to date in use."""
     settings: EncodingSearchSettings = DEFAULTS
-    most: int | None = None
-    """Maximum number of rows to learn from that networks read; None for all."""
 
     @cached_property
     def learn(self) -> Part:
@@ -107,12 +103,7 @@ class Rows:
         key = canonical(schema.encodings.model_dump(mode="json"))
         if key not in self._encoded:
             rule = self.rule.some(np.flatnonzero(~self.held_out))
-            made = encoded(self.learn, self.look, schema, rule)
-            if self.most is not None:  # after the aggregates, which need the earlier rows
-                ranks = None if rule.times is None else rule.moments[1]
-                chosen = _chosen(len(self.learn), self.most, ranks, seeds.generator(0, "trials"))
-                made = replace(made, train=made.train.some(chosen))
-            self._encoded[key] = made
+            self._encoded[key] = encoded(self.learn, self.look, schema, rule)
         return self._encoded[key].as_read(schema)
 
     @cached_property
@@ -137,7 +128,7 @@ def divided(
     """Return the rows of the encoding search."""
     random = seeds.generator(0, "trials")
     rows = held_out_rows(prepared, settings.rows, settings.held_out, random, refresh)
-    return replace(rows, settings=settings, most=settings.trial_rows)
+    return replace(rows, settings=settings)
 
 
 def held_out_rows(
