@@ -1,7 +1,8 @@
 """Selection of aggregates: keys whose earlier rows predict the labels of later ones.
 
 The model is additive: it begins with the mean of each label and the effects of fields with many rows for each
-value, which embeddings learn, and adds one key after another. For a candidate, each row has the shrunken mean of the residuals e of the earlier rows in its cell,
+value, which embeddings learn, and adds one key after another. For a candidate, each row has the shrunken mean
+of the residuals e of the earlier rows in its cell,
 
     x = sum e / (n + 5)
 
