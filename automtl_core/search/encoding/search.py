@@ -155,7 +155,7 @@ class _Trials:
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         numbers = bool(self.rows.schema.dense)
-        counts = {"aggregates": 2, "history": len(HISTORY), "numbers": numbers, DECAY: len(WEAKER)}
+        counts = {"aggregates": 2, "history": len(HISTORY), "numbers": 2 * numbers, DECAY: len(WEAKER)}
         return 1 + sum(count for name, count in counts.items() if name in self.best)
 
     def candidates(self) -> Iterator[Answers]:
@@ -170,6 +170,8 @@ class _Trials:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
+            if self.best.get("numbers") == "bins" and self.best.get("aggregates"):
+                yield self._changed(aggregates=())  # bins may say the same too
         for decay in WEAKER if DECAY in self.best else ():
             yield self._changed(**{DECAY: decay})
             if self.best[DECAY] != decay:

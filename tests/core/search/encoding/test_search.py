@@ -145,6 +145,16 @@ def test_aggregates_are_selected_before_anything_is_trained_and_left_out_if_they
     assert "aggregates" not in given.answers
 
 
+def test_aggregates_are_left_out_if_bins_say_the_same():
+    def score(answers):
+        keys, bins = bool(answers["aggregates"]), answers["numbers"] == "bins"
+        return 0.7 + 0.1 * keys + 0.15 * bins - 0.12 * (keys and bins)
+
+    found = search_encodings(planted(dense=1), Encodings(), RECIPE, Scored(score))
+    assert (found.answers["numbers"], found.answers["aggregates"], found.keys) == ("bins", (), ())
+    assert found.gain == pytest.approx(0.15)
+
+
 @pytest.mark.parametrize("trainings", [0, 1, 4])
 def test_a_limit_of_time_ends_with_the_best_so_far(trainings):
     scored = Scored(lambda answers: 0.6 if answers["numbers"] == "bins" else 0.5)
