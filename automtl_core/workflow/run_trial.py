@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.encodings import Refresh
 from automtl_core.errors import (
     ArtifactError,
     AutoMTLError,
@@ -99,7 +100,7 @@ class TrialRunner:
         self._known = known
         self._prepared = {str(each.path): each for each in prepared}
         self._problem: tuple[TrialSpec, Problem] | None = None
-        self._rows: tuple[tuple[Path, EncodingSearchSettings], Rows] | None = None
+        self._rows: tuple[tuple[Path, EncodingSearchSettings, Refresh], Rows] | None = None
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Run a trial; raises as `run_trial` does. One of `FAULTS` in a whole run is its result."""
@@ -135,10 +136,11 @@ class TrialRunner:
         shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)
         if self._problem is None or self._problem[0] != shared:
             job, prepared = self._job(spec)
-            rows, space, key = None, None, (prepared.path, settings := job.config.encoding_search)
+            rows, space, how = None, None, (job.config.encoding_search, job.config.features.refresh)
             if spec.held_out:
+                key = prepared.path, *how
                 if self._rows is None or self._rows[0] != key:
-                    self._rows = key, divided(prepared, settings)
+                    self._rows = key, divided(prepared, *how)
                 rows = self._rows[1]
             if self._known is not None and prepared is next(iter(self._prepared.values())):
                 known, known_space = self._known

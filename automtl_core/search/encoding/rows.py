@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from automtl_core.data.aggregates import numbers_as_of
 from automtl_core.data.earlier import Earlier
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Part, latest_rows, some_rows
@@ -103,7 +104,12 @@ class Rows:
         key = canonical(schema.encodings.model_dump(mode="json"))
         if key not in self._encoded:
             rule = self.rule.some(np.flatnonzero(~self.held_out))
-            self._encoded[key] = encoded(self.learn, self.look, schema, rule)
+            made = encoded(self.learn, self.look, schema, rule)
+            if self.refresh != "never" and schema.encodings.keys:  # held-out rows see those before them too
+                looked = np.flatnonzero(self.held_out)
+                numbers = numbers_as_of(self.both, schema, self.rule, made.aggregates, looked)
+                made = replace(made, validation=self.look.with_numbers(numbers))
+            self._encoded[key] = made
         return self._encoded[key].as_read(schema)
 
     @cached_property

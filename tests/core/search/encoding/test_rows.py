@@ -101,3 +101,18 @@ def test_encodings_are_fitted_to_the_rows_to_learn_from():
     assert found.encoded(schema).train.dense is made.train.dense
     known = (times < times[sorted(which(found.learn))].max() - 50.0).sum()
     assert made.aggregates.states[0].sums[:, 0].sum() == known, "others of their labels come too late"
+
+
+def test_held_out_rows_see_the_rows_before_them_if_aggregates_are_refreshed():
+    count, held_out = 400, np.arange(400) >= 300
+    random = np.random.default_rng(0)
+    whole = part(random.integers(1, 3, (count, 1)), random.integers(2, size=count))
+    schema = Schema((SparseField("a", 3),), (), (Task("t"),))
+    encoding = schema.encoded(plain().with_answers(aggregates=("a",)))
+    found = {}
+    for refresh in ("never", "always"):
+        rule = rule_of(count, np.arange(count) + 0.0, refresh=refresh)
+        looked = Rows(schema, whole, held_out, rule, refresh).encoded(encoding).validation.dense
+        found[refresh] = len(np.unique(looked[:, 1]))
+    assert found["never"] == 2, "the state at the end, by value"
+    assert found["always"] > 50
