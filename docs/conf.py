@@ -37,7 +37,7 @@ nitpicky = True
 # The property `type` of a task has the name of the built-in `type`, which signatures mean.
 suppress_warnings = ["ref.python"]
 OTHERS = ("_duckdb", "annotated_types", "collections", "contextlib", "duckdb", "np", "numpy", "pandas",
-          "pathlib", "pd", "torch", "typing")  # fmt: skip
+          "pathlib", "pd", "torch", "types", "typing")  # fmt: skip
 INTERNAL = (
     "data.aggregates.Aggregates", "data.part.Coded", "data.store.Prepared", "dataset.dataset.D",
     "dataset.encodings.Aggregate", "fields.lookup.Entries", "fields.sparse.BagCounts",
