@@ -264,14 +264,21 @@ def fit(part: Part, schema: Schema, rule: Earlier, out: NDArray[np.float32]) -> 
 
     """
     states, start = [], 0
-    of_all: dict[tuple[Any, ...], _AllEarlier] = {}
-    for one, width in zip(schema.encodings.keys, schema.aggregates().values(), strict=True):
-        kind = one.means, one.half_life
-        if kind not in of_all:
-            of_all = {kind: _AllEarlier(part, rule, one, schema)}  # those of the key before fill the memory
-        states.append(_fit(part, schema, rule, one, of_all[kind], out[:, start : start + width]))
+    for one, width, earlier in _with_earlier(part, schema, rule):
+        states.append(_fit(part, schema, rule, one, earlier, out[:, start : start + width]))
         start += width
     return Aggregates(tuple(states), schema.tasks)
+
+
+def _with_earlier(
+    part: Part, schema: Schema, rule: Earlier
+) -> Iterator[tuple[Aggregate, int, "_AllEarlier"]]:
+    """Yield each aggregate with the number of its numbers, and the sums over all earlier rows."""
+    kind, earlier = None, None
+    for one, width in zip(schema.encodings.keys, schema.aggregates().values(), strict=True):
+        if earlier is None or kind != (one.means, one.half_life):
+            kind, earlier = (one.means, one.half_life), _AllEarlier(part, rule, one, schema)
+        yield one, width, earlier
 
 
 def _fit(
@@ -405,11 +412,11 @@ def numbers_as_of(
 
     """
     columns = []
-    for state, width in zip(aggregates.states, schema.aggregates().values(), strict=True):
+    of_keys = _with_earlier(part, schema, rule)
+    for state, (one, width, earlier) in zip(aggregates.states, of_keys, strict=True):
         out = np.zeros((len(part), width), np.float32)
-        earlier = _AllEarlier(part, rule, state.aggregate, schema)
-        for run in _runs(part, schema, state.aggregate, state.edges):
-            numbers = _seen(run, rule, state.aggregate, earlier, state.scaling, schema)
+        for run in _runs(part, schema, one, state.edges):
+            numbers = _seen(run, rule, one, earlier, state.scaling, schema)
             _add(out, run, state.scaling.scaled(numbers))
         columns.append(out[rows])
     return np.concatenate(columns, axis=1)
