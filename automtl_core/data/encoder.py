@@ -193,9 +193,9 @@ class Encoder:
         unread: Collection[str] = (),
         as_texts: Collection[str] | None = None,
     ) -> None:
-        """Write the encoder to a folder; existing files of fields are not overwritten.
+        """Write the encoder to a folder, over another one that may be there.
 
-        These are hard links if the file system supports them, since they are never modified.
+        Files of fields are hard links if the file system supports them, since they are never modified.
 
         Args:
             folder: The folder.
@@ -209,11 +209,15 @@ class Encoder:
         folder.mkdir(parents=True, exist_ok=True)
         for name, ending, path, _ in self._files():
             copy = encoder_file(folder, name, ending)
-            if not copy.exists() and (vectors or ending != ".npy"):
+            there = copy.exists() and os.path.samefile(path, copy)
+            if not there and (vectors or ending != ".npy"):
+                draft = copy.with_name(f".{copy.name}.draft")
+                draft.unlink(missing_ok=True)
                 try:
-                    os.link(path, copy)
+                    os.link(path, draft)
                 except OSError:
-                    shutil.copyfile(path, copy)
+                    shutil.copyfile(path, draft)
+                draft.replace(copy)
         fields = {name: encoder.to_json() for name, encoder in self.fields.items()}
         content: dict[str, Any] = {"schema": self.schema.to_json(), "fields": fields}
         if unread:

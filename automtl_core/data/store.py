@@ -58,6 +58,8 @@ FORMAT = 11
 PARTS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
+REFIT = "-refit"
+"""End of the name of a folder with the same data, whose training rows include the validation rows."""
 ENCODER = "encoder"
 SAMPLE, SAMPLED_ROWS, SAMPLED_EVENTS = "sample", "rows", "events"
 """Folder of a sample of raw rows, and the names of its files."""
@@ -73,6 +75,22 @@ class Prepared:
     """Whether the folder existed before the call of `prepare`."""
     kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
     """The known encoders of fields."""
+
+    @property
+    def of_refit(self) -> bool:
+        """Whether the training rows include the validation rows, see `refit`."""
+        return self.path.name.endswith(REFIT)
+
+    @cached_property
+    def refit(self) -> "Prepared":
+        """The same data for a refit: validation rows are training rows, and there is no validation part.
+
+        Raises:
+            InputMissingError: it was not prepared.
+            ArtifactError: it is damaged.
+
+        """
+        return Prepared.open(self.path.with_name(self.path.name + REFIT), kinds=self.kinds)
 
     @cached_property
     def schema(self) -> Schema:
@@ -184,7 +202,7 @@ class Prepared:
     def times_of_parts(self) -> dict[str, tuple[float, float]]:
         """The times of the first and the last row of each part; empty without a split by time."""
         parts = ((part, self.seconds(part)) for part in PARTS)
-        return {part: (float(of.min()), float(of.max())) for part, of in parts if of is not None}
+        return {part: (float(of.min()), float(of.max())) for part, of in parts if of is not None and len(of)}
 
     def refreshed(self, name: str, schema: Schema, refresh: Refresh) -> Part:
         """Return the rows of a part, with the numbers of aggregates as of the last refresh before each row.

@@ -5,6 +5,7 @@ The folder name contains a digest of everything that the result depends on, so t
 
 import csv
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, SAMPLE, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
@@ -25,7 +26,7 @@ from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.raw_rows import write_sample
-from automtl_core.prepare.split import TRAIN, Parts, sizes_of, split
+from automtl_core.prepare.split import TRAIN, VALIDATION, Parts, sizes_of, split
 from automtl_core.prepare.values import make_vectors
 from automtl_core.prepare.write import Tally, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
@@ -52,6 +53,7 @@ def prepare(
     memory_limit: str | None = None,
     elsewhere: Path | None = None,
     accept: Accept = anything,
+    refit: bool = False,
 ) -> Prepared:
     """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` if it exists.
 
@@ -65,6 +67,7 @@ def prepare(
             `prepared_root`.
         elsewhere: A second folder of prepared datasets, read-only.
         accept: Receives the origin of the data before anything is written; may refuse it.
+        refit: Whether to prepare the rows for a refit too, see `Prepared.refit`.
 
     Raises:
         InputMissingError: raw files are missing.
@@ -80,15 +83,13 @@ def prepare(
     accept({**origin, "fingerprint": digest})
     fields = [*dataset.fields, *(number for history in dataset.histories for number in history.numbers)]
     path, kinds = prepared_root / f"{name}-{digest[:12]}", kinds_of(map(type, fields))
+    names = [path.name, *([path.name + REFIT] if refit else [])]
     for root in (prepared_root, elsewhere):
-        if root is not None and (root / path.name).exists():
+        if root is not None and all((root / one).exists() for one in names):
             remove_stale(prepared_root)
-            return Prepared.open(root / path.name, reused=True)
-    opened = workshop(data_dir, prepared_root, memory_limit)
-    with publish_folder(path, same_content=True) as draft, opened as (db, work_dir):
+            return Prepared.open(root / path.name, reused=True, kinds=kinds)
+    with workshop(data_dir, prepared_root, memory_limit) as (db, work_dir):
         rejected = read(db, dataset, sources, work_dir, progress)
-        if rejected:
-            write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
         try:
             rows = make_examples(db, dataset, name)
@@ -98,11 +99,21 @@ def prepare(
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
         parts = split(db, dataset, name)
-        content = _encode(db, dataset, name, parts, histories, draft, progress)
-        content["warnings"] += warnings
-        write_sample(db, dataset, rows, histories, work_dir, draft)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
-        manifest = write_manifest(draft, {**origin, **content, **facts})
+        with publish_folder(path, same_content=True) as draft:
+            if rejected:
+                write_rejected(draft / REJECTED, rejected)
+            content = _encode(db, dataset, name, parts, histories, draft, progress)
+            content["warnings"] += warnings
+            write_sample(db, dataset, rows, histories, work_dir, draft)
+            manifest = write_manifest(draft, {**origin, **content, **facts})
+        if refit:
+            parts[parts == VALIDATION] = TRAIN
+            with publish_folder(path.with_name(names[1]), same_content=True) as draft:
+                content = _encode(db, dataset, name, parts, histories, draft, progress)
+                if (path / SAMPLE).exists():  # of test rows, which are the same
+                    shutil.copytree(path / SAMPLE, draft / SAMPLE)
+                write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
 
 

@@ -87,6 +87,11 @@ class Common(Settings):
     """Whether the probabilities of binary tasks are calibrated by Platt scaling: two numbers for each task,
     fitted to validation rows after the training. The order of rows stays, and so does each AUC. Tasks with
     fewer than `training.min_positives` validation rows of a class are not calibrated."""
+    refit: Literal["auto"] | bool = "auto"
+    """Whether the network is trained again on training and validation rows, once validation rows have chosen
+    everything: settings, architecture, epochs and calibration. New vocabularies and aggregates include these
+    rows too. auto: where rows are split by time, since the validation rows are the newest ones. A training
+    from the weights of a search (`retrain: inherit`) is not repeated."""
     listeners: tuple[str, ...] = ()
     """Listeners that record the progress of a run elsewhere, such as `tensorboard`: names of `automtl list
     listeners`. They change no result."""

@@ -178,9 +178,23 @@ class Costs(Fact):
     file = "costs"
 
     seconds: dict[str, float]
-    """Seconds of `encoding_search`, `search` and `train`."""
+    """Seconds of `encoding_search`, `search`, `train` and, after one, `refit`."""
     rows_per_second: float | None
-    """Training rows per second in the last stage; None without an epoch."""
+    """Training rows per second in the training; None without an epoch."""
+
+
+@dataclass(frozen=True)
+class Chosen(Fact):
+    """The result of the training with early stopping; a refit may follow it."""
+
+    file = "chosen"
+
+    best_epochs: tuple[int, ...]
+    """The best epoch of each member of an ensemble, or of each task of a network without shared weights;
+    else that of the network."""
+    cut_short: bool
+    """See `Result.cut_short`."""
+    validation: Mapping[str, TaskMetrics]
 
 
 @dataclass(frozen=True)
@@ -206,6 +220,9 @@ class Result(Fact):
     """Task -> comparison of the network with a constant and with the best single field, on test rows."""
     metrics: tuple[str, ...] = ()
     """Names of the registered metrics, on validation rows and, after the test, on test rows."""
+    refitted: bool = False
+    """Whether the network was trained again on training and validation rows. Validation metrics are those
+    before this refit, and test metrics those after it."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +232,7 @@ class Behaviour(Fact):
     file = "behaviour"
 
     expert_use: ExpertUse | None
-    """On validation rows; None for a network without gates."""
+    """On test rows; None for a network without gates."""
     calibration: Mapping[str, tuple[Bin, ...]]
     """Binary task -> groups of test rows by predicted probability."""
     log_loss_without_scaling: Mapping[str, float] = field(default_factory=dict)

@@ -11,6 +11,7 @@ The file is no fact of a run: it is not signed, nothing reads it to continue, an
 """
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from automtl_core.training.events import (
     RunBegan,
     StepEnded,
 )
+from automtl_core.training.fit import REFIT, TRAIN
 
 PREPARATION, ENCODING_SEARCH, SEARCH, TRAINING = "preparation", "encoding search", "search", "training"
 TEST, IMPORTANCE = "test", "permutation importance"
@@ -125,7 +127,7 @@ class Progress(Value):
         """Finished work, its maximum (None if unknown), and their unit: seconds under a time budget."""
         if self.end is not None:
             return self.seconds, self.end - self.began, "s"
-        counted = [stage for stage in self.stages if stage.name in (SEARCH, TRAINING)]
+        counted = [stage for stage in self.stages if stage.name in (SEARCH, TRAINING, REFIT)]
         rest = [stage.epochs if self.is_ahead(stage) else stage.done for stage in counted]
         most = _sum(rest) if counted else None
         return sum(stage.done for stage in counted), most, "epochs"
@@ -260,10 +262,9 @@ def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
 
 def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
     """Return a run with the epochs of earlier processes."""
-    trained = sum(report.phase == "train" for report in reports)
-    ended = {TRAINING: trained, SEARCH: len(reports) - trained}
+    ended = Counter({TRAIN: TRAINING, REFIT: REFIT}.get(report.phase, SEARCH) for report in reports)
     stages = [
-        replace(stage, done=float(count), ended=count) if (count := ended.get(stage.name, 0)) else stage
+        replace(stage, done=float(count), ended=count) if (count := ended[stage.name]) else stage
         for stage in run.progress.stages
     ]
     return replace(run, reports=reports, progress=replace(run.progress, stages=tuple(stages)))
@@ -272,12 +273,12 @@ def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:
 def _at(run: Running, phase: str, detail: str, epoch: int, share: float) -> Running:
     """Return a run in a phase."""
     names = [stage.name for stage in run.progress.stages]
-    if phase in (ENCODING_SEARCH, SEARCH, TRAINING, TEST, PREPARATION):
+    if phase in (ENCODING_SEARCH, SEARCH, TRAINING, REFIT, TEST, PREPARATION):
         stage = phase
     elif phase == IMPORTANCE:
         stage = TEST
     else:
-        stage = TRAINING if phase == "train" or SEARCH not in names else SEARCH
+        stage = TRAINING if phase == TRAIN or SEARCH not in names else SEARCH
     stage = stage if stage in names else run.progress.stage
     progress = replace(run.progress, stage=stage, phase=phase, detail=detail, epoch=epoch, share=share)
     return replace(run, progress=replace(progress, rows_per_second=None, left=None, step=None))

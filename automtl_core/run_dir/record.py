@@ -162,17 +162,27 @@ class RunRecord:
 
     @property
     def optimism(self) -> Optimism | None:
-        """Validation score of a searched network minus its test score; None without a search or test."""
+        """Validation score of a searched network minus its test score; None without a search or test.
+
+        It is None after a refit too, since the validation rows have not scored this network.
+        """
         result = self.get(Result)
-        if result is None or result.test is None or not self.search.front:
+        if result is None or result.test is None or result.refitted or not self.search.front:
             return None
         return optimism(result.validation, result.test, result.baselines or {}, self.min_positives)
 
     @property
     def remarks(self) -> list[str]:
-        """Remarks on early ends, in words."""
+        """Remarks on a refit and on early ends, in words."""
         budget, result = self.get(Budget), self.get(Result)
         remarks = [f"time budget: {sentence}" for sentence in budget.sentences()] if budget else []
+        if result is not None and result.refitted:
+            parts = self.read(Data).rows
+            rows, epochs = parts["train"] + parts["validation"], result.best_epoch
+            remarks.append(
+                f"refit: trained on {rows:,} training and validation rows for {epochs} epochs; "
+                "validation metrics are those before the refit"
+            )
         if result is not None and result.cut_short:
             epochs = self.config.training.epochs
             remarks.append(

@@ -11,6 +11,7 @@ runs/<name>/
     decided.json           SHA-256 of the architecture
     search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
+    chosen.json            best epoch and validation metrics of the training, before a refit
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     calibration.json       scaling of the probabilities of each task, fitted to validation rows
     importance.json        permutation importance of fields on test rows

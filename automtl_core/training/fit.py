@@ -25,6 +25,9 @@ from automtl_core.training.recipe import Recipe
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
 
+TRAIN, REFIT = "train", "refit"
+"""Names of phases in events."""
+
 Lasts: TypeAlias = Callable[[float], bool]
 """Returns whether there is time until a share of all work is finished."""
 
@@ -84,6 +87,9 @@ class Fit:
     first_epoch: int = 0
     """Number of epochs that the weights are already trained for. The epochs of the recipe are additional, and
     their numbers follow it."""
+    chosen: Sequence[int] = ()
+    """For a refit: the epochs whose weights are kept, `best_epochs` of an earlier training. Validation rows
+    are not read. Empty for early stopping."""
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
@@ -114,8 +120,15 @@ class Fit:
         return max(checkpoint.epoch for checkpoint in self.common)
 
     @property
+    def best_epochs(self) -> tuple[int, ...]:
+        """The epoch of the kept weights; of a network that is `Separate` that of each task."""
+        return tuple(checkpoint.epoch for checkpoint in self.common)
+
+    @property
     def exhausted(self) -> bool:
         """Whether the last epoch is done, or early stopping has ended the training."""
+        if self.chosen:
+            return self.epoch >= max(self.chosen)
         spent = self.epoch >= self.first_epoch + self.recipe.epochs
         return spent or self.epoch - self.best_epoch >= self.patience
 
@@ -127,8 +140,10 @@ class Fit:
     def run(self, listener: Listener) -> Metrics:
         """Train until the last epoch, early stopping, or the end by the listener.
 
+        A refit that the listener ends keeps the weights of its last step.
+
         Returns:
-            The validation metrics of the best epoch.
+            The validation metrics of the best epoch; empty after a refit.
 
         Raises:
             DivergedError: a loss is not finite.
@@ -142,15 +157,26 @@ class Fit:
             done = self._train(listener)
             enough = steps(NORM_ROWS, self.recipe.batch_size)
             self.average.recalibrate_batchnorm(islice(self._batches(), enough))
-            size, monitored = self.recipe.batch_size, self.recipe.monitored
-            rows, tasks = self.data.validation, self.data.tasks
-            metrics = evaluate(self.average.network, rows, tasks, size, self.compute, monitored)
+            metrics: Metrics = {} if self.chosen else self._validated()
             change = self.recipe.change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
-            losses = done.losses(tasks)
-            going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
-        self.restore_best()
+            losses = done.losses(self.data.tasks)
+            report = EpochEnded(self.phase, self.epoch, losses, metrics, change)
+            going_on = listener(report) and done.going_on
+        if not self.chosen or self.exhausted:
+            self.restore_best()
         return self.best
+
+    @property
+    def phase(self) -> str:
+        """Name of the phase in events."""
+        return REFIT if self.chosen else TRAIN
+
+    def _validated(self) -> Metrics:
+        """Return the metrics of the averaged weights on validation rows."""
+        size, monitored = self.recipe.batch_size, self.recipe.monitored
+        rows, tasks = self.data.validation, self.data.tasks
+        return evaluate(self.average.network, rows, tasks, size, self.compute, monitored)
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
@@ -161,7 +187,7 @@ class Fit:
         losses = task_losses(self.recipe, self.data.tasks, self.compute.device)
         losses = losses._replace(weights=losses.weights * len(self.common))
         epoch = Pass(
-            "train", self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
+            self.phase, self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
         )
         self.network.train()
         for batch in epoch:
@@ -179,11 +205,15 @@ class Fit:
         return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.compute)
 
     def _keep_better(self, metrics: Metrics) -> None:
-        """Keep the weights for the tasks that improved."""
+        """Keep the weights for the tasks that improved; in a refit, for those whose chosen epoch this is."""
         weights: State = {}
-        for checkpoint in self.common:
-            now = {task: metrics[task] for task in checkpoint.tasks}
-            if not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0:
+        for place, checkpoint in enumerate(self.common):
+            now = {task: metrics[task] for task in checkpoint.tasks if task in metrics}
+            if self.chosen:
+                better = self.epoch == self.chosen[min(place, len(self.chosen) - 1)]
+            else:
+                better = not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0
+            if better:
                 weights = weights or cpu_copy(self.average.network.state_dict())
                 checkpoint.keep(self.epoch, now, weights)
 
@@ -235,9 +265,11 @@ class EnsembleFit:
     compute: Compute
     lasts: Lasts = always
     """Each member has an equal share of the work."""
+    chosen: Sequence[int] = ()
+    """For a refit: the epoch of each member whose weights are kept; see `Fit.chosen`."""
     epochs: int = field(default=0, init=False)
     """Number of epochs of the trained members."""
-    best_epochs: list[int] = field(default_factory=list, init=False)
+    trained: list[int] = field(default_factory=list, init=False)
     """The best epoch of each trained member."""
 
     def __post_init__(self) -> None:
@@ -245,14 +277,24 @@ class EnsembleFit:
         self.fit = self._fit_of(0)
 
     @property
+    def best_epochs(self) -> tuple[int, ...]:
+        """The best epoch of each member up to the current one."""
+        return *self.trained, self.fit.best_epoch
+
+    @property
     def best_epoch(self) -> int:
         """The largest best epoch of a member."""
-        return max([*self.best_epochs, self.fit.best_epoch])
+        return max(self.best_epochs)
 
     @property
     def cut_short(self) -> bool:
         """Whether the last epoch of any member came before early stopping."""
-        return any(self.recipe.cut_short(epoch) for epoch in [*self.best_epochs, self.fit.best_epoch])
+        return any(map(self.recipe.cut_short, self.best_epochs))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last epoch of the last member is done."""
+        return len(self.best_epochs) == len(self.network.members) and self.fit.exhausted
 
     def run(self, listener: Listener) -> Metrics:
         """Train all members; raises as `Fit.run` does.
@@ -268,38 +310,41 @@ class EnsembleFit:
         def on_event(event: Event) -> bool:
             if isinstance(event, EpochEnded | StepEnded):
                 event = replace(event, epoch=self.epochs + event.epoch)
-            share = (len(self.best_epochs) + 1) / len(self.network.members)
+            share = (len(self.trained) + 1) / len(self.network.members)
             return listener(event) and self.lasts(share)
 
         while True:
             self.fit.run(on_event)
-            member = len(self.best_epochs) + 1
-            if member == len(self.network.members):
+            member = len(self.trained) + 1
+            if member == len(self.network.members) or (self.chosen and not self.fit.exhausted):
                 break
-            self.best_epochs.append(self.fit.best_epoch)
+            self.trained.append(self.fit.best_epoch)
             self.epochs += self.fit.epoch
             self.fit = self._fit_of(member)
+        if self.chosen:
+            return {}
         tasks, size = self.data.tasks, self.recipe.batch_size
         return evaluate(self.network, self.data.validation, tasks, size, self.compute)
 
     def _fit_of(self, member: int) -> Fit:
         seed = seeds.of_member(self.seed, member)
-        return Fit(self.network.members[member], self.data, self.recipe, seed, self.compute)
+        how = (self.data, self.recipe, seed, self.compute)
+        return Fit(self.network.members[member], *how, chosen=self.chosen[member : member + 1])
 
     def state_dict(self) -> State:
         """Return the state of the current training, and the weights of all other members."""
-        members, current = enumerate(self.network.members), len(self.best_epochs)
+        members, current = enumerate(self.network.members), len(self.trained)
         return {
             "epochs": self.epochs,
-            "best_epochs": list(self.best_epochs),
+            "best_epochs": list(self.trained),
             "others": {str(k): member.state_dict() for k, member in members if k != current},
             "fit": self.fit.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state` in the next run."""
-        self.epochs, self.best_epochs = state["epochs"], list(state["best_epochs"])
+        self.epochs, self.trained = state["epochs"], list(state["best_epochs"])
         for k, weights in state["others"].items():
             self.network.members[int(k)].load_state_dict(weights)
-        self.fit = self._fit_of(len(self.best_epochs))
+        self.fit = self._fit_of(len(self.trained))
         self.fit.load_state_dict(state["fit"])

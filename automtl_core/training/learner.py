@@ -10,7 +10,7 @@ from torch import nn
 from automtl_core.system.state import State
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener, StepEnded
-from automtl_core.training.fit import Lasts, TrainingData, always
+from automtl_core.training.fit import REFIT, TRAIN, Lasts, TrainingData, always
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.recipe import Recipe
@@ -37,6 +37,21 @@ class Learner(nn.Module, ABC):
 
         """
 
+    refits: ClassVar[bool] = False
+    """Whether the model defines `refit`."""
+
+    def refit(self, chosen: "Learner", data: TrainingData, seed: int, going_on: GoingOn) -> None:
+        """Train on all training rows, with what validation rows chose for another model of this class.
+
+        Args:
+            chosen: The trained model, such as trees, whose number is kept.
+            data: Training rows; there are no validation rows.
+            seed: Seed of all random draws.
+            going_on: Called regularly; after False the result is discarded.
+
+        """
+        raise NotImplementedError
+
 
 @dataclass(eq=False)
 class LearnerFit:
@@ -51,35 +66,45 @@ class LearnerFit:
     compute: Compute
     lasts: Lasts = always
     best: Metrics = field(default_factory=dict, init=False)
+    chosen: Learner | None = None
+    """For a refit: the trained model, see `Learner.refit`."""
     best_epoch: ClassVar[int] = 1
     """There is one epoch only."""
+    best_epochs: ClassVar[tuple[int, ...]] = (1,)
     cut_short: ClassVar[bool] = False
     """The model stops by its own rule."""
+
+    exhausted: bool = field(default=False, init=False)
+    """Whether the model is trained, and the listener has not ended it."""
 
     def __post_init__(self) -> None:
         self.network.to(self.compute.device)
 
     def run(self, listener: Listener) -> Metrics:
-        """Train the model, unless it is trained already; return its validation metrics.
+        """Train the model, unless it is trained already; return its validation metrics, none after a refit.
 
         Raises:
             DivergedError: a prediction is not finite.
 
         """
-        if not self.best:
-            going = True
+        if not self.exhausted:
+            going, phase = True, TRAIN if self.chosen is None else REFIT
 
             def going_on(done: float, until: float) -> bool:
                 nonlocal going
                 rows = round(done * len(self.data.train))
-                going = going and listener(StepEnded("train", 1, 1000, round(1000 * done), rows))
+                going = going and listener(StepEnded(phase, 1, 1000, round(1000 * done), rows))
                 return going and self.lasts(until)
 
-            self.network.learn(self.data, self.seed, going_on)
-            size = self.recipe.batch_size
-            self.best = evaluate(self.network, self.data.validation, self.data.tasks, size, self.compute)
+            if self.chosen is None:
+                self.network.learn(self.data, self.seed, going_on)
+                rows, size = self.data.validation, self.recipe.batch_size
+                self.best = evaluate(self.network, rows, self.data.tasks, size, self.compute)
+            else:
+                self.network.refit(self.chosen, self.data, self.seed, going_on)
+            self.exhausted = going or self.chosen is None
             losses = {task.name: None for task in self.data.tasks}
-            listener(EpochEnded("train", 1, losses, self.best))
+            listener(EpochEnded(phase, 1, losses, self.best))
         return self.best
 
     def state_dict(self) -> State:
@@ -87,9 +112,11 @@ class LearnerFit:
         return {
             "weights": self.network.state_dict(),
             "best": {task: m.to_json() for task, m in self.best.items()},
+            "exhausted": self.exhausted,
         }
 
     def load_state_dict(self, state: State) -> None:
         """Load a trained model."""
         self.network.load_state_dict(state["weights"])
         self.best = metrics_from_json(state["best"])
+        self.exhausted = state["exhausted"]

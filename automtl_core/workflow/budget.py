@@ -27,7 +27,7 @@ from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
 from automtl_core.training.batches import steps
 from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
-from automtl_core.training.fit import NORM_ROWS
+from automtl_core.training.fit import NORM_ROWS, REFIT, TRAIN
 from automtl_core.training.loop import shuffled
 
 IMPORTANCE_SHARE = 0.05
@@ -83,7 +83,7 @@ class Clock:
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch
-        if not going_on or self._share() < (self.train if event.phase == "train" else self.search):
+        if not going_on or self._share() < (self.train if event.phase in (TRAIN, REFIT) else self.search):
             return going_on
         self.ended.setdefault(event.phase, event.epoch)
         return False
@@ -101,8 +101,12 @@ class Clock:
         self._asked = now if self._asked is None else self._asked
         in_time = now < self._asked + (self.train - self._asked) * share
         if not in_time:
-            self.ended.setdefault("train", self._epoch)
+            self.ended.setdefault(TRAIN, self._epoch)
         return in_time
+
+    def has_time(self, seconds: float) -> bool:
+        """Return whether there is time for so many more seconds of training."""
+        return self._share() + seconds / self._seconds < self.train
 
     def _share(self) -> float:
         return agreed((time.monotonic() - self._start) / self._seconds)

@@ -69,6 +69,7 @@ def test(work: Work) -> None:
         PluginError: new rows are read otherwise.
 
     """
+    work.turn_to_network()
     job, run, prepared = work.job, work.run, work.prepared
     result, registered = run.read(Result), job.metrics()
     with computing():
@@ -135,7 +136,7 @@ def fields_read(space: SearchSpace, architecture: Architecture, schema: Schema) 
 
 def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64], seed: int) -> Behaviour:
     """Return the behaviour of a network with these outputs [R, T] for the test rows."""
-    some = sample(prepared.part("validation"), 10_000, seed)
+    some = sample(prepared.part("test"), 10_000, seed)
     use = (
         expert_use(made.network, made.encoder.with_numbers(some), made.batch_size, made.compute)
         if len(some)
@@ -166,6 +167,11 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
+def served(run: Run, prepared: Prepared) -> Prepared:
+    """Return the data in the encoding of a run's network, that of a refit after one."""
+    return prepared.refit if run.read(Result).refitted else prepared
+
+
 def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
     """Return the output of a finished run's network for the R test rows, [R, T].
 
@@ -175,6 +181,7 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
         ArtifactError: as in `evaluate_run`.
 
     """
+    prepared = served(run, prepared)
     with computing():
         space = job.of(run.config()).space(prepared)  # with the settings that its search chose
         part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)
@@ -215,7 +222,7 @@ def _validation(job: Job, made: Trained, prepared: Prepared, schema: Schema, tra
     if trained.metrics == job.config.metrics:
         return trained.validation
     registered = job.validation_metrics()
-    if not registered:
+    if not registered or trained.refitted:  # after a refit, these rows are training rows
         return with_others(trained.validation)
     part = prepared.refreshed("validation", schema, schema.encodings.refresh)
     logits = made.predict_logits(part)

@@ -142,7 +142,7 @@ class Job:
         where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
 
         def prepare_alone() -> Path:
-            made.append(prepare(*where, progress, memory_limit, elsewhere, accept))
+            made.append(prepare(*where, progress, memory_limit, elsewhere, accept, self.refits()))
             return made[0].path
 
         path = distributed.first(prepare_alone)
@@ -323,6 +323,11 @@ class Job:
     def trains(self) -> bool | None:
         """Return whether the search also trains the network of its result; None without a strategy."""
         return None if self.config.strategy is None else self._searching()[0].trains
+
+    def refits(self) -> bool:
+        """Return whether a network is trained again on validation rows too, see `Common.refit`."""
+        refit = self.config.refit
+        return bool(self.dataset().settings.split == "time" if refit == "auto" else refit)
 
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""

@@ -1,4 +1,4 @@
-"""The pipeline of a run: a list of stages, search -> training -> test, each of which records a fact."""
+"""The pipeline of a run: stages, search -> training -> refit -> test, each of which records a fact."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
     Budget,
     Calibration,
+    Chosen,
     Costs,
     Data,
     EncodingSearch,
@@ -41,8 +42,8 @@ from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing, guarded
-from automtl_core.training.events import PhaseBegan, Planned
-from automtl_core.training.fit import EnsembleFit, Fit
+from automtl_core.training.events import PhaseBegan, Planned, Warned
+from automtl_core.training.fit import REFIT, TRAIN, EnsembleFit, Fit, always
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
@@ -51,6 +52,7 @@ from automtl_core.workflow.budget import PREDICTION, Clock, planned, trial_rows,
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
+from automtl_core.workflow.trained import restored
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
@@ -155,7 +157,8 @@ def _check(work: Work) -> None:
     """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
     check_data(work.run, work.prepared.manifest)
     check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
-    work.run.encoder(work.job.registry.field_encoders())
+    if not work.run.has(Chosen):  # else a refit may have been writing it
+        work.run.encoder(work.job.registry.field_encoders())
     work.run.get(NewRows)
     if work.run.has(Result):  # a process was killed between training and test
         remove_folder(work.run.path / TRIALS)
@@ -219,37 +222,105 @@ def _train(work: Work) -> None:
         work.network = untrained(work.problem, made.architecture())
     network, problem = work.network, work.problem
     if work.trained:
-        best_epoch, cut_short = work.epochs, problem.recipe.cut_short(work.epochs)
+        members = len(network.members) if isinstance(network, Ensemble) else 1
+        best_epochs, cut_short = (work.epochs,) * members, problem.recipe.cut_short(work.epochs)
         rows, size = problem.data.validation, problem.recipe.batch_size
         measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
     else:
         return_memory()
-        loop = trainer(work)
-        recorder.follow("train", loop)
+        loop = trainer(work, problem, network, first_epoch=work.epochs)
+        recorder.follow(TRAIN, loop)
         measured = loop.run(recorder)
-        network, best_epoch, cut_short = loop.network, loop.best_epoch, loop.cut_short
+        network, best_epochs, cut_short = loop.network, loop.best_epochs, loop.cut_short
     if work.clock is not None:
         made.write(replace(made.read(Budget), ended=work.clock.ended))
     made.save_weights(network.state_dict())
     scaling, validation = _calibrated(work.job, network, problem, measured)
     if work.job.config.calibrate:
         made.write(scaling)
-    seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in ("search", "train")}
-    epochs = sum(report["phase"] == "train" for report in recorder.reports)
+    seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in (SEARCH, TRAIN)}
+    epochs = sum(report["phase"] == TRAIN for report in recorder.reports)
     rows = epochs * len(work.prepared.part("train"))
-    made.write(Costs(seconds, rows / seconds["train"] if epochs else None))
-    size_of = cost_of(network, blank_features(problem.space.schema, problem.compute.device))
+    made.write(Costs(seconds, rows / seconds[TRAIN] if epochs else None))
+    made.write(Chosen(best_epochs, cut_short, validation))
+    work.network = network
+
+
+@computing()
+def _refit(work: Work) -> None:
+    """Train the network again, on training and validation rows, where the job asks for it; write the result.
+
+    Its epochs, settings, architecture and calibration are those that validation rows chose before.
+    """
+    job, made, recorder = work.job, work.run, work.recorder
+    _start_clock(work)
+    if work.network is None:  # an earlier process trained it
+        _take_over(work)
+        work.network = restored(work.problem.space, made, work.problem.compute)
+    chosen, refitted = made.read(Chosen), False
+    if job.refits() and _can_refit(work, chosen):
+        refitted = _trained_again(work, chosen)
+        costs = made.read(Costs)
+        made.write(replace(costs, seconds=costs.seconds | {REFIT: recorder.seconds.get(REFIT, 0.0)}))
+    problem = work.problem
+    size_of = cost_of(work.network, blank_features(problem.space.schema, problem.compute.device))
     made.write(
         Result(
-            best_epoch=best_epoch,
-            cut_short=cut_short,
+            best_epoch=max(chosen.best_epochs),
+            cut_short=chosen.cut_short,
             **size_of.to_json(),
-            validation=validation,
+            validation=chosen.validation,
             files=made.sums(),
-            metrics=work.job.config.metrics,
+            metrics=job.config.metrics,
+            refitted=refitted,
         )
     )
     remove_folder(made.path / TRIALS)
+
+
+def _can_refit(work: Work, chosen: Chosen) -> bool:
+    """Return whether a refit is possible; a warning says why not."""
+    job, recorder = work.job, work.recorder
+    if job.retrain() == "inherit" and not job.trains():
+        return False
+    if isinstance(work.network, Learner) and not work.network.refits:
+        what = f"{type(work.network).__name__} is not trained again on validation rows: it has no `refit`"
+        recorder(Warned(what))
+        return False
+    # Seconds of an epoch, a mean over all phases.
+    epoch = sum(recorder.seconds.values()) / max(len(recorder.reports), 1)
+    if work.clock is None or work.clock.has_time(epoch * sum(chosen.best_epochs)):
+        return True
+    what = "the network is not trained again on validation rows"
+    recorder(Warned(f"{what}: there is no time left; raise the time budget"))
+    return False
+
+
+def _trained_again(work: Work, chosen: Chosen) -> bool:
+    """Train the network of a run from new weights for the chosen epochs, and record it.
+
+    Returns:
+        False if the listener ended the training; the network before it stays.
+
+    """
+    made, before = work.run, work.network
+    prepared = work.prepared.refit
+    job = work.job.of(made.config())
+    problem = job.problem(prepared)
+    architecture = made.architecture()
+    network = untrained(problem, architecture)
+    return_memory()
+    loop = trainer(work, problem, network, chosen.best_epochs, before)
+    work.recorder.follow(REFIT, loop)
+    loop.run(work.recorder)
+    if not loop.exhausted:
+        return False
+    prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
+    made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
+    made.save_weights(loop.network.state_dict())
+    work.network, work.problem = loop.network, problem
+    work.prepared, work.space = prepared, problem.space
+    return True
 
 
 def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
@@ -261,17 +332,32 @@ def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
     return problem.space.network(architecture)
 
 
-def trainer(work: Work) -> Fit | EnsembleFit | LearnerFit:
-    """Return the trainer of the network of a run, which may be an ensemble or a `Learner`."""
-    problem, network = work.problem, work.network
+def trainer(
+    work: Work,
+    problem: Problem,
+    network: nn.Module,
+    chosen: Sequence[int] = (),
+    before: nn.Module | None = None,
+    first_epoch: int = 0,
+) -> Fit | EnsembleFit | LearnerFit:
+    """Return the trainer of a network, which may be an ensemble or a `Learner`.
+
+    Args:
+        work: The run.
+        problem: The data and the recipe.
+        network: The network, which may have weights of a search.
+        chosen: For a refit: the epochs that validation rows chose.
+        before: For a refit: the network that was trained for them.
+        first_epoch: Number of epochs that its weights are trained for.
+
+    """
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
-    lasts = () if work.clock is None else (work.clock.lasts,)
+    lasts = always if work.clock is None else work.clock.lasts
     if isinstance(network, Ensemble):
-        return EnsembleFit(network, *how, *lasts)
+        return EnsembleFit(network, *how, lasts, chosen)
     if isinstance(network, Learner):
-        return LearnerFit(network, *how, *lasts)
-    assert network is not None  # noqa: S101 - of the search, or new
-    return Fit(network, *how, work.epochs)
+        return LearnerFit(network, *how, lasts, before if isinstance(before, Learner) else None)
+    return Fit(network, *how, first_epoch, chosen)
 
 
 def _calibrated(
@@ -347,6 +433,15 @@ def _training_ahead(job: Job, prepared: Prepared) -> Planned:
     return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
 
 
+def _refit_ahead(job: Job, prepared: Prepared) -> Planned:
+    """Return the work of the refit: at most that of the training, on more rows."""
+    rows, recipe = prepared.manifest["rows"], job.config.training
+    members = len(Architecture(job.config.decisions).members) or 1
+    patience = recipe.patience_for(steps(rows["train"], recipe.batch_size))
+    epochs = recipe.epochs * members if job.refits() else 0
+    return Planned(REFIT, epochs, rows["train"] + rows["validation"], patience)
+
+
 def _test_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the test, and of the permutation importance of all fields."""
     rows = prepared.manifest["rows"]["test"]
@@ -359,10 +454,11 @@ FIT: tuple[Stage, ...] = (
     Stage(
         SEARCH,
         do=_search,
-        done=lambda work: work.run.has(Result) or work.recorder.stage == "train",
+        done=lambda work: work.run.has(Chosen) or work.recorder.stage == TRAIN,
         ahead=lambda job, prepared: Planned(SEARCH, job.search_epochs(), prepared.manifest["rows"]["train"]),
     ),
-    Stage(TRAINING, _train, lambda work: work.run.has(Result), _training_ahead),
+    Stage(TRAINING, _train, lambda work: work.run.has(Chosen), _training_ahead),
+    Stage(REFIT, _refit, lambda work: work.run.has(Result), _refit_ahead),
 )
 """The stages of a run before the test part is read."""
 TESTED = (Stage(TEST, test, lambda work: is_tested(work.job, work.run), _test_ahead),)

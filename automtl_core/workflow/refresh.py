@@ -18,7 +18,7 @@ from automtl_core.errors import DataError, UsageError
 from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.sql import TimeRange, Times, check_comparable
-from automtl_core.run_dir.facts import Data, Refreshed
+from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value, sha256
 from automtl_core.system.files import check_free_folder
@@ -73,7 +73,8 @@ def refresh(
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
     how: dict[str, Any] = {"labelled": True, "histories": (), "time": column, "unread": made.unread}
     with new_rows(replace(reading, **how)) as rows:
-        later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, before, data)
+        newest = _newest(run, before, data) if data.times else 0.0
+        later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, newest, data)
         labelled = start = 0
 
         def parts() -> Iterator[tuple[Part, NDArray[np.float64] | None]]:
@@ -88,16 +89,22 @@ def refresh(
         if not labelled:
             raise DataError("none of the new rows is valid and has a label", "give rows with labels")
         added = int(later.sum())
-        newest = None if rows.times is None else float(rows.times.seconds.max())
+        latest = None if rows.times is None else float(rows.times.seconds.max())
         until = rows.times and rows.times.in_words(rows.times.seconds.max())
-        fact = Refreshed(str(run.path), before.rows + added, newest, until, (*before.files, *files))
+        fact = Refreshed(str(run.path), before.rows + added, latest, until, (*before.files, *files))
         run.copied(path, encoder, fact)
         skipped = tuple(map(str, rows.rejected))
         new = RefreshedRun(str(path), str(run.path), added, len(rows) - added, until, skipped)
         return new, rows.rejected
 
 
-def _later(rows: NewRows, times: Times, before: Refreshed, data: Data) -> NDArray[np.bool_]:
+def _newest(run: Run, before: Refreshed, data: Data) -> float:
+    """Return the time of the newest row that the aggregates have seen, as in `Data.times`."""
+    part = "validation" if run.read(Result).refitted else "train"
+    return data.times[part][1] if before.newest is None else before.newest
+
+
+def _later(rows: NewRows, times: Times, newest: float, data: Data) -> NDArray[np.bool_]:
     """Return whether rows are later than those that aggregates have seen, [R].
 
     Raises:
@@ -110,7 +117,6 @@ def _later(rows: NewRows, times: Times, before: Refreshed, data: Data) -> NDArra
     first = seconds.min()
     training = TimeRange("the training rows", form, *data.times["train"])
     check_comparable(column, training, TimeRange("the new rows", form, first, seconds.max()))
-    newest = data.times["train"][1] if before.newest is None else before.newest
     later = seconds > newest
     seen, at = len(rows) - int(later.sum()), f"{column} {times.in_words(newest)}"
     if seen == len(rows):
@@ -119,9 +125,10 @@ def _later(rows: NewRows, times: Times, before: Refreshed, data: Data) -> NDArra
     if seen:
         why = f"they are not later than {at}, the newest row that the aggregates have seen"
         rows.reading.note(f"{seen:,} of {len(rows):,} rows are left out: {why}", False)
-    elif before.newest is None and first > data.times["test"][1]:
+    elif newest < data.times["test"][0] and first > data.times["test"][1]:
         fix = "give the raw files of the run too, whose training rows are left out"
-        rows.reading.note(f"the aggregates have not seen the validation and test rows: {fix}", True)
+        unseen = "validation and test rows" if newest < data.times["validation"][0] else "test rows"
+        rows.reading.note(f"the aggregates have not seen the {unseen}: {fix}", True)
     return later
 
 

@@ -41,7 +41,7 @@ from automtl_core.workflow.job import Job
 FORMAT = 2
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
-    "decisions", "warm_start", "retrain", "calibrate", "importance", "metrics", "listeners",
+    "decisions", "warm_start", "retrain", "calibrate", "refit", "importance", "metrics", "listeners",
 })  # fmt: skip
 """Settings that results for a folder of prepared data do not depend on."""
 

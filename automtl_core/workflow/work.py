@@ -159,6 +159,11 @@ class Work:
         self.space = self.space or self.job.checked(self.prepared)
         return self.space
 
+    def turn_to_network(self) -> None:
+        """Take the data in the encoding of the trained network, after a refit of an earlier process too."""
+        if self.run.read(Result).refitted and not self.prepared.of_refit:
+            self.prepared, self.space = self.prepared.refit, None
+
     def space_of_network(self) -> SearchSpace | None:
         """Return the space of the trained network; None if it is not made, as after a search of settings."""
         return self.space if self.run.config() == self.run.initial_config() else None

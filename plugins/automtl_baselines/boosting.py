@@ -120,14 +120,19 @@ class Trees(nn.Module):
         """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
         if not self.grown:
             return np.zeros(len(columns))
+        booster = self.booster()
+        read = columns[:, : booster.num_feature()]
+        return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
+
+    def booster(self) -> "Booster":
+        """Return the trees, which must be grown."""
         if self._booster is None:
             check_installed()
             import lightgbm
 
             text = zlib.decompress(self.text.cpu().numpy().tobytes()).decode()
             self._booster = lightgbm.Booster(model_str=text)
-        read = columns[:, : self._booster.num_feature()]
-        return np.asarray(self._booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
+        return self._booster
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
         if (text := state_dict.get(f"{prefix}text")) is not None:
@@ -170,6 +175,7 @@ class Grower:
         categories: Sequence[int],
         seed: int,
         going_on: Callable[[float], bool],
+        fixed: int | None = None,
     ) -> GrownTrees:
         """Return the trees up to the best round on validation rows, or `patience` trees without a score.
 
@@ -180,6 +186,7 @@ class Grower:
             categories: Columns that are categories, whole numbers from 0; all other columns are numbers.
             seed: Seed of random draws.
             going_on: Receives the completed share of rounds, and ends the growing by returning False.
+            fixed: Number of trees where it is known, so that there are no validation rows.
 
         """
         check_installed()
@@ -208,7 +215,7 @@ class Grower:
         booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
             booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
-        rounds = s.rounds if judged else min(s.rounds, s.patience)
+        rounds = s.rounds if judged else min(s.rounds, s.patience) if fixed is None else fixed
         kept, best = 0, -np.inf
         for done in range(1, rounds + 1):
             booster.update()
@@ -264,6 +271,34 @@ class BoostedTrees(Learner):
         columns = self._columns(features).cpu().numpy()
         logits = np.stack([trees.predict_logits(columns) for trees in self.trees], axis=1)
         return torch.from_numpy(logits).to(dense)
+
+    refits = True
+
+    def refit(self, chosen: Learner, data: TrainingData, seed: int, going_on: GoingOn) -> None:
+        """Grow as many trees of each task as `chosen` has, with categories where those have them."""
+        assert isinstance(chosen, BoostedTrees)  # noqa: S101 - by the contract
+        self._rank(data.train)
+        columns, tasks = self._matrix(data.train), len(data.tasks)
+        for t, (task, trees, before) in enumerate(zip(data.tasks, self.trees, chosen.trees, strict=True)):
+            if not before.grown:
+                continue
+
+            def paced(share: float, done: int = t) -> bool:
+                return going_on((done + share) / tasks, (done + 1) / tasks)
+
+            booster = before.booster()
+            width = booster.num_feature()
+            rows = Rows.labelled(columns[:, :width], data.train.labels[:, t])
+            grown = self.grower.grow(
+                task.type,
+                rows,
+                Rows(rows.columns[:0], rows.labels[:0]),
+                range(self.numbers, width),
+                seeds.derive(seed, "boosting", task.name),
+                paced,
+                booster.num_trees(),
+            )
+            trees.take(grown.text)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, with and without categories."""

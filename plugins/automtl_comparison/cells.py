@@ -210,7 +210,8 @@ def _measured(cell: Cell, run: Run) -> Measured:
     return Measured(
         *(cell.split, cell.seed, cell.path.name, result.best_epoch, result.test or {}),
         *(result.parameters, result.parameters_beside_embeddings, result.flops_per_row),
-        *(costs.seconds["search"], costs.seconds["train"], costs.rows_per_second),
+        *(costs.seconds["search"], costs.seconds["train"] + costs.seconds.get("refit", 0.0)),
+        costs.rows_per_second,
         result.cut_short,
     )
 

@@ -6,6 +6,8 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
+from automtl_core.training.events import EpochEnded
+from automtl_core.training.fit import REFIT
 from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.metrics import metrics
@@ -107,12 +109,13 @@ def verdict(record: RunRecord) -> Iterator[Section]:
 
 def learning(record: RunRecord) -> Iterator[Section]:
     """Yield the learning curves of each task."""
-    if not record.epochs:
+    epochs = [epoch for epoch in record.epochs if epoch.phase != REFIT]
+    if not epochs:
         return
     scores: dict[str, dict[str, list[tuple[float, float]]]] = {}  # task -> phase -> points
     losses: dict[str, list[tuple[float, float]]] = {}
     titles: dict[str, str] = {}
-    for epoch in record.epochs:
+    for epoch in epochs:
         place = float(epoch.epoch)
         for task, m in epoch.metrics.items():
             if m.score is not None:
@@ -121,7 +124,7 @@ def learning(record: RunRecord) -> Iterator[Section]:
         for task, loss in epoch.losses.items():
             if loss is not None:
                 losses.setdefault(task, []).append((place, loss))
-    best = {"best epoch": _best_epoch(record)}
+    best = {"best epoch": _best_epoch(record, epochs)}
     blocks: list[Block] = [Text("The dashed line is the epoch whose weights are kept.")]
     for task, lines in scores.items():
         blocks.append(Curves(task, "epoch", f"validation {titles[task]}", lines, best))
@@ -130,12 +133,12 @@ def learning(record: RunRecord) -> Iterator[Section]:
     yield Section("learning curves", blocks)
 
 
-def _best_epoch(record: RunRecord) -> float:
+def _best_epoch(record: RunRecord, epochs: Sequence[EpochEnded]) -> float:
     """Return the place of the best epoch among those of all phases; it is counted in its own training."""
-    names = [epoch.phase for epoch in record.epochs]
+    names = [epoch.phase for epoch in epochs]
     chosen = (point.name for point in record.search.front if point.chosen and point.name in names)
     phase = next(chosen, names[-1])
-    return float(record.epochs[names.index(phase)].epoch - 1 + record.result.best_epoch)
+    return float(epochs[names.index(phase)].epoch - 1 + record.result.best_epoch)
 
 
 def strongest(record: RunRecord) -> list[Block]:
@@ -250,7 +253,7 @@ def expert_use(record: RunRecord) -> Iterator[Section]:
     behaviour = record.get(Behaviour)
     if behaviour is None or (use := behaviour.expert_use) is None:
         return
-    blocks: list[Block] = [Text(f"On {use.rows:,} validation rows.")]
+    blocks: list[Block] = [Text(f"On {use.rows:,} test rows.")]
     if alike := [f"{a} and {b} ({value:.2f})" for a, b, value in use.alike()]:
         blocks.append(Text(f"warning: experts compute nearly the same: {', '.join(alike)}"))
     if idle := list(use.idle()):

@@ -44,7 +44,7 @@ class LiveView:
         yield from _stages(state)
         yield from _bars(state, width)
         left = height - 4
-        if reports:
+        if reports := [report for report in reports if report.metrics]:  # those of a refit have none
             # Tasks leave some lines free for decisions.
             tasks, after = list(reports[-1].losses), 4 if state.decisions else 0
             shown = tasks[: max(left - 2 - after, 1)]
