@@ -22,16 +22,18 @@ from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded
 from automtl_core.system.documents import Value, json_text, read_json
 from automtl_core.training.events import (
+    REFIT,
+    TRAIN,
     EpochEnded,
     Event,
     OfTrial,
     PhaseBegan,
     PhaseEnded,
+    Planned,
     ProgressMade,
     RunBegan,
     StepEnded,
 )
-from automtl_core.training.fit import REFIT, TRAIN
 
 PREPARATION, ENCODING_SEARCH, SEARCH, TRAINING = "preparation", "encoding search", "search", "training"
 TEST, IMPORTANCE = "test", "permutation importance"
@@ -206,6 +208,8 @@ def reduced(state: Command, event: Event, now: float) -> Command:
         return _turned(state, event.trial)
     run = state.runs[state.current]
     match event:
+        case PhaseBegan(phase, (planned,)) if phase == REFIT:
+            run = _at(_planned(run, planned), phase, "", 0, 0.0)
         case PhaseBegan(phase, stages) if stages:
             run = _begun(run, event, now)
             if phase != state.phase:  # tests are faster than trainings
@@ -258,6 +262,15 @@ def _begun(run: Running, event: PhaseBegan, now: float) -> Running:
         end=None if event.seconds is None else now + event.seconds,
     )
     return Running(progress)
+
+
+def _planned(run: Running, plan: Planned) -> Running:
+    """Return a run with another plan of a stage, whose work is known now."""
+    stages = [
+        replace(s, epochs=plan.epochs, rows=plan.rows, patience=plan.patience) if s.name == plan.stage else s
+        for s in run.progress.stages
+    ]
+    return replace(run, progress=replace(run.progress, stages=tuple(stages)))
 
 
 def _resumed(run: Running, reports: tuple[EpochEnded, ...]) -> Running:

@@ -180,7 +180,8 @@ class RunRecord:
             parts = self.read(Data).rows
             rows, epochs = parts["train"] + parts["validation"], result.best_epoch
             remarks.append(
-                f"refit: trained on {rows:,} training and validation rows for {epochs} epochs; "
+                f"refit: trained on {rows:,} training and validation rows for {epochs} "
+                f"epoch{'s' * (epochs > 1)}; "
                 "validation metrics are those before the refit"
             )
         if result is not None and result.cut_short:

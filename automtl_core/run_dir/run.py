@@ -40,7 +40,7 @@ from typing import Any, TypeVar
 
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.store import ENCODER
+from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.errors import (
     ArtifactError,
     AutoMTLError,
@@ -193,6 +193,10 @@ class Run:
             encoder.save(draft / ENCODER)
             Run(draft).write(fact)
         return Run(path)
+
+    def served(self, prepared: Prepared) -> Prepared:
+        """Return the data in the encoding of the finished run's network: that of a refit after one."""
+        return prepared.refit if self.read(Result).refitted else prepared
 
     def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
         """Return the encoder of new examples.

@@ -16,6 +16,9 @@ from automtl_core.system.progress import Progress
 from automtl_core.system.state import State
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
+TRAIN, REFIT = "train", "refit"
+"""Phases of the final training, and of the training after it that includes the validation rows."""
+
 
 class Event:
     """Base of all events."""

@@ -16,7 +16,7 @@ from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
@@ -24,9 +24,6 @@ from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
-
-TRAIN, REFIT = "train", "refit"
-"""Names of phases in events."""
 
 Lasts: TypeAlias = Callable[[float], bool]
 """Returns whether there is time until a share of all work is finished."""

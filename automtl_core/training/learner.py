@@ -9,8 +9,8 @@ from torch import nn
 
 from automtl_core.system.state import State
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import EpochEnded, Listener, StepEnded
-from automtl_core.training.fit import REFIT, TRAIN, Lasts, TrainingData, always
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener, StepEnded
+from automtl_core.training.fit import Lasts, TrainingData, always
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.recipe import Recipe
@@ -40,11 +40,11 @@ class Learner(nn.Module, ABC):
     refits: ClassVar[bool] = False
     """Whether the model defines `refit`."""
 
-    def refit(self, chosen: "Learner", data: TrainingData, seed: int, going_on: GoingOn) -> None:
+    def refit(self, chosen: nn.Module, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Train on all training rows, with what validation rows chose for another model of this class.
 
         Args:
-            chosen: The trained model, such as trees, whose number is kept.
+            chosen: The trained model of this class, such as trees, whose number is kept.
             data: Training rows; there are no validation rows.
             seed: Seed of all random draws.
             going_on: Called regularly; after False the result is discarded.
@@ -66,8 +66,8 @@ class LearnerFit:
     compute: Compute
     lasts: Lasts = always
     best: Metrics = field(default_factory=dict, init=False)
-    chosen: Learner | None = None
-    """For a refit: the trained model, see `Learner.refit`."""
+    chosen: Callable[[], nn.Module] | None = None
+    """For a refit: returns the trained model, see `Learner.refit`."""
     best_epoch: ClassVar[int] = 1
     """There is one epoch only."""
     best_epochs: ClassVar[tuple[int, ...]] = (1,)
@@ -101,7 +101,7 @@ class LearnerFit:
                 rows, size = self.data.validation, self.recipe.batch_size
                 self.best = evaluate(self.network, rows, self.data.tasks, size, self.compute)
             else:
-                self.network.refit(self.chosen, self.data, self.seed, going_on)
+                self.network.refit(self.chosen(), self.data, self.seed, going_on)
             self.exhausted = going or self.chosen is None
             losses = {task.name: None for task in self.data.tasks}
             listener(EpochEnded(phase, 1, losses, self.best))

@@ -26,8 +26,8 @@ from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
 from automtl_core.training.batches import steps
-from automtl_core.training.events import SILENT, EpochEnded, Event, Listener, StepEnded, Warned
-from automtl_core.training.fit import NORM_ROWS, REFIT, TRAIN
+from automtl_core.training.events import REFIT, SILENT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
+from automtl_core.training.fit import NORM_ROWS
 from automtl_core.training.loop import shuffled
 
 IMPORTANCE_SHARE = 0.05

@@ -160,6 +160,8 @@ def is_tested(job: Job, run: Run) -> bool:
 def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     """Return the test metrics of a finished run's network, from its files alone.
 
+    The data is that of the network, see `Run.served`.
+
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
@@ -167,21 +169,15 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     return _measured(job, prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
-def served(run: Run, prepared: Prepared) -> Prepared:
-    """Return the data in the encoding of a run's network, that of a refit after one."""
-    return prepared.refit if run.read(Result).refitted else prepared
-
-
 def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[Any]:
     """Return the output of a finished run's network for the R test rows, [R, T].
 
-    See `training.loop.predict`.
+    See `training.loop.predict`. The data is that of the network, see `Run.served`.
 
     Raises:
         ArtifactError: as in `evaluate_run`.
 
     """
-    prepared = served(run, prepared)
     with computing():
         space = job.of(run.config()).space(prepared)  # with the settings that its search chose
         part = prepared.refreshed("test", space.schema, space.schema.encodings.refresh)

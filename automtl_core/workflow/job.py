@@ -327,7 +327,8 @@ class Job:
     def refits(self) -> bool:
         """Return whether a network is trained again on validation rows too, see `Common.refit`."""
         refit = self.config.refit
-        return bool(self.dataset().settings.split == "time" if refit == "auto" else refit)
+        wanted = self.dataset().settings.split == "time" if refit == "auto" else refit
+        return bool(wanted) and (self.retrain() == "scratch" or bool(self.trains()))
 
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""

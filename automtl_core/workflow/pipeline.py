@@ -1,7 +1,7 @@
 """The pipeline of a run: stages, search -> training -> refit -> test, each of which records a fact."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,8 +42,8 @@ from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing, guarded
-from automtl_core.training.events import PhaseBegan, Planned, Warned
-from automtl_core.training.fit import REFIT, TRAIN, EnsembleFit, Fit, always
+from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned, Warned
+from automtl_core.training.fit import EnsembleFit, Fit, always
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
@@ -256,14 +256,13 @@ def _refit(work: Work) -> None:
     _start_clock(work)
     if work.network is None:  # an earlier process trained it
         _take_over(work)
-        work.network = restored(work.problem.space, made, work.problem.compute)
     chosen, refitted = made.read(Chosen), False
-    if job.refits() and _can_refit(work, chosen):
+    if job.refits() and (recorder.stage == REFIT or _can_refit(work, chosen)):
         refitted = _trained_again(work, chosen)
         costs = made.read(Costs)
         made.write(replace(costs, seconds=costs.seconds | {REFIT: recorder.seconds.get(REFIT, 0.0)}))
     problem = work.problem
-    size_of = cost_of(work.network, blank_features(problem.space.schema, problem.compute.device))
+    size_of = cost_of(_trained(work), blank_features(problem.space.schema, problem.compute.device))
     made.write(
         Result(
             best_epoch=max(chosen.best_epochs),
@@ -278,13 +277,18 @@ def _refit(work: Work) -> None:
     remove_folder(made.path / TRIALS)
 
 
+def _trained(work: Work) -> nn.Module:
+    """Return the trained network of a run, from its files if an earlier process trained it."""
+    if work.network is None:
+        work.network = restored(work.problem.space, work.run, work.problem.compute)
+    return work.network
+
+
 def _can_refit(work: Work, chosen: Chosen) -> bool:
     """Return whether a refit is possible; a warning says why not."""
-    job, recorder = work.job, work.recorder
-    if job.retrain() == "inherit" and not job.trains():
-        return False
-    if isinstance(work.network, Learner) and not work.network.refits:
-        what = f"{type(work.network).__name__} is not trained again on validation rows: it has no `refit`"
+    recorder, network = work.recorder, _trained(work)
+    if isinstance(network, Learner) and not network.refits:
+        what = f"{type(network).__name__} is not trained again on validation rows: it has no `refit`"
         recorder(Warned(what))
         return False
     # Seconds of an epoch, a mean over all phases.
@@ -303,15 +307,17 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
         False if the listener ended the training; the network before it stays.
 
     """
-    made, before = work.run, work.network
-    prepared = work.prepared.refit
+    made, prepared = work.run, work.prepared.refit
     job = work.job.of(made.config())
     problem = job.problem(prepared)
     architecture = made.architecture()
     network = untrained(problem, architecture)
     return_memory()
-    loop = trainer(work, problem, network, chosen.best_epochs, before)
+    # An earlier process may have replaced the files of the network before, but not if the loop needs it.
+    loop = trainer(work, problem, network, chosen.best_epochs, lambda: _trained(work))
     work.recorder.follow(REFIT, loop)
+    planned = Planned(REFIT, sum(chosen.best_epochs), len(problem.data.train))
+    work.recorder(PhaseBegan(REFIT, (planned,)))
     loop.run(work.recorder)
     if not loop.exhausted:
         return False
@@ -337,7 +343,7 @@ def trainer(
     problem: Problem,
     network: nn.Module,
     chosen: Sequence[int] = (),
-    before: nn.Module | None = None,
+    before: Callable[[], nn.Module] | None = None,
     first_epoch: int = 0,
 ) -> Fit | EnsembleFit | LearnerFit:
     """Return the trainer of a network, which may be an ensemble or a `Learner`.
@@ -347,7 +353,7 @@ def trainer(
         problem: The data and the recipe.
         network: The network, which may have weights of a search.
         chosen: For a refit: the epochs that validation rows chose.
-        before: For a refit: the network that was trained for them.
+        before: For a refit: returns the network that was trained for them.
         first_epoch: Number of epochs that its weights are trained for.
 
     """
@@ -356,7 +362,7 @@ def trainer(
     if isinstance(network, Ensemble):
         return EnsembleFit(network, *how, lasts, chosen)
     if isinstance(network, Learner):
-        return LearnerFit(network, *how, lasts, before if isinstance(before, Learner) else None)
+        return LearnerFit(network, *how, lasts, before)
     return Fit(network, *how, first_epoch, chosen)
 
 

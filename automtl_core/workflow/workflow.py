@@ -218,9 +218,10 @@ class Workflow:
         recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
             names = run.read(Result).metrics if metrics is None else tuple(metrics)
-            job = self._job_of(of_finished(run), data_dir).having(metrics=names)
+            how = {"metrics": names, "refit": run.read(Result).refitted}
+            job = self._job_of(of_finished(run), data_dir).having(**how)
             prepared = self.prepare(job, run.config().prepared_dir)
-            test = evaluation.evaluate_run(job, run, prepared)
+            test = evaluation.evaluate_run(job, run, run.served(prepared))
         now = environment(job, job.space(prepared))
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)

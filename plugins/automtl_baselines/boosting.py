@@ -274,7 +274,7 @@ class BoostedTrees(Learner):
 
     refits = True
 
-    def refit(self, chosen: Learner, data: TrainingData, seed: int, going_on: GoingOn) -> None:
+    def refit(self, chosen: nn.Module, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow as many trees of each task as `chosen` has, with categories where those have them."""
         assert isinstance(chosen, BoostedTrees)  # noqa: S101 - by the contract
         self._rank(data.train)

@@ -293,13 +293,15 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: CellRunner, later: int = 
         DivergedError: training fails with all settings.
 
     """
+    # A refit would not change the validation scores.
+    plain = {name: job.having(refit=False) if job.refits() else job for name, job in jobs.items()}
     schedulers = {name: _scheduler(job, trials) for name, job in jobs.items()}
     errors: dict[str, dict[str, None]] = {name: {} for name in jobs}
     left = trials
     for count in batches(trials):
         left -= count
         trainings = [(name, t) for name, s in schedulers.items() for t in iter(s.ask, None)]
-        cells = [bench.cell(name, changed(jobs[name], t.candidate.overrides)) for name, t in trainings]
+        cells = [bench.cell(name, changed(plain[name], t.candidate.overrides)) for name, t in trainings]
         once = {cell.path: cell for cell in cells}
         results = bench.trained(list(once.values()), "trial", left * len(jobs) + later)
         for (name, training), cell in zip(trainings, cells, strict=True):

@@ -152,6 +152,7 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
     if state.get("origin") == origin:
         scores: NDArray[np.float64] = state["scores"].numpy()
     else:
+        prepared = run.served(prepared)
         with run.working():
             part, logits = prepared.part("test"), predict_logits(job, run, prepared)
             users = prepared.users("test")

@@ -169,7 +169,7 @@ def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
     data, config = run.read(Data), run.config()
     folder = config.prepared_dir / f"{data.dataset}-{data.fingerprint[:12]}"
     try:
-        part = Prepared.open(folder).part("test") if folder.is_dir() else None
+        part = run.served(Prepared.open(folder)).part("test") if folder.is_dir() else None
     except AutoMTLError:
         part = None
     if part is None or not len(part):

@@ -6,8 +6,7 @@ from automtl_core.modules.sharing import group_and_word
 from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
-from automtl_core.training.events import EpochEnded
-from automtl_core.training.fit import REFIT
+from automtl_core.training.events import REFIT, EpochEnded
 from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
 from automtl_core.views.metrics import metrics

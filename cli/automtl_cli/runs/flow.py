@@ -23,6 +23,7 @@ from automtl_core.system.distributed import is_first
 from automtl_core.system.progress import Progress as Stages
 from automtl_core.tasks.kind import Measure
 from automtl_core.training.events import (
+    REFIT,
     SILENT,
     EpochEnded,
     Event,
@@ -93,7 +94,7 @@ class Terminal:
         if event.stages and draws() and not self._is_live:
             self._is_live = True
             until_output(live(LiveView(self._shown)))
-        if not self._is_live and event.phase not in (TRAINING, TEST):
+        if not self._is_live and event.phase not in (TRAINING, REFIT, TEST):
             title = self._titles.get(event.phase, event.phase)
             self._stages = self._open.enter_context(stages(title))
 
