@@ -320,6 +320,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     work.recorder(PhaseBegan(REFIT, (planned,)))
     loop.run(work.recorder)
     if not loop.exhausted:
+        work.recorder(Warned("the refit was ended, and the network is that of the training before it"))
         return False
     prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
@@ -358,7 +359,8 @@ def trainer(
 
     """
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
-    lasts = always if work.clock is None else work.clock.lasts
+    # A refit that is ended is discarded, so its parts have no shares of the time.
+    lasts = always if work.clock is None or chosen else work.clock.lasts
     if isinstance(network, Ensemble):
         return EnsembleFit(network, *how, lasts, chosen)
     if isinstance(network, Learner):

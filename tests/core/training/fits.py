@@ -9,12 +9,12 @@ from automtl_core.training.fit import Fit
 from automtl_testing.samples import binary_metrics
 
 
-def make(problem, first_epoch=0, **recipe):
+def make(problem, first_epoch=0, chosen=(), **recipe):
     torch.manual_seed(0)
     network = problem.space.network(problem.space.supernet().architecture())
     recipe = {"average_weights": False, **recipe}
     recipe = problem.recipe.model_copy(update=recipe)
-    return Fit(network, problem.data, recipe, problem.seed, problem.compute, first_epoch)
+    return Fit(network, problem.data, recipe, problem.seed, problem.compute, first_epoch, chosen)
 
 
 def weights(task):

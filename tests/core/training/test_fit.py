@@ -190,6 +190,28 @@ def test_a_rare_task_that_is_separate_decides_for_itself(separate, monkeypatch):
     assert [kept.epoch for kept in fit.common] == [2, 3]
 
 
+def test_a_refit_keeps_the_chosen_epochs_and_reads_no_validation_rows(problem, separate, monkeypatch):
+    fits = [make(one, epochs=3, patience=3) for one in (problem, separate)]
+    whole = [run(fit).weights for fit in fits]
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+    for one, weights_of, chosen in zip((problem, separate), whole, ((2,), (1, 3)), strict=True):
+        fit = make(one, epochs=3, patience=3, chosen=chosen)
+        reports = run(fit).reports
+        assert [(r.phase, r.epoch, r.metrics) for r in reports] == [
+            ("refit", epoch, {}) for epoch in range(1, max(chosen) + 1)
+        ]
+        assert (fit.best_epochs, fit.exhausted) == (chosen, True)
+        for t, task in enumerate(fit.network.tasks):
+            assert torch.equal(weights(task), weights_of[chosen[min(t, len(chosen) - 1)] - 1][t])
+    ended = make(problem, chosen=(3,))
+    assert ended.run(Enough(epochs=2)) == {}
+    assert not ended.exhausted
+
+
+def test_a_refit_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path):
+    assert_resumes(problem, tmp_path / "state", 2, chosen=(3,))
+
+
 def only(part, task):
     return Part(part.ids, part.dense, part.labels[:, task : task + 1])
 
@@ -301,10 +323,27 @@ def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_
 def test_it_is_cut_short_if_one_of_its_members_is(problem):
     fit = ensemble_of(problem)
     fit.recipe = fit.recipe.model_copy(update={"patience": 1})
-    fit.best_epochs = [1]
+    fit.trained = [1]
     assert not fit.cut_short
-    fit.best_epochs = [EPOCHS]
+    fit.trained = [EPOCHS]
     assert fit.cut_short
+
+
+def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, monkeypatch):
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+    chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
+    fit, watch = ensemble_of(problem, chosen=chosen), Keeping()
+    assert fit.run(watch) == {}
+    assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4, 5, 6]
+    assert (fit.best_epochs, fit.exhausted) == (chosen, True)
+    for member, network in enumerate(networks(problem)):
+        seed_of_member = seeds.of_member(seed, member)
+        alone = Fit(network, data, recipe, seed_of_member, compute, chosen=chosen[member : member + 1])
+        alone.run(EventHandler())
+        assert_same(fit.network.members[member], alone.network)
+    ended = ensemble_of(problem, chosen=chosen)
+    ended.run(Enough(epochs=2))
+    assert (ended.best_epoch, ended.exhausted) == (1, False)
 
 
 def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):

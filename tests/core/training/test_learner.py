@@ -21,6 +21,13 @@ class Counts(Learner):
         self.scale = scale
         self.lessons = 0
 
+    refits = True
+
+    def refit(self, chosen, data, seed, going_on):
+        self.pieces = chosen.pieces + 1
+        self.seen = (data, seed)
+        going_on(1.0, 1.0)
+
     def learn(self, data, seed, going_on):
         self.lessons += 1
         self.seen = (data, seed)
@@ -103,3 +110,22 @@ def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
 def test_predictions_have_to_be_finite(lesson):
     with pytest.raises(DivergedError):
         lesson(Counts(2, scale=math.inf)).run(EventHandler())
+
+
+def test_a_refit_takes_what_was_chosen_and_reads_no_validation_rows(lesson, problem, monkeypatch, tmp_path):
+    before = lesson()
+    before.run(EventHandler())
+    monkeypatch.setattr("automtl_core.training.learner.evaluate", None)
+    again, watch = lesson(chosen=lambda: before.network), Watch()
+    assert again.run(watch) == {}
+    assert again.network.pieces.tolist() == [5, 5]
+    assert again.network.seen == (problem.data, problem.seed)
+    assert [(report.phase, report.metrics) for report in watch.reports] == [("refit", {})]
+    assert ([step[0] for step in watch.steps], again.exhausted) == (["refit"], True)
+    save_state(tmp_path / "state", again.state_dict())
+    rest = lesson(chosen=None)
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    assert rest.run(EventHandler()) == {}, "it is trained"
+    ended = lesson(chosen=lambda: before.network)
+    ended.run(Watch(last=1))
+    assert not ended.exhausted
