@@ -86,8 +86,7 @@ class Prepared:
         """The same data for a refit: validation rows are training rows, and there is no validation part.
 
         Raises:
-            InputMissingError: it was not prepared.
-            ArtifactError: it is damaged.
+            ArtifactError: it was not prepared, or is damaged.
 
         """
         return Prepared.open(self.path.with_name(self.path.name + REFIT), kinds=self.kinds)

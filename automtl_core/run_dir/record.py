@@ -172,18 +172,22 @@ class RunRecord:
         return optimism(result.validation, result.test, result.baselines or {}, self.min_positives)
 
     @property
+    def refit(self) -> str | None:
+        """The rows and epochs of a refit, in words; None without one."""
+        result = self.get(Result)
+        if result is None or not result.refitted:
+            return None
+        parts, epochs = self.read(Data).rows, result.best_epoch
+        return (
+            f"refit: trained on {parts['train'] + parts['validation']:,} training and validation rows for "
+            f"{epochs} epoch{'s' * (epochs > 1)}; validation metrics are those before the refit"
+        )
+
+    @property
     def remarks(self) -> list[str]:
-        """Remarks on a refit and on early ends, in words."""
+        """Remarks on early ends, in words."""
         budget, result = self.get(Budget), self.get(Result)
         remarks = [f"time budget: {sentence}" for sentence in budget.sentences()] if budget else []
-        if result is not None and result.refitted:
-            parts = self.read(Data).rows
-            rows, epochs = parts["train"] + parts["validation"], result.best_epoch
-            remarks.append(
-                f"refit: trained on {rows:,} training and validation rows for {epochs} "
-                f"epoch{'s' * (epochs > 1)}; "
-                "validation metrics are those before the refit"
-            )
         if result is not None and result.cut_short:
             epochs = self.config.training.epochs
             remarks.append(

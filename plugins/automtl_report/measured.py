@@ -72,11 +72,12 @@ def _leaks(baselines: Mapping[str, Baseline]) -> Iterator[str]:
 
 
 def tested(record: RunRecord) -> list[Block]:
-    """Return the table of test metrics with its notes; nothing before the test."""
-    result = record.get(Result)
+    """Return the table of test metrics with its notes, and that of a refit; nothing before the test."""
+    result, refit = record.get(Result), record.refit
     if result is None or result.test is None:
         return []
-    return list(metrics(result.test, result.reachable or {}, record.min_positives))
+    table = metrics(result.test, result.reachable or {}, record.min_positives)
+    return [*table, *([Text(refit)] if refit else [])]
 
 
 def verdict(record: RunRecord) -> Iterator[Section]:

@@ -212,6 +212,24 @@ def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(enco
     assert all(500 < task.rows < 700 for task in metrics.values())
 
 
+def test_a_refit_has_as_many_trees_and_reads_the_same_columns():
+    schema = sample_schema().encoded(KEYS)
+    parts = [sample_part(schema, 300, seed) for seed in (1, 2, 3)]
+    parts[0].labels[:, 2] = np.nan  # a task without trees
+    before, again = learned(schema, *parts[:2]), model_of(schema)
+    data = TrainingData(parts[2], parts[2].some(slice(0)), schema.tasks)
+    again.refit(before, data, 0, always)
+    assert [trees.grown for trees in before.trees] == [trees.grown for trees in again.trees]
+    for one, other in zip(before.trees, again.trees, strict=True):
+        if one.grown:
+            left, right = one.booster(), other.booster()
+            assert (left.num_trees(), left.num_feature()) == (right.num_trees(), right.num_feature())
+            assert left.model_to_string() != right.model_to_string()
+    told = []
+    model_of(schema).refit(before, data, 0, lambda done, until: told.append(until) or True)
+    assert set(told) == {1 / 3, 2 / 3}
+
+
 def test_equal_seeds_give_equal_bytes():
     parts = [sample_part(sample_schema(), 300, seed) for seed in (1, 2)]
     one, same, other = (learned(sample_schema(), *parts, seed=seed).state_dict() for seed in (0, 0, 1))

@@ -1,6 +1,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -28,6 +29,35 @@ def test_a_second_preparation_reuses_the_first(shop, shop_dir, tmp_path):
     assert second.reused
     assert stages == ["check"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == [first.path.name]
+
+
+def test_a_refit_has_training_rows_that_include_the_validation_rows(given, tmp_path):
+    n = range(100)
+    cities = ["old" if k < 80 else "new" if k < 90 else "newest" for k in n]
+    columns = {"user": [f"u{k % 30}" for k in n], "city": cities, "price": [float(k) for k in n]}
+    labels = {"click": [k % 2 for k in n], "buy": [k % 3 // 2 for k in n]}
+    dataset = given({**columns, "time": list(n), **labels}, split="time")
+    dataset.time, dataset.user = "time", "user"
+    first = prepare(dataset, "shop", None, tmp_path / "out")
+    with pytest.raises(ArtifactError):
+        _ = first.refit
+    base = prepare(dataset, "shop", None, tmp_path / "out", refit=True)
+    again = prepare(dataset, "shop", None, tmp_path / "out", refit=True)
+    assert (base.reused, again.reused, base.path) == (False, True, first.path)
+    assert contents(base) == contents(first)
+    refit = again.refit
+    assert (base.of_refit, refit.of_refit) == (False, True)
+    assert refit.manifest["rows"] == {"train": 90, "validation": 0, "test": 10}
+    assert refit.manifest["fingerprint"] == base.manifest["fingerprint"]
+    assert sorted(refit.times("train")) == sorted([*base.times("train"), *base.times("validation")])
+    assert np.array_equal(refit.times("test"), base.times("test"))
+    ours, theirs = refit.part("test"), base.part("test")
+    assert np.array_equal(ours.labels, theirs.labels)
+    assert np.array_equal(ours.users, theirs.users)
+    city = [field.name for field in refit.schema.sparse].index("city")
+    assert set(refit.part("train").ids[:, city]) == {1, 2}, "the new value has an id of its own"
+    assert set(base.part("validation").ids[:, city]) == {0}, "it is unseen"
+    assert set(ours.ids[:, city]) == {0}
 
 
 def test_the_manifest_tells_where_the_data_comes_from(shop, shop_dir, tmp_path):

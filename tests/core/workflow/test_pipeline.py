@@ -215,8 +215,8 @@ def problem():
     return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
 
 
-def work(problem, network, epochs=0):
-    made = Work(None, None, None, SILENT, network=network, epochs=epochs)
+def work(problem):
+    made = Work(None, None, None, SILENT)
     made.problem = problem
     return made
 
@@ -234,7 +234,7 @@ def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem)
 def test_the_trainer_is_that_of_the_network(problem):
     (one,) = sample_architectures(problem.space, 1)
     alone, ensemble = untrained(problem, one), untrained(problem, Architecture.ensemble([one, one]))
-    assert isinstance(trainer(work(problem, ensemble)), EnsembleFit)
-    fit = trainer(work(problem, alone, epochs=2))
+    assert isinstance(trainer(work(problem), problem, ensemble), EnsembleFit)
+    fit = trainer(work(problem), problem, alone, first_epoch=2)
     assert isinstance(fit, Fit)
     assert fit.first_epoch == 2

@@ -1,0 +1,208 @@
+"""Runs whose network is trained again, on training and validation rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from stopping import StopAfter
+
+import automtl
+from automtl_core.run_dir.config import default, load_config
+from automtl_core.run_dir.facts import Chosen, Costs, Result
+from automtl_core.run_dir.run import Run
+from automtl_core.training.events import EventHandler
+from automtl_core.workflow.budget import Clock
+from automtl_core.workflow.evaluation import evaluate_run, predict_logits
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import models
+
+from .lines import EQUAL, REGISTRY, TRAINING, begin, contents, go_on, make_job
+
+ROWS = 400
+LAYER = {
+    "dataset": {
+        "name": "table",
+        "files": "rows.csv",
+        "labels": {"click": {}, "hours": {"kind": "regression"}},
+        "sparse": {"user": "text", "item": "text"},
+        "user": "user",
+        "time": "time",
+        "split": "time",
+    },
+    "features": {"aggregates": [["item"]]},
+    "training": {"batch_size": 64, "min_positives": 1},
+}
+NETWORK = {"features": {"numbers": "standard"}, "training": {"epochs": 3}}
+"""Settings without effect on boosted trees."""
+SEARCH = {
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+    "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
+}
+
+
+def table():
+    """Return rows in the order of their times; later rows have new items, and larger labels."""
+    draw, n = np.random.default_rng(0), np.arange(ROWS)
+    item = n // 10 + draw.integers(0, 10, ROWS)
+    return pd.DataFrame(
+        {
+            "time": 1_700_000_000 + 600 * n,
+            "user": [f"u{k}" for k in draw.integers(0, 30, ROWS)],
+            "item": [f"i{k}" for k in item],
+            "click": (draw.random(ROWS) < 0.3 + 0.4 * (item % 2)).astype(int),
+            "hours": item + draw.normal(size=ROWS),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """Return a function that makes the job of a model, or of a search."""
+    folder = tmp_path_factory.mktemp("refit")
+    table().to_csv(folder / "rows.csv", index=False)
+    where = {"data_dir": folder, "prepared_dir": folder / "prepared"}
+
+    def make(model="mmoe"):
+        if model == "search":
+            return Job.resolve(load_config(default(REGISTRY), LAYER, NETWORK, where, SEARCH), REGISTRY)
+        return models([model], REGISTRY, LAYER, where, {} if model == "boosting" else NETWORK)[model]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(job, tmp_path_factory):
+    """Return a function that gives a finished run of a model."""
+    folder, runs = tmp_path_factory.mktemp("whole"), {}
+
+    def make(model="mmoe"):
+        if model not in runs:
+            runs[model] = begin(job(model), folder / model)
+        return runs[model]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def plain(job, tmp_path_factory):
+    """A run without a refit."""
+    return begin(job().having(refit=False), tmp_path_factory.mktemp("plain") / "run")
+
+
+def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before(job, whole, plain):
+    run, prepared = whole(), job().prepare()
+    result, before = run.read(Result), plain.read(Result)
+    assert (result.refitted, before.refitted) == (True, False)
+    assert result.validation == before.validation == run.read(Chosen).validation
+    assert result.test != before.test
+    phases = [report["phase"] for report in run.reports()]
+    assert phases == ["train"] * 3 + ["refit"] * result.best_epoch
+    assert run.read(Costs).seconds["refit"] > 0
+    served = run.served(prepared)
+    assert served.of_refit
+    assert plain.served(prepared) is prepared
+    assert evaluate_run(job(), run, served) == result.test
+    assert run.encoder().schema.sparse[1].size > plain.encoder().schema.sparse[1].size
+
+
+def test_new_rows_are_predicted_as_test_rows_are(job, whole):
+    run = whole()
+    served = run.served(job().prepare())
+    order = np.argsort(served.times("test"))
+    expected = predict_logits(job(), run, served)[order].astype(np.float64)
+    tasks = served.schema.tasks
+    found = automtl.load(run.path).predict(table().iloc[-len(order) :])
+    for t, task in enumerate(tasks):
+        assert found[task.name].to_numpy() == pytest.approx(
+            task.predictions(expected[:, t]), rel=1e-6, abs=1e-6
+        )
+
+
+def raising(monkeypatch, name):
+    """Let a method of a run interrupt after its second call, which is that of the refit."""
+    method, calls = getattr(Run, name), []
+
+    def call(self, *arguments):
+        method(self, *arguments)
+        calls.append(name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, name, call)
+
+
+@pytest.mark.parametrize("model", ["mmoe", "search", "boosting"])
+@pytest.mark.parametrize("stop", ["epoch", "write_architecture", "save_weights"])
+def test_a_run_that_is_stopped_in_the_refit_goes_on_to_the_same_bytes(
+    job, whole, tmp_path, monkeypatch, model, stop
+):
+    if model == "boosting":
+        pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+    phases = [report["phase"] for report in whole(model).reports()]
+    listener = StopAfter(phases.index("refit") + 1) if stop == "epoch" else EventHandler()
+    if stop != "epoch":
+        raising(monkeypatch, stop)
+    with pytest.raises(KeyboardInterrupt):
+        begin(job(model), tmp_path / "run", listener)
+    monkeypatch.undo()
+    run = Run.open(tmp_path / "run")
+    assert run.has(Chosen)
+    assert not run.has(Result)
+    go_on(job(model), run)
+    names = EQUAL if model == "search" else TRAINING
+    assert contents(run, names) == contents(whole(model), names)
+    assert evaluate_run(job(model), run, run.served(job(model).prepare())) == run.read(Result).test
+
+
+class Watch(EventHandler):
+    """Keeps warnings, and ends the refit or not."""
+
+    def __init__(self, going=True):
+        self.going, self.warnings = going, []
+
+    def __call__(self, event):
+        if (sentence := getattr(event, "sentence", None)) is not None:
+            self.warnings.append(sentence)
+        return super().__call__(event)
+
+    def epoch(self, report):
+        return self.going or report.phase != "refit"
+
+
+def test_a_refit_that_is_ended_keeps_the_network_before(job, plain, tmp_path):
+    watch = Watch(going=False)
+    run = begin(job(), tmp_path / "run", watch)
+    assert "the refit was ended, and the network is that of the training before it" in watch.warnings
+    assert run.read(Result) == plain.read(Result)
+    weights, before = run.weights(), plain.weights()
+    assert all(torch.equal(weights[name], before[name]) for name in before)
+    assert run.encoder().schema == plain.encoder().schema
+
+
+def test_without_time_there_is_no_refit(job, plain, tmp_path, monkeypatch):
+    watch, asked = Watch(), []
+    monkeypatch.setattr(Clock, "has_time", lambda self, seconds: asked.append(seconds))
+    run = begin(job().having(time_budget=3600.0), tmp_path / "run", watch)
+    warning = "the network is not trained again on validation rows: there is no time left"
+    assert f"{warning}; raise the time budget" in watch.warnings
+    assert not run.read(Result).refitted
+    seconds = run.read(Costs).seconds["train"]
+    assert asked == [pytest.approx(seconds * run.read(Result).best_epoch / 3)]
+
+
+def test_with_time_each_kind_of_network_is_refitted(job, whole, tmp_path):
+    pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+    for model in ("mmoe", "boosting"):
+        run = begin(job(model).having(time_budget=3600.0), tmp_path / model)
+        assert run.read(Result).refitted
+
+
+def test_where_rows_are_split_by_time_or_where_it_is_asked_for(job, tmp_path):
+    plain = make_job(tmp_path)
+    scratch = {"retrain": "scratch"}
+    assert job().refits()
+    assert job("search").refits()
+    assert not make_job(tmp_path, scratch).refits()
+    assert make_job(tmp_path, scratch, {"refit": True}).refits()
+    assert plain.retrain() == "inherit"
+    assert not plain.having(refit=True).refits()
