@@ -226,6 +226,7 @@ class RunRecord:
             "refreshed": refreshed,
             "optimism": optimism,
             "min_positives": self.min_positives,
+            "refit": self.refit,
             "remarks": self.remarks,
         }  # fmt: skip
 

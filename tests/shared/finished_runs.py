@@ -72,6 +72,7 @@ RECORDED = {
     "space": {"layers": 1, "experts": 2, "blocks": 1, "ops": ["identity", "mlp-8"], "embedding_dim": 4},
     "strategy": {"candidates": 2, "rung_epochs": 1},
     "training": {"epochs": 2, "batch_size": 256, "embedding_decay": 0.01, "min_positives": 20},
+    "refit": False,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from stopping import StopAfter
 import automtl
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Chosen, Costs, Result
+from automtl_core.run_dir.record import read_record
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.budget import Clock
@@ -103,6 +104,16 @@ def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before
     assert plain.served(prepared) is prepared
     assert evaluate_run(job(), run, served) == result.test
     assert run.encoder().schema.sparse[1].size > plain.encoder().schema.sparse[1].size
+
+
+def test_the_record_tells_of_the_refit(whole, plain):
+    epochs = whole("search").read(Result).best_epoch
+    told = f"360 training and validation rows for {epochs} epoch"
+    searched = read_record(whole("search").path, REGISTRY)
+    assert told in searched.refit
+    assert searched.refit == searched.to_json()["refit"]
+    assert searched.optimism is None, "the validation score is not that of this network"
+    assert read_record(plain.path, REGISTRY).refit is None
 
 
 def test_new_rows_are_predicted_as_test_rows_are(job, whole):

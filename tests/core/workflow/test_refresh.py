@@ -22,6 +22,7 @@ SETTINGS = {
         "history": [],
     },
     "training": {"epochs": 1, "min_positives": 1, "batch_size": 64, "embedding_decay": 0.01},
+    "refit": False,
 }
 
 
@@ -87,6 +88,19 @@ def test_rows_that_the_aggregates_have_seen_are_left_out(run, tmp_path):
     with pytest.raises(DataError, match=f"none of the {ROWS} rows is later than time {whole['time'].max()}"):
         twice.refresh(whole, tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+def test_after_a_refit_the_validation_rows_are_left_out_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = automtl.train(table(), ["click"], model="shared-bottom", settings={**SETTINGS, "refit": True})
+    test = table().iloc[-round(0.1 * ROWS) :]
+    again = made.refresh(table(), "whole")
+    assert again._folder.read(Refreshed).rows == len(test)
+    for state in again._folder.encoder().aggregates.states:
+        assert state.aggregate.half_life or state.totals[0] == ROWS
+    later = test.assign(time=lambda rows: rows["time"] + 30 * 86_400)
+    with pytest.warns(UserWarning, match="have not seen the test rows"):
+        made.refresh(later, "later")
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+02:00"])

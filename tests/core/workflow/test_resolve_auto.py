@@ -104,6 +104,7 @@ EQUAL = {
     "large_tables": "disk",
     "seed": 1,
     "calibrate": False,
+    "refit": True,
     "importance": {"rows": 7},
     "metrics": ["pr-auc"],
     "listeners": ["mlflow"],
