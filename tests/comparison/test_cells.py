@@ -18,7 +18,7 @@ from automtl_comparison.spec import compare, split_seeds
 from automtl_core.errors import DivergedError, RunExistsError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Environment, Status
+from automtl_core.run_dir.facts import Costs, Environment, Result, Status
 from automtl_core.run_dir.run import CHECKPOINTS, Run
 from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.events import SILENT
@@ -551,3 +551,20 @@ def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
     made.tested([made.cell("one.yaml", job)])
     assert len(worked) == len(trained) == 2
     assert recipe(job) in trained
+
+
+def test_a_cell_is_refitted_and_the_trials_of_its_tuning_are_not(tiny, bench):
+    job = tiny(refit=True)["one.yaml"]
+    made, _ = bench(splits={0: job.prepare()})
+    best = tuned({"one.yaml": job}, 2, made)["one.yaml"]
+    trials = [Run.open(path).read(Result) for path in (made.folder / "cells").glob("one.yaml-*")]
+    assert [trial.refitted for trial in trials] == [False, False]
+    cell = made.cell("one.yaml", best)
+    made.trained([cell])
+    ((measured, scores),) = made.tested([cell]).values()
+    run = Run.open(cell.path)
+    assert run.read(Result).refitted
+    seconds = run.read(Costs).seconds
+    assert measured.train_seconds == seconds["train"] + seconds["refit"] > seconds["train"]
+    for task, m in measured.test.items():
+        assert np.nanmean(scores[task]) == pytest.approx(m.score, abs=0.03)
