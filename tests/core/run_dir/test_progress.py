@@ -20,6 +20,7 @@ from automtl_core.run_dir.progress import (
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.trial import TrialEnded, TrialResult
 from automtl_core.training.events import (
+    REFIT,
     EpochEnded,
     OfTrial,
     PhaseBegan,
@@ -144,6 +145,20 @@ def test_later_stages_are_as_fast_by_row(events):
     assert events.left == pytest.approx(4)
     events.send(PhaseEnded(TRAINING))
     assert events.left == 0
+
+
+def test_a_refit_has_the_epochs_that_the_training_chose(events, tmp_path):
+    plan = (TEN, Planned(REFIT, 10, 200.0, 3))
+    events.send(PhaseBegan(TRAINING, plan), RunBegan(tmp_path))
+    events.epoch("train", 1).epoch("train", 2)
+    assert events.progress.reached[1] == 20
+    events.send(PhaseBegan(REFIT, (Planned(REFIT, 2, 200.0),)))
+    assert (events.progress.stage, events.progress.reached[:2]) == (REFIT, (2, 4))
+    events.epoch("refit", 1, seconds=20.0)
+    assert events.left == pytest.approx(20, rel=0.01)
+    reports = tuple(EpochEnded(phase, 1, {}, {}) for phase in ("candidate 1", "train", "refit"))
+    again = Events().send(PhaseBegan(TRAINING, plan), RunBegan(tmp_path, reports)).progress
+    assert [stage.ended for stage in again.stages] == [1, 1]
 
 
 def test_the_encoding_search_tells_the_speed_of_all_that_follows(events):

@@ -16,6 +16,7 @@ from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
+from automtl_core.workflow.workflow import Workflow
 
 from .lines import EQUAL, REGISTRY, TRAINING, begin, contents, go_on, make_job
 
@@ -103,6 +104,7 @@ def test_the_test_is_that_of_the_refitted_network_and_the_validation_that_before
     assert served.of_refit
     assert plain.served(prepared) is prepared
     assert evaluate_run(job(), run, served) == result.test
+    assert Workflow(REGISTRY).evaluate(run.path).repeats
     assert run.encoder().schema.sparse[1].size > plain.encoder().schema.sparse[1].size
 
 

@@ -10,7 +10,7 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.facts import Behaviour, Budget, Calibration, Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
-from automtl_core.training.events import EventHandler
+from automtl_core.training.events import EventHandler, Warned
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.models import models
@@ -155,6 +155,15 @@ def test_a_model_that_learns_by_itself_is_trained_tested_and_evaluated_as_others
     assert costs.rows_per_second > 0
     assert sum(m.values["log_loss"] for m in result.test.values()) / 4 < 0.6, "better than no guess at all"
     assert evaluate_run(learning, run, prepared) == result.test
+
+
+def test_a_model_that_cannot_be_refitted_is_left_as_it_is_with_a_warning(learning, tmp_path):
+    heard = []
+    run = begin(learning.having(refit=True), tmp_path / "run", lambda event: heard.append(event) or True)
+    warned = [event.sentence for event in heard if isinstance(event, Warned)]
+    assert "Rates is not trained again on validation rows: it has no `refit`" in warned
+    assert [r["phase"] for r in run.reports()] == ["train"]
+    assert not run.read(Result).refitted
 
 
 def test_what_was_stopped_after_its_lesson_goes_on_without_another(learning, tmp_path):
