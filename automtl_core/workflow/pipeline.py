@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from automtl_core.choices import Architecture
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
 from automtl_core.errors import UsageError, listing
@@ -36,7 +37,7 @@ from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.trial import Trials, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.system import seeds
-from automtl_core.system.distributed import agreed
+from automtl_core.system.distributed import agreed, first
 from automtl_core.system.documents import Value
 from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
@@ -322,7 +323,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     if not loop.exhausted:
         work.recorder(Warned("the refit was ended, and the network is that of the training before it"))
         return False
-    prepared.encoder_of(problem.space.schema).save(made.path / ENCODER)
+    _save_encoder(made, prepared.encoder_of(problem.space.schema))
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
     made.save_weights(loop.network.state_dict())
     work.network, work.problem = loop.network, problem
@@ -405,7 +406,12 @@ def _take_over(work: Work) -> None:
     if config == work.run.initial_config():
         return
     work.problem = work.job.of(config).problem(work.prepared)
-    work.prepared.encoder_of(work.problem.space.schema).save(work.run.path / ENCODER)
+    _save_encoder(work.run, work.prepared.encoder_of(work.problem.space.schema))
+
+
+def _save_encoder(run: Run, encoder: Encoder) -> None:
+    """Write the encoder of a run; of a data-parallel job, the first process writes it."""
+    first(lambda: encoder.save(run.path / ENCODER))
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
