@@ -66,7 +66,7 @@ def tested(run):
 
 def _prepared(run):
     config = run._folder.config()
-    return list(config.prepared_dir.glob(f"{config.dataset.name}-*"))
+    return list(config.prepared_dir.glob(f"{config.dataset.name}-*-refit"))
 
 
 def test_a_log_and_lists_give_the_same_predictions(run, tested):

@@ -93,7 +93,7 @@ def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run
 
 def test_a_log_and_prepared_rows_are_predicted_alike_with_a_copy_of_the_vectors(run):
     config = run._folder.config()
-    (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
+    (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*-refit")
     part, made = Prepared.open(folder).part("test"), run._trained
     stored = 1 / (1 + np.exp(-made.predict_logits(part)))
     latest = rows().nlargest(len(part), "when")
