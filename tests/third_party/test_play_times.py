@@ -70,7 +70,7 @@ def test_a_number_in_events_is_prepared_trained_predicted_and_exported(install, 
     layer = {"dataset": dataset, "data_dir": str(tmp_path), **LAYERS}
     line = Workflow(load_registry())
     run = automtl.load(line.search(line.model("mmoe", [layer]), tmp_path / "runs", "run").path)
-    (folder,) = run._folder.config().prepared_dir.glob("*-*")
+    (folder,) = run._folder.config().prepared_dir.glob("*-refit")
     past = Prepared.open(folder).part("train").histories[0].events.numbers
     assert past.dtype == np.float32
     assert np.nanmax(past) == pytest.approx(np.log1p(300), abs=0.1)  # f(x) of `log`
