@@ -38,7 +38,7 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
-FORMAT = 2
+FORMAT = 3
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
     "decisions", "warm_start", "retrain", "calibrate", "refit", "importance", "metrics", "listeners",

@@ -188,12 +188,13 @@ class _Trials:
         if answers.get("aggregates") != self.best.get("aggregates"):  # their selection is evidence for them
             self.best = answers if self._ahead(answers) > 0 else self.best
             return
-        margins = {DECAY: s.decay_margin}
-        least = max(margins.get(name, s.margin) for name in answers if answers[name] != self.best[name])
+        changed = [name for name in answers if answers[name] != self.best[name]]
+        decay = changed == [DECAY]
+        least = s.decay_margin if decay else s.margin
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        if self._ahead(answers) > least and self._significant(answers):
+        if self._ahead(answers) > least and (decay or self._significant(answers)):
             self.best = answers
 
     def trials(self) -> tuple[EncodingTrial, ...]:
