@@ -314,6 +314,8 @@ class Budget(Fact):
     """Phase that ended early -> its last epoch."""
     train: float = ALL
     """Share of the time after which the training ends."""
+    refit: float = ALL
+    """Share of the time after which a refit would end; it is left out if it would take longer."""
 
     @property
     def trial_rows(self) -> int | None:

@@ -32,6 +32,8 @@ from automtl_core.training.loop import shuffled
 
 IMPORTANCE_SHARE = 0.05
 """Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
+REFIT_SHARE = 0.15
+"""Share of the time that is left for a refit."""
 ENCODINGS = 0.25
 """Largest share of the time for the encoding search, which gains more than an architecture does."""
 SEARCH = LITTLE, 0.55
@@ -57,6 +59,7 @@ class Clock:
         search: Share of them after which the search ends.
         train: Share of them after which the training ends.
         start: Start of the run, by `time.monotonic`; None for now.
+        refit: Share of them after which a refit would end.
 
     """
 
@@ -67,10 +70,12 @@ class Clock:
         search: float,
         train: float = ALL,
         start: float | None = None,
+        refit: float = ALL,
     ) -> None:
         self.listener = listener
         self.search = search
         self.train = train
+        self.refit = refit
         self.ended: dict[str, int] = {}
         self._start = time.monotonic() if start is None else start
         self._seconds = seconds
@@ -83,7 +88,8 @@ class Clock:
         if not isinstance(event, StepEnded | EpochEnded):
             return going_on
         self._epoch = event.epoch
-        if not going_on or self._share() < (self.train if event.phase in (TRAIN, REFIT) else self.search):
+        ends = {TRAIN: self.train, REFIT: self.refit}
+        if not going_on or self._share() < ends.get(event.phase, self.search):
             return going_on
         self.ended.setdefault(event.phase, event.epoch)
         return False
@@ -105,15 +111,20 @@ class Clock:
         return in_time
 
     def has_time(self, seconds: float) -> bool:
-        """Return whether there is time for so many more seconds of training."""
-        return self._share() + seconds / self._seconds < self.train
+        """Return whether there is time for a refit of so many seconds."""
+        return self._share() + seconds / self._seconds < self.refit
 
     def _share(self) -> float:
         return agreed((time.monotonic() - self._start) / self._seconds)
 
 
 def planned(
-    problem: Problem, seconds: float, trains: bool, tested: int, listener: Listener = SILENT
+    problem: Problem,
+    seconds: float,
+    trains: bool,
+    tested: int,
+    listener: Listener = SILENT,
+    refits: bool = False,
 ) -> Budget:
     """Return the shares of the time for search and training, and the number of rows for the search.
 
@@ -123,6 +134,7 @@ def planned(
         trains: Whether the search also trains the network of its result.
         tested: Number of test rows.
         listener: Receives a warning if the budget cannot be kept.
+        refits: Whether a refit follows the training.
 
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
@@ -138,13 +150,14 @@ def planned(
                 f"but have {seconds:.0f} s; raise it by {more} s or more"
             )
         )
-    end = min(ALL, max(1 - IMPORTANCE_SHARE - fixed / seconds, SEARCH[0]))
+    last = min(ALL, max(1 - IMPORTANCE_SHARE - fixed / seconds, SEARCH[0]))
+    end = max(last - REFIT_SHARE, SEARCH[0]) if refits else last
     if trains and LEARNING * steps(total, size) * step <= WHOLE * seconds:
-        return Budget(seconds, min(WHOLE, end), total, total, train=end)
+        return Budget(seconds, min(WHOLE, end), total, total, train=end, refit=last)
     training = TRAINING * steps(total, size) * step / seconds
     search = min(max(end - training, SEARCH[0]), SEARCH[1])
     fit = search * seconds / LEARNING / step * size
-    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total, train=end)
+    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total, train=end, refit=last)
 
 
 def _step_seconds(problem: Problem) -> float:

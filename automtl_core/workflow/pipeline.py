@@ -18,6 +18,7 @@ from automtl_core.modules.cost import Cost, blank_features, cost_of
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import (
+    ALL,
     Budget,
     Calibration,
     Chosen,
@@ -49,7 +50,7 @@ from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
 from automtl_core.training.process import return_memory
-from automtl_core.workflow.budget import PREDICTION, Clock, planned, trial_rows, with_rows
+from automtl_core.workflow.budget import PREDICTION, REFIT_SHARE, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
@@ -173,8 +174,11 @@ def _search(work: Work) -> None:
     problem = replace(problem, warm_start=read_warm_start(job, work.prepared))
     if (seconds := job.config.time_budget) is not None and not made.has(Budget):
         trains, count, total = job.trains(), len(work.prepared.part("test")), len(problem.data.train)
-        without = Budget(seconds, 0, total, total)
-        limits = without if trains is None else planned(problem, seconds, trains, count, recorder.listener)
+        if trains is None:
+            limits = Budget(seconds, 0, total, total, train=ALL - REFIT_SHARE * job.refits())
+        else:
+            how = (recorder.listener, job.refits())
+            limits = planned(problem, seconds, trains, count, *how)
         made.write(agreed(limits))
     budget, sample = _start_clock(work), trial_rows(work.prepared.manifest["rows"]["train"])
     if budget is not None and work.clock is not None:
@@ -208,7 +212,7 @@ def _start_clock(work: Work) -> Budget | None:
     budget, recorder = work.run.get(Budget), work.recorder
     if work.clock is None and budget is not None:
         left = budget.seconds - sum(recorder.seconds.values())
-        work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start)
+        work.clock = Clock(recorder.listener, left, budget.search, budget.train, work.start, budget.refit)
         recorder.listener = work.clock
     return budget
 
@@ -292,8 +296,10 @@ def _can_refit(work: Work, chosen: Chosen) -> bool:
         what = f"{type(network).__name__} is not trained again on validation rows: it has no `refit`"
         recorder(Warned(what))
         return False
-    # Seconds of an epoch, a mean over all phases.
-    epoch = sum(recorder.seconds.values()) / max(len(recorder.reports), 1)
+    # Seconds of an epoch: that of the training or, if the search trained the network, a mean over the search.
+    seconds, phases = recorder.seconds, [report["phase"] == TRAIN for report in recorder.reports]
+    trained = any(phases) and seconds.get(TRAIN)
+    epoch = trained / sum(phases) if trained else sum(seconds.values()) / max(len(phases), 1)
     if work.clock is None or work.clock.has_time(epoch * sum(chosen.best_epochs)):
         return True
     what = "the network is not trained again on validation rows"

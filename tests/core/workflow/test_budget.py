@@ -47,8 +47,8 @@ def test_time_before_the_first_step_counts(clock):
     assert not heard(StepEnded("train", 1, 10, 1, 64))
 
 
-def test_a_refit_begins_if_it_has_time_and_ends_with_the_training(clock):
-    heard = Clock(EventHandler(), 100, search=0.5, train=0.9)
+def test_a_refit_has_time_of_its_own_after_the_training(clock):
+    heard = Clock(EventHandler(), 100, search=0.5, train=0.5, refit=0.9)
     clock(60)
     assert heard.has_time(29)
     assert not heard.has_time(31)
