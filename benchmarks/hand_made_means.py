@@ -177,7 +177,7 @@ def main() -> None:
     runs: dict[str, dict[int, Scores]] = {}
     for path in arguments.runs:
         run, config = Run.open(path), Run.open(path).config()
-        predicted = predict_logits(flow.model(str(path), []), run, prepared)
+        predicted = predict_logits(flow.model(str(path), []), run, run.served(prepared))
         runs.setdefault(config.features.refresh, {})[config.seed] = purchases.scores(predicted)
     seeds = sorted({seed for of_seeds in runs.values() for seed in of_seeds}) or [0]
     by_hand = {
