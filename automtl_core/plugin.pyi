@@ -235,6 +235,7 @@ from automtl_core.training.events import (
     Event as Event,
     EventHandler as EventHandler,
     Listener as Listener,
+    Noted as Noted,
     PhaseBegan as PhaseBegan,
     RunBegan as RunBegan,
     RunListener as RunListener,

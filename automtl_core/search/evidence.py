@@ -188,7 +188,7 @@ def preferred(
         return None
     least = max(map(_score, trained)) - CONCESSIONS[preference]
     close = [point for point in trained if _score(point) >= least]
-    return min(close, key=lambda point: (point.flops_per_row, -_score(point)))
+    return min(close, key=lambda point: (point.flops_per_row or inf, -_score(point)))  # trees count none
 
 
 def _score(point: Point) -> float:

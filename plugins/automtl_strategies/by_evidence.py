@@ -42,6 +42,15 @@ class _EndedError(Exception):
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
+    landmarks: int = Field(0, ge=0)
+    """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
+    the result of the search. Those with the lowest held-out loss in the supernet are taken. A larger value
+    takes longer."""
+    rivals: tuple[str, ...] = ("mmoe", "ple", "boosting")
+    """Final comparison: models without choices, such as `mmoe`, that are trained beside the result of the
+    search, with their default settings. The best one on validation rows is the result. A model whose library
+    is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
+    training, and the best one a whole training."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""
@@ -87,7 +96,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             made, freedom = self.ablation, self.paths.held_out.freedom
             candidates = {"searched": Architecture(made.decisions), **others}
             evidence = judged(made.evidence, made.comparisons, freedom)
-            self.last_round.begin(candidates, self.paths.epoch, evidence)
+            rivals = self.last_round.rivals("searched", candidates["searched"], listener)
+            self.last_round.begin(candidates, self.paths.epoch, evidence, rivals)
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:

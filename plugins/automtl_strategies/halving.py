@@ -8,9 +8,9 @@ Successive halving (Jamieson and Talwalkar, AISTATS 2016) gives better architect
         b <- eta * b
 
 If two architectures do not differ significantly on held-out rows, the one that the search ranks higher goes
-on: early in training the better score would be chance. The one that the search ranks first, its favourite, is
-trained to the end even if another one overtakes it, since wide networks lead early and may end behind. The
-last one is trained with all epochs of the recipe.
+on: early in training the better score would be chance. At the end the better score decides. The one that the
+search ranks first, its favourite, is trained to the end even if another one overtakes it, since wide networks
+lead early and may end behind. The last one is trained with all epochs of the recipe.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
 
@@ -80,10 +80,10 @@ class HalvingSettings(HeldOutSettings):
     so a small value favours them. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
-    """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
-    the search ranks higher. A larger value keeps the ranking of the search more often: wide networks lead at
-    first, and the best of several candidates leads by one standard error by chance. With 0, the better
-    validation score decides."""
+    """Final comparison: lead on held-out rows, in standard errors, with which a candidate goes on in place of
+    one that the search ranks higher. A larger value keeps the ranking of the search more often: wide networks
+    lead at first, and the best of several candidates leads by one standard error by chance. Fully trained
+    candidates are ranked by their validation scores."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
     networks is trained to the end: the result of the search takes part with several seeds, beside the other
@@ -150,11 +150,8 @@ class Halving(Scheduler[HalvingSettings]):
             self._next_rung()
 
     def ranked(self) -> list[Training]:
-        """Return the remaining entrants, then all others.
-
-        Next is always the first one that is not clearly behind the best.
-        """
-        first = self._ranked()
+        """Return the remaining entrants by their validation scores, then all others."""
+        first = self._ranked(final=True)
         others = [name for name, r in self.results.items() if r.metrics and name not in first]
         return [self.entrants[name] for name in (*first, *sorted(others, key=list(self.entrants).index))]
 
@@ -179,13 +176,18 @@ class Halving(Scheduler[HalvingSettings]):
         ]
         self._left = deque([] if decided else going_on)
 
-    def _ranked(self) -> list[str]:
+    def _ranked(self, final: bool = False) -> list[str]:
+        """Return the entrants that may still win, best first.
+
+        Next is always the first one that is not clearly behind the best or, finally, the best one.
+        """
         metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
         left, ranked = [name for name in self.alive if name in metrics], list[str]()
         first = next(iter(metrics.values()), {})  # which scores are relative to
         while left:
             best = max(left, key=lambda name: self.proposals.recipe.change(metrics[name], first))
-            ranked.append(next(name for name in left if name == best or not self._behind(name, best)))
+            close = (name for name in left if name == best or not (final or self._behind(name, best)))
+            ranked.append(next(close))
             left.remove(ranked[-1])
         return ranked
 
