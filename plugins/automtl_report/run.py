@@ -60,6 +60,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
         yield Section("", [*search.evidence(record), *hint])
         yield Section("", search.decisions(evidence) if all_evidence else [])
+    yield from search.contest(record)
     yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
@@ -75,6 +76,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
     sentences += [_ensemble(record)] if record.architecture.members else []
     yield Section("", measured.notes(record))
+    yield from search.contest(record)
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
         if names:

@@ -25,6 +25,7 @@ from automtl_core.plugin import (
     Evidence,
     HeldOut,
     Listener,
+    Losses,
     Metrics,
     Noted,
     Point,
@@ -167,11 +168,12 @@ class LastRound:
             problem = self._problem(ranked[0].candidate)
             networks = {t.name: trained_fit(problem, trials.spec(t)).network for t in ranked}
         entrants = {training.name: training.candidate.architecture for training in ranked}
-        points = {
-            name: self._point(name, training.candidate, result.metrics)
-            for name, (training, result) in loop.latest.items()
-            if result.metrics
-        }
+        chosen_losses = loop.latest[ranked[0].name][1].losses
+        points = dict[str, Point]()
+        for name, (training, result) in loop.latest.items():
+            if result.metrics:
+                point = self._point(name, training.candidate, result.metrics)
+                points[name] = replace(point, error=_error(result.losses, chosen_losses))
         names = [ranked[0].name]
         if len(networks) > 1:
             names, ensembles = self._ensemble(networks, entrants)
@@ -281,6 +283,13 @@ def point_of(candidate: Candidate, cost: Cost, recipe: Recipe, metrics: Metrics)
 def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
     """Return the mean AUC over tasks; None without binary tasks that have enough rows."""
     return mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, recipe.min_positives)
+
+
+def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
+    """Return the standard error of the difference to the losses of the chosen point, if both are known."""
+    if losses is None or chosen is None or losses is chosen:
+        return None
+    return difference(losses, chosen).error
 
 
 def _title(members: Sequence[str]) -> str:
