@@ -159,7 +159,7 @@ def contest(record: RunRecord) -> Iterator[Section]:
                 "" if half is None else "level" if abs(ahead) <= half else "better" if ahead > 0 else "worse"
             )
         level += [point] * (note == "level")
-        cost = f"{share:.0%}" if share < inf else None
+        cost = f"{share:.0%}" if 0 < share < inf else None
         rows.append([number, point.name, 1 - point.loss, against, note, cost])
     head = ["", "model", "score", "against the chosen one", "", "FLOPs"]
     blocks: list[Block] = [Grid(head, rows, "rlrllr")]
@@ -169,10 +169,9 @@ def contest(record: RunRecord) -> Iterator[Section]:
         command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
         share_of = f"{cheaper.cost / taken.cost:.0%} of the FLOPs"
         blocks.append(Text(f"`{cheaper.name}` is level with the chosen model at {share_of}: {command}"))
-    note = (
-        "Validation rows chose the model and give the score: the mean of AUC and R2 over tasks, weighted by "
-    )
-    note += "precision. 95 % intervals are corrected for the number of models. A model far behind is trained in part"
+    note = "Validation rows chose the model and give the score: the mean of AUC and R2 over tasks, weighted "
+    note += "by precision. 95 % intervals are corrected for the number of models. "
+    note += "A model far behind is trained in part"
     yield Section("Models by validation score", [*blocks, Text(note)])
 
 
