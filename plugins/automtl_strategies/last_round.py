@@ -9,7 +9,7 @@ Random search is a last round of random candidates.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +17,7 @@ from torch import nn
 
 from automtl_core.plugin import (
     NAMED,
+    SILENT,
     Architecture,
     Candidate,
     Component,
@@ -55,10 +56,6 @@ from automtl_strategies.paths import START, probes
 class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
-    landmarks: int = Field(1, ge=0)
-    """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
-    the result of the search. Those with the lowest held-out loss in the supernet are taken. A larger value
-    takes longer."""
     rivals: tuple[str, ...] = ()
     """Final comparison: models without choices, such as `mmoe`, that are trained beside the result of the
     search, with their default settings. The best one on validation rows is the result. A model whose library
@@ -69,8 +66,8 @@ class LastRoundSettings(HalvingSettings):
     halving, with the settings beside this one."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
-        """Return the maximum number of epochs of the round, for a number of candidates beside landmarks."""
-        entrants = finalists + self.landmarks + len(self.rivals)
+        """Return the maximum number of epochs of the round, for a number of architectures."""
+        entrants = finalists + len(self.rivals) + bool(self.rivals)  # one more for a variant
         return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
 
 
@@ -91,24 +88,21 @@ class LastRound:
         """Candidates by name, favourite first; empty before the search has chosen them."""
         self.loop: TrialLoop
 
-    def rivals(self, name: str, favourite: Architecture, listener: Listener) -> list[Candidate]:
-        """Return the candidates beside architectures of the space: its variants, and other models.
+    def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
+        """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
+        settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
+        return [Candidate(f"{name}, {k}", architecture, {"space": v}) for k, v in settings.items()]
 
-        Args:
-            name: Name of the favourite.
-            favourite: The architecture that variants of the space have, see `SearchSpace.variants`.
-            listener: Receives the reason why a model is left out.
-
-        """
-        variants = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
-        found = [Candidate(f"{name}, {k}", favourite, {"space": v}) for k, v in variants.items()]
+    def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
+        """Return the models that take part; the listener receives the reason why one is left out."""
         if (model := self.problem.model) is None:
-            return found
-        for rival in self.settings.rivals:
+            return []
+        found = list[Candidate]()
+        for name in self.settings.rivals:
             try:
-                found.append(model(rival))
+                found.append(model(name))
             except UsageError as error:
-                listener(Noted(f"{rival} does not take part in the final comparison: {error}"))
+                listener(Noted(f"{name} does not take part in the final comparison: {error}"))
         return found
 
     def begin(
@@ -309,9 +303,7 @@ class RandomSettings(LastRoundSettings):
     ahead: float = Field(0.0, ge=0)
     """Number of standard errors by which an architecture must predict held-out rows better to replace an
     earlier one. With 0, the better validation score decides."""
-    landmarks: int = Field(0, ge=0)
-    """Number of landmarks (known architectures of the space, such as `mmoe`) that are trained beside the
-    random ones, in the order of the space."""
+    removed: ClassVar[Mapping[str, Any]] = {**LastRoundSettings.removed, "landmarks": 0}
 
 
 class RandomSearch(SearchStrategy[RandomSettings]):
@@ -329,9 +321,8 @@ class RandomSearch(SearchStrategy[RandomSettings]):
         ]
         self.last_round = LastRound(problem, settings)
         drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        known = dict(list(problem.space.landmarks().items())[: settings.landmarks])
         start = {name: a for name, a in probes(problem).items() if name == START}
-        self.last_round.begin({**start, **drawn, **known}, spent=0)
+        self.last_round.begin({**start, **drawn}, 0, rivals=self.last_round.rivals())
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
