@@ -75,8 +75,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
-        """Return the maximum number of epochs of warm-up, rounds and last round."""
-        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
+        """Return the maximum number of epochs of warm-up, rounds and last round, with a warm start."""
+        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe, 2)
 
     @classmethod
     def held_out_share(cls, settings: EvidenceSettings) -> float:
@@ -93,7 +93,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
             others = [*last.variants("searched", searched), *last.rivals(listener)]
-            last.begin({"searched": searched}, self.paths.epoch, evidence, others)
+            start = {name: a for name, a in self.landmarks.items() if name == START}
+            last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:

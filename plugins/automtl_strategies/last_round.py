@@ -61,6 +61,7 @@ class LastRoundSettings(HalvingSettings):
     search, with their default settings. The best one on validation rows is the result. A model whose library
     is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
     training, and the best one a whole training."""
+    instead: ClassVar[Mapping[str, str]] = {"landmarks": "strategy.rivals, such as [mmoe, ple]"}
     scheduler: Annotated[Component, NAMED] | None = None
     """Final comparison: the scheduler that trains the candidates, with its settings. null: successive
     halving, with the settings beside this one."""
@@ -320,9 +321,6 @@ class RandomSearch(SearchStrategy[RandomSettings]):
             for k in range(settings.candidates)
         ]
         self.last_round = LastRound(problem, settings)
-        drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        start = {name: a for name, a in probes(problem).items() if name == START}
-        self.last_round.begin({**start, **drawn}, 0, rivals=self.last_round.rivals())
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
@@ -331,9 +329,12 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left. A single candidate is not trained."""
-        if len(self.last_round.entrants) == 1:
-            return self.last_round.favourite()
-        return self.last_round.run(listener)
+        last = self.last_round
+        if not last.entrants:
+            drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
+            start = {name: a for name, a in probes(self.problem).items() if name == START}
+            last.begin({**start, **drawn}, 0, rivals=last.rivals(listener))
+        return last.favourite() if len(last.entrants) == 1 else last.run(listener)
 
     def state_dict(self) -> State:
         """Return the trainings of the remaining candidates and the next ones."""
