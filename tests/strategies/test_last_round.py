@@ -128,7 +128,9 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
     )
     monkeypatch.setattr(round_, "_validated", lambda network: metrics)
-    members, points = round_._ensemble(networks, dict.fromkeys(names, round_.entrants["shared-bottom"].architecture))
+    members, points = round_._ensemble(
+        networks, dict.fromkeys(names, round_.entrants["shared-bottom"].architecture)
+    )
     return [names.index(member) for member in members], list(points)
 
 
