@@ -247,7 +247,9 @@ def _ensemble(record: RunRecord) -> str:
 def _title(record: RunRecord, priced: bool = False) -> str:
     origin, price = record.architecture.origin, record.price if priced else None
     title = f"architecture (search space {origin.space})" if origin else "architecture"
-    if price is None:
+    if origin and not record.architecture.decisions and not record.architecture.members:
+        title = f"model {origin.space}"
+    if price is None or not price.network.flops_per_row:  # which trees do not have
         return title
     return f"{title}: {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
 

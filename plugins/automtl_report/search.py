@@ -127,7 +127,7 @@ def effect(decided: Evidence) -> str | None:
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
-    """Yield the selected point of a Pareto front, and its difference to the best other trained point."""
+    """Yield the selected point of a Pareto front."""
     if len(front) < 2:
         yield from (Text(f"The Pareto front has one point: `{point.name}`") for point in front)
         return
@@ -147,7 +147,8 @@ def contest(record: RunRecord) -> Iterator[Section]:
     taken = next((point for point in ranked if point.chosen), None)
     if taken is None or len(ranked) < 2:
         return
-    width = NormalDist().inv_cdf(1 - SIGNIFICANCE / 2 / (len(ranked) - 1))  # Bonferroni's correction
+    normal = NormalDist()
+    width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(ranked) - 1))  # Bonferroni's correction
     rows, level = list[list[object]](), list[Point]()
     for number, point in enumerate(ranked, 1):
         ahead, share = taken.loss - point.loss, point.cost / taken.cost
@@ -164,12 +165,13 @@ def contest(record: RunRecord) -> Iterator[Section]:
     head = ["", "model", "score", "against the chosen one", "", "FLOPs"]
     blocks: list[Block] = [Grid(head, rows, "rlrllr")]
     cheaper = min(level, key=lambda point: point.cost, default=taken)
-    if cheaper.cost < taken.cost:
+    if cheaper.cost < taken.cost < inf:
         run = shlex.quote(str(record.path))
         command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
         share_of = f"{cheaper.cost / taken.cost:.0%} of the FLOPs"
         blocks.append(Text(f"`{cheaper.name}` is level with the chosen model at {share_of}: {command}"))
-    note = "Validation rows chose the model and give the score: the mean of AUC and R2 over tasks, weighted "
+    scores = measure(record).replace(" or ", " and ")
+    note = f"Validation rows chose the model and give the score: the mean of {scores} over tasks, weighted "
     note += "by precision. 95 % intervals are corrected for the number of models. "
     note += "A model far behind is trained in part"
     yield Section("Models by validation score", [*blocks, Text(note)])
@@ -186,7 +188,7 @@ def front(record: RunRecord) -> Iterator[Section]:
         name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
         weights = "trained" if p.trained else "inherited"
         rows.append(
-            [name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row or None, p.parameters, weights]
+            [name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row or None, p.parameters or None, weights]
         )
     head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
     blocks: list[Block] = [Grid(head, rows, "llr")]
@@ -202,13 +204,14 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points by number: AUC against cost, or the loss if any point has no AUC."""
+    """Return a plot of points by number: AUC against known cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
     title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])
     placed = [
-        (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
+        (f"{number}{'*' * point.chosen}", (float(point.flops_per_row), height))
         for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+        if point.cost < inf
     ]
     placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
     return Plot("FLOPs per row", title, dict(placed))
@@ -229,8 +232,11 @@ def optimism(record: RunRecord) -> Iterator[Text]:
 
 def overrides(record: RunRecord) -> Iterator[Text]:
     """Yield the settings that a search changed."""
-    changes = record.search.overrides.items()
-    if chosen := [f"{part}.{name} {v}" for part, values in changes for name, v in values.items()]:
+    changes = dict(record.search.overrides)
+    if "name" in (space := changes.get("space", {})):
+        del changes["space"]
+        yield Text(f"The result of the search is the model {space['name']}, with its default settings")
+    if chosen := [f"{part}.{name} {v}" for part, values in changes.items() for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
 
 

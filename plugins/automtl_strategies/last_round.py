@@ -177,7 +177,7 @@ class LastRound:
         network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
         best_epoch = max(loop.latest[name][1].best_epoch for name in names)
         front = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
-        front.sort(key=lambda point: (point.flops_per_row, point.name))
+        front.sort(key=lambda point: (point.cost, point.name))
         evidence = () if "name" in overrides.get("space", {}) else self.evidence  # which is about the space
         return SearchResult(chosen, network, best_epoch, loop.going_on, evidence, front, overrides)
 
