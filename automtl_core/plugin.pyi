@@ -231,10 +231,12 @@ from automtl_core.training.balancer import Balancer as Balancer, TaskLosses as T
 from automtl_core.training.batches import Batch as Batch, Rows as Rows, batches as batches, steps as steps
 from automtl_core.training.compute import Compute as Compute, recalibrate_batchnorm as recalibrate_batchnorm
 from automtl_core.training.events import (
+    SILENT as SILENT,
     EpochEnded as EpochEnded,
     Event as Event,
     EventHandler as EventHandler,
     Listener as Listener,
+    Noted as Noted,
     PhaseBegan as PhaseBegan,
     RunBegan as RunBegan,
     RunListener as RunListener,

@@ -138,6 +138,13 @@ class SearchSpace(ABC, Configured[S]):
         """
         return {}
 
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Return settings of the space by a name, under which its choices stay the same.
+
+        Strategies may train their result with them in the last round, such as with fewer members.
+        """
+        return {}
+
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, called with (in_dim, out_dim, dropout).
 

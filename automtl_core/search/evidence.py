@@ -128,10 +128,12 @@ class Point(Value):
     """Loss of ranking on held-out rows: the mean over tasks of 1 - AUC, or 1 - R2 for a regression, weighted
     by the precision of each task's score."""
     error: float | None
-    """Standard error of the loss minus that of the favourite, with inherited weights; None where trained."""
+    """Standard error of the loss minus that of the favourite, with inherited weights, or minus that of the
+    chosen point, where trained; None where it is unknown."""
     score: float | None
     """Mean validation AUC of the binary tasks; None without binary tasks."""
     flops_per_row: int
+    """0 for a model without matrix products, such as trees: its cost is unknown."""
     parameters: int
     trained: bool = False
     """Whether the score comes from a training from scratch, not from inherited weights."""
@@ -140,6 +142,16 @@ class Point(Value):
     """Settings that the point was trained with, where they may differ from those of the result; see
     `SearchResult.overrides`."""
 
+    @property
+    def cost(self) -> float:
+        """FLOPs per row; infinite where they are unknown."""
+        return self.flops_per_row or inf
+
+
+def ranking(points: Sequence[Point]) -> list[Point]:
+    """Return the trained points by their losses, best first."""
+    return sorted((point for point in points if point.trained), key=lambda point: point.loss)
+
 
 def pareto_points(points: Sequence[Point]) -> list[Point]:
     """Return the points of the Pareto fronts of loss against FLOPs, of trained and of inherited weights.
@@ -147,7 +159,7 @@ def pareto_points(points: Sequence[Point]) -> list[Point]:
     Losses of the two kinds are not comparable.
     """
     front: dict[bool, list[Point]] = {True: [], False: []}  # by `trained`
-    for point in sorted(points, key=lambda point: (point.flops_per_row, point.loss)):
+    for point in sorted(points, key=lambda point: (point.cost, point.loss)):
         better = front[point.trained]
         if not better or point.loss < better[-1].loss:
             better.append(point)
@@ -181,14 +193,14 @@ def preferred(
         fitting = [
             point
             for point in trained
-            if (point.flops_per_row <= int(flops) if flops else milliseconds(point) <= float(most))
+            if (point.cost <= int(flops) if flops else milliseconds(point) <= float(most))
         ]
-        return max(fitting, key=lambda point: (_score(point), -point.flops_per_row), default=None)
+        return max(fitting, key=lambda point: (_score(point), -point.cost), default=None)
     if preference not in CONCESSIONS or not trained:
         return None
     least = max(map(_score, trained)) - CONCESSIONS[preference]
     close = [point for point in trained if _score(point) >= least]
-    return min(close, key=lambda point: (point.flops_per_row, -_score(point)))
+    return min(close, key=lambda point: (point.cost, -_score(point)))
 
 
 def _score(point: Point) -> float:

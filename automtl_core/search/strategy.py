@@ -10,7 +10,7 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.scheduler import Proposals, Scheduler
-from automtl_core.search.trial import Overrides, Trials
+from automtl_core.search.trial import Candidate, Overrides, Trials
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.settings.settings import Component, Configured, S, Search
 from automtl_core.space import SearchSpace
@@ -56,6 +56,10 @@ class Problem:
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
     tunable: Tunable | None = None
     """Settings that the search may choose; None outside of a run."""
+    model: Callable[[str], Candidate] | None = None
+    """Returns a model without choices by its name, such as `mmoe`, as a candidate whose settings name its
+    space. It raises a `UsageError` if a library is missing, or it cannot learn the tasks. None outside of a
+    run."""
     schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
     """Makes a scheduler by its registered name; None outside of a run."""
 
@@ -101,9 +105,10 @@ class SearchResult:
     """Alternatives by rising cost: all trained architectures, and the Pareto-optimal ones of those that
     were scored with inherited weights."""
     overrides: Overrides = field(default_factory=dict)
-    """Settings of `training`, `space` and `features` that the search chose too. The training that follows has
-    them, as does each further training of the run; `network`, if there is one, has these settings, and
-    `architecture` decides the choices of the space with these settings, see `Problem.tunable`."""
+    """Settings of `training`, `space` and `features` that the search chose too; a space with a name is that
+    of another model. The training that follows has them, as does each further training of the run; `network`,
+    if there is one, has these settings, and `architecture` decides the choices of the space with these
+    settings, see `Problem.tunable`."""
 
 
 class SearchStrategy(ABC, Configured[S]):

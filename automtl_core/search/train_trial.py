@@ -20,6 +20,7 @@ from automtl_core.system.files import make_folder
 from automtl_core.system.state import State, load_state, save_state
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
+from automtl_core.training.learner import Learner, LearnerFit
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
@@ -106,7 +107,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     return result
 
 
-def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
+def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     """Return the training of a trial from its checkpoint; its network has the best weights."""
     fit = _fit(problem, spec)
     fit.load_state_dict(load_state(Path(spec.folder) / CHECKPOINT)["fit"])
@@ -114,12 +115,12 @@ def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
     return fit
 
 
-def _fit(problem: Problem, spec: TrialSpec) -> Fit:
+def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
     seed = seeds.of_member(problem.seed, spec.member)
     seeds.seed_torch(seed, "network")
-    network = problem.space.network(architecture)
-    return Fit(network, problem.data, problem.recipe, seed, problem.compute)
+    network, how = problem.space.network(architecture), (problem.data, problem.recipe, seed, problem.compute)
+    return LearnerFit(network, *how) if isinstance(network, Learner) else Fit(network, *how)
 
 
 def _save(path: Path, state: State) -> None:

@@ -33,7 +33,8 @@ CONFIG = ("the configuration of a trial", "start the search again")
 """Name and remedy of `TrialSpec.config` in messages."""
 
 Overrides = Mapping[str, Mapping[str, Any]]
-"""Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`."""
+"""Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`. A part with a
+name is another component, and replaces the whole part: `{"space": {"name": "mmoe"}}`."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,10 @@ class Trials:
         """Return the spec of a training; the settings of its candidate replace those of the template."""
         overrides = training.candidate.overrides
         config = parse_json(self.template.config or "{}", *CONFIG)
-        config |= {part: {**config.get(part, {}), **values} for part, values in overrides.items()}
+        config |= {
+            part: {**({} if "name" in values else config.get(part, {})), **values}
+            for part, values in overrides.items()
+        }
         spec = replace(
             self.template,
             config=canonical(config).decode() if overrides else self.template.config,

@@ -54,13 +54,17 @@ class Settings(BaseModel):
 
     removed: ClassVar[Mapping[str, Any]] = {}
     """Settings of earlier versions, with the value that had the effect of today; files with it are read."""
+    instead: ClassVar[Mapping[str, str]] = {}
+    """Settings of earlier versions, with what to write now."""
 
     @model_validator(mode="before")
     @classmethod
     def _without_removed(cls, values: Any) -> Any:
         names = {name for name in cls.removed if isinstance(values, Mapping) and name in values}
         if others := {name: values[name] for name in names if values[name] != cls.removed[name]}:
-            raise ValueError(f"this version does not have the setting {listing(others)}: use an earlier one")
+            now = listing(cls.instead[name] for name in others if name in cls.instead)
+            remedy = f"write {now}" if now else "use an earlier one"
+            raise ValueError(f"this version does not have the setting {listing(others)}: {remedy}")
         return {name: value for name, value in values.items() if name not in names} if names else values
 
     @classmethod

@@ -77,8 +77,16 @@ class LearnerFit:
     exhausted: bool = field(default=False, init=False)
     """Whether the model is trained, and the listener has not ended it."""
 
+    @property
+    def epoch(self) -> int:
+        """Number of epochs so far."""
+        return int(self.exhausted)
+
     def __post_init__(self) -> None:
         self.network.to(self.compute.device)
+
+    def restore_best(self) -> None:
+        """Do nothing: the model is the best one."""
 
     def run(self, listener: Listener) -> Metrics:
         """Train the model, unless it is trained already; return its validation metrics, none after a refit.

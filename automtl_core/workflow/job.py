@@ -267,6 +267,8 @@ class Job:
             strategy_class.check()
             if (chosen := getattr(settings, "scheduler", None)) is not None:
                 self._scheduler(chosen)
+            for rival in getattr(settings, "rivals", ()):
+                self.registry.supplier(SPACES, rival)
         name, choices = self.config.space.name, space.choices()
         if self.config.strategy is None and choices and not self.config.decisions:
             raise UsageError(

@@ -133,8 +133,8 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     if number is None:
         return {"space": space, "strategy": None, "decisions": dict(architecture.decisions)}
     point = _point(run, number, registry)
-    space |= point.overrides.get("space", {})
-    return {"space": space, "strategy": None, "decisions": dict(point.decisions)}
+    found = merge({"space": run.initial_config().space.model_dump()}, point.overrides)["space"]
+    return {"space": found, "strategy": None, "decisions": dict(point.decisions)}
 
 
 def _milliseconds(run: Run, registry: Registry, point: Point) -> float:

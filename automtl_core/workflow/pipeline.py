@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, REFIT_SHARE, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import changed, read_warm_start, tunable
+from automtl_core.workflow.search_inputs import changed, model, read_warm_start, tunable
 from automtl_core.workflow.trained import restored
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
@@ -190,7 +191,8 @@ def _search(work: Work) -> None:
             job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
         )
         problem = replace(problem, trials=Trials(template, work.executor, made.path))
-    problem = replace(problem, tunable=tunable(job, made, work.prepared))
+    models = partial(model, job, work.prepared)
+    problem = replace(problem, tunable=tunable(job, made, work.prepared), model=models)
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))

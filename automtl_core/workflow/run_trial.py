@@ -51,6 +51,8 @@ from automtl_core.workflow.evaluation import is_tested
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.work import Work
 
+PROBLEMS = 8
+"""Maximum number of problems that are kept."""
 FAULTS = (ArtifactError, InputMissingError, PluginError, OutOfMemoryError)
 """Errors of one run, which do not concern other runs."""
 
@@ -99,7 +101,7 @@ class TrialRunner:
         self.registry = registry
         self._known = known
         self._prepared = {str(each.path): each for each in prepared}
-        self._problem: tuple[TrialSpec, Problem] | None = None
+        self._problems: dict[TrialSpec, Problem] = {}
         self._rows: tuple[tuple[Path, EncodingSearchSettings, Refresh], Rows] | None = None
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
@@ -134,7 +136,7 @@ class TrialRunner:
 
     def _problem_of(self, spec: TrialSpec) -> Problem:
         shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)
-        if self._problem is None or self._problem[0] != shared:
+        if shared not in self._problems:
             job, prepared = self._job(spec)
             rows, space, how = None, None, (job.config.encoding_search, job.config.features.refresh)
             if spec.held_out:
@@ -148,8 +150,10 @@ class TrialRunner:
                 space = known_space if parts[0] == parts[1] else None
             problem = job.problem(prepared, rows, space)
             count = len(problem.data.train) if spec.train_rows is None else spec.train_rows
-            self._problem = shared, with_rows(problem, count)
-        return self._problem[1]
+            if len(self._problems) == PROBLEMS:
+                del self._problems[next(iter(self._problems))]
+            self._problems[shared] = with_rows(problem, count)
+        return self._problems[shared]
 
     def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Search and train in a run directory, which may exist; test if the spec includes it."""

@@ -20,7 +20,7 @@ from automtl_core.run_dir.facts import Budget, Data, EncodingSearch, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import encoding_domains
 from automtl_core.search.strategy import Problem, Tunable
-from automtl_core.search.trial import CONFIG, Overrides
+from automtl_core.search.trial import CONFIG, Candidate, Overrides
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.settings.settings import Search, domains
 from automtl_core.system.documents import canonical, parse_json
@@ -76,6 +76,22 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
         return with_rows(changed(job, parse_json(text, *CONFIG)).problem(prepared), rows)
 
     return Tunable(lambda overrides: problem(canonical(overrides).decode()), found, values)
+
+
+def model(job: Job, prepared: Prepared, name: str) -> Candidate:
+    """Return a model without choices as a candidate of the search of a job, see `Problem.model`.
+
+    Raises:
+        UsageError: a library is missing, the model cannot learn the tasks, or it has choices.
+        UnknownNameError: no plugin registers it.
+
+    """
+    found = job.registry.get(SPACES, name)
+    settings = {"name": name, **found.settings_class().model_dump(mode="json")}
+    overrides = {"space": settings}
+    if changed(job, overrides).space(prepared).choices():
+        raise UsageError(f"{name} leaves choices open", "name models without choices, such as mmoe")
+    return Candidate(name, overrides=overrides)
 
 
 SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import nn
@@ -220,6 +220,10 @@ class DESAN(SearchSpace[DESANSettings]):
     def landmarks(self) -> dict[str, Architecture]:
         """Return landmarks like shared-bottom and MMoE, and for each op one with all options open."""
         return landmarks(self.choices(), self.schema, self.settings)
+
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Return a single network in place of members that share weights."""
+        return {"one member": {"members": 1}} if self.settings.members > 1 else {}
 
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""

@@ -60,6 +60,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
         hint = [] if all_evidence else [Text(f"Evidence of each decision: automtl show {path} --evidence")]
         yield Section("", [*search.evidence(record), *hint])
         yield Section("", search.decisions(evidence) if all_evidence else [])
+    yield from search.contest(record)
     yield from search.front(record)
     yield Section("", list(search.optimism(record)))
     yield from search.encodings(record)
@@ -75,6 +76,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
     sentences += [_ensemble(record)] if record.architecture.members else []
     yield Section("", measured.notes(record))
+    yield from search.contest(record)
     yield Section(_title(record), list(map(Text, sentences)))
     for names, network in _distinct(record):
         if names:
@@ -245,7 +247,9 @@ def _ensemble(record: RunRecord) -> str:
 def _title(record: RunRecord, priced: bool = False) -> str:
     origin, price = record.architecture.origin, record.price if priced else None
     title = f"architecture (search space {origin.space})" if origin else "architecture"
-    if price is None:
+    if origin and not record.architecture.decisions and not record.architecture.members:
+        title = f"model {origin.space}"
+    if price is None or not price.network.flops_per_row:  # which trees do not have
         return title
     return f"{title}: {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
 

@@ -3,16 +3,17 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from statistics import NormalDist
 from typing import Any
 
 from automtl_core.dataset.encodings import Aggregate, Encodings
 from automtl_core.errors import listing
-from automtl_core.modules.cost import cost_in_words
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.aggregates import Gain
 from automtl_core.search.encoding.search import EncodingSearchResult
-from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
+from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points, ranking
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_core.views.values import Block, Grid, Plot, Section, Text
@@ -126,7 +127,7 @@ def effect(decided: Evidence) -> str | None:
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
-    """Yield the selected point of a Pareto front, and its difference to the best other trained point."""
+    """Yield the selected point of a Pareto front."""
     if len(front) < 2:
         yield from (Text(f"The Pareto front has one point: `{point.name}`") for point in front)
         return
@@ -137,14 +138,43 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
         f"Selected {chosen[0] if chosen else 'no point'} of {len(front)} architectures, "
         f"{on_it} of them on the Pareto front"
     )
-    trained = [(point.score, point) for point in front if point.trained and point.score is not None]
-    taken = next(((score, point) for score, point in trained if point.chosen), None)
-    others = [(score, point) for score, point in trained if not point.chosen]
-    if taken and others:
-        best_score, best = max(others, key=lambda pair: pair[0])
-        cost = cost_in_words(taken[1].flops_per_row / best.flops_per_row)
-        change = f"{taken[0] - best_score:+z.4f} validation AUC; {cost}"
-        yield Text(f"Against the best other trained point, `{best.name}`: {change}")
+
+
+def contest(record: RunRecord) -> Iterator[Section]:
+    """Yield the models that were trained to the end or in part, ranked on validation rows."""
+    points = record.search.front
+    ranked = ranking(points)
+    taken = next((point for point in ranked if point.chosen), None)
+    if taken is None or len(ranked) < 2:
+        return
+    normal = NormalDist()
+    width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(ranked) - 1))  # Bonferroni's correction
+    rows, level = list[list[object]](), list[Point]()
+    for number, point in enumerate(ranked, 1):
+        ahead, share = taken.loss - point.loss, point.cost / taken.cost
+        against, note = None, "chosen"
+        if not point.chosen:
+            half = None if point.error is None else width * point.error
+            against = f"{ahead:+z.4f}" + ("" if half is None else f" ± {half:.4f}")
+            note = (
+                "" if half is None else "level" if abs(ahead) <= half else "better" if ahead > 0 else "worse"
+            )
+        level += [point] * (note == "level")
+        cost = f"{share:.0%}" if 0 < share < inf else None
+        rows.append([number, point.name, 1 - point.loss, against, note, cost])
+    head = ["", "model", "score", "against the chosen one", "", "FLOPs"]
+    blocks: list[Block] = [Grid(head, rows, "rlrllr")]
+    cheaper = min(level, key=lambda point: point.cost, default=taken)
+    if cheaper.cost < taken.cost < inf:
+        run = shlex.quote(str(record.path))
+        command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
+        share_of = f"{cheaper.cost / taken.cost:.0%} of the FLOPs"
+        blocks.append(Text(f"`{cheaper.name}` is level with the chosen model at {share_of}: {command}"))
+    scores = measure(record).replace(" or ", " and ")
+    note = f"Validation rows chose the model and give the score: the mean of {scores} over tasks, weighted "
+    note += "by precision. 95 % intervals are corrected for the number of models. "
+    note += "A model far behind is trained in part"
+    yield Section("Models by validation score", [*blocks, Text(note)])
 
 
 def front(record: RunRecord) -> Iterator[Section]:
@@ -157,7 +187,9 @@ def front(record: RunRecord) -> Iterator[Section]:
     for number, p in enumerate(points, 1):
         name, on_front = f"{number} {p.name}{' *' * p.chosen}", "yes" if p in best else "no"
         weights = "trained" if p.trained else "inherited"
-        rows.append([name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row, p.parameters, weights])
+        rows.append(
+            [name, on_front, p.score, f"{p.loss:.5f}", p.flops_per_row or None, p.parameters or None, weights]
+        )
     head = ["point", "front", "AUC", "loss", "FLOPs per row", "parameters", "weights"]
     blocks: list[Block] = [Grid(head, rows, "llr")]
     if any(point.chosen for point in points):
@@ -172,13 +204,14 @@ def front(record: RunRecord) -> Iterator[Section]:
 
 
 def plot(points: Sequence[Point]) -> Plot:
-    """Return a plot of points by number: AUC against cost, or the loss if any point has no AUC."""
+    """Return a plot of points by number: AUC against known cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     known = len(scores) == len(points)
     title, heights = ("AUC", scores) if known else ("loss", [point.loss for point in points])
     placed = [
-        (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
+        (f"{number}{'*' * point.chosen}", (float(point.flops_per_row), height))
         for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+        if point.cost < inf
     ]
     placed.sort(key=lambda pair: "*" not in pair[0])  # the selected point is never covered
     return Plot("FLOPs per row", title, dict(placed))
@@ -199,8 +232,11 @@ def optimism(record: RunRecord) -> Iterator[Text]:
 
 def overrides(record: RunRecord) -> Iterator[Text]:
     """Yield the settings that a search changed."""
-    changes = record.search.overrides.items()
-    if chosen := [f"{part}.{name} {v}" for part, values in changes for name, v in values.items()]:
+    changes = dict(record.search.overrides)
+    if "name" in (space := changes.get("space", {})):
+        del changes["space"]
+        yield Text(f"The result of the search is the model {space['name']}, with its default settings")
+    if chosen := [f"{part}.{name} {v}" for part, values in changes.items() for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
 
 

@@ -5,7 +5,7 @@ The outline is the paper's (AutoMTL, KDD 2024, section 3.4). docs/pd-darts.md co
 1. warm-up: train a supernet by single paths with random gates, until the held-out loss stops improving
 2. in each round: fix the choose-ones with the clearest evidence, and close a few dispensable options
    (`ablation`); then train the rest for one epoch, whose weights are kept if the held-out loss improves
-3. train the remaining network and the best landmarks from scratch (`last_round`)
+3. train the remaining network and other models from scratch (`last_round`)
 """
 
 from collections.abc import Mapping
@@ -42,12 +42,17 @@ class _EndedError(Exception):
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
+    rivals: tuple[str, ...] = ("mmoe", "ple", "boosting")
+    """Final comparison: models without choices, such as `mmoe`, that are trained beside the result of the
+    search, with their default settings. The best one on validation rows is the result. A model whose library
+    is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
+    training, and the best one a whole training."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {
         "supernet_rate": 3.0, "supernet_batch": 0.5, "share": 0.7, "patience": 3, "resamples": 100,
-        "flop_price": 0.0, "rung_steps": 600,
+        "flop_price": 0.0, "rung_steps": 600, "landmarks": 0,
     }  # fmt: skip
     rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
@@ -70,8 +75,8 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
-        """Return the maximum number of epochs of warm-up, rounds and last round."""
-        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
+        """Return the maximum number of epochs of warm-up, rounds and last round, with a warm start."""
+        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe, 2)
 
     @classmethod
     def held_out_share(cls, settings: EvidenceSettings) -> float:
@@ -83,11 +88,13 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         if not self.last_round.entrants:
             self._warm_up(listener)
             self._discretise(listener)
-            others = dict(list(self.landmarks.items())[: self.settings.landmarks])
             made, freedom = self.ablation, self.paths.held_out.freedom
-            candidates = {"searched": Architecture(made.decisions), **others}
+            searched = Architecture(made.decisions)
             evidence = judged(made.evidence, made.comparisons, freedom)
-            self.last_round.begin(candidates, self.paths.epoch, evidence)
+            last = self.last_round
+            others = [*last.variants("searched", searched), *last.rivals(listener)]
+            start = {name: a for name, a in self.landmarks.items() if name == START}
+            last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:

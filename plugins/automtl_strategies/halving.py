@@ -7,10 +7,9 @@ Successive halving (Jamieson and Talwalkar, AISTATS 2016) gives better architect
         keep the best 1/eta
         b <- eta * b
 
-If two architectures do not differ significantly on held-out rows, the one that the search ranks higher goes
-on: early in training the better score would be chance. The one that the search ranks first, its favourite, is
-trained to the end even if another one overtakes it, since wide networks lead early and may end behind. The
-last one is trained with all epochs of the recipe.
+The one that the search ranks first, its favourite, is trained to the end even if another one overtakes it,
+since wide networks lead early and may end behind. One whose training has ended, such as trees, stays too. At
+the end the best score decides.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
 
@@ -19,21 +18,13 @@ times, each time with another seed.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from automtl_core.plugin import (
-    HeldOutSettings,
-    Proposals,
-    Recipe,
-    Scheduler,
-    Training,
-    TrialResult,
-    difference,
-)
+from automtl_core.plugin import HeldOutSettings, Proposals, Recipe, Scheduler, Training, TrialResult
 
 ETA = 2
 """1/ETA of the architectures of a rung go on, for up to ETA times as many epochs."""
@@ -80,10 +71,9 @@ class HalvingSettings(HeldOutSettings):
     so a small value favours them. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
-    """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
-    the search ranks higher. A larger value keeps the ranking of the search more often: wide networks lead at
-    first, and the best of several candidates leads by one standard error by chance. With 0, the better
-    validation score decides."""
+    """Final comparison: above 0, the architecture that the search ranks first is trained to the end, even if
+    another one leads early, since wide networks learn faster at first. For an ensemble: lead on held-out
+    rows, in standard errors, with which it is better without a member, so that this one is left out."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
     networks is trained to the end: the result of the search takes part with several seeds, beside the other
@@ -150,48 +140,37 @@ class Halving(Scheduler[HalvingSettings]):
             self._next_rung()
 
     def ranked(self) -> list[Training]:
-        """Return the remaining entrants, then all others.
-
-        Next is always the first one that is not clearly behind the best.
-        """
-        first = self._ranked()
+        """Return the remaining entrants by their validation scores, then all others."""
+        first = self._ranked(self.alive)
         others = [name for name, r in self.results.items() if r.metrics and name not in first]
         return [self.entrants[name] for name in (*first, *sorted(others, key=list(self.entrants).index))]
 
     def _next_rung(self) -> None:
         """Drop the worse entrants. The others train on, and a last one trains to its end.
 
-        If trainings read a sample of the rows, the last one is trained again on all rows: no rung follows.
+        Entrants that are trained to their end stay: they cost nothing more. If trainings read a sample of the
+        rows, the last one is trained again on all rows: no rung follows.
         """
         least, ended = self.settings.ensemble, self.rung + 1 == len(self.rungs)
         self.rung += not ended
+        done = [name for name in self.alive if self.results[name].state in ("done", "diverged")]
         if len(self.alive) > least:
-            stay = set(self._ranked()[: least if ended else self.rungs[self.rung].size])
-            if self.settings.ahead > 0 and not ended:
+            training = [name for name in self.alive if name not in done]
+            stay = {*done, *self._ranked(training)[: self.rungs[self.rung].size]}
+            if self.settings.ahead > 0:
                 stay.add(next(iter(self.entrants)))
+            stay = set(self._ranked(self.alive)[:least]) if ended else stay
             self.alive = [name for name in self.alive if name in stay]
         decided = self.proposals.on_sample and len(self.alive) <= least
-        results = {name: self.results[name] for name in self.alive}
         going_on = [
             name
-            for name, result in results.items()
-            if result.state not in ("done", "diverged") and result.epochs < self.rungs[self.rung].epochs
+            for name in self.alive
+            if name not in done and self.results[name].epochs < self.rungs[self.rung].epochs
         ]
         self._left = deque([] if decided else going_on)
 
-    def _ranked(self) -> list[str]:
-        metrics = {n: m for n in self.entrants if n in self.results and (m := self.results[n].metrics)}
-        left, ranked = [name for name in self.alive if name in metrics], list[str]()
+    def _ranked(self, names: Sequence[str]) -> list[str]:
+        """Return entrants by their validation scores, best first; those that diverged are left out."""
+        metrics = {n: m for n in names if n in self.results and (m := self.results[n].metrics)}
         first = next(iter(metrics.values()), {})  # which scores are relative to
-        while left:
-            best = max(left, key=lambda name: self.proposals.recipe.change(metrics[name], first))
-            ranked.append(next(name for name in left if name == best or not self._behind(name, best)))
-            left.remove(ranked[-1])
-        return ranked
-
-    def _behind(self, name: str, best: str) -> bool:
-        losses, least = self.results[name].losses, self.results[best].losses
-        if losses is None or least is None:
-            return True
-        gap = difference(losses, least)
-        return gap.mean > self.settings.ahead * gap.error
+        return sorted(metrics, key=lambda name: -self.proposals.recipe.change(metrics[name], first))

@@ -1,4 +1,7 @@
-"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best.
+"""The last round of a search: train the best candidates and other models from scratch, and keep the best.
+
+The other models, such as MMoE and boosted trees, are trained as a comparison trains them. So the result of a
+search is one of them where they predict validation rows better than the best architecture of the space.
 
 Random search is a last round of random candidates.
 """
@@ -6,7 +9,7 @@ Random search is a last round of random candidates.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +17,7 @@ from torch import nn
 
 from automtl_core.plugin import (
     NAMED,
+    SILENT,
     Architecture,
     Candidate,
     Component,
@@ -22,7 +26,9 @@ from automtl_core.plugin import (
     Evidence,
     HeldOut,
     Listener,
+    Losses,
     Metrics,
+    Noted,
     Point,
     Problem,
     Proposals,
@@ -32,6 +38,7 @@ from automtl_core.plugin import (
     SearchStrategy,
     State,
     TrialLoop,
+    UsageError,
     difference,
     draw,
     evaluate,
@@ -49,17 +56,19 @@ from automtl_strategies.paths import START, probes
 class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
-    landmarks: int = Field(1, ge=0)
-    """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
-    the result of the search. Those with the lowest held-out loss in the supernet are taken. One replaces the
-    result if it leads by `ahead` standard errors. A larger value takes longer."""
+    rivals: tuple[str, ...] = ()
+    """Final comparison: models without choices, such as `mmoe`, that are trained beside the result of the
+    search, with their default settings. The best one on validation rows is the result. A model whose library
+    is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
+    training, and the best one a whole training."""
+    instead: ClassVar[Mapping[str, str]] = {"landmarks": "strategy.rivals, such as [mmoe, ple]"}
     scheduler: Annotated[Component, NAMED] | None = None
     """Final comparison: the scheduler that trains the candidates, with its settings. null: successive
     halving, with the settings beside this one."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
-        """Return the maximum number of epochs of the round, for a number of candidates beside landmarks."""
-        entrants = finalists + self.landmarks
+        """Return the maximum number of epochs of the round, for a number of architectures."""
+        entrants = finalists + len(self.rivals) + bool(self.rivals)  # one more for a variant
         return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
 
 
@@ -76,12 +85,33 @@ class LastRound:
         self.problem = problem
         self.settings = settings
         self.evidence: Sequence[Evidence] = ()
-        self.entrants: dict[str, Architecture] = {}
-        """Architectures by name, favourite first; empty before the search has chosen them."""
+        self.entrants: dict[str, Candidate] = {}
+        """Candidates by name, favourite first; empty before the search has chosen them."""
         self.loop: TrialLoop
 
+    def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
+        """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
+        settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
+        return [Candidate(f"{name}, {k}", architecture, {"space": v}) for k, v in settings.items()]
+
+    def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
+        """Return the models that take part; the listener receives the reason why one is left out."""
+        if (model := self.problem.model) is None:
+            return []
+        found = list[Candidate]()
+        for name in self.settings.rivals:
+            try:
+                found.append(model(name))
+            except UsageError as error:
+                listener(Noted(f"{name} does not take part in the final comparison: {error}"))
+        return found
+
     def begin(
-        self, entrants: Mapping[str, Architecture], spent: int, evidence: Sequence[Evidence] = ()
+        self,
+        entrants: Mapping[str, Architecture],
+        spent: int,
+        evidence: Sequence[Evidence] = (),
+        rivals: Sequence[Candidate] = (),
     ) -> None:
         """Set the entrants, favourite first; of equal networks the first one.
 
@@ -89,6 +119,7 @@ class LastRound:
             entrants: Architectures by name.
             spent: Number of epochs that the search took before.
             evidence: Evidence of the decisions of the search.
+            rivals: Further candidates, of other spaces.
 
         """
         problem, forms = self.problem, list[Architecture]()
@@ -96,10 +127,11 @@ class LastRound:
         for name, architecture in entrants.items():
             if (form := problem.space.canonical(architecture)) not in forms:
                 forms.append(form)
-                self.entrants[name] = architecture
+                self.entrants[name] = Candidate(name, architecture)
+        self.entrants |= {rival.name: rival for rival in rivals}
         self.evidence = evidence
         proposals = Proposals(
-            [Candidate(name, architecture) for name, architecture in self.entrants.items()],
+            list(self.entrants.values()),
             problem.recipe,
             max(steps(problem.trial_rows, problem.recipe.batch_size), 1),
             problem.seed,
@@ -124,14 +156,19 @@ class LastRound:
             loop.run(trials, listener)
             if not (ranked := loop.best()):
                 return self.favourite()
-            ranked = ranked if self.settings.ensemble > 1 else ranked[:1]
-            networks = {t.name: trained_fit(self.problem, trials.spec(t)).network for t in ranked}
+            overrides = ranked[0].candidate.overrides
+            # Networks of several spaces have no common architecture.
+            several = self.settings.ensemble > 1 and not overrides
+            ranked = [t for t in ranked if not t.candidate.overrides] if several else ranked[:1]
+            problem = self._problem(ranked[0].candidate)
+            networks = {t.name: trained_fit(problem, trials.spec(t)).network for t in ranked}
         entrants = {training.name: training.candidate.architecture for training in ranked}
-        points = {
-            name: self._point(name, training.candidate.architecture, result.metrics)
-            for name, (training, result) in loop.latest.items()
-            if result.metrics
-        }
+        chosen_losses = loop.latest[ranked[0].name][1].losses
+        points = dict[str, Point]()
+        for name, (training, result) in loop.latest.items():
+            if result.metrics:
+                point = self._point(name, training.candidate, result.metrics)
+                points[name] = replace(point, error=_error(result.losses, chosen_losses))
         names = [ranked[0].name]
         if len(networks) > 1:
             names, ensembles = self._ensemble(networks, entrants)
@@ -140,8 +177,14 @@ class LastRound:
         network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
         best_epoch = max(loop.latest[name][1].best_epoch for name in names)
         front = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
-        front.sort(key=lambda point: (point.flops_per_row, point.name))
-        return SearchResult(chosen, network, best_epoch, loop.going_on, self.evidence, front)
+        front.sort(key=lambda point: (point.cost, point.name))
+        evidence = () if "name" in overrides.get("space", {}) else self.evidence  # which is about the space
+        return SearchResult(chosen, network, best_epoch, loop.going_on, evidence, front, overrides)
+
+    def _problem(self, candidate: Candidate) -> Problem:
+        """Return the problem with the settings of a candidate."""
+        tunable = self.problem.tunable
+        return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
 
     def _ensemble(
         self, networks: Mapping[str, nn.Module], entrants: Mapping[str, Architecture]
@@ -169,7 +212,7 @@ class LastRound:
             members = [*members, best]
             architecture = Architecture.ensemble([entrants[name] for name in members])
             metrics = self._validated(Ensemble([networks[name] for name in members]))
-            points[_title(members)] = self._point(_title(members), architecture, metrics)
+            points[_title(members)] = self._point("", Candidate(_title(members), architecture), metrics)
         return members, points
 
     def _validated(self, network: nn.Module) -> Metrics:
@@ -177,20 +220,21 @@ class LastRound:
         data, size = self.problem.data, self.problem.recipe.batch_size
         return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
 
-    def _point(self, name: str, architecture: Architecture, metrics: Metrics) -> Point:
-        cost = self.problem.space.cost(architecture)
-        return point_of(Candidate(name, architecture), cost, self.problem.recipe, metrics)
+    def _point(self, name: str, candidate: Candidate, metrics: Metrics) -> Point:
+        cost = self._problem(candidate).space.cost(candidate.architecture)
+        return point_of(replace(candidate, name=name or candidate.name), cost, self.problem.recipe, metrics)
 
     def favourite(self) -> SearchResult:
         """Return the favourite of the search, untrained."""
-        return SearchResult(next(iter(self.entrants.values())), evidence=self.evidence)
+        return SearchResult(next(iter(self.entrants.values())).architecture, evidence=self.evidence)
 
     def state_dict(self) -> State:
         """Return the entrants and the state of their trainings; empty before the round has begun."""
         if not self.entrants:
             return {}
         return {
-            "entrants": {name: a.to_json() for name, a in self.entrants.items()},
+            "entrants": {name: c.architecture.to_json() for name, c in self.entrants.items()},
+            "overrides": {name: c.overrides for name, c in self.entrants.items()},
             "trainings": self.loop.state_dict(),
             "evidence": [evidence.to_json() for evidence in self.evidence],
         }
@@ -199,8 +243,12 @@ class LastRound:
         """Continue from `state`."""
         if state:
             evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
-            entrants = state["entrants"].items()
-            self.begin({name: Architecture.from_json(text) for name, text in entrants}, 0, evidence)
+            candidates = [
+                Candidate(name, Architecture.from_json(text), state["overrides"][name])
+                for name, text in state["entrants"].items()
+            ]
+            own = {one.name: one.architecture for one in candidates if not one.overrides}
+            self.begin(own, 0, evidence, [one for one in candidates if one.overrides])
             self.loop.load_state_dict(state.get("trainings", {}))
 
 
@@ -232,6 +280,13 @@ def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
     return mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, recipe.min_positives)
 
 
+def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
+    """Return the standard error of the difference to the losses of the chosen point, if both are known."""
+    if losses is None or chosen is None or losses is chosen:
+        return None
+    return difference(losses, chosen).error
+
+
 def _title(members: Sequence[str]) -> str:
     """Return the name of an ensemble, or of its only member."""
     return members[0] if len(members) == 1 else f"ensemble of {len(members)}"
@@ -249,9 +304,7 @@ class RandomSettings(LastRoundSettings):
     ahead: float = Field(0.0, ge=0)
     """Number of standard errors by which an architecture must predict held-out rows better to replace an
     earlier one. With 0, the better validation score decides."""
-    landmarks: int = Field(0, ge=0)
-    """Number of landmarks (known architectures of the space, such as `mmoe`) that are trained beside the
-    random ones, in the order of the space."""
+    removed: ClassVar[Mapping[str, Any]] = {**LastRoundSettings.removed, "landmarks": 0}
 
 
 class RandomSearch(SearchStrategy[RandomSettings]):
@@ -268,10 +321,6 @@ class RandomSearch(SearchStrategy[RandomSettings]):
             for k in range(settings.candidates)
         ]
         self.last_round = LastRound(problem, settings)
-        drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        known = dict(list(problem.space.landmarks().items())[: settings.landmarks])
-        start = {name: a for name, a in probes(problem).items() if name == START}
-        self.last_round.begin({**start, **drawn, **known}, spent=0)
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
@@ -280,9 +329,12 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left. A single candidate is not trained."""
-        if len(self.last_round.entrants) == 1:
-            return self.last_round.favourite()
-        return self.last_round.run(listener)
+        last = self.last_round
+        if not last.entrants:
+            drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
+            start = {name: a for name, a in probes(self.problem).items() if name == START}
+            last.begin({**start, **drawn}, 0, rivals=last.rivals(listener))
+        return last.favourite() if len(last.entrants) == 1 else last.run(listener)
 
     def state_dict(self) -> State:
         """Return the trainings of the remaining candidates and the next ones."""

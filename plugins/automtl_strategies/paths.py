@@ -233,7 +233,7 @@ def probes(problem: Problem) -> dict[str, Architecture]:
     """Return the first architectures to score: the landmarks of a space or, if it has none, uniform ones.
 
     A uniform one has every option open and the k-th candidate of each choose-one. The architecture of a warm
-    start comes first, if there is one.
+    start comes first, if there is one that has decisions.
     """
     choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
@@ -247,6 +247,6 @@ def probes(problem: Problem) -> dict[str, Architecture]:
         )
 
     known = problem.space.landmarks() or {f"uniform {k + 1}": uniform(k) for k in range(most)}
-    if problem.warm_start is None:
+    if problem.warm_start is None or not problem.warm_start.architecture.decisions:
         return known
     return {START: problem.warm_start.decisions(choices, next(iter(known.values())))} | known

@@ -147,7 +147,7 @@ def scores(line):
 
 SMALL = {
     "space": {"name": "desan", "experts": 2, "blocks": 1, "embedding_dim": 4, "ops": ["identity", "mlp-16"]},
-    "strategy": {"name": "pd-darts", "epochs": 2, "rounds": 1, "landmarks": 0},
+    "strategy": {"name": "pd-darts", "epochs": 2, "rounds": 1, "rivals": []},
     "training": {"epochs": 2, "batch_size": 512},
     "encoding_search": {"epochs": 1, "seeds": 1},
 }

@@ -60,7 +60,7 @@ SEARCHED = {
     "embedding_dim": 4, "experts": 1, "blocks": 2, "expert_width": 8, "tower_width": 8,
     "ops": ["identity", "mlp-linear-4", "mlp-linear-8"],
 }  # fmt: skip
-SHORT = {"rung_epochs": 1, "landmarks": 1}
+SHORT = {"rung_epochs": 1}
 ENTROPY = {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],

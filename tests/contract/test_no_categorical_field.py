@@ -11,7 +11,7 @@ from automtl_export import folder as exported
 REGISTRY = load_registry()
 SEARCH = {
     "space": {"experts": 2, "expert_width": 8, "embedding_dim": 4, "ops": ["identity", "mlp-8"]},
-    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1, "rows": 100},
+    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": [], "rung_epochs": 1, "rows": 100},
 }
 TABLES = {
     "numbers": {"dense": {"x0": {}, "x1": {"scaling": "log"}, "x2": {}}},

@@ -19,6 +19,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
@@ -48,11 +49,13 @@ def space(name, values):
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
+RIVALS = ["shared-bottom", "all-identity", "all-mlp-linear-4", "all-mlp-linear-8"]
+
 BASES: Mapping[str, Mapping[str, Any]] = {
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
     "darts": {"epochs": 1},
-    "pd-darts": {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "rounds": 1},
+    "pd-darts": {"epochs": 1, "rivals": ["shared-bottom"], "rung_epochs": 1, "rounds": 1},
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
     "study": {"trials": 4, "landmarks": 1, "rung_epochs": 1},
@@ -68,10 +71,10 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "sure": {"epochs": 2, "tolerance": 1e12},
         "tolerance": {"sure": 1e9, "tolerance": 1e12},
         "worth": {"sure": 1e9, "tolerance": 1e12},
-        "ahead": {"landmarks": 3, "ahead": 0.0},  # a landmark goes on, or the network of the search
+        "ahead": {"rivals": RIVALS, "ahead": 0.0},  # a rival goes on, or the network of the search
         "clear": {"epochs": 3, "tolerance": 0.0},
     },
-    "random": {"rows": {"candidates": 8, "landmarks": 4, "ahead": 0.7}},
+    "random": {"rows": {"candidates": 8, "rivals": RIVALS, "ahead": 0.7}},
     "study": {
         "batch": {"sampler": "tpe", "landmarks": 0},
         "flops": {"trials": 6},
@@ -88,7 +91,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
     "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
-    "monitor": ["price"], "monitor_metric": "pr-auc",
+    "monitor": ["price"], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
 """Other values of settings whose type has too many."""
 
@@ -197,7 +200,8 @@ def searched(name, text):
     settings = cls.settings_class.parse(json.loads(text), "strategy")
     problem = sample_problem(searched_space(), rows=128)
     recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": 0.03})
-    strategy = cls(settings, replace(problem, recipe=recipe))
+    known = problem.space.landmarks()  # which take the place of models of other spaces
+    strategy = cls(settings, replace(problem, recipe=recipe, model=lambda name: Candidate(name, known[name])))
     watch = Reports()
     found = strategy.search(watch)
     network = {} if found.network is None else found.network.state_dict()

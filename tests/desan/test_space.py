@@ -92,6 +92,13 @@ def test_a_single_field_has_no_interaction():
         assert space.network(architecture, supernet)(features).shape == (2, 2)
 
 
+def test_a_variant_has_one_member_and_the_same_choices():
+    several, one = desan(members=4), desan(members=1)
+    assert several.variants() == {"one member": {"members": 1}}
+    assert one.variants() == {}
+    assert several.choices() == one.choices()
+
+
 EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identity+mlp-linear-4")
 
 

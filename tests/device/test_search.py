@@ -21,7 +21,7 @@ from automtl_core.training.events import EventHandler
 from .problems import EVERYTHING, PLAIN, REGISTRY, problem
 
 pytestmark = pytest.mark.gpu
-SHORT = {"rung_epochs": 1, "landmarks": 1}
+SHORT = {"rung_epochs": 1}
 SETTINGS = {
     "darts": {"epochs": 1, "order": "second"},
     "pd-darts": {**SHORT, "epochs": 1, "rounds": 2},

@@ -58,7 +58,7 @@ QUICK = (
 )
 FEW_OPS = " --set space.ops=[identity,mlp-4]"
 QUICK_STRATEGIES = {
-    "pd-darts": " --set 'strategy={epochs: 1, rounds: 1, landmarks: 0}'",
+    "pd-darts": " --set 'strategy={epochs: 1, rounds: 1, rivals: []}'",
     "pd-darts-entropy": " --set 'strategy={warmup_epochs: 1, search_epochs: 1}'",
     "darts": " --set strategy.epochs=1",
     "random": " --set strategy.candidates=2 --set strategy.rung_epochs=1",

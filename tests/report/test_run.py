@@ -60,6 +60,7 @@ def test_decisions_in_the_order_of_their_names_with_costs():
     assert [row[2:] for row in decisions(priced).rows] == [["", ""], ["", ""], [600, 3]]
     titles = [next(s.title for s in show(one) if s.title) for one in (made(), priced)]
     assert titles[0] == "architecture (search space desan)"
+    assert next(s.title for s in show(made(decisions=())) if s.title) == "model desan"
     assert titles[1] == "architecture (search space desan): 1,000 FLOPs per row, 5 parameters"
 
 

@@ -3,11 +3,22 @@
 from dataclasses import replace
 from typing import get_args
 
-from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.views.values import Grid, Text
-from automtl_report.search import VERDICTS, decisions, encoding, encodings, evidence, front, plot, selected
+from automtl_report.search import (
+    VERDICTS,
+    contest,
+    decisions,
+    encoding,
+    encodings,
+    evidence,
+    front,
+    overrides,
+    plot,
+    selected,
+)
 from automtl_testing.samples import sample_schema
 from tests.shared.records import SCHEMA, record, searched, texts
 
@@ -64,10 +75,9 @@ def test_stable_decisions_are_counted():
     assert [row[-1] for row in grid.rows] == ["100%", "95%", "94%", ""]
 
 
-def test_the_selected_point_is_compared_with_the_best_other_trained_one():
+def test_the_selected_point_has_its_number_and_its_name():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
-        "Selected point 3 (`searched`) of 4 architectures, 3 of them on the Pareto front",
-        "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its FLOPs",
+        "Selected point 3 (`searched`) of 4 architectures, 3 of them on the Pareto front"
     ]
     assert texts(selected([FOUND])) == ["The Pareto front has one point: `searched`"]
     assert len(texts(selected([INHERITED, FOUND]))) == 1
@@ -75,6 +85,61 @@ def test_the_selected_point_is_compared_with_the_best_other_trained_one():
         "Selected no point of 2 architectures, all of them on the Pareto front"
     ]
     assert texts(selected([])) == []
+
+
+def contested(*points, **changes):
+    """Return the rows of the table of models, and the sentences below it."""
+    sections = list(contest(searched(front=points, path="runs/my run", **changes)))
+    if not sections:
+        return [], []
+    grid, *notes = sections[0].blocks
+    return [[n, name, round(score, 4), *rest] for n, name, score, *rest in grid.rows], texts(notes)
+
+
+def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
+    points = [
+        replace(FOUND, name="level", loss=0.203, error=0.002, flops_per_row=17_000, chosen=False),
+        FOUND,
+        replace(BEST, loss=0.21, error=0.001),
+        replace(BEST, name="ple", loss=0.19, error=0.001),
+        replace(BEST, name="partial", loss=0.3, error=None),
+        replace(BEST, name="boosting", loss=0.2031, error=0.002, flops_per_row=0),
+        INHERITED,
+    ]
+    rows, (cheaper, note) = contested(*points, schema=BINARY)
+    assert rows == [  # of five comparisons: 2.576 standard errors
+        [1, "ple", 0.81, "+0.0100 ± 0.0026", "better", "200%"],
+        [2, "searched", 0.8, None, "chosen", "100%"],
+        [3, "level", 0.797, "-0.0030 ± 0.0052", "level", "25%"],
+        [4, "boosting", 0.7969, "-0.0031 ± 0.0052", "level", None],
+        [5, "mmoe", 0.79, "-0.0100 ± 0.0026", "worse", "200%"],
+        [6, "partial", 0.7, "-0.1000", "", "200%"],
+    ]
+    command = "automtl train --model 'runs/my run' --pick 1"
+    assert cheaper == f"`level` is level with the chosen model at 25% of the FLOPs: {command}"
+    assert "the mean of AUC over tasks" in note
+
+
+def test_of_trees_no_model_is_cheaper_and_one_model_has_no_table():
+    trees = replace(FOUND, name="boosting", flops_per_row=0)
+    rows, notes = contested(trees, replace(BEST, chosen=False, loss=0.201, error=0.002))
+    assert [(row[1], row[4], row[5]) for row in rows] == [
+        ("boosting", "chosen", None),
+        ("mmoe", "level", None),
+    ]
+    assert len(notes) == 1
+    assert contested(FOUND, INHERITED) == ([], [])
+    assert contested(BEST, WORSE) == ([], [])
+
+
+def test_another_model_is_named_in_place_of_its_settings():
+    changes = {"space": {"name": "mmoe", "experts": 4}, "training": {"learning_rate": 0.1}}
+    assert texts(overrides(record(Search(overrides=changes)))) == [
+        "The result of the search is the model mmoe, with its default settings",
+        "Settings that the search chose: training.learning_rate 0.1",
+    ]
+    one = record(Search(overrides={"space": {"members": 1}}))
+    assert texts(overrides(one)) == ["Settings that the search chose: space.members 1"]
 
 
 def test_an_architecture_behind_the_front_is_not_called_a_point_of_it():
@@ -100,6 +165,7 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
         {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)},
     )
     assert next(iter(drawn.points)) == "2*", "it is never hidden"
+    assert plot([FOUND, replace(BEST, flops_per_row=0)]).points == {"1*": (6.8e4, 0.7835)}
     without = plot([replace(WORSE, score=None), FOUND])
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
 

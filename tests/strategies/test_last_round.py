@@ -1,5 +1,6 @@
 """The last round, and random search, which is a last round of random candidates."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
+from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
+from automtl_core.search.trial import Candidate
+from automtl_core.training.events import Noted
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
 from automtl_testing.samples import binary_metrics
@@ -124,7 +128,9 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
     )
     monkeypatch.setattr(round_, "_validated", lambda network: metrics)
-    members, points = round_._ensemble(networks, dict.fromkeys(names, next(iter(round_.entrants.values()))))
+    members, points = round_._ensemble(
+        networks, dict.fromkeys(names, round_.entrants["shared-bottom"].architecture)
+    )
     return [names.index(member) for member in members], list(points)
 
 
@@ -207,14 +213,27 @@ def test_the_share_is_the_chance_of_an_option():
     assert opened(share=1.0) == 1
 
 
-def test_landmarks_take_part_in_the_order_of_the_space(monkeypatch):
+def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(monkeypatch):
     script(monkeypatch, [0.6, 0.5, 0.7, 0.65, 0.66, 0.7, 0.7, 0.7])
-    search = random(candidates=2, landmarks=2)
-    found, watch = searched(search)
+    given, told = problem(epochs=4), []
+
+    class Told(Watch):
+        def __call__(self, event):
+            told.extend([event.sentence] if isinstance(event, Noted) else [])
+            return super().__call__(event)
+
+    def model(name):
+        if name == "boosting":
+            raise UsageError("lightgbm is not installed", "install it")
+        return Candidate(name, given.space.landmarks()[name])
+
+    search = random(replace(given, model=model), candidates=2, rivals=["shared-bottom", "boosting", "mmoe"])
+    found, watch = searched(search, Told())
     assert watch.phases[:4] == ["candidate 1", "candidate 2", "shared-bottom", "mmoe"]
     assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
     assert {point.name for point in found.front} == set(watch.phases)
     assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
+    assert told == ["boosting does not take part in the final comparison: lightgbm is not installed"]
 
 
 def test_of_one_candidate_nothing_is_trained():

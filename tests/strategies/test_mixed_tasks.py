@@ -16,13 +16,12 @@ SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
     ops=("identity", "mlp-linear-4", "mlp-linear-8"),
 )  # fmt: skip
-FEW = {"epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}
+FEW = {"epochs": 1, "rounds": 1, "rung_epochs": 1}
 SEARCHES = [
     ("darts", {"epochs": 2}),
     ("pd-darts", FEW),
     ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
     ("random", {"candidates": 2, "rung_epochs": 1}),
-    ("random", {"candidates": 1, "landmarks": 2, "rung_epochs": 1}),
 ]
 
 

@@ -257,6 +257,8 @@ def test_what_another_search_found_is_looked_at_first():
     found = Architecture({**known["mmoe"].decisions, "task/click/experts": ("expert1",)})
     start = WarmStart(found, given.space.choices(), given.space.network(found), given.space.schema, {})
     assert list(probes(replace(given, warm_start=start)).items()) == [("start", found), *known.items()]
+    trees = replace(start, architecture=Architecture({}))
+    assert probes(replace(given, warm_start=trees)) == known
 
 
 def test_without_landmarks_probes_are_uniform():

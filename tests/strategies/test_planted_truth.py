@@ -108,7 +108,7 @@ def test_the_space_keeps_its_contract():
 
 
 ENTROPY = {"learning_rate": 0.02, "fix_per_epoch": 1, "warmup_epochs": 1}
-FEW = {"epochs": 4, "rung_epochs": 1, "landmarks": 1}
+FEW = {"epochs": 4, "rung_epochs": 1}
 SEARCHES = [("pd-darts", FEW), ("pd-darts-entropy", ENTROPY), ("darts", {"learning_rate": 0.02, "epochs": 4})]
 
 

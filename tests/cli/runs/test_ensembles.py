@@ -94,7 +94,7 @@ def test_a_search_begins_with_the_first_member(automtl, done):
 
 COMPARED = """
 space: {layers: 1, experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}
-strategy: {epochs: 1, rounds: 1, landmarks: 1, rung_epochs: 1, ahead: 99}
+strategy: {epochs: 1, rounds: 1, rivals: [], rung_epochs: 1, ahead: 99}
 training: {epochs: 2, batch_size: 200}
 """
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.search.evidence import Evidence, Point, judged, preferred as chosen_by
+from automtl_core.search.evidence import (
+    Evidence,
+    Point,
+    judged,
+    pareto_points,
+    preferred as chosen_by,
+    ranking,
+)
 from automtl_core.training.significance import SIGNIFICANCE
 
 
@@ -105,6 +112,14 @@ def test_cheaper_points_may_concede_some_accuracy(preference, name):
     chosen = preferred(FRONT, preference)
     assert chosen is not None
     assert chosen.name == name
+
+
+def test_trees_whose_cost_is_unknown_are_not_free():
+    trees = replace(point("trees", 0.7996, 0), loss=-1.0)
+    for preference, name in (("cost", "small"), ("balanced", "middle"), ("900flops", "large")):
+        assert preferred([*FRONT, trees], preference).name == name
+    assert replace(trees, loss=0.0) not in pareto_points([*FRONT, replace(trees, loss=0.0)])
+    assert ranking([*FRONT, trees])[0] == trees
 
 
 @pytest.mark.parametrize("preference", ["99flops", "speed", "flops", "-1flops", "", "0.5ms", "ms"])

@@ -83,6 +83,19 @@ def test_each_architecture_has_a_folder_of_its_own():
     assert trials.spec(Training(tuned)).folder != one.folder
 
 
+def test_settings_change_a_part_and_with_a_name_they_replace_it():
+    config = {"space": {"name": "desan", "layers": 2}, "training": {"epochs": 2}}
+    trials = Trials(replace(SPEC, config=json.dumps(config)), Serial(lambda spec, listener: None))
+
+    def made(**overrides):
+        return json.loads(trials.spec(Training(Candidate("a", overrides=overrides))).config)
+
+    assert made(space={"layers": 1}, training={"patience": 3}) == {
+        "space": {"name": "desan", "layers": 1}, "training": {"epochs": 2, "patience": 3},
+    }  # fmt: skip
+    assert made(space={"name": "mmoe"}) == config | {"space": {"name": "mmoe"}}
+
+
 def test_trials_run_in_turn_until_a_listener_has_enough():
     ran = []
 

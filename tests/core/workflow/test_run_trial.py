@@ -135,6 +135,24 @@ def test_specs_that_share_a_problem_open_it_once_and_no_data_that_is_open(spec, 
 KNOWN = REGISTRY.adding(ENGINES, "queued", Queued)
 
 
+def test_problems_of_several_spaces_are_kept_apart(spec, runner, job, prepared, monkeypatch, tmp_path):
+    config, nothing = json.loads(job.to_json()), Architecture({}).to_json()
+    wide = {"name": "shared-bottom", "embedding_dim": 4, "expert_layers": [16], "tower_layers": []}
+    configs = [config, config | {"space": {"name": "mmoe"}}, config | {"space": wide}] * 2
+    specs = [
+        replace(spec, config=json.dumps(c), architecture=nothing, folder=str(tmp_path / f"{k}"))
+        for k, c in enumerate(configs)
+    ]  # fmt: skip
+    alone = [
+        TrialRunner(REGISTRY, prepared)(replace(s, folder=f"{s.folder} alone"), SILENT) for s in specs[:3]
+    ]
+    opened, problem = [], Job.problem
+    monkeypatch.setattr(Job, "problem", lambda *given: opened.append(1) or problem(*given))
+    found = [runner(one, SILENT) for one in specs]
+    assert len({str(result.metrics) for result in alone}) == len(opened) == 3
+    assert [result.metrics for result in found] == [result.metrics for result in alone] * 2
+
+
 @pytest.mark.parametrize("workers", [None, 1])
 def test_one_worker_is_this_process(workers):
     with run_trial.executor_of(KNOWN, workers, None) as executor:

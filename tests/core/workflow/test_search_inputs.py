@@ -164,7 +164,7 @@ def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_pat
 
 @pytest.mark.parametrize(
     "strategy",
-    [{"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}, RANDOM["strategy"]],
+    [{"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": [], "rung_epochs": 1}, RANDOM["strategy"]],
     ids=lambda s: s["name"],
 )
 def test_what_was_found_takes_part_in_the_last_round(first, tmp_path, strategy):

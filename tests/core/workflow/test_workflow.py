@@ -126,7 +126,7 @@ def test_the_work_of_a_search_is_done_once(line, tmp_path, monkeypatch):
     counted(pipeline, "check")
     counted(workflow, "resolve_auto")
     counted(TrialRunner, "train", "trial")
-    job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0}}])
+    job = line().job([SMALL, {"strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "rivals": []}}])
     line().search(job, tmp_path / "runs", "first")
     assert counts["trial"] >= 1
     assert counts["space"] <= 3

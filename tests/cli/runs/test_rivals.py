@@ -1,0 +1,143 @@
+"""Models of other spaces that take part in the last round of a search, by commands."""
+
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Result, Search
+from automtl_core.run_dir.run import Run
+
+CLOSED = """
+dataset: {name: synthetic, rows: 600}
+features: ids
+space: {name: desan, layers: 1, experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4, members: 1}
+strategy: {name: random, candidates: 1, share: 0.0, rung_epochs: 1, rivals: [mmoe]}
+training: {epochs: 2, batch_size: 200}
+refit: true
+"""
+"""A search whose only candidate reads no field, so that any other model is better."""
+LANDMARKS = ("--set", "strategy.landmarks=2")
+REGISTRY = load_registry()
+BYTES = ("architecture.json", "metrics.jsonl", "result.json", "search.json", "weights.safetensors")
+
+
+@pytest.fixture(scope="session")
+def rivalled(tmp_path_factory):
+    """Return a folder with the finished run `runs/done`, whose result is MMoE."""
+    folder = tmp_path_factory.mktemp("rivalled")
+    (folder / "small.yaml").write_text(CLOSED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(["search", "--config", "small.yaml", "--name", "done"], Stop()) == 0
+    return folder
+
+
+@pytest.fixture
+def done(rivalled, here):
+    shutil.copytree(rivalled, here, dirs_exist_ok=True)
+    return Path("runs/done")
+
+
+def spaces(path):
+    """Return the spaces that a run names: in its settings, and in its architecture."""
+    made = Run.open(Path(path))
+    return made.config().space.name, made.architecture().origin.space
+
+
+def rows(path):
+    """Write a row without values for a run, and return the file."""
+    names = [*Run.open(path).encoder(REGISTRY.field_encoders()).fields]
+    Path("rows.csv").write_text(f"{','.join(names)}\n{',' * (len(names) - 1)}\n")
+    return "rows.csv"
+
+
+def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done):
+    made = Run.open(done)
+    assert spaces(done) == ("mmoe", "mmoe")
+    assert made.initial_config().space.name == "desan"
+    assert [p.name for p in made.read(Search).front if p.chosen] == ["mmoe"]
+    assert (made.read(Search).evidence, made.read(Result).refitted) == ((), True)
+    for command in ("evaluate", "export", "report"):
+        assert automtl(command, done).code == 0
+    shown = automtl("show", done).out
+    assert shown.startswith("model mmoe: ")
+    assert "The result of the search is the model mmoe, with its default settings" in shown
+    assert automtl("predict", done, "--input", rows(done), "--output", "scores.csv").code == 0
+    assert spaces(automtl("retrain", done, "--json").json()["runs"][0]["run"]) == ("mmoe", "mmoe")
+
+
+def test_a_point_of_another_space_is_trained(automtl, done):
+    front = Run.open(done).read(Search).front
+    for number, point in enumerate(front, 1):
+        space = {"mmoe": "mmoe", "candidate 1": "desan"}[point.name]
+        options = ("--set", "training.epochs=1", "--json")
+        for chosen in ((f"{done}@{number}",), (done, "--pick", number)):
+            found = automtl("train", "--model", *chosen, *options).json()
+            assert spaces(found["run"]) == (space, space)
+            assert found["result"]["flops_per_row"] == point.flops_per_row
+
+
+def test_a_search_that_begins_with_another_model_searches_its_own_space(automtl, done):
+    found = automtl("search", "--config", "small.yaml", "--from", done, "--json").json()
+    assert {p.name for p in Run.open(Path(found["run"])).read(Search).front} == {"candidate 1", "mmoe"}
+
+
+def test_workers_find_the_same_bytes(automtl, done):
+    automtl("search", "--config", "small.yaml", "--name", "workers", "--workers", "2")
+    for name in BYTES:
+        assert (done.with_name("workers") / name).read_bytes() == (done / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("line", ["mmoe 2", "mmoe 3"])
+def test_a_search_that_stopped_among_rivals_goes_on_to_the_same_bytes(automtl, done, stopped, line):
+
+    ended = stopped(line, signal.SIGTERM, "search", "--config", "small.yaml", "--name", "half")
+    assert ended.code == 143, ended.err
+    assert automtl("search", "--resume", "runs/half").code == 0
+    for name in BYTES:
+        assert (done.with_name("half") / name).read_bytes() == (done / name).read_bytes(), name
+
+
+@pytest.mark.needs_extra("boosting")
+def test_trees_may_be_the_result_and_cannot_be_exported(automtl, here):
+    Path("trees.yaml").write_text(CLOSED.replace("[mmoe]", "[boosting]"))
+    found = automtl("search", "--config", "trees.yaml", "--name", "trees", "--json").json()
+    assert spaces(found["run"]) == ("boosting", "boosting")
+    assert automtl("evaluate", found["run"]).code == 0
+    ended = automtl("export", found["run"])
+    assert (ended.code, "boosting is not a network, and has no graph to export" in ended.err) == (2, True)
+    assert "model boosting\n" in automtl("show", found["run"]).out
+
+
+def test_an_unknown_rival_is_refused_at_the_start(automtl):
+    Path("wrong.yaml").write_text(CLOSED.replace("[mmoe]", "[mmoo]"))
+    ended = automtl("search", "--config", "wrong.yaml", "--name", "wrong")
+    assert (ended.code, "no space is called 'mmoo' (did you mean 'mmoe'?)" in ended.err) == (2, True)
+    assert not Path("runs/wrong").exists()
+
+
+def test_a_removed_setting_says_what_to_write(automtl):
+    ended = automtl(
+        "search", "--config", "small.yaml", "--strategy", "pd-darts", "--set", "strategy.landmarks=2"
+    )
+    assert (ended.code, "write strategy.rivals, such as [mmoe, ple]" in ended.err) == (2, True), ended.err
+
+
+def test_one_member_may_be_the_result(automtl):
+    strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
+    few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
+    Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
+    ended = automtl("search", "--config", "few.yaml", "--json")
+    assert "desan does not take part in the final comparison: desan leaves choices open" in ended.err
+    made = Run.open(Path((found := ended.json())["run"]))
+    assert {p.name for p in made.read(Search).front} == {"searched", "searched, one member"}
+    assert [p.name for p in made.read(Search).front if p.chosen] == ["searched, one member"]
+    assert made.read(Search).overrides == {"space": {"members": 1}}
+    assert made.config().space.settings["members"] == 1
+    assert automtl("evaluate", found["run"]).code == 0
