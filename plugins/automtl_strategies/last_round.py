@@ -103,7 +103,7 @@ class LastRound:
             try:
                 found.append(model(name))
             except UsageError as error:
-                listener(Noted(f"{name} does not take part in the final comparison: {error}"))
+                listener(Noted(f"{name} does not take part in the final comparison: {error} ({error.fix})"))
         return found
 
     def begin(

@@ -238,7 +238,9 @@ def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(mon
     assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
     assert {point.name for point in found.front} == set(watch.phases)
     assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
-    assert told == ["boosting does not take part in the final comparison: lightgbm is not installed"]
+    assert told == [
+        "boosting does not take part in the final comparison: lightgbm is not installed (install it)"
+    ]
 
 
 def test_of_one_candidate_nothing_is_trained():

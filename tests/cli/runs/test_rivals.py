@@ -134,7 +134,10 @@ def test_one_member_may_be_the_result(automtl):
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
     ended = automtl("search", "--config", "few.yaml", "--json")
-    assert "desan does not take part in the final comparison: desan leaves choices open" in ended.err
+    assert (
+        "desan does not take part in the final comparison: desan leaves choices open (name models"
+        in ended.err
+    )
     made = Run.open(Path((found := ended.json())["run"]))
     assert {p.name for p in made.read(Search).front} == {"searched", "searched, one member"}
     assert [p.name for p in made.read(Search).front if p.chosen] == ["searched, one member"]
