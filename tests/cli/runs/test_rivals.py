@@ -22,7 +22,6 @@ training: {epochs: 2, batch_size: 200}
 refit: true
 """
 """A search whose only candidate reads no field, so that any other model is better."""
-LANDMARKS = ("--set", "strategy.landmarks=2")
 REGISTRY = load_registry()
 BYTES = ("architecture.json", "metrics.jsonl", "result.json", "search.json", "weights.safetensors")
 
@@ -127,6 +126,7 @@ def test_a_removed_setting_says_what_to_write(automtl):
         "search", "--config", "small.yaml", "--strategy", "pd-darts", "--set", "strategy.landmarks=2"
     )
     assert (ended.code, "write strategy.rivals, such as [mmoe, ple]" in ended.err) == (2, True), ended.err
+    assert automtl(*search, "strategy.landmarks=1", "--dry-run").code == 0, "runs of earlier versions have it"
 
 
 def test_one_member_may_be_the_result(automtl):
