@@ -1,5 +1,7 @@
 """Strategies that are known to be bad. A benchmark on which one of them does well measures nothing."""
 
+from collections.abc import Sequence
+
 from automtl_core.choices import draw
 from automtl_core.search.scheduler import TrialLoop
 from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
@@ -47,14 +49,15 @@ class Backwards(RandomSearch):
 
     def search(self, listener: Listener) -> SearchResult:
         """Search with the ranking turned round."""
+        self.begin(listener)
         proposals = self.last_round.loop.scheduler.proposals
         self.last_round.loop = TrialLoop(_Upside(self.settings, proposals))
         return SearchResult(self.last_round.run(listener).architecture)
 
 
 class _Upside(Halving):
-    def _ranked(self) -> list[str]:
-        return super()._ranked()[::-1]
+    def _ranked(self, names: Sequence[str]) -> list[str]:
+        return super()._ranked(names)[::-1]
 
 
 class WorstInherited(_Stateless, SearchStrategy[PathSettings]):

@@ -89,7 +89,8 @@ def verdict(record: RunRecord) -> Iterator[Section]:
             f", {result.flops_per_row / mmoe:.2f} times the {mmoe:,} of MMoE in the same search space"
             " (the model mmoe of automtl compare has other sizes)"
         )
-    blocks = [*notes(record), Text(f"{cost}; {result.parameters:,} parameters")]
+    costs = [Text(f"{cost}; {result.parameters:,} parameters")] if result.flops_per_row else []
+    blocks = [*notes(record), *costs]
     bars: dict[str, list[Bar]] = {}
     for task, m in (result.test or {}).items():
         if m.score is not None and m.interval is not None:

@@ -146,8 +146,9 @@ def evidence(record: RunRecord) -> Iterator[Section]:
 
 
 def front(record: RunRecord) -> Iterator[Section]:
-    """Yield the Pareto front of the search, in a sentence if it is one point."""
+    """Yield the models of the final comparison and the Pareto front, in a sentence if it is one point."""
     points = record.search.front
+    yield from search.contest(record)
     if len(points) == 1:
         yield Section("Pareto front", list(search.selected(points)))
     elif points:

@@ -103,7 +103,7 @@ class LastRound:
             try:
                 found.append(model(name))
             except UsageError as error:
-                listener(Noted(f"{name} does not take part in the final comparison: {error}"))
+                listener(Noted(f"{name} does not take part in the final comparison: {error} ({error.fix})"))
         return found
 
     def begin(
@@ -163,16 +163,17 @@ class LastRound:
             problem = self._problem(ranked[0].candidate)
             networks = {t.name: trained_fit(problem, trials.spec(t)).network for t in ranked}
         entrants = {training.name: training.candidate.architecture for training in ranked}
-        chosen_losses = loop.latest[ranked[0].name][1].losses
+        names, ensembles = [ranked[0].name], dict[str, Point]()
+        losses = loop.latest[names[0]][1].losses
+        if len(networks) > 1:
+            names, ensembles, losses = self._ensemble(networks, entrants)
         points = dict[str, Point]()
         for name, (training, result) in loop.latest.items():
             if result.metrics:
                 point = self._point(name, training.candidate, result.metrics)
-                points[name] = replace(point, error=_error(result.losses, chosen_losses))
-        names = [ranked[0].name]
-        if len(networks) > 1:
-            names, ensembles = self._ensemble(networks, entrants)
-            points |= ensembles
+                error = None if names == [name] else _error(result.losses, losses)
+                points[name] = replace(point, error=error)
+        points |= ensembles
         chosen = Architecture.ensemble([entrants[name] for name in names])
         network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
         best_epoch = max(loop.latest[name][1].best_epoch for name in names)
@@ -188,8 +189,8 @@ class LastRound:
 
     def _ensemble(
         self, networks: Mapping[str, nn.Module], entrants: Mapping[str, Architecture]
-    ) -> tuple[list[str], dict[str, Point]]:
-        """Return the names of the members of the ensemble, and the points of the ensembles on the way.
+    ) -> tuple[list[str], dict[str, Point], Losses]:
+        """Return the members of the ensemble, the points of those on the way, and its losses.
 
         The winner is the first member. Next is always the network whose addition gives the best mean on
         validation rows (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of
@@ -213,7 +214,7 @@ class LastRound:
             architecture = Architecture.ensemble([entrants[name] for name in members])
             metrics = self._validated(Ensemble([networks[name] for name in members]))
             points[_title(members)] = self._point("", Candidate(_title(members), architecture), metrics)
-        return members, points
+        return members, points, scored(members).losses
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""
@@ -282,7 +283,7 @@ def mean_score(recipe: Recipe, metrics: Metrics) -> float | None:
 
 def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
     """Return the standard error of the difference to the losses of the chosen point, if both are known."""
-    if losses is None or chosen is None or losses is chosen:
+    if losses is None or chosen is None:
         return None
     return difference(losses, chosen).error
 
@@ -329,12 +330,17 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left. A single candidate is not trained."""
-        last = self.last_round
-        if not last.entrants:
-            drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-            start = {name: a for name, a in probes(self.problem).items() if name == START}
-            last.begin({**start, **drawn}, 0, rivals=last.rivals(listener))
-        return last.favourite() if len(last.entrants) == 1 else last.run(listener)
+        if not self.last_round.entrants:
+            self.begin(listener)
+        if len(self.last_round.entrants) == 1:
+            return self.last_round.favourite()
+        return self.last_round.run(listener)
+
+    def begin(self, listener: Listener) -> None:
+        """Set the entrants: the warm start, the random candidates, and models of other spaces."""
+        drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
+        start = {name: a for name, a in probes(self.problem).items() if name == START}
+        self.last_round.begin({**start, **drawn}, 0, rivals=self.last_round.rivals(listener))
 
     def state_dict(self) -> State:
         """Return the trainings of the remaining candidates and the next ones."""

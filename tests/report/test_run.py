@@ -90,6 +90,12 @@ def test_all_of_it(everything):
     assert (hint in texts(sections)) is not everything
 
 
+def test_the_report_has_the_table_of_models():
+    front = [replace(POINT, name=name, trained=True, chosen=name == "a") for name in ("a", "b")]
+    sections = list(SECTIONS["front"](record(Search((), tuple(front)))))
+    assert [section.title for section in sections] == ["Models by validation score", "Pareto front", ""]
+
+
 def test_what_is_not_known_is_noted():
     lost = made(unasked="no space is called 'desan'")
     notes = [text for text in texts(show(lost)) if text.startswith("note: ")]

@@ -11,7 +11,7 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
-from automtl_core.search.held_out import HeldOut, Scored, shortfall
+from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.trial import Candidate
 from automtl_core.training.events import Noted
 from automtl_core.training.loop import evaluate
@@ -128,7 +128,7 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
     )
     monkeypatch.setattr(round_, "_validated", lambda network: metrics)
-    members, points = round_._ensemble(
+    members, points, _ = round_._ensemble(
         networks, dict.fromkeys(names, round_.entrants["shared-bottom"].architecture)
     )
     return [names.index(member) for member in members], list(points)
@@ -167,10 +167,15 @@ def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
     data, size = round_.problem.data, round_.problem.recipe.batch_size
     metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
     assert point.loss == shortfall(metrics)
-    rows = HeldOut(round_.problem, 100)
+    rows = HeldOut(round_.problem, round_.settings.rows)
     outputs = [rows.predict(member) for member in found.network.members]
     assert np.allclose(rows.predict(found.network), np.mean(outputs, axis=0), atol=1e-6)
-    assert {point.name for point in found.front} >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
+    single = {point.name: point for point in found.front if not point.chosen}
+    assert single.keys() >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
+    losses = [result.losses for _, result in round_.loop.latest.values()]
+    of_ensemble = rows.scored(np.mean(outputs, axis=0)).losses
+    expected = sorted(difference(each, of_ensemble).error for each in losses)
+    assert sorted(point.error for point in single.values()) == pytest.approx(expected)
 
 
 def random(given=None, **settings):
@@ -233,7 +238,9 @@ def test_rivals_take_part_in_their_order_and_one_without_its_library_is_told(mon
     assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
     assert {point.name for point in found.front} == set(watch.phases)
     assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
-    assert told == ["boosting does not take part in the final comparison: lightgbm is not installed"]
+    assert told == [
+        "boosting does not take part in the final comparison: lightgbm is not installed (install it)"
+    ]
 
 
 def test_of_one_candidate_nothing_is_trained():

@@ -22,7 +22,6 @@ training: {epochs: 2, batch_size: 200}
 refit: true
 """
 """A search whose only candidate reads no field, so that any other model is better."""
-LANDMARKS = ("--set", "strategy.landmarks=2")
 REGISTRY = load_registry()
 BYTES = ("architecture.json", "metrics.jsonl", "result.json", "search.json", "weights.safetensors")
 
@@ -123,10 +122,10 @@ def test_an_unknown_rival_is_refused_at_the_start(automtl):
 
 
 def test_a_removed_setting_says_what_to_write(automtl):
-    ended = automtl(
-        "search", "--config", "small.yaml", "--strategy", "pd-darts", "--set", "strategy.landmarks=2"
-    )
+    search = ("search", "--config", "small.yaml", "--strategy", "pd-darts", "--dry-run", "--set")
+    ended = automtl(*search, "strategy.landmarks=2")
     assert (ended.code, "write strategy.rivals, such as [mmoe, ple]" in ended.err) == (2, True), ended.err
+    assert automtl(*search, "strategy.landmarks=1").code == 0, "runs of earlier versions have it"
 
 
 def test_one_member_may_be_the_result(automtl):
@@ -134,7 +133,10 @@ def test_one_member_may_be_the_result(automtl):
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
     ended = automtl("search", "--config", "few.yaml", "--json")
-    assert "desan does not take part in the final comparison: desan leaves choices open" in ended.err
+    assert (
+        "desan does not take part in the final comparison: desan leaves choices open (name models"
+        in ended.err
+    )
     made = Run.open(Path((found := ended.json())["run"]))
     assert {p.name for p in made.read(Search).front} == {"searched", "searched, one member"}
     assert [p.name for p in made.read(Search).front if p.chosen] == ["searched, one member"]
