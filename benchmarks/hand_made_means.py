@@ -177,7 +177,11 @@ def main() -> None:
     runs: dict[str, dict[int, Scores]] = {}
     for path in arguments.runs:
         run, config = Run.open(path), Run.open(path).config()
-        predicted = predict_logits(flow.model(str(path), []), run, run.served(prepared))
+        served = run.served(prepared)
+        predicted = predict_logits(flow.model(str(path), []), run, served)
+        for t, (task, other) in enumerate(zip(prepared.schema.tasks, served.schema.tasks, strict=True)):
+            # Numbers are standardised by the rows that the run was trained on.
+            predicted[:, t] = (predicted[:, t] * other.deviation + other.mean - task.mean) / task.deviation
         runs.setdefault(config.features.refresh, {})[config.seed] = purchases.scores(predicted)
     seeds = sorted({seed for of_seeds in runs.values() for seed in of_seeds}) or [0]
     by_hand = {

@@ -54,8 +54,8 @@ class EncodingSearchSettings(Settings):
     """Minimum gain of the mean AUC for which a change of the encoding is kept. The R2 of a regression counts
     on the scale of AUC: 1/2 + arcsin(sqrt(R2)) / pi. A larger value gives simpler encodings."""
     decay_margin: float = Field(0.0003, ge=0)
-    """Margin of `training.embedding_decay`, in place of `margin`. A gain need not be beyond chance: another
-    decay costs nothing."""
+    """Margin of `training.embedding_decay`, in place of `margin`. Where labels are certainly predictable, a
+    gain need not be beyond chance: another decay costs nothing."""
     significance: float = Field(0.05, gt=0, lt=1)
     """Probability that any encoding is changed, or any aggregate selected, if none has an effect: gains must
     be beyond chance, corrected for the number of changes or keys that are tried. A smaller value gives

@@ -194,7 +194,7 @@ class _Trials:
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        if self._ahead(answers) > least and (decay or self._significant(answers)):
+        if self._ahead(answers) > least and self._significant(answers, 0.0 if decay else s.errors):
             self.best = answers
 
     def trials(self) -> tuple[EncodingTrial, ...]:
@@ -214,8 +214,14 @@ class _Trials:
         pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
         return float(np.mean([self._mean(one.metrics) - self._mean(other.metrics) for one, other in pairs]))
 
-    def _significant(self, answers: Answers) -> bool:
-        """Return whether the gain over the best values is beyond chance, on the rows that were compared."""
+    def _significant(self, answers: Answers, errors: float) -> bool:
+        """Return whether the gain over the best values is beyond chance, on the rows that were compared.
+
+        Args:
+            answers: The values.
+            errors: Number of standard errors that are enough where labels are certainly predictable.
+
+        """
         pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
         losses = [(one.losses, other.losses) for one, other in pairs]
         by_row = [other - one for one, other in losses if one is not None and other is not None]
@@ -224,8 +230,7 @@ class _Trials:
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
         first = self._results[0][1][0].metrics
         predictable = any(_clear(first[task.name]) for task in self.rows.telling)
-        errors = self.rows.settings.errors if predictable else self._sure
-        return gain.mean > errors * gain.error
+        return gain.mean > (errors if predictable else self._sure) * gain.error
 
     def _of(self, answers: Answers) -> list[TrialResult]:
         return next((results for tried, results in self._results if tried == answers), [])

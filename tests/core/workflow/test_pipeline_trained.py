@@ -85,7 +85,7 @@ def test_the_members_of_an_ensemble_are_trained_in_the_search(ensemble):
     reports = ensemble.reports()
     phases = ["candidate 1", "candidate 1, seed 2", "candidate 2"]
     assert [r["phase"] for r in reports[:3]] == phases
-    assert len(reports) == 3 + 2 * 2
+    assert len(reports) == 3 + 3 * 2  # the favourite goes on beside the best two
     result = ensemble.read(Result)
     single = [r["validation"] for r in reports]
     assert {task: metrics.to_json() for task, metrics in result.validation.items()} not in single
