@@ -24,6 +24,7 @@ from automtl_core.search.trial import CONFIG, Candidate, Overrides
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.settings.settings import Search, domains
 from automtl_core.system.documents import canonical, parse_json
+from automtl_core.training.learner import Learner
 from automtl_core.workflow.budget import trial_rows, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, of_finished
@@ -104,7 +105,7 @@ def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     Raises:
         InputMissingError: there is no run.
         ArtifactError: the run is not finished, or damaged.
-        UsageError: the run has no field in common with the data.
+        UsageError: the run has no field in common with the data, or its model has no weights, such as trees.
 
     """
     path, registry = job.config.warm_start, job.registry
@@ -121,6 +122,10 @@ def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
     architecture, network = run.architecture(), made.network.cpu()
+    if isinstance(network, Learner):
+        name = of_run.config.space.name
+        what = f"{path}: a search cannot begin with {name}, which has no decisions and no weights"
+        raise UsageError(what, "search without --from, or from another run")
     if isinstance(network, Ensemble):  # its first member, which alone is the best
         architecture, network = next(iter(architecture.members.values())), network.members[0]
     return WarmStart(architecture, choices, network, made.encoder.schema, known, settings)

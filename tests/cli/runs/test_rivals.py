@@ -112,6 +112,8 @@ def test_trees_may_be_the_result_and_cannot_be_exported(automtl, here):
     ended = automtl("export", found["run"])
     assert (ended.code, "boosting is not a network, and has no graph to export" in ended.err) == (2, True)
     assert "model boosting\n" in automtl("show", found["run"]).out
+    ended = automtl("search", "--config", "trees.yaml", "--from", found["run"])
+    assert (ended.code, "a search cannot begin with boosting" in ended.err) == (2, True)
 
 
 def test_an_unknown_rival_is_refused_at_the_start(automtl):
