@@ -302,11 +302,16 @@ def _can_refit(work: Work, chosen: Chosen) -> bool:
     seconds, phases = recorder.seconds, [report["phase"] == TRAIN for report in recorder.reports]
     trained = any(phases) and seconds.get(TRAIN)
     epoch = trained / sum(phases) if trained else sum(seconds.values()) / max(len(phases), 1)
-    if work.clock is None or work.clock.has_time(epoch * sum(chosen.best_epochs)):
+    if work.clock is None or work.clock.has_time(epoch * _epochs(network, chosen)):
         return True
     what = "the network is not trained again on validation rows"
     recorder(Warned(f"{what}: there is no time left; raise the time budget"))
     return False
+
+
+def _epochs(network: nn.Module, chosen: Chosen) -> int:
+    """Return the epochs of a refit: members are trained one after the other, and tasks at the same time."""
+    return sum(chosen.best_epochs) if isinstance(network, Ensemble) else max(chosen.best_epochs)
 
 
 def _trained_again(work: Work, chosen: Chosen) -> bool:
@@ -325,7 +330,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     # An earlier process may have replaced the files of the network before, but not if the loop needs it.
     loop = trainer(work, problem, network, chosen.best_epochs, lambda: _trained(work))
     work.recorder.follow(REFIT, loop)
-    planned = Planned(REFIT, sum(chosen.best_epochs), len(problem.data.train))
+    planned = Planned(REFIT, _epochs(network, chosen), len(problem.data.train))
     work.recorder(PhaseBegan(REFIT, (planned,)))
     loop.run(work.recorder)
     if not loop.exhausted:

@@ -7,6 +7,7 @@ import torch
 from stopping import StopAfter
 
 import automtl
+from automtl_core.modules.network import Ensemble
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Chosen, Costs, Result
 from automtl_core.run_dir.record import read_record
@@ -16,6 +17,7 @@ from automtl_core.workflow.budget import Clock
 from automtl_core.workflow.evaluation import evaluate_run, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
+from automtl_core.workflow.pipeline import _epochs
 from automtl_core.workflow.workflow import Workflow
 
 from .lines import EQUAL, REGISTRY, TRAINING, begin, contents, go_on, make_job
@@ -219,3 +221,9 @@ def test_where_rows_are_split_by_time_or_where_it_is_asked_for(job, tmp_path):
     assert make_job(tmp_path, scratch, {"refit": True}).refits()
     assert plain.retrain() == "inherit"
     assert not plain.having(refit=True).refits()
+
+
+def test_members_are_trained_one_after_the_other_and_tasks_at_the_same_time():
+    chosen = Chosen((3, 5), False, {})
+    network = torch.nn.Linear(1, 1)
+    assert (_epochs(network, chosen), _epochs(Ensemble([network]), chosen)) == (5, 8)
