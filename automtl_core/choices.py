@@ -98,9 +98,7 @@ class Architecture:
 
     @classmethod
     def ensemble(cls, members: Sequence["Architecture"]) -> "Architecture":
-        """Return the architecture of an ensemble; that of a single member is the member itself."""
-        if len(members) == 1:
-            return members[0]
+        """Return the architecture of an ensemble."""
         return cls(
             {
                 f"{member_name(k)}/{name}": decision
@@ -109,26 +107,9 @@ class Architecture:
             }
         )
 
-    @property
-    def members(self) -> Mapping[str, "Architecture"]:
-        """The members of an ensemble by name, such as `member 1`; empty for a single network."""
-        decisions: dict[str, dict[str, Decision]] = {}
-        for name, decision in self.decisions.items():
-            member, of_member = split_name(name)
-            if not member:
-                return {}
-            decisions.setdefault(member, {})[of_member] = decision
-        return {member: Architecture(of_member, self.origin) for member, of_member in decisions.items()}
-
     def check(self, choices: Mapping[str, Choice]) -> None:
         """Check that the decisions fit `choices`; raises an `ArtifactError` with all faults."""
-        members = self.members or {"": self}
-        faults = [
-            f"{member}/{fault}".removeprefix("/")
-            for member, architecture in members.items()
-            for fault in architecture._faults(choices)
-        ]
-        if faults:
+        if faults := list(self._faults(choices)):
             raise ArtifactError(
                 "the architecture does not fit the search space:\n" + "\n".join(faults),
                 fix="use it with the space settings, ops and dataset of its search",

@@ -9,6 +9,7 @@ from automtl_core.choices import (
     OneOf as OneOf,
     Origin as Origin,
     draw as draw,
+    member_name as member_name,
 )
 from automtl_core.commands import Output as Output
 from automtl_core.data.encoder import Encoder as Encoder

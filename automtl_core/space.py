@@ -19,19 +19,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, of_member
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, meta
 from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.modules.inputs import Inputs, inputs_of
-from automtl_core.modules.network import Ensemble, Mixture
+from automtl_core.modules.network import Mixture
 from automtl_core.modules.relaxation import Gate, MixedOp, Relaxation, Softmax
 from automtl_core.modules.sharing import Sharing
 from automtl_core.modules.supernet import FixedGate, Fixing, Relaxing, Supernet, copy_shared
 from automtl_core.ops import Candidates, OpFactory, standalone
-from automtl_core.settings.settings import Configured, S
+from automtl_core.settings.settings import Component, Configured, S
 
 ALL = "all"
 """Name of all options of a choose-any together, in costs."""
@@ -128,6 +128,9 @@ class SearchSpace(ABC, Configured[S]):
     edges: NDArray[np.float32] | None = None
     """Bin edges of dense fields, [M, Q]; required for networks with bins that are trained."""
 
+    spaces: "Callable[[Component, Schema], SearchSpace[Any]] | None" = None
+    """Returns another space by its name and settings; None outside of a registry."""
+
     vectors: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
     """Pretrained vectors of fields by name, [V, P] each; 0 for fields without an entry."""
 
@@ -144,6 +147,24 @@ class SearchSpace(ABC, Configured[S]):
         Strategies may train their result with them in the last round, such as with fewer members.
         """
         return {}
+
+    def members(self) -> "Mapping[str, SearchSpace[Any]]":
+        """Return the spaces of the members of an ensemble by name, such as `member 1`; empty for others.
+
+        The network is then an `Ensemble`, whose members are trained one after the other. The names of their
+        choices begin with the name of the member, see `choices.split_name`.
+        """
+        return {}
+
+    @classmethod
+    def resolved(cls, settings: S, parse: Callable[[Component], Component]) -> S:
+        """Return settings with all settings of the spaces that they name; `parse` returns those of one."""
+        return settings
+
+    @classmethod
+    def networks(cls, settings: S) -> int:
+        """Return the number of networks that are trained one after the other."""
+        return 1
 
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, called with (in_dim, out_dim, dropout).
@@ -173,7 +194,8 @@ class SearchSpace(ABC, Configured[S]):
     def ops(self) -> tuple[str, ...]:
         """Return the names of the ops that `build` requests; empty for a hand-designed model."""
         self.choices()
-        return tuple(self._asked)
+        asked = [self._asked, *(space._asked for space in self.members().values())]
+        return tuple(dict.fromkeys(name for names in asked for name in names))
 
     def with_edges(self, edges: NDArray[np.float32] | None) -> Self:
         """Return the space with bin edges of training rows, see `edges`."""
@@ -189,7 +211,7 @@ class SearchSpace(ABC, Configured[S]):
 
         """
         choose = Relaxing(relaxation if relaxation is not None else Softmax())
-        return Supernet(self._built(choose), choose.questions)
+        return Supernet(self.built(choose), choose.questions)
 
     @cached_property
     def outline(self) -> Supernet:
@@ -208,8 +230,6 @@ class SearchSpace(ABC, Configured[S]):
     def network(self, architecture: Architecture, inherit: Supernet | None = None) -> nn.Module:
         """Return the derived network, which contains only the selected options.
 
-        That of an ensemble is an `Ensemble` of the networks of its members.
-
         Args:
             architecture: One decision for each of `choices()`.
             inherit: A supernet whose weights the network inherits; None for new weights.
@@ -219,10 +239,8 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        if members := self._checked(architecture).members:
-            return Ensemble([self.network(member, inherit) for member in members.values()])
-        choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
-        network = self._built(choose)
+        choose = Fixing(self._checked(architecture).decisions, inherit.questions if inherit else {})
+        network = self.built(choose)
         if inherit is not None:
             if (first := next(inherit.parameters(), None)) is not None:
                 network.to(first)  # all have its type and device
@@ -234,8 +252,8 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`, and from the gates of the network.
         """
-        if members := self._checked(architecture).members:
-            return Sharing.together({name: self.sharing(member) for name, member in members.items()})
+        if members := self._members(architecture):
+            return Sharing.together({name: space.sharing(own) for name, (space, own) in members.items()})
         keys = {one.name: one.key for one in self.schema.encodings.keys}
         asked, network = self._derived(self.canonical(architecture))
         gates = [m.reader for m in network.modules() if isinstance(m, Mixture) and m.reads_fields]
@@ -246,8 +264,9 @@ class SearchSpace(ABC, Configured[S]):
 
         Architectures with equal canonical forms have the same network. Raises as `network` does.
         """
-        if members := self._checked(architecture).members:
-            return Architecture.ensemble([self.canonical(member) for member in members.values()])
+        if members := self._members(architecture):
+            forms = [space.canonical(own) for space, own in members.values()]
+            return replace(architecture, decisions=Architecture.ensemble(forms).decisions)
         asked, _ = self._derived(architecture)
         unasked: dict[str, Decision] = {
             name: () if isinstance(choice, AnyOf) else choice.options[0]
@@ -267,11 +286,11 @@ class SearchSpace(ABC, Configured[S]):
         The cheapest decision is no option for a choose-any, and for a choose-one the candidate with the
         cheapest network. Raises as `network` does.
         """
-        if members := self._checked(architecture).members:
+        if members := self._members(architecture):
             return {
                 f"{member}/{name}": cost
-                for member, its in members.items()
-                for name, cost in self.costs_of(its).items()
+                for member, (space, own) in members.items()
+                for name, cost in space.costs_of(own).items()
             }
         (asked, _), whole = self._derived(architecture), self.cost(architecture)
         surplus = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
@@ -327,7 +346,14 @@ class SearchSpace(ABC, Configured[S]):
             network = self.build(choose)
         return choose.asked, network
 
-    def _built(self, choose: Chooser) -> nn.Module:
+    def _members(self, architecture: Architecture) -> dict[str, tuple["SearchSpace[Any]", Architecture]]:
+        """Return the space and the decisions of each member. Raises as `network` does."""
+        decisions = self._checked(architecture).decisions
+        spaces = self.members().items()
+        return {name: (space, Architecture(of_member(name, decisions))) for name, space in spaces}
+
+    def built(self, choose: Chooser) -> nn.Module:
+        """Return the module of `build` with what all networks have, such as the edges of bins."""
         network = self.build(choose)
         if isinstance(network, nn.Module) and not self.takes_encodings:
             network.register_forward_pre_hook(_filled)

@@ -16,6 +16,7 @@ from automtl_core.registry.kinds import (
     HISTORY_ENCODERS,
     KINDS,
     OPS,
+    SPACES,
     TASK_KINDS,
     Kind,
     Reference,
@@ -26,10 +27,13 @@ from automtl_core.system.process_state import plugin_code
 from automtl_core.tasks.kinds import supply
 
 if TYPE_CHECKING:
+    from automtl_core.dataset.schema import Schema
     from automtl_core.fields.encode import FieldEncoder, Kinds
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
+    from automtl_core.settings.settings import Component
+    from automtl_core.space import SearchSpace
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
 """Environment variable: entry-point names of disabled plugins, separated by commas."""
@@ -106,6 +110,20 @@ class Registry:
     def history_encoder(self, name: str) -> HistoryEncoderFactory:
         """Return the factory of a history encoder; raises as `get` does."""
         return self.get(HISTORY_ENCODERS, name)
+
+    def space(self, chosen: Component, schema: Schema) -> SearchSpace[Any]:
+        """Return a search space by its name and settings.
+
+        Raises:
+            UnknownNameError: no plugin registers the space.
+            UsageError: a setting is wrong.
+
+        """
+        space_class = self.get(SPACES, chosen.name)
+        settings = space_class.settings_class.parse(chosen.settings, "space", chosen.name)
+        space = space_class(schema, settings, self.op, self.history_encoder)
+        space.spaces = self.space
+        return space
 
     def field_kind(self, name: str) -> type[FieldKind]:
         """Return a kind of field, as the argument `kind_of` of datasets; raises as `get` does."""

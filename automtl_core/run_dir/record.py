@@ -8,12 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automtl_core.choices import AnyOf, Architecture, Origin
+from automtl_core.choices import AnyOf, Architecture, Origin, of_member
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
-from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import (
@@ -28,6 +27,7 @@ from automtl_core.run_dir.facts import (
     Search,
 )
 from automtl_core.run_dir.run import Run
+from automtl_core.settings.settings import Component
 from automtl_core.space import SearchSpace
 from automtl_core.system.documents import Value
 from automtl_core.training.events import EpochEnded
@@ -196,13 +196,22 @@ class RunRecord:
             )
         return remarks
 
+    @cached_property
+    def members(self) -> Mapping[str, str]:
+        """Name of each member of an ensemble, such as `member 1` -> its model, such as `mmoe`."""
+        origin, names = self.architecture.origin, self.space.members() if self.space else {}
+        models = origin.settings["models"] if origin and names else ()
+        return {name: model["name"] for name, model in zip(names, models, strict=True)}
+
     def networks(self) -> Iterator[tuple[str, "RunRecord"]]:
         """Yield the name and the record of each member of an ensemble; the empty name for one network."""
-        members = self.architecture.members
-        if not members:
+        if self.space is None or not (members := self.space.members()):
             yield "", self
-        for name, member in members.items():
-            yield name, replace(self, architecture=member, sharing=self.sharing.of_member(name))
+            return
+        for name, space in members.items():
+            own = replace(self.architecture, decisions=of_member(name, self.architecture.decisions))
+            sharing = self.sharing.of_member(name)
+            yield name, replace(self, architecture=own, sharing=sharing, space=space)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -269,18 +278,12 @@ def _space(origin: Origin | None, registry: Registry) -> SearchSpace[Any]:
     if origin is None:
         raise ArtifactError("the architecture does not name its search space")
     with registry.expecting(origin.plugins):
-        space_class = registry.get(SPACES, origin.space)
-    settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)
-    space: SearchSpace[Any] = space_class(
-        Schema.from_json(origin.schema), settings, registry.op, registry.history_encoder
-    )
-    return space
+        chosen = Component.model_validate({"name": origin.space, **origin.settings})
+        return registry.space(chosen, Schema.from_json(origin.schema))
 
 
 def _scored(derived: Architecture) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
     fields = Schema.from_json(derived.origin.schema).fields() if derived.origin else ()
-    if members := derived.members:
-        return Sharing.together({name: _scored(member) for name, member in members.items()})
     gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

@@ -60,6 +60,9 @@ class Problem:
     """Returns a model without choices by its name, such as `mmoe`, as a candidate whose settings name its
     space. It raises a `UsageError` if a library is missing, or it cannot learn the tasks. None outside of a
     run."""
+    average: Callable[[str, Sequence[Candidate]], Candidate] | None = None
+    """Returns the mean of several candidates under a name, each of which may override settings of the space
+    alone. None outside of a run."""
     schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
     """Makes a scheduler by its registered name; None outside of a run."""
 
@@ -109,6 +112,8 @@ class SearchResult:
     of another model. The training that follows has them, as does each further training of the run; `network`,
     if there is one, has these settings, and `architecture` decides the choices of the space with these
     settings, see `Problem.tunable`."""
+    best_epochs: tuple[int, ...] = ()
+    """The epochs that the weights of each member of an ensemble were trained for; empty for one network."""
 
 
 class SearchStrategy(ABC, Configured[S]):

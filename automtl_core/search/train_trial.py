@@ -18,9 +18,10 @@ from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
 from automtl_core.system.files import make_folder
 from automtl_core.system.state import State, load_state, save_state
+from automtl_core.training.ensemble import model_fit
 from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import Learner, LearnerFit
+from automtl_core.training.learner import LearnerFit
 
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 5.0
@@ -119,8 +120,8 @@ def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
     seed = seeds.of_member(problem.seed, spec.member)
     seeds.seed_torch(seed, "network")
-    network, how = problem.space.network(architecture), (problem.data, problem.recipe, seed, problem.compute)
-    return LearnerFit(network, *how) if isinstance(network, Learner) else Fit(network, *how)
+    network = problem.space.network(architecture)
+    return model_fit(network, problem.data, problem.recipe, seed, problem.compute)
 
 
 def _save(path: Path, state: State) -> None:

@@ -1,7 +1,7 @@
-"""Fit: train a network with early stopping, and keep its best weights; an ensemble, member by member."""
+"""Fit: train a network with early stopping, and keep its best weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
@@ -10,13 +10,13 @@ from torch import nn
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
-from automtl_core.modules.network import Ensemble, Separate
+from automtl_core.modules.network import Separate
 from automtl_core.system import seeds
 from automtl_core.system.state import State, cpu_copy
 from automtl_core.training.balancer import balancer_group, balancer_of, task_losses
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Event, Listener, StepEnded
+from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, WeightAverage, weight_groups
@@ -243,105 +243,3 @@ class Fit:
         for checkpoint, saved in zip(self.common, state["common"].values(), strict=True):
             kept = state["kept"].get(str(saved["epoch"]), {})
             checkpoint.keep(saved["epoch"], metrics_from_json(saved["metrics"]), kept)
-
-
-@dataclass(eq=False)
-class EnsembleFit:
-    """Trains the members of an ensemble one after the other, each with its own seed and early stopping.
-
-    Independent members make different errors; members that minimise the loss of their mean do not.
-    """
-
-    network: Ensemble
-    """Trained in place, on the device of `compute`."""
-    data: TrainingData
-    recipe: Recipe
-    """The training settings, for each member."""
-    seed: int
-    """Seed of the run; see `seeds.of_member`."""
-    compute: Compute
-    lasts: Lasts = always
-    """Each member has an equal share of the work."""
-    chosen: Sequence[int] = ()
-    """For a refit: the epoch of each member whose weights are kept; see `Fit.chosen`."""
-    epochs: int = field(default=0, init=False)
-    """Number of epochs of the trained members."""
-    trained: list[int] = field(default_factory=list, init=False)
-    """The best epoch of each trained member."""
-
-    def __post_init__(self) -> None:
-        self.network = self.compute.placed(self.network)
-        self.fit = self._fit_of(0)
-
-    @property
-    def best_epochs(self) -> tuple[int, ...]:
-        """The best epoch of each member up to the current one."""
-        return *self.trained, self.fit.best_epoch
-
-    @property
-    def best_epoch(self) -> int:
-        """The largest best epoch of a member."""
-        return max(self.best_epochs)
-
-    @property
-    def cut_short(self) -> bool:
-        """Whether the last epoch of any member came before early stopping."""
-        return any(map(self.recipe.cut_short, self.best_epochs))
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the last epoch of the last member is done."""
-        return len(self.best_epochs) == len(self.network.members) and self.fit.exhausted
-
-    def run(self, listener: Listener) -> Metrics:
-        """Train all members; raises as `Fit.run` does.
-
-        If the listener ends the training, the current member keeps its best weights so far, and the members
-        after it are trained for one epoch each.
-
-        Returns:
-            The validation metrics of the ensemble.
-
-        """
-
-        def on_event(event: Event) -> bool:
-            if isinstance(event, EpochEnded | StepEnded):
-                event = replace(event, epoch=self.epochs + event.epoch)
-            share = (len(self.trained) + 1) / len(self.network.members)
-            return listener(event) and self.lasts(share)
-
-        while True:
-            self.fit.run(on_event)
-            member = len(self.trained) + 1
-            if member == len(self.network.members) or (self.chosen and not self.fit.exhausted):
-                break
-            self.trained.append(self.fit.best_epoch)
-            self.epochs += self.fit.epoch
-            self.fit = self._fit_of(member)
-        if self.chosen:
-            return {}
-        tasks, size = self.data.tasks, self.recipe.batch_size
-        return evaluate(self.network, self.data.validation, tasks, size, self.compute)
-
-    def _fit_of(self, member: int) -> Fit:
-        seed = seeds.of_member(self.seed, member)
-        how = (self.data, self.recipe, seed, self.compute)
-        return Fit(self.network.members[member], *how, chosen=self.chosen[member : member + 1])
-
-    def state_dict(self) -> State:
-        """Return the state of the current training, and the weights of all other members."""
-        members, current = enumerate(self.network.members), len(self.trained)
-        return {
-            "epochs": self.epochs,
-            "best_epochs": list(self.trained),
-            "others": {str(k): member.state_dict() for k, member in members if k != current},
-            "fit": self.fit.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Continue from `state` in the next run."""
-        self.epochs, self.trained = state["epochs"], list(state["best_epochs"])
-        for k, weights in state["others"].items():
-            self.network.members[int(k)].load_state_dict(weights)
-        self.fit = self._fit_of(len(self.trained))
-        self.fit.load_state_dict(state["fit"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,9 @@ class Job:
         components, faults = parsed(config.model_dump(), registry, keys)
         if faults:
             raise together(faults)
+        if "space" in components:
+            space_class = registry.get(SPACES, config.space.name)
+            components["space"] = space_class.resolved(components["space"], partial(_written_out, registry))
         full: dict[str, Any] = {}
         for key, settings in components.items():
             named = config.training.balancer if key == "training.balancer" else getattr(config, key)
@@ -162,19 +166,18 @@ class Job:
         """
         schema = data if isinstance(data, Schema) else data.schema
         name, encodings = self.config.space.name, self.encodings()
-        space_class = self.registry.get(SPACES, name)
-        if not space_class.takes_encodings and not encodings.plain:
+        space = self.registry.space(self.config.space, schema.encoded(encodings))
+        parts = [space, *space.members().values()]
+        if not encodings.plain and not all(part.takes_encodings for part in parts):
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        if not schema.histories and (space_class.needs_histories or encodings.of_histories):
-            needs = space_class.needs_histories
+        needs = any(part.needs_histories for part in parts)
+        if not schema.histories and (needs or encodings.of_histories):
             what = f"{name} reads" if needs else "features.history names inputs from"
             raise UsageError(
                 f"{what} histories, and the rows have none",
                 "use a dataset with histories and --set dataset.split=time, or "
                 + ("another model" if needs else "leave the setting out"),
             )
-        made_of = (self.registry.op, self.registry.history_encoder)
-        space = space_class(schema.encoded(encodings), self.components["space"], *made_of)
         if not isinstance(data, Schema) and any(field.vectors for field in schema.sparse):
             encoder = data.encoder if isinstance(data, Prepared) else data
             space.vectors = encoder.vectors()
@@ -270,6 +273,9 @@ class Job:
             for rival in getattr(settings, "rivals", ()):
                 self.registry.supplier(SPACES, rival)
         name, choices = self.config.space.name, space.choices()
+        if self.config.strategy is not None and space.members():
+            what = f"{name} is not searched, but is the mean of models that are"
+            raise UsageError(what, "search one of its models; the result may be an average")
         if self.config.strategy is None and choices and not self.config.decisions:
             raise UsageError(
                 f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
@@ -314,6 +320,10 @@ class Job:
         return scheduler_class, scheduler_class.settings_class.parse(
             chosen.settings, "strategy.scheduler", name
         )
+
+    def networks(self) -> int:
+        """Return the number of networks that the training trains one after the other."""
+        return self.registry.get(SPACES, self.config.space.name).networks(self.components["space"])
 
     def search_epochs(self) -> int | None:
         """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""
@@ -399,6 +409,13 @@ class Job:
             device = torch.device("cuda", distributed.local_rank())
             torch.cuda.set_device(device)
         return Compute(device, self.config.precision, processes, rank, self.config.large_tables == "disk")
+
+
+def _written_out(registry: Registry, chosen: Component) -> Component:
+    """Return the name of a space with all its settings."""
+    settings_class = registry.get(SPACES, chosen.name).settings_class
+    settings = settings_class.parse(chosen.settings, "space", chosen.name)
+    return Component.model_validate({"name": chosen.name, **settings.model_dump(mode="json")})
 
 
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:

@@ -1,7 +1,7 @@
 """The pipeline of a run: stages, search -> training -> refit -> test, each of which records a fact."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from automtl_core.choices import Architecture
+from automtl_core.choices import Architecture, of_member
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.dataset.recorded import RowFormat
@@ -45,8 +45,9 @@ from automtl_core.system.files import remove_folder
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing, guarded
+from automtl_core.training.ensemble import Before, EnsembleFit, model_fit
 from automtl_core.training.events import REFIT, TRAIN, PhaseBegan, Planned, Warned
-from automtl_core.training.fit import EnsembleFit, Fit, always
+from automtl_core.training.fit import Fit, always
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, metrics_of, with_others
@@ -54,7 +55,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import PREDICTION, REFIT_SHARE, Clock, planned, trial_rows, with_rows
 from automtl_core.workflow.evaluation import is_tested, test
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.search_inputs import changed, model, read_warm_start, tunable
+from automtl_core.workflow.search_inputs import average, changed, model, read_warm_start, tunable
 from automtl_core.workflow.trained import restored
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
@@ -191,8 +192,12 @@ def _search(work: Work) -> None:
             job.having(listeners=()).to_json(), str(work.prepared.path), folder, train_rows=sample
         )
         problem = replace(problem, trials=Trials(template, work.executor, made.path))
-    models = partial(model, job, work.prepared)
-    problem = replace(problem, tunable=tunable(job, made, work.prepared), model=models)
+    problem = replace(
+        problem,
+        tunable=tunable(job, made, work.prepared),
+        model=partial(model, job, work.prepared),
+        average=partial(average, job),
+    )
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:
         made.write(Search(tuple(result.evidence), tuple(result.front), result.overrides))
@@ -205,6 +210,7 @@ def _search(work: Work) -> None:
         result = replace(result, network=None, trained=False)
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
+        work.best_epochs = result.best_epochs or (result.epochs,)
     else:
         work.network = untrained(work.problem, architecture)
 
@@ -229,8 +235,7 @@ def _train(work: Work) -> None:
         work.network = untrained(work.problem, made.architecture())
     network, problem = work.network, work.problem
     if work.trained:
-        members = len(network.members) if isinstance(network, Ensemble) else 1
-        best_epochs, cut_short = (work.epochs,) * members, problem.recipe.cut_short(work.epochs)
+        best_epochs, cut_short = work.best_epochs, any(map(problem.recipe.cut_short, work.best_epochs))
         rows, size = problem.data.validation, problem.recipe.batch_size
         measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
     else:
@@ -294,10 +299,11 @@ def _trained(work: Work) -> nn.Module:
 def _can_refit(work: Work, chosen: Chosen) -> bool:
     """Return whether a refit is possible; a warning says why not."""
     recorder, network = work.recorder, _trained(work)
-    if isinstance(network, Learner) and not network.refits:
-        what = f"{type(network).__name__} is not trained again on validation rows: it has no `refit`"
-        recorder(Warned(what))
-        return False
+    for member in network.members if isinstance(network, Ensemble) else [network]:
+        if isinstance(member, Learner) and not member.refits:
+            what = f"{type(member).__name__} is not trained again on validation rows: it has no `refit`"
+            recorder(Warned(what))
+            return False
     # Seconds of an epoch: that of the training or, if the search trained the network, a mean over the search.
     seconds, phases = recorder.seconds, [report["phase"] == TRAIN for report in recorder.reports]
     trained = any(phases) and seconds.get(TRAIN)
@@ -328,7 +334,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     network = untrained(problem, architecture)
     return_memory()
     # An earlier process may have replaced the files of the network before, but not if the loop needs it.
-    loop = trainer(work, problem, network, chosen.best_epochs, lambda: _trained(work))
+    loop = trainer(work, problem, network, Before(chosen.best_epochs, lambda: _trained(work)))
     work.recorder.follow(REFIT, loop)
     planned = Planned(REFIT, _epochs(network, chosen), len(problem.data.train))
     work.recorder(PhaseBegan(REFIT, (planned,)))
@@ -346,20 +352,18 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
 
 def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
     """Return a network with new weights, and an ensemble with those of the seed of each member."""
-    if members := architecture.members:
-        problems = [replace(problem, seed=seeds.of_member(problem.seed, k)) for k in range(len(members))]
-        return Ensemble([untrained(*pair) for pair in zip(problems, members.values(), strict=True)])
+    if members := problem.space.members():
+        networks = list[nn.Module]()
+        for place, (name, space) in enumerate(members.items()):
+            own = replace(problem, space=space, seed=seeds.of_member(problem.seed, place))
+            networks.append(untrained(own, Architecture(of_member(name, architecture.decisions))))
+        return Ensemble(networks)
     seeds.seed_torch(problem.seed, "network")
     return problem.space.network(architecture)
 
 
 def trainer(
-    work: Work,
-    problem: Problem,
-    network: nn.Module,
-    chosen: Sequence[int] = (),
-    before: Callable[[], nn.Module] | None = None,
-    first_epoch: int = 0,
+    work: Work, problem: Problem, network: nn.Module, before: Before | None = None, first_epoch: int = 0
 ) -> Fit | EnsembleFit | LearnerFit:
     """Return the trainer of a network, which may be an ensemble or a `Learner`.
 
@@ -367,19 +371,16 @@ def trainer(
         work: The run.
         problem: The data and the recipe.
         network: The network, which may have weights of a search.
-        chosen: For a refit: the epochs that validation rows chose.
-        before: For a refit: returns the network that was trained for them.
+        before: For a refit: the training before it.
         first_epoch: Number of epochs that its weights are trained for.
 
     """
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     # A refit that is ended is discarded, so its parts have no shares of the time.
-    lasts = always if work.clock is None or chosen else work.clock.lasts
+    lasts = always if work.clock is None or before else work.clock.lasts
     if isinstance(network, Ensemble):
-        return EnsembleFit(network, *how, lasts, chosen)
-    if isinstance(network, Learner):
-        return LearnerFit(network, *how, lasts, before)
-    return Fit(network, *how, first_epoch, chosen)
+        return EnsembleFit(network, *how, lasts, before)
+    return model_fit(network, *how, lasts, before, first_epoch)
 
 
 def _calibrated(
@@ -455,17 +456,15 @@ def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
 def _training_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
     rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    members = len(Architecture(job.config.decisions).members) or 1
-    epochs = 0 if job.trains() and not trial_rows(rows) else recipe.epochs * members
+    epochs = 0 if job.trains() and not trial_rows(rows) else recipe.epochs * job.networks()
     return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
 
 
 def _refit_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the refit: at most that of the training, on more rows."""
     rows, recipe = prepared.manifest["rows"], job.config.training
-    members = len(Architecture(job.config.decisions).members) or 1
     patience = recipe.patience_for(steps(rows["train"], recipe.batch_size))
-    epochs = recipe.epochs * members if job.refits() else 0
+    epochs = recipe.epochs * job.networks() if job.refits() else 0
     return Planned(REFIT, epochs, rows["train"] + rows["validation"], patience)
 
 

@@ -1,6 +1,6 @@
 """The settings of a job that a study or `compare --tune` may change, with their domains."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automtl_core.choices import Architecture, of_member
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN
 from automtl_core.errors import UsageError, listing
@@ -90,11 +91,25 @@ def model(job: Job, prepared: Prepared, name: str) -> Candidate:
     found = job.registry.get(SPACES, name)
     settings = {"name": name, **found.settings_class().model_dump(mode="json")}
     overrides = {"space": settings}
-    if changed(job, overrides).space(prepared).choices():
+    space = changed(job, overrides).space(prepared)
+    if space.choices():
         raise UsageError(f"{name} leaves choices open", "name models without choices, such as mmoe")
+    if space.members():
+        raise UsageError(f"{name} is the mean of several models", "name the models themselves")
     return Candidate(name, overrides=overrides)
 
 
+def average(job: Job, name: str, candidates: Sequence[Candidate]) -> Candidate:
+    """Return the mean of several candidates of the search of a job, see `Problem.average`."""
+    own = job.config.space.model_dump(mode="json")
+    spaces = [dict(candidate.overrides.get("space", {})) for candidate in candidates]
+    models = [space if "name" in space else {**own, **space} for space in spaces]
+    architecture = Architecture.ensemble([candidate.architecture for candidate in candidates])
+    return Candidate(name, architecture, {"space": {"name": AVERAGE, "models": models}})
+
+
+AVERAGE = "average"
+"""Name of the space whose networks are means of several models."""
 SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
 """Settings of a dataset that decide which rows are test rows."""
 
@@ -115,20 +130,28 @@ def read_warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     with registry.expecting(run.read(Environment).plugins):
         of_run = Job.resolve(of_finished(run), registry)
         settings, made = values_of(of_run), Trained.of(run, registry)
-        choices = of_run.space(made.encoder).choices()
+        space = of_run.space(made.encoder)
     there, here = made.encoder.fields, prepared.encoder.fields
     common = {name for name in there if name in here and there[name].gives == here[name].gives}
     known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
     if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
-    architecture, network = run.architecture(), made.network.cpu()
-    if isinstance(network, Learner):
+    decisions, network = run.architecture().decisions, made.network.cpu()
+    spaces, networks = space.members() or {"": space}, [network]
+    if isinstance(network, Ensemble):
+        networks = list(network.members)
+    parts = [
+        (one, of_member(name, decisions), each)
+        for (name, one), each in zip(spaces.items(), networks, strict=True)
+        if not isinstance(each, Learner)
+    ]
+    if not parts:
         name = of_run.config.space.name
         what = f"{path}: a search cannot begin with {name}, which has no decisions and no weights"
         raise UsageError(what, "search without --from, or from another run")
-    if isinstance(network, Ensemble):  # its first member, which alone is the best
-        architecture, network = next(iter(architecture.members.values())), network.members[0]
-    return WarmStart(architecture, choices, network, made.encoder.schema, known, settings)
+    space, decisions, network = max(parts, key=lambda part: len(part[1]))  # the first one that was searched
+    architecture = Architecture(decisions)
+    return WarmStart(architecture, space.choices(), network, made.encoder.schema, known, settings)
 
 
 def seen_test_rows(path: Path, prepared: Prepared) -> str | None:

@@ -57,7 +57,9 @@ def versions(job: Job, space: SearchSpace) -> dict[str, str]:
 def origin(job: Job, space: SearchSpace) -> Origin:
     """Return the origin of an architecture of the space."""
     c = job.config.space
-    supplied = _supplied(job.registry, [(SPACES, c.name), *((OPS, op) for op in space.ops())])
+    members = [job.registry.name_of(SPACES, type(member)) for member in space.members().values()]
+    spaces: list[tuple[Kind[Any], str]] = [(SPACES, name) for name in (c.name, *members) if name]
+    supplied = _supplied(job.registry, [*spaces, *((OPS, op) for op in space.ops())])
     return Origin(c.name, c.settings, space.schema.to_json(), supplied)
 
 
@@ -93,7 +95,8 @@ def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
     """
     installed = {}
     strategy = job.config.strategy and job.registry.get(STRATEGIES, job.config.strategy.name)
-    for name in (*space.libraries, *job.balancer().libraries, *(strategy.libraries if strategy else ())):
+    of_spaces = [name for each in (space, *space.members().values()) for name in each.libraries]
+    for name in (*of_spaces, *job.balancer().libraries, *(strategy.libraries if strategy else ())):
         with suppress(PackageNotFoundError):  # the error comes with the network, and has a remedy
             installed[name] = version(name)
     return installed

@@ -7,9 +7,10 @@ from automtl_core.plugin import hookimpl
 
 @hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
-    """Register hand-designed models and gradient boosting."""
+    """Register hand-designed models, gradient boosting, and the mean of several models."""
     return {
         "aitm": "automtl_baselines.funnel:AITM",
+        "average": "automtl_baselines.average:Average",
         "boosting": "automtl_baselines.boosting:Boosting",
         "cgc": "automtl_baselines.experts:CGC",
         "cross-stitch": "automtl_baselines.mlps:CrossStitch",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from automtl_core.dataset.schema import Schema, SparseField
-from automtl_core.errors import one_line
+from automtl_core.errors import listing, one_line
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
@@ -40,7 +40,7 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
     """
     path, importance = shlex.quote(str(record.path)), record.get(Importance)
     yield Section("", measured.notes(record))
-    if record.architecture.members:
+    if record.members:
         yield Section(_title(record, priced=True), [Text(_ensemble(record))])
     for names, network in _distinct(record):
         grid = decisions(network)
@@ -74,7 +74,7 @@ def outcome(record: RunRecord) -> Iterator[Section]:
     """Yield a summary of a finished run, and the next commands."""
     searched = record.get(EncodingSearch)
     sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
-    sentences += [_ensemble(record)] if record.architecture.members else []
+    sentences += [_ensemble(record)] if record.members else []
     yield Section("", measured.notes(record))
     yield from search.contest(record)
     yield Section(_title(record), list(map(Text, sentences)))
@@ -232,23 +232,26 @@ SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
 
 
 def _distinct(record: RunRecord) -> Iterator[tuple[str, RunRecord]]:
-    """Yield a network, or the distinct members of an ensemble with the names of equal ones."""
-    members = record.architecture.members
-    for name, network in record.networks():
-        equal = [other for other, member in members.items() if member == network.architecture]
-        if name == (equal[0] if name else ""):
+    """Yield a network, or the members of an ensemble with decisions; equal ones once, with their names."""
+    networks = dict(record.networks())
+    forms = {
+        k: (record.members.get(k), r.space and r.space.settings, r.architecture) for k, r in networks.items()
+    }
+    for name, network in networks.items():
+        equal = [other for other, form in forms.items() if form == forms[name]]
+        if name == equal[0] and (not name or network.architecture.decisions):
             yield ", ".join(equal) + " (the same architecture)" * (len(equal) > 1), network
 
 
 def _ensemble(record: RunRecord) -> str:
-    members = len(record.architecture.members)
-    return f"Ensemble of {members} networks: the prediction is the mean of their outputs"
+    models = listing(f"{member} is {model}" for member, model in record.members.items())
+    return f"The prediction is the mean of the outputs of {len(record.members)} models: {models}"
 
 
 def _title(record: RunRecord, priced: bool = False) -> str:
     origin, price = record.architecture.origin, record.price if priced else None
     title = f"architecture (search space {origin.space})" if origin else "architecture"
-    if origin and not record.architecture.decisions and not record.architecture.members:
+    if origin and (record.members or not record.architecture.decisions):
         title = f"model {origin.space}"
     if price is None or not price.network.flops_per_row:  # which trees do not have
         return title
@@ -257,5 +260,5 @@ def _title(record: RunRecord, priced: bool = False) -> str:
 
 def _summary(record: RunRecord) -> Section:
     """Return the readers of parts, unless members have shown them, what is not read, and other notes."""
-    shown = [] if record.architecture.members else sharing.readers(record.sharing)
+    shown = [] if record.members else sharing.readers(record.sharing)
     return Section("", [*shown, *sharing.notes(record), *search.overrides(record)])

@@ -151,7 +151,7 @@ def contest(record: RunRecord) -> Iterator[Section]:
     width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(ranked) - 1))  # Bonferroni's correction
     rows, level = list[list[object]](), list[Point]()
     for number, point in enumerate(ranked, 1):
-        ahead, share = taken.loss - point.loss, point.cost / taken.cost
+        ahead = taken.loss - point.loss
         against, note = None, "chosen"
         if not point.chosen:
             half = None if point.error is None else width * point.error
@@ -160,9 +160,8 @@ def contest(record: RunRecord) -> Iterator[Section]:
                 "" if half is None else "level" if abs(ahead) <= half else "better" if ahead > 0 else "worse"
             )
         level += [point] * (note == "level")
-        cost = f"{share:.0%}" if 0 < share < inf else None
-        rows.append([number, point.name, 1 - point.loss, against, note, cost])
-    head = ["", "model", "score", "against the chosen one", "", "FLOPs"]
+        rows.append([number, point.name, 1 - point.loss, against, note, point.flops_per_row or None])
+    head = ["", "model", "score", "against the chosen one", "", "FLOPs per row"]
     blocks: list[Block] = [Grid(head, rows, "rlrllr")]
     cheaper = min(level, key=lambda point: point.cost, default=taken)
     if cheaper.cost < taken.cost < inf:
@@ -235,7 +234,8 @@ def overrides(record: RunRecord) -> Iterator[Text]:
     changes = dict(record.search.overrides)
     if "name" in (space := changes.get("space", {})):
         del changes["space"]
-        yield Text(f"The result of the search is the model {space['name']}, with its default settings")
+        if not record.members:
+            yield Text(f"The result of the search is the model {space['name']}, with its default settings")
     if chosen := [f"{part}.{name} {v}" for part, values in changes.items() for name, v in values.items()]:
         yield Text(f"Settings that the search chose: {', '.join(chosen)}")
 

@@ -13,8 +13,8 @@ the end the best score decides.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
 
-For an ensemble of K networks the best K are trained to the end, and the favourite of the search is trained K
-times, each time with another seed.
+For an ensemble of K models the best K are trained to the end. If there are fewer, the favourite of the search
+is trained several times, each time with another seed.
 """
 
 from collections import deque
@@ -71,19 +71,19 @@ class HalvingSettings(HeldOutSettings):
     so a small value favours them. A larger value takes longer."""
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
-    """Final comparison: above 0, the architecture that the search ranks first is trained to the end, even if
-    another one leads early, since wide networks learn faster at first. For an ensemble: lead on held-out
-    rows, in standard errors, with which it is better without a member, so that this one is left out."""
+    """Final comparison: lead on validation rows, in standard errors, with which the mean of several models
+    replaces the best one. Above 0, the architecture that the search ranks first is trained to the end, even
+    if another one leads early, since wide networks learn faster at first."""
     ensemble: int = Field(1, ge=1, le=100)
-    """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
-    networks is trained to the end: the result of the search takes part with several seeds, beside the other
-    candidates. Members are chosen by ensemble selection on validation rows. A larger value predicts better
-    as a rule, and takes longer in training and prediction."""
+    """Maximum number of models whose mean prediction is the result. This number of candidates is trained to
+    the end; if there are fewer, the result of the search takes part with several seeds. The models are chosen
+    by ensemble selection on validation rows. A larger value predicts better as a rule, and takes longer in
+    training and prediction. 1: the result is a single model."""
 
     def rungs(
         self, entrants: int, recipe: Recipe, epoch_steps: int = 1, on_sample: bool = False
     ) -> list[Rung]:
-        """Return the schedule for a number of entrants, without further seeds of the first one.
+        """Return the schedule for a number of entrants, with several seeds of the first one.
 
         Args:
             entrants: Number of architectures.
@@ -94,14 +94,18 @@ class HalvingSettings(HeldOutSettings):
         """
         first = first_rung(self.rung_epochs, epoch_steps)
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
-        return rungs_of(entrants + self.ensemble - 1, first, whole, self.ensemble)
+        return rungs_of(entrants, first, whole, self.ensemble)
+
+    def entrants(self, candidates: int) -> int:
+        """Return the number of trainings that begin, for a number of candidates."""
+        return max(candidates, self.ensemble)
 
     def most_epochs(self, entrants: int, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, without early stopping."""
-        most = before = 0
+        most, before, entrants = 0, 0, self.entrants(entrants)
         for place, (size, epochs) in enumerate(self.rungs(entrants, recipe)):
             favourite = place > 0 and self.ahead > 0  # see `Halving`
-            most += min(entrants + self.ensemble - 1, size + favourite) * (epochs - before)
+            most += min(entrants, size + favourite) * (epochs - before)
             before = epochs
         return most
 
@@ -112,9 +116,10 @@ class Halving(Scheduler[HalvingSettings]):
     def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
         super().__init__(settings, proposals)
         favourite, *others = proposals.known
-        seeds = [Training(favourite, member=member) for member in range(settings.ensemble)]
-        self.entrants = {entrant.name: entrant for entrant in (*seeds, *map(Training, others))}
-        count, on_sample = len(proposals.known), proposals.on_sample
+        seeds = settings.entrants(len(proposals.known)) - len(others)
+        favourites = [Training(favourite, member=member) for member in range(seeds)]
+        self.entrants = {entrant.name: entrant for entrant in (*favourites, *map(Training, others))}
+        count, on_sample = len(self.entrants), proposals.on_sample
         self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
@@ -156,7 +161,8 @@ class Halving(Scheduler[HalvingSettings]):
         done = [name for name in self.alive if self.results[name].state in ("done", "diverged")]
         if len(self.alive) > least:
             training = [name for name in self.alive if name not in done]
-            stay = {*done, *self._ranked(training)[: self.rungs[self.rung].size]}
+            count = max(self.rungs[self.rung].size - (len(done) if least > 1 else 0), 1)
+            stay = {*done, *self._ranked(training)[:count]}
             if self.settings.ahead > 0:
                 stay.add(next(iter(self.entrants)))
             stay = set(self._ranked(self.alive)[:least]) if ended else stay

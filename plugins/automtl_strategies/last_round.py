@@ -1,7 +1,8 @@
 """The last round of a search: train the best candidates and other models from scratch, and keep the best.
 
 The other models, such as MMoE and boosted trees, are trained as a comparison trains them. So the result of a
-search is one of them where they predict validation rows better than the best architecture of the space.
+search is one of them where they predict validation rows better than the best architecture of the space, and
+the mean of several where that is better by more than chance.
 
 Random search is a last round of random candidates.
 """
@@ -12,6 +13,7 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
@@ -33,15 +35,16 @@ from automtl_core.plugin import (
     Problem,
     Proposals,
     Recipe,
-    Scored,
     SearchResult,
     SearchStrategy,
     State,
+    Training,
     TrialLoop,
     UsageError,
     difference,
     draw,
     evaluate,
+    listing,
     mean_over_tasks,
     seeds,
     shortfall,
@@ -141,7 +144,7 @@ class LastRound:
         self.loop = TrialLoop(problem.scheduler(self.settings.scheduler, default, proposals), spent)
 
     def run(self, listener: Listener) -> SearchResult:
-        """Train until as many entrants are left as the ensemble has members, and choose these.
+        """Train until the best entrants are trained to their end; choose one of them, or the mean of several.
 
         The network of the result is fully trained, unless trials read a sample of the rows.
 
@@ -156,74 +159,100 @@ class LastRound:
             loop.run(trials, listener)
             if not (ranked := loop.best()):
                 return self.favourite()
-            overrides = ranked[0].candidate.overrides
-            # Networks of several spaces have no common architecture.
-            several = self.settings.ensemble > 1 and not overrides
-            ranked = [t for t in ranked if not t.candidate.overrides] if several else ranked[:1]
-            problem = self._problem(ranked[0].candidate)
-            networks = {t.name: trained_fit(problem, trials.spec(t)).network for t in ranked}
-        entrants = {training.name: training.candidate.architecture for training in ranked}
-        names, ensembles = [ranked[0].name], dict[str, Point]()
-        losses = loop.latest[names[0]][1].losses
+            best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
+            networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
+        names, losses = [best[0].name], loop.latest[best[0].name][1].losses
         if len(networks) > 1:
-            names, ensembles, losses = self._ensemble(networks, entrants)
+            names, losses = self._ensemble({t.name: t.candidate for t in best}, networks)
         points = dict[str, Point]()
         for name, (training, result) in loop.latest.items():
             if result.metrics:
-                point = self._point(name, training.candidate, result.metrics)
+                point = self._point(replace(training.candidate, name=name), result.metrics)
                 error = None if names == [name] else _error(result.losses, losses)
                 points[name] = replace(point, error=error)
-        points |= ensembles
-        chosen = Architecture.ensemble([entrants[name] for name in names])
-        network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
-        best_epoch = max(loop.latest[name][1].best_epoch for name in names)
-        front = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
+        chosen, network = best[0].candidate, networks[best[0].name]
+        if len(names) > 1:
+            network = Ensemble([networks[name] for name in names])
+            chosen = self._average([loop.latest[name][0] for name in names])
+            points[chosen.name] = self._point(chosen, self._validated(network))
+        title = chosen.name if len(names) > 1 else names[0]
+        front = [replace(point, chosen=name == title) for name, point in points.items()]
         front.sort(key=lambda point: (point.cost, point.name))
-        evidence = () if "name" in overrides.get("space", {}) else self.evidence  # which is about the space
-        return SearchResult(chosen, network, best_epoch, loop.going_on, evidence, front, overrides)
+        epochs = tuple(loop.latest[name][1].best_epoch for name in names)
+        of_space = any("name" not in loop.latest[n][0].candidate.overrides.get("space", {}) for n in names)
+        return SearchResult(
+            chosen.architecture,
+            network,
+            max(epochs),
+            loop.going_on,
+            self.evidence if of_space else (),  # which is about the searched space
+            front,
+            chosen.overrides,
+            epochs,
+        )
 
     def _problem(self, candidate: Candidate) -> Problem:
         """Return the problem with the settings of a candidate."""
         tunable = self.problem.tunable
         return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
 
+    def _whole(self, ranked: Sequence[Training]) -> list[Training]:
+        """Return the best training, and those that can be averaged with it: as long, on the same inputs."""
+        if self.problem.average is None:
+            return list(ranked[:1])
+        latest, inputs = self.loop.latest, self._problem(ranked[0].candidate).space.schema
+        return [
+            training
+            for training in ranked
+            if (latest[training.name][1].state == "done" or training.epochs == ranked[0].epochs)
+            and training.candidate.overrides.keys() <= {"space"}
+            and self._problem(training.candidate).space.schema == inputs
+        ] or list(ranked[:1])
+
+    def _average(self, trainings: Sequence[Training]) -> Candidate:
+        """Return the mean of several models as a candidate."""
+        assert self.problem.average is not None  # noqa: S101 - see `_whole`
+        names = [training.name for training in trainings]
+        return self.problem.average(f"mean of {listing(names)}", [t.candidate for t in trainings])
+
     def _ensemble(
-        self, networks: Mapping[str, nn.Module], entrants: Mapping[str, Architecture]
-    ) -> tuple[list[str], dict[str, Point], Losses]:
-        """Return the members of the ensemble, the points of those on the way, and its losses.
+        self, candidates: Mapping[str, Candidate], networks: Mapping[str, nn.Module]
+    ) -> tuple[list[str], Losses]:
+        """Return the members of the ensemble, one if no mean is clearly better, and its losses.
 
-        The winner is the first member. Next is always the network whose addition gives the best mean on
-        validation rows (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of
-        models", ICML 2004), unless the ensemble is clearly worse with it. It need not be better: on average a
-        further member lowers the variance, by less than the validation rows can show.
+        The winner is the first member. Next is always the model whose addition gives the best mean on
+        validation rows, while that is better (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection
+        from libraries of models", ICML 2004). A mean costs as much as its members in prediction, so it has to
+        be ahead of the winner by more than chance.
         """
-        settings = self.settings
-        rows = HeldOut(self.problem, settings.rows)
-        outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
+        settings, outputs = self.settings, dict[str, NDArray[np.float64]]()
+        for name, network in networks.items():
+            rows = HeldOut(self._problem(candidates[name]), settings.rows)
+            outputs[name] = rows.predict(network.eval())
 
-        def scored(names: Sequence[str]) -> Scored:
-            return rows.scored(np.mean([outputs[name] for name in names], axis=0))
+        def losses(names: Sequence[str]) -> Losses:
+            return rows.scored(np.mean([outputs[name] for name in names], axis=0)).losses
 
-        members, points = list(networks)[:1], dict[str, Point]()
+        members = list(networks)[:1]
+        alone = best = losses(members)
         while len(members) < min(settings.ensemble, len(networks)):
-            more = {name: scored([*members, name]) for name in networks if name not in members}
-            best = min(more, key=lambda name: more[name].losses.mean())
-            if difference(scored(members).losses, more[best].losses).is_below_zero(settings.ahead):
+            more = {name: losses([*members, name]) for name in networks if name not in members}
+            name = min(more, key=lambda name: more[name].mean())
+            if more[name].mean() >= best.mean():
                 break
-            members = [*members, best]
-            architecture = Architecture.ensemble([entrants[name] for name in members])
-            metrics = self._validated(Ensemble([networks[name] for name in members]))
-            points[_title(members)] = self._point("", Candidate(_title(members), architecture), metrics)
-        return members, points, scored(members).losses
+            members, best = [*members, name], more[name]
+        if difference(best, alone).is_below_zero(settings.ahead):
+            return members, best
+        return members[:1], alone
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""
         data, size = self.problem.data, self.problem.recipe.batch_size
         return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
 
-    def _point(self, name: str, candidate: Candidate, metrics: Metrics) -> Point:
+    def _point(self, candidate: Candidate, metrics: Metrics) -> Point:
         cost = self._problem(candidate).space.cost(candidate.architecture)
-        return point_of(replace(candidate, name=name or candidate.name), cost, self.problem.recipe, metrics)
+        return point_of(candidate, cost, self.problem.recipe, metrics)
 
     def favourite(self) -> SearchResult:
         """Return the favourite of the search, untrained."""
@@ -286,11 +315,6 @@ def _error(losses: Losses | None, chosen: Losses | None) -> float | None:
     if losses is None or chosen is None:
         return None
     return difference(losses, chosen).error
-
-
-def _title(members: Sequence[str]) -> str:
-    """Return the name of an ensemble, or of its only member."""
-    return members[0] if len(members) == 1 else f"ensemble of {len(members)}"
 
 
 class RandomSettings(LastRoundSettings):
