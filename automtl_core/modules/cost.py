@@ -17,6 +17,7 @@ from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.features import Bag, Features, Past
+from automtl_core.modules.network import Ensemble
 from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import Value
 from automtl_core.system.process_state import importing_compiler
@@ -79,13 +80,18 @@ class Cost(Value):
 
 
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
-    """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
+    """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode.
+
+    The FLOPs of trees are unknown, 0, and so are those of an ensemble with trees.
+    """
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     parameters, *of_tables = (sum(p.numel() for p in m.parameters()) for m in (module, *tables))
     module.eval()
     with torch.no_grad(), _Counter() as counter:
         module(*inputs)
-    return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS)
+    members = module.members if isinstance(module, Ensemble) else ()
+    known = all(cost_of(member, *inputs).flops_per_row for member in members)
+    return Cost(parameters, parameters - sum(of_tables), counter.flops // ROWS if known else 0)
 
 
 def hollow(module: Module) -> Module:

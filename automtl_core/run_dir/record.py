@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automtl_core.choices import AnyOf, Architecture, Origin, of_member
+from automtl_core.choices import AnyOf, Architecture, Origin, of_member, split_name
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
@@ -285,5 +285,8 @@ def _space(origin: Origin | None, registry: Registry) -> SearchSpace[Any]:
 def _scored(derived: Architecture) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
     fields = Schema.from_json(derived.origin.schema).fields() if derived.origin else ()
+    if any(members := dict.fromkeys(split_name(name)[0] for name in derived.decisions)):
+        own = {name: replace(derived, decisions=of_member(name, derived.decisions)) for name in members}
+        return Sharing.together({name: _scored(member) for name, member in own.items()})
     gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

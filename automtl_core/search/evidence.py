@@ -133,7 +133,7 @@ class Point(Value):
     score: float | None
     """Mean validation AUC of the binary tasks; None without binary tasks."""
     flops_per_row: int
-    """0 for a model without matrix products, such as trees: its cost is unknown."""
+    """0 where it is unknown: for trees, which have no matrix products, and for a mean with trees."""
     parameters: int
     trained: bool = False
     """Whether the score comes from a training from scratch, not from inherited weights."""

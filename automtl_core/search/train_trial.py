@@ -118,10 +118,9 @@ def trained_fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
 
 def _fit(problem: Problem, spec: TrialSpec) -> Fit | LearnerFit:
     architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
-    seed = seeds.of_member(problem.seed, spec.member)
-    seeds.seed_torch(seed, "network")
+    seeds.seed_torch(problem.seed, "network")
     network = problem.space.network(architecture)
-    return model_fit(network, problem.data, problem.recipe, seed, problem.compute)
+    return model_fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
 
 
 def _save(path: Path, state: State) -> None:

@@ -54,15 +54,13 @@ class Training:
     candidate: Candidate
     epochs: int | None = None
     """Epoch after which it pauses; None for a full training."""
-    member: int = 0
-    """See `TrialSpec.member`."""
     loss_rows: int = 0
     """See `TrialSpec.loss_rows`."""
 
     @property
     def name(self) -> str:
         """Name of the training in reports; trainings of one network share it."""
-        return f"{self.candidate.name}, seed {self.member + 1}" if self.member else self.candidate.name
+        return self.candidate.name
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,6 @@ class TrialSpec:
     """Folder of the trial: it holds the checkpoint or, for a whole run, the run directory."""
     architecture: str | None = None
     """Architecture to train, as JSON. None for a whole run, with a search if the configuration names one."""
-    member: int = 0
-    """Number of the network among those of the same architecture, each with its own seed; see
-    `seeds.of_member`."""
     held_out: bool = False
     """Whether the trial validates on held-out rows of the training part, see `search.encoding.rows`."""
     train_rows: int | None = None
@@ -236,7 +231,6 @@ class Trials:
             architecture=Architecture(training.candidate.architecture.decisions).to_json(),
             max_epochs=training.epochs,
             loss_rows=training.loss_rows,
-            member=training.member,
         )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))
 

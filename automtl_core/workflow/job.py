@@ -414,7 +414,7 @@ class Job:
 def _written_out(registry: Registry, chosen: Component) -> Component:
     """Return the name of a space with all its settings."""
     settings_class = registry.get(SPACES, chosen.name).settings_class
-    settings = settings_class.parse(chosen.settings, "space", chosen.name)
+    settings = settings_class.parse(chosen.settings, f"space.models, {chosen.name}", chosen.name)
     return Component.model_validate({"name": chosen.name, **settings.model_dump(mode="json")})
 
 

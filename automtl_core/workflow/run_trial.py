@@ -135,7 +135,7 @@ class TrialRunner:
         return result
 
     def _problem_of(self, spec: TrialSpec) -> Problem:
-        shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)
+        shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
         if shared not in self._problems:
             job, prepared = self._job(spec)
             rows, space, how = None, None, (job.config.encoding_search, job.config.features.refresh)

@@ -47,6 +47,11 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     search, with their default settings. The best one on validation rows is the result. A model whose library
     is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
     training, and the best one a whole training."""
+    ensemble: int = Field(2, ge=1, le=100)
+    """Maximum number of models whose mean prediction is the result, such as a network and boosted trees. With
+    more than 2, further candidates are trained to the end. The models are chosen by ensemble selection on
+    validation rows. A larger value predicts better as a rule, and takes longer in prediction. 1: the result
+    is a single model."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""

@@ -13,8 +13,7 @@ the end the best score decides.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
 
-For an ensemble of K models the best K are trained to the end. If there are fewer, the favourite of the search
-is trained several times, each time with another seed.
+For an ensemble of K models, K are trained to the end.
 """
 
 from collections import deque
@@ -39,21 +38,20 @@ class Rung(NamedTuple):
     """Its last epoch."""
 
 
-def rungs_of(entrants: int, first: int, whole: int, least: int = 1) -> list[Rung]:
+def rungs_of(entrants: int, first: int, whole: int) -> list[Rung]:
     """Return the schedule.
 
     Args:
         entrants: Number of architectures in the first rung.
         first: Epochs of the first rung.
         whole: Epochs of a full training.
-        least: Number of architectures that are trained fully.
 
     """
     rungs: list[Rung] = []
     while not rungs or rungs[-1].epochs < whole:
         power = int(ETA ** len(rungs))
-        size = min(entrants, max(least, entrants // power))
-        rungs.append(Rung(size, whole if size <= least else min(whole, first * power)))
+        size = max(1, entrants // power)
+        rungs.append(Rung(size, whole if size == 1 else min(whole, first * power)))
     return rungs
 
 
@@ -76,14 +74,13 @@ class HalvingSettings(HeldOutSettings):
     if another one leads early, since wide networks learn faster at first."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of models whose mean prediction is the result. This number of candidates is trained to
-    the end; if there are fewer, the result of the search takes part with several seeds. The models are chosen
-    by ensemble selection on validation rows. A larger value predicts better as a rule, and takes longer in
-    training and prediction. 1: the result is a single model."""
+    the end. The models are chosen by ensemble selection on validation rows. A larger value predicts better as
+    a rule, and takes longer in training and prediction. 1: the result is a single model."""
 
     def rungs(
         self, entrants: int, recipe: Recipe, epoch_steps: int = 1, on_sample: bool = False
     ) -> list[Rung]:
-        """Return the schedule for a number of entrants, with several seeds of the first one.
+        """Return the schedule for a number of entrants.
 
         Args:
             entrants: Number of architectures.
@@ -94,20 +91,17 @@ class HalvingSettings(HeldOutSettings):
         """
         first = first_rung(self.rung_epochs, epoch_steps)
         whole = min(recipe.epochs, first * ETA**2) if on_sample else recipe.epochs
-        return rungs_of(entrants, first, whole, self.ensemble)
-
-    def entrants(self, candidates: int) -> int:
-        """Return the number of trainings that begin, for a number of candidates."""
-        return max(candidates, self.ensemble)
+        return rungs_of(entrants, first, whole)
 
     def most_epochs(self, entrants: int, recipe: Recipe) -> int:
         """Return the maximum number of epochs of all rungs, without early stopping."""
-        most, before, entrants = 0, 0, self.entrants(entrants)
+        most = before = 0
         for place, (size, epochs) in enumerate(self.rungs(entrants, recipe)):
             favourite = place > 0 and self.ahead > 0  # see `Halving`
             most += min(entrants, size + favourite) * (epochs - before)
             before = epochs
-        return most
+        more = min(self.ensemble, entrants) - 1  # which train on at the end
+        return most + more * (before - self.rungs(entrants, recipe)[0].epochs)
 
 
 class Halving(Scheduler[HalvingSettings]):
@@ -115,10 +109,7 @@ class Halving(Scheduler[HalvingSettings]):
 
     def __init__(self, settings: HalvingSettings, proposals: Proposals) -> None:
         super().__init__(settings, proposals)
-        favourite, *others = proposals.known
-        seeds = settings.entrants(len(proposals.known)) - len(others)
-        favourites = [Training(favourite, member=member) for member in range(seeds)]
-        self.entrants = {entrant.name: entrant for entrant in (*favourites, *map(Training, others))}
+        self.entrants = {candidate.name: Training(candidate) for candidate in proposals.known}
         count, on_sample = len(self.entrants), proposals.on_sample
         self.rungs = settings.rungs(count, proposals.recipe, proposals.epoch_steps, on_sample)
         self.rung = 0
@@ -153,27 +144,29 @@ class Halving(Scheduler[HalvingSettings]):
     def _next_rung(self) -> None:
         """Drop the worse entrants. The others train on, and a last one trains to its end.
 
-        Entrants that are trained to their end stay: they cost nothing more. If trainings read a sample of the
-        rows, the last one is trained again on all rows: no rung follows.
+        Entrants that are trained to their end stay: they cost nothing more. After the last rung the best of
+        the dropped ones train on, until there are enough for an ensemble. If trainings read a sample of the
+        rows, no rung follows once few are left: they are trained again on all rows.
         """
-        least, ended = self.settings.ensemble, self.rung + 1 == len(self.rungs)
+        ended = self.rung + 1 == len(self.rungs)
         self.rung += not ended
-        done = [name for name in self.alive if self.results[name].state in ("done", "diverged")]
-        if len(self.alive) > least:
-            training = [name for name in self.alive if name not in done]
-            count = max(self.rungs[self.rung].size - (len(done) if least > 1 else 0), 1)
-            stay = {*done, *self._ranked(training)[:count]}
+        whole, enough = [name for name in self.alive if self._is_whole(name)], self.settings.ensemble
+        others = self._ranked([name for name in self.entrants if name not in whole])
+        if ended:
+            stay = {*others[: max(enough - len(whole), 0)]}
+        else:
+            stay = {*[name for name in others if name in self.alive][: self.rungs[self.rung].size]}
             if self.settings.ahead > 0:
                 stay.add(next(iter(self.entrants)))
-            stay = set(self._ranked(self.alive)[:least]) if ended else stay
-            self.alive = [name for name in self.alive if name in stay]
-        decided = self.proposals.on_sample and len(self.alive) <= least
-        going_on = [
-            name
-            for name in self.alive
-            if name not in done and self.results[name].epochs < self.rungs[self.rung].epochs
-        ]
+        going_on = [name for name in self.entrants if name in stay and name not in whole]
+        self.alive = [name for name in self.entrants if name in {*whole, *going_on}]
+        decided = self.proposals.on_sample and len(self.alive) <= enough
         self._left = deque([] if decided else going_on)
+
+    def _is_whole(self, name: str) -> bool:
+        """Return whether an entrant is trained to its end, or for as many epochs as any."""
+        result = self.results[name]
+        return result.state in ("done", "diverged") or result.epochs >= self.rungs[-1].epochs
 
     def _ranked(self, names: Sequence[str]) -> list[str]:
         """Return entrants by their validation scores, best first; those that diverged are left out."""

@@ -44,7 +44,6 @@ from automtl_core.plugin import (
     difference,
     draw,
     evaluate,
-    listing,
     mean_over_tasks,
     seeds,
     shortfall,
@@ -212,8 +211,8 @@ class LastRound:
     def _average(self, trainings: Sequence[Training]) -> Candidate:
         """Return the mean of several models as a candidate."""
         assert self.problem.average is not None  # noqa: S101 - see `_whole`
-        names = [training.name for training in trainings]
-        return self.problem.average(f"mean of {listing(names)}", [t.candidate for t in trainings])
+        name = f"mean of {' + '.join(training.name for training in trainings)}"
+        return self.problem.average(name, [training.candidate for training in trainings])
 
     def _ensemble(
         self, candidates: Mapping[str, Candidate], networks: Mapping[str, nn.Module]

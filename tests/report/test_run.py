@@ -35,6 +35,11 @@ class Priced:
     def __init__(self, dear=()):
         self.dear = dear
 
+    settings = None
+
+    def members(self):
+        return {}
+
     def cost(self, architecture):
         return Cost(5, 4, 1000)
 
@@ -42,6 +47,13 @@ class Priced:
         return {
             name: Cost(3, 3, 600) if name in self.dear else Cost(0, 0, 0) for name in architecture.decisions
         }
+
+
+class Averaged(Priced):
+    """The space of an ensemble of three networks."""
+
+    def members(self):
+        return {f"member {k}": Priced(self.dear) for k in (1, 2, 3)}
 
 
 def made(*facts, regression=True, front=(POINT,), **changes):
@@ -111,10 +123,10 @@ def test_equal_members_of_an_ensemble_are_shown_once():
     names = ("member 1", "member 2", "member 3")
     parts = [Sharing({"task": ("user",)}, {}, ("user",)), Sharing({"task": ()}, {}, ("user",))]
     sharing = Sharing.together(dict(zip(names, [*parts, parts[0]], strict=True)))
-    both = made(decisions=Architecture.ensemble(members).decisions, sharing=sharing, space=Priced("b"))
+    both = made(decisions=Architecture.ensemble(members).decisions, sharing=sharing, space=Averaged("b"))
     sections = list(show(both))
     assert [section.title for section in sections if section.title][:3] == [
-        "architecture (search space desan): 1,000 FLOPs per row, 5 parameters",
+        "model desan: 1,000 FLOPs per row, 5 parameters",
         "member 1, member 3 (the same architecture)",
         "member 2",
     ]
@@ -123,7 +135,8 @@ def test_equal_members_of_an_ensemble_are_shown_once():
         [["a", "mlp", "", ""], ["b", "user", 600, 3]],
         [["a", "x", "", ""], ["b", "none", 600, 3]],
     ]
-    assert texts(sections)[0] == "Ensemble of 3 networks: the prediction is the mean of their outputs"
+    models = "member 1 is desan, member 2 is desan, member 3 is desan"
+    assert texts(sections)[0] == f"The prediction is the mean of the outputs of 3 models: {models}"
     titles = [s.title for s in outcome(both) if s.title]
     assert titles[1:] == ["member 1, member 3 (the same architecture)", "member 2"]
 

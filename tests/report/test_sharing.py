@@ -6,12 +6,14 @@ import pytest
 
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.sharing import Sharing
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Behaviour, Data, Search
 from automtl_core.search.evidence import EVERYWHERE, Evidence
+from automtl_core.settings.settings import Component
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.views.values import Matrix
 from automtl_report.sharing import ALL, MOST, matrices, natural, networks, notes, readers
-from automtl_testing.samples import sample_schema
+from automtl_testing.samples import plain_schema, sample_schema
 from tests.shared.records import record, searched
 
 FIELDS = ("user", "item", "noise")
@@ -122,9 +124,10 @@ EVIDENCE = (
 )
 
 
-def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, schema=SCHEMA):
+def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, schema=SCHEMA, space=None):
     facts = Search(evidence), Behaviour(use, {})
-    return list(networks(record(*facts, decisions=decisions, sharing=sharing, schema=schema)))
+    made = record(*facts, decisions=decisions, sharing=sharing, schema=schema, space=space)
+    return list(networks(made))
 
 
 def test_parts_and_edges_of_a_searched_network():
@@ -195,7 +198,8 @@ def test_networks_without_gates_are_a_box_and_levels_of_gates_are_columns():
 def test_members_of_an_ensemble_have_drawings_of_their_own():
     decisions = {f"member {k}/{name}": decision for k in (1, 2) for name, decision in DECISIONS.items()}
     both = Sharing.together({"member 1": SHARING, "member 2": SHARING})
-    first, second = drawn(both, decisions)
+    space = load_registry().space(Component(name="average", models=["desan", "desan"]), plain_schema())
+    first, second = drawn(both, decisions, space=space)
     assert first.title.startswith("member 1: ")
     assert [node.label for node in first.nodes] == [node.label for node in second.nodes]
 

@@ -12,11 +12,12 @@ NO_SHARING = Sharing({}, {}, ())
 SCHEMA = sample_schema()
 
 
-def record(*facts, decisions=(), sharing=NO_SHARING, schema=SCHEMA, path="runs/a", **changes):
+def record(*facts, decisions=(), sharing=NO_SHARING, schema=SCHEMA, path="runs/a", space=None, **changes):
     """Return a record with some facts of an architecture of the space `desan`."""
-    architecture = Architecture(dict(decisions), Origin("desan", {}, schema.to_json(), {}))
+    settings = {"models": [{"name": "desan"}] * len(space.members())} if space else {}
+    architecture = Architecture(dict(decisions), Origin("desan", settings, schema.to_json(), {}))
     known = {type(fact): fact for fact in facts}
-    return RunRecord(Path(path), architecture, sharing, facts=known, **changes)
+    return RunRecord(Path(path), architecture, sharing, facts=known, space=space, **changes)
 
 
 def searched(evidence=(), front=(), **changes):

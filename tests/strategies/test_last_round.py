@@ -12,7 +12,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.trial import Candidate
+from automtl_core.search.trial import Candidate, Training, TrialResult
 from automtl_core.training.events import Noted
 from automtl_core.training.loop import evaluate
 from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
@@ -112,70 +112,89 @@ class Constant(nn.Module):
         self.value = value
 
 
-def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
-    """Return the members of an ensemble of networks, and the points on the way.
+def chosen(monkeypatch, values, ensemble=9, ahead=1.0, noise=0.0):
+    """Return the members of an ensemble of networks.
 
     The loss of a mean of networks is the square of the mean of their values, plus noise of the rows.
     """
     round_ = make(ensemble, ahead)
-    round_.begin(known(*list(problem().space.landmarks())[: len(values)]), spent=0)
-    names = [name for name in round_.loop.scheduler.entrants if ", seed " not in name]
+    names = [f"candidate {k}" for k in range(len(values))]
     networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
     rows = noise * np.random.default_rng(0).standard_normal(1000)
-    metrics = {"click": binary_metrics(0.7, 0.5, 100, 400), "like": binary_metrics(0.7, 0.5, 100, 400)}
     monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
     monkeypatch.setattr(
-        HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
+        HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}, None)
     )
-    monkeypatch.setattr(round_, "_validated", lambda network: metrics)
-    members, points, _ = round_._ensemble(
-        networks, dict.fromkeys(names, round_.entrants["shared-bottom"].architecture)
-    )
-    return [names.index(member) for member in members], list(points)
+    members, _ = round_._ensemble({name: Candidate(name) for name in names}, networks)
+    return [names.index(member) for member in members]
 
 
 @pytest.mark.parametrize(
     ("values", "ensemble", "members"),
     [
         ([1.0, 0.9, -0.8, 3.0], 2, [0, 2]),  # next is the one with the best mean, not the best one
-        ([1.0, 0.9, -0.8, 3.0], 3, [0, 2]),  # any third one hurts
+        ([1.0, 0.9, -0.8, 3.0], 3, [0, 2]),  # any third one is worse
         ([1.0, 9.0, -7.0], 3, [0]),  # the mean of 1 and 9 is 5, that of 1 and -7 is -3
-        ([1.0, 0.3, -0.1], 3, [0, 2, 1]),
-        ([1.0, -1.0, 0.0], 9, [0, 1, 2]),  # the third one makes no difference, and there is no fourth
+        ([1.0, 0.3, -0.2], 3, [0, 2, 1]),
+        ([1.0, -1.0, 0.0], 9, [0, 1]),  # the third one makes no difference
     ],
 )
-def test_members_are_taken_greedily_until_one_clearly_hurts(monkeypatch, values, ensemble, members):
-    found, points = chosen(monkeypatch, values, ensemble)
-    assert found == members
-    assert points == [f"ensemble of {k}" for k in range(2, len(members) + 1)]
+def test_members_are_taken_greedily_while_the_mean_is_better(monkeypatch, values, ensemble, members):
+    assert chosen(monkeypatch, values, ensemble) == members
 
 
-@pytest.mark.parametrize(("noise", "members"), [(0.0, [0]), (40.0, [0, 1])])
-def test_a_member_that_is_not_clearly_worse_is_taken(monkeypatch, noise, members):
-    assert chosen(monkeypatch, [1.0, 1.2], 2, noise=noise)[0] == members
+@pytest.mark.parametrize(("ahead", "members"), [(0.0, [0, 1]), (2.0, [0, 1]), (20.0, [0])])
+def test_a_mean_is_ahead_of_the_best_model_by_more_than_chance(monkeypatch, ahead, members):
+    assert chosen(monkeypatch, [1.0, 0.8], ahead=ahead, noise=10.0) == members
 
 
-def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
-    round_, watch = make(ensemble=2, ahead=99.0), Watch()
-    round_.begin(known("mmoe", "shared-bottom"), spent=0)
-    found = round_.run(watch)
+def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
+    def average(name, candidates):
+        both = Architecture.ensemble([candidate.architecture for candidate in candidates])
+        return Candidate(name, both, {"space": {"name": "average"}})
+
+    round_, entrants = make(ensemble=2, ahead=2.0), known("mmoe", "shared-bottom")
+    round_.problem = replace(round_.problem, average=average)
+    round_.begin(entrants, spent=0, evidence=EVIDENCE)
+    losses, names = np.zeros(256), ["mmoe", "shared-bottom"]
+    monkeypatch.setattr(round_, "_ensemble", lambda candidates, networks: (names, losses))
+    found = round_.run(Watch())
+    assert found.architecture == Architecture.ensemble([*entrants.values()])
+    assert found.overrides == {"space": {"name": "average"}}
+    assert found.evidence == EVIDENCE, "which is about one of the models"
+    assert found.best_epochs == tuple(round_.loop.latest[name][1].best_epoch for name in names)
+    assert found.epochs == max(found.best_epochs)
     assert isinstance(found.network, Ensemble)
-    assert found.trained
-    assert len(found.architecture.members) == 2
-    (point,) = (point for point in found.front if point.chosen)
-    assert (point.name, point.decisions) == ("ensemble of 2", found.architecture.decisions)
     data, size = round_.problem.data, round_.problem.recipe.batch_size
     metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
-    assert point.loss == shortfall(metrics)
-    rows = HeldOut(round_.problem, round_.settings.rows)
-    outputs = [rows.predict(member) for member in found.network.members]
-    assert np.allclose(rows.predict(found.network), np.mean(outputs, axis=0), atol=1e-6)
-    single = {point.name: point for point in found.front if not point.chosen}
-    assert single.keys() >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
-    losses = [result.losses for _, result in round_.loop.latest.values()]
-    of_ensemble = rows.scored(np.mean(outputs, axis=0)).losses
-    expected = sorted(difference(each, of_ensemble).error for each in losses)
-    assert sorted(point.error for point in single.values()) == pytest.approx(expected)
+    points = {point.name: point for point in found.front}
+    assert points.keys() == {"mmoe", "shared-bottom", "mean of mmoe + shared-bottom"}
+    (point,) = (point for point in found.front if point.chosen)
+    assert (point.name, point.loss) == ("mean of mmoe + shared-bottom", shortfall(metrics))
+    for name in names:
+        assert points[name].error == difference(round_.loop.latest[name][1].losses, losses).error
+
+
+def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatch):
+    round_ = make(ensemble=3)
+    round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
+    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    names = {
+        "a": {},
+        "b": {"space": {"members": 1}},
+        "c": {"training": {"learning_rate": 0.1}},
+        "d": {},
+        "e": {},
+    }
+    trainings = [Training(Candidate(name, overrides=one), epochs=2) for name, one in names.items()]
+    trainings[3] = replace(trainings[3], epochs=1)
+    trainings[4] = replace(trainings[4], epochs=1)
+    states = ["paused", "paused", "paused", "paused", "done"]
+    results = [TrialResult(state, {"click": binary_metrics(0.7, 0.5, 100, 400)}) for state in states]
+    round_.loop.latest = {t.name: (t, result) for t, result in zip(trainings, results, strict=True)}
+    assert [training.name for training in round_._whole(trainings)] == ["a", "b", "e"]
+    round_.problem = replace(round_.problem, average=None)
+    assert [training.name for training in round_._whole(trainings)] == ["a"]
 
 
 def random(given=None, **settings):

@@ -90,13 +90,18 @@ def test_where_the_space_cannot_be_asked_the_decisions_tell(run, tmp_path, chang
         assert told.sharing.sees["layer0/expert1"] == told.sharing.fields, "it leads nowhere"
 
 
+def two(one):
+    """Return the mean of two equal networks."""
+    model = {"name": one.origin.space, **one.origin.settings}
+    origin = replace(one.origin, space="average", settings={"models": [model, model]})
+    return replace(Architecture.ensemble([one, one]), origin=origin)
+
+
 @pytest.mark.parametrize("space", ["desan", "gone"])
 def test_each_member_of_an_ensemble_is_told_also_where_the_space_cannot_be_asked(run, tmp_path, space):
     one = replace(run.architecture(), origin=replace(run.architecture().origin, space=space))
     (tmp_path / "one.json").write_text(one.to_json())
-    (tmp_path / "two.json").write_text(
-        replace(one, decisions=Architecture.ensemble([one, one]).decisions).to_json()
-    )
+    (tmp_path / "two.json").write_text(two(one).to_json())
     single, both = (read_record(tmp_path / f"{name}.json", REGISTRY) for name in ("one", "two"))
     assert both.unasked == single.unasked
     assert both.sharing.of_member("member 1") == both.sharing.of_member("member 2") == single.sharing
@@ -136,8 +141,8 @@ def test_a_network_its_decisions_and_those_of_each_member_have_a_price(run, tmp_
     assert alone.answers.keys() == found.decisions.keys()
     assert 0 < alone.answers["layer0/expert0/single"].flops_per_row < alone.network.flops_per_row
     assert Price.from_json(json.loads(json.dumps(alone.to_json())), "") == alone
-    ensemble = replace(found, decisions=Architecture.ensemble([found, found]).decisions)
-    both = priced(tmp_path, ensemble)
+    both = priced(tmp_path, two(found))
+    assert dict(both.members) == {"member 1": "desan", "member 2": "desan"}
     assert [member.price for _, member in both.networks()] == [alone, alone]
     assert both.price.network.flops_per_row == 2 * alone.network.flops_per_row
 

@@ -41,7 +41,7 @@ class Named(Trials):
     """Makes specs of the names of candidates."""
 
     def spec(self, training):
-        return TrialSpec(folder=training.candidate.name, max_epochs=training.epochs, member=training.member)
+        return TrialSpec(folder=training.candidate.name, max_epochs=training.epochs)
 
 
 class Last:
@@ -63,8 +63,8 @@ class Last:
             yield spec, TrialResult("paused", METRICS, spec.max_epochs, spec.max_epochs)
 
 
-def training(name, epochs=1, member=0):
-    return Training(Candidate(name), epochs, member)
+def training(name, epochs=1):
+    return Training(Candidate(name), epochs)
 
 
 def run(loop, listener=SILENT, executor=None):

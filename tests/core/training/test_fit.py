@@ -1,4 +1,4 @@
-"""Fits: epochs, early stopping, separate tasks, ensembles, and continuation from a state."""
+"""Fits: epochs, early stopping, separate tasks, and continuation from a state."""
 
 from dataclasses import replace
 
@@ -13,15 +13,12 @@ from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
-from automtl_core.modules.network import Ensemble
 from automtl_core.modules.table import RowTable
-from automtl_core.system import seeds
-from automtl_core.system.state import is_in_file, load_state, save_state
+from automtl_core.system.state import is_in_file
 from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
-from automtl_core.training.fit import EnsembleFit, Fit, TrainingData
-from automtl_core.training.loop import evaluate
+from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.metric import Metric
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
@@ -239,134 +236,3 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
 @pytest.mark.parametrize("stop", [1, 3])
 def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
     assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
-
-
-EPOCHS, MEMBERS = 3, 3
-
-
-def networks(problem):
-    """Return untrained networks, each from its own seed."""
-    architecture = problem.space.supernet().architecture()
-    for member in range(MEMBERS):
-        seeds.seed_torch(seeds.of_member(problem.seed, member), "network")
-        yield problem.space.network(architecture)
-
-
-def how(problem):
-    recipe = problem.recipe.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
-    return problem.data, recipe, problem.seed, problem.compute
-
-
-def ensemble_of(problem, **more):
-    return EnsembleFit(Ensemble(list(networks(problem))), *how(problem), **more)
-
-
-class Keeping(EventHandler):
-    """Keeps epochs, and the state of each in a folder."""
-
-    def __init__(self, fit=None, folder=None):
-        self.fit, self.folder, self.reports = fit, folder, []
-
-    def epoch(self, report):
-        self.reports.append(report.to_json())
-        if self.folder is not None:
-            save_state(self.folder / str(len(self.reports)), self.fit.state_dict())
-        return True
-
-
-def assert_same(one, other):
-    left, right = one.state_dict(), other.state_dict()
-    assert left.keys() == right.keys()
-    assert all(torch.equal(left[name], right[name]) for name in left)
-
-
-@pytest.fixture
-def whole(problem, tmp_path):
-    """Return a finished training, its reports and metrics; the state of each epoch is in the folder."""
-    fit = ensemble_of(problem)
-    watch = Keeping(fit, tmp_path)
-    return fit, watch.reports, fit.run(watch)
-
-
-def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
-    fit, reports, metrics = whole
-    data, recipe, seed, compute = how(problem)
-    expected, best = [], []
-    for member, network in enumerate(networks(problem)):
-        alone, watch = Fit(network, data, recipe, seeds.of_member(seed, member), compute), Keeping()
-        alone.run(watch)
-        assert_same(fit.network.members[member], alone.network)
-        expected += watch.reports
-        best.append(alone.best_epoch)
-    assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
-    assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
-    assert fit.best_epoch == max(best)
-    assert metrics == evaluate(fit.network, data.validation, data.tasks, recipe.batch_size, compute)
-
-
-@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
-def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
-    fit, reports, metrics = whole
-    rest = ensemble_of(problem)
-    with torch.no_grad():  # also the weights before the training come from the state
-        for parameter in rest.network.parameters():
-            parameter.zero_()
-    rest.load_state_dict(load_state(tmp_path / str(stop)))
-    torch.manual_seed(99)
-    watch = Keeping()
-    assert rest.run(watch) == metrics
-    assert watch.reports == reports[stop:]
-    assert_same(rest.network, fit.network)
-    assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
-
-
-def test_it_is_cut_short_if_one_of_its_members_is(problem):
-    fit = ensemble_of(problem)
-    fit.recipe = fit.recipe.model_copy(update={"patience": 1})
-    fit.trained = [1]
-    assert not fit.cut_short
-    fit.trained = [EPOCHS]
-    assert fit.cut_short
-
-
-def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, monkeypatch):
-    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
-    chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
-    fit, watch = ensemble_of(problem, chosen=chosen), Keeping()
-    assert fit.run(watch) == {}
-    assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4, 5, 6]
-    assert (fit.best_epochs, fit.exhausted) == (chosen, True)
-    for member, network in enumerate(networks(problem)):
-        seed_of_member = seeds.of_member(seed, member)
-        alone = Fit(network, data, recipe, seed_of_member, compute, chosen=chosen[member : member + 1])
-        alone.run(EventHandler())
-        assert_same(fit.network.members[member], alone.network)
-    ended = ensemble_of(problem, chosen=chosen)
-    ended.run(Enough(epochs=2))
-    assert (ended.best_epoch, ended.exhausted) == (1, False)
-
-
-def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
-    """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
-    watch = Keeping()
-    fit = ensemble_of(problem, lasts=lambda share: len(watch.reports) < 2 * MEMBERS * share)
-    fit.run(watch)
-    assert len(watch.reports) == 2 * MEMBERS
-    assert fit.fit.epoch == 2
-    assert fit.epochs == 4
-
-
-def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
-    class Enough(EventHandler):
-        epochs = 0
-
-        def epoch(self, report):
-            self.epochs = report.epoch
-            return False
-
-    enough, fit = Enough(), ensemble_of(problem)
-    untrained = list(networks(problem))
-    fit.run(enough)
-    assert enough.epochs == MEMBERS
-    for member, before in zip(fit.network.members, untrained, strict=True):
-        assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[-1].weight)

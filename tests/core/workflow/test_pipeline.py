@@ -16,9 +16,11 @@ from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
+from automtl_core.training.ensemble import EnsembleFit
 from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.fit import EnsembleFit, Fit
+from automtl_core.training.fit import Fit
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import plan, trainer, untrained
@@ -221,9 +223,17 @@ def work(problem):
     return made
 
 
+def averaged(problem, count):
+    """Return the problem with the mean of a number of networks of its space."""
+    model = {"name": "desan", **SETTINGS.model_dump(mode="json")}
+    space = REGISTRY.space(Component(name="average", models=[model] * count), problem.space.schema)
+    return replace(problem, space=space)
+
+
 def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem):
+    average = averaged(problem, 3)
     members = list(sample_architectures(problem.space, 3))
-    network = untrained(problem, Architecture.ensemble(members))
+    network = untrained(average, Architecture.ensemble(members))
     assert isinstance(network, Ensemble)
     for k, (member, architecture) in enumerate(zip(network.members, members, strict=True)):
         own = untrained(replace(problem, seed=seeds.of_member(problem.seed, k)), architecture)
@@ -233,7 +243,8 @@ def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem)
 
 def test_the_trainer_is_that_of_the_network(problem):
     (one,) = sample_architectures(problem.space, 1)
-    alone, ensemble = untrained(problem, one), untrained(problem, Architecture.ensemble([one, one]))
+    alone = untrained(problem, one)
+    ensemble = untrained(averaged(problem, 2), Architecture.ensemble([one, one]))
     assert isinstance(trainer(work(problem), problem, ensemble), EnsembleFit)
     fit = trainer(work(problem), problem, alone, first_epoch=2)
     assert isinstance(fit, Fit)

@@ -1,0 +1,207 @@
+"""The training of ensembles, member by member: networks and models that learn by themselves."""
+
+import pytest
+import torch
+
+from automtl_core.modules.network import Ensemble
+from automtl_core.system import seeds
+from automtl_core.system.state import load_state, save_state
+from automtl_core.training.ensemble import Before, EnsembleFit, model_fit
+from automtl_core.training.events import EventHandler
+from automtl_core.training.fit import Fit
+from automtl_core.training.learner import Learner, LearnerFit
+from automtl_core.training.loop import evaluate
+
+EPOCHS, MEMBERS = 3, 3
+
+
+def networks(problem):
+    """Return untrained networks, each from its own seed."""
+    architecture = problem.space.supernet().architecture()
+    for member in range(MEMBERS):
+        seeds.seed_torch(seeds.of_member(problem.seed, member), "network")
+        yield problem.space.network(architecture)
+
+
+def how(problem):
+    recipe = problem.recipe.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
+    return problem.data, recipe, problem.seed, problem.compute
+
+
+def ensemble_of(problem, **more):
+    return EnsembleFit(Ensemble(list(networks(problem))), *how(problem), **more)
+
+
+class Two(EventHandler):
+    """Has enough after two epochs."""
+
+    def epoch(self, report):
+        return report.epoch < 2
+
+
+class Keeping(EventHandler):
+    """Keeps epochs, and the state of each in a folder."""
+
+    def __init__(self, fit=None, folder=None):
+        self.fit, self.folder, self.reports = fit, folder, []
+
+    def epoch(self, report):
+        self.reports.append(report.to_json())
+        if self.folder is not None:
+            save_state(self.folder / str(len(self.reports)), self.fit.state_dict())
+        return True
+
+
+def assert_same(one, other):
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+@pytest.fixture
+def whole(problem, tmp_path):
+    """Return a finished training, its reports and metrics; the state of each epoch is in the folder."""
+    fit = ensemble_of(problem)
+    watch = Keeping(fit, tmp_path)
+    return fit, watch.reports, fit.run(watch)
+
+
+def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
+    fit, reports, metrics = whole
+    data, recipe, seed, compute = how(problem)
+    expected, best = [], []
+    for member, network in enumerate(networks(problem)):
+        alone, watch = Fit(network, data, recipe, seeds.of_member(seed, member), compute), Keeping()
+        alone.run(watch)
+        assert_same(fit.network.members[member], alone.network)
+        expected += watch.reports
+        best.append(alone.best_epoch)
+    assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
+    assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
+    assert fit.best_epoch == max(best)
+    assert metrics == evaluate(fit.network, data.validation, data.tasks, recipe.batch_size, compute)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
+def test_an_ensemble_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
+    fit, reports, metrics = whole
+    rest = ensemble_of(problem)
+    with torch.no_grad():  # also the weights before the training come from the state
+        for parameter in rest.network.parameters():
+            parameter.zero_()
+    rest.load_state_dict(load_state(tmp_path / str(stop)))
+    torch.manual_seed(99)
+    watch = Keeping()
+    assert rest.run(watch) == metrics
+    assert watch.reports == reports[stop:]
+    assert_same(rest.network, fit.network)
+    assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
+
+
+def test_it_is_cut_short_if_one_of_its_members_is(problem):
+    fit = ensemble_of(problem)
+    fit.recipe = fit.recipe.model_copy(update={"patience": 1})
+    fit.trained = [1]
+    assert not fit.cut_short
+    fit.trained = [EPOCHS]
+    assert fit.cut_short
+
+
+def test_a_refit_trains_each_member_until_its_chosen_epoch(problem, monkeypatch):
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", None)
+    chosen, (data, recipe, seed, compute) = (1, 3, 2), how(problem)
+    fit, watch = ensemble_of(problem, before=Before(chosen, Ensemble)), Keeping()
+    assert fit.run(watch) == {}
+    assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4, 5, 6]
+    assert (fit.best_epochs, fit.exhausted) == (chosen, True)
+    for member, network in enumerate(networks(problem)):
+        seed_of_member = seeds.of_member(seed, member)
+        alone = Fit(network, data, recipe, seed_of_member, compute, chosen=chosen[member : member + 1])
+        alone.run(EventHandler())
+        assert_same(fit.network.members[member], alone.network)
+    ended = ensemble_of(problem, before=Before(chosen, Ensemble))
+    ended.run(Two())
+    assert (ended.best_epoch, ended.exhausted) == (1, False)
+
+
+def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
+    """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
+    watch = Keeping()
+    fit = ensemble_of(problem, lasts=lambda share: len(watch.reports) < 2 * MEMBERS * share)
+    fit.run(watch)
+    assert len(watch.reports) == 2 * MEMBERS
+    assert fit.fit.epoch == 2
+    assert fit.epochs == 4
+
+
+def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
+    class Never(EventHandler):
+        epochs = 0
+
+        def epoch(self, report):
+            self.epochs = report.epoch
+            return False
+
+    enough, fit = Never(), ensemble_of(problem)
+    untrained = list(networks(problem))
+    fit.run(enough)
+    assert enough.epochs == MEMBERS
+    for member, before in zip(fit.network.members, untrained, strict=True):
+        assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[-1].weight)
+
+
+class Means(Learner):
+    """Predicts the mean of each label, and after a refit those of the model before it plus 1."""
+
+    refits = True
+
+    def __init__(self, tasks=2):
+        super().__init__()
+        self.register_buffer("means", torch.zeros(tasks))
+
+    def forward(self, features):
+        return self.means.expand(len(features.dense), -1)
+
+    def learn(self, data, seed, going_on):
+        going_on(0.5, 1.0)
+        self.means = torch.tensor(data.train.labels).nanmean(0)
+
+    def refit(self, chosen, data, seed, going_on):
+        self.means = chosen.means + 1
+
+
+def mixed_of(problem, **more):
+    first, *_ = networks(problem)
+    return EnsembleFit(Ensemble([first, Means()]), *how(problem), **more)
+
+
+def test_a_model_that_learns_by_itself_is_a_member(problem, tmp_path):
+    fit, shares = mixed_of(problem), []
+    watch = Keeping(fit, tmp_path)
+    metrics = fit.run(watch)
+    assert [report["epoch"] for report in watch.reports] == [1, 2, 3, 4]
+    assert (fit.best_epochs[1], fit.exhausted) == (1, True)
+    means = torch.tensor(problem.data.train.labels).nanmean(0)
+    assert torch.equal(fit.network.members[1].means, means)
+    for stop in (2, 3, 4):
+        rest, later = mixed_of(problem), Keeping()
+        rest.load_state_dict(load_state(tmp_path / str(stop)))
+        assert rest.run(later) == metrics
+        assert later.reports == watch.reports[stop:]
+        assert_same(rest.network, fit.network)
+    again = mixed_of(problem, before=Before(fit.best_epochs, lambda: fit.network))
+    again.run(Keeping())
+    assert torch.equal(again.network.members[1].means, means + 1)
+    timed = mixed_of(problem, lasts=lambda share: shares.append(share) or True)
+    timed.run(EventHandler())
+    assert {0.5, 1.0} == set(shares), "each member has half of the time"
+
+
+def test_the_training_of_a_model_is_that_of_its_kind(problem):
+    data, recipe, seed, compute = how(problem)
+    network = next(networks(problem))
+    fit = model_fit(network, data, recipe, seed, compute, first_epoch=2)
+    assert isinstance(fit, Fit)
+    assert fit.first_epoch == 2
+    assert model_fit(network, data, recipe, seed, compute, before=Before((2,), Ensemble)).chosen == (2,)
+    assert isinstance(model_fit(Means(), data, recipe, seed, compute), LearnerFit)
