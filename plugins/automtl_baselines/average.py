@@ -2,8 +2,8 @@
 
 Models of different kinds, such as a network and boosted trees, make different errors, so their mean predicts
 better than means of equal models (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from
-libraries of models", ICML 2004). Weights that are fitted to a few thousand validation rows predict worse than
-equal ones.
+libraries of models", ICML 2004). The weights are equal: weights that are fitted to a few thousand validation
+rows do not predict better.
 """
 
 from collections.abc import Callable, Mapping, Sequence

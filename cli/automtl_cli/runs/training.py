@@ -11,7 +11,7 @@ def search(
     *,
     searched: options.Searched,
     ensemble: int | None = option(
-        "K", "Maximum number of networks of an ensemble; the same as --set strategy.ensemble=K [1].", min=1
+        "K", "Maximum number of models whose mean is the result; the same as --set strategy.ensemble=K.", min=1
     ),
     configuration: options.Configuration,
     retrain: str | None = option(
