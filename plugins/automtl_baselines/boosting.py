@@ -143,6 +143,13 @@ class Trees(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *others)
 
 
+class EachTask(nn.ModuleList):
+    """The trees of each task: columns [B, F] -> logits [B, T]."""
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return torch.stack([trees(columns) for trees in self], dim=1)
+
+
 class BoostingSettings(Settings):
     """Settings of gradient boosting. Settings of networks, such as `training.learning_rate`, do not apply."""
 
@@ -257,7 +264,7 @@ class BoostedTrees(Learner):
         self.sizes = sizes
         self.grower = grower
         self.trees = [Trees() for _ in range(tasks)]
-        self.tasks = nn.ModuleList(self.trees)
+        self.tasks: nn.Module = EachTask(self.trees)
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
@@ -268,15 +275,14 @@ class BoostedTrees(Learner):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         columns = self._columns(features)
-        return torch.stack([trees(columns) for trees in self.tasks], dim=1).to(features.dense)
+        logits: Tensor = self.tasks(columns)
+        return logits.to(features.dense)
 
     def traceable(self) -> nn.Module:
         """Return a model whose trees are tensor operations."""
         model = BoostedTrees(self.inputs, self.sizes, len(self.trees), self.grower)
         model.ranks = self.ranks
-        model.tasks = nn.ModuleList(
-            TensorTrees(trees.booster()) if trees.grown else trees for trees in self.trees
-        )
+        model.tasks = TensorTrees([trees.booster() if trees.grown else None for trees in self.trees])
         return model
 
     refits = True

@@ -1,8 +1,9 @@
 """Boosted trees as tensor operations, for exports.
 
-Letters: B batch, F columns, K trees, N nodes, C categories, W words.
+Letters: B batch, T tasks, F columns, K trees, N nodes, C categories, W words.
 """
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ BITS = 24
 
 
 class TensorTrees(nn.Module):
-    """The trees of a task: columns [B, F or more] -> the raw scores of LightGBM [B], float64.
+    """The trees of all tasks: columns [B, F or more] -> the raw scores of LightGBM [B, T], float64.
 
     All trees take a step from a node to a child at a time, as many steps as the deepest tree has. The two
     children of a node are neighbours, and a leaf is its own child.
@@ -30,19 +31,22 @@ class TensorTrees(nn.Module):
     of the column: whether it goes left.
 
     Args:
-        booster: A model of LightGBM of one output, without its option `zero_as_missing`.
+        tasks: For each task a model of LightGBM of one output, without its option `zero_as_missing`, which
+            reads the first columns; or None for scores of 0.
 
     """
 
-    def __init__(self, booster: "Booster") -> None:
+    def __init__(self, tasks: Sequence["Booster | None"]) -> None:
         super().__init__()
-        self.width = booster.num_feature()
-        levels = [[tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]]
+        self.width = max((booster.num_feature() for booster in tasks if booster), default=0)
+        dumped = [booster.dump_model()["tree_info"] if booster else [] for booster in tasks]
+        self.counts = [len(trees) for trees in dumped]
+        levels = [[tree["tree_structure"] for tree in chain(*dumped)]]
         while below := [node[side] for node in levels[-1] if _splits(node) for side in _CHILDREN]:
             levels.append(below)
         self.trees, self.steps = len(levels[0]), len(levels) - 1
         nodes = list(chain(*levels))
-        inner = np.array([_splits(node) for node in nodes])
+        inner = np.array([_splits(node) for node in nodes], bool)
         child = np.where(inner, self.trees + 2 * inner.cumsum() - 2, np.arange(len(nodes)))
         column, bits = np.zeros(len(nodes), np.int32), np.zeros(len(nodes), np.int32)
         threshold = np.full(len(nodes), np.inf)
@@ -101,7 +105,8 @@ class TensorTrees(nn.Module):
             if self.categorical:
                 left = left | ((found.int() & self.bits.gather(0, nodes)) > 0)
             nodes = (self.child.gather(0, nodes) + (~left).int()).long()
-        return self.value.gather(0, nodes).view(shape).sum(1)
+        values = self.value.gather(0, nodes).view(shape)
+        return torch.stack([trees.sum(1) for trees in torch.split(values, self.counts, dim=1)], dim=1)
 
 
 _CHILDREN = ("left_child", "right_child")
