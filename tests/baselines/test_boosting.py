@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,11 @@ from automtl_baselines.boosting import (
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.exporter import graph, inputs
 from automtl_core.fields.field import exported as encoder_of
+from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.plugins import load_registry
@@ -119,6 +121,7 @@ def always(done, until):
     return True
 
 
+@torch.no_grad()
 def logits_of(model, part):
     batch = take(part, np.arange(len(part)), torch.device("cpu"))
     return model.eval()(batch.features)
@@ -336,12 +339,20 @@ def test_an_export_predicts_as_the_run(run, tmp_path, form):
     assert scores == pytest.approx(pd.read_csv(tmp_path / "scores.csv").to_numpy(), rel=1e-6)
 
 
-@pytest.mark.parametrize("encodings", [plain(), KEYS])
-def test_its_graph_predicts_as_it_for_any_number_of_rows(encodings):
-    schema = sample_schema().encoded(encodings)
+HISTORY = sample_schema(histories=True).encoded(plain().with_answers(history=("matches", "last-2")))
+VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
+
+
+@pytest.mark.parametrize(
+    "schema", [sample_schema().encoded(KEYS), HISTORY, replace(sample_schema(), sparse=(VECTORS,))]
+)
+def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
     train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
     train.labels[:, 0] = np.nan  # a task without trees
-    model = learned(schema, train, validation)
+    model = model_of(schema)
+    for vectors in (module for module in model.modules() if isinstance(module, PretrainedVectors)):
+        vectors.load(torch.randn(9, 3))
+    model.learn(TrainingData(train, validation, schema.tasks), 0, always)
     traced = graph(Ensemble([model, model]), schema, sample_part(schema, 32, 0), None).program.module()
     for rows in (1, 2, 50):
         part = sample_part(schema, rows, 3)
@@ -366,4 +377,4 @@ def test_ages_in_an_export_are_the_same_to_the_last_digit(tmp_path):
     read, part = Columns(model_of(schema)), sample_part(schema, 5000, 0, missing=0.0)
     Onnx.write(graph(read, schema, part.some(slice(32)), None), tmp_path)
     found = Onnx.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
-    assert (found != logits_of(read, part).detach().numpy()).any(1).mean() < 0.002
+    assert (found != logits_of(read, part).numpy()).any(1).mean() < 0.002
