@@ -16,6 +16,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
@@ -38,6 +39,7 @@ from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.batches import take
 from automtl_core.training.calibration import Platt
+from automtl_core.training.learner import Learner
 
 Predict = Callable[[Mapping[str, Any]], Any]
 """Function from the encoded columns of any number of rows, as arrays by name, to predictions [B, S]."""
@@ -230,12 +232,22 @@ def graph(
     """Return the network as a graph, for any number of examples.
 
     Args:
-        network: A trained network.
+        network: A trained network, or a `Learner`, also as a part.
         schema: Schema of its inputs and tasks.
         some: A few encoded examples, at least two, for tracing.
         scaling: Binary task -> its calibration; None for the output of the network, such as `Output`.
 
+    Raises:
+        UsageError: it has no graph, see `Learner.traceable`.
+
     """
+    memo: dict[int, Any] = {}
+    for learner in (module for module in network.modules() if isinstance(module, Learner)):
+        memo[id(learner)] = traceable = learner.traceable()
+        for hook in learner._forward_pre_hooks.values():  # such as 0 for missing numbers
+            traceable.register_forward_pre_hook(hook)
+    if memo:
+        network = deepcopy(network, memo)  # with the traceable models in place of the learners
     given = inputs(some, schema)
     bags = [f"{field.name}:values" for field in schema.sparse if field.kind == "bag"]
     sizes = {name: f"values{bags.index(name)}" if name in bags else "batch" for name in given}

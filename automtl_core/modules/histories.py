@@ -166,7 +166,9 @@ class OneHistory(nn.Module):
         same = (ids == values.unsqueeze(1)) & (ids > 0) & past.known.unsqueeze(2)
         kind = self.age.dtype
         same = same.to(kind)  # [B, L, shared fields]
-        log_age, outcomes = torch.log1p(past.ages).to(kind), past.numbers.to(kind)
+        # Libraries round logarithms of float32 differently, and a tree tells the last digits apart.
+        ages = past.ages.double() if torch.compiler.is_exporting() else past.ages
+        log_age, outcomes = torch.log1p(ages).to(kind), past.numbers.to(kind)
         # A little less than log 2: powers of 2 are in their interval, however logarithms are rounded.
         of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / 10.0, -1.0)  # about as large as other inputs

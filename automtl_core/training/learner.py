@@ -7,6 +7,7 @@ from typing import ClassVar, TypeAlias
 
 from torch import nn
 
+from automtl_core.errors import UsageError
 from automtl_core.system.state import State
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import REFIT, TRAIN, EpochEnded, Listener, StepEnded
@@ -51,6 +52,18 @@ class Learner(nn.Module, ABC):
 
         """
         raise NotImplementedError
+
+    def traceable(self) -> nn.Module:
+        """Return a network for exports, which predicts as this model by operations of torch alone.
+
+        Raises:
+            UsageError: there is none; by default.
+
+        """
+        raise UsageError(
+            f"{type(self).__name__} is not a network, and has no graph to export",
+            "predict by `automtl predict RUN`, or export the run of a network",
+        )
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from automtl_baselines.tensor_trees import TensorTrees
 from automtl_core.plugin import (
     Chooser,
     Features,
@@ -116,13 +117,14 @@ class Trees(nn.Module):
         self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
         self._booster = None
 
-    def predict_logits(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
+    def forward(self, columns: Tensor) -> Tensor:
+        """Return logits, or standardised predictions of a regression: columns [B, F or more] -> [B]."""
         if not self.grown:
-            return np.zeros(len(columns))
+            return columns.new_zeros(columns.shape[0], dtype=torch.float64)
         booster = self.booster()
-        read = columns[:, : booster.num_feature()]
-        return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
+        read = columns[:, : booster.num_feature()].cpu().numpy()
+        logits = booster.predict(read, raw_score=True, num_threads=torch.get_num_threads())
+        return torch.from_numpy(np.asarray(logits)).to(columns.device)
 
     def booster(self) -> "Booster":
         """Return the trees, which must be grown."""
@@ -139,6 +141,13 @@ class Trees(nn.Module):
             self.text = self.text.new_empty(text.shape)  # texts differ in length
         self._booster = None
         super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class EachTask(nn.ModuleList):
+    """The trees of each task: columns [B, F] -> logits [B, T]."""
+
+    def forward(self, columns: Tensor) -> Tensor:
+        return torch.stack([trees(columns) for trees in self], dim=1)
 
 
 class BoostingSettings(Settings):
@@ -255,7 +264,7 @@ class BoostedTrees(Learner):
         self.sizes = sizes
         self.grower = grower
         self.trees = [Trees() for _ in range(tasks)]
-        self.tasks = nn.ModuleList(self.trees)
+        self.tasks: nn.Module = EachTask(self.trees)
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
@@ -265,12 +274,16 @@ class BoostedTrees(Learner):
         self.ranks: Tensor
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        dense = features.dense
-        if not any(trees.grown for trees in self.trees):
-            return dense.new_zeros(len(dense), len(self.trees))
-        columns = self._columns(features).cpu().numpy()
-        logits = np.stack([trees.predict_logits(columns) for trees in self.trees], axis=1)
-        return torch.from_numpy(logits).to(dense)
+        columns = self._columns(features)
+        logits: Tensor = self.tasks(columns)
+        return logits.to(features.dense)
+
+    def traceable(self) -> nn.Module:
+        """Return a model whose trees are tensor operations."""
+        model = BoostedTrees(self.inputs, self.sizes, len(self.trees), self.grower)
+        model.ranks = self.ranks
+        model.tasks = TensorTrees([trees.booster() if trees.grown else None for trees in self.trees])
+        return model
 
     refits = True
 

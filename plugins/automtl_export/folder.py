@@ -14,7 +14,6 @@
 """
 
 import json
-import shlex
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -27,7 +26,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part, drawn
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.dataset.schema import scores_of
-from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError
 from automtl_core.exporter import Graph, graph, quiet
 from automtl_core.fields.encode import event_columns
 from automtl_core.fields.field import exported, source
@@ -39,7 +38,6 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder, publish_folder
 from automtl_core.training.compute import CPU
-from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import Trained
 
 ROWS = 10_000
@@ -85,17 +83,12 @@ def export(run: Run, made: Trained, form: str, folder: Path, card: str, registry
     Raises:
         UnknownNameError: no plugin supplies it.
         RunExistsError: the folder exists, or cannot be written.
-        UsageError: a library of the format is not installed, or the run has no network.
+        UsageError: a library of the format is not installed, or the model has no graph.
         PluginError: the network cannot be exported, or the exporter cannot be used.
         ArtifactError: the predictions of the graph differ from the network's.
 
     """
     exporter = registry.get(EXPORTERS, form)
-    if isinstance(made.network, Learner):
-        raise UsageError(
-            f"{run.path}: {run.config().space.name} is not a network, and has no graph to export",
-            f"predict by automtl predict {shlex.quote(str(run.path))}, or export the run of a network",
-        )
     exporter.check()
     check_free_folder(folder)
     made = replace(made, network=made.network.cpu(), compute=CPU)  # graphs are traced and compared there

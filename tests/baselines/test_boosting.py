@@ -1,7 +1,8 @@
-"""Boosting: the trees of a task, what they read, and that it is a model like any other but for export."""
+"""Boosting: the trees of a task, what they read, and that it is a model like any other."""
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,13 @@ from automtl_baselines.boosting import (
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.exporter import graph, inputs
+from automtl_core.fields.field import exported as encoder_of
+from automtl_core.modules.embedding import PretrainedVectors
+from automtl_core.modules.network import Ensemble
+from automtl_core.registry.kinds import EXPORTERS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
@@ -32,6 +38,7 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
 from automtl_export.folder import export
+from automtl_export.formats import Onnx
 from automtl_testing.samples import sample_part, sample_problem, sample_schema
 
 GROWER = Grower(BoostingSettings(learning_rate=0.3, leaves=4, rounds=30, patience=5))
@@ -79,7 +86,7 @@ def test_lightgbm_that_is_missing_is_told(monkeypatch):
     assert error.value.fix == "install it: pip install 'automtl[boosting]'"
     trees = Trees()
     trees.text = torch.ones(1, dtype=torch.uint8)
-    for call in (grow, lambda: trees.predict_logits(rows(1).columns), lambda: space(SCHEMA).choices()):
+    for call in (grow, lambda: trees(torch.from_numpy(rows(1).columns)), lambda: space(SCHEMA).choices()):
         with pytest.raises(UsageError, match="boosting needs lightgbm"):
             call()
 
@@ -114,6 +121,7 @@ def always(done, until):
     return True
 
 
+@torch.no_grad()
 def logits_of(model, part):
     batch = take(part, np.arange(len(part)), torch.device("cpu"))
     return model.eval()(batch.features)
@@ -319,7 +327,54 @@ def test_new_rows_are_scored(run):
     assert tested.rows == 2000
 
 
-def test_it_is_not_exported(run, tmp_path):
-    line, found, _ = run
-    with pytest.raises(UsageError, match="boosting is not a network"):
-        export(found, line.trained(found), "torch", tmp_path / "out", "", load_registry())
+@pytest.mark.parametrize("form", ["torch", pytest.param("onnx", marks=pytest.mark.needs_extra("onnx"))])
+def test_an_export_predicts_as_the_run(run, tmp_path, form):
+    line, found, folder = run
+    told = export(found, line.trained(found), form, out := tmp_path / "out", "", load_registry())
+    assert (told.rows, told.real) == (200, True)
+    assert told.largest_difference < 1e-6
+    line.predict(found.path, folder / "own.csv", tmp_path / "scores.csv", [])
+    given = encoder_of(out / "encode.py", out / "encoder")(pd.read_csv(folder / "own.csv").to_dict("list"))
+    scores = REGISTRY.get(EXPORTERS, form).load(out)(given)
+    assert scores == pytest.approx(pd.read_csv(tmp_path / "scores.csv").to_numpy(), rel=1e-6)
+
+
+HISTORY = sample_schema(histories=True).encoded(plain().with_answers(history=("matches", "last-2")))
+VECTORS = SparseField("seen:vector", 9, vectors=Pretrained("seen", 3))
+
+
+@pytest.mark.parametrize(
+    "schema", [sample_schema().encoded(KEYS), HISTORY, replace(sample_schema(), sparse=(VECTORS,))]
+)
+def test_its_graph_predicts_as_it_for_any_number_of_rows(schema):
+    train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
+    train.labels[:, 0] = np.nan  # a task without trees
+    model = model_of(schema)
+    for vectors in (module for module in model.modules() if isinstance(module, PretrainedVectors)):
+        vectors.load(torch.randn(9, 3))
+    model.learn(TrainingData(train, validation, schema.tasks), 0, always)
+    traced = graph(Ensemble([model, model]), schema, sample_part(schema, 32, 0), None).program.module()
+    for rows in (1, 2, 50):
+        part = sample_part(schema, rows, 3)
+        assert torch.allclose(traced(*inputs(part, schema).values()), logits_of(model, part), atol=1e-6)
+    assert logits_of(model, part)[:, 1:].any(0).all()
+
+
+class Columns(torch.nn.Module):
+    """What the trees of a model read."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, features):
+        return self.model._columns(features)
+
+
+@pytest.mark.needs_extra("onnx")
+def test_ages_in_an_export_are_the_same_to_the_last_digit(tmp_path):
+    schema = sample_schema(histories=True).encoded(plain().with_answers(history=("last-2",)))
+    read, part = Columns(model_of(schema)), sample_part(schema, 5000, 0, missing=0.0)
+    Onnx.write(graph(read, schema, part.some(slice(32)), None), tmp_path)
+    found = Onnx.load(tmp_path)({name: value.numpy() for name, value in inputs(part, schema).items()})
+    assert (found != logits_of(read, part).numpy()).any(1).mean() < 0.002

@@ -7,13 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import PluginError
 from automtl_core.exporter import Exporter, graph, inputs
+from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.system import seeds
 from automtl_core.training.batches import take
+from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import predictions
 from automtl_export.formats import Onnx, Torch
 from automtl_testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
@@ -33,7 +35,7 @@ REGISTRY = load_registry()
 BINARY = ("esmm", "aitm")
 """Spaces that take binary labels alone."""
 LEARNER = "boosting"
-"""No network: its model learns by itself, and has no graph."""
+"""No network: its graph is tested with its trees."""
 
 
 def network_of(name, schema, **settings):
@@ -112,3 +114,43 @@ def test_a_network_of_a_fixed_number_of_examples_is_refused():
     schema = Schema((SparseField("user", 5),), (), (Task("click"),))
     with pytest.raises(PluginError, match="cannot be exported"):
         _ = graph(Fixed(), schema, sample_part(schema, 32, 0)).program
+
+
+class First(nn.Module):
+    """Predicts the first number."""
+
+    def forward(self, features):
+        return features.dense[:, :1]
+
+
+class Learned(Learner):
+    """The same, outside of torch."""
+
+    def learn(self, data, seed, going_on):
+        pass
+
+    def forward(self, features):
+        return torch.from_numpy(features.dense[:, :1].numpy())
+
+    def traceable(self):
+        return First()
+
+
+def filled(module, given):
+    (features,) = given
+    return (features._replace(dense=features.dense.nan_to_num(3.0)),)
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: Ensemble([one, First()])])
+def test_a_learner_is_in_the_graph_by_its_traceable_form(wrap):
+    schema = Schema((), (DenseField("size"),), (Task("click"),))
+    learner = Learned()
+    learner.register_forward_pre_hook(filled)
+    network = wrap(learner)
+    module = graph(network, schema, sample_part(schema, 32, 0), None).program.module()
+    part = sample_part(schema, 5, 1, missing=0.0)
+    assert np.array_equal(module(*inputs(part, schema).values()), part.dense)
+    part.dense[0] = np.nan
+    if network is learner:
+        assert module(*inputs(part, schema).values())[0] == 3
+    assert learner in network.modules(), "the network is as before"

@@ -53,9 +53,8 @@ NAMED_KINDS = (BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES)
 EXTRAS = {"export runs": "onnx", "exports/": "onnx", "boosting": "boosting", "--tune": "study"}
 """Word of a command -> the extra that it needs."""
 ROWS = " --set dataset.rows=500"
-QUICK = (
-    " --set training.epochs=1 --set training.batch_size=256 --set space.experts=2 --set space.embedding_dim=4"
-)
+EPOCH = " --set training.epochs=1 --set training.batch_size=256"
+QUICK = f"{EPOCH} --set space.experts=2 --set space.embedding_dim=4"
 FEW_OPS = " --set space.ops=[identity,mlp-4]"
 QUICK_STRATEGIES = {
     "pd-darts": " --set 'strategy={epochs: 1, rounds: 1, rivals: []}'",
@@ -108,7 +107,8 @@ def adapted(command):
             return command + options, 0 if REAL_DATA else 66
     if not command.startswith(("automtl search", "automtl train", "automtl compare")):
         return command, 0
-    quick = QUICK if "--config" in command else QUICK + ROWS
+    quick = EPOCH if "--model average" in command else QUICK
+    quick += "" if "--config" in command else ROWS
     if command.startswith("automtl search") and "--space mmoe" not in command and "space.ops" not in command:
         quick += FEW_OPS
     if command.startswith("automtl search") or ":" in command:

@@ -140,9 +140,8 @@ class Mean(Learner):
 
 def test_a_model_that_is_no_network_is_refused(made, tmp_path):
     run, trained = made
-    with pytest.raises(UsageError, match="desan is not a network") as error:
+    with pytest.raises(UsageError, match="Mean is not a network, and has no graph to export"):
         export(run, replace(trained, network=Mean()), "torch", tmp_path / "out", CARD, load_registry())
-    assert f"automtl predict {run.path}" in error.value.fix
     assert not (tmp_path / "out").exists()
 
 
