@@ -141,7 +141,7 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
         )
         for option in options(field.annotation):
             held = bare(inside(bare(option)[0]))[0]
-            if isinstance(held, type) and issubclass(held, BaseModel):
+            if isinstance(held, type) and issubclass(held, BaseModel) and held is not Component:
                 yield from _explained(held, f"{above}{name}.NAME.")
 
 
