@@ -11,7 +11,9 @@ def search(
     *,
     searched: options.Searched,
     ensemble: int | None = option(
-        "K", "Maximum number of models whose mean is the result; the same as --set strategy.ensemble=K.", min=1
+        "K",
+        "Maximum number of models whose mean is the result; the same as --set strategy.ensemble=K.",
+        min=1,
     ),
     configuration: options.Configuration,
     retrain: str | None = option(

@@ -1,32 +1,20 @@
 """The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
 
-from dataclasses import replace
-
 import pytest
-import torch
 from torch import nn
 
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import PluginError
-from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES, STRATEGIES
-from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.settings.settings import Component
-from automtl_core.system import seeds
-from automtl_core.training.ensemble import EnsembleFit
-from automtl_core.training.events import SILENT, EventHandler
-from automtl_core.training.fit import Fit
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import plan, trainer, untrained
-from automtl_core.workflow.work import Work
-from automtl_desan.space import DESAN, DESANSettings
-from automtl_testing.samples import plain_schema, sample_architectures, sample_problem
+from automtl_core.workflow.pipeline import plan
 
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, search, start, stopped
 
@@ -207,45 +195,3 @@ def test_a_space_that_builds_another_network_when_a_run_goes_on_is_an_error(tmp_
     Changing.changed = True
     with pytest.raises(PluginError, match=r"the network returns \[2, 1\] for 2 rows, expected \[2, 4\]"):
         go_on(job, run)
-
-
-SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-4",))
-
-
-@pytest.fixture(scope="module")
-def problem():
-    return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=1)
-
-
-def work(problem):
-    made = Work(None, None, None, SILENT)
-    made.problem = problem
-    return made
-
-
-def averaged(problem, count):
-    """Return the problem with the mean of a number of networks of its space."""
-    model = {"name": "desan", **SETTINGS.model_dump(mode="json")}
-    space = REGISTRY.space(Component(name="average", models=[model] * count), problem.space.schema)
-    return replace(problem, space=space)
-
-
-def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem):
-    average = averaged(problem, 3)
-    members = list(sample_architectures(problem.space, 3))
-    network = untrained(average, Architecture.ensemble(members))
-    assert isinstance(network, Ensemble)
-    for k, (member, architecture) in enumerate(zip(network.members, members, strict=True)):
-        own = untrained(replace(problem, seed=seeds.of_member(problem.seed, k)), architecture)
-        left, right = member.state_dict(), own.state_dict()
-        assert all(torch.equal(left[name], right[name]) for name in right)
-
-
-def test_the_trainer_is_that_of_the_network(problem):
-    (one,) = sample_architectures(problem.space, 1)
-    alone = untrained(problem, one)
-    ensemble = untrained(averaged(problem, 2), Architecture.ensemble([one, one]))
-    assert isinstance(trainer(work(problem), problem, ensemble), EnsembleFit)
-    fit = trainer(work(problem), problem, alone, first_epoch=2)
-    assert isinstance(fit, Fit)
-    assert fit.first_epoch == 2
