@@ -9,6 +9,7 @@ from torch import nn
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import cost as module
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow, latency
+from automtl_core.modules.network import Ensemble
 from automtl_core.registry.plugins import load_registry
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing import plain_schema, sample_schema
@@ -34,6 +35,14 @@ def test_products_count_twice_and_embeddings_apart():
     assert cost == Cost(15 + 16 + 8, 24, 2 * 3 * 4)
     assert cost.to_json() == {"parameters": 39, "parameters_beside_embeddings": 24, "flops_per_row": 24}
     assert cost - Cost(9, 4, 4) == Cost(30, 20, 20)
+
+
+def test_the_products_of_an_ensemble_are_unknown_if_those_of_a_member_are():
+    net, trees = Net(), nn.Identity()
+    trees.forward = lambda features: torch.zeros(2, 4)
+    features = blank_features(SCHEMA, CPU)
+    assert cost_of(Ensemble([net, Net()]), features) == Cost(78, 48, 48)
+    assert cost_of(Ensemble([net, trees]), features) == Cost(39, 24, 0)
 
 
 def test_a_space_knows_what_each_answer_costs():

@@ -8,6 +8,7 @@ import pytest
 
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
@@ -185,6 +186,21 @@ def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
         assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
     cold = stopped(make_job(tmp_path, short), tmp_path / "cold", 1)
     assert cold.reports()[0]["losses"] != whole.reports()[0]["losses"]
+
+
+def test_it_begins_with_the_first_model_of_a_mean_that_was_searched(first, tmp_path):
+    made = first.architecture()
+    searched = {"name": "desan", **made.origin.settings}
+    decisions = {f"member 2/{name}": decision for name, decision in made.decisions.items()}
+    mean = {"strategy": None, "decisions": decisions, "training": {"epochs": 1}}
+    space = {"name": "average", "models": ["mmoe", searched]}
+    base = make_job(tmp_path, RANDOM).config.model_dump(mode="json")
+    run = begin(Job.resolve(RunConfig.parse({**base, **mean, "space": space}), REGISTRY), tmp_path / "run")
+    found = started(run, first.encoder())
+    assert dict(found.architecture.decisions) == dict(made.decisions)
+    assert found.choices.keys() == made.decisions.keys()
+    names = {name.removeprefix("members.1.") for name in run.weights() if name.startswith("members.1.")}
+    assert {*found.network.state_dict()} == names
 
 
 @pytest.mark.parametrize(

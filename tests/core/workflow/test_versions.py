@@ -43,6 +43,17 @@ def test_libraries_of_a_space_are_named_as_far_as_they_are_there():
     assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}
 
 
+def test_a_mean_depends_on_what_its_models_depend_on():
+    class Depends(REGISTRY.get(SPACES, "mmoe")):
+        libraries = ("pandas",)
+
+    registry = REGISTRY.adding(SPACES, "depends", Depends, plugin="workbench")
+    space = {"name": "average", "models": ["depends", {"name": "desan", "ops": ["identity"]}]}
+    job = Job.resolve(load_config(default(registry), {"space": space}), registry)
+    assert set(origin(job, space_of(job)).plugins) == {"baselines", "workbench", "desan"}
+    assert versions(job, space_of(job))["pandas"] == version("pandas")
+
+
 def test_a_plugin_that_is_gone_is_named(common):
     registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
     job = job_with(registry, "identity", "mine")
