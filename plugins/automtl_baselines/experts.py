@@ -30,7 +30,7 @@ from automtl_baselines.parts import (
     Towers,
     numbered,
 )
-from automtl_core.plugin import Chooser, Features, Inputs, Schema
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs, Scales, Schema
 
 
 class MMoESettings(Sizes):
@@ -200,7 +200,7 @@ class STEMSettings(Sizes):
     """Number of experts per embedding table. Each task has a table, and one table is shared."""
 
 
-class STEMNetwork(nn.Module):
+class STEMNetwork(BatchEnsemble):
     """y_t = tower_t(sum_k softmax(W_t (x_t + x_s))_k * expert_k), the sum over all tasks' and shared experts.
 
     x_t and the experts of task t read the embeddings of t; x_s and the shared experts read the shared ones.
@@ -213,6 +213,7 @@ class STEMNetwork(nn.Module):
         experts: Experts on each of these inputs.
         gating: One per task.
         towers: One per task.
+        scales: Scales of the members for each of these inputs; None for one member.
 
     """
 
@@ -222,22 +223,25 @@ class STEMNetwork(nn.Module):
         experts: Iterable[Experts],
         gating: Iterable[GatingNetwork],
         towers: Towers,
+        scales: Sequence[Scales | None],
     ) -> None:
-        super().__init__()
+        super().__init__(scales[0].members if scales[0] else 1)
         self.inputs = nn.ModuleList(inputs)
         self.experts = nn.ModuleList(experts)
         self.gating = nn.ModuleList(gating)
         self.towers = towers
+        self.scales = nn.ModuleList(one for one in scales if one)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         xs = [inputs(features).flat() for inputs in self.inputs]  # T + 1 x [B, D]
+        if self.scales:
+            xs = [scales(x) for scales, x in zip(self.scales, xs, strict=True)]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1
         for t, gating_network in enumerate(self.gating):
             seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
             mixed.append(gating_network(xs[t] + xs[-1], torch.cat(seen, dim=1)))
-        logits: Tensor = self.towers(mixed)  # T x [B, H]
-        return logits
+        return self.mean_of_members(self.towers(mixed))  # T x [B, H]
 
 
 class STEM(HandDesigned[STEMSettings]):
@@ -251,4 +255,4 @@ class STEM(HandDesigned[STEMSettings]):
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
         names = [name for owner in owners for name in numbered(s.experts, f"{owner}-expert")]
         gating = [GatingNetwork(in_dim, names, f"task/{task}") for task in self.tasks]
-        return STEMNetwork(inputs, experts, gating, self.towers())
+        return STEMNetwork(inputs, experts, gating, self.towers(), [self.scales(one) for one in inputs])

@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import Features, Inputs, Schema, UsageError
+from automtl_core.plugin import Inputs, Schema, UsageError
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
@@ -74,8 +74,9 @@ class ESMMNetwork(TaskNetwork):
         """Return the output of the MLP of each task."""
         return [own(x) for own in self.mlps]
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        logits = list(super().forward(features).unbind(1))  # T x [B], conditional on the task before
+    def logits(self, x: Tensor) -> Tensor:  # [B, D] -> [B, T]
+        """Return the logits of the tasks, each times those before it."""
+        logits = list(super().logits(x).unbind(1))  # T x [B], conditional on the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
         return torch.stack(logits, dim=1)

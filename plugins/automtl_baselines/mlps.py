@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import Chooser, Features, Inputs
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs
 
 
 class SharedBottomSettings(Sizes):
@@ -56,7 +56,7 @@ class OneTask(TaskNetwork):
         return [self.mlp(x)]
 
 
-class SingleTaskNetwork(nn.Module):
+class SingleTaskNetwork(BatchEnsemble):
     """y_t = tower_t(mlp_t(x_t)); nothing is shared."""
 
     def __init__(self, tasks: Mapping[str, nn.Module]) -> None:

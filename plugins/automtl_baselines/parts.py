@@ -5,7 +5,7 @@ Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K exp
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic
 
 import torch
@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from automtl_core.plugin import (
+    BatchEnsemble,
     Chooser,
     Dropout,
     Features,
     Inputs,
     Mixed,
     Mixture,
+    Scales,
     Search,
     SearchSpace,
     Settings,
@@ -78,10 +80,12 @@ class Towers(nn.Module):
         return torch.cat([top(h) for top, h in zip(self.tops, xs, strict=True)], dim=1)
 
 
-class TaskNetwork(nn.Module, ABC):
+class TaskNetwork(BatchEnsemble, ABC):
     """y_t = tower_t(h_t), with hidden values h_t of each task from the encoded fields x.
 
-    Subclasses annotate their parts, and define `hidden`. `towers` are set after the parts are built.
+    Subclasses annotate their parts, and define `hidden`. `towers` and `scales` are set after the parts are
+    built. With members, each member has its own x: B is then the batch times the number of members in
+    prediction, with the rows of an example side by side.
 
     Args:
         inputs: Shared by all tasks.
@@ -94,6 +98,7 @@ class TaskNetwork(nn.Module, ABC):
     def __init__(self, inputs: Inputs, **parts: Any) -> None:
         super().__init__()
         self.inputs = inputs
+        self.scales: Scales | None = None
         for name, part in parts.items():
             setattr(self, name, part)
 
@@ -101,10 +106,14 @@ class TaskNetwork(nn.Module, ABC):
     def hidden(self, x: Tensor) -> Sequence[Tensor]:
         """Return the hidden values of each task, [B, D] -> T x [B, H]."""
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
+    def logits(self, x: Tensor) -> Tensor:  # [B, D] -> [B, T]
+        """Return the logits of all tasks."""
         logits: Tensor = self.towers(self.hidden(x))
         return logits
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()
+        return self.mean_of_members(self.logits(x if self.scales is None else self.scales(x)))
 
 
 class GatingNetwork(Mixture):
@@ -164,6 +173,10 @@ class Sizes(Settings):
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""
+    members: int = Field(1, ge=1, le=100)
+    """Number K of members of a BatchEnsemble: networks that share all weights except scales of their inputs.
+    The prediction is their mean. A training step takes as long as with one member, since each row trains one
+    of them; prediction takes almost K times the FLOPs."""
 
 
 S = TypeVar("S", bound=Sizes)
@@ -182,6 +195,10 @@ class HandDesigned(SearchSpace[S], Generic[S]):
         """Return the network."""
         return self.with_towers(self.body(self.encoder()))
 
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Return members that share weights in place of a single network."""
+        return {"4 members": {"members": 4}} if self.settings.members == 1 else {}
+
     def encoder(self) -> Inputs:
         """Return new embeddings, with a standard deviation of .01, and encodings of the fields."""
         return self.inputs(self.settings.embedding_dim, 0.01)
@@ -189,7 +206,13 @@ class HandDesigned(SearchSpace[S], Generic[S]):
     def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
         """Return a network with its towers; one for each task if `tasks` is None."""
         network.towers = self.towers(tasks)
+        network.scales, network.members = self.scales(network.inputs), self.settings.members
         return network
+
+    def scales(self, inputs: Inputs) -> Scales | None:
+        """Return the scales of members for encoded fields; None for one member."""
+        members = self.settings.members
+        return Scales(members, inputs.width, "signs", first=True) if members > 1 else None
 
     def towers(self, tasks: int | None = None) -> Towers:
         """Return towers on hidden values."""
