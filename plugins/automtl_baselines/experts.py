@@ -30,7 +30,7 @@ from automtl_baselines.parts import (
     Towers,
     numbered,
 )
-from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs, Scales, Schema
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs, Schema
 
 
 class MMoESettings(Sizes):
@@ -63,7 +63,7 @@ class MMoE(HandDesigned[MMoESettings]):
     def body(self, inputs: Inputs) -> MMoENetwork:
         """Return the network without its towers."""
         s = self.settings
-        experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
+        experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout, s.members)
         readers = [f"task/{task}" for task in self.tasks]
         gating = GatingNetworks(inputs.width, numbered(s.experts), readers)
         return MMoENetwork(inputs, experts=experts, gating=gating)
@@ -102,6 +102,8 @@ class ExtractionLayer(nn.Module):
         dropout: Dropout of the experts.
         name: Name of a layer that is not the last one; the last one, without a name, has no gating network of
             the shared part.
+        members: Number of members of the experts.
+        first: Whether the input is the same for all members, see `mlp`.
 
     """
 
@@ -112,11 +114,15 @@ class ExtractionLayer(nn.Module):
         experts: tuple[int, int],
         dropout: float,
         name: str = "",
+        members: int = 1,
+        first: bool = True,
     ) -> None:
         super().__init__()
         own = [numbered(experts[0], f"{task}-expert") for task in tasks]
         shared = numbered(experts[1], "shared-expert")
-        self.experts = nn.ModuleList(Experts(widths, len(group), dropout) for group in (*own, shared))
+        self.experts = nn.ModuleList(
+            Experts(widths, len(group), dropout, members, first) for group in (*own, shared)
+        )
         self.gating = nn.ModuleList(
             GatingNetwork(widths[0], [*of_task, *shared], f"{name or 'task'}/{task}")
             for task, of_task in zip(tasks, own, strict=True)
@@ -153,7 +159,8 @@ class CGC(HandDesigned[CGCSettings]):
         """Return the network without its towers."""
         s = self.settings
         widths, experts = [inputs.width, *s.expert_layers], (s.task_experts, s.shared_experts)
-        return CGCNetwork(inputs, layer=ExtractionLayer(widths, self.tasks, experts, s.dropout))
+        layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, members=s.members)
+        return CGCNetwork(inputs, layer=layer)
 
 
 class PLESettings(CGCSettings):
@@ -189,7 +196,8 @@ class PLE(HandDesigned[PLESettings]):
         for level in range(1, s.levels + 1):
             widths = [inputs.width if level == 1 else s.expert_layers[-1], *s.expert_layers]
             name = f"level{level}" if level < s.levels else ""
-            levels.append(ExtractionLayer(widths, self.tasks, experts, s.dropout, name))
+            layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, name, s.members, level == 1)
+            levels.append(layer)
         return PLENetwork(inputs, levels=levels)
 
 
@@ -213,7 +221,7 @@ class STEMNetwork(BatchEnsemble):
         experts: Experts on each of these inputs.
         gating: One per task.
         towers: One per task.
-        scales: Scales of the members for each of these inputs; None for one member.
+        members: Number of members of experts and towers.
 
     """
 
@@ -223,19 +231,16 @@ class STEMNetwork(BatchEnsemble):
         experts: Iterable[Experts],
         gating: Iterable[GatingNetwork],
         towers: Towers,
-        scales: Sequence[Scales | None],
+        members: int = 1,
     ) -> None:
-        super().__init__(scales[0].members if scales[0] else 1)
+        super().__init__(members)
         self.inputs = nn.ModuleList(inputs)
         self.experts = nn.ModuleList(experts)
         self.gating = nn.ModuleList(gating)
         self.towers = towers
-        self.scales = nn.ModuleList(one for one in scales if one)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         xs = [inputs(features).flat() for inputs in self.inputs]  # T + 1 x [B, D]
-        if self.scales:
-            xs = [scales(x) for scales, x in zip(self.scales, xs, strict=True)]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1
         for t, gating_network in enumerate(self.gating):
@@ -252,7 +257,7 @@ class STEM(HandDesigned[STEMSettings]):
         s, owners = self.settings, [*self.tasks, "shared"]
         inputs = [self.encoder() for _ in owners]
         in_dim = inputs[0].width
-        experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
+        experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout, s.members) for _ in inputs]
         names = [name for owner in owners for name in numbered(s.experts, f"{owner}-expert")]
         gating = [GatingNetwork(in_dim, names, f"task/{task}") for task in self.tasks]
-        return STEMNetwork(inputs, experts, gating, self.towers(), [self.scales(one) for one in inputs])
+        return STEMNetwork(inputs, experts, gating, self.towers(), s.members)

@@ -88,7 +88,8 @@ class ESMM(HandDesigned[Sizes]):
     def body(self, inputs: Inputs) -> ESMMNetwork:
         """Return the network without its towers."""
         s = self.settings
-        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        widths = [inputs.width, *s.expert_layers]
+        mlps = nn.ModuleList(mlp(widths, s.dropout, s.members) for _ in self.tasks)
         return ESMMNetwork(inputs, mlps=mlps, steps=funnel_steps(self.schema, "ESMM"))
 
 
@@ -153,6 +154,7 @@ class AITM(HandDesigned[AITMSettings]):
     def body(self, inputs: Inputs) -> AITMNetwork:
         """Return the network without its towers."""
         s, steps = self.settings, funnel_steps(self.schema, "AITM")
-        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        widths = [inputs.width, *s.expert_layers]
+        mlps = nn.ModuleList(mlp(widths, s.dropout, s.members) for _ in self.tasks)
         transfers = nn.ModuleList(Transfer(s.expert_layers[-1], s.dropout) for _ in steps)
         return AITMNetwork(inputs, mlps=mlps, transfers=transfers, steps=steps, calibrator=s.calibrator)

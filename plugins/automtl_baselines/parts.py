@@ -29,18 +29,33 @@ from automtl_core.plugin import (
 )
 
 
-def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
-    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths."""
+def mlp(widths: Sequence[int], dropout: float, members: int = 1, first: bool = True) -> nn.Sequential:
+    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths.
+
+    Args:
+        widths: Width of the input, and of each layer.
+        dropout: Dropout rate.
+        members: Number of members, which have scales for the input.
+        first: Whether the input is the same for all members, such as encoded fields. Their scales are then
+            1 and -1 at random; above, they begin with 1.
+
+    """
     layers: list[nn.Module] = []
+    if members > 1:
+        layers.append(Scales(members, widths[0], "signs" if first else "ones", first=first))
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
-def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+def tower(in_dim: int, hidden: Sequence[int], dropout: float, members: int = 1) -> nn.Sequential:
     """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
-    widths = [in_dim, *hidden]
-    return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
+    widths, below = [in_dim, *hidden], list[nn.Module]()
+    if hidden:
+        below += mlp(widths, dropout, members, first=False)
+    if members > 1:
+        below.append(Scales(members, widths[-1], "ones"))
+    return nn.Sequential(*below, nn.Linear(widths[-1], 1))
 
 
 def numbered(count: int, name: str = "expert") -> list[str]:
@@ -49,10 +64,12 @@ def numbered(count: int, name: str = "expert") -> list[str]:
 
 
 class Experts(nn.ModuleList):
-    """MLPs side by side: x [B, D] -> [B, K, H]."""
+    """MLPs side by side, see `mlp`: x [B, D] -> [B, K, H]."""
 
-    def __init__(self, widths: Sequence[int], count: int, dropout: float) -> None:
-        super().__init__(mlp(widths, dropout) for _ in range(count))
+    def __init__(
+        self, widths: Sequence[int], count: int, dropout: float, members: int = 1, first: bool = True
+    ) -> None:
+        super().__init__(mlp(widths, dropout, members, first) for _ in range(count))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([expert(x) for expert in self], dim=1)
@@ -66,12 +83,15 @@ class Towers(nn.Module):
         hidden: Widths of the hidden layers of a tower.
         tasks: T.
         dropout: Dropout of hidden values.
+        members: Number of members, which have scales for the input of each tower and of its last layer.
 
     """
 
-    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float) -> None:
+    def __init__(
+        self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float, members: int = 1
+    ) -> None:
         super().__init__()
-        self.tops = nn.ModuleList(tower(in_dim, hidden, dropout) for _ in range(tasks))
+        self.tops = nn.ModuleList(tower(in_dim, hidden, dropout, members) for _ in range(tasks))
 
     def __len__(self) -> int:
         return len(self.tops)
@@ -83,9 +103,8 @@ class Towers(nn.Module):
 class TaskNetwork(BatchEnsemble, ABC):
     """y_t = tower_t(h_t), with hidden values h_t of each task from the encoded fields x.
 
-    Subclasses annotate their parts, and define `hidden`. `towers` and `scales` are set after the parts are
-    built. With members, each member has its own x: B is then the batch times the number of members in
-    prediction, with the rows of an example side by side.
+    Subclasses annotate their parts, and define `hidden`. `towers` and `members` are set after the parts are
+    built. In prediction, hidden values have a row for each member of an example, side by side.
 
     Args:
         inputs: Shared by all tasks.
@@ -98,7 +117,6 @@ class TaskNetwork(BatchEnsemble, ABC):
     def __init__(self, inputs: Inputs, **parts: Any) -> None:
         super().__init__()
         self.inputs = inputs
-        self.scales: Scales | None = None
         for name, part in parts.items():
             setattr(self, name, part)
 
@@ -113,11 +131,19 @@ class TaskNetwork(BatchEnsemble, ABC):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         x = self.inputs(features).flat()
-        return self.mean_of_members(self.logits(x if self.scales is None else self.scales(x)))
+        return self.mean_of_members(self.logits(x))
+
+
+def for_members(weights: Tensor, experts: Tensor) -> Tensor:  # [B, ...], [B or B M, ...] -> as experts
+    """Return the weights of experts for the rows of all M members, which are side by side."""
+    members = experts.shape[0] // weights.shape[0]
+    return weights if members == 1 else weights.repeat_interleave(members, dim=0)
 
 
 class GatingNetwork(Mixture):
     """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H].
+
+    If x is the same for all M members, experts and output have M rows for each of x.
 
     Args:
         in_dim: D.
@@ -135,11 +161,11 @@ class GatingNetwork(Mixture):
         weights = self.linear(x).softmax(1)
         if self.observer is not None:
             self.observer(Mixed(self.reader, self.experts, weights, experts.unbind(1)))
-        return torch.einsum("bk,bkh->bh", weights, experts)
+        return torch.einsum("bk,bkh->bh", for_members(weights, experts), experts)
 
 
 class GatingNetworks(nn.ModuleList):
-    """T gating networks on the same input as one product: x [B, D], experts [B, K, H] -> [B, T, H]."""
+    """T gating networks as one product, see `GatingNetwork`: x [B, D], experts [B, K, H] -> [B, T, H]."""
 
     def __init__(self, in_dim: int, experts: Sequence[str], readers: Sequence[str]) -> None:
         super().__init__(GatingNetwork(in_dim, experts, reader) for reader in readers)
@@ -151,7 +177,7 @@ class GatingNetworks(nn.ModuleList):
         for gate, of_gate in zip(self, weights.unbind(2), strict=True):
             if isinstance(gate, GatingNetwork) and gate.observer is not None:
                 gate.observer(Mixed(gate.reader, gate.experts, of_gate, experts.unbind(1)))
-        return torch.bmm(weights.transpose(1, 2), experts)
+        return torch.bmm(for_members(weights, experts).transpose(1, 2), experts)
 
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
@@ -174,9 +200,9 @@ class Sizes(Settings):
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""
     members: int = Field(1, ge=1, le=100)
-    """Number K of members of a BatchEnsemble: networks that share all weights except scales of their inputs.
-    The prediction is their mean. A training step takes as long as with one member, since each row trains one
-    of them; prediction takes almost K times the FLOPs."""
+    """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
+    experts and towers. The prediction is their mean. A training step takes as long as with one member, since
+    each row trains one of them; prediction takes almost K times the FLOPs."""
 
 
 S = TypeVar("S", bound=Sizes)
@@ -206,18 +232,14 @@ class HandDesigned(SearchSpace[S], Generic[S]):
     def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
         """Return a network with its towers; one for each task if `tasks` is None."""
         network.towers = self.towers(tasks)
-        network.scales, network.members = self.scales(network.inputs), self.settings.members
+        network.members = self.settings.members
         return network
-
-    def scales(self, inputs: Inputs) -> Scales | None:
-        """Return the scales of members for encoded fields; None for one member."""
-        members = self.settings.members
-        return Scales(members, inputs.width, "signs", first=True) if members > 1 else None
 
     def towers(self, tasks: int | None = None) -> Towers:
         """Return towers on hidden values."""
         s = self.settings
-        return Towers(s.expert_layers[-1], s.tower_layers, tasks or len(self.schema.tasks), s.dropout)
+        count = tasks or len(self.schema.tasks)
+        return Towers(s.expert_layers[-1], s.tower_layers, count, s.dropout, s.members)
 
     @property
     def tasks(self) -> list[str]:
