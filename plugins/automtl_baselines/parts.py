@@ -136,8 +136,9 @@ class TaskNetwork(BatchEnsemble, ABC):
 
 def for_members(weights: Tensor, experts: Tensor) -> Tensor:  # [B, ...], [B or B M, ...] -> as experts
     """Return the weights of experts for the rows of all M members, which are side by side."""
-    members = experts.shape[0] // weights.shape[0]
-    return weights if members == 1 else weights.repeat_interleave(members, dim=0)
+    if weights.shape[0] == experts.shape[0]:
+        return weights
+    return weights.repeat_interleave(experts.shape[0] // weights.shape[0], dim=0)
 
 
 class GatingNetwork(Mixture):
