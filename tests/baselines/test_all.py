@@ -24,7 +24,7 @@ from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 REGISTERED = list(automtl_register_search_spaces())
-MODELS = [name for name in REGISTERED if name != "boosting"]
+MODELS = [name for name in REGISTERED if name not in ("average", "boosting")]
 """What are networks."""
 ORDERED = ["aitm", "esmm"]
 REFERENCE = 700_000
