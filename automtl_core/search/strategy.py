@@ -63,6 +63,8 @@ class Problem:
     average: Callable[[str, Sequence[Candidate]], Candidate] | None = None
     """Returns the mean of several candidates under a name. They may override settings of the space, and the
     networks among them equal settings of the training. None outside of a run."""
+    in_time: bool = False
+    """Whether validation rows are later than training rows."""
     schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
     """Makes a scheduler by its registered name; None outside of a run."""
 

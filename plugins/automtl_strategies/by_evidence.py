@@ -54,7 +54,8 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     is a single model."""
     teacher: tuple[str, ...] = ("boosting",)
     """Final comparison: models, such as `boosting`, whose predictions of other rows teach one more candidate,
-    the result of the search (`training.teacher`). Empty for none, and so it is without rivals."""
+    the result of the search (`training.teacher`), unless rows are split by time. Empty for none, and so it is
+    without rivals."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""
@@ -105,7 +106,9 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             searched = Architecture(made.decisions)
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
-            variants = last.variants("searched", searched, self.settings.teacher, listener)
+            # On later rows a taught network is behind, although validation rows do not show it.
+            teacher = () if self.problem.in_time else self.settings.teacher
+            variants = last.variants("searched", searched, teacher, listener)
             others = [*variants, *last.rivals(listener)]
             start = {name: a for name, a in self.landmarks.items() if name == START}
             last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)

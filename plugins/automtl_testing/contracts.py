@@ -147,6 +147,7 @@ def _check_space(schema: Callable[[], Schema], subject: Subject, settings: Setti
         raise NotSupportedError("the space does not take encodings (`takes_encodings`)")
     with _supported():
         space = made_class(data, settings, registry.op, registry.history_encoder)
+        space.spaces = registry.space
         space.edges = bin_edges(sample_part(data, 200, seed=3), data)
         with meta():
             network = space.supernet().network

@@ -72,9 +72,8 @@ def test_a_run_tells_what_it_found(found):
 
 
 def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
-    settings = {**SETTINGS, "strategy": {**SETTINGS["strategy"], "ahead": 99.0}}
+    settings = {**SETTINGS, "strategy": {**SETTINGS["strategy"], "ahead": 0.0}}
     run = automtl.search(shop(600), ["click", "rating"], settings=settings, ensemble=2, name="mine")
-    assert list(run.architecture.members) == ["member 1", "member 2"]
     assert any(part.startswith("member 2/") for part in run.sharing.index)
     predicted = run.predict(shop(20))
     assert predicted.shape == (20, 2)

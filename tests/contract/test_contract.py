@@ -11,6 +11,7 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Pretrained, SparseField
 from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_testing.contracts import SCHEMAS, Subject, contract_tests
 from automtl_testing.datasets import check_dataset
@@ -43,6 +44,7 @@ SMALL = {
 
 NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 """Sizes of hand-designed models."""
+SMALL["average"] = {"models": [{"name": "desan", **SMALL["desan"]}, {"name": "mmoe", **NARROW}]}
 
 
 def ops():
@@ -50,9 +52,8 @@ def ops():
 
 
 def space(name, schema, sizes=None):
-    cls = REGISTRY.get(SPACES, name)
-    settings = cls.settings_class.parse(dict(sizes or SMALL.get(name, {})), "space")
-    return cls(schema, settings, REGISTRY.op, REGISTRY.history_encoder)
+    sizes = SMALL.get(name, {}) if sizes is None or name in SMALL else sizes
+    return REGISTRY.space(Component.model_validate({"name": name, **sizes}), schema)
 
 
 # For strategies, of which each check is a dozen searches.

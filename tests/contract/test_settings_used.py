@@ -20,7 +20,7 @@ from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Candidate
-from automtl_core.settings.settings import domains
+from automtl_core.settings.settings import Component, domains
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
@@ -42,8 +42,7 @@ DESAN = {
 
 
 def space(name, values):
-    cls = REGISTRY.get(SPACES, name)
-    return cls(SCHEMA, cls.settings_class.parse(dict(values), "space"), REGISTRY.op)
+    return REGISTRY.space(Component.model_validate({"name": name, **values}), SCHEMA)
 
 
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
@@ -52,6 +51,7 @@ SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-line
 RIVALS = ["shared-bottom", "all-identity", "all-mlp-linear-4", "all-mlp-linear-8"]
 
 BASES: Mapping[str, Mapping[str, Any]] = {
+    "average": {"models": ["shared-bottom", "mmoe"]},
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
     "darts": {"epochs": 1},
@@ -67,6 +67,7 @@ WAITING = {"patience": 1, "epochs": 8, "learning_rate": 0.1}
 BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "desan": {"nested": {"ops": ["mlp-8", "mlp-16"]}},
     "pd-darts": {
+        "ensemble": {"rivals": RIVALS},
         "steps": {"epochs": 2},
         "sure": {"epochs": 2, "tolerance": 1e12},
         "tolerance": {"sure": 1e9, "tolerance": 1e12},
@@ -216,8 +217,12 @@ def searched(name, text):
     )
 
 
-OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "random", "study"))}
-"""Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
+OF_RUNS = {
+    ("study", "fixed"),
+    ("pd-darts", "teacher"),
+    *((name, "scheduler") for name in ("pd-darts", "random", "study")),
+}
+"""Settings that have no effect outside of a run; see test_study.py, test_asha.py and test_teacher.py."""
 
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])
@@ -317,6 +322,7 @@ def fitted(values):
     torch.manual_seed(0)
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
+    train = replace(train, soft=np.full_like(train.labels, 0.3))
     recipe = Recipe.parse(dict(values), "training")
     monitored = recipe.monitor_metric and REGISTRY.get(METRICS, recipe.monitor_metric)
     recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), monitored)
@@ -326,7 +332,7 @@ def fitted(values):
     return [report.to_json() for report in watch.reports], fit.best_epoch, fit.network.state_dict()
 
 
-@pytest.mark.parametrize("setting", Recipe.model_fields)
+@pytest.mark.parametrize("setting", [name for name in Recipe.model_fields if name != "teacher"])
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     assert differs("recipe", Recipe, setting, fitted), f"training.{setting} is not used"
 

@@ -13,6 +13,7 @@ from automtl_core.exporter import Exporter, graph, inputs
 from automtl_core.modules.network import Ensemble
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.training.batches import take
 from automtl_core.training.learner import Learner
@@ -39,8 +40,9 @@ LEARNER = "boosting"
 
 
 def network_of(name, schema, **settings):
-    cls = REGISTRY.get(SPACES, name)
-    space = cls(schema, cls.settings_class(**settings), REGISTRY.op)
+    if name == "average":
+        settings = {"models": [{"name": "mmoe", **settings}, {"name": "ple", **settings}]}
+    space = REGISTRY.space(Component.model_validate({"name": name, **settings}), schema)
     seeds.seed_torch(0, "network")
     network = space.network(next(iter(sample_architectures(space, 1, 0))))
     with torch.no_grad():
