@@ -111,6 +111,8 @@ class Part:
     """Histories of the rows, in the order of the schema."""
     coded: Mapping[int, Coded] = field(default_factory=dict)
     """Index of a column of `ids` from a vocabulary -> the values of rows, also those outside of it."""
+    soft: NDArray[np.float32] | None = None  # [R, T]
+    """Soft labels of a teacher, NaN where it has none; None without a teacher."""
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
@@ -118,7 +120,15 @@ class Part:
         histories = tuple(history.some(rows) for history in self.histories)
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
         of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
-        return Part(*of_rows, self.bags, users, histories, coded)
+        soft = None if self.soft is None else self.soft[rows]
+        return Part(*of_rows, self.bags, users, histories, coded, soft)
+
+    def softened(self, weight: float) -> "Part":
+        """Return the rows with labels that are in part, by a weight from 0 to 1, the soft ones."""
+        if self.soft is None:
+            return self
+        mixed = (1 - weight) * self.labels + weight * self.soft
+        return replace(self, labels=np.where(np.isnan(self.soft), self.labels, mixed), soft=None)
 
     def entries(self, place: int) -> Entries:
         """Return hashes of the values in a column of `ids`."""

@@ -122,7 +122,7 @@ class Mixed(NamedTuple):
     experts: Sequence[str]
     """Names of the K experts."""
     weights: Tensor
-    """Weights of the experts, [B, K]."""
+    """Weights of the experts, [B, K]; as many rows as outputs if members differ in weights."""
     outputs: Sequence[Tensor]
     """Outputs of the experts, K x [B, H]; with members, the rows of an example are side by side."""
 

@@ -3,6 +3,7 @@
 Letters: R rows, K experts, H expert width.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -65,10 +66,12 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
     """
     weights: dict[str, dict[str, float]] = {}
     outputs: dict[str, dict[str, list[Tensor]]] = {}
+    passed = Counter[str]()
 
     def observe(member: str, mixed: Mixed) -> None:
         reader = member + mixed.reader
         sums, kept = weights.setdefault(reader, {}), outputs.setdefault(reader, {})
+        passed[reader] += len(mixed.weights)  # more than one for a row, if members differ in weights
         totals = mixed.weights.detach().double().sum(0).tolist()
         for name, total, output in zip(mixed.experts, totals, mixed.outputs, strict=True):
             sums[name] = sums.get(name, 0.0) + total
@@ -95,7 +98,7 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
         groups.setdefault(group_and_word(reader)[0], {}).update(first)
     return ExpertUse(
         len(part),
-        {reader: {name: s / len(part) for name, s in sums.items()} for reader, sums in weights.items()},
+        {reader: {name: s / passed[reader] for name, s in sums.items()} for reader, sums in weights.items()},
         {group: _similarities(of_experts) for group, of_experts in groups.items()},
     )
 

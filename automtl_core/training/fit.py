@@ -92,6 +92,7 @@ class Fit:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = compute.placed(network)
         self.epoch = self.first_epoch
+        self.rows = data.train.softened(recipe.teacher_weight)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
@@ -199,7 +200,7 @@ class Fit:
         return epoch
 
     def _batches(self) -> Iterator[Batch]:
-        return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.compute)
+        return shuffled(self.rows, self.recipe, self.seed, self.epoch, self.compute)
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights for the tasks that improved; in a refit, for those whose chosen epoch this is."""

@@ -50,6 +50,13 @@ class Recipe(Settings):
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
     """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
     search always uses the weighted mean."""
+    teacher: tuple[str, ...] = ()
+    """Models without choices, such as `boosting`, with their default settings: networks learn their mean
+    prediction beside the labels (knowledge distillation). Each training row is predicted by models that are
+    trained on other rows, earlier ones under a split by time. It takes five trainings of each model, once for
+    the same data, settings and seed. Empty for labels alone."""
+    teacher_weight: float = Field(0.5, ge=0, le=1)
+    """Weight of the predictions of a teacher. The label has the rest."""
     min_positives: int = Field(100, ge=1)
     """Minimum number of positive and of negative rows of a binary task, or of rows of a regression. A task
     with fewer validation rows does not count for early stopping. A task with fewer test rows is marked, and

@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+import automtl_core
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared
@@ -47,6 +50,7 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.components import parsed
+from automtl_core.workflow.teacher import kept_soft_labels
 
 
 @dataclass(frozen=True)
@@ -212,9 +216,37 @@ class Job:
         """
         space = space or self.space(prepared)
         made = (rows or prepared).encoded(space.schema)
-        data = TrainingData(made.train, made.validation, space.schema.tasks)
+        train = made.train
+        if self.config.training.teacher and rows is None and "training.teacher" not in self.ignores:
+            train = replace(train, soft=self._soft_labels(prepared))
+        data = TrainingData(train, made.validation, space.schema.tasks)
         how = (self.recipe(), self.config.seed, self.compute())
         return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
+
+    def _teachers(self) -> "dict[str, Job]":
+        """Return the job of each model of the teacher by its name, with the default settings of its space."""
+        training = self.config.training.model_copy(update={"teacher": (), "teacher_weight": 0.5})
+        alone = self.having(strategy=None, decisions={}, training=training).config
+        jobs = dict[str, Job]()
+        for name in self.config.training.teacher:
+            if self.registry.get(SPACES, name).networks(self.registry.get(SPACES, name).settings_class()) > 1:
+                what = f"training.teacher: {name} is the mean of several models"
+                raise UsageError(what, "name the models themselves")
+            config = alone.model_copy(update={"space": Component(name=name)})
+            jobs[name] = Job.resolve(config, self.registry)
+        return jobs
+
+    def _soft_labels(self, prepared: Prepared) -> NDArray[np.float32]:
+        """Return the soft labels of the teacher for the training rows, [R, T]; see `kept_soft_labels`."""
+        jobs, kept = self._teachers(), {"features", "training", "space", "seed"}
+        parts = {name: job.config.model_dump(mode="json", include=kept) for name, job in jobs.items()}
+        key = {"automtl": automtl_core.__version__, "teachers": parts}
+        split, seed = self.dataset().settings.split, self.config.seed
+
+        def problems() -> dict[str, Problem]:
+            return {name: job.problem(prepared) for name, job in jobs.items()}
+
+        return kept_soft_labels(prepared, canonical(key), problems, split, seed)
 
     def search_problem(self, prepared: Prepared, problem: Problem) -> Problem:
         """Return the problem of the search, whose training rows lack those that the strategy holds out.
@@ -255,6 +287,8 @@ class Job:
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
         check_groups(space.schema.tasks, self.dataset().user)
         balancer_of(self.recipe(), space.schema.tasks)
+        for teacher in self._teachers().values():
+            teacher.checked(data)
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
         self.listeners()

@@ -30,7 +30,7 @@ from automtl_baselines.parts import (
     Towers,
     numbered,
 )
-from automtl_core.plugin import Chooser, Features, Inputs, Schema
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs, Schema
 
 
 class MMoESettings(Sizes):
@@ -63,7 +63,7 @@ class MMoE(HandDesigned[MMoESettings]):
     def body(self, inputs: Inputs) -> MMoENetwork:
         """Return the network without its towers."""
         s = self.settings
-        experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
+        experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout, s.members)
         readers = [f"task/{task}" for task in self.tasks]
         gating = GatingNetworks(inputs.width, numbered(s.experts), readers)
         return MMoENetwork(inputs, experts=experts, gating=gating)
@@ -102,6 +102,8 @@ class ExtractionLayer(nn.Module):
         dropout: Dropout of the experts.
         name: Name of a layer that is not the last one; the last one, without a name, has no gating network of
             the shared part.
+        members: Number of members of the experts.
+        first: Whether the input is the same for all members, see `mlp`.
 
     """
 
@@ -112,11 +114,15 @@ class ExtractionLayer(nn.Module):
         experts: tuple[int, int],
         dropout: float,
         name: str = "",
+        members: int = 1,
+        first: bool = True,
     ) -> None:
         super().__init__()
         own = [numbered(experts[0], f"{task}-expert") for task in tasks]
         shared = numbered(experts[1], "shared-expert")
-        self.experts = nn.ModuleList(Experts(widths, len(group), dropout) for group in (*own, shared))
+        self.experts = nn.ModuleList(
+            Experts(widths, len(group), dropout, members, first) for group in (*own, shared)
+        )
         self.gating = nn.ModuleList(
             GatingNetwork(widths[0], [*of_task, *shared], f"{name or 'task'}/{task}")
             for task, of_task in zip(tasks, own, strict=True)
@@ -153,7 +159,8 @@ class CGC(HandDesigned[CGCSettings]):
         """Return the network without its towers."""
         s = self.settings
         widths, experts = [inputs.width, *s.expert_layers], (s.task_experts, s.shared_experts)
-        return CGCNetwork(inputs, layer=ExtractionLayer(widths, self.tasks, experts, s.dropout))
+        layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, members=s.members)
+        return CGCNetwork(inputs, layer=layer)
 
 
 class PLESettings(CGCSettings):
@@ -189,7 +196,8 @@ class PLE(HandDesigned[PLESettings]):
         for level in range(1, s.levels + 1):
             widths = [inputs.width if level == 1 else s.expert_layers[-1], *s.expert_layers]
             name = f"level{level}" if level < s.levels else ""
-            levels.append(ExtractionLayer(widths, self.tasks, experts, s.dropout, name))
+            layer = ExtractionLayer(widths, self.tasks, experts, s.dropout, name, s.members, level == 1)
+            levels.append(layer)
         return PLENetwork(inputs, levels=levels)
 
 
@@ -200,7 +208,7 @@ class STEMSettings(Sizes):
     """Number of experts per embedding table. Each task has a table, and one table is shared."""
 
 
-class STEMNetwork(nn.Module):
+class STEMNetwork(BatchEnsemble):
     """y_t = tower_t(sum_k softmax(W_t (x_t + x_s))_k * expert_k), the sum over all tasks' and shared experts.
 
     x_t and the experts of task t read the embeddings of t; x_s and the shared experts read the shared ones.
@@ -213,6 +221,7 @@ class STEMNetwork(nn.Module):
         experts: Experts on each of these inputs.
         gating: One per task.
         towers: One per task.
+        members: Number of members of experts and towers.
 
     """
 
@@ -222,8 +231,9 @@ class STEMNetwork(nn.Module):
         experts: Iterable[Experts],
         gating: Iterable[GatingNetwork],
         towers: Towers,
+        members: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(members)
         self.inputs = nn.ModuleList(inputs)
         self.experts = nn.ModuleList(experts)
         self.gating = nn.ModuleList(gating)
@@ -236,8 +246,7 @@ class STEMNetwork(nn.Module):
         for t, gating_network in enumerate(self.gating):
             seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
             mixed.append(gating_network(xs[t] + xs[-1], torch.cat(seen, dim=1)))
-        logits: Tensor = self.towers(mixed)  # T x [B, H]
-        return logits
+        return self.mean_of_members(self.towers(mixed))  # T x [B, H]
 
 
 class STEM(HandDesigned[STEMSettings]):
@@ -248,7 +257,7 @@ class STEM(HandDesigned[STEMSettings]):
         s, owners = self.settings, [*self.tasks, "shared"]
         inputs = [self.encoder() for _ in owners]
         in_dim = inputs[0].width
-        experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
+        experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout, s.members) for _ in inputs]
         names = [name for owner in owners for name in numbered(s.experts, f"{owner}-expert")]
         gating = [GatingNetwork(in_dim, names, f"task/{task}") for task in self.tasks]
-        return STEMNetwork(inputs, experts, gating, self.towers())
+        return STEMNetwork(inputs, experts, gating, self.towers(), s.members)

@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import Features, Inputs, Schema, UsageError
+from automtl_core.plugin import Inputs, Schema, UsageError
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
@@ -74,8 +74,9 @@ class ESMMNetwork(TaskNetwork):
         """Return the output of the MLP of each task."""
         return [own(x) for own in self.mlps]
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        logits = list(super().forward(features).unbind(1))  # T x [B], conditional on the task before
+    def logits(self, x: Tensor) -> Tensor:  # [B, D] -> [B, T]
+        """Return the logits of the tasks, each times those before it."""
+        logits = list(super().logits(x).unbind(1))  # T x [B], conditional on the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
         return torch.stack(logits, dim=1)
@@ -87,7 +88,8 @@ class ESMM(HandDesigned[Sizes]):
     def body(self, inputs: Inputs) -> ESMMNetwork:
         """Return the network without its towers."""
         s = self.settings
-        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        widths = [inputs.width, *s.expert_layers]
+        mlps = nn.ModuleList(mlp(widths, s.dropout, s.members) for _ in self.tasks)
         return ESMMNetwork(inputs, mlps=mlps, steps=funnel_steps(self.schema, "ESMM"))
 
 
@@ -152,6 +154,7 @@ class AITM(HandDesigned[AITMSettings]):
     def body(self, inputs: Inputs) -> AITMNetwork:
         """Return the network without its towers."""
         s, steps = self.settings, funnel_steps(self.schema, "AITM")
-        mlps = nn.ModuleList(mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.tasks)
+        widths = [inputs.width, *s.expert_layers]
+        mlps = nn.ModuleList(mlp(widths, s.dropout, s.members) for _ in self.tasks)
         transfers = nn.ModuleList(Transfer(s.expert_layers[-1], s.dropout) for _ in steps)
         return AITMNetwork(inputs, mlps=mlps, transfers=transfers, steps=steps, calibrator=s.calibrator)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_baselines.parts import HandDesigned, Layers, Sizes, TaskNetwork, mlp
-from automtl_core.plugin import Chooser, Features, Inputs
+from automtl_core.plugin import BatchEnsemble, Chooser, Features, Inputs
 
 
 class SharedBottomSettings(Sizes):
@@ -43,7 +43,7 @@ class SharedBottom(HandDesigned[SharedBottomSettings]):
     def body(self, inputs: Inputs) -> SharedBottomNetwork:
         """Return the network without its towers."""
         s = self.settings
-        return SharedBottomNetwork(inputs, bottom=mlp([inputs.width, *s.expert_layers], s.dropout))
+        return SharedBottomNetwork(inputs, bottom=mlp([inputs.width, *s.expert_layers], s.dropout, s.members))
 
 
 class OneTask(TaskNetwork):
@@ -56,7 +56,7 @@ class OneTask(TaskNetwork):
         return [self.mlp(x)]
 
 
-class SingleTaskNetwork(nn.Module):
+class SingleTaskNetwork(BatchEnsemble):
     """y_t = tower_t(mlp_t(x_t)); nothing is shared."""
 
     def __init__(self, tasks: Mapping[str, nn.Module]) -> None:
@@ -84,7 +84,7 @@ class SingleTask(HandDesigned[Sizes]):
     def body(self, inputs: Inputs) -> OneTask:
         """Return the network of one task, without its tower."""
         s = self.settings
-        return OneTask(inputs, mlp=mlp([inputs.width, *s.expert_layers], s.dropout))
+        return OneTask(inputs, mlp=mlp([inputs.width, *s.expert_layers], s.dropout, s.members))
 
 
 class CrossStitchUnit(nn.Module):
@@ -103,11 +103,13 @@ class CrossStitchUnit(nn.Module):
 
 
 class CrossStitchLayer(nn.Module):
-    """A layer of the MLP of each task, and a cross-stitch unit: T x [B, D] -> T x [B, H]."""
+    """A layer of the MLP of each task, see `mlp`, and a cross-stitch unit: T x [B, D] -> T x [B, H]."""
 
-    def __init__(self, in_dim: int, out_dim: int, tasks: int, dropout: float) -> None:
+    def __init__(
+        self, widths: tuple[int, int], tasks: int, dropout: float, members: int = 1, first: bool = True
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(mlp([in_dim, out_dim], dropout) for _ in range(tasks))
+        self.layers = nn.ModuleList(mlp(widths, dropout, members, first) for _ in range(tasks))
         self.unit = CrossStitchUnit(tasks)
 
     def forward(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -136,7 +138,7 @@ class CrossStitch(HandDesigned[Sizes]):
         """Return the network without its towers."""
         s = self.settings
         layers = (
-            CrossStitchLayer(before, after, len(self.tasks), s.dropout)
-            for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
+            CrossStitchLayer(widths, len(self.tasks), s.dropout, s.members, first=k == 0)
+            for k, widths in enumerate(itertools.pairwise([inputs.width, *s.expert_layers]))
         )
         return CrossStitchNetwork(inputs, layers=nn.ModuleList(layers))

@@ -5,7 +5,7 @@ Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K exp
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic
 
 import torch
@@ -15,30 +15,47 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from automtl_core.plugin import (
+    BatchEnsemble,
     Chooser,
     Dropout,
     Features,
     Inputs,
     Mixed,
     Mixture,
+    Scales,
     Search,
     SearchSpace,
     Settings,
 )
 
 
-def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
-    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths."""
+def mlp(widths: Sequence[int], dropout: float, members: int = 1, first: bool = True) -> nn.Sequential:
+    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths.
+
+    Args:
+        widths: Width of the input, and of each layer.
+        dropout: Dropout rate.
+        members: Number of members, which have scales for the input.
+        first: Whether the input is the same for all members, such as encoded fields. Their scales are then
+            1 and -1 at random; above, they begin with 1.
+
+    """
     layers: list[nn.Module] = []
+    if members > 1:
+        layers.append(Scales(members, widths[0], "signs" if first else "ones", first=first))
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
-def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+def tower(in_dim: int, hidden: Sequence[int], dropout: float, members: int = 1) -> nn.Sequential:
     """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
-    widths = [in_dim, *hidden]
-    return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
+    widths, below = [in_dim, *hidden], list[nn.Module]()
+    if hidden:
+        below += mlp(widths, dropout, members, first=False)
+    if members > 1:
+        below.append(Scales(members, widths[-1], "ones"))
+    return nn.Sequential(*below, nn.Linear(widths[-1], 1))
 
 
 def numbered(count: int, name: str = "expert") -> list[str]:
@@ -47,10 +64,12 @@ def numbered(count: int, name: str = "expert") -> list[str]:
 
 
 class Experts(nn.ModuleList):
-    """MLPs side by side: x [B, D] -> [B, K, H]."""
+    """MLPs side by side, see `mlp`: x [B, D] -> [B, K, H]."""
 
-    def __init__(self, widths: Sequence[int], count: int, dropout: float) -> None:
-        super().__init__(mlp(widths, dropout) for _ in range(count))
+    def __init__(
+        self, widths: Sequence[int], count: int, dropout: float, members: int = 1, first: bool = True
+    ) -> None:
+        super().__init__(mlp(widths, dropout, members, first) for _ in range(count))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([expert(x) for expert in self], dim=1)
@@ -64,12 +83,15 @@ class Towers(nn.Module):
         hidden: Widths of the hidden layers of a tower.
         tasks: T.
         dropout: Dropout of hidden values.
+        members: Number of members, which have scales for the input of each tower and of its last layer.
 
     """
 
-    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float) -> None:
+    def __init__(
+        self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float, members: int = 1
+    ) -> None:
         super().__init__()
-        self.tops = nn.ModuleList(tower(in_dim, hidden, dropout) for _ in range(tasks))
+        self.tops = nn.ModuleList(tower(in_dim, hidden, dropout, members) for _ in range(tasks))
 
     def __len__(self) -> int:
         return len(self.tops)
@@ -78,10 +100,11 @@ class Towers(nn.Module):
         return torch.cat([top(h) for top, h in zip(self.tops, xs, strict=True)], dim=1)
 
 
-class TaskNetwork(nn.Module, ABC):
+class TaskNetwork(BatchEnsemble, ABC):
     """y_t = tower_t(h_t), with hidden values h_t of each task from the encoded fields x.
 
-    Subclasses annotate their parts, and define `hidden`. `towers` are set after the parts are built.
+    Subclasses annotate their parts, and define `hidden`. `towers` and `members` are set after the parts are
+    built. In prediction, hidden values have a row for each member of an example, side by side.
 
     Args:
         inputs: Shared by all tasks.
@@ -101,14 +124,27 @@ class TaskNetwork(nn.Module, ABC):
     def hidden(self, x: Tensor) -> Sequence[Tensor]:
         """Return the hidden values of each task, [B, D] -> T x [B, H]."""
 
-    def forward(self, features: Features) -> Tensor:  # -> [B, T]
-        x = self.inputs(features).flat()  # [B, D]
+    def logits(self, x: Tensor) -> Tensor:  # [B, D] -> [B, T]
+        """Return the logits of all tasks."""
         logits: Tensor = self.towers(self.hidden(x))
         return logits
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()
+        return self.mean_of_members(self.logits(x))
+
+
+def for_members(weights: Tensor, experts: Tensor) -> Tensor:  # [B, ...], [B or B M, ...] -> as experts
+    """Return the weights of experts for the rows of all M members, which are side by side."""
+    if weights.shape[0] == experts.shape[0]:
+        return weights
+    return weights.repeat_interleave(experts.shape[0] // weights.shape[0], dim=0)
 
 
 class GatingNetwork(Mixture):
     """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H].
+
+    If x is the same for all M members, experts and output have M rows for each of x.
 
     Args:
         in_dim: D.
@@ -126,11 +162,11 @@ class GatingNetwork(Mixture):
         weights = self.linear(x).softmax(1)
         if self.observer is not None:
             self.observer(Mixed(self.reader, self.experts, weights, experts.unbind(1)))
-        return torch.einsum("bk,bkh->bh", weights, experts)
+        return torch.einsum("bk,bkh->bh", for_members(weights, experts), experts)
 
 
 class GatingNetworks(nn.ModuleList):
-    """T gating networks on the same input as one product: x [B, D], experts [B, K, H] -> [B, T, H]."""
+    """T gating networks as one product, see `GatingNetwork`: x [B, D], experts [B, K, H] -> [B, T, H]."""
 
     def __init__(self, in_dim: int, experts: Sequence[str], readers: Sequence[str]) -> None:
         super().__init__(GatingNetwork(in_dim, experts, reader) for reader in readers)
@@ -142,7 +178,7 @@ class GatingNetworks(nn.ModuleList):
         for gate, of_gate in zip(self, weights.unbind(2), strict=True):
             if isinstance(gate, GatingNetwork) and gate.observer is not None:
                 gate.observer(Mixed(gate.reader, gate.experts, of_gate, experts.unbind(1)))
-        return torch.bmm(weights.transpose(1, 2), experts)
+        return torch.bmm(for_members(weights, experts).transpose(1, 2), experts)
 
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
@@ -164,6 +200,10 @@ class Sizes(Settings):
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""
+    members: int = Field(1, ge=1, le=100)
+    """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
+    experts and towers. The prediction is their mean. A training step takes as long as with one member, since
+    each row trains one of them; prediction takes almost K times the FLOPs."""
 
 
 S = TypeVar("S", bound=Sizes)
@@ -182,6 +222,10 @@ class HandDesigned(SearchSpace[S], Generic[S]):
         """Return the network."""
         return self.with_towers(self.body(self.encoder()))
 
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Return members that share weights in place of a single network."""
+        return {"4 members": {"members": 4}} if self.settings.members == 1 else {}
+
     def encoder(self) -> Inputs:
         """Return new embeddings, with a standard deviation of .01, and encodings of the fields."""
         return self.inputs(self.settings.embedding_dim, 0.01)
@@ -189,12 +233,14 @@ class HandDesigned(SearchSpace[S], Generic[S]):
     def with_towers(self, network: TaskNetwork, tasks: int | None = None) -> TaskNetwork:
         """Return a network with its towers; one for each task if `tasks` is None."""
         network.towers = self.towers(tasks)
+        network.members = self.settings.members
         return network
 
     def towers(self, tasks: int | None = None) -> Towers:
         """Return towers on hidden values."""
         s = self.settings
-        return Towers(s.expert_layers[-1], s.tower_layers, tasks or len(self.schema.tasks), s.dropout)
+        count = tasks or len(self.schema.tasks)
+        return Towers(s.expert_layers[-1], s.tower_layers, count, s.dropout, s.members)
 
     @property
     def tasks(self) -> list[str]:

@@ -1,74 +1,17 @@
 """The network of DESAN (AutoMTL, section 3), and the members of its BatchEnsemble.
 
-Members share all weights but the scales of their inputs. Member k multiplies the inputs of a layer by its own
-scales, one for each column. In training each row of a batch belongs to one member, so that a step takes as
-long as that of a single network. In prediction all members compute all rows, and the result is the mean of
-their logits. Up to the first scales, all members compute the same, and so this is computed once for each row.
-
-Wen, Tran, Ba, "BatchEnsemble", ICLR 2020. Scales of 1 or -1 at the first layer, and of 1 above, are those of
-Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
-
 Letters: B batch, N sparse fields, w numbers of a sparse field, D width of the raw input, H expert width, K
 members, T tasks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from automtl_core.plugin import Dropout, EncodedFields, Features, Inputs, distributed
+from automtl_core.plugin import BatchEnsemble, Dropout, EncodedFields, Features, Inputs, Scales
 from automtl_desan.selection import SelectiveGate, mixtures
-
-
-class Scales(nn.Module):
-    """Scales of each member: row i of a batch belongs to member i mod K.
-
-    Args:
-        members: Number of members, K.
-        width: Number of columns.
-        initial: Initial scales: 1, or 1 and -1 at random.
-        columns: The columns that the input has, in order; None for all. The others have scales too, so that
-            the scales of a column do not depend on the choice of columns.
-        first: Whether no scales come before these: in prediction a row becomes K rows, one for each member.
-
-    """
-
-    def __init__(
-        self,
-        members: int,
-        width: int,
-        initial: Literal["ones", "signs"],
-        columns: Sequence[int] | None = None,
-        first: bool = False,
-    ) -> None:
-        super().__init__()
-        self.first = first
-        self.members = members
-        """Number of members in use, the first ones."""
-        ones = torch.ones(members, width)
-        self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
-        some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
-        self.register_buffer("columns", some, persistent=False)
-        self.columns: Tensor | None
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns], or [B K, columns]
-        scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
-        members, scale = self.members, scale[: self.members]
-        if self.first and not self.training:
-            return (x.unsqueeze(1) * scale).flatten(0, 1)
-        shared = self.training and distributed.processes() > 1
-        if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
-            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
-        rows = torch.arange(len(x), device=x.device)
-        rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
-        return x * scale[rows % members]
-
-
-def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]
-    """Return the mean over the members of each row."""
-    return logits.view(logits.shape[0] // members, members, logits.shape[1]).mean(1)
 
 
 class Residual(nn.Module):
@@ -147,22 +90,21 @@ class Task(nn.Module):
         return logit
 
 
-class DESANNetwork(nn.Module):
+class DESANNetwork(BatchEnsemble):
     """The network of DESAN: a supernet or a derived network, depending on its gates and ops.
 
     Args:
         inputs: Encoded fields, with the shared table.
         layers: Layers by name, such as `layer0`, lowest first.
         tasks: Tasks in the order of the schema.
-        members: Number of members of the BatchEnsemble, see `automtl_desan.network`.
+        members: Number of members of the BatchEnsemble, see `automtl_core.modules.batch_ensemble`.
 
     """
 
     def __init__(
         self, inputs: Inputs, layers: Mapping[str, Layer], tasks: Sequence[Task], members: int = 1
     ) -> None:
-        super().__init__()
-        self.members = members
+        super().__init__(members)
         self.inputs = inputs
         self.layers = nn.ModuleDict(layers)
         self.tasks = nn.ModuleList(tasks)
@@ -178,14 +120,7 @@ class DESANNetwork(nn.Module):
             experts = layer(read, x, experts, members)
         mixed = mixtures(gates, x, experts, members)
         logits = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
-        return mean_of_members(logits, members) if members > 1 else logits
-
-    def use_members(self, count: int) -> None:
-        """Train and predict with the first members only."""
-        self.members = count
-        for module in self.modules():
-            if isinstance(module, Scales):
-                module.members = count
+        return self.mean_of_members(logits)
 
     def reusable_parts(self) -> dict[str, tuple[str, ...]]:
         """Return the inputs, and the experts that read them: no other choice has an effect on these."""

@@ -31,13 +31,14 @@ from automtl_core.plugin import (
     FixedGate,
     Gate,
     OpFactory,
+    Scales,
     Schema,
     Search,
     SearchSpace,
     Settings,
     Widths,
 )
-from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Scales, Task
+from automtl_desan.network import DESANNetwork, Expert, Layer, Residual, Task
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selection import FeatureSelection, SelectiveGate
 

@@ -1,5 +1,7 @@
 """What holds for every hand-designed model."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -8,18 +10,21 @@ from automtl_baselines.parts import Towers
 from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.modules.batch_ensemble import Scales
 from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
+from automtl_core.training.expert_use import expert_use
 from automtl_core.training.fit import Fit
 from automtl_datasets.kuairand import KuaiRand
-from automtl_testing.samples import sample_problem, sample_schema
+from automtl_testing.samples import sample_part, sample_problem, sample_schema
 from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 REGISTERED = list(automtl_register_search_spaces())
-MODELS = [name for name in REGISTERED if name != "boosting"]
+MODELS = [name for name in REGISTERED if name not in ("average", "boosting")]
 """What are networks."""
 ORDERED = ["aitm", "esmm"]
 REFERENCE = 700_000
@@ -129,3 +134,58 @@ def test_training_learns_with_bags_a_regression_and_labels_that_are_often_missin
     assert metrics["price"].values["r2"] > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].values["auc"] for task in ("click", "like")) > 0.7
     assert all(500 < task.rows < 700 for task in metrics.values())
+
+
+MEMBERS = {"tasks": ("buy<click", "click"), "embedding_dim": 3, "expert_layers": (4,), "members": 3}
+
+
+def members_of(space, name):
+    """Return a network of three members in evaluation, and for each of them a network that is that member."""
+    model = space(name, **MEMBERS).supernet().network.double().eval()
+    singles = [deepcopy(model) for _ in range(3)]
+    for scales in zip(*map(scales_of, (model, *singles)), strict=True):
+        scales[0].scale.data.normal_()
+        for member, one in enumerate(scales[1:]):
+            one.scale.data[:] = scales[0].scale[member]
+    return model, singles
+
+
+def scales_of(model):
+    return [module for module in model.modules() if isinstance(module, Scales)]
+
+
+IDS = Features(torch.tensor([[1], [2], [3], [4], [1]]), torch.zeros(5, 0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_prediction_is_the_mean_over_members(space, name):
+    model, singles = members_of(space, name)
+    alone = [single(IDS) for single in singles]
+    assert not torch.allclose(alone[0], alone[1], atol=1e-6)
+    assert torch.allclose(model(IDS), torch.stack(alone).mean(0), atol=1e-12)
+    model.use_members(1)
+    assert torch.allclose(model(IDS), alone[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_in_training_row_i_belongs_to_member_i_mod_k(space, name):
+    model, singles = members_of(space, name)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.eval()  # its statistics would be those of rows of all members
+    expected = torch.stack([singles[i % 3](IDS)[i] for i in range(5)])
+    assert torch.allclose(model(IDS), expected, atol=1e-12)
+
+
+def test_a_variant_of_a_single_network_has_members(space):
+    assert space("mmoe").variants() == {"4 members": {"members": 4}}
+    assert space("mmoe", members=4).variants() == {}
+    assert not scales_of(space("mmoe").supernet().network)
+
+
+@pytest.mark.parametrize("name", ["mmoe", "ple", "stem"])
+def test_gates_of_members_have_mean_weights(space, name):
+    made = space(name, **MEMBERS)
+    use = expert_use(made.supernet().network, sample_part(made.schema, 50, 0), 16, CPU)
+    assert all(sum(weights.values()) == pytest.approx(1) for weights in use.weights.values())

@@ -56,10 +56,16 @@ def said(network, schema, part):
     return predictions(schema.tasks, logits)
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY.names(SPACES) if name != LEARNER])
-def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in REGISTRY.names(SPACES) if name != LEARNER),
+        *((name, {"members": 3}) for name in ("mmoe", "stem")),
+    ],
+)
+def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name, settings):
     schema = sample_schema(regression=name not in BINARY)
-    network = network_of(name, schema)
+    network = network_of(name, schema, **settings)
     traced = graph(network, schema, sample_part(schema, 32, 0)).program.module()
     for rows in (1, 2, 50):
         part = sample_part(schema, rows, 1)

@@ -33,6 +33,7 @@ DESAN = {"experts": 3, "expert_width": 8, "ops": ["mlp-8", "mlp-16", "identity"]
 CASES = {
     "mmoe": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
     "mmoe with a large table": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
+    "mmoe with members": ("mmoe", {"experts": 2, "members": 4, **TOWERS}, "weighted-mean"),
     "aitm with its penalty": ("aitm", {"expert_layers": [8], "calibrator": 5.0}, "weighted-mean"),
     "the supernet of desan": ("desan", DESAN, "weighted-mean"),
     "the supernet of desan with a large table": ("desan", DESAN, "weighted-mean"),

@@ -1,0 +1,90 @@
+"""BatchEnsemble: members that share all weights but the scales of their inputs.
+
+Member k multiplies the inputs of a layer by its own scales, one for each column. In training each row of a
+batch belongs to one member, so that a step takes as long as that of a single network. In prediction all
+members compute all rows, and the result is the mean of their logits. Up to the first scales, all members
+compute the same, and so this is computed once for each row.
+
+Wen, Tran, Ba, "BatchEnsemble", ICLR 2020. Scales of 1 or -1 at the first layer, and of 1 above, are those of
+Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
+
+Letters: B batch, K members, T tasks.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.system import distributed
+
+
+class Scales(nn.Module):
+    """Scales of each member: row i of a batch belongs to member i mod K.
+
+    Args:
+        members: Number of members, K.
+        width: Number of columns.
+        initial: Initial scales: 1, or 1 and -1 at random.
+        columns: The columns that the input has, in order; None for all. The others have scales too, so that
+            the scales of a column do not depend on the choice of columns.
+        first: Whether no scales come before these: in prediction a row becomes K rows, one for each member.
+
+    """
+
+    def __init__(
+        self,
+        members: int,
+        width: int,
+        initial: Literal["ones", "signs"],
+        columns: Sequence[int] | None = None,
+        first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.first = first
+        self.members = members
+        """Number of members in use, the first ones."""
+        ones = torch.ones(members, width)
+        self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
+        some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
+        self.register_buffer("columns", some, persistent=False)
+        self.columns: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns], or [B K, columns]
+        scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
+        members, scale = self.members, scale[: self.members]
+        if self.first and not self.training:
+            return (x.unsqueeze(1) * scale).flatten(0, 1)
+        shared = self.training and distributed.processes() > 1
+        if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
+            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
+        rows = torch.arange(len(x), device=x.device)
+        rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
+        return x * scale[rows % members]
+
+
+class BatchEnsemble(nn.Module):
+    """Base of networks that may have members.
+
+    Args:
+        members: Number of members, K.
+
+    """
+
+    def __init__(self, members: int = 1) -> None:
+        super().__init__()
+        self.members = members
+        """Number of members in use, the first ones."""
+
+    def use_members(self, count: int) -> None:
+        """Train and predict with the first members only."""
+        for module in self.modules():
+            if isinstance(module, Scales | BatchEnsemble):
+                module.members = count
+
+    def mean_of_members(self, logits: Tensor) -> Tensor:  # [B K, T], [B, T] in training -> [B, T]
+        """Return the mean over the members of each row; in training, a row has one member."""
+        if self.training or self.members == 1:
+            return logits
+        return logits.view(logits.shape[0] // self.members, self.members, logits.shape[1]).mean(1)
