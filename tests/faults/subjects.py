@@ -56,6 +56,12 @@ TRAIN = (
     "train", "--model", "mmoe", "--set", "space.experts=1", "--config", "train.yaml",
     "--name", "a", "--seed", "1",
 )  # fmt: skip
+MEAN = (
+    "train", "--model", "average", "--set", "space.models=[mmoe, {name: shared-bottom, members: 2}]",
+    "--set", "training.teacher=[shared-bottom]", "--set", "refit=true", "--config", "train.yaml",
+    "--name", "a", "--seed", "1",
+)  # fmt: skip
+"""All that a training may have: a teacher, several networks, and a refit."""
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
 COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
@@ -78,6 +84,7 @@ ALONE = {
     for subject in (
         *(_search(name, share) for name, share in SHARES.items()),
         Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=2.8),
+        Subject("train a mean", MEAN, ("train", "--resume", "runs/a"), [PREPARE], share=0.8),
         Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.3),
         Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2.7),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
