@@ -20,7 +20,8 @@ FEW = 2
 SLICE = (
     "test_at_a_point[search pd-darts]", "test_at_a_point[train]", "test_at_a_point[train a mean]",
     "test_at_a_point[data prepare]", "test_at_a_point[predict]", "test_a_mutant_is_caught[train: epoch]",
-    "test_power_failure[train]", "test_a_signal[train-15]", "test_a_failed_operation[predict-28]", "test_settings",
+    "test_power_failure[train]", "test_a_signal[train-15]", "test_a_failed_operation[predict-28]",
+    "test_settings",
     "test_names_and_paths", "test_a_finished_run[runs-predict]", "test_an_unfinished_run[train]",
     "test_a_limit_of_file_sizes[train]", "test_a_folder_without_permission[train]",
     "test_two_processes_in_one_folder[train]", "test_a_killed_rank[train with two ranks]",
