@@ -61,10 +61,8 @@ class Problem:
     space. It raises a `UsageError` if a library is missing, or it cannot learn the tasks. None outside of a
     run."""
     average: Callable[[str, Sequence[Candidate]], Candidate] | None = None
-    """Returns the mean of several candidates under a name. They may override settings of the space, and the
-    networks among them equal settings of the training. None outside of a run."""
-    in_time: bool = False
-    """Whether validation rows are later than training rows."""
+    """Returns the mean of several candidates under a name, each of which may override settings of the space
+    alone. None outside of a run."""
     schedulers: Callable[[Component, Proposals], Scheduler[Any]] | None = None
     """Makes a scheduler by its registered name; None outside of a run."""
 

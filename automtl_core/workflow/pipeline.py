@@ -189,7 +189,6 @@ def _search(work: Work) -> None:
         tunable=tunable(job, made, work.prepared),
         model=partial(model, job, work.prepared),
         average=partial(average, job),
-        in_time=job.dataset().settings.split == "time",
     )
     result = _result(job, problem, recorder)
     if job.config.strategy is not None:

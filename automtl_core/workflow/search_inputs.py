@@ -100,17 +100,12 @@ def model(job: Job, prepared: Prepared, name: str) -> Candidate:
 
 
 def average(job: Job, name: str, candidates: Sequence[Candidate]) -> Candidate:
-    """Return the mean of several candidates of the search of a job, see `Problem.average`.
-
-    Trees ignore the settings of training, which are those of the networks.
-    """
+    """Return the mean of several candidates of the search of a job, see `Problem.average`."""
     own = job.config.space.model_dump(mode="json")
     spaces = [dict(candidate.overrides.get("space", {})) for candidate in candidates]
     models = [space if "name" in space else {**own, **space} for space in spaces]
     architecture = Architecture.ensemble([candidate.architecture for candidate in candidates])
-    trained = [one.overrides["training"] for one in candidates if "training" in one.overrides]
-    training = {"training": trained[0]} if trained else {}
-    return Candidate(name, architecture, {"space": {"name": AVERAGE, "models": models}, **training})
+    return Candidate(name, architecture, {"space": {"name": AVERAGE, "models": models}})
 
 
 AVERAGE = "average"

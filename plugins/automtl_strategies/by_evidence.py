@@ -52,10 +52,6 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     more than 2, further candidates are trained to the end. The models are chosen by ensemble selection on
     validation rows. A larger value predicts better as a rule, and takes longer in prediction. 1: the result
     is a single model."""
-    teacher: tuple[str, ...] = ("boosting",)
-    """Final comparison: models, such as `boosting`, whose predictions of other rows teach one more candidate,
-    the result of the search (`training.teacher`), unless rows are split by time. Empty for none, and so it is
-    without rivals."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""
@@ -85,12 +81,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
         """Return the maximum number of epochs of warm-up, rounds and last round, with a warm start."""
-        return (
-            2 * settings.epochs
-            + settings.rounds
-            - 1
-            + settings.last_round(recipe, 2 + bool(settings.rivals and settings.teacher))
-        )
+        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe, 2)
 
     @classmethod
     def held_out_share(cls, settings: EvidenceSettings) -> float:
@@ -106,10 +97,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             searched = Architecture(made.decisions)
             evidence = judged(made.evidence, made.comparisons, freedom)
             last = self.last_round
-            # On later rows a taught network is behind, although validation rows do not show it.
-            teacher = () if self.problem.in_time else self.settings.teacher
-            variants = last.variants("searched", searched, teacher, listener)
-            others = [*variants, *last.rivals(listener)]
+            others = [*last.variants("searched", searched), *last.rivals(listener)]
             start = {name: a for name, a in self.landmarks.items() if name == START}
             last.begin({"searched": searched, **start}, self.paths.epoch, evidence, others)
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()

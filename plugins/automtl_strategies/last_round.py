@@ -91,30 +91,10 @@ class LastRound:
         """Candidates by name, favourite first; empty before the search has chosen them."""
         self.loop: TrialLoop
 
-    def variants(
-        self, name: str, architecture: Architecture, teacher: Sequence[str] = (), listener: Listener = SILENT
-    ) -> list[Candidate]:
-        """Return an architecture with other settings; none without rivals.
-
-        Args:
-            name: Name of the architecture.
-            architecture: Its decisions.
-            teacher: Models that teach a candidate; the others have settings of `SearchSpace.variants`.
-            listener: Receives the reason why there is no teacher.
-
-        """
-        if (tunable := self.problem.tunable) is None or not self.settings.rivals:
-            return []
-        settings = self.problem.space.variants().items()
-        found = [Candidate(f"{name}, {k}", architecture, {"space": v}) for k, v in settings]
-        if teacher:
-            taught = {"training": {"teacher": list(teacher)}}
-            try:
-                tunable.problem(taught)  # which trains the teacher
-                found.append(Candidate(f"{name}, taught", architecture, taught))
-            except UsageError as error:
-                listener(Noted(f"no teacher in the final comparison: {error} ({error.fix})"))
-        return found
+    def variants(self, name: str, architecture: Architecture) -> list[Candidate]:
+        """Return an architecture with other settings of the space, see `SearchSpace.variants`."""
+        settings = self.problem.space.variants() if self.settings.rivals and self.problem.tunable else {}
+        return [Candidate(f"{name}, {k}", architecture, {"space": v}) for k, v in settings.items()]
 
     def rivals(self, listener: Listener = SILENT) -> list[Candidate]:
         """Return the models that take part; the listener receives the reason why one is left out."""
@@ -216,27 +196,17 @@ class LastRound:
         return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
 
     def _whole(self, ranked: Sequence[Training]) -> list[Training]:
-        """Return the best training, and those that can be averaged with it.
-
-        They are trained as long, on the same inputs, and networks with the same settings of training.
-        """
+        """Return the best training, and those that can be averaged with it: as long, on the same inputs."""
         if self.problem.average is None:
             return list(ranked[:1])
         latest, inputs = self.loop.latest, self._problem(ranked[0].candidate).space.schema
-        found = [
+        return [
             training
             for training in ranked
             if (latest[training.name][1].state == "done" or training.epochs == ranked[0].epochs)
-            and training.candidate.overrides.keys() <= {"space", "training"}
+            and training.candidate.overrides.keys() <= {"space"}
             and self._problem(training.candidate).space.schema == inputs
-        ]
-        recipes = [recipe for training in found if (recipe := self._recipe(training)) is not None]
-        return [t for t in found if self._recipe(t) in (None, *recipes[:1])] or list(ranked[:1])
-
-    def _recipe(self, training: Training) -> Mapping[str, Any] | None:
-        """Return the settings of training that differ from those of the run; None for a model without any."""
-        ignored = "training.learning_rate" in self._problem(training.candidate).space.ignores
-        return None if ignored else training.candidate.overrides.get("training", {})
+        ] or list(ranked[:1])
 
     def _average(self, trainings: Sequence[Training]) -> Candidate:
         """Return the mean of several models as a candidate."""

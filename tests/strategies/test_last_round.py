@@ -12,7 +12,6 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Ensemble
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
-from automtl_core.search.strategy import Tunable
 from automtl_core.search.trial import Candidate, Training, TrialResult
 from automtl_core.training.events import Noted
 from automtl_core.training.loop import evaluate
@@ -196,32 +195,6 @@ def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatc
     assert [training.name for training in round_._whole(trainings)] == ["a", "b", "e"]
     round_.problem = replace(round_.problem, average=None)
     assert [training.name for training in round_._whole(trainings)] == ["a"]
-
-
-def test_a_candidate_is_taught_if_there_is_a_teacher(monkeypatch):
-    told, asked = [], []
-
-    def problem_of(overrides):
-        asked.append(overrides)
-        if overrides["training"]["teacher"] == ["boosting"]:
-            raise UsageError("lightgbm is not installed", "install it")
-        return given
-
-    given, (architecture,) = problem(), known("mmoe").values()
-    tunable = Tunable(problem_of)
-    settings = LastRoundSettings(rivals=["mmoe"])
-    round_ = LastRound(replace(given, tunable=tunable), settings)
-    monkeypatch.setattr(type(given.space), "variants", lambda self: {"small": {"experts": 1}})
-    small, taught = round_.variants("searched", architecture, ["ple"])
-    assert (small.name, small.overrides) == ("searched, small", {"space": {"experts": 1}})
-    assert (taught.name, taught.overrides) == ("searched, taught", {"training": {"teacher": ["ple"]}})
-    assert taught.architecture == architecture
-    assert asked == [taught.overrides], "the teacher is trained before the candidates"
-    hear = lambda event: told.append(event.sentence) or True  # noqa: E731 - a listener
-    assert len(round_.variants("searched", architecture, ["boosting"], hear)) == 1
-    assert told == ["no teacher in the final comparison: lightgbm is not installed (install it)"]
-    assert len(round_.variants("searched", architecture)) == 1
-    assert LastRound(replace(given, tunable=tunable), LastRoundSettings()).variants("a", architecture) == []
 
 
 def random(given=None, **settings):
