@@ -217,12 +217,8 @@ def searched(name, text):
     )
 
 
-OF_RUNS = {
-    ("study", "fixed"),
-    ("pd-darts", "teacher"),
-    *((name, "scheduler") for name in ("pd-darts", "random", "study")),
-}
-"""Settings that have no effect outside of a run; see test_study.py, test_asha.py and test_teacher.py."""
+OF_RUNS = {("study", "fixed"), *((name, "scheduler") for name in ("pd-darts", "random", "study"))}
+"""Settings that have no effect outside of a run; see test_study.py and test_asha.py."""
 
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])

@@ -130,9 +130,7 @@ def test_a_removed_setting_says_what_to_write(automtl):
 
 
 def test_one_member_may_be_the_result(automtl):
-    strategy = (
-        "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan], teacher: []}"
-    )
+    strategy = "{name: pd-darts, epochs: 1, rounds: 1, steps: 15, rung_epochs: 1, rivals: [desan]}"
     few = re.sub("strategy: .*", f"strategy: {strategy}", CLOSED).replace("members: 1", "members: 4")
     Path("few.yaml").write_text(few.replace("rows: 600", "rows: 2000").replace("size: 200", "size: 50"))
     ended = automtl("search", "--config", "few.yaml", "--json")
