@@ -18,6 +18,7 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import (
     Behaviour,
     Budget,
+    Chosen,
     Data,
     EncodingSearch,
     Fact,
@@ -177,10 +178,11 @@ class RunRecord:
         result = self.get(Result)
         if result is None or not result.refitted:
             return None
-        parts, epochs = self.read(Data).rows, result.best_epoch
+        parts, chosen = self.read(Data).rows, self.get(Chosen)
+        epochs = chosen.best_epochs if chosen else (result.best_epoch,)
         return (
             f"refit: trained on {parts['train'] + parts['validation']:,} training and validation rows for "
-            f"{epochs} epoch{'s' * (epochs > 1)}; validation metrics are those before the refit"
+            f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}; validation metrics are those before the refit"
         )
 
     @property

@@ -476,13 +476,17 @@ def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
 
 
 def _is_default(key: str, path: str, value: Any) -> bool:
-    """Return whether the value of a path below a key of the configuration is the default."""
+    """Return whether the value of a path below a key of the configuration is the default.
+
+    Plain encodings are those of each model that reads no others, so that `features=ids` fits every model.
+    """
     default = RunConfig.model_fields[key].get_default(call_default_factory=True)
     if key == path:
         return bool(value == default)
     name = path.removeprefix(f"{key}.")
     known = default.model_dump(mode="json") if isinstance(default, BaseModel) else {}
-    return name in known and bool(known[name] == value[name])
+    plain = PLAIN if key == "features" else {}
+    return name in known and value[name] in (known[name], plain.get(name, known[name]))
 
 
 def _network_problem(space: SearchSpace) -> str | None:

@@ -276,6 +276,7 @@ def test_a_setting_that_some_model_reads_is_none():
     assert jobs["mmoe"].config.training.epochs == 5
     below, preset = [{"training": {"epochs": 6}}], {"training": {"patience": 1}}
     models(["boosting"], REGISTRY, {"dataset": "synthetic", "features": "ids"}, below=below, preset=preset)
+    models(["boosting"], REGISTRY, {"dataset": "synthetic"}, {"features": {"numbers": "standard"}})
 
 
 @pytest.mark.parametrize(
