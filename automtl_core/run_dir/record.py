@@ -180,9 +180,10 @@ class RunRecord:
             return None
         parts, chosen = self.read(Data).rows, self.get(Chosen)
         epochs = chosen.best_epochs if chosen else (result.best_epoch,)
+        words = f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}"
         return (
             f"refit: trained on {parts['train'] + parts['validation']:,} training and validation rows for "
-            f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}; validation metrics are those before the refit"
+            f"{words}; validation metrics are those before the refit"
         )
 
     @property
