@@ -162,7 +162,7 @@ def costs(record: RunRecord) -> Iterator[Section]:
     bars = [Bar(name.replace("_", " "), value) for name, value in measurements.seconds.items()]
     speed = measurements.rows_per_second
     values = {
-        "FLOPs per row": result.flops_per_row,
+        "FLOPs per row": result.flops_per_row or "unknown",
         "parameters": result.parameters,
         "parameters beside embeddings": result.parameters_beside_embeddings,
         "training rows per second": speed and round(speed),
