@@ -229,7 +229,8 @@ class Job:
         alone = self.having(strategy=None, decisions={}, training=training).config
         jobs = dict[str, Job]()
         for name in self.config.training.teacher:
-            if self.registry.get(SPACES, name).networks(self.registry.get(SPACES, name).settings_class()) > 1:
+            space_class = self.registry.get(SPACES, name)
+            if space_class.networks(space_class.settings_class()) > 1:
                 what = f"training.teacher: {name} is the mean of several models"
                 raise UsageError(what, "name the models themselves")
             config = alone.model_copy(update={"space": Component(name=name)})
@@ -238,7 +239,7 @@ class Job:
 
     def _soft_labels(self, prepared: Prepared) -> NDArray[np.float32]:
         """Return the soft labels of the teacher for the training rows, [R, T]; see `kept_soft_labels`."""
-        jobs, kept = self._teachers(), {"features", "training", "space", "seed"}
+        jobs, kept = self._teachers(), {"features", "training", "space", "seed", "precision"}
         parts = {name: job.config.model_dump(mode="json", include=kept) for name, job in jobs.items()}
         key = {"automtl": automtl_core.__version__, "teachers": parts}
         split, seed = self.dataset().settings.split, self.config.seed

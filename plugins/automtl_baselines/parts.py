@@ -5,7 +5,7 @@ Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K exp
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Generic
 
 import torch
@@ -221,10 +221,6 @@ class HandDesigned(SearchSpace[S], Generic[S]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network."""
         return self.with_towers(self.body(self.encoder()))
-
-    def variants(self) -> dict[str, Mapping[str, Any]]:
-        """Return members that share weights in place of a single network."""
-        return {"4 members": {"members": 4}} if self.settings.members == 1 else {}
 
     def encoder(self) -> Inputs:
         """Return new embeddings, with a standard deviation of .01, and encodings of the fields."""

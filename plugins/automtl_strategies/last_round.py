@@ -13,7 +13,6 @@ from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
@@ -162,7 +161,7 @@ class LastRound:
             networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
         names, losses = [best[0].name], loop.latest[best[0].name][1].losses
         if len(networks) > 1:
-            names, losses = self._ensemble({t.name: t.candidate for t in best}, networks)
+            names, losses = self._ensemble(self._problem(best[0].candidate), networks)
         points = dict[str, Point]()
         for name, (training, result) in loop.latest.items():
             if result.metrics:
@@ -196,17 +195,25 @@ class LastRound:
         return tunable.problem(candidate.overrides) if tunable and candidate.overrides else self.problem
 
     def _whole(self, ranked: Sequence[Training]) -> list[Training]:
-        """Return the best training, and those that can be averaged with it: as long, on the same inputs."""
-        if self.problem.average is None:
-            return list(ranked[:1])
+        """Return the best training, and those that can be averaged with it, of the same inputs.
+
+        They are trained to their end or, on a sample of the rows, for as many epochs as any.
+        """
         latest, inputs = self.loop.latest, self._problem(ranked[0].candidate).space.schema
+        most = max(training.epochs or 0 for training, _ in latest.values())
+
+        def fits(name: str) -> bool:
+            training, result = latest[name]
+            whole = result.state == "done" or (self.problem.samples and training.epochs == most)
+            return whole and training.candidate.overrides.keys() <= {"space"}
+
+        if self.problem.average is None or not fits(ranked[0].name):
+            return list(ranked[:1])
         return [
             training
             for training in ranked
-            if (latest[training.name][1].state == "done" or training.epochs == ranked[0].epochs)
-            and training.candidate.overrides.keys() <= {"space"}
-            and self._problem(training.candidate).space.schema == inputs
-        ] or list(ranked[:1])
+            if fits(training.name) and self._problem(training.candidate).space.schema == inputs
+        ]
 
     def _average(self, trainings: Sequence[Training]) -> Candidate:
         """Return the mean of several models as a candidate."""
@@ -214,9 +221,7 @@ class LastRound:
         name = f"mean of {' + '.join(training.name for training in trainings)}"
         return self.problem.average(name, [training.candidate for training in trainings])
 
-    def _ensemble(
-        self, candidates: Mapping[str, Candidate], networks: Mapping[str, nn.Module]
-    ) -> tuple[list[str], Losses]:
+    def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> tuple[list[str], Losses]:
         """Return the members of the ensemble, one if no mean is clearly better, and its losses.
 
         The winner is the first member. Next is always the model whose addition gives the best mean on
@@ -224,10 +229,8 @@ class LastRound:
         from libraries of models", ICML 2004). A mean costs as much as its members in prediction, so it has to
         be ahead of the winner by more than chance.
         """
-        settings, outputs = self.settings, dict[str, NDArray[np.float64]]()
-        for name, network in networks.items():
-            rows = HeldOut(self._problem(candidates[name]), settings.rows)
-            outputs[name] = rows.predict(network.eval())
+        settings, rows = self.settings, HeldOut(problem, self.settings.rows)
+        outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
 
         def losses(names: Sequence[str]) -> Losses:
             return rows.scored(np.mean([outputs[name] for name in names], axis=0)).losses

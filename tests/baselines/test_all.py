@@ -178,12 +178,6 @@ def test_in_training_row_i_belongs_to_member_i_mod_k(space, name):
     assert torch.allclose(model(IDS), expected, atol=1e-12)
 
 
-def test_a_variant_of_a_single_network_has_members(space):
-    assert space("mmoe").variants() == {"4 members": {"members": 4}}
-    assert space("mmoe", members=4).variants() == {}
-    assert not scales_of(space("mmoe").supernet().network)
-
-
 @pytest.mark.parametrize("name", ["mmoe", "ple", "stem"])
 def test_gates_of_members_have_mean_weights(space, name):
     made = space(name, **MEMBERS)

@@ -125,7 +125,7 @@ def chosen(monkeypatch, values, ensemble=9, ahead=1.0, noise=0.0):
     monkeypatch.setattr(
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}, None)
     )
-    members, _ = round_._ensemble({name: Candidate(name) for name in names}, networks)
+    members, _ = round_._ensemble(round_.problem, networks)
     return [names.index(member) for member in members]
 
 
@@ -157,7 +157,7 @@ def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
     round_.problem = replace(round_.problem, average=average)
     round_.begin(entrants, spent=0, evidence=EVIDENCE)
     losses, names = np.zeros(256), ["mmoe", "shared-bottom"]
-    monkeypatch.setattr(round_, "_ensemble", lambda candidates, networks: (names, losses))
+    monkeypatch.setattr(round_, "_ensemble", lambda problem, networks: (names, losses))
     found = round_.run(Watch())
     assert found.architecture == Architecture.ensemble([*entrants.values()])
     assert found.overrides == {"space": {"name": "average"}}
@@ -175,26 +175,32 @@ def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
         assert points[name].error == difference(round_.loop.latest[name][1].losses, losses).error
 
 
-def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatch):
+@pytest.mark.parametrize(
+    ("samples", "best", "members"),
+    [
+        (False, "a", ["a", "b", "e"]),
+        (True, "a", ["a", "b", "e", "f"]),
+        (False, "f", ["f"]),
+        (False, "c", ["c"]),
+    ],
+)
+def test_models_of_other_settings_or_in_part_trained_are_not_averaged(monkeypatch, samples, best, members):
     round_ = make(ensemble=3)
     round_.problem = replace(round_.problem, average=lambda name, candidates: Candidate(name))
+    monkeypatch.setattr(type(round_.problem), "samples", samples)
     round_.begin(known("mmoe", "shared-bottom"), spent=0)
-    names = {
-        "a": {},
-        "b": {"space": {"members": 1}},
-        "c": {"training": {"learning_rate": 0.1}},
-        "d": {},
-        "e": {},
-    }
-    trainings = [Training(Candidate(name, overrides=one), epochs=2) for name, one in names.items()]
-    trainings[3] = replace(trainings[3], epochs=1)
-    trainings[4] = replace(trainings[4], epochs=1)
-    states = ["paused", "paused", "paused", "paused", "done"]
-    results = [TrialResult(state, {"click": binary_metrics(0.7, 0.5, 100, 400)}) for state in states]
-    round_.loop.latest = {t.name: (t, result) for t, result in zip(trainings, results, strict=True)}
-    assert [training.name for training in round_._whole(trainings)] == ["a", "b", "e"]
+    other = {"b": {"space": {"members": 1}}, "c": {"training": {"learning_rate": 0.1}}}
+    paused = {"d": 1, "f": 4}
+    names = [best, *(name for name in "abcdef" if name != best)]
+    ranked = [Training(Candidate(name, overrides=other.get(name, {}))) for name in names]
+    for training in ranked:
+        state = "paused" if training.name in paused else "done"
+        result = TrialResult(state, {"click": binary_metrics(0.7, 0.5, 100, 400)})
+        asked = replace(training, epochs=paused.get(training.name, 4))
+        round_.loop.latest[training.name] = asked, result
+    assert [training.name for training in round_._whole(ranked)] == members
     round_.problem = replace(round_.problem, average=None)
-    assert [training.name for training in round_._whole(trainings)] == ["a"]
+    assert [training.name for training in round_._whole(ranked)] == [best]
 
 
 def random(given=None, **settings):
