@@ -16,6 +16,7 @@ def automtl_register_search_spaces() -> Mapping[str, str]:
         "cross-stitch": "automtl_baselines.mlps:CrossStitch",
         "din-mmoe": "automtl_baselines.experts:DINMMoE",
         "esmm": "automtl_baselines.funnel:ESMM",
+        "linear": "automtl_baselines.linear:Linear",
         "mmoe": "automtl_baselines.experts:MMoE",
         "ple": "automtl_baselines.experts:PLE",
         "shared-bottom": "automtl_baselines.mlps:SharedBottom",

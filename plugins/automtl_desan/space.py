@@ -69,7 +69,7 @@ class DESANSettings(Settings):
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Dropout rate at the input of each block and in the hidden layer of each tower. Dropout applies to each
     block of an expert, at the first one to embeddings, so the paper's 0.2 underfits (docs/results.md)."""
-    members: int = Field(4, ge=1, le=100)
+    members: int = Field(2, ge=1, le=100)
     """Number K of members of a BatchEnsemble: networks that share all weights except scales of the inputs of
     experts and towers. The prediction is their mean. A training step takes as long as with one member, since
     each row trains one of them; prediction takes almost K times the FLOPs. A larger value predicts better
@@ -223,8 +223,10 @@ class DESAN(SearchSpace[DESANSettings]):
         return landmarks(self.choices(), self.schema, self.settings)
 
     def variants(self) -> dict[str, Mapping[str, Any]]:
-        """Return a single network in place of members that share weights."""
-        return {"one member": {"members": 1}} if self.settings.members > 1 else {}
+        """Return a single network, and twice as many members, in place of members that share weights."""
+        count = self.settings.members
+        numbers = {"one member": 1, f"{2 * count} members": 2 * count} if count > 1 else {}
+        return {name: {"members": number} for name, number in numbers.items()}
 
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""

@@ -42,16 +42,16 @@ class _EndedError(Exception):
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
-    rivals: tuple[str, ...] = ("mmoe", "ple", "boosting")
+    rivals: tuple[str, ...] = ("mmoe", "ple", "boosting", "linear")
     """Final comparison: models without choices, such as `mmoe`, that are trained beside the result of the
     search, with their default settings. The best one on validation rows is the result. A model whose library
     is not installed is left out, and so is one that cannot learn the tasks. Each one takes a part of a
     training, and the best one a whole training."""
-    ensemble: int = Field(2, ge=1, le=100)
-    """Maximum number of models whose mean prediction is the result, such as a network and boosted trees. With
-    more than 2, further candidates are trained to the end. The models are chosen by ensemble selection on
-    validation rows. A larger value predicts better as a rule, and takes longer in prediction. 1: the result
-    is a single model."""
+    ensemble: int = Field(3, ge=1, le=100)
+    """Maximum number of models whose mean prediction is the result, such as a network, boosted trees and a
+    linear model. Trees and a linear model are always trained to the end; with more than 3, further networks
+    are too. The models are chosen by ensemble selection on validation rows. A larger value predicts better as
+    a rule, and takes longer in prediction. 1: the result is a single model."""
     rung_epochs: int = Field(6, ge=1)
     """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
     The result of the search is trained to the end in any case. A larger value takes longer."""

@@ -155,7 +155,8 @@ class Halving(Scheduler[HalvingSettings]):
         if ended:
             stay = {*others[: max(enough - len(whole), 0)]}
         else:
-            stay = {*[name for name in others if name in self.alive][: self.rungs[self.rung].size]}
+            left = [name for name in others if name in self.alive]
+            stay = {*left[: max(1, len(left) // ETA)]}
             if self.settings.ahead > 0:
                 stay.add(next(iter(self.entrants)))
         going_on = [name for name in self.entrants if name in stay and name not in whole]

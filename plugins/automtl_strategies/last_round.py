@@ -69,7 +69,7 @@ class LastRoundSettings(HalvingSettings):
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round, for a number of architectures."""
-        entrants = finalists + len(self.rivals) + bool(self.rivals)  # one more for a variant
+        entrants = finalists + len(self.rivals) + 2 * bool(self.rivals)  # two more for variants
         return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
 
 

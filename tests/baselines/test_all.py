@@ -24,8 +24,8 @@ from automtl_testing.spaces import check_space
 
 REGISTRY = load_registry()
 REGISTERED = list(automtl_register_search_spaces())
-MODELS = [name for name in REGISTERED if name not in ("average", "boosting")]
-"""What are networks."""
+MODELS = [name for name in REGISTERED if name not in ("average", "boosting", "linear")]
+"""Networks of experts and towers."""
 ORDERED = ["aitm", "esmm"]
 REFERENCE = 700_000
 """Parameters, embeddings apart, of a DESAN network of the default sizes on KuaiRand."""

@@ -1,0 +1,231 @@
+"""A linear model of the fields for each task, with an L2 penalty that validation rows choose.
+
+It has a weight for each value of a categorical field and for each bin of a number, as a logistic regression
+of one-hot encoded fields has. So it is the simplest model of the same inputs: where networks are not ahead
+of it, the effects of single fields decide, and not those of combinations.
+
+Letters: B batch, N sparse fields, M dense fields, T tasks, F further numbers, P parameters.
+"""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.optimize import minimize
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from automtl_core.plugin import (
+    Batch,
+    Chooser,
+    Compute,
+    Features,
+    GoingOn,
+    Inputs,
+    Learner,
+    Part,
+    Recipe,
+    SearchSpace,
+    Settings,
+    Task,
+    TrainingData,
+    batches,
+    evaluate,
+    inputs_of,
+    is_encoder,
+    seeds,
+)
+
+log = logging.getLogger("automtl")
+Floats: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
+ROWS = 1 << 16
+"""Number of rows of a batch. The objective is a sum over batches, so this number limits only the memory."""
+TOLERANCE = 1e-5
+"""Relative decrease of the objective in an iteration below which the training ends."""
+
+
+class LinearSettings(Settings):
+    """Settings of the linear model. Settings of networks, such as `training.learning_rate`, do not apply."""
+
+    penalties: tuple[float, ...] = Field((100.0, 30.0, 10.0, 3.0, 1.0), min_length=1)
+    """L2 penalties, from large to small. The objective is the sum of losses over training rows, plus half the
+    penalty times the sum of squared weights. Validation rows choose a penalty for each task."""
+    rows: int = Field(200_000, ge=1)
+    """Maximum number of training rows, drawn at random, that try the penalties."""
+    iterations: int = Field(50, ge=1)
+    """Maximum number of iterations of L-BFGS for a penalty."""
+
+
+class LinearModel(Learner):
+    """y_t = b_t + sum_n v_nt(id_n) + sum_m w_mt(bin_m) + u_t z: features of B examples -> logits [B, T].
+
+    z are F numbers: scaled dense fields, aggregates, and inputs from histories. For a field of several values
+    v is the mean of their weights.
+
+    Args:
+        inputs: Encoded fields, with embeddings of size T and bins, and without histories.
+        past: Inputs without embeddings, of which those from histories are read; None without.
+        tasks: T.
+        settings: Settings of the model.
+
+    """
+
+    def __init__(self, inputs: Inputs, past: Inputs | None, tasks: int, settings: LinearSettings) -> None:
+        super().__init__()
+        weighted = len(inputs.embedding.largest)  # fields with a weight for each value or bin
+        weighted += len(inputs.numbers.edges) if inputs.numbers.bins else 0
+        width = inputs.width - weighted * tasks + (sum(past.widths.histories) if past else 0)
+        self.inputs, self.settings = inputs, settings
+        self.past: Inputs | None = past
+        self.numbers = nn.Linear(width, tasks, bias=False) if width else None
+        self.bias = nn.Parameter(torch.zeros(tasks))
+        self.register_buffer("penalties", torch.zeros(tasks))
+        self.penalties: Tensor  # [T], those that validation rows chose
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        e = self.inputs(features)
+        logits: Tensor = self.bias + e.sparse.sum(1)
+        if self.inputs.numbers.bins:
+            logits = logits + e.numbers[:, :, 1:].sum(1)
+        if self.numbers is not None:
+            past = self.past.of_histories(features) if self.past else []
+            logits = logits + self.numbers(torch.cat([e.numbers[:, :, 0], *e.aggregates, *past], dim=1))
+        return logits
+
+    def traceable(self) -> nn.Module:
+        """Return this model, which is a network."""
+        return self
+
+    refits = True
+
+    def refit(self, chosen: nn.Module, data: TrainingData, seed: int, going_on: GoingOn) -> None:
+        """Train with the penalties of `chosen`."""
+        assert isinstance(chosen, LinearModel)  # noqa: S101 - by the contract
+        self.penalties.copy_(chosen.penalties)
+        self._fit(data, data.train, going_on)
+
+    def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
+        """Try the penalties on some rows, from large to small, and train on all rows with the best ones."""
+        some, tried, scores = data.train, self.settings.penalties, np.full(len(data.tasks), -np.inf)
+        if sampled := len(some) > self.settings.rows:
+            drawn = seeds.generator(seed, "linear").choice(len(some), self.settings.rows, replace=False)
+            some = some.some(np.sort(drawn))
+        best, chosen = self._weights(), np.full(len(scores), tried[0])
+        for number, penalty in enumerate(tried, start=1):
+            share = number / (len(tried) + sampled)
+            self.penalties.fill_(penalty)
+            self._fit(data, some, partial(_scaled, going_on, share))
+            metrics = evaluate(self, data.validation, data.tasks, ROWS, Compute(self.bias.device))
+            reached = np.array([-np.inf if m.score is None else m.score for m in metrics.values()])
+            better = reached > scores
+            if number > 1 and not better.any():
+                break
+            best = np.where(better[self._of_tasks()] | (number == 1), self._weights(), best)
+            scores[better], chosen[better] = reached[better], penalty
+        self.penalties.copy_(torch.from_numpy(chosen))
+        self._set(best)
+        if sampled:
+            self._fit(data, data.train, going_on)
+        log.info("linear: L2 penalties %s", ", ".join(f"{p:g}" for p in chosen))
+
+    def _fit(self, data: TrainingData, rows: Part, going_on: GoingOn) -> None:
+        """Minimise the objective from the current weights by L-BFGS, until `going_on` returns False.
+
+        The weights of a task do not depend on those of others, but a common search direction needs one pass
+        over the rows for all tasks.
+        """
+        strengths = self.penalties.cpu().numpy()[self._of_tasks()]
+        strengths[: len(self.bias)] = 0
+        done = 0
+
+        def objective(weights: Floats) -> tuple[float, Floats]:
+            self._set(weights)
+            self.zero_grad()
+            value = 0.0
+            for batch in batches(rows, ROWS, self.bias.device):
+                loss = _loss(self(batch.features), batch, data.tasks)
+                loss.backward()  # type: ignore[no-untyped-call]
+                value += loss.item()
+            gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters()]
+            gradient = parameters_to_vector(gradients).cpu().numpy()
+            penalty = float((strengths * weights) @ weights) / 2
+            return value + penalty, gradient + strengths * weights
+
+        def callback(xk: Floats) -> None:
+            nonlocal done
+            done += 1
+            if not going_on(done / self.settings.iterations, 1.0):
+                raise StopIteration
+
+        self.eval()  # so that tables have dense gradients
+        found = minimize(
+            objective,
+            self._weights(),
+            method="L-BFGS-B",
+            jac=True,
+            callback=callback,
+            options={"maxiter": self.settings.iterations, "maxcor": 5, "ftol": TOLERANCE},
+        )
+        self._set(found.x)
+        self.zero_grad()
+
+    def _of_tasks(self) -> NDArray[np.int64]:
+        """Return the index of the task of each weight, [P]; the T biases are the first weights."""
+        tasks = torch.arange(len(self.bias))
+        owners = [tasks]
+        for name, p in [*self.named_parameters()][1:]:  # a table has a column for each task, a layer a row
+            if p.numel():
+                of_table = name.endswith("table.weight")
+                owners.append((tasks if of_table else tasks.unsqueeze(1)).expand(p.shape).flatten())
+        return torch.cat(owners).numpy()
+
+    def _weights(self) -> Floats:  # [P]
+        return parameters_to_vector(self.parameters()).detach().cpu().numpy().astype(np.float64)
+
+    def _set(self, weights: Floats) -> None:  # [P]
+        vector_to_parameters(torch.from_numpy(weights).to(self.bias), self.parameters())
+
+
+def _scaled(going_on: GoingOn, until: float, done: float, _: float) -> bool:
+    """Report a finished share of the work up to a share of all work."""
+    return going_on(done * until, until)
+
+
+def _loss(logits: Tensor, batch: Batch, tasks: Sequence[Task]) -> Tensor:
+    """Return the sum of the losses of all tasks over the rows of a batch, [B, T] -> []."""
+    known = ~batch.labels.isnan()
+    labels = torch.where(known, batch.labels, 0.0)
+    terms = []
+    for t, task in enumerate(tasks):
+        own = slice(t, t + 1)
+        groups = batch.groups() if task.type.grouped else None
+        terms.append(task.type.loss(logits[:, own], labels[:, own], known[:, own], groups)[0].sum())
+    return torch.stack(terms).sum()
+
+
+class Linear(SearchSpace[LinearSettings]):
+    """A linear model for each task: logistic regression, and ridge regression of numbers."""
+
+    takes_encodings = True
+    ignores = (
+        *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
+        "features.numbers",
+        "precision",
+        "large_tables",
+    )
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the model before its training. It has no choices."""
+        encodings, tasks = self.schema.encodings, len(self.schema.tasks)
+        fields = self.schema.encoded(encodings.with_answers(numbers="bins", history=()))
+        numeric = tuple(part for part in encodings.of_histories if not is_encoder(part))
+        read = self.schema.encoded(encodings.with_answers(numbers="standard", history=numeric))
+        past = inputs_of(read, 0, 1.0) if read.history_inputs() else None
+        return LinearModel(inputs_of(fields, tasks, 0.0), past, tasks, self.settings)
