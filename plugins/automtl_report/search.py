@@ -149,7 +149,7 @@ def contest(record: RunRecord) -> Iterator[Section]:
         return
     normal = NormalDist()
     width = -normal.inv_cdf(normal.cdf(-NORMAL) / (len(ranked) - 1))  # Bonferroni's correction
-    rows, level = list[list[object]](), list[Point]()
+    rows, standing = list[list[object]](), dict[str, list[Point]]()
     for number, point in enumerate(ranked, 1):
         ahead = taken.loss - point.loss
         against, note = None, "chosen"
@@ -159,11 +159,11 @@ def contest(record: RunRecord) -> Iterator[Section]:
             note = (
                 "" if half is None else "level" if abs(ahead) <= half else "better" if ahead > 0 else "worse"
             )
-        level += [point] * (note == "level")
+        standing.setdefault(note, []).append(point)
         rows.append([number, point.name, 1 - point.loss, against, note, point.flops_per_row or None])
     head = ["", "model", "score", "against the chosen one", "", "FLOPs per row"]
-    blocks: list[Block] = [Grid(head, rows, "rlrllr")]
-    cheaper = min(level, key=lambda point: point.cost, default=taken)
+    blocks: list[Block] = [Text(_verdict(taken, standing)), Grid(head, rows, "rlrllr")]
+    cheaper = min(standing.get("level", ()), key=lambda point: point.cost, default=taken)
     if cheaper.cost < taken.cost < inf:
         run = shlex.quote(str(record.path))
         command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
@@ -174,6 +174,31 @@ def contest(record: RunRecord) -> Iterator[Section]:
     note += "by precision. 95 % intervals are corrected for the number of models. "
     note += "A model far behind is trained in part"
     yield Section("Models by validation score", [*blocks, Text(note)])
+
+
+def _verdict(taken: Point, standing: Mapping[str, Sequence[Point]]) -> str:
+    """Return the rank of the chosen model and its cost in a sentence.
+
+    Args:
+        taken: The chosen model.
+        standing: The other models, by the note on them in the table of models.
+
+    """
+    words = {
+        "worse": "ahead of {}",
+        "level": "level with {}",
+        "better": "behind {}",
+        "": "trained longer than {}, which fell behind early",
+    }
+    parts = [
+        text.format(", ".join(point.name for point in standing[note]))
+        for note, text in words.items()
+        if note in standing
+    ]
+    known = [point for points in standing.values() for point in points if point.name == "mmoe"]
+    if known and max(known[0].cost, taken.cost) < inf:
+        parts.append(f"{taken.cost / known[0].cost:.0%} of the FLOPs of mmoe")
+    return f"`{taken.name}` is {'; '.join(parts)}"
 
 
 def front(record: RunRecord) -> Iterator[Section]:

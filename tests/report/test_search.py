@@ -88,12 +88,14 @@ def test_the_selected_point_has_its_number_and_its_name():
 
 
 def contested(*points, **changes):
-    """Return the rows of the table of models, and the sentences below it."""
+    """Return the rows of the table of models, and the sentences above and below it."""
     sections = list(contest(searched(front=points, path="runs/my run", **changes)))
     if not sections:
         return [], []
-    grid, *notes = sections[0].blocks
-    return [[n, name, round(score, 4), *rest] for n, name, score, *rest in grid.rows], texts(notes)
+    verdict, grid, *notes = sections[0].blocks
+    return [[n, name, round(score, 4), *rest] for n, name, score, *rest in grid.rows], texts(
+        [verdict, *notes]
+    )
 
 
 def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
@@ -106,7 +108,11 @@ def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
         replace(BEST, name="boosting", loss=0.2031, error=0.002, flops_per_row=0),
         INHERITED,
     ]
-    rows, (cheaper, note) = contested(*points, schema=BINARY)
+    rows, (verdict, cheaper, note) = contested(*points, schema=BINARY)
+    assert verdict == (
+        "`searched` is ahead of mmoe; level with level, boosting; behind ple; trained longer than "
+        "partial, which fell behind early; 50% of the FLOPs of mmoe"
+    )
     assert rows == [  # of five comparisons: 2.576 standard errors
         [1, "ple", 0.81, "+0.0100 ± 0.0026", "better", 136_000],
         [2, "searched", 0.8, None, "chosen", 68_000],
@@ -127,7 +133,8 @@ def test_of_trees_no_model_is_cheaper_and_one_model_has_no_table():
         ("boosting", "chosen", None),
         ("mmoe", "level", 136_000),
     ]
-    assert len(notes) == 1
+    assert notes[0] == "`boosting` is level with mmoe"
+    assert len(notes) == 2
     assert contested(FOUND, INHERITED) == ([], [])
     assert contested(BEST, WORSE) == ([], [])
 
