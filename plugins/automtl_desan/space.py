@@ -223,10 +223,8 @@ class DESAN(SearchSpace[DESANSettings]):
         return landmarks(self.choices(), self.schema, self.settings)
 
     def variants(self) -> dict[str, Mapping[str, Any]]:
-        """Return a single network, and twice as many members, in place of members that share weights."""
-        count = self.settings.members
-        numbers = {"one member": 1, f"{2 * count} members": 2 * count} if count > 1 else {}
-        return {name: {"members": number} for name, number in numbers.items()}
+        """Return a single network in place of members that share weights."""
+        return {"one member": {"members": 1}} if self.settings.members > 1 else {}
 
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
         """Return an expert. In the lowest layer it reads fields."""

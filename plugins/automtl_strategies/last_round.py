@@ -10,7 +10,7 @@ Random search is a last round of random candidates.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -69,8 +69,26 @@ class LastRoundSettings(HalvingSettings):
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round, for a number of architectures."""
-        entrants = finalists + len(self.rivals) + 2 * bool(self.rivals)  # two more for variants
+        entrants = finalists + len(self.rivals) + bool(self.rivals)  # one more for a variant
         return entrants * recipe.epochs if self.scheduler else self.most_epochs(entrants, recipe)
+
+
+class Together(NamedTuple):
+    """An ensemble of some models, the winner first."""
+
+    names: list[str]
+    losses: Losses | None
+    alone: Losses | None
+    """Losses of the winner."""
+
+    def is_ahead(self, errors: float) -> bool:
+        """Return whether the ensemble is ahead of the winner by this number of standard errors.
+
+        It costs as much as its members in prediction, so it should be ahead by more than chance.
+        """
+        if len(self.names) == 1 or self.losses is None or self.alone is None:
+            return False
+        return difference(self.losses, self.alone).is_below_zero(errors)
 
 
 class LastRound:
@@ -160,20 +178,26 @@ class LastRound:
             best = self._whole(ranked) if self.settings.ensemble > 1 else ranked[:1]
             networks = {t.name: trained_fit(self._problem(t.candidate), trials.spec(t)).network for t in best}
         names, losses = [best[0].name], loop.latest[best[0].name][1].losses
+        together = Together(names, losses, losses)
         if len(networks) > 1:
-            names, losses = self._ensemble(self._problem(best[0].candidate), networks)
+            together = self._ensemble(self._problem(best[0].candidate), networks)
+            losses = together.alone
+            if together.is_ahead(self.settings.ahead):
+                names, losses = together.names, together.losses
         points = dict[str, Point]()
         for name, (training, result) in loop.latest.items():
             if result.metrics:
                 point = self._point(replace(training.candidate, name=name), result.metrics)
                 error = None if names == [name] else _error(result.losses, losses)
                 points[name] = replace(point, error=error)
-        chosen, network = best[0].candidate, networks[best[0].name]
-        if len(names) > 1:
-            network = Ensemble([networks[name] for name in names])
-            chosen = self._average([loop.latest[name][0] for name in names])
-            points[chosen.name] = self._point(chosen, self._validated(network))
-        title = chosen.name if len(names) > 1 else names[0]
+        chosen, network, title = best[0].candidate, networks[best[0].name], names[0]
+        if len(together.names) > 1:
+            mean = Ensemble([networks[name] for name in together.names])
+            average = self._average([loop.latest[name][0] for name in together.names])
+            error = None if len(names) > 1 else _error(together.losses, losses)
+            points[average.name] = replace(self._point(average, self._validated(mean)), error=error)
+            if len(names) > 1:
+                chosen, network, title = average, mean, average.name
         front = [replace(point, chosen=name == title) for name, point in points.items()]
         front.sort(key=lambda point: (point.cost, point.name))
         epochs = tuple(loop.latest[name][1].best_epoch for name in names)
@@ -221,13 +245,12 @@ class LastRound:
         name = f"mean of {' + '.join(training.name for training in trainings)}"
         return self.problem.average(name, [training.candidate for training in trainings])
 
-    def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> tuple[list[str], Losses]:
-        """Return the members of the ensemble, one if no mean is clearly better, and its losses.
+    def _ensemble(self, problem: Problem, networks: Mapping[str, nn.Module]) -> "Together":
+        """Return the members of the best ensemble, one if no mean is better.
 
         The winner is the first member. Next is always the model whose addition gives the best mean on
         validation rows, while that is better (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection
-        from libraries of models", ICML 2004). A mean costs as much as its members in prediction, so it has to
-        be ahead of the winner by more than chance.
+        from libraries of models", ICML 2004).
         """
         settings, rows = self.settings, HeldOut(problem, self.settings.rows)
         outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
@@ -243,9 +266,7 @@ class LastRound:
             if more[name].mean() >= best.mean():
                 break
             members, best = [*members, name], more[name]
-        if difference(best, alone).is_below_zero(settings.ahead):
-            return members, best
-        return members[:1], alone
+        return Together(members, best, alone)
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""

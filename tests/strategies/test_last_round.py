@@ -15,7 +15,7 @@ from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.trial import Candidate, Training, TrialResult
 from automtl_core.training.events import Noted
 from automtl_core.training.loop import evaluate
-from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings, RandomSearch, RandomSettings, Together
 from automtl_testing.samples import binary_metrics
 
 from .small import Watch, problem, script
@@ -112,12 +112,12 @@ class Constant(nn.Module):
         self.value = value
 
 
-def chosen(monkeypatch, values, ensemble=9, ahead=1.0, noise=0.0):
-    """Return the members of an ensemble of networks.
+def chosen(monkeypatch, values, ensemble=9, noise=0.0):
+    """Return the ensemble of networks, and the indices of its members.
 
     The loss of a mean of networks is the square of the mean of their values, plus noise of the rows.
     """
-    round_ = make(ensemble, ahead)
+    round_ = make(ensemble)
     names = [f"candidate {k}" for k in range(len(values))]
     networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
     rows = noise * np.random.default_rng(0).standard_normal(1000)
@@ -125,8 +125,8 @@ def chosen(monkeypatch, values, ensemble=9, ahead=1.0, noise=0.0):
     monkeypatch.setattr(
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), {}, None)
     )
-    members, _ = round_._ensemble(round_.problem, networks)
-    return [names.index(member) for member in members]
+    together = round_._ensemble(round_.problem, networks)
+    return together, [names.index(member) for member in together.names]
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,20 @@ def chosen(monkeypatch, values, ensemble=9, ahead=1.0, noise=0.0):
     ],
 )
 def test_members_are_taken_greedily_while_the_mean_is_better(monkeypatch, values, ensemble, members):
-    assert chosen(monkeypatch, values, ensemble) == members
+    together, found = chosen(monkeypatch, values, ensemble)
+    assert found == members
+    assert together.is_ahead(1.0) == (len(members) > 1)
 
 
-@pytest.mark.parametrize(("ahead", "members"), [(0.0, [0, 1]), (2.0, [0, 1]), (20.0, [0])])
-def test_a_mean_is_ahead_of_the_best_model_by_more_than_chance(monkeypatch, ahead, members):
-    assert chosen(monkeypatch, [1.0, 0.8], ahead=ahead, noise=10.0) == members
+@pytest.mark.parametrize(("errors", "ahead"), [(0.0, True), (2.0, True), (20.0, False)])
+def test_a_mean_is_ahead_of_the_best_model_by_more_than_chance(monkeypatch, errors, ahead):
+    together, members = chosen(monkeypatch, [1.0, 0.8], noise=10.0)
+    assert members == [0, 1]
+    assert together.is_ahead(errors) == ahead
 
 
-def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ahead):
     def average(name, candidates):
         both = Architecture.ensemble([candidate.architecture for candidate in candidates])
         return Candidate(name, both, {"space": {"name": "average"}})
@@ -156,9 +161,18 @@ def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
     round_, entrants = make(ensemble=2, ahead=2.0), known("mmoe", "shared-bottom")
     round_.problem = replace(round_.problem, average=average)
     round_.begin(entrants, spent=0, evidence=EVIDENCE)
-    losses, names = np.zeros(256), ["mmoe", "shared-bottom"]
-    monkeypatch.setattr(round_, "_ensemble", lambda problem, networks: (names, losses))
+    noise = np.random.default_rng(0).standard_normal(256)
+    losses, names = noise / 100, ["mmoe", "shared-bottom"]
+    together = Together(names, losses, 1.0 + losses if ahead else losses - 1.0)
+    monkeypatch.setattr(round_, "_ensemble", lambda problem, networks: together)
     found = round_.run(Watch())
+    points = {point.name: point for point in found.front}
+    if not ahead:
+        assert found.architecture == entrants["shared-bottom"]
+        mean = points["mean of mmoe + shared-bottom"]
+        assert (mean.chosen, mean.trained, mean.overrides) == (False, True, {"space": {"name": "average"}})
+        assert mean.error == difference(losses, together.alone).error
+        return
     assert found.architecture == Architecture.ensemble([*entrants.values()])
     assert found.overrides == {"space": {"name": "average"}}
     assert found.evidence == EVIDENCE, "which is about one of the models"
@@ -167,7 +181,6 @@ def test_the_result_may_be_the_mean_of_several_models(monkeypatch):
     assert isinstance(found.network, Ensemble)
     data, size = round_.problem.data, round_.problem.recipe.batch_size
     metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
-    points = {point.name: point for point in found.front}
     assert points.keys() == {"mmoe", "shared-bottom", "mean of mmoe + shared-bottom"}
     (point,) = (point for point in found.front if point.chosen)
     assert (point.name, point.loss) == ("mean of mmoe + shared-bottom", shortfall(metrics))
