@@ -191,13 +191,13 @@ def _verdict(taken: Point, standing: Mapping[str, Sequence[Point]]) -> str:
         "": "trained longer than {}, which fell behind early",
     }
     parts = [
-        text.format(", ".join(point.name for point in standing[note]))
+        text.format(", ".join(f"`{point.name}`" for point in standing[note]))
         for note, text in words.items()
         if note in standing
     ]
     known = [point for points in standing.values() for point in points if point.name == "mmoe"]
     if known and max(known[0].cost, taken.cost) < inf:
-        parts.append(f"{taken.cost / known[0].cost:.0%} of the FLOPs of mmoe")
+        parts.append(f"{taken.cost / known[0].cost:.0%} of the FLOPs of `mmoe`")
     return f"`{taken.name}` is {'; '.join(parts)}"
 
 
