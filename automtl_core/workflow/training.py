@@ -104,7 +104,7 @@ def refit(work: Work) -> None:
 def training_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the training: a search on a sample of a large table leaves one on all rows."""
     rows, recipe = prepared.manifest["rows"]["train"], job.config.training
-    epochs = 0 if job.trains() and not trial_rows(rows) else recipe.epochs * job.networks()
+    epochs = 0 if job.trains() and not trial_rows(rows) else _most_epochs(job)
     return Planned(TRAINING, epochs, rows, recipe.patience_for(steps(rows, recipe.batch_size)))
 
 
@@ -112,8 +112,13 @@ def refit_ahead(job: Job, prepared: Prepared) -> Planned:
     """Return the work of the refit: at most that of the training, on more rows."""
     rows, recipe = prepared.manifest["rows"], job.config.training
     patience = recipe.patience_for(steps(rows["train"], recipe.batch_size))
-    epochs = recipe.epochs * job.networks() if job.refits() else 0
+    epochs = _most_epochs(job) if job.refits() else 0
     return Planned(REFIT, epochs, rows["train"] + rows["validation"], patience)
+
+
+def _most_epochs(job: Job) -> int:
+    """Return the largest number of epochs of a training; trees and other models without epochs have one."""
+    return (1 if "training.epochs" in job.ignores else job.config.training.epochs) * job.networks()
 
 
 def _trained(work: Work) -> nn.Module:

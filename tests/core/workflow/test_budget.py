@@ -176,7 +176,7 @@ def test_what_was_trained_on_some_rows_is_trained_on_all(tmp_path, monkeypatch):
     assert [report["phase"] for report in run.reports()].count("train") == 2
 
 
-EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200}, "features": "ids"}
+EVIDENCE = {"strategy": {"name": "pd-darts", "steps": 2, "rows": 200, "rivals": ["mmoe"]}, "features": "ids"}
 
 
 @pytest.mark.parametrize(
