@@ -10,7 +10,7 @@ Letters: B batch, N sparse fields, M dense fields, T tasks, F further numbers, P
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ TOLERANCE = 1e-5
 class LinearSettings(Settings):
     """Settings of the linear model. Settings of networks, such as `training.learning_rate`, do not apply."""
 
-    penalties: tuple[float, ...] = Field((100.0, 30.0, 10.0, 3.0, 1.0), min_length=1)
+    penalties: tuple[Annotated[float, Field(ge=0)], ...] = Field((100.0, 30.0, 10.0, 3.0, 1.0), min_length=1)
     """L2 penalties, from large to small. The objective is the sum of losses over training rows, plus half the
     penalty times the sum of squared weights. Validation rows choose a penalty for each task."""
     rows: int = Field(200_000, ge=1)
@@ -123,7 +123,8 @@ class LinearModel(Learner):
             self.penalties.fill_(penalty)
             self._fit(data, some, partial(_scaled, going_on, share))
             metrics = evaluate(self, data.validation, data.tasks, ROWS, Compute(self.bias.device))
-            reached = np.array([-np.inf if m.score is None else m.score for m in metrics.values()])
+            measured = [m.values[m.type.evidence] for m in metrics.values()]  # higher is better
+            reached = np.array([-np.inf if value is None else value for value in measured])
             better = reached > scores
             if number > 1 and not better.any():
                 break
