@@ -167,7 +167,7 @@ def contest(record: RunRecord) -> Iterator[Section]:
     if cheaper.cost < taken.cost < inf:
         run = shlex.quote(str(record.path))
         command = f"automtl train --model {run} --pick {points.index(cheaper) + 1}"
-        share_of = f"{cheaper.cost / taken.cost:.0%} of the FLOPs"
+        share_of = f"{_percent(cheaper.cost / taken.cost)} of the FLOPs"
         blocks.append(Text(f"`{cheaper.name}` is level with the chosen model at {share_of}: {command}"))
     scores = measure(record).replace(" or ", " and ")
     note = f"Validation rows chose the model and give the score: the mean of {scores} over tasks, weighted "
@@ -197,8 +197,12 @@ def _verdict(taken: Point, standing: Mapping[str, Sequence[Point]]) -> str:
     ]
     known = [point for points in standing.values() for point in points if point.name == "mmoe"]
     if known and max(known[0].cost, taken.cost) < inf:
-        parts.append(f"{taken.cost / known[0].cost:.0%} of the FLOPs of `mmoe`")
+        parts.append(f"{_percent(taken.cost / known[0].cost)} of the FLOPs of `mmoe`")
     return f"`{taken.name}` is {'; '.join(parts)}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "less than 1%"
 
 
 def front(record: RunRecord) -> Iterator[Section]:

@@ -139,6 +139,12 @@ def test_of_trees_no_model_is_cheaper_and_one_model_has_no_table():
     assert contested(BEST, WORSE) == ([], [])
 
 
+def test_a_share_is_not_rounded_to_0():
+    linear = replace(FOUND, name="linear", loss=0.203, error=0.002, flops_per_row=100, chosen=False)
+    _, (_, cheaper, _) = contested(linear, FOUND)
+    assert "level with the chosen model at less than 1% of the FLOPs" in cheaper
+
+
 def test_another_model_is_named_in_place_of_its_settings():
     changes = {"space": {"name": "mmoe", "experts": 4}, "training": {"learning_rate": 0.1}}
     assert texts(overrides(record(Search(overrides=changes)))) == [
