@@ -151,7 +151,7 @@ class Comparison(Value):
     """The model that the other models are compared with."""
     models: Mapping[str, ModelResult]
     noises: Noises = field(default_factory=dict)
-    """Entries for the reference and for `ALONE`."""
+    """Entries for the reference, for `ALONE`, and for the best model."""
 
     @cached_property
     def tasks(self) -> dict[str, TaskFacts]:
@@ -272,6 +272,33 @@ class Comparison(Value):
             stored[name] = verdict(self.reference, deciding, self.relative(name)["flops_per_row"])
         return stored
 
+    @property
+    def best(self) -> str | None:
+        """The model with the highest mean score over tasks; None without such a mean."""
+        means = {name: self.summaries(name, self.kinds[0].score).get(MEAN) for name in self.models}
+        known = {name: mean.mean for name, mean in means.items() if mean is not None}
+        return max(known, key=lambda name: known[name], default=None)
+
+    def advice(self) -> str | None:
+        """Return a sentence on the best model, its equals and the cheapest of them; None without a mean."""
+        best = self.best
+        against = {} if best is None else self.differences(best)
+        known = {name: d.adjusted_p for name, of in against.items() if (d := of.get(MEAN)) is not None}
+        sure = {name: p for name, p in known.items() if p is not None}
+        if best is None or not sure:
+            return None
+        level = [name for name, p in sure.items() if p >= SURE]
+        text = f"`{best}` has the best mean test {self.kinds[0].score.title}"
+        if not level:
+            return f"{text}, and is ahead of all others"
+        text += f"; not distinguishable from it: {', '.join(f'`{name}`' for name in level)}"
+        costs = {name: self.models[name].mean_costs()["flops_per_row"] for name in (best, *level)}
+        flops = {name: cost.mean for name, cost in costs.items() if cost and cost.mean}
+        cheapest = min(flops, key=lambda name: flops[name], default=best)
+        if cheapest == best or best not in flops:
+            return text
+        return f"{text}; `{cheapest}` costs least of them, {cost_in_words(flops[cheapest] / flops[best])}"
+
     def judged(self, kind: TaskKind) -> list[str]:
         """Return the columns that verdicts are based on."""
         if kind.two_classes and kind is self.kinds[0]:
@@ -296,7 +323,7 @@ class Comparison(Value):
             }
             for key, base in changes.items()
         }
-        return {**values, "seeds": self.seeds, "verdicts": self.verdicts()}
+        return {**values, "seeds": self.seeds, "verdicts": self.verdicts(), "advice": self.advice()}
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:

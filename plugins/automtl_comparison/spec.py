@@ -250,7 +250,8 @@ def _noises(outcome: Comparison, tested: Tested) -> Noises:
         if scores:
             mean = {MEAN: np.mean([scores[task] for task in counting], axis=0)} if counting else {}
             by_model[cell.model][cell.split, cell.seed] = {**scores, **mean}
-    against = [name for name in dict.fromkeys((outcome.reference, ALONE)) if name in by_model]
+    bases = dict.fromkeys((outcome.reference, ALONE, outcome.best))
+    against = [name for name in bases if name in by_model]
     return {
         base: {name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base}
         for base in against

@@ -31,7 +31,8 @@ def comparison(result: Comparison) -> Iterator[Section]:
     if len(result.models) > 1:
         note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
-        yield table(["model", "verdict"], rows, "l", title, [note])
+        advice = result.advice()
+        yield table(["model", "verdict"], rows, "l", title, [note, *([advice] if advice else [])])
 
 
 def page(result: Comparison) -> str:
@@ -126,6 +127,8 @@ def _verdict(result: Comparison) -> Iterator[Block]:
     columns += [f"against {ALONE}"] if alone else []
     yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
     if len(result.models) > 1:
+        if advice := result.advice():
+            yield Text(advice)
         yield Text(method(result))
         for name, sentence in result.verdicts().items():
             yield Text(f"{name}: {sentence}")

@@ -138,6 +138,26 @@ def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert "age" not in both, "too few rows"
 
 
+def test_the_best_model_is_named_with_its_equals_and_the_cheapest_of_them(compared):
+    found = compared("click")
+    assert found.best == "two.yaml"
+    assert found.advice() is None, "without a test of the differences to it"
+    of_rows = found.noises["one.yaml"]
+    known = replace(found, noises={**found.noises, "two.yaml": of_rows})
+    assert known.advice() == (
+        "`two.yaml` has the best mean test AUC; not distinguishable from it: `one.yaml`, `single-task`"
+    )
+    better = replace(found.models["one.yaml"], cells=found.models["two.yaml"].cells)
+    dear = replace(better, cells=tuple(replace(cell, flops_per_row=20) for cell in better.cells))
+    models = {"dear": dear, **found.models}
+    both = replace(found, models=models, noises={"dear": {**dict.fromkeys(models, of_rows["one.yaml"])}})
+    assert both.best == "dear"
+    assert both.advice().endswith("; `two.yaml` costs least of them, a quarter of its FLOPs")
+    shifted = compared("click", reference="shifted")
+    assert shifted.advice() == "`shifted` has the best mean test AUC, and is ahead of all others"
+    assert compared("price").advice() is None, "which has no mean"
+
+
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
     assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
