@@ -1,4 +1,4 @@
-"""Metrics of rankings: of each user's rows, averaged over users, and PR-AUC over all rows.
+"""Metrics of rankings: GAUC and NDCG of each user's rows, averaged over users.
 
 Users are those of the raw data: all users of new rows and of test rows count, whether or not their id is in
 the vocabulary. Rows without a user are left out.
@@ -22,11 +22,9 @@ from automtl_core.plugin import ByUser, Counted, Metric
 Array = NDArray[Any]
 BLOCK = 1 << 20
 """Approximate number of rows that are ranked together: all rows of some users."""
-CHUNK = 1 << 18
-"""Number of positive rows that PR-AUC counts together."""
 
 
-class _Groups(NamedTuple):
+class Groups(NamedTuple):
     """Groups by user, and by falling prediction within a user."""
 
     user: Array
@@ -43,7 +41,7 @@ class _Groups(NamedTuple):
     """Positive rows of each user, [U]."""
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
     """Sums over the users of a block who count."""
 
     total: float
@@ -57,7 +55,7 @@ class _Sums(NamedTuple):
     rows: int
 
 
-def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
+def gauc(labels: Array, predictions: Array, users: Array, by_positives: bool = False) -> Counted:
     """GAUC: AUC within each user, averaged over users with rows of both classes, weighted by their rows.
 
     Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", KDD 2018, section 6.2; a row is an
@@ -67,6 +65,7 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         labels: [R], zeros and ones.
         predictions: [R]; higher means more likely.
         users: User of each row, [R].
+        by_positives: Whether the weight of a user is the number of positive rows.
 
     Returns:
         The value, the number of rows of users with both classes, and these users. The variance of the AUC of
@@ -74,20 +73,27 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
 
     """
 
-    def of_block(groups: _Groups) -> _Sums:
+    def of_block(groups: Groups) -> Sums:
         positives, negatives = groups.positives, groups.rows - groups.positives
         counting = (positives > 0) & (negatives > 0)
         above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
         above_positives = np.bincount(groups.user, weights=groups.hits * above)
         wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
         pairs, rows = (positives * negatives)[counting], groups.rows[counting]
-        total, count = float((1 - wrong[counting] / pairs) @ rows), int(rows.sum())
-        return _Sums(total, count, count / 2, float(rows**2 @ ((rows + 1) / (12 * pairs))), len(rows), count)
+        weights = positives[counting] if by_positives else rows
+        total, weight = float((1 - wrong[counting] / pairs) @ weights), float(weights.sum())
+        variance = float(weights**2 @ ((rows + 1) / (12 * pairs)))
+        return Sums(total, weight, weight / 2, variance, len(rows), int(rows.sum()))
 
-    return _averaged(labels, predictions, users, "with rows of both classes", of_block)
+    return averaged(labels, predictions, users, "with rows of both classes", of_block)
 
 
-def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
+def gauc_by_positives(labels: Array, predictions: Array, users: Array) -> Counted:
+    """GAUC by positives: AUC within each user, weighted by the positive rows of the user; see `gauc`."""
+    return gauc(labels, predictions, users, by_positives=True)
+
+
+def ndcg(labels: Array, predictions: Array, users: Array, k: int, everyone: bool = False) -> Counted:
     """NDCG at k with binary relevance, averaged over users with a positive row.
 
     Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002; the row at place i
@@ -100,13 +106,14 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         predictions: [R]; higher means more likely.
         users: User of each row, [R].
         k: Number of places that count.
+        everyone: Whether users without a positive row count too, with the value 0.
 
     Returns:
-        The value, the number of rows of users with a positive row, and these users.
+        The value, the number of rows of the users who count, and these users.
 
     """
 
-    def of_block(groups: _Groups) -> _Sums:
+    def of_block(groups: Groups) -> Sums:
         counting = groups.positives > 0
         last = min(k, int(groups.rows.max()))
         discounts = 1 / np.log2(np.arange(last) + 2)
@@ -119,38 +126,11 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         random = float(np.sum(share * gains[places] / ideal))
         apart = squares[places] - gains[places] ** 2 / rows  # drawn without replacement
         variance = float(np.sum(share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2))
-        total, count = float(np.sum(gained[counting] / ideal)), len(rows)
-        return _Sums(total, count, random, variance, count, int(rows.sum()))
+        count = len(groups.rows) if everyone else len(rows)
+        rows_of_users = int((groups.rows if everyone else rows).sum())
+        return Sums(float(np.sum(gained[counting] / ideal)), count, random, variance, count, rows_of_users)
 
-    return _averaged(labels, predictions, users, "with a positive row", of_block)
-
-
-def average_precision(labels: Array, predictions: Array, users: Array | None = None) -> float | None:
-    """PR-AUC: average precision, the mean precision over the positive rows.
-
-    The sum over thresholds of precision times the increase of recall. Each distinct prediction is one
-    threshold, so that the order of rows with equal predictions has no effect. A random ranking has about the
-    share of positive rows.
-
-    Args:
-        labels: [R], zeros and ones.
-        predictions: [R]; higher means more likely.
-        users: Unused.
-
-    Returns:
-        None without a positive row.
-
-    """
-    positives = np.count_nonzero(labels)
-    if positives == 0:
-        return None
-    ordered, of_positives = np.sort(predictions), np.sort(predictions[labels > 0])
-    total = 0.0
-    for start in range(0, positives, CHUNK):
-        some = of_positives[start : start + CHUNK]
-        rows = len(ordered) - np.searchsorted(ordered, some)  # with at least this prediction
-        total += float(np.sum((positives - np.searchsorted(of_positives, some)) / rows))
-    return total / positives
+    return averaged(labels, predictions, users, "with a row" if everyone else "with a positive row", of_block)
 
 
 def ndcg_at(number: int) -> Metric:
@@ -163,15 +143,23 @@ def ndcg_at(number: int) -> Metric:
     )
 
 
-PR_AUC = Metric("PR-AUC", average_precision, undefined="no row is positive")
+def ndcg_of_all_at(number: int) -> Metric:
+    """NDCG@k over all users: as NDCG@k, and a user without a positive row counts with 0."""
+    compute = partial(ndcg, k=number, everyone=True)
+    return Metric(f"NDCG@{number} of all", compute, needs_users=True)
+
+
+GAUC_BY_POSITIVES = Metric(
+    "GAUC by positives", gauc_by_positives, needs_users=True, undefined="no user has rows of both classes"
+)
 GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
 
 
-def _averaged(
-    labels: Array, predictions: Array, users: Array, which: str, of_block: Callable[[_Groups], _Sums]
+def averaged(
+    labels: Array, predictions: Array, users: Array, which: str, of_block: Callable[[Groups], Sums]
 ) -> Counted:
     """Return the weighted mean over users; `which` says in words which users count."""
-    all_users, blocks = 0, [_Sums(0.0, 0, 0.0, 0.0, 0, 0)]
+    all_users, blocks = 0, [Sums(0.0, 0, 0.0, 0.0, 0, 0)]
     for groups in _blocks(labels, predictions, users):
         blocks.append(of_block(groups))
         all_users += len(groups.rows)
@@ -183,7 +171,7 @@ def _averaged(
     return Counted(total / weight, rows, by_user)
 
 
-def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[_Groups]:
+def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[Groups]:
     """Yield the groups of users, block by block: a sort of all rows takes several times their memory."""
     starts = np.unique(np.sort(users)[::BLOCK])
     for place, first in enumerate(starts):
@@ -193,14 +181,14 @@ def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[_Groups
         yield _groups(labels[inside], predictions[inside], users[inside])
 
 
-def _groups(labels: Array, predictions: Array, users: Array) -> _Groups:
+def _groups(labels: Array, predictions: Array, users: Array) -> Groups:
     order = np.lexsort((-predictions, users))
     labels, predictions, users = labels[order], predictions[order], users[order]
     starts_user = np.append(True, users[1:] != users[:-1])
     first = np.flatnonzero(starts_user | np.append(True, predictions[1:] != predictions[:-1]))
     begin, user = np.flatnonzero(starts_user), np.cumsum(starts_user[first]) - 1
     hits = np.add.reduceat(labels, first)
-    return _Groups(
+    return Groups(
         user=user,
         place=first - begin[user],
         size=np.diff(first, append=len(users)),
