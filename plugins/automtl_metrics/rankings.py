@@ -144,7 +144,7 @@ def ndcg_at(number: int) -> Metric:
 
 
 def ndcg_of_all_at(number: int) -> Metric:
-    """NDCG@k over all users: as NDCG@k, and a user without a positive row counts with 0."""
+    """NDCG@k over all users; a user without a positive row counts with 0."""
     compute = partial(ndcg, k=number, everyone=True)
     return Metric(f"NDCG@{number} of all", compute, needs_users=True)
 
