@@ -72,7 +72,11 @@ def test_a_run_tells_what_it_found(found):
 
 
 def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
-    settings = {**SETTINGS, "strategy": {**SETTINGS["strategy"], "ahead": 0.0}}
+    settings = {
+        **SETTINGS,
+        "space": {**SETTINGS["space"], "members": 4},
+        "strategy": {**SETTINGS["strategy"], "ahead": 0.0},
+    }
     run = automtl.search(shop(600), ["click", "rating"], settings=settings, ensemble=2, name="mine")
     assert any(part.startswith("member 2/") for part in run.sharing.index)
     predicted = run.predict(shop(20))

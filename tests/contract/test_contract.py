@@ -27,7 +27,7 @@ FAMILY_MEMBERS = {
     "mlp-linear-*": ["mlp-linear-16"],
     "factorised-*": ["factorised-8"],
 }
-LEARNERS = ["boosting"]
+LEARNERS = ["boosting", "linear"]
 """Spaces whose models learn by themselves: what holds for networks is not for them."""
 NETWORKS = [name for name in REGISTRY.names(SPACES) if name not in LEARNERS]
 # Small sizes, for speed.

@@ -45,7 +45,7 @@ def space(name, values):
     return REGISTRY.space(Component.model_validate({"name": name, **values}), SCHEMA)
 
 
-SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
+SEARCHED = {**DESAN, "experts": 1, "members": 4, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
 RIVALS = ["shared-bottom", "all-identity", "all-mlp-linear-4", "all-mlp-linear-8"]
@@ -53,6 +53,7 @@ RIVALS = ["shared-bottom", "all-identity", "all-mlp-linear-4", "all-mlp-linear-8
 BASES: Mapping[str, Mapping[str, Any]] = {
     "average": {"models": ["shared-bottom", "mmoe"]},
     "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
+    "linear": {"penalties": [1.0]},
     "desan": DESAN,
     "darts": {"epochs": 1},
     "pd-darts": {"epochs": 1, "rivals": ["shared-bottom"], "rung_epochs": 1, "rounds": 1},
@@ -92,7 +93,7 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
     "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
-    "monitor": ["price"], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
+    "monitor": ["price"], "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
 """Other values of settings whose type has too many."""
 
@@ -234,12 +235,11 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     assert differs(name, cls.settings_class, setting, outcome), f"{name}.{setting} is not used"
 
 
-LEARNERS = [name for name in REGISTRY.names(SPACES) if name == "boosting"]
+LEARNERS = [pytest.param("boosting", marks=pytest.mark.needs_extra("boosting")), "linear"]
 
 
 @pytest.mark.parametrize("setting", Recipe.model_fields)
 @pytest.mark.parametrize("name", LEARNERS)
-@pytest.mark.needs_extra("boosting")
 def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignores_it(name, setting):
     """`min_positives` is for those who compare."""
     read = []

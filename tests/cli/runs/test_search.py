@@ -58,7 +58,7 @@ def test_people_see_progress_and_equal_seeds_make_equal_bytes(automtl, finished)
     for part in (
         "architecture (search space desan)",
         "read by",
-        "The network reads ",
+        "Experts read ",
         "Known truth: experts leave out all noise fields: ",
         "optimal AUC",
         "mean ",
