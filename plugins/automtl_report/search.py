@@ -188,7 +188,7 @@ def _verdict(taken: Point, standing: Mapping[str, Sequence[Point]]) -> str:
         "worse": "ahead of {}",
         "level": "level with {}",
         "better": "behind {}",
-        "": "trained longer than {}, which fell behind early",
+        "": "without an interval against {}",
     }
     parts = [
         text.format(", ".join(f"`{point.name}`" for point in standing[note]))

@@ -110,8 +110,8 @@ def test_models_are_ranked_beside_the_chosen_one_with_corrected_intervals():
     ]
     rows, (verdict, cheaper, note) = contested(*points, schema=BINARY)
     assert verdict == (
-        "`searched` is ahead of `mmoe`; level with `level`, `boosting`; behind `ple`; trained longer than "
-        "`partial`, which fell behind early; 50% of the FLOPs of `mmoe`"
+        "`searched` is ahead of `mmoe`; level with `level`, `boosting`; behind `ple`; without an "
+        "interval against `partial`; 50% of the FLOPs of `mmoe`"
     )
     assert rows == [  # of five comparisons: 2.576 standard errors
         [1, "ple", 0.81, "+0.0100 ± 0.0026", "better", 136_000],
