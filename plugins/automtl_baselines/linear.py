@@ -9,6 +9,7 @@ Letters: B batch, N sparse fields, M dense fields, T tasks, F further numbers, P
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, TypeAlias
 
@@ -90,12 +91,18 @@ class LinearModel(Learner):
             nn.init.zeros_(parameter)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        return self._logits(features, self._of_histories(features))
+
+    def _of_histories(self, features: Features) -> list[Tensor]:
+        """Return the inputs from histories, [B, width] each, which have no weights."""
+        return self.past.of_histories(features) if self.past else []
+
+    def _logits(self, features: Features, past: Sequence[Tensor]) -> Tensor:  # -> [B, T]
         e = self.inputs(features)
         weights = torch.cat([e.sparse, e.numbers[:, :, 1:]], dim=1) if self.inputs.numbers.bins else e.sparse
         # A sum, as a product so that its FLOPs count.
         logits: Tensor = self.bias + torch.einsum("bkt,k->bt", weights, weights.new_ones(weights.shape[1]))
         if self.numbers is not None:
-            past = self.past.of_histories(features) if self.past else []
             logits = logits + self.numbers(torch.cat([e.numbers[:, :, 0], *e.aggregates, *past], dim=1))
         return logits
 
@@ -145,13 +152,22 @@ class LinearModel(Learner):
         strengths = self.penalties.cpu().numpy()[self._of_tasks()]
         strengths[: len(self.bias)] = 0
         done = 0
+        # Inputs from histories take longer than all else, and are the same in all passes.
+        device, bare = self.bias.device, replace(rows, histories=())
+        with torch.no_grad():
+            pasts = (
+                [self._of_histories(batch.features) for batch in batches(rows, ROWS, device)]
+                if self.past
+                else None
+            )
 
         def objective(weights: Floats) -> tuple[float, Floats]:
             self._set(weights)
             self.zero_grad()
             value = 0.0
-            for batch in batches(rows, ROWS, self.bias.device):
-                loss = _loss(self(batch.features), batch, data.tasks)
+            for place, batch in enumerate(batches(bare, ROWS, device)):
+                logits = self._logits(batch.features, pasts[place] if pasts else ())
+                loss = _loss(logits, batch, data.tasks)
                 loss.backward()  # type: ignore[no-untyped-call]
                 value += loss.item()
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters()]
