@@ -229,7 +229,11 @@ from automtl_core.tasks.kind import (
     TaskKind as TaskKind,
 )
 from automtl_core.tasks.kinds import kind_names as kind_names
-from automtl_core.training.balancer import Balancer as Balancer, TaskLosses as TaskLosses
+from automtl_core.training.balancer import (
+    Balancer as Balancer,
+    TaskLosses as TaskLosses,
+    task_losses as task_losses,
+)
 from automtl_core.training.batches import Batch as Batch, Rows as Rows, batches as batches, steps as steps
 from automtl_core.training.compute import Compute as Compute, recalibrate_batchnorm as recalibrate_batchnorm
 from automtl_core.training.events import (

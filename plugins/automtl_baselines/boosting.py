@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from automtl_baselines.parts import OF_NETWORKS
 from automtl_baselines.tensor_trees import TensorTrees
 from automtl_core.plugin import (
     Chooser,
@@ -28,7 +29,6 @@ from automtl_core.plugin import (
     Inputs,
     Learner,
     Part,
-    Recipe,
     Search,
     SearchSpace,
     Settings,
@@ -380,12 +380,7 @@ class Boosting(SearchSpace[BoostingSettings]):
     """Gradient-boosted trees for each task, by LightGBM; a baseline (Ke et al., NeurIPS 2017)."""
 
     takes_encodings = True
-    ignores = (
-        *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
-        *(f"features.{name}" for name in ("numbers", "bins")),
-        "precision",
-        "large_tables",
-    )
+    ignores = (*OF_NETWORKS, "features.numbers", "features.bins")
     libraries = ("lightgbm",)
 
     def build(self, choose: Chooser) -> nn.Module:

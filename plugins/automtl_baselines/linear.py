@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from automtl_baselines.parts import OF_NETWORKS
 from automtl_core.plugin import (
-    Batch,
     Chooser,
     Compute,
     Features,
@@ -40,6 +40,7 @@ from automtl_core.plugin import (
     inputs_of,
     is_encoder,
     seeds,
+    task_losses,
 )
 
 log = logging.getLogger("automtl")
@@ -60,6 +61,14 @@ class LinearSettings(Settings):
     """Maximum number of training rows, drawn at random, that try the penalties."""
     iterations: int = Field(50, ge=1)
     """Maximum number of iterations of L-BFGS for a penalty."""
+
+
+class Seen(NamedTuple):
+    """Rows without histories, and the inputs from their histories."""
+
+    rows: Part
+    pasts: Sequence[Sequence[Tensor]]
+    """The inputs of each batch, [B, width] each; empty without histories."""
 
 
 class LinearModel(Learner):
@@ -116,7 +125,7 @@ class LinearModel(Learner):
         """Train with the penalties of `chosen`."""
         assert isinstance(chosen, LinearModel)  # noqa: S101 - by the contract
         self.penalties.copy_(chosen.penalties)
-        self._fit(data, data.train, going_on)
+        self._fit(self._seen(data.train), data.tasks, going_on)
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Try the penalties on some rows, from large to small, and train on all rows with the best ones."""
@@ -124,11 +133,12 @@ class LinearModel(Learner):
         if sampled := len(some) > self.settings.rows:
             drawn = seeds.generator(seed, "linear").choice(len(some), self.settings.rows, replace=False)
             some = some.some(np.sort(drawn))
+        seen = self._seen(some)
         best, chosen = self._weights(), np.full(len(scores), tried[0])
         for number, penalty in enumerate(tried, start=1):
             share = number / (len(tried) + sampled)
             self.penalties.fill_(penalty)
-            self._fit(data, some, partial(_scaled, going_on, share))
+            self._fit(seen, data.tasks, partial(_scaled, going_on, share))
             metrics = evaluate(self, data.validation, data.tasks, ROWS, Compute(self.bias.device))
             measured = [m.values[m.type.evidence] for m in metrics.values()]  # higher is better
             reached = np.array([-np.inf if value is None else value for value in measured])
@@ -140,10 +150,16 @@ class LinearModel(Learner):
         self.penalties.copy_(torch.from_numpy(chosen))
         self._set(best)
         if sampled:
-            self._fit(data, data.train, going_on)
+            self._fit(self._seen(data.train), data.tasks, going_on)
         log.info("linear: L2 penalties %s", ", ".join(f"{p:g}" for p in chosen))
 
-    def _fit(self, data: TrainingData, rows: Part, going_on: GoingOn) -> None:
+    @torch.no_grad()
+    def _seen(self, rows: Part) -> Seen:
+        """Return rows whose inputs from histories are known: these take longer than all else in a pass."""
+        whole = batches(rows, ROWS, self.bias.device) if self.past else ()
+        return Seen(replace(rows, histories=()), [self._of_histories(batch.features) for batch in whole])
+
+    def _fit(self, seen: Seen, tasks: Sequence[Task], going_on: GoingOn) -> None:
         """Minimise the objective from the current weights by L-BFGS, until `going_on` returns False.
 
         The weights of a task do not depend on those of others, but a common search direction needs one pass
@@ -151,23 +167,16 @@ class LinearModel(Learner):
         """
         strengths = self.penalties.cpu().numpy()[self._of_tasks()]
         strengths[: len(self.bias)] = 0
-        done = 0
-        # Inputs from histories take longer than all else, and are the same in all passes.
-        device, bare = self.bias.device, replace(rows, histories=())
-        with torch.no_grad():
-            pasts = (
-                [self._of_histories(batch.features) for batch in batches(rows, ROWS, device)]
-                if self.past
-                else None
-            )
+        done, device = 0, self.bias.device
+        losses = task_losses(Recipe(), tasks, device)
 
         def objective(weights: Floats) -> tuple[float, Floats]:
             self._set(weights)
             self.zero_grad()
             value = 0.0
-            for place, batch in enumerate(batches(bare, ROWS, device)):
-                logits = self._logits(batch.features, pasts[place] if pasts else ())
-                loss = _loss(logits, batch, data.tasks)
+            for place, batch in enumerate(batches(seen.rows, ROWS, device)):
+                logits = self._logits(batch.features, seen.pasts[place] if seen.pasts else ())
+                loss = losses.sums(logits, batch)[0].sum()
                 loss.backward()  # type: ignore[no-untyped-call]
                 value += loss.item()
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters()]
@@ -215,28 +224,11 @@ def _scaled(going_on: GoingOn, until: float, done: float, _: float) -> bool:
     return going_on(done * until, until)
 
 
-def _loss(logits: Tensor, batch: Batch, tasks: Sequence[Task]) -> Tensor:
-    """Return the sum of the losses of all tasks over the rows of a batch, [B, T] -> []."""
-    known = ~batch.labels.isnan()
-    labels = torch.where(known, batch.labels, 0.0)
-    terms = []
-    for t, task in enumerate(tasks):
-        own = slice(t, t + 1)
-        groups = batch.groups() if task.type.grouped else None
-        terms.append(task.type.loss(logits[:, own], labels[:, own], known[:, own], groups)[0].sum())
-    return torch.stack(terms).sum()
-
-
 class Linear(SearchSpace[LinearSettings]):
     """A linear model for each task: logistic regression, and ridge regression of numbers."""
 
     takes_encodings = True
-    ignores = (
-        *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
-        "features.numbers",
-        "precision",
-        "large_tables",
-    )
+    ignores = (*OF_NETWORKS, "features.numbers")
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the model before its training. It has no choices."""

@@ -22,6 +22,7 @@ from automtl_core.plugin import (
     Inputs,
     Mixed,
     Mixture,
+    Recipe,
     Scales,
     Search,
     SearchSpace,
@@ -181,6 +182,12 @@ class GatingNetworks(nn.ModuleList):
         return torch.bmm(for_members(weights, experts).transpose(1, 2), experts)
 
 
+OF_NETWORKS = (
+    *(f"training.{name}" for name in Recipe.model_fields.keys() - {"batch_size", "min_positives"}),
+    "precision",
+    "large_tables",
+)
+"""Settings of the training of networks, which models with a training algorithm of their own ignore."""
 Width = Annotated[int, Field(ge=1, le=65_536)]
 """Width of a layer."""
 Layers = Annotated[tuple[Width, ...], Field(min_length=1, max_length=100)]
