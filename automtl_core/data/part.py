@@ -113,6 +113,13 @@ class Part:
     """Index of a column of `ids` from a vocabulary -> the values of rows, also those outside of it."""
     soft: NDArray[np.float32] | None = None  # [R, T]
     """Soft labels of a teacher, NaN where it has none; None without a teacher."""
+    lists: NDArray[np.int32] | None = None  # [R]
+    """Number of the list of each row, 0 for none; None without lists. See `DatasetSettings.list`."""
+
+    @property
+    def groups(self) -> NDArray[np.int32] | None:
+        """Numbers of the rows that are ranked against each other, 0 for none, [R]: lists, or else users."""
+        return self.users if self.lists is None else self.lists
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
@@ -121,7 +128,8 @@ class Part:
         coded = {place: one._replace(codes=one.codes[rows]) for place, one in self.coded.items()}
         of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
         soft = None if self.soft is None else self.soft[rows]
-        return Part(*of_rows, self.bags, users, histories, coded, soft)
+        lists = None if self.lists is None else self.lists[rows]
+        return Part(*of_rows, self.bags, users, histories, coded, soft, lists)
 
     def softened(self, weight: float) -> "Part":
         """Return the rows with labels that are in part, by a weight from 0 to 1, the soft ones."""
@@ -161,7 +169,7 @@ class Part:
     @cached_property
     def _mapped(self) -> list[Any]:
         """The arrays that are files."""
-        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users]
+        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users, self.lists]
         arrays += [array for bags in self.bags.values() for array in bags]
         arrays += [one.codes for one in self.coded.values()]
         for one in self.histories:

@@ -96,7 +96,7 @@ class HeldOut:
         self._learned = list(islice(learned, 1))  # for the statistics of batch normalisation
         self._reuse = Reuse()
         self._labels = np.asarray(part.labels[places])
-        self._users = None if part.users is None else part.users[places]
+        self._groups = None if part.groups is None else part.groups[places]
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -132,7 +132,7 @@ class HeldOut:
 
     def scored(self, predictions: NDArray[np.float64]) -> Scored:
         """Return the score of predictions [R, T]."""
-        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions), self._users)
+        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions), self._groups)
         losses = self._losses(np.nan_to_num(predictions), metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf
         areas = {task: m.score for task, m in metrics.items()}
@@ -147,7 +147,7 @@ class HeldOut:
                 continue
             known = ~np.isnan(self._labels[:, t])
             labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
-            groups = None if self._users is None else self._users[known]
+            groups = None if self._groups is None else self._groups[known]
             by_row = task.type.losses_by_row(labels, outputs, groups)
             precision = _precision(scores)
             losses += precision * short

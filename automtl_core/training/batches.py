@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     features: Features
     labels: Tensor  # [B, T] float32, NaN where an example lacks the label
     groups: Callable[[], Tensor | None] = lambda: None
-    """Returns the number of the user of each example, 0 for none, [B] int32; None without a user field."""
+    """Returns the number of the list or user of each example, 0 for none, [B] int32; see `Part.groups`."""
 
 
 def batches(
@@ -131,8 +131,8 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     features = Features(
         _on(device, ids.astype(np.int64)), _on(device, part.dense[rows]), tuple(bags), tuple(histories)
     )
-    users = part.users
-    groups = (lambda: None) if users is None else lambda: _on(device, users[rows])
+    numbers = part.groups
+    groups = (lambda: None) if numbers is None else lambda: _on(device, numbers[rows])
     return Batch(features, _on(device, part.labels[rows]), groups)
 
 

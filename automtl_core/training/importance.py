@@ -170,7 +170,7 @@ def _moved(array: NDArray[Any], column: int, order: NDArray[np.int64]) -> NDArra
 def _counted(task: Task, part: Part, column: int) -> NDArray[np.bool_]:
     """Return the mask of rows that count for a task, [R]: none where they have no evidence."""
     known = ~np.isnan(part.labels[:, column])
-    labels, groups = part.labels[known, column], None if part.users is None else part.users[known]
+    labels, groups = part.labels[known, column], None if part.groups is None else part.groups[known]
     return known & (task.type.effective_rows(labels) > 1 and task.type.has_evidence(labels, groups))
 
 
@@ -183,7 +183,7 @@ def _losses(
         by_row = np.full(len(part), np.nan)
         if known.any():
             of_labels, of_logits = (of[known, t].astype(np.float64) for of in (part.labels, predicted))
-            groups = None if part.users is None else part.users[known]
+            groups = None if part.groups is None else part.groups[known]
             by_row[known] = task.type.losses_by_row(of_labels, of_logits, groups)
         losses.append(by_row)
     return losses

@@ -245,4 +245,4 @@ def evaluate(
     predictions = predict(network, part, batch_size, compute)
     if not np.isfinite([predictions.min(initial=0.0), predictions.max(initial=0.0)]).all():
         raise DivergedError("the model predicts values that are not finite", "lower training.learning_rate")
-    return metrics_of(tasks, np.asarray(part.labels), predictions, part.users, registered)
+    return metrics_of(tasks, np.asarray(part.labels), predictions, part.groups, registered)

@@ -195,7 +195,7 @@ def _measured(
 ) -> Metrics:
     """Return the metrics of the output [R, T] of a network for a part."""
     part, dataset = prepared.part(name), job.dataset()
-    found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+    found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.groups, registered)
     return of_buckets(found) if dataset.user in dataset.settings.hashed else found
 
 
@@ -237,7 +237,7 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
         singles = repeat(None, len(places)) if field is None else predictions(prepared, field, places)
         for t, single in zip(places, singles, strict=True):
             alone_logits = None if single is None else tasks[t].type.logits_of(single)
-            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, alone_logits, part.users)
+            found[t] = baseline(tasks[t], labels[:, t], predicted[:, t], field, alone_logits, part.groups)
     return corrected({task.name: one for t, task in enumerate(tasks) if (one := found[t])})
 
 

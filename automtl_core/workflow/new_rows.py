@@ -157,7 +157,7 @@ def measure(
     with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [(part.labels, made.predict_logits(part), part.users) for part in encoded(made, rows)]
+        parts = [(part.labels, made.predict_logits(part), part.groups) for part in encoded(made, rows)]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         users = [part[2] for part in parts if part[2] is not None]
         found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)

@@ -239,7 +239,7 @@ def _calibrated(
     if not registered:
         return scaling, with_others(validation)
     logits = calibrated(scaling.scaling, data.tasks, logits)
-    measured = metrics_of(data.tasks, labels, logits, data.validation.users, registered)
+    measured = metrics_of(data.tasks, labels, logits, data.validation.groups, registered)
     return scaling, with_others(validation, measured)
 
 

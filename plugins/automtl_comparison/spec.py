@@ -226,7 +226,7 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
     part, tasks = prepared.part("test"), prepared.schema.tasks
-    test = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.users).items()
+    test = metrics_of(tasks, np.asarray(part.labels), np.zeros(part.labels.shape), part.groups).items()
     return {task: TaskFacts(m.kind, m.positives, m.rows, m.is_informative(least)) for task, m in test}
 
 

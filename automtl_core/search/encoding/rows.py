@@ -195,4 +195,5 @@ def _in_memory(part: Part) -> Part:
         None if part.users is None else np.asarray(part.users),
         part.histories,
         part.coded,
+        lists=None if part.lists is None else np.asarray(part.lists),
     )
