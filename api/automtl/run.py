@@ -229,8 +229,8 @@ class Run:
 
         A table that is neither a frame nor a mapping is written to a file first.
         """
-        most, histories = skippable(bad_rows, max_bad_rows), self._trained.encoder.schema.histories
-        check_log(histories, history)
+        most, schema = skippable(bad_rows, max_bad_rows), self._trained.encoder.schema
+        check_log(schema.histories, history)
         log = None if history is None else _table(history, "history")
         warned: list[str] = []
         rejected: list[Rejected] = []
@@ -240,7 +240,8 @@ class Run:
                 warned.append(event.sentence)
             return True
 
-        how: dict[str, Any] = {"histories": histories, "most": most, **passed_on(listen)}
+        how: dict[str, Any] = {"histories": schema.histories, "rule": schema.lists, "most": most}
+        how |= passed_on(listen)
         if isinstance(examples, pd.DataFrame | Mapping):
             yield NewExamples(self._dataset, examples, log=log, **how), rejected
         else:

@@ -5,7 +5,7 @@ Letters: R rows, E entries of rows in cells, W values.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,15 @@ PERIODS = 20
 """Number of periods of the training rows where rows are split by time and aggregates are not refreshed."""
 
 
+class RowLists(NamedTuple):
+    """The beginnings of the lists of rows."""
+
+    began: Floats  # [R]
+    """Time at which the list of each row begins."""
+    overlap: bool
+    """Whether a list may begin before another one ends; periods do not."""
+
+
 @dataclass(frozen=True)
 class Earlier:
     """The rule by which a training row sees other rows: those of earlier times, or those of other folds."""
@@ -32,10 +41,13 @@ class Earlier:
     folds: NDArray[np.int64] | None = None  # [R]
     looks: Floats | None = None  # [R]
     """Time at which a row sees others, that of the last refresh before it; None for its own time."""
+    began: Floats | None = None  # [R]
+    """Time at which the list of each row begins, where lists overlap in time; else None."""
 
     def some(self, rows: NDArray[np.int64]) -> "Earlier":
         """Return the rule for some of the rows."""
-        arrays: dict[str, Any] = {"times": self.times, "folds": self.folds, "looks": self.looks}
+        names = ("times", "folds", "looks", "began")
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in names}
         of_rows = {name: array[rows] for name, array in arrays.items() if array is not None}
         some = Earlier(delay=self.delay, **of_rows)
         for name in self.__dict__.keys() & {"moments", "refreshes"}:  # of all rows, which are sorted once
@@ -66,10 +78,11 @@ class Earlier:
 
     @cached_property
     def known(self) -> NDArray[np.bool_] | None:
-        """Mask of the rows whose labels are known at the time of the last row, [R]; None for all."""
-        if self.times is None or not self.delay or not len(self.times):
+        """Mask of the rows whose labels are known when the last row sees others, [R]; None for all."""
+        if self.times is None or not (self.delay or self.began is not None) or not len(self.times):
             return None
-        return np.asarray(self.times < self.times.max() - self.delay)
+        looks = self.times if self.began is None else self.began
+        return np.asarray(self.times < looks.max() - self.delay)
 
     def sums(self, cells: NDArray[np.int64], half_life: float | None = None) -> "EarlierSums":
         """Return the sums over earlier rows in the cell of each row, whose number is in `cells`, [E]."""
@@ -90,8 +103,9 @@ class EarlierSums:
         self.cells, self.folds, self.half_life = cells, rule.folds, half_life
         if rule.times is None:
             return
-        # Without delay, a row sees the rows of earlier refreshes: one sort is enough.
-        searches = bool(rule.delay) or (half_life is not None and rule.looks is not None)
+        # Without delay, a row sees the rows of earlier refreshes: one sort is enough, unless lists overlap.
+        apart = half_life is not None or rule.began is not None
+        searches = bool(rule.delay) or (apart and rule.looks is not None)
         distinct, ranks = rule.moments if searches else rule.refreshes
         width = len(distinct) + 1  # a place for each time, and one behind all of them
         places = cells * width + ranks
@@ -169,8 +183,8 @@ def running(values: Floats, kept: Floats) -> Floats:
     return values
 
 
-def last_refresh(times: Floats, refresh: Refresh) -> Floats:
-    """Return the time of the last refresh before each time, [R].
+def last_refresh(times: Floats, refresh: Refresh, unit: float = 1.0) -> Floats:
+    """Return the time of the last refresh before each time, [R]; `unit` is that of times, in seconds.
 
     For `never` the rows are divided into `PERIODS` of equal size, and see the rows of earlier periods: their
     aggregates are then about as old as those of rows after the end of training.
@@ -180,8 +194,8 @@ def last_refresh(times: Floats, refresh: Refresh) -> Floats:
     if refresh == "never":
         starts = np.quantile(times, np.arange(PERIODS) / PERIODS, method="lower")
         return starts[np.searchsorted(starts, times, side="right") - 1]
-    seconds = {"1d": 86_400.0, "1h": 3_600.0}[refresh]
-    return np.floor(times / seconds) * seconds
+    length = {"1d": 86_400.0, "1h": 3_600.0}[refresh] / unit
+    return np.floor(times / length) * length
 
 
 def rule_of(
@@ -190,6 +204,8 @@ def rule_of(
     delay: float = 0.0,
     users: NDArray[np.int32] | None = None,
     refresh: Refresh = "never",
+    lists: RowLists | None = None,
+    unit: float = 1.0,
 ) -> Earlier:
     """Return the rule of the data.
 
@@ -197,13 +213,17 @@ def rule_of(
         rows: Number of training rows, R.
         times: Their times, under a split by time.
         delay: Time from a row to its labels.
-        users: Their users, under a split by users; 0 for none.
+        users: Their users, under a split by users; or their lists; 0 for none.
         refresh: When aggregates are brought up to date in use.
+        lists: The beginnings of their lists, under a split by time; None without lists.
+        unit: Seconds of the unit of times.
 
     """
     if times is not None:
         times = np.asarray(times, np.float64)
-        return Earlier(times, delay, looks=last_refresh(times, refresh))
+        began = times if lists is None else np.asarray(lists.began, np.float64)
+        overlapping = began if lists is not None and lists.overlap else None
+        return Earlier(times, delay, looks=last_refresh(began, refresh, unit), began=overlapping)
     numbers = np.arange(rows, dtype=np.uint64)
     if users is not None:  # rows without a user are on their own
         numbers = np.where(users > 0, users.astype(np.uint64) + np.uint64(rows), numbers)

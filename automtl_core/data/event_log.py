@@ -226,7 +226,12 @@ class NewEvents:
 
 
 def new_events(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: str, log: str
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    history: History,
+    rows: str,
+    log: str,
+    begin: NDArray[np.float64] | None = None,
 ) -> NewEvents:
     """Return the events of rows from a log, those of a row in the order of preparation.
 
@@ -236,6 +241,7 @@ def new_events(
         history: The history.
         rows: Table of the rows, with their owner and time.
         log: Table of the events, in the format of `Dataset.event_file`.
+        begin: Time at which the list of each row begins, [R]; None without lists.
 
     Raises:
         DataError: the times of rows, events and training rows cannot be compared.
@@ -244,6 +250,7 @@ def new_events(
     """
     column = time_column_of(dataset, history)
     form, now = times_of(db, column, rows)
+    now = now if begin is None else begin
     owners = db.sql(f"SELECT CAST({quoted(history.by)} AS VARCHAR) FROM {quoted(rows)}").df().iloc[:, 0]
     numbers, names = pd.factorize(owners)  # -1 for a row without an owner
     events = events_of_file(db, dataset, history, log)

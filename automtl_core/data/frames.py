@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
+from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
     Column,
     Dataset,
@@ -27,6 +28,7 @@ from automtl_core.dataset.dataset import (
     time_column_of,
 )
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 from automtl_core.raw.load import Rejected
@@ -69,6 +71,14 @@ class NewExamples:
     """Column with the times of rows; None if they are not read."""
     keep: Sequence[str] = ()
     """Further columns of files to keep, unchanged."""
+    rule: Lists | None = None
+    """The rule by which rows form lists; None without lists."""
+
+    @property
+    def lists(self) -> Lists | None:
+        """The rule, if lists are needed: for the events of rows, or for metrics."""
+        logged = self.log is not None and any(not history.lists for history in self.histories)
+        return self.rule if logged or self.labelled else None
 
     def file(self, path: str) -> RawFile:
         """Return the format of a file, or of columns, of examples."""
@@ -76,6 +86,8 @@ class NewExamples:
         if self.time is not None:
             required = {self.time: Column("time", required=True)}
             declared = replace(declared, columns={**declared.columns, **required})
+        if self.lists is not None:
+            declared = with_columns(declared, columns_of_rows(self.lists))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:
@@ -116,13 +128,18 @@ def with_events(file: RawFile, dataset: Dataset, histories: Sequence[History], l
                 "give the events by --history",
             )
         return replace(file, columns={**file.columns, **columns_of_lists(histories)})
-    columns = dict(file.columns)
     for history in histories:
         declared = dataset.event_file("", history).columns
-        for name in (history.by, time_column_of(dataset, history)):
-            if name not in columns or columns[name].kind == "unused":
-                columns[name] = declared[name]
-    return replace(file, columns=columns)
+        names = (history.by, time_column_of(dataset, history))
+        file = with_columns(file, {name: declared[name] for name in names})
+    return file
+
+
+def with_columns(file: RawFile, columns: Mapping[str, Column]) -> RawFile:
+    """Return the format of rows with more columns, unless it has them."""
+    used = {name for name, column in file.columns.items() if column.kind != "unused"}
+    more = {name: column for name, column in columns.items() if name not in used}
+    return replace(file, columns={**file.columns, **more})
 
 
 def entries(value: Any, separator: str) -> list[Any]:
@@ -153,6 +170,8 @@ class NewRows:
     """The events of the rows, from a log."""
     times: Times | None = None
     """The times of the rows, if they are read."""
+    lists: NDArray[np.int32] | None = None
+    """Number of the list of each row, 0 for none, [R]; None where lists are not needed."""
     db: duckdb.DuckDBPyConnection | None = None
     """Database with the rows of files."""
 
@@ -185,13 +204,20 @@ def frame_rows(reading: NewExamples) -> NewRows:
     if faults:
         rows = rows.drop(index=[fault.line - 1 for fault in faults]).reset_index(drop=True)
     rejected = [Rejected("", fault) for fault in faults]
-    events = () if reading.log is None else _of_log(reading, rows)
+    formed = None if reading.lists is None else _lists(reading.lists, rows)
+    events = () if reading.log is None else _of_log(reading, rows, formed and formed.begin)
     times = None if reading.time is None else _times(reading.time, rows)
 
     def tables(size: int) -> Iterator[pd.DataFrame]:
         return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
 
-    return NewRows(reading, len(rows), tables, rejected, events, times)
+    return NewRows(reading, len(rows), tables, rejected, events, times, formed and formed.numbers)
+
+
+def _lists(lists: Lists, rows: pd.DataFrame) -> Formed:
+    with duckdb.connect() as db, _placed():
+        db.register("rows", rows)
+        return lists_of_rows(db, lists, "rows")
 
 
 def _times(column: str, rows: pd.DataFrame) -> Times:
@@ -210,8 +236,8 @@ def _placed() -> Iterator[None]:
         raise DataError(f"{where}: {fault}", fault.fix) from None
 
 
-def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
-    """Return the events of rows from a log in memory."""
+def _of_log(reading: NewExamples, rows: pd.DataFrame, begin: NDArray[np.float64] | None) -> list[NewEvents]:
+    """Return the events of rows, whose lists begin at these times, from a log in memory."""
     assert not isinstance(reading.log, Path | None)  # noqa: S101
     events: list[NewEvents] = []
     with duckdb.connect() as db:
@@ -230,7 +256,7 @@ def _of_log(reading: NewExamples, rows: pd.DataFrame) -> list[NewEvents]:
             )
             db.execute(f'CREATE OR REPLACE TEMP TABLE events AS SELECT {typed} FROM "texts of events"')
             with _placed():
-                events.append(new_events(db, reading.dataset, history, "rows", "events"))
+                events.append(new_events(db, reading.dataset, history, "rows", "events", begin))
     return events
 
 

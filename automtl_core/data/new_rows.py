@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.frames import NewExamples, NewRows, frame_rows
+from automtl_core.data.lists import lists_of_rows
 from automtl_core.dataset.dataset import TEXT, RawFile, columns_of_lists
 from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 from automtl_core.raw.connection import connect
@@ -67,17 +68,20 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
         events: list[NewEvents] = []
         files = {TABLE: sources}
         try:
+            formed = None if reading.lists is None else lists_of_rows(db, reading.lists, TABLE)
             for history in reading.histories if log is not None else ():
                 files[LOG] = [source_of(p, dataset.event_file(p.name, history), logged) for p in log_paths]
                 left = None if reading.most is None else reading.most - len(rejected)
                 rejected += load(db, LOG, files[LOG], work_dir, left)
-                events.append(new_events(db, dataset, history, TABLE, LOG))
+                events.append(new_events(db, dataset, history, TABLE, LOG, formed and formed.begin))
                 db.execute(f"DROP TABLE {quoted(LOG)}")
             times = None if reading.time is None else times_of(db, reading.time, TABLE)
         except FaultyRowError as fault:
             where = place_of(db, files[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
-        yield NewRows(reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, times, db)
+        numbers = formed and formed.numbers
+        rows = count(db, quoted(TABLE))
+        yield NewRows(reading, rows, partial(_tables, db), rejected, events, times, numbers, db)
 
 
 def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:

@@ -17,10 +17,15 @@
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         train/seconds.npy                [R, 1] float64, under a split by time: the time, seconds if a date
+        train/lists.npy                  [R, 1] int32, with lists: numbers above 0, 0 for none; the rows of a
+                                         list are neighbours
+        train/begin.npy                  [R, 1] float64, with lists and times: the time at which the list
+                                         begins; `times` are then ranks of it
         train/<field>.codes.npy          [R, 1] int32, of a field with a vocabulary: all values, 0 for none
         hashes/<field>.npy               [codes] uint64, hashes of the texts of the values
         train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
-        train/<history>.times.npy        [R, 1] float64, the time of the row; for lists 0
+        train/<history>.times.npy        [R, 1] float64, the time of the row, or at which its list
+                                         begins; 0 for lists of events
         train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
         sample/rows.csv or .parquet      raw rows, most of them test rows, in the format of new rows
@@ -32,7 +37,7 @@ Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F
 numbers of an event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +47,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.aggregates import numbers_as_of
-from automtl_core.data.earlier import Earlier, last_refresh, rule_of
+from automtl_core.data.earlier import Earlier, RowLists, rule_of
 from automtl_core.data.encoder import Encoder, Value
 from automtl_core.data.fitting import Encoded, encoded
 from automtl_core.data.part import Bags, Coded, Events, Histories, Part, joined
@@ -54,7 +59,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import BagEncoder, Vocabulary
 from automtl_core.system.documents import canonical, read_signed, sha256, write_signed
 
-FORMAT = 11
+FORMAT = 12
 PARTS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
@@ -113,7 +118,8 @@ class Prepared:
             for place, one in enumerate(self.schema.sparse)
             if (path := self.path / "hashes" / f"{file_name(one.name)}.npy").exists()
         }
-        return Part(ids, dense, labels, bags, self.users(name), histories, coded)
+        lists = self._column(name, "lists")
+        return Part(ids, dense, labels, bags, self.users(name), histories, coded, lists=lists)
 
     def _history(self, part: str, history: str) -> Histories:
         folder = events_folder(self.path, history)
@@ -167,12 +173,30 @@ class Prepared:
         """Return the time of each row of a part, seconds if a date, [R]; None without a split by time."""
         return self._column(name, "seconds")
 
+    def _began(self, names: Sequence[str]) -> RowLists | None:
+        """Return the beginnings of the lists of the rows of parts; None without lists or times."""
+        began = [of for name in names if (of := self._column(name, "begin")) is not None]
+        lists = self.schema.lists
+        return RowLists(np.concatenate(began), not lists.of_periods) if began and lists else None
+
     def rule(self, refresh: Refresh) -> Earlier:
         """Return the rows that a training row sees in aggregates that are refreshed at some times."""
+        return self._rule(("train",), refresh)
+
+    def _rule(self, names: Sequence[str], refresh: Refresh) -> Earlier:
+        """Return the rows that a row of some parts sees."""
         settings = self.manifest["settings"]
-        users = self.users("train") if settings["split"] == "user" else None
-        seconds = self.seconds("train")
-        return rule_of(self.manifest["rows"]["train"], seconds, settings["label_delay"], users, refresh)
+        seconds = [of for name in names if (of := self.seconds(name)) is not None]
+        together = self.users("train") if settings["split"] == "user" else self._column("train", "lists")
+        return rule_of(
+            sum(self.manifest["rows"][name] for name in names),
+            np.concatenate(seconds) if seconds else None,
+            settings["label_delay"],
+            together,
+            refresh,
+            self._began(names),
+            self.manifest["time_unit"],
+        )
 
     def encoded(self, schema: Schema) -> Encoded:
         """Return the rows for networks of a schema, and what its encodings learned from training rows."""
@@ -216,10 +240,8 @@ class Prepared:
         if refresh == "never" or not self.can_refresh or not aggregates.states:
             return aggregates.of_part(part, schema)
         names = PARTS[: PARTS.index(name) + 1]
-        times = np.concatenate([self.seconds(one) for one in names])
-        delay = self.manifest["settings"]["label_delay"]
-        rule = Earlier(times, delay, looks=last_refresh(times, refresh))
-        rows = np.arange(len(times) - len(part), len(times))
+        rule, count = self._rule(names, refresh), sum(self.manifest["rows"][one] for one in names)
+        rows = np.arange(count - len(part), count)
         parts = [self.part(one) for one in names]
         return part.with_numbers(numbers_as_of(joined(parts), schema, rule, aggregates, rows))
 

@@ -20,6 +20,7 @@ from automtl_core.dataset.declarations import (
     names_of as names_of,
     source_of,
 )
+from automtl_core.dataset.lists import Named
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
@@ -161,6 +162,12 @@ class DatasetSettings(Settings):
     row is left out and listed."""
     max_bad_rows: int = Field(MOST_BAD_ROWS, ge=0)
     """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
+    list: Named | None = None
+    """Rows that are ranked against each other at one moment. A column or several: rows with equal values,
+    such as those of a request. {user, gap: 30m}: rows of a user without such a gap between them. {user,
+    every: 1d}: rows of a user in a day. user: rows of a user in a period as long as the test part, under a
+    split by time. Histories and aggregates of all rows of a list are as of its beginning; the split cuts no
+    list, and metrics by user are by list. null: each row is seen at its own time."""
 
     def min_count_of(self, field: str) -> int:
         """Return the minimum number of training rows of a value of a field."""
@@ -200,6 +207,8 @@ class Dataset(ABC, Configured[D]):
     """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
     time_column: str | None = None
     """Column of files with the time of rows and events, if it is not called as `time`."""
+    time_unit: float = 1.0
+    """Seconds of the unit of times that are numbers, such as 0.001 for milliseconds."""
     part: str | None = None
     """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data. A
     validation part is drawn from `train` if none is published."""

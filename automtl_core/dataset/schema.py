@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from automtl_core.dataset.declarations import ALL_EVENTS, LATEST, History
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
+from automtl_core.dataset.lists import Lists
 from automtl_core.errors import ArtifactError, UnknownNameError, UsageError, did_you_mean, listing, one_line
 from automtl_core.system.documents import Value, reader
 from automtl_core.tasks.kind import TaskKind
@@ -93,6 +94,8 @@ class Schema:
     """Feature encodings of the fields, without `auto`."""
     histories: tuple[History, ...] = ()
     """Histories of the rows."""
+    lists: Lists | None = None
+    """The rule by which rows form lists; None without lists."""
 
     def __post_init__(self) -> None:
         names = self.fields()
@@ -210,6 +213,7 @@ class Schema:
             "tasks": [asdict(task) for task in self.tasks],
             "encodings": self.encodings.model_dump(mode="json"),
             "histories": [history.to_json() for history in self.histories],
+            "lists": self.lists and self.lists.to_json(),
         }
 
     @classmethod
@@ -222,6 +226,7 @@ class Schema:
                 tasks=reader(tuple[Task, ...]).validate_python(value["tasks"]),
                 encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
                 histories=tuple(History.from_json(history) for history in value.get("histories", ())),
+                lists=reader(Lists).validate_python(of) if (of := value.get("lists")) else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {one_line(error)}", "prepare the dataset again") from None

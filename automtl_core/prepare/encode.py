@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from automtl_core.data.encoder import encoder_file
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, Scale, Scaled
 from automtl_core.prepare.examples import CODED, NUMBERS, columns_of
-from automtl_core.prepare.split import TRAIN, Parts, sizes_of
+from automtl_core.prepare.split import TRAIN, Parts, ranks, sizes_of
 from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.raw.sql import count, quoted
 
 ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, from 1 on, if rows hold lists of events."""
+LIST, BEGIN, RANK = f"{OWN}list", f"{OWN}begin", f"{OWN}rank"
+"""Keys in a chunk of the list of a row, the time at which it begins, and the place of this time from 1 on."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
 
@@ -116,7 +119,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
 
 
 def chunks(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, lists: Formed | None = None
 ) -> Iterator[tuple[dict[str, NDArray[Any]], Parts]]:
     """Yield the columns of `examples` that fields and labels read, and the parts of the rows, by chunks.
 
@@ -125,17 +128,22 @@ def chunks(
         dataset: The adapter. Columns of codes are int32, code + 1, and 0 for a missing value; numbers are
             float64, NaN where missing; others are texts.
         parts: Part of each row, [R].
+        lists: The lists of the rows; None without lists.
 
     """
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in columns_of(dataset, *CODED)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in columns_of(dataset, *NUMBERS)}
     chosen |= {c: quoted(c) for c in columns_of(dataset, "text", "time")}
     numbers = bool(columns_of(dataset, "list"))
+    of_lists: dict[str, NDArray[Any]] = {} if lists is None else {LIST: lists.numbers}
+    if lists is not None and lists.begin is not None:
+        of_lists |= {BEGIN: lists.begin, RANK: ranks(lists.begin) + 1}
     start = 0
     for chunk in fetched(db, chosen, "examples"):
         end = start + rows_of(chunk)
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
+        chunk |= {name: values[start:end] for name, values in of_lists.items()}
         yield chunk, parts[start:end]
         start = end
 

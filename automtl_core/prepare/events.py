@@ -32,10 +32,11 @@ from automtl_core.data.event_log import (
 from automtl_core.data.store import PARTS, events_folder, write_header
 from automtl_core.dataset.dataset import LARGEST, Dataset, histories_of, time_column_of
 from automtl_core.dataset.declarations import EventFacts, History, TimeForm
+from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError
 from automtl_core.fields.encode import INTEGER, FieldEncoder, file_name, filled
 from automtl_core.fields.field import FieldLearner
-from automtl_core.prepare.encode import ROW, Encoding, Examples, chunks, fetched, rows_of
+from automtl_core.prepare.encode import BEGIN, ROW, Encoding, Examples, chunks, fetched, rows_of
 from automtl_core.prepare.examples import list_key, number_key, owner_key, time_key
 from automtl_core.prepare.split import TRAIN, Parts
 from automtl_core.prepare.values import codes, number_values
@@ -98,7 +99,7 @@ def make_events(
         elif history.of_rows:
             values = {field: quoted(field) for field in history.shared}
             values |= {column: quoted(number_key(column)) for column in history.numeric}
-            owner, time = quoted(owner_key(dataset, history)), quoted(time_key(history))
+            owner, time = quoted(owner_key(dataset, history.by)), quoted(time_key(history.time))
             query = sorted_events(history, "examples", owner, time, values, order_by_time(history, values))
         else:
             log, form = _log(db, dataset, history, name)
@@ -123,7 +124,7 @@ def _facts(
     buckets = {name: n for name, n in dataset.settings.hashed.items() if name in history.shared}
     if history.lists:
         return EventFacts("number", (0.0, 0.0), integers, buckets)
-    key = quoted(time_key(history))
+    key = quoted(time_key(history.time))
     ends = db.execute(f"SELECT min({key}), max({key}) FROM examples").fetchall()[0]
     form = form_of(str(rows.types[rows.columns.index(history.time)]))
     return EventFacts(form, ends, integers, buckets)
@@ -137,7 +138,7 @@ def _of_log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, l
     """
     owner, joins, values = f"l.{OWNER}", "", {}
     if not history.lists:  # of owners that a row has
-        joins, owner = f" JOIN {codes(owner_key(dataset, history))} AS o ON o.value = {owner}", "o.code"
+        joins, owner = f" JOIN {codes(owner_key(dataset, history.by))} AS o ON o.value = {owner}", "o.code"
     for n, name in enumerate(history.shared):
         value, buckets = f"l.{event_key(name)}", dataset.settings.hashed.get(name)
         number_values(db, name, f"SELECT {value} AS value FROM {log} AS l", buckets, more=True)
@@ -243,7 +244,7 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History, form: TimeForm, col
         DataError: no event is earlier than the last row, or the times cannot be compared with those of rows.
 
     """
-    last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
+    last = f"(SELECT max({quoted(time_key(history.time))}) FROM examples)"
     late = f"count(*) FILTER ({TIME} > {last})"
     found = db.execute(f"SELECT {late}, count(*), min({TIME}), max({TIME}) FROM {event_table(history)}")
     after, total, *ends = found.fetchall()[0]
@@ -286,13 +287,16 @@ class EventLog:
         """Return the first event of each row and the one after its last, [R, 2]."""
         owners = chunk[self.owner].astype(np.int64) - 1
         # Events of lists have the times -age, and all are before their row.
-        now = np.full(len(owners), np.inf) if self.history.lists else chunk[time_key(self.history)]
+        now = np.full(len(owners), np.inf) if self.history.lists else self._now(chunk)
         return spans(self.times, self.starts, owners, now, self.history)
 
     def row_times(self, chunk: Chunk) -> NDArray[Any]:
-        """Return the times of rows, [R, 1]; 0 if they have lists."""
-        lists = self.history.lists
-        return (np.zeros(len(chunk[ROW])) if lists else chunk[time_key(self.history)])[:, None]
+        """Return the times at which rows see their events, [R, 1]; 0 if they have lists of events."""
+        return (np.zeros(len(chunk[ROW])) if self.history.lists else self._now(chunk))[:, None]
+
+    def _now(self, chunk: Chunk) -> NDArray[np.float64]:
+        """Return the time at which the list of each row begins, or else the row's own, [R]."""
+        return chunk[BEGIN if BEGIN in chunk else time_key(self.history.time)]
 
 
 def event_logs(
@@ -300,6 +304,7 @@ def event_logs(
     dataset: Dataset,
     histories: Sequence[History],
     parts: Parts,
+    lists: Formed | None,
     encoders_in: Path,
 ) -> tuple[list[EventLog], dict[str, FieldEncoder]]:
     """Return the events of all histories, and the encoders of their numbers.
@@ -308,7 +313,7 @@ def event_logs(
     """
     logs, encoders = [], dict[str, FieldEncoder]()
     for history in histories:
-        owner = ROW if history.lists else owner_key(dataset, history)
+        owner = ROW if history.lists else owner_key(dataset, history.by)
         owners = count(db, "examples" if history.lists else codes(owner))
         times, starts, done = np.empty(count(db, event_table(history))), np.zeros(owners + 1, np.int64), 0
         for chunk in _chunks(db, history, ()):
@@ -318,7 +323,7 @@ def event_logs(
             done += rows
         log = EventLog(history, owner, times, starts.cumsum())
         if history.numbers:
-            log = replace(log, learners=_learners(db, dataset, log, parts))
+            log = replace(log, learners=_learners(db, dataset, log, parts, lists))
         logs.append(log)
         for number, learner in log.learners.items():
             key = f"{history.name}:{number}"
@@ -327,10 +332,10 @@ def event_logs(
 
 
 def _learners(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, log: EventLog, parts: Parts, lists: Formed | None
 ) -> dict[str, FieldLearner]:
     """Return the learners of numbers, which have seen the events that training rows read."""
-    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts))
+    spans_of = (log.spans(rows)[places == TRAIN] for rows, places in chunks(db, dataset, parts, lists))
     read = events_read(len(log.times), spans_of)
     source = Examples(db, dataset, int(read.sum()))
     learners = {number.name: number.learner(source) for number in log.history.numbers}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from automtl_core.dataset.dataset import Dataset, dense_fields, histories_of, learned, names_of, sparse_fields
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, OWN
 from automtl_core.prepare.values import codes, number_bags, number_values
@@ -54,17 +55,17 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
     for label in dataset.labels:
         if label.oracle:
             add(label.oracle, label.oracle, "oracle")
-    logged = [history for history in histories_of(dataset) if not history.lists]
-    for history in logged:
-        add(owner_key(dataset, history), history.by, "owner")
+    logged = _logged(dataset)
+    for owner in [*(history.by for history in logged), *list_columns(dataset)]:
+        add(owner_key(dataset, owner), owner, "owner")
     if dataset.time and dataset.settings.split == "time":
         add(dataset.time, dataset.time, "rank")
     if dataset.part:
         add(dataset.part, dataset.part, "part")
     for name, read in (pair for pair in reads if pair[1].how == "text"):
         add(read.key(name), name, "text")
-    for history in logged:
-        add(time_key(history), history.time, "time")
+    for time in [*(history.time for history in logged), *list_times(dataset)]:
+        add(time_key(time), time, "time")
     for history in (one for one in logged if one.of_rows):
         for outcome in history.outcomes:
             add(number_key(outcome), outcome, "outcome")
@@ -81,18 +82,34 @@ def number_key(name: str) -> str:
     return f"{OWN}outcome {name}"
 
 
-def time_key(history: History) -> str:
-    """Return the name in `examples` of the times of rows."""
-    return f"{OWN}time {history.time}"
+def time_key(time: str) -> str:
+    """Return the name in `examples` of a column with the times of rows."""
+    return f"{OWN}time {time}"
 
 
-def owner_key(dataset: Dataset, history: History) -> str:
-    """Return the name in `examples` of the owners of histories: that of their field, unless it is hashed."""
+def owner_key(dataset: Dataset, column: str) -> str:
+    """Return the name in `examples` of the owners of histories or lists: the field, unless it is hashed."""
     reads = [read for field in sparse_fields(dataset) for read in field.reads().items()]
-    is_field = any(name == history.by and read.how == "code" for name, read in reads)
-    return (
-        history.by if is_field and history.by not in dataset.settings.hashed else f"{OWN}owner {history.by}"
-    )
+    is_field = any(name == column and read.how == "code" for name, read in reads)
+    return column if is_field and column not in dataset.settings.hashed else f"{OWN}owner {column}"
+
+
+def list_columns(dataset: Dataset) -> list[str]:
+    """Return the columns whose values the rows of a list share; none without lists."""
+    chosen = dataset.settings.list
+    columns = [dataset.user if name == USER else name for name in (chosen.by if chosen else ())]
+    return [name for name in columns if name is not None]
+
+
+def list_times(dataset: Dataset) -> list[str]:
+    """Return the column with the times of rows in lists; none if they are not needed."""
+    chosen = dataset.settings.list
+    timed = chosen and (chosen.gap or chosen.every or dataset.settings.split == "time" or _logged(dataset))
+    return [dataset.time] if timed and dataset.time else []
+
+
+def _logged(dataset: Dataset) -> list[History]:
+    return [history for history in histories_of(dataset) if not history.lists]
 
 
 def list_key(column: str) -> str:
@@ -133,6 +150,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
     """Return the rows of a dataset with all declared columns; raises as `make_examples` does."""
     _check_declared(dataset, name)
+    _check_lists(dataset, name)
     rows: object = dataset.rows(db)
     if not isinstance(rows, pd.DataFrame | duckdb.DuckDBPyRelation):
         raise PluginError(
@@ -212,7 +230,10 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset, columns: Mapping[str,
         if column not in code
     }
     chosen = [f"{sql} AS {quoted(column)}" for column, sql in (code | others).items()]
-    order = [*code.values(), *map(_unsorted, hashed), *others.values()]
+    # Rows of a list are neighbours.
+    lists = [code[owner_key(dataset, name)] for name in list_columns(dataset)]
+    lists += [others[time_key(name)] for name in list_times(dataset)]
+    order = [*lists, *code.values(), *map(_unsorted, hashed), *others.values()]
     db.execute(
         f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "
         f"ORDER BY {', '.join(order)}"
@@ -266,6 +287,30 @@ def _check_declared(dataset: Dataset, name: str) -> None:
                     f"{did_you_mean(given, names)}",
                     f"known: {listing(names)}",
                 )
+
+
+def _check_lists(dataset: Dataset, name: str) -> None:
+    """Check that the dataset has the columns of lists.
+
+    Raises:
+        UsageError: it has no user field or no time, or a history has another time.
+
+    """
+    chosen = dataset.settings.list
+    if chosen is None:
+        return
+    what, own_table = f"dataset.list of dataset {name}", "for your own table, name it: --set dataset."
+    if USER in chosen.by and dataset.user is None:
+        raise UsageError(f"{what} names the user, and there is no user field", f"{own_table}user=FIELD")
+    if dataset.time is None and (chosen.gap or chosen.every):
+        raise UsageError(f"{what} has a gap or periods, and there is no time", f"{own_table}time=COLUMN")
+    if other := next((h.time for h in _logged(dataset) if h.time != dataset.time), None):
+        fix = "use --set dataset.history_length=0"
+        raise UsageError(f"{what} begins by {dataset.time}, and events have the time {other}", fix)
+    divided = chosen.gap or chosen.every or dataset.settings.split == "time"
+    if chosen.by == (USER,) and _logged(dataset) and not divided:
+        fix = "name a gap or a period: --set 'dataset.list={user, gap: 30m}'"
+        raise UsageError(f"{what}: no event comes before a list of all rows of a user", fix)
 
 
 def _check_values(

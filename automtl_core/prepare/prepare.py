@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -18,6 +18,7 @@ from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, SAMPLE, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.field import kinds_of
@@ -25,6 +26,7 @@ from automtl_core.fields.vectors import VectorIds
 from automtl_core.prepare.encode import learn
 from automtl_core.prepare.events import event_logs, joined_histories, make_events, write_events
 from automtl_core.prepare.examples import make_examples
+from automtl_core.prepare.lists import lists_of, unit_of
 from automtl_core.prepare.raw_rows import write_sample
 from automtl_core.prepare.split import TRAIN, VALIDATION, Parts, sizes_of, split
 from automtl_core.prepare.values import make_vectors
@@ -98,19 +100,22 @@ def prepare(
         except FaultyRowError as fault:
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
-        parts = split(db, dataset, name)
+        lists, formed = lists_of(db, dataset, name, rows) or (None, None)
+        parts = split(db, dataset, name, formed)
+        examples = _Examples(parts, histories, lists, formed)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
+        facts["time_unit"] = unit_of(dataset, rows)
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)
-            content = _encode(db, dataset, name, parts, histories, draft, progress)
+            content = _encode(db, dataset, name, examples, draft, progress)
             content["warnings"] += warnings
-            write_sample(db, dataset, rows, histories, work_dir, draft)
+            write_sample(db, dataset, rows, histories, lists, work_dir, draft)
             manifest = write_manifest(draft, {**origin, **content, **facts})
         if refit:
             parts[parts == VALIDATION] = TRAIN
             with publish_folder(path.with_name(names[1]), same_content=True) as draft:
-                content = _encode(db, dataset, name, parts, histories, draft, progress)
+                content = _encode(db, dataset, name, examples, draft, progress)
                 if (path / SAMPLE).exists():  # of test rows, which are the same
                     shutil.copytree(path / SAMPLE, draft / SAMPLE)
                 write_manifest(draft, {**origin, **content, **facts})
@@ -153,21 +158,31 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
     return {**origin, "raw": files, "content": digest}
 
 
+class _Examples(NamedTuple):
+    """What is known about the rows of the table `examples`, in order."""
+
+    parts: Parts
+    histories: Sequence[History]
+    lists: Lists | None
+    formed: Formed | None
+    """The lists of the rows by the rule `lists`."""
+
+
 def _encode(
     db: duckdb.DuckDBPyConnection,
     dataset: Dataset,
     name: str,
-    parts: Parts,
-    histories: Sequence[History],
+    examples: _Examples,
     draft: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     progress("encode", 0.0)
+    parts, histories, lists, formed = examples
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
     write_hashes(db, encoding, draft)
-    logs, of_events = event_logs(db, dataset, histories, parts, draft / ENCODER)
+    logs, of_events = event_logs(db, dataset, histories, parts, formed, draft / ENCODER)
     write_events(db, logs, encoding, draft)
     written = 0
 
@@ -176,7 +191,7 @@ def _encode(
         written += rows
         progress("write", written / len(parts))
 
-    tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
+    tally = write_parts(db, dataset, encoding, logs, parts, formed, draft, advance)
     fields = []
     for field in (one.name for one in sparse_fields(dataset)):
         encoder = encoding.encoders[field]
@@ -184,7 +199,7 @@ def _encode(
         pretrained = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
         fields.append(SparseField(field, encoder.size, form, pretrained))
     scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
-    schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories))
+    schema = replace(schema_of(dataset, fields, scales), histories=tuple(histories), lists=lists)
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = sizes_of(parts)

@@ -11,10 +11,12 @@ import duckdb
 import numpy as np
 
 from automtl_core.data.event_log import OWNER
-from automtl_core.data.frames import with_events
+from automtl_core.data.frames import with_columns, with_events
+from automtl_core.data.lists import columns_of_rows
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
 from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
 from automtl_core.dataset.declarations import History
+from automtl_core.dataset.lists import Lists
 from automtl_core.errors import RunExistsError
 from automtl_core.prepare.events import event_table
 from automtl_core.prepare.examples import owner_key, rows_of
@@ -36,6 +38,7 @@ def write_sample(
     dataset: Dataset,
     rows: duckdb.DuckDBPyRelation,
     histories: Sequence[History],
+    lists: Lists | None,
     work_dir: Path,
     draft: Path,
 ) -> None:
@@ -49,6 +52,7 @@ def write_sample(
         dataset: The adapter.
         rows: Its rows.
         histories: The histories of the rows.
+        lists: The rule by which they form lists; all rows of those that share a list are in the sample.
         work_dir: Folder that the database may write to.
         draft: Folder of the prepared data, with the arrays of its parts.
 
@@ -64,10 +68,12 @@ def write_sample(
     ending = ".csv" if delimited else ".parquet"
     file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
     file = with_events(file, dataset, logged or histories, bool(logged))
+    if lists is not None:
+        file = with_columns(file, columns_of_rows(lists))
     db.register(RAW, dataset.raw_rows(db, rows))
-    test = _is_test(db, dataset, draft)
+    test = "true" if lists is not None else _is_test(db, dataset, draft)
     texts = _texts(db, dataset, file.columns, logged)
-    db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged)}")
+    db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged, lists)}")
     _copy(db, f"SELECT {_names(file)} FROM {quoted(SOME)}", file, work_dir, draft / SAMPLE)
     for history in logged[:1]:
         log, by = dataset.event_file(f"{SAMPLED_EVENTS}{ending}", history), quoted(history.by)
@@ -79,12 +85,23 @@ def write_sample(
         _copy(db, query, log, work_dir, draft / SAMPLE)
 
 
-def _chosen(dataset: Dataset, texts: str, test: str, file: RawFile, logged: Sequence[History]) -> str:
-    """Return a query of the rows with the least hashes: of owners with few events first, while these fit."""
+def _chosen(
+    dataset: Dataset, texts: str, test: str, file: RawFile, logged: Sequence[History], lists: Lists | None
+) -> str:
+    """Return a query of the rows with the least hashes: of owners with few events first, while these fit.
+
+    With lists, those of some values in the columns of lists are chosen, in all parts.
+    """
     order, query = f"hash({_names(file)})", f"{texts} FROM {quoted(RAW)} WHERE {test}"
+    if lists is not None:
+        key = ", ".join(map(quoted, lists.by))
+        counted = f"SELECT *, count(*) OVER (PARTITION BY {key}) AS {own('rows')} FROM ({query})"
+        window = f"OVER (ORDER BY {own('rows')} > {ROWS // 4}, hash({key}))"  # of all rows with equal values
+        fits = f"count(*) {window} <= {ROWS} OR rank() {window} = 1"
+        return f"SELECT * FROM ({counted}) QUALIFY {fits} ORDER BY {order}"
     if not logged:
         return f"{query} ORDER BY {order} LIMIT {ROWS}"
-    key, events, owner = codes(owner_key(dataset, logged[0])), own("events"), own("owner")
+    key, events, owner = codes(owner_key(dataset, logged[0].by)), own("events"), own("owner")
     counts = (
         f"SELECT CAST(c.value AS VARCHAR) AS {owner}, count(*) AS {events} "
         f"FROM {event_table(logged[0])} AS e JOIN {key} AS c ON c.code = e.{OWNER} GROUP BY 1"
@@ -122,6 +139,7 @@ def _texts(
     relation = db.sql(f"FROM {quoted(RAW)}")
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     times = {time_column_of(dataset, history): history.time for history in logged}
+    times |= {dataset.time_column: dataset.time} if dataset.time_column and dataset.time else {}
     bags = {} if type(dataset).raw_rows is not Dataset.raw_rows else _bags(db, dataset, RAW)
     chosen = []
     for name, column in columns.items():

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.values import codes
 from automtl_core.raw.sql import count, quoted
@@ -19,8 +20,11 @@ Parts = NDArray[np.int8]
 TRAIN, VALIDATION, TEST = range(3)
 
 
-def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
+def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None = None) -> Parts:
     """Return the part of each row of `examples`, in order.
+
+    The rows of a list are in one part, unless the publisher or a split by user divides them. Under a split by
+    time, the time of a row is that at which its list begins.
 
     Raises:
         DataError: a part has no rows.
@@ -38,7 +42,7 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
         for there, share in zip(given, (chosen.validation_fraction, chosen.test_fraction), strict=True)
     ]
     if any(shares):
-        drawn = _drawn(db, dataset, name, parts, shares)
+        drawn = _drawn(db, dataset, name, parts, shares, lists)
         if any(given):
             parts[parts == TRAIN] = drawn
         else:
@@ -100,10 +104,17 @@ def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: 
 
 
 def _drawn(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, shares: Sequence[int]
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    name: str,
+    parts: Parts,
+    shares: Sequence[int],
+    lists: Formed | None,
 ) -> Parts:
     """Return the parts of the rows that the publisher has not put into another part, in order."""
     chosen = dataset.settings
+    if lists is not None and chosen.split != "user":
+        return _drawn_by_lists(lists, parts == TRAIN, chosen.split == "random", chosen.split_seed, shares)
     if chosen.split == "random":
         return random_parts(sizes_of(parts)[TRAIN], shares, chosen.split_seed)
     column = dataset.time if chosen.split == "time" else dataset.user
@@ -129,6 +140,30 @@ def _drawn(
         order = generator(chosen.split_seed, "split").permutation(order)
     of_groups = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))  # the last one is of -1
     return np.concatenate([of_groups[some] for some in groups()])
+
+
+def _drawn_by_lists(
+    lists: Formed, free: NDArray[np.bool_], at_random: bool, seed: int, shares: Sequence[int]
+) -> Parts:
+    """Return the parts of free rows: whole lists at random, or the latest ones by their beginning."""
+    if at_random or lists.begin is None:
+        numbers = lists.numbers[free]
+        alone = np.flatnonzero(numbers == 0)
+        groups = numbers.astype(np.int64)
+        groups[alone] = numbers.max(initial=0) + 1 + np.arange(len(alone))
+        _, groups = np.unique(groups, return_inverse=True)
+        sizes = np.bincount(groups)
+        order = generator(seed, "split").permutation(len(sizes)).astype(np.int32)
+    else:
+        groups = ranks(lists.begin[free])
+        sizes = np.bincount(groups)
+        order = np.arange(len(sizes), dtype=np.int32)[::-1]
+    return parts_of_groups(sizes, order, shares)[groups]
+
+
+def ranks(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the place of each time among the distinct ones, [R]."""
+    return np.unique(times, return_inverse=True)[1]
 
 
 def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[np.int32]]:

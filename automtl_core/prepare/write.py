@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
-from automtl_core.prepare.encode import Encoding, chunks, rows_of
+from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
 from automtl_core.prepare.examples import columns_of
 from automtl_core.prepare.split import Parts, sizes_of
@@ -49,6 +50,7 @@ def write_parts(
     encoding: Encoding,
     logs: Sequence[EventLog],
     parts: Parts,
+    lists: Formed | None,
     draft: Path,
     advance: Callable[[int], None],
 ) -> Tally:
@@ -60,11 +62,12 @@ def write_parts(
         encoding: Encoders of the columns.
         logs: The events of histories.
         parts: Part of each row, [R].
+        lists: The lists of the rows; None without lists.
         draft: Output folder, with a folder for each part.
         advance: Called with the number of rows of each written chunk.
 
     """
-    arrays = _arrays(db, dataset, encoding, logs)
+    arrays = _arrays(db, dataset, encoding, logs, lists)
     sizes = sizes_of(parts)
     shape = (len(PARTS), len(learned(dataset)))
     tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
@@ -76,7 +79,7 @@ def write_parts(
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
                 write_header(file, array.dtype, (rows, array.width))
                 files[part, array.name] = file
-        for chunk, places in chunks(db, dataset, parts):
+        for chunk, places in chunks(db, dataset, parts, lists):
             for array in arrays:
                 block = array.block(chunk).astype(array.dtype, copy=False)
                 for place, part in enumerate(PARTS):
@@ -136,7 +139,11 @@ def seconds_of_codes(db: duckdb.DuckDBPyConnection, time: str) -> Block:
 
 
 def _arrays(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    encoding: Encoding,
+    logs: Sequence[EventLog],
+    lists: Formed | None,
 ) -> list[_Array]:
     def column(name: str | None) -> Block:
         scale = encoding.scales.get(name or "")
@@ -161,8 +168,12 @@ def _arrays(
     if dataset.user:
         arrays.append(array("users", np.int32, [column(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(array("times", np.int32, [column(dataset.time)]))
+        arrays.append(array("times", np.int32, [column(dataset.time if lists is None else RANK)]))
         arrays.append(array("seconds", np.float64, [seconds_of_codes(db, dataset.time)]))
+    if lists is not None:
+        arrays.append(array("lists", np.int32, [column(LIST)]))
+        if lists.begin is not None:
+            arrays.append(array("begin", np.float64, [column(BEGIN)]))
     arrays += [array(f"{file_name(name)}.codes", np.int32, [column(name)]) for name in coded(encoding)]
     for log in logs:
         name = file_name(log.history.name)

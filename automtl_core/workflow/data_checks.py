@@ -50,7 +50,8 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
     histories = schema.histories
     log = None if all(history.lists for history in histories) else log
     with TemporaryDirectory(prefix="automtl-") as folder:
-        reading = NewExamples(dataset, rows, Path(folder), histories=histories, log=log, labelled=True)
+        how: dict[str, Any] = {"histories": histories, "log": log, "rule": schema.lists, "labelled": True}
+        reading = NewExamples(dataset, rows, Path(folder), **how)
         with new_rows(reading) as served:
             (columns,) = served.chunks(max(len(served), 1)) if len(served) else (None,)
         if columns is None:

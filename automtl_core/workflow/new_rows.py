@@ -159,8 +159,8 @@ def measure(
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
         parts = [(part.labels, made.predict_logits(part), part.groups) for part in encoded(made, rows)]
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
-        users = [part[2] for part in parts if part[2] is not None]
-        found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
+        groups = [part[2] for part in parts if part[2] is not None]
+        found = metrics_of(made.tasks, labels, logits, np.concatenate(groups) if groups else None, registered)
         return found, len(rows), rows.rejected
 
 
@@ -175,6 +175,8 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
         if reading.labelled and user is not None:
             part = replace(part, users=_numbered(chunk[user], numbers))
+        if rows.lists is not None:
+            part = replace(part, lists=rows.lists[done : done + len(chunk)])
         unseen.add(chunk, part)
         yield part
         done += len(chunk)

@@ -71,7 +71,8 @@ def refresh(
     files = () if column else _unseen_files(reading, before, data)
     # Aggregates are of fields alone: rows need no history.
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
-    how: dict[str, Any] = {"labelled": True, "histories": (), "time": column, "unread": made.unread}
+    how: dict[str, Any] = {"labelled": True, "histories": (), "rule": None, "time": column}
+    how["unread"] = made.unread
     with new_rows(replace(reading, **how)) as rows:
         newest = _newest(run, before, data) if data.times else 0.0
         later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, newest, data)

@@ -339,10 +339,11 @@ class Workflow:
     ) -> tuple[Trained, NewExamples]:
         """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
         made = self.trained(run)
-        histories = made.encoder.schema.histories
-        check_log(histories, history)
-        how = (self.memory_limit, histories, history, most)
-        return made, NewExamples(self.new_examples(run), files, work_in, *how, **passed_on(self.listener))
+        schema = made.encoder.schema
+        check_log(schema.histories, history)
+        how = (self.memory_limit, schema.histories, history, most)
+        more = {"rule": schema.lists, **passed_on(self.listener)}
+        return made, NewExamples(self.new_examples(run), files, work_in, *how, **more)
 
     def _warn_of_precision(self, job: Job) -> None:
         """Warn if the precision of a job is slow on this machine."""

@@ -82,7 +82,7 @@ class KuaiRand(Dataset[KuaiRandSettings]):
     fields = tuple(map(Sparse, FIELDS))
     labels = tuple(Label(name, after="is_click" if name == "long_view" else None) for name in LABELS)
     user = "user_id"
-    time = "time_ms"
+    time, time_unit = "time_ms", 0.001
     histories = (
         History(
             "past", "user_id", "time_ms", ("video_id", "author_id", "music_id", "video_type", "tab"), LABELS

@@ -72,7 +72,8 @@ def with_settings(folder, split):
     if split != "time":
         (folder / "train" / "seconds.npy").unlink()
     settings = {"split": split, "label_delay": 2.0}
-    return Prepared(folder, {"schema": SCHEMA.to_json(), "settings": settings, "rows": {"train": 2}})
+    facts = {"settings": settings, "rows": {"train": 2}, "time_unit": 1.0}
+    return Prepared(folder, {"schema": SCHEMA.to_json(), **facts})
 
 
 @pytest.mark.parametrize("split", ["time", "user", "random"])

@@ -95,7 +95,7 @@ def without_offset(db, column, source, tables):
     return f"CAST(left({quoted(column)}, 16) AS TIMESTAMP)"
 
 
-def as_numbers(db, dataset, history, rows, log):
+def as_numbers(db, dataset, history, rows, log, begin):
     """Return the events of owners without the zeros of their ids."""
     table = db.table(quoted(log)).project("* REPLACE (ltrim(who, '0') AS who)")
     table.create("without zeros")

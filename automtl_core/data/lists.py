@@ -1,0 +1,46 @@
+"""Lists of new rows, which they form by the rule of prepared rows; see `dataset.lists`. Letters: R rows."""
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automtl_core.dataset.dataset import TEXT, Column
+from automtl_core.dataset.lists import Formed, Lists
+from automtl_core.raw.sql import quoted, times_of
+
+
+def lists_of_rows(db: duckdb.DuckDBPyConnection, lists: Lists, table: str) -> Formed:
+    """Return the lists of the rows of a table, in order.
+
+    Args:
+        db: The database.
+        lists: The rule.
+        table: Table of the rows, with the columns of the rule.
+
+    Raises:
+        FaultyRowError: a time has another form than most others.
+
+    """
+    texts = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in lists.by)
+    frame = db.sql(f"SELECT {texts} FROM {quoted(table)}").df()
+    numbers = [pd.factorize(frame.iloc[:, n])[0].astype(np.int64) for n in range(len(lists.by))]
+    times = None if lists.time is None else times_of(db, lists.time, table).seconds
+    return lists.form(together(numbers), times)
+
+
+def columns_of_rows(lists: Lists) -> dict[str, Column]:
+    """Return the columns of files by which rows form lists."""
+    times = {} if lists.time is None else {lists.time: Column("time", required=True)}
+    return {**dict.fromkeys(lists.by, TEXT), **times}
+
+
+def together(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return a number for the values of a row in several columns, -1 where one has none, [R] each -> [R]."""
+    found = columns[0]
+    for column in columns[1:]:
+        _, both = np.unique(found * (column.max(initial=0) + 1) + column, return_inverse=True)
+        found = np.where((found < 0) | (column < 0), -1, both)
+    return found

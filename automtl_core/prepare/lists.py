@@ -1,0 +1,89 @@
+"""Lists of the rows of a dataset: the rule by which rows form them, and the list of each row.
+
+Letters: R rows.
+"""
+
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.lists import together
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.lists import USER, Formed, Lists, in_units
+from automtl_core.errors import DataError
+from automtl_core.prepare.examples import list_columns, list_times, owner_key, time_key
+from automtl_core.raw.sql import form_of, quoted
+
+
+def lists_of(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, rows: duckdb.DuckDBPyRelation
+) -> tuple[Lists, Formed] | None:
+    """Return the lists of the rows of `examples`; None without lists.
+
+    Args:
+        db: Database with the table `examples`.
+        dataset: The adapter.
+        name: Its registered name.
+        rows: The rows of the dataset.
+
+    Raises:
+        DataError: all rows are at one time, so that there are no periods.
+
+    """
+    chosen = dataset.settings.list
+    if chosen is None:
+        return None
+    columns, timed = list_columns(dataset), list_times(dataset)
+    keys = [quoted(owner_key(dataset, column)) for column in columns]
+    owners = together([_column(db, f"coalesce({key}, -1)").astype(np.int64) for key in keys])
+    if not timed:
+        return (found := Lists(tuple(columns))), found.form(owners, None)
+    [time] = timed
+    times = _column(db, quoted(time_key(time))).astype(np.float64)
+    unit = unit_of(dataset, rows)
+    gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
+    found = Lists(tuple(columns), dataset.time_column or time, gap, every)
+    if chosen.by == (USER,) and gap is every is None:
+        found = _frozen(db, dataset, name, found, times)
+    return found, found.form(owners, times)
+
+
+def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
+    """Return the seconds of the unit of times as numbers; dates become seconds."""
+    if dataset.time not in rows.columns:
+        return 1.0
+    dates = form_of(str(rows.types[rows.columns.index(dataset.time)])) != "number"
+    return 1.0 if dates else dataset.time_unit
+
+
+def _frozen(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Lists, times: NDArray[np.float64]
+) -> Lists:
+    """Return the rule with periods as long as the test part, which is one of them."""
+    distinct, counts = np.unique(times, return_counts=True)
+    if dataset.part:
+        test = _column(db, f"{quoted(dataset.part)} = 'test'").astype(bool)
+        first = times[test].min(initial=times.max())
+    else:
+        later = np.cumsum(counts[::-1])[::-1]  # rows of a time and of later ones
+        share = dataset.settings.test_fraction * len(times)
+        first = distinct[np.abs(later - share).argmin()]
+    if first == distinct[0]:
+        raise DataError(
+            f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time",
+            "name a gap, a period or columns of a list, or correct the time",
+        )
+    place = int(np.searchsorted(distinct, first))
+    length = (distinct[-1] - first) * (1 + 1e-9) or first - distinct[place - 1]
+    return Lists(lists.by, lists.time, every=float(length), origin=float(first))
+
+
+def _column(db: duckdb.DuckDBPyConnection, expression: str) -> NDArray[Any]:
+    """Return the values of an expression for the rows of `examples`, in order, [R]."""
+    db.execute(f"SELECT {expression} AS value FROM examples")
+    found: list[NDArray[Any]] = [np.empty(0)]
+    while len(frame := db.fetch_df_chunk(512)):  # of 2048 rows each
+        found.append(frame["value"].to_numpy())
+    return np.concatenate(found)
