@@ -80,6 +80,8 @@ class Prepared:
     """Whether the folder existed before the call of `prepare`."""
     kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
     """The known encoders of fields."""
+    judged: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Kind of tasks -> the kind whose metric decides in its place, see `tasks.kinds.judged_by`."""
 
     @property
     def of_refit(self) -> bool:
@@ -94,12 +96,17 @@ class Prepared:
             ArtifactError: it was not prepared, or is damaged.
 
         """
-        return Prepared.open(self.path.with_name(self.path.name + REFIT), kinds=self.kinds)
+        made = Prepared.open(self.path.with_name(self.path.name + REFIT), kinds=self.kinds)
+        return replace(made, judged=self.judged)
 
     @cached_property
     def schema(self) -> Schema:
         """Fields and tasks, with the sizes of the vocabularies."""
-        return Schema.from_json(self.manifest["schema"])
+        return self._judged(Schema.from_json(self.manifest["schema"]))
+
+    def _judged(self, schema: Schema) -> Schema:
+        tasks = (replace(task, kind=self.judged.get(task.kind, task.kind)) for task in schema.tasks)
+        return replace(schema, tasks=tuple(tasks))
 
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
@@ -159,7 +166,8 @@ class Prepared:
             ArtifactError: it is damaged.
 
         """
-        return Encoder.load(self.path / ENCODER, self.kinds)
+        made = Encoder.load(self.path / ENCODER, self.kinds)
+        return replace(made, schema=self._judged(made.schema))
 
     def times(self, name: str) -> NDArray[np.int32] | None:
         """Return the time of each row of a part, as ranks, [R]; None without a split by time."""

@@ -15,6 +15,7 @@ from automtl_core.registry.kinds import (
     FIELD_KINDS,
     HISTORY_ENCODERS,
     KINDS,
+    METRICS,
     OPS,
     SPACES,
     TASK_KINDS,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from automtl_core.ops import OpFactory
     from automtl_core.settings.settings import Component
     from automtl_core.space import SearchSpace
+    from automtl_core.tasks.kind import TaskKind
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
 """Environment variable: entry-point names of disabled plugins, separated by commas."""
@@ -72,7 +74,8 @@ class Registry:
             for plural in KINDS
         }
         self._held: dict[tuple[str, str], Any] = {}
-        supply({name: partial(self.get, TASK_KINDS, name) for name in self._entries[TASK_KINDS.plural]})
+        kinds = {name: partial(self.get, TASK_KINDS, name) for name in self._entries[TASK_KINDS.plural]}
+        supply(kinds, self._judged)
 
     def names(self, kind: Kind[Any]) -> tuple[str, ...]:
         """Return the registered names, sorted; a family is one name that ends in `-*`."""
@@ -124,6 +127,12 @@ class Registry:
         space = space_class(schema, settings, self.op, self.history_encoder)
         space.spaces = self.space
         return space
+
+    def _judged(self, kind: str, metric: str) -> TaskKind:
+        """Return a kind of task that a metric judges; raises as `get` does."""
+        from automtl_core.training.judged import judged
+
+        return judged(kind, metric, self.get(METRICS, metric))
 
     def field_kind(self, name: str) -> type[FieldKind]:
         """Return a kind of field, as the argument `kind_of` of datasets; raises as `get` does."""

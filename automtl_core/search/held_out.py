@@ -28,7 +28,7 @@ from automtl_core.system import seeds
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
-from automtl_core.training.metrics import Metrics, TaskMetrics, mean_over_tasks, metrics_of
+from automtl_core.training.metrics import Metrics, TaskMetrics, effective_rows, mean_over_tasks, metrics_of
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
@@ -105,7 +105,7 @@ class HeldOut:
     def freedom(self) -> int:
         """Degrees of freedom of a difference of losses, those of the largest task."""
         columns = zip(self.problem.data.tasks, self._labels.T, strict=True)
-        return max(max(task.type.effective_rows(y[~np.isnan(y)]) - 1, 0) for task, y in columns)
+        return max(max(effective_rows(task, y, self._groups) - 1, 0) for task, y in columns)
 
     def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
         """Return the score of a supernet with decisions; batch statistics are those of this path.
@@ -181,8 +181,11 @@ def _shortfall(found: TaskMetrics) -> float | None:
 def _precision(found: TaskMetrics) -> float:
     """Return 1 / standard error of the AUC of a random classifier, up to a factor common to all tasks.
 
-    A task without classes counts as a binary task with as many rows, half of them positive.
+    A task without classes counts as a binary task with as many rows, half of them positive; one whose score
+    is a mean over lists as one with a positive and a negative row for each list.
     """
+    if found.groups is not None:
+        return float((found.groups / 2) ** 0.5)
     rows = found.rows
     positives = rows / 2 if found.positives is None else found.positives
     return float((positives * (rows - positives) / rows) ** 0.5)

@@ -45,6 +45,10 @@ class Measured(NamedTuple):
     """Key of each measure -> value; None where it is undefined."""
     reason: str | None = None
     """Reason why a value is undefined."""
+    error: float | None = None
+    """Standard error of the score; None where `TaskKind.interval` knows it, or nothing does."""
+    groups: int | None = None
+    """Number of users or lists that the score is a mean over; None for a score of all rows."""
 
 
 class TaskKind(ABC):
@@ -198,10 +202,10 @@ class TaskKind(ABC):
         outside = (values < self.low) | (values > self.high)
         return outside | ((values != np.floor(values)) & ~np.isnan(values)) if self.whole else outside
 
-    def effective_rows(self, labels: Array) -> int:
+    def effective_rows(self, labels: Array, groups: Groups = None) -> int:
         """Return the number of rows that decide the error of a score: those of the rarer class, or all.
 
-        0 if all labels, [R], are equal.
+        0 if all labels, [R], are equal. A kind whose score is a mean over groups counts these.
         """
         if self.two_classes:
             positives = int(np.count_nonzero(labels))

@@ -17,21 +17,39 @@ _classes: dict[str, Callable[[], type[TaskKind]]] = {
     "regression": partial(pkgutil.resolve_name, "automtl_core.tasks.builtin:Regression"),
 }
 _made: dict[str, TaskKind] = {}
+_judged: dict[str, Callable[[str, str], TaskKind]] = {}
+BY = " by "
+"""What is between a kind and the metric that judges it, as in `binary by gauc`."""
 
 
-def supply(classes: Mapping[str, Callable[[], type[TaskKind]]]) -> None:
+def supply(
+    classes: Mapping[str, Callable[[], type[TaskKind]]], judged: Callable[[str, str], TaskKind] | None = None
+) -> None:
     """Make kinds known to this process: name -> function that returns the class.
 
     Names are unique over all plugins. A registry supplies its kinds when it is made, so that a name in a
     schema, which is a plain value, suffices to find its kind.
+
+    Args:
+        classes: Kind -> function that returns its class.
+        judged: Function that returns a kind that a registered metric judges: see `training.judged`. None to
+            keep the one before.
+
     """
     _classes.update(classes)
-    for name in classes:
-        _made.pop(name, None)
+    if judged is not None:
+        _judged["of"] = judged
+    for name in [name for name in _made if name.partition(BY)[0] in classes or BY in name]:
+        del _made[name]
+
+
+def judged_by(kind: str, metric: str | None) -> str:
+    """Return the name of a kind whose tasks a registered metric judges; of the kind itself for None."""
+    return kind if metric is None else f"{kind}{BY}{metric}"
 
 
 def task_kind(name: str) -> TaskKind:
-    """Return a kind by name.
+    """Return a kind by name, which may be that of `judged_by`.
 
     Raises:
         UnknownNameError: no kind has the name.
@@ -39,6 +57,10 @@ def task_kind(name: str) -> TaskKind:
 
     """
     if name not in _made:
+        plain, by, metric = name.partition(BY)
+        if by:
+            _made[name] = _judged["of"](plain, metric)
+            return _made[name]
         if name not in _classes:
             near, known = did_you_mean(name, _classes), listing(_classes)
             raise UnknownNameError(

@@ -172,9 +172,8 @@ class Fit:
 
     def _validated(self) -> Metrics:
         """Return the metrics of the averaged weights on validation rows."""
-        size, monitored = self.recipe.batch_size, self.recipe.monitored
-        rows, tasks = self.data.validation, self.data.tasks
-        return evaluate(self.average.network, rows, tasks, size, self.compute, monitored)
+        rows, tasks, size = self.data.validation, self.data.tasks, self.recipe.batch_size
+        return evaluate(self.average.network, rows, tasks, size, self.compute)
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""

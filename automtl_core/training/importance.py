@@ -120,7 +120,7 @@ def importance(
         partners[a], partners[b] = b, a
         losses = _losses(schema.tasks, part, predict(permuted(part, schema, field, partners)), masks)
         found[field] = {
-            task.name: _effect(task, part.labels[:, t], losses[t] - intact[t], partners)
+            task.name: _effect(task, part, t, losses[t] - intact[t], partners)
             for t, task in enumerate(schema.tasks)
         }
     return _corrected(found)
@@ -171,7 +171,7 @@ def _counted(task: Task, part: Part, column: int) -> NDArray[np.bool_]:
     """Return the mask of rows that count for a task, [R]: none where they have no evidence."""
     known = ~np.isnan(part.labels[:, column])
     labels, groups = part.labels[known, column], None if part.groups is None else part.groups[known]
-    return known & (task.type.effective_rows(labels) > 1 and task.type.has_evidence(labels, groups))
+    return known & (task.type.effective_rows(labels, groups) > 1 and task.type.has_evidence(labels, groups))
 
 
 def _losses(
@@ -189,21 +189,21 @@ def _losses(
     return losses
 
 
-def _effect(
-    task: Task, labels: NDArray[np.float32], by_row: Floats, partners: NDArray[np.int64]
-) -> FieldEffect:
+def _effect(task: Task, part: Part, column: int, by_row: Floats, partners: NDArray[np.int64]) -> FieldEffect:
     """Return the effect on one task, with an uncorrected p value and without a verdict by it.
 
     Args:
         task: The task.
-        labels: [R], NaN where missing.
+        part: R rows.
+        column: Place of the task.
         by_row: Loss with the permuted field minus the loss without, [R]; NaN where a row does not count.
         partners: The other row of the pair of each row, [R].
 
     """
     measure = task.type.measure
     known = ~np.isnan(by_row)
-    freedom = task.type.effective_rows(labels[known]) - 1
+    groups = None if part.groups is None else part.groups[known]
+    freedom = task.type.effective_rows(part.labels[known, column], groups) - 1
     if freedom < 1:
         return FieldEffect(measure)
     count, drop = int(np.count_nonzero(known)), float(by_row[known].mean())

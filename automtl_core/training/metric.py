@@ -9,21 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from numbers import Real
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, one_line, printable
 from automtl_core.system.process_state import kept_state
 from automtl_core.tasks.kind import Array
 
 NO_LABEL = "no row has a label"
+Unit = Literal["users", "lists", "buckets"]
 
 
 @dataclass(frozen=True)
 class ByUser:
-    """The users of a metric that ranks the rows of each user, and the value of a random order."""
+    """The users, or lists, of a metric that ranks the rows of each, and the value of a random order."""
 
     users: int
     """Number of users that count."""
@@ -36,8 +38,8 @@ class ByUser:
     """Expected value if the rows of each user are in a random order."""
     spread: float
     """Standard deviation of the value of a random order."""
-    buckets: bool = False
-    """Whether the values of the user field are hashed, so that several users count as one."""
+    unit: Unit = "users"
+    """What is ranked: the rows of a user, those of a list, or those of all users in a hash bucket."""
 
 
 class Counted(NamedTuple):
@@ -50,6 +52,8 @@ class Counted(NamedTuple):
     """The users that it is computed from; None for a metric over all rows."""
 
 
+Terms = Callable[[Array, Array, Any], tuple[Array, Array]]
+"""`terms(labels, predictions, users)` returns two arrays [R], see `Metric.terms`."""
 Compute = Callable[[Array, Array, Any], float | Counted | None]
 """`compute(labels, predictions, users)` returns the value on R rows, or None where it is undefined; see
 `Metric` for the arguments."""
@@ -80,6 +84,10 @@ class Metric:
     """Whether it is computed from rows with a known user alone."""
     undefined: str = "it is undefined for these rows"
     """Reason for an undefined value, in words."""
+    terms: Terms | None = None
+    """Function of a metric that is a weighted mean over lists, at most 1, higher is better: at the first row
+    of each list its value times its weight, and its weight; 0 at all other rows. The metric is the ratio of
+    both sums. With it, `training.monitor_metric` decides in searches and comparisons too."""
     supplier: str = ""
     """Name of the metric and its plugin, for messages; the registry sets it."""
 
@@ -111,8 +119,11 @@ class MetricValue:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the value of its fields, as `dataclasses.asdict` returns them."""
-        by_user = stored.get("by_user")
-        return cls(**{**stored, "by_user": None if by_user is None else ByUser(**by_user)})
+        if (found := stored.get("by_user")) is None:
+            return cls(**stored)
+        units = {"unit": "buckets"} if found.get("buckets") else {}  # as of earlier versions
+        known = {name: value for name, value in found.items() if name != "buckets"}
+        return cls(**{**stored, "by_user": ByUser(**{**known, **units})})
 
 
 def metric_value(
@@ -132,10 +143,17 @@ def metric_value(
             for a metric that needs users.
 
     """
+    if task.type.standardised:
+        labels, predictions = (
+            task.mean + task.deviation * column.astype(np.float64) for column in (labels, predictions)
+        )
+    return value_of(metric, labels, predictions, users)
+
+
+def value_of(metric: Metric, labels: Array, predictions: Array, users: Array | None) -> MetricValue:
+    """Return the value of a metric for labels and predictions in units of the label; see `metric_value`."""
     known = users > 0 if metric.needs_users and users is not None else np.ones(len(labels), dtype=bool)
     labels, predictions = labels[known].astype(np.float64), predictions[known].astype(np.float64)
-    if task.type.standardised:
-        labels, predictions = (task.mean + task.deviation * column for column in (labels, predictions))
     users = None if users is None else users[known]
     for array in (labels, predictions, users):
         if array is not None:
@@ -161,20 +179,20 @@ def metric_value(
     return MetricValue(metric.title, sign, float(value), rows, by_user=counted.by_user)
 
 
-def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], user: str | None) -> None:
-    """Check that the data has the metric of early stopping.
+def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], dataset: Dataset) -> None:
+    """Check that the data has the metric that decides.
 
     Args:
         monitored: At most one metric, by name.
         tasks: Tasks of the data.
-        user: Its user field.
+        dataset: Its dataset.
 
     Raises:
-        UsageError: no task is of the kind of the metric, or it needs a user field.
+        UsageError: no task is of the kind of the metric, or it needs a user field or lists.
 
     """
     for name, metric in monitored.items():
-        if metric.needs_users and user is None:
+        if metric.needs_users and dataset.user is None and dataset.settings.list is None:
             raise UsageError(
                 f"training.monitor_metric: {name} is computed by user, and the dataset has no user field",
                 "choose another metric; for your own table, name the field: --set dataset.user=FIELD",

@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kind import Array, Measure, TaskKind
 from automtl_core.tasks.kinds import task_kind
-from automtl_core.training.metric import NO_LABEL, Metric, MetricValue, metric_value
+from automtl_core.training.metric import NO_LABEL, Metric, MetricValue, Unit, metric_value
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class TaskMetrics:
     """Reason why a metric is undefined."""
     others: Mapping[str, MetricValue] = field(default_factory=dict)
     """Name of a registered metric -> its value; metrics that do not apply to the data are left out."""
+    error: float | None = None
+    """Standard error of the score; None where `TaskKind.interval` knows it, or nothing does."""
+    groups: int | None = None
+    """Number of users or lists that the score is a mean over; None for a score of all rows."""
 
     @property
     def type(self) -> TaskKind:
@@ -56,13 +60,16 @@ class TaskMetrics:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the score over other rows; None where it is unknown."""
+        if self.error is not None and self.score is not None:
+            return self.score - 1.96 * self.error, self.score + 1.96 * self.error
         known = self.score is not None and self.positives is not None
         return self.type.interval(self.score or 0.0, self.positives or 0, self.rows) if known else None
 
     @property
     def effective_rows(self) -> int:
-        """Number of rows of the rarer class, or of all rows of a kind without classes."""
-        return self.rows if self.positives is None else min(self.positives, self.rows - self.positives)
+        """Number of rows of the rarer class, or of all rows of a kind without classes; at most `groups`."""
+        count = self.rows if self.positives is None else min(self.positives, self.rows - self.positives)
+        return count if self.groups is None else min(count, self.groups)
 
     def is_informative(self, least: int) -> bool:
         """Return whether there are at least `least` rows, of either class where labels are 0 and 1."""
@@ -75,19 +82,19 @@ class TaskMetrics:
         return {
             key: value
             for key, value in found.items()
-            if value not in ({}, None) or key not in ("positives", "others")
+            if value not in ({}, None) or key not in ("positives", "others", "error", "groups")
         }
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
         """Return the metrics of a value of `to_json`; those of older versions do not name their kind."""
         kind = stored.get("kind") or ("regression" if "rmse" in stored else "binary")
-        rest = {key: stored.get(key) for key in ("positives", "reason")}
+        rest = {key: stored.get(key) for key in ("positives", "reason", "error", "groups")}
         others = {name: MetricValue.from_json(value) for name, value in stored.get("others", {}).items()}
         values = {
             key: value
             for key, value in stored.items()
-            if key not in ("kind", "rows", "positives", "reason", "others")
+            if key not in ("kind", "rows", "positives", "reason", "error", "groups", "others")
         }
         if not all(value is None or isinstance(value, int | float) for value in values.values()):
             raise ValueError(f"{values!r} are no values of metrics")
@@ -120,11 +127,11 @@ def with_others(metrics: Metrics, measured: Metrics | None = None) -> dict[str, 
     return {t: replace(m, others=measured[t].others if measured else {}) for t, m in metrics.items()}
 
 
-def of_buckets(metrics: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics whose users are buckets of a hashed field."""
+def by_unit(metrics: Metrics, unit: Unit) -> dict[str, TaskMetrics]:
+    """Return metrics by user, of which each ranks the rows of another unit, such as a list."""
 
     def marked(value: MetricValue) -> MetricValue:
-        return replace(value, by_user=value.by_user and replace(value.by_user, buckets=True))
+        return replace(value, by_user=value.by_user and replace(value.by_user, unit=unit))
 
     return {
         task: replace(m, others={name: marked(value) for name, value in m.others.items()})
@@ -143,7 +150,11 @@ def agree(a: Metrics, b: Metrics) -> bool:
 
 def flat(metrics: TaskMetrics) -> dict[str, Any]:
     """Return values by the key of a metric, or by the name of a registered one."""
-    values = {key: value for key, value in metrics.to_json().items() if key not in ("kind", "others")}
+    values = {
+        key: value
+        for key, value in metrics.to_json().items()
+        if key not in ("kind", "others", "error", "groups")
+    }
     return {**values, **{name: other.value for name, other in metrics.others.items()}}
 
 
@@ -155,33 +166,21 @@ def measures(kind: TaskKind, metrics: Iterable[TaskMetrics]) -> list[Measure]:
         for name, other in each.others.items()
         if other.value is not None
     }
-    return [*kind.measures, *registered.values()]
+    own = [measure.key for measure in kind.measures]
+    return [*kind.measures, *(one for name, one in registered.items() if name not in own)]
 
 
-def monitored(metrics: TaskMetrics) -> tuple[Measure, float | None]:
-    """Return what early stopping reads after an epoch: `training.monitor_metric`, or else the score."""
-    for name, other in metrics.others.items():
-        return Measure(name, other.title, metrics.type.score.form, other.sign), other.value
-    return metrics.type.score, metrics.score
-
-
-def relative_change(
-    now: Metrics,
-    best: Metrics,
-    min_positives: int,
-    monitor: Collection[str] = (),
-    monitor_metric: str | None = None,
-) -> float:
+def relative_change(now: Metrics, best: Metrics, min_positives: int, monitor: Collection[str] = ()) -> float:
     """Return the mean over tasks of (AUC - best AUC) / best AUC (AutoMTL, section 4.1).
 
     Other kinds of tasks have their score in place of the AUC; where lower is better, a relative decrease
-    counts as positive. A task that has the registered metric `monitor_metric` has this one in place of both.
+    counts as positive.
 
     The tasks in `monitor` count; without these, the tasks with at least `min_positives` rows of either class
     (of any, where labels have no classes); without these, all tasks with a score. Without a score the mean
     log loss decides; without any label there is no change.
     """
-    scores = {task: c for task in now if (c := _gain(now[task], best[task], monitor_metric)) is not None}
+    scores = {task: c for task in now if (c := _gain(now[task], best[task])) is not None}
     if scores:
         monitored = [task for task in scores if task in monitor]
         informative = [task for task in scores if now[task].is_informative(min_positives)]
@@ -221,10 +220,16 @@ def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
     few = "test rows are positive, too few of one class to be reliable"
     counts = [m.positives for m in tasks.values() if m.positives is not None]
     if one_note := len(counts) > 3:
-        yield f"* {len(counts)} tasks: {min(counts):,} to {max(counts):,} {few}; not in the mean"
+        what = f"{min(counts):,} to {max(counts):,} {few}"
+        if groups := [m.groups for m in tasks.values() if m.groups is not None]:
+            what = f"the score is a mean over {min(groups):,} to {max(groups):,}, too few to be reliable"
+        yield f"* {len(counts)} tasks: {what}; not in the mean"
     for task, m in tasks.items():
         if m.positives is None:
             yield f"* {task}: {m.rows:,} test rows have the label, too few to be reliable"
+        elif m.groups is not None and not one_note:
+            title = m.type.score.title
+            yield f"* {task}: {title} is a mean over {m.groups:,}, too few to be reliable; not in the mean"
         elif not one_note:
             low, high = m.interval or (0.0, 1.0)
             ends = f" (95 % interval of the {m.type.score.title} {low:.4f} to {high:.4f})"
@@ -232,14 +237,10 @@ def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
             yield f"* {task}: {m.positives:,} of {m.rows:,} {few}{ends}; not in the mean"
 
 
-def _gain(now: TaskMetrics, best: TaskMetrics, monitor_metric: str | None) -> float | None:
-    """Return the relative change of the registered metric, or else of the score; positive if better."""
-    if monitor_metric is not None and monitor_metric in now.others and monitor_metric in best.others:
-        of_now, of_best = now.others[monitor_metric], best.others[monitor_metric]
-        change, sign = _relative(of_now.value, of_best.value), of_now.sign
-    else:
-        change, sign = _relative(now.score, best.score), now.type.score.sign
-    return None if change is None else sign * change
+def _gain(now: TaskMetrics, best: TaskMetrics) -> float | None:
+    """Return the relative change of the score; positive if better."""
+    change = _relative(now.score, best.score)
+    return None if change is None else now.type.score.sign * change
 
 
 def _relative(now: float | None, best: float | None) -> float | None:
@@ -266,8 +267,10 @@ def task_metrics(
     kind = task.type
     values: Mapping[str, float | None] = dict.fromkeys(one.key for one in kind.measures)
     reason: str | None = NO_LABEL
+    error: float | None = None
+    groups: int | None = None
     if len(labels):
-        values, reason = kind.metrics(labels, logits, users)
+        values, reason, error, groups = kind.metrics(labels, logits, users)
         scaled = [one.key for one in kind.measures if one.in_units]
         values = {k: v if v is None or k not in scaled else task.deviation * v for k, v in values.items()}
     positives = int(np.count_nonzero(labels)) if kind.two_classes else None
@@ -276,7 +279,13 @@ def task_metrics(
         for name, metric in registered.items()
         if metric.applies_to(task) and not (metric.needs_users and users is None)
     }
-    return TaskMetrics(task.kind, values, len(labels), positives, reason, others)
+    return TaskMetrics(task.kind, values, len(labels), positives, reason, others, error, groups)
+
+
+def effective_rows(task: Task, labels: Array, groups: Array | None) -> int:
+    """Return `TaskKind.effective_rows` of the rows with a label; labels are [R], NaN where missing."""
+    known = ~np.isnan(labels)
+    return task.type.effective_rows(labels[known], None if groups is None else groups[known])
 
 
 def metrics_of(

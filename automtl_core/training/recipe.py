@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from automtl_core.settings.settings import NAMED, Component, Search, Settings
-from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, relative_change
 
 EMBEDDING_DECAY = 1e-2
@@ -42,9 +41,10 @@ class Recipe(Settings):
     their relative changes. Empty for all tasks with at least `min_positives` validation rows of either
     class."""
     monitor_metric: str | None = None
-    """Metric of `automtl list metrics` that stops a training, and selects its epoch and hyperparameters, in
-    place of AUC or RMSE. It is computed on validation rows after each epoch. A task without the metric counts
-    with its AUC or RMSE."""
+    """Metric of `automtl list metrics` that decides in place of AUC or RMSE: it stops trainings, and selects
+    epochs and hyperparameters; and in searches and comparisons too where it is a mean over lists or users,
+    such as `gauc` and `ndcg-10`. null: `gauc` where the dataset has lists, see `dataset.list`. auc: AUC over
+    all rows, there too. A task without the metric keeps its AUC or RMSE."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Task -> weight of its loss in the mean over tasks; 1 for a task that is not named."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
@@ -63,29 +63,21 @@ class Recipe(Settings):
     is not part of means over tasks."""
 
     _balancers: dict[str, Any] = PrivateAttr(default_factory=dict)
-    _monitored: Metric | None = PrivateAttr(None)
 
     @property
     def balancers(self) -> dict[str, Any]:
         """Balancer classes besides the default, by name."""
         return self._balancers
 
-    @property
-    def monitored(self) -> dict[str, Metric]:
-        """The metric of early stopping by its name; empty for the score of each task."""
-        if self.monitor_metric is None or self._monitored is None:
-            return {}
-        return {self.monitor_metric: self._monitored}
-
-    def knowing(self, balancer: type, monitored: Metric | None = None) -> Self:
-        """Return the recipe with the class of its balancer, and with its metric of early stopping."""
+    def knowing(self, balancer: type) -> Self:
+        """Return the recipe with the class of its balancer."""
         recipe = self.model_copy()
-        recipe._balancers, recipe._monitored = {self.balancer.name: balancer}, monitored
+        recipe._balancers = {self.balancer.name: balancer}
         return recipe
 
     def change(self, now: Metrics, best: Metrics) -> float:
         """Return the mean over tasks of the relative change of validation metrics; see `relative_change`."""
-        return relative_change(now, best, self.min_positives, self.monitor, self.monitor_metric)
+        return relative_change(now, best, self.min_positives, self.monitor)
 
     @property
     def decay_of_embeddings(self) -> float:

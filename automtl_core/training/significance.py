@@ -116,7 +116,7 @@ def baseline(
     truth, predicted = labels[known].astype(np.float64), predicted[known]
     kind = task.type
     groups = None if users is None else users[known]
-    if kind.effective_rows(truth) < LEAST or not kind.has_evidence(truth, groups):
+    if kind.effective_rows(truth, groups) < LEAST or not kind.has_evidence(truth, groups):
         return None
     loss = kind.losses_by_row(truth, predicted, groups)
     alone = single if single is None else kind.losses_by_row(truth, single[known], groups)

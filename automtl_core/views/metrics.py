@@ -77,7 +77,7 @@ def by_user(test: Metrics, least: int | None = None) -> Iterator[str]:
         faults: dict[str, list[str]] = {}  # fault -> tasks with their values
         for task, sign, value, users in of_tasks:
             if least is not None and (fault := _fault(sign * (value - users.random), users, least)):
-                chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} users"
+                chance = f"random {users.random:.4f} ± {users.spread:.4f}, {users.users:,} {users.unit}"
                 faults.setdefault(fault, []).append(f"{task} {value:.4f} ({chance})")
         yield from (f"warning: {title} {fault}: {', '.join(values)}" for fault, values in faults.items())
 
@@ -87,17 +87,18 @@ def _of_users(title: str, users: Sequence[ByUser]) -> Iterator[str]:
     counted, known = _range([u.users for u in users], ","), _range([u.all_users for u in users], ",")
     rows = [of_task.rows / of_task.all_users for of_task in users]
     random = _range([of_task.random for of_task in users], ".4f")
+    unit = users[0].unit
     yield (
-        f"{title}: over {counted} users {users[0].which}, of {known} users with {_range(rows, '.1f')} rows "
+        f"{title}: over {counted} {unit} {users[0].which}, of {known} {unit} with {_range(rows, '.1f')} rows "
         f"each on average; a random order has {random}"
     )
-    if any(of_task.buckets for of_task in users):
+    if unit == "buckets":
         yield (
             f"warning: {title} is by hash bucket, not by user: the user field is in dataset.hashed, and the "
             "users of a bucket count as one"
         )
     if min(rows) < 1.5:
-        yield f"warning: {title} says little, since most users have one row, and nothing to rank"
+        yield f"warning: {title} says little, since most {unit} have one row, and nothing to rank"
 
 
 def _fault(above: float, users: ByUser, least: int) -> str | None:
@@ -106,7 +107,7 @@ def _fault(above: float, users: ByUser, least: int) -> str | None:
     if above < -chance:
         return "is worse than a random order, beyond chance"
     if users.users < least:
-        return f"is over fewer than {least} users, too few to be reliable"
+        return f"is over fewer than {least} {users.unit}, too few to be reliable"
     return "does not differ from a random order beyond chance" if above <= chance else None
 
 

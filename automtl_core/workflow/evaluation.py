@@ -29,7 +29,7 @@ from automtl_core.training.events import PhaseBegan, phase
 from automtl_core.training.expert_use import expert_use
 from automtl_core.training.importance import importance, sample
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, metrics_of, of_buckets, with_others
+from automtl_core.training.metrics import Metrics, by_unit, metrics_of, with_others
 from automtl_core.training.significance import Baseline, baseline, corrected
 from automtl_core.workflow.budget import IMPORTANCE_SHARE
 from automtl_core.workflow.data_checks import check_skew
@@ -196,7 +196,9 @@ def _measured(
     """Return the metrics of the output [R, T] of a network for a part."""
     part, dataset = prepared.part(name), job.dataset()
     found = metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.groups, registered)
-    return of_buckets(found) if dataset.user in dataset.settings.hashed else found
+    if prepared.schema.lists is not None:
+        return by_unit(found, "lists")
+    return by_unit(found, "buckets") if dataset.user in dataset.settings.hashed else found
 
 
 def _refreshes(

@@ -43,6 +43,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.system import distributed, seeds
 from automtl_core.system.documents import canonical
 from automtl_core.system.progress import Progress, silent
+from automtl_core.tasks.kinds import judged_by
 from automtl_core.training.balancer import Balancer, balancer_of, check_groups, task_losses
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import RunListener
@@ -51,6 +52,9 @@ from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.components import parsed
 from automtl_core.workflow.teacher import kept_soft_labels
+
+AUC, GAUC = "auc", "gauc"
+"""Values of `training.monitor_metric`: for the score of the kind of task, and for lists."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Job:
             return made[0].path
 
         path = distributed.first(prepare_alone)
-        return made[0] if made else Prepared.open(path, reused=True)
+        return self.judged(made[0] if made else Prepared.open(path, reused=True))
 
     def space(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
@@ -290,7 +294,7 @@ class Job:
         balancer_of(self.recipe(), space.schema.tasks)
         for teacher in self._teachers().values():
             teacher.checked(data)
-        check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
+        check_monitored(self.monitor(), space.schema.tasks, self.dataset())
         self.metrics()
         self.listeners()
         features = self.config.features
@@ -384,10 +388,31 @@ class Job:
         return self.config.retrain or self._searching()[0].retrain
 
     def recipe(self) -> Recipe:
-        """Return the recipe, with the class of its balancer, and with its metric."""
-        name = self.config.training.monitor_metric
-        monitored = None if name is None else self.registry.get(METRICS, name)
-        return self.config.training.knowing(self.balancer(), monitored)
+        """Return the recipe, with the class of its balancer."""
+        return self.config.training.knowing(self.balancer())
+
+    def monitor(self) -> dict[str, Metric]:
+        """Return the metric that decides in place of AUC or RMSE, by its name; none without one.
+
+        Raises:
+            UnknownNameError: no plugin registers it.
+            PluginError: it cannot be used.
+
+        """
+        name = self.config.training.monitor_metric or (GAUC if self.dataset().settings.list else AUC)
+        return {} if name == AUC else {name: self.registry.get(METRICS, name)}
+
+    def judged(self, prepared: Prepared) -> Prepared:
+        """Return prepared data whose tasks are judged by the metric of `monitor`."""
+        return replace(
+            prepared,
+            judged={
+                task.kind: judged_by(task.kind, name)
+                for name, metric in self.monitor().items()
+                for task in prepared.schema.tasks
+                if metric.applies_to(task)
+            },
+        )
 
     def balancer(self) -> type[Balancer]:
         """Return the class of the balancer."""
@@ -404,8 +429,8 @@ class Job:
         return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
 
     def validation_metrics(self) -> dict[str, Metric]:
-        """Return the registered metrics of validation rows: those of the test, and that of early stopping."""
-        return {**self.recipe().monitored, **self.metrics()}
+        """Return the registered metrics of validation rows: those of the test, and that which decides."""
+        return {**self.monitor(), **self.metrics()}
 
     def listeners(self) -> dict[str, type[RunListener]]:
         """Return the listeners of the run, by name.

@@ -25,7 +25,7 @@ from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.system.documents import Value
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import NONE, Metrics, metrics_of
+from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
 from automtl_core.workflow.trained import Trained
 
 CHUNK = 1 << 14
@@ -161,7 +161,7 @@ def measure(
         labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
         groups = [part[2] for part in parts if part[2] is not None]
         found = metrics_of(made.tasks, labels, logits, np.concatenate(groups) if groups else None, registered)
-        return found, len(rows), rows.rejected
+        return by_unit(found, "users" if rows.lists is None else "lists"), len(rows), rows.rejected
 
 
 def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:

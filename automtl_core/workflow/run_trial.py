@@ -195,12 +195,12 @@ class TrialRunner:
 
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         """Return the job and the data of a spec."""
-        if spec.data not in self._prepared:
-            self._prepared[spec.data] = Prepared.open(Path(spec.data))
         job = Job.resolve(RunConfig.parse(dict(parse_json(spec.config, *CONFIG))), self.registry)
         if spec.encoding_search:
             document = parse_json(spec.encoding_search, *CONFIG)
             job = replace(job, encoding_search=EncodingSearchResult.from_json(document, "the trial"))
+        if spec.data not in self._prepared:
+            self._prepared[spec.data] = job.judged(Prepared.open(Path(spec.data)))
         return job, self._prepared[spec.data]
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from automtl_core.plugin import Counted, Metric
-from automtl_metrics.rankings import Array, Groups, Sums, averaged
+from automtl_core.plugin import Metric
+from automtl_metrics.rankings import NO_POSITIVE, POSITIVE, Array, Groups, Values, averaged, ranking
 
 
 class Expected(NamedTuple):
@@ -47,41 +47,31 @@ def first_rows(groups: Groups, k: int) -> Expected:
     return Expected(precisions, reciprocal, 1 - none)
 
 
-def of_users(
-    labels: Array, predictions: Array, users: Array, k: int, value: Callable[[Expected, Array], Array]
-) -> Counted:
-    """Return a mean over the users with a positive row.
+def of_users(groups: Groups, k: int, value: Callable[[Expected, Array], Array]) -> Values:
+    """Return the value of each user with a positive row.
 
     Args:
-        labels: [R], zeros and ones.
-        predictions: [R]; higher means more likely.
-        users: User of each row, [R].
+        groups: The rows of users.
         k: Number of places that count.
         value: Returns the value of each user, from 0 to 1, for the ideal number of hits: the number of
             positive rows, at most k, [U].
 
     Returns:
-        The value, the number of rows of users with a positive row, and these users. The deviation of a random
-        order is at most that of values of 0 and 1 with the same mean.
+        The values. The variance of a random order is at most that of values of 0 and 1 with the same mean.
 
     """
-
-    def of_block(groups: Groups) -> Sums:
-        counting = groups.positives > 0
-        ideal = np.minimum(np.maximum(groups.positives, 1), k)
-        one = np.zeros(len(groups.rows), np.int64)
-        tied = groups._replace(user=np.arange(len(one)), place=one, size=groups.rows, hits=groups.positives)
-        found, random = (value(first_rows(each, k), ideal)[counting] for each in (groups, tied))
-        variance = float(np.sum(random * (1 - random)))
-        count, rows = len(found), int(groups.rows[counting].sum())
-        return Sums(float(found.sum()), count, float(random.sum()), variance, count, rows)
-
-    return averaged(labels, predictions, users, "with a positive row", of_block)
+    ideal = np.minimum(np.maximum(groups.positives, 1), k)
+    one = np.zeros(len(groups.rows), np.int64)
+    tied = groups._replace(user=np.arange(len(one)), place=one, size=groups.rows, hits=groups.positives)
+    found, random = (value(first_rows(each, k), ideal) for each in (groups, tied))
+    weights = np.where(groups.positives > 0, 1.0, 0.0)
+    return Values(found, weights, random, random * (1 - random))
 
 
 def _metric(title: str, k: int, value: Callable[[Expected, Array], Array]) -> Metric:
-    compute = partial(of_users, k=k, value=value)
-    return Metric(f"{title}@{k}", compute, needs_users=True, undefined="no row of a known user is positive")
+    by_user = partial(of_users, k=k, value=value)
+    compute = partial(averaged, which=POSITIVE, of_users=by_user)
+    return ranking(f"{title}@{k}", compute, by_user, NO_POSITIVE)
 
 
 def map_at(number: int) -> Metric:

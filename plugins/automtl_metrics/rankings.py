@@ -22,6 +22,10 @@ from automtl_core.plugin import ByUser, Counted, Metric
 Array = NDArray[Any]
 BLOCK = 1 << 20
 """Approximate number of rows that are ranked together: all rows of some users."""
+POSITIVE = "with a positive row"
+"""Users that count, in words."""
+ONE_CLASS, NO_POSITIVE = "no user has rows of both classes", "no row of a known user is positive"
+"""Reasons for an undefined value."""
 
 
 class Groups(NamedTuple):
@@ -41,18 +45,34 @@ class Groups(NamedTuple):
     """Positive rows of each user, [U]."""
 
 
-class Sums(NamedTuple):
-    """Sums over the users of a block who count."""
+class Values(NamedTuple):
+    """The value of each user, [U] each; a user who does not count has weight 0."""
 
-    total: float
-    """Sum of the values of the users, times their weights."""
-    weight: float
-    random: float
-    """As `total`, for a random order of the rows of each user."""
-    variance: float
-    """Variance of `total` for a random order."""
-    users: int
-    rows: int
+    values: Array
+    weights: Array
+    random: Array
+    """Expected value if the rows of the user are in a random order."""
+    variance: Array
+    """Variance of the value for a random order."""
+
+
+OfUsers = Callable[[Groups], Values]
+
+
+def auc_of_users(groups: Groups, by_positives: bool = False) -> Values:
+    """Return the AUC within each user, weighted by rows or by positive rows, for users with both classes.
+
+    The variance for a random order is that of the rank sum (Mann and Whitney 1947).
+    """
+    positives, negatives = groups.positives, groups.rows - groups.positives
+    pairs = positives * negatives
+    above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
+    above_positives = np.bincount(groups.user, weights=groups.hits * above)
+    wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
+    weights = np.where(pairs > 0, positives if by_positives else groups.rows, 0)
+    some = np.maximum(pairs, 1)
+    half = np.full(len(pairs), 0.5)
+    return Values(1 - wrong / some, weights, half, (groups.rows + 1) / (12 * some))
 
 
 def gauc(labels: Array, predictions: Array, users: Array, by_positives: bool = False) -> Counted:
@@ -68,24 +88,11 @@ def gauc(labels: Array, predictions: Array, users: Array, by_positives: bool = F
         by_positives: Whether the weight of a user is the number of positive rows.
 
     Returns:
-        The value, the number of rows of users with both classes, and these users. The variance of the AUC of
-        a random order is that of the rank sum (Mann and Whitney 1947).
+        The value, the number of rows of users with both classes, and these users.
 
     """
-
-    def of_block(groups: Groups) -> Sums:
-        positives, negatives = groups.positives, groups.rows - groups.positives
-        counting = (positives > 0) & (negatives > 0)
-        above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
-        above_positives = np.bincount(groups.user, weights=groups.hits * above)
-        wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
-        pairs, rows = (positives * negatives)[counting], groups.rows[counting]
-        weights = positives[counting] if by_positives else rows
-        total, weight = float((1 - wrong[counting] / pairs) @ weights), float(weights.sum())
-        variance = float(weights**2 @ ((rows + 1) / (12 * pairs)))
-        return Sums(total, weight, weight / 2, variance, len(rows), int(rows.sum()))
-
-    return averaged(labels, predictions, users, "with rows of both classes", of_block)
+    of_users = partial(auc_of_users, by_positives=by_positives)
+    return averaged(labels, predictions, users, "with rows of both classes", of_users)
 
 
 def gauc_by_positives(labels: Array, predictions: Array, users: Array) -> Counted:
@@ -112,83 +119,97 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int, everyone: bool
         The value, the number of rows of the users who count, and these users.
 
     """
+    which = "with a row" if everyone else POSITIVE
+    return averaged(labels, predictions, users, which, partial(ndcg_of_users, k=k, everyone=everyone))
 
-    def of_block(groups: Groups) -> Sums:
-        counting = groups.positives > 0
-        last = min(k, int(groups.rows.max()))
-        discounts = 1 / np.log2(np.arange(last) + 2)
-        gains, squares = (np.append(0.0, np.cumsum(discounts**n)) for n in (1, 2))  # of the first n places
-        begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
-        gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
-        rows, positives = groups.rows[counting], groups.positives[counting]
-        ideal = gains[np.minimum(positives.astype(np.int64), last)]
-        share, places = positives / rows, np.minimum(rows, last)
-        random = float(np.sum(share * gains[places] / ideal))
-        apart = squares[places] - gains[places] ** 2 / rows  # drawn without replacement
-        variance = float(np.sum(share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2))
-        count = len(groups.rows) if everyone else len(rows)
-        rows_of_users = int((groups.rows if everyone else rows).sum())
-        return Sums(float(np.sum(gained[counting] / ideal)), count, random, variance, count, rows_of_users)
 
-    return averaged(labels, predictions, users, "with a row" if everyone else "with a positive row", of_block)
+def ndcg_of_users(groups: Groups, k: int, everyone: bool = False) -> Values:
+    """Return NDCG at k of each user, for users with a positive row or for all, see `ndcg`."""
+    last = min(k, int(groups.rows.max()))
+    discounts = 1 / np.log2(np.arange(last) + 2)
+    gains, squares = (np.append(0.0, np.cumsum(discounts**n)) for n in (1, 2))  # of the first n places
+    begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
+    gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
+    rows, positives = groups.rows, groups.positives
+    ideal = gains[np.minimum(np.maximum(positives, 1).astype(np.int64), last)]
+    share, places = positives / rows, np.minimum(rows, last)
+    apart = squares[places] - gains[places] ** 2 / rows  # drawn without replacement
+    variance = share * (1 - share) * rows / np.maximum(rows - 1, 1) * apart / ideal**2
+    weights = np.where(positives > 0, 1.0, float(everyone))
+    return Values(gained / ideal, weights, share * gains[places] / ideal, variance)
+
+
+def ranking(
+    title: str,
+    compute: Callable[..., Counted],
+    of_users: OfUsers,
+    undefined: str = "it is undefined for these rows",
+) -> Metric:
+    """Return a metric by user, see `Metric`."""
+    terms = partial(terms_of, of_users=of_users)
+    return Metric(title, compute, needs_users=True, undefined=undefined, terms=terms)
 
 
 def ndcg_at(number: int) -> Metric:
     """NDCG@k: discounted positive rows among the first k of a user, averaged over users with any."""
-    return Metric(
-        f"NDCG@{number}",
-        partial(ndcg, k=number),
-        needs_users=True,
-        undefined="no row of a known user is positive",
-    )
+    return ranking(f"NDCG@{number}", partial(ndcg, k=number), partial(ndcg_of_users, k=number), NO_POSITIVE)
 
 
 def ndcg_of_all_at(number: int) -> Metric:
     """NDCG@k over all users; a user without a positive row counts with 0."""
-    compute = partial(ndcg, k=number, everyone=True)
-    return Metric(f"NDCG@{number} of all", compute, needs_users=True)
+    of_users = partial(ndcg_of_users, k=number, everyone=True)
+    return ranking(f"NDCG@{number} of all", partial(ndcg, k=number, everyone=True), of_users)
 
 
-GAUC_BY_POSITIVES = Metric(
-    "GAUC by positives", gauc_by_positives, needs_users=True, undefined="no user has rows of both classes"
-)
-GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
-
-
-def averaged(
-    labels: Array, predictions: Array, users: Array, which: str, of_block: Callable[[Groups], Sums]
-) -> Counted:
+def averaged(labels: Array, predictions: Array, users: Array, which: str, of_users: OfUsers) -> Counted:
     """Return the weighted mean over users; `which` says in words which users count."""
-    all_users, blocks = 0, [Sums(0.0, 0, 0.0, 0.0, 0, 0)]
-    for groups in _blocks(labels, predictions, users):
-        blocks.append(of_block(groups))
-        all_users += len(groups.rows)
-    total, weight, random, variance, counted, rows = (sum(column) for column in zip(*blocks, strict=True))
+    sums, all_users, counting, rows = np.zeros(4), 0, 0, 0
+    for _, groups in _blocks(labels, predictions, users):
+        values, weights, random, variance = of_users(groups)
+        sums += [values @ weights, weights.sum(), random @ weights, variance @ weights**2]
+        all_users, counting = all_users + len(groups.rows), counting + int((weights > 0).sum())
+        rows += int(groups.rows[weights > 0].sum())
+    total, weight, of_random, of_variance = sums.tolist()
     if not weight:
         return Counted(None, 0)
-    spread = max(variance, 0.0) ** 0.5 / weight
-    by_user = ByUser(counted, which, all_users, len(labels), random / weight, spread)
+    spread = max(of_variance, 0.0) ** 0.5 / weight
+    by_user = ByUser(counting, which, all_users, len(labels), of_random / weight, spread)
     return Counted(total / weight, rows, by_user)
 
 
-def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[Groups]:
-    """Yield the groups of users, block by block: a sort of all rows takes several times their memory."""
+def terms_of(labels: Array, predictions: Array, users: Array, of_users: OfUsers) -> tuple[Array, Array]:
+    """Return the value of each user times the weight, and the weight, at the first row of the user, [R]."""
+    gains, weights = np.zeros((2, len(labels)))
+    for places, groups in _blocks(labels, predictions, users):
+        found = of_users(groups)
+        first = np.minimum.reduceat(places, np.cumsum(groups.rows) - groups.rows)
+        gains[first], weights[first] = found.values * found.weights, found.weights
+    return gains, weights
+
+
+def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[tuple[Array, Groups]]:
+    """Yield the rows of some users, sorted by user, and their groups, block by block.
+
+    A sort of all rows takes several times their memory.
+    """
     starts = np.unique(np.sort(users)[::BLOCK])
     for place, first in enumerate(starts):
         inside = users >= first
         if place + 1 < len(starts):
             inside &= users < starts[place + 1]
-        yield _groups(labels[inside], predictions[inside], users[inside])
+        places = np.flatnonzero(inside)
+        order, groups = _groups(labels[places], predictions[places], users[places])
+        yield places[order], groups
 
 
-def _groups(labels: Array, predictions: Array, users: Array) -> Groups:
+def _groups(labels: Array, predictions: Array, users: Array) -> tuple[Array, Groups]:
     order = np.lexsort((-predictions, users))
     labels, predictions, users = labels[order], predictions[order], users[order]
     starts_user = np.append(True, users[1:] != users[:-1])
     first = np.flatnonzero(starts_user | np.append(True, predictions[1:] != predictions[:-1]))
     begin, user = np.flatnonzero(starts_user), np.cumsum(starts_user[first]) - 1
     hits = np.add.reduceat(labels, first)
-    return Groups(
+    return order, Groups(
         user=user,
         place=first - begin[user],
         size=np.diff(first, append=len(users)),
@@ -196,3 +217,9 @@ def _groups(labels: Array, predictions: Array, users: Array) -> Groups:
         rows=np.diff(begin, append=len(users)),
         positives=np.bincount(user, weights=hits),
     )
+
+
+GAUC_BY_POSITIVES = ranking(
+    "GAUC by positives", gauc_by_positives, partial(auc_of_users, by_positives=True), ONE_CLASS
+)
+GAUC = ranking("GAUC", gauc, auc_of_users, ONE_CLASS)

@@ -83,7 +83,7 @@ def _check_link(kind: TaskKind, logits: Array) -> None:
 
 
 def _check_metrics(kind: TaskKind, labels: Array, logits: Array, groups: Array, what: str) -> None:
-    values, reason = kind.metrics(labels, logits, groups)
+    values, reason, *_ = kind.metrics(labels, logits, groups)
     assert [*values] == [m.key for m in kind.measures], f"`metrics` must return all measures: {what}"
     known = [value for value in values.values() if value is not None]
     assert np.isfinite(known).all(), f"a metric must be finite, or None: {what}"

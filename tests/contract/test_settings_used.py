@@ -17,7 +17,7 @@ from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
-from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Component, domains
@@ -314,6 +314,10 @@ def test_a_setting_takes_all_of_its_domain_and_that_holds_its_default(cls, name)
         assert getattr(cls.parse({name: value}), name) == value
 
 
+OF_JOBS = ("teacher", "monitor_metric")
+"""Settings of the recipe that change data, or what judges it: see their tests in tests/core/workflow."""
+
+
 def fitted(values):
     """Return the reports, the best epoch and the weights of a small network."""
     torch.manual_seed(0)
@@ -321,15 +325,14 @@ def fitted(values):
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
     train = replace(train, soft=np.full_like(train.labels, 0.3))
     recipe = Recipe.parse(dict(values), "training")
-    monitored = recipe.monitor_metric and REGISTRY.get(METRICS, recipe.monitor_metric)
-    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), monitored)
+    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name))
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
     watch = Reports()
     fit.run(watch)
     return [report.to_json() for report in watch.reports], fit.best_epoch, fit.network.state_dict()
 
 
-@pytest.mark.parametrize("setting", [name for name in Recipe.model_fields if name != "teacher"])
+@pytest.mark.parametrize("setting", [name for name in Recipe.model_fields if name not in OF_JOBS])
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     assert differs("recipe", Recipe, setting, fitted), f"training.{setting} is not used"
 

@@ -21,6 +21,7 @@ from automtl_core.dataset.schema import Schema, Task
 from automtl_core.settings.settings import NAMED, Component, Settings
 from automtl_core.system import seeds
 from automtl_core.system.documents import canonical
+from automtl_core.training.metrics import effective_rows
 
 
 class EncodingSearchSettings(Settings):
@@ -126,7 +127,8 @@ class Rows:
     def telling(self) -> tuple[Task, ...]:
         """The tasks with enough held-out rows of either class."""
         columns, least = zip(self.schema.tasks, self.look.labels.T, strict=True), self.settings.min_positives
-        return tuple(task for task, y in columns if task.type.effective_rows(y[~np.isnan(y)]) >= least)
+        groups = self.look.groups
+        return tuple(task for task, y in columns if effective_rows(task, y, groups) >= least)
 
 
 def divided(

@@ -34,7 +34,6 @@ from automtl_core.training.events import (
     RunBegan,
     Warned,
 )
-from automtl_core.training.metrics import monitored
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
@@ -118,7 +117,7 @@ def epoch_line(report: EpochEnded) -> str:
     """
     scores: dict[Measure, dict[str, float | None]] = {}
     for task, m in report.metrics.items():
-        measure, value = monitored(m)
+        measure, value = m.type.score, m.score
         scores.setdefault(measure, {})[task] = value
     parts = [_values(measure.title, measure.form, values) for measure, values in scores.items()]
     parts.append(_values("loss", ".4f", report.losses))

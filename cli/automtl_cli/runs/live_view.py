@@ -12,7 +12,6 @@ from automtl_core.run_dir.progress import Progress
 from automtl_core.run_dir.run_list import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
-from automtl_core.training.metrics import monitored
 from automtl_core.views.plain import duration
 
 NARROW = 72
@@ -162,8 +161,8 @@ def _scores(reports: Sequence[EpochEnded], tasks: Sequence[str], width: int, pla
     if trends:
         table.add_column(_text("trend"), no_wrap=True)
     for task in tasks:
-        measure, value = monitored(last.metrics[task])
-        values = [(report.epoch, monitored(report.metrics[task])[1]) for report in same]
+        measure, value = last.metrics[task].type.score, last.metrics[task].score
+        values = [(report.epoch, report.metrics[task].score) for report in same]
         known = [(epoch, float(score)) for epoch, score in values if score is not None]
         best = max(known, key=lambda one: measure.sign * one[1], default=None)
         loss = last.losses.get(task)

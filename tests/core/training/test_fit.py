@@ -15,11 +15,9 @@ from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.table import RowTable
 from automtl_core.system.state import is_in_file
-from automtl_core.training.balancer import WeightedMean
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.metric import Metric
 from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
 
@@ -149,23 +147,6 @@ def test_stops_after_patience_and_restores_the_best_weights(problem, monkeypatch
     assert fit.best_epoch == 2
     assert torch.equal(fit.network.tasks[0].tower[-1].weight, watch.weights[1][0])
     assert not torch.equal(watch.weights[1][0], watch.weights[4][0])
-
-
-def test_a_monitored_metric_decides_when_to_stop_and_is_computed_each_epoch(problem):
-    calls = []
-
-    def falls(labels, predictions, users):
-        calls.append(len(labels))
-        return 1 / len(calls)
-
-    for better, epochs, best in ((False, 4, 4), (True, 2, 1)):
-        calls.clear()
-        fit = make(problem, patience=1, epochs=4, monitor_metric="falls")
-        fit.recipe = fit.recipe.knowing(WeightedMean, Metric("falls", falls, higher_is_better=better))
-        watch = run(fit)
-        assert (len(watch.reports), fit.best_epoch) == (epochs, best)
-        assert len(calls) == epochs * len(problem.data.tasks)
-        assert all("falls" in m.others for report in watch.reports for m in report.metrics.values())
 
 
 def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):

@@ -1,10 +1,12 @@
 """A metric of a plugin gets what it is promised, and its faults cost a value and nothing else."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
 from automtl_core.training.metric import Counted, Metric, MetricValue, check_monitored, metric_value
@@ -82,11 +84,23 @@ def test_a_fault_is_a_reason_that_names_the_plugin(compute, reason):
     assert found.reason.startswith(f"the metric 'mine' of plugin 'p' {reason}")
 
 
-def test_a_metric_of_early_stopping_has_to_apply_to_the_data():
+def test_the_metric_that_decides_has_to_apply_to_the_data():
     by_user, of_numbers = Metric("G", len, needs_users=True), Metric("E", len, kind="regression")
-    check_monitored({}, [CLICK], None)
-    check_monitored({"g": by_user, "e": of_numbers}, [CLICK, PRICE], "user")
+    anyone, users, lists = (
+        SimpleNamespace(user=user, settings=DatasetSettings.parse({"list": columns}))
+        for user, columns in ((None, None), ("user", None), (None, "page"))
+    )
+    check_monitored({}, [CLICK], anyone)
+    check_monitored({"g": by_user, "e": of_numbers}, [CLICK, PRICE], users)
+    check_monitored({"g": by_user}, [CLICK], lists)
     with pytest.raises(UsageError, match="g is computed by user, and the dataset has no user field"):
-        check_monitored({"g": by_user}, [CLICK], None)
+        check_monitored({"g": by_user}, [CLICK], anyone)
     with pytest.raises(UsageError, match="e is for tasks of kind regression, and there is none"):
-        check_monitored({"e": of_numbers}, [CLICK], "user")
+        check_monitored({"e": of_numbers}, [CLICK], users)
+
+
+def test_users_of_runs_of_earlier_versions_are_read():
+    stored = {"title": "GAUC", "sign": 1, "value": 0.6, "rows": 3}
+    of_users = {"users": 2, "which": "all", "all_users": 2, "rows": 3, "random": 0.5, "spread": 0.1}
+    units = [MetricValue.from_json({**stored, "by_user": {**of_users, "buckets": b}}) for b in (False, True)]
+    assert [one.by_user.unit for one in units] == ["users", "buckets"]

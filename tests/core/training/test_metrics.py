@@ -10,13 +10,12 @@ from automtl_core.tasks.builtin import auc
 from automtl_core.training.metric import ByUser, Metric, MetricValue
 from automtl_core.training.metrics import (
     agree,
+    by_unit,
     flat,
     mean_over_tasks,
     measures,
     metrics_from_json,
     metrics_of,
-    monitored,
-    of_buckets,
     relative_change,
     too_few,
     with_others,
@@ -152,8 +151,8 @@ def test_metrics_of_hashed_users_are_marked_and_agree_with_others():
     found = {
         "a": binary_metrics(0.6, 0.5, 60, 120, others={"gauc": value, "pr-auc": MetricValue("P", 1, 0.1, 9)})
     }
-    marked = of_buckets(found)
-    assert marked["a"].others["gauc"].by_user.buckets
+    marked = by_unit(found, "buckets")
+    assert marked["a"].others["gauc"].by_user.unit == "buckets"
     assert marked["a"].others["pr-auc"].by_user is None
     assert agree(found, marked), "runs of earlier versions record no users"
 
@@ -172,25 +171,6 @@ def test_registered_metrics_of_two_measurements():
     assert not agree({"a": others()}, {"a": binary_metrics(0.61, 0.5, 60, 120)})
     later = {"a": binary_metrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
     assert with_others({"a": others(gauc=0.7)}, later) == {"a": others(ndcg=0.4)}
-
-
-def test_a_monitored_metric_takes_the_place_of_the_score_if_it_is_defined():
-    now, best = (
-        {"a": others(gauc=0.6)},
-        {"a": binary_metrics(0.3, 0.5, 60, 120, others=others(gauc=0.5).others)},
-    )
-    assert relative_change(now, best, 1) == pytest.approx(1.0)
-    assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
-    assert relative_change(now, best, 1, monitor_metric="ndcg") == pytest.approx(1.0), "it is not there"
-    assert (monitored(now["a"])[0].title, monitored(now["a"])[1]) == ("GAUC", 0.6)
-    assert monitored(price(3.0)) == (PRICE.type.score, 3.0)
-    now, best = (
-        {"a": binary_metrics(0.6, 0.5, 60, 120, others={"error": MetricValue("error", -1, value, 120)})}
-        for value in (0.1, 0.2)
-    )
-    assert relative_change(now, best, 1, monitor_metric="error") == pytest.approx(0.5)
-    now, best = {"a": others(gauc=None), "p": price(4.0)}, {"a": others(gauc=0.5), "p": price(5.0)}
-    assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
 
 
 def measured(task, labels, predictions):

@@ -162,7 +162,7 @@ def test_the_users_of_a_metric_are_named_and_tasks_with_one_fault_share_a_warnin
         (by_user(0.65, 12), "is over fewer than 100 users, too few to be reliable: click 0.6500"),
         (by_user(0.51, 312), "does not differ from a random order beyond chance: click 0.5100"),
         (by_user(0.65, 312, 11000), "says little, since most users have one row"),
-        (by_user(0.65, 312, buckets=True), "is by hash bucket, not by user"),
+        (by_user(0.65, 312, unit="buckets"), "is by hash bucket, not by user"),
     ],
 )
 def test_a_metric_that_says_nothing_has_a_warning(value, about):

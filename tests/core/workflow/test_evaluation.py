@@ -51,7 +51,7 @@ def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp
         prepared = job.prepare()
         logits = np.zeros((len(prepared.part("test")), len(prepared.schema.tasks)))
         for m in _measured(job, prepared, "test", logits, job.metrics()).values():
-            assert m.others["gauc"].by_user.buckets == bool(buckets)
+            assert m.others["gauc"].by_user.unit == ("buckets" if buckets else "users")
 
 
 def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):

@@ -153,12 +153,10 @@ def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path
     with start(job, prepared, tmp_path / "run") as run:
         result = search(job, run, prepared, EventHandler())
     reports = run.reports()
-    values = [r["validation"]["click"]["others"]["gauc"]["value"] for r in reports]
+    values = [r["validation"]["click"]["gauc"] for r in reports]
     assert all(isinstance(value, float) for value in values)
     assert result.validation["click"].others["gauc"].value == values[result.best_epoch - 1]
-    first, second = (
-        np.array([m["others"]["gauc"]["value"] for m in report["validation"].values()]) for report in reports
-    )
+    first, second = (np.array([m["gauc"] for m in report["validation"].values()]) for report in reports)
     assert reports[1]["change"] == pytest.approx((second / first - 1).mean())
     with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / "stopped") as stopped:
         search(job, stopped, prepared, StopAfter(1))
