@@ -9,7 +9,7 @@ Differences are computed by row, since the errors of two architectures on the sa
 Letters: R rows, B batch, T tasks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,12 +21,14 @@ from torch import nn
 
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part, some_rows
+from automtl_core.dataset.schema import Task
 from automtl_core.modules.supernet import Reuse, Supernet
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.system import seeds
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import recalibrate_batchnorm
+from automtl_core.training.judged import in_other_view
 from automtl_core.training.loop import shuffled
 from automtl_core.training.metrics import Metrics, TaskMetrics, effective_rows, mean_over_tasks, metrics_of
 
@@ -132,21 +134,41 @@ class HeldOut:
 
     def scored(self, predictions: NDArray[np.float64]) -> Scored:
         """Return the score of predictions [R, T]."""
-        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions), self._groups)
-        losses = self._losses(np.nan_to_num(predictions), metrics)
+        return self._scored(self.problem.data.tasks, predictions)
+
+    def other_view(self, predictions: NDArray[np.float64]) -> Losses | None:
+        """Return the losses of predictions [R, T] by AUC over all rows in place of GAUC, or reversed.
+
+        None without tasks of 0 and 1, and without users and lists.
+        """
+        tasks = [in_other_view(task, self._groups) for task in self.problem.data.tasks]
+        return self._scored(tasks, predictions).losses if any(tasks) else None
+
+    def _scored(self, tasks: Sequence[Task | None], predictions: NDArray[np.float64]) -> Scored:
+        places = [t for t, task in enumerate(tasks) if task is not None]
+        some, outputs = [task for task in tasks if task is not None], np.nan_to_num(predictions)[:, places]
+        labels = self._labels[:, places]
+        metrics = metrics_of(some, labels, outputs, self._groups)
+        losses = self._losses(some, labels, outputs, metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf
         areas = {task: m.score for task, m in metrics.items()}
         return Scored(losses, metrics, mean_over_tasks(areas, metrics, self.problem.recipe.min_positives))
 
-    def _losses(self, predictions: NDArray[np.float64], metrics: Metrics) -> Losses:
+    def _losses(
+        self,
+        tasks: Sequence[Task],
+        labels_of: NDArray[np.float32],
+        predictions: NDArray[np.float64],
+        metrics: Metrics,
+    ) -> Losses:
         losses, precisions = np.zeros(len(self)), 0.0
-        for t, task in enumerate(self.problem.data.tasks):
+        for t, task in enumerate(tasks):
             scores = metrics[task.name]
             short = _shortfall(scores)
             if short is None:
                 continue
-            known = ~np.isnan(self._labels[:, t])
-            labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
+            known = ~np.isnan(labels_of[:, t])
+            labels, outputs = labels_of[known, t].astype(np.float64), predictions[known, t]
             groups = None if self._groups is None else self._groups[known]
             by_row = task.type.losses_by_row(labels, outputs, groups)
             precision = _precision(scores)

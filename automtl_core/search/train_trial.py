@@ -97,12 +97,16 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
         _save(path, {"error": str(error), "reports": reports})
         return TrialResult("diverged", {}, error=str(error))
     fit.restore_best()
-    losses = HeldOut(problem, spec.loss_rows).measure(fit.network.eval()).losses if spec.loss_rows else None
+    losses = other = None
+    if spec.loss_rows:
+        rows = HeldOut(problem, spec.loss_rows)
+        outputs = rows.predict(fit.network.eval())
+        losses, other = rows.scored(outputs).losses, rows.other_view(outputs)
     state: Literal["done", "paused", "stopped"] = (
         "done" if fit.exhausted else "paused" if going_on else "stopped"
     )
     seconds = time.monotonic() - start
-    result = TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses)
+    result = TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses, other_view=other)
     if going_on:
         _save(kept, result.to_state())
     return result

@@ -100,6 +100,10 @@ class TrialSpec:
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
 
 
+BY_ROW = ("losses", "other_view")
+"""Arrays of a `TrialResult`."""
+
+
 @dataclass(frozen=True)
 class TrialResult:
     """The result of a trial."""
@@ -119,6 +123,8 @@ class TrialResult:
     """Contribution of each of the first `loss_rows` validation rows to the loss, [R]; see `HeldOut`."""
     error: str | None = None
     """Error message of a diverged or failed trial, with the remedy if it failed."""
+    other_view: NDArray[np.float64] | None = None
+    """As `losses`, by AUC over all rows in place of GAUC, or reversed; see `HeldOut.other_view`."""
 
     @classmethod
     def failed(cls, error: AutoMTLError, folder: str) -> "TrialResult":
@@ -129,16 +135,17 @@ class TrialResult:
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
-        values = asdict(replace(self, metrics={}, losses=None))
+        values = asdict(replace(self, metrics={}, losses=None, other_view=None))
         metrics = {task: m.to_json() for task, m in self.metrics.items()}
-        losses = None if self.losses is None else torch.from_numpy(self.losses)
-        return {**values, "metrics": metrics, "losses": losses}
+        arrays = {name: getattr(self, name) for name in BY_ROW}
+        tensors = {name: None if one is None else torch.from_numpy(one) for name, one in arrays.items()}
+        return {**values, "metrics": metrics, **tensors}
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":
         """Return the result of a value of `to_state`."""
-        losses = None if state["losses"] is None else state["losses"].numpy()
-        return cls(**{**state, "metrics": metrics_from_json(state["metrics"]), "losses": losses})
+        arrays = {name: None if (one := state[name]) is None else one.numpy() for name in BY_ROW}
+        return cls(**{**state, "metrics": metrics_from_json(state["metrics"]), **arrays})
 
 
 @dataclass(frozen=True)

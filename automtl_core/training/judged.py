@@ -4,12 +4,20 @@ Early stopping, the encoding search, evidence, the last round and comparisons re
 of a kind of task, so that one metric decides everywhere. Letters: R rows, b resamples.
 """
 
+from contextlib import suppress
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.dataset.schema import Task
+from automtl_core.errors import AutoMTLError
 from automtl_core.tasks.kind import Array, ByCounts, Floats, Groups, Measure, Measured, TaskKind
-from automtl_core.tasks.kinds import judged_by, task_kind
+from automtl_core.tasks.kinds import BY, judged_by, task_kind
 from automtl_core.training.metric import Metric, value_of
+
+GAUC = "gauc"
+"""Name of the metric that judges by default where rows form lists."""
 
 
 def judged(kind: str, name: str, metric: Metric) -> TaskKind:
@@ -32,6 +40,20 @@ def judged(kind: str, name: str, metric: Metric) -> TaskKind:
     }
     bases = (_Judged, type(base))
     return type(type(base).__name__, bases, attributes)(judged_by(kind, name))  # type: ignore[no-any-return]
+
+
+def in_other_view(task: Task, groups: Groups) -> Task | None:
+    """Return a task of 0 and 1 as judged over all rows in place of lists or users, or the other way round.
+
+    None without users and lists, or where no plugin registers GAUC.
+    """
+    plain, by, _ = task.kind.partition(BY)
+    if groups is None or not task.type.two_classes:
+        return None
+    with suppress(AutoMTLError):
+        other = replace(task, kind=plain if by else judged_by(plain, GAUC))
+        return other if other.type else None
+    return None
 
 
 class _Judged(TaskKind):

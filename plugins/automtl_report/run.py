@@ -73,7 +73,8 @@ def show(record: RunRecord, all_evidence: bool = False, all_fields: bool = False
 def outcome(record: RunRecord) -> Iterator[Section]:
     """Yield a summary of a finished run, and the next commands."""
     searched = record.get(EncodingSearch)
-    sentences = [search.encoding(searched.encoding_search, search.measure(record))] if searched else []
+    found = searched and searched.encoding_search
+    sentences = [search.encoding(found), *search.apart(found)] if found else []
     sentences += [_ensemble(record)] if record.members else []
     yield Section("", measured.notes(record))
     yield from search.contest(record)

@@ -307,16 +307,37 @@ def encodings(record: RunRecord) -> Iterator[Section]:
         for trial in result.trials
     ]
     grid = Grid(["", "feature encoding", title, "trainings"], rows, "llr")
-    yield Section("feature encodings", [Text(encoding(result, title)), grid])
+    yield Section("feature encodings", [Text(encoding(result)), *map(Text, apart(result)), grid])
 
 
-def encoding(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
+OVER_ALL_ROWS = "if predictions of different lists are compared, as bids are, set training.monitor_metric=auc"
+WITHIN_USERS = (
+    "if the rows of a user are ranked against each other, name these rows by dataset.list, such as {user, "
+    "gap: 30m}: all of them are then seen at one moment, and GAUC decides"
+)
+"""Advice to a user whose predictions are judged in the other view."""
+
+
+def encoding(result: EncodingSearchResult) -> str:
     """Return the chosen feature encodings, and their gain in a measure such as AUC."""
     if result.why:
         return f"Feature encoding not searched: {result.why}"
-    gain = f" ({result.gain:+z.4f} {measure})" if result.trials else ""
+    gain = f" ({result.gain:+z.4f} {result.measure})" if result.trials else ""
     chosen = in_words(result.answers) or "none"
     return f"Feature encoding chosen on held-out training data{gain}: {chosen}"
+
+
+def apart(result: EncodingSearchResult) -> Iterator[str]:
+    """Yield a warning where the chosen feature encodings lose in the view that did not decide."""
+    other = result.other_view
+    if other is None or not other.worse:
+        return
+    low, high = (-other.gain + sign * NORMAL * other.error for sign in (-1, 1))
+    loses = f"lose {-other.gain:.4f} {other.measure} (95 % interval {low:.4f} to {high:.4f})"
+    advice = OVER_ALL_ROWS
+    if other.measure != "AUC":
+        advice = WITHIN_USERS
+    yield f"the chosen inputs gain {result.gain:.4f} {result.measure}, and {loses}: {advice}"
 
 
 def in_words(answers: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import get_args
 
 from automtl_core.run_dir.facts import EncodingSearch, Search
-from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
+from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial, OtherView
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points
 from automtl_core.views.values import Grid, Text
 from automtl_report.search import (
     VERDICTS,
+    WITHIN_USERS,
+    apart,
     contest,
     decisions,
     encoding,
@@ -200,7 +202,7 @@ CHOSEN = EncodingSearchResult(KEYED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial(
 
 
 def test_what_was_chosen_in_a_encoding():
-    assert encoding(CHOSEN, "AUC") == (
+    assert encoding(replace(CHOSEN, measure="AUC")) == (
         "Feature encoding chosen on held-out training data (+0.0032 AUC): aggregates by a*b, c, "
         "numeric features scaled, embedding decay 0.01"
     )
@@ -212,6 +214,16 @@ def test_what_was_chosen_in_a_encoding():
     assert encoding(EncodingSearchResult(earlier, (EncodingTrial(earlier, 0.7, 1),))).endswith(
         "(+0.0000 AUC or R2): numeric features binned"
     )
+    chosen = replace(CHOSEN, measure="AUC", other_view=OtherView("GAUC", -0.05, 0.01))
+    assert [*apart(chosen)] == [
+        "the chosen inputs gain 0.0032 AUC, and lose 0.0500 GAUC (95 % interval 0.0304 to 0.0696): "
+        + WITHIN_USERS
+    ]
+    assert "monitor_metric=auc" in next(
+        apart(replace(chosen, measure="GAUC", other_view=OtherView("AUC", -0.05, 0.01)))
+    )
+    assert not [*apart(CHOSEN)]
+    assert not [*apart(replace(CHOSEN, other_view=OtherView("GAUC", -0.01, 0.01)))], "by chance"
     assert encoding(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
 
 

@@ -24,6 +24,7 @@ from automtl_core.settings.settings import Search
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
 from automtl_core.training.events import Event
+from automtl_core.training.judged import in_other_view
 from automtl_core.training.metrics import Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
@@ -54,6 +55,22 @@ class EncodingTrial(Value):
 
 
 @dataclass(frozen=True)
+class OtherView(Value):
+    """The gain of chosen encodings in the view that did not decide: over all rows, or within lists."""
+
+    measure: str
+    gain: float
+    """In the unit of `EncodingTrial.score`."""
+    error: float
+    """Standard error of the gain."""
+
+    @property
+    def worse(self) -> bool:
+        """Whether the gain is below 0 beyond chance."""
+        return self.gain < -1.96 * self.error
+
+
+@dataclass(frozen=True)
 class EncodingSearchResult(Value):
     """The result of the encoding search."""
 
@@ -66,6 +83,10 @@ class EncodingSearchResult(Value):
     """The keys of aggregates, with their evidence."""
     why: str = ""
     """Reason why no values were tried; else empty."""
+    measure: str = "AUC or R2"
+    """Title of the scores."""
+    other_view: OtherView | None = None
+    """The gain in the other view; None where the data has no users and no lists, or nothing was chosen."""
 
     @property
     def best(self) -> EncodingTrial:
@@ -115,7 +136,9 @@ def search_encodings(
     tried = trials.trials()
     why = "" if tried else "the time budget is too short for a single trial"
     used = [one["key"] for one in trials.best.get("aggregates", ())]
-    return EncodingSearchResult(trials.best, tried, tuple(one for one in keys if one.key in used), why)
+    chosen = tuple(one for one in keys if one.key in used)
+    title = " or ".join(dict.fromkeys(task.type.measure for task in rows.telling))
+    return EncodingSearchResult(trials.best, tried, chosen, why, title, trials.other_view())
 
 
 def _clear(metrics: TaskMetrics) -> bool:
@@ -204,6 +227,21 @@ class _Trials:
             for answers, results in self._results
             if results
         )
+
+    def other_view(self) -> OtherView | None:
+        """Return the gain of the best values over none of them in the other view."""
+        none = next((one for one, _ in self._results if not one.get("aggregates")), self.best)
+        pairs = [
+            (one.other_view, other.other_view)
+            for one, other in zip(self._of(self.best), self._of(none), strict=False)
+        ]
+        by_row = [other - one for one, other in pairs if one is not None and other is not None]
+        task = next((of for of in self.rows.telling if in_other_view(of, self.rows.look.groups)), None)
+        other = task and in_other_view(task, self.rows.look.groups)
+        if none == self.best or not by_row or other is None:
+            return None
+        gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
+        return OtherView(other.type.measure, gain.mean, gain.error)
 
     def _changed(self, **changes: Any) -> Answers:
         """Return the best values with changes to searched settings."""

@@ -39,7 +39,7 @@ from automtl_core.workflow.run_trial import executor_of
 from automtl_core.workflow.workflow import Workflow, plain_name
 from automtl_report import outcome
 from automtl_report.run import outcome as finished
-from automtl_report.search import encoding
+from automtl_report.search import apart, encoding
 
 
 class Terminal:
@@ -80,6 +80,8 @@ class Terminal:
                 say(sentence)
             case EncodingsChosen(result):
                 say(encoding(result))
+                for sentence in apart(result):
+                    say(f"warning: {sentence}")
             case CellBegan(cell, which):
                 self._of_trials[which] = f"{which}: {cell}"
                 say(self._of_trials[which])
