@@ -33,7 +33,7 @@ class StepLosses(NamedTuple):
     by_task: Tensor
     """Mean loss of each task on the batch, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, [T]."""
+    """Number of the terms of each task's loss in this process, by their weights, [T]."""
 
 
 class Objective(NamedTuple):
@@ -46,7 +46,7 @@ class Objective(NamedTuple):
     by_task: Tensor
     """Loss of each task without its weight, for reports, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, [T]."""
+    """Number of the terms of each task's loss in this process, by their weights, [T]."""
 
     @property
     def loss(self) -> Tensor:
@@ -72,7 +72,7 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
         whole = total(torch.cat([sums, terms, rows, rows * penalty]))
         sums, numbers, count, weighted = torch.split(whole, [len(sums), len(terms), 1, 1])
         penalty = (weighted / count).squeeze(0)
-    by_task = sums / numbers.clamp(min=1)
+    by_task = sums / torch.where(numbers > 0, numbers, 1.0)
     parts = Objective(by_task * losses.weights, penalty, by_task.detach(), terms)
     if compute.looks_are_free:
         check_finite(parts.loss)
@@ -166,7 +166,7 @@ class Pass(Generic[Item]):
         """Whether the listener lets the loop continue."""
         self.rows = 0
         self._total = torch.zeros_like(losses.weights)
-        self._terms = torch.zeros_like(losses.weights, dtype=torch.long)
+        self._terms = torch.zeros_like(losses.weights, dtype=torch.float64)  # exact beyond 2**24 rows
 
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):

@@ -17,6 +17,7 @@ from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
     FIELD_KINDS,
+    LOSSES,
     METRICS,
     OPS,
     SPACES,
@@ -81,6 +82,7 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
             )
         parts.append((FIELD_KINDS, name))
     parts += [(TASK_KINDS, kind.name) for kind in kinds if not kind.__module__.startswith("automtl_core.")]
+    parts += [(LOSSES, loss.name) for loss in c.training.losses.values()]
     if c.training.monitor_metric is not None:
         parts.append((METRICS, c.training.monitor_metric))
     if c.strategy is not None:
