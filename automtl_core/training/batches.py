@@ -58,7 +58,13 @@ def batches(
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
-    made = (take(part, rows if share is None else share(rows), device) for rows in _equal(order, size))
+    equal = _equal(order, size)
+    return read(part, equal if share is None else map(share, equal), device)
+
+
+def read(part: Part, rows: Iterable[Rows], device: torch.device) -> Iterator[Batch]:
+    """Yield a batch for each array of rows; for a GPU, the next one is prepared while one is in use."""
+    made = (take(part, of_batch, device) for of_batch in rows)
     return made if device.type == "cpu" else ahead(made)
 
 

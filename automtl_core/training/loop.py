@@ -16,9 +16,10 @@ from automtl_core.modules.network import Penalised
 from automtl_core.modules.transfer import total
 from automtl_core.system import distributed, seeds
 from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
-from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
+from automtl_core.training.batches import Batch, Rows, batches, read, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
+from automtl_core.training.lists import list_batches
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
@@ -192,18 +193,42 @@ class Pass(Generic[Item]):
 
 
 def shuffled(
-    part: Part, recipe: Recipe, seed: int, epoch: int, compute: Compute, rows: Rows | None = None
+    part: Part,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    compute: Compute,
+    rows: Rows | None = None,
+    grouped: bool = False,
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch, of all or some rows, in an order determined by seed and epoch.
 
-    Of several processes, each yields its rows of each batch. A last batch of one row is left out, since batch
-    normalisation cannot train on it, and so is one with fewer rows than processes.
+    Of several processes, each yields its rows of each batch. A batch of one row is left out, since batch
+    normalisation cannot train on it, and so is one with fewer rows than processes, or fewer lists.
+
+    Args:
+        part: All rows.
+        recipe: Has the size of a batch.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        compute: Device, and the share of this process.
+        rows: Indices of the rows; None for all.
+        grouped: Whether batches, and the shares of processes, hold whole lists, see `list_batches`.
+
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
-    order = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch), compute.processes)
+    random, least = seeds.generator(seed, "shuffle", epoch), max(2, compute.processes)
+    if grouped and part.groups is not None:
+        whole = (
+            compute.share(batch, lists)
+            for batch, lists in list_batches(part, size, random, rows)
+            if len(batch) >= least and lists[-1] + 1 >= compute.processes
+        )
+        return read(part, whole, compute.device)
+    order = shuffled_rows(count, random, compute.processes)
     order = order if rows is None else (rows[run] for run in order)
-    whole = batches(part, size, compute.device, order, compute.share)
-    return islice(whole, count // size) if 0 < count % size < max(2, compute.processes) else whole
+    equal = batches(part, size, compute.device, order, compute.share)
+    return islice(equal, count // size) if 0 < count % size < least else equal
 
 
 @torch.no_grad()
