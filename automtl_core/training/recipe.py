@@ -18,10 +18,10 @@ EVERY = "*"
 """Key of the loss of all tasks of its kinds for which no other one is named."""
 
 
-def losses_by_task(given: Any) -> Any:
+def losses_by_task(value: Any) -> Any:
     """Return the mapping of tasks to losses for a value of `Recipe.losses`, such as a name for all tasks."""
-    whole = isinstance(given, str) or (isinstance(given, Mapping) and isinstance(given.get("name"), str))
-    return {EVERY: given} if whole else given
+    whole = isinstance(value, str) or (isinstance(value, Mapping) and isinstance(value.get("name"), str))
+    return {EVERY: value} if whole else value
 
 
 def key_of_loss(task: str) -> str:

@@ -16,7 +16,7 @@ class JRCSettings(Settings):
 
 
 class JRC(Loss[JRCSettings]):
-    """Log loss, and the likelihood of a list's rows given their labels (JRC, KDD 2023): ranks, calibrated.
+    """Log loss, and the likelihood of the rows of each class in a list (JRC, KDD 2023): ranks, calibrated.
 
     Sheng et al., "Joint optimization of ranking and calibration with contextualized hybrid model": with a
     logit f_y for each class, the loss of row i with label y in a list is
