@@ -229,6 +229,7 @@ from automtl_core.tasks.kind import (
     TaskKind as TaskKind,
 )
 from automtl_core.tasks.kinds import kind_names as kind_names
+from automtl_core.tasks.loss import Loss as Loss
 from automtl_core.training.balancer import (
     Balancer as Balancer,
     TaskLosses as TaskLosses,

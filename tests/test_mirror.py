@@ -19,6 +19,7 @@ SOURCES = {
             "histories",
             "inspection",
             "listeners",
+            "losses",
             "report",
             "strategies",
             "testing",

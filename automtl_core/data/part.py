@@ -115,6 +115,8 @@ class Part:
     """Soft labels of a teacher, NaN where it has none; None without a teacher."""
     lists: NDArray[np.int32] | None = None  # [R]
     """Number of the list of each row, 0 for none; None without lists. See `DatasetSettings.list`."""
+    weights: NDArray[np.float32] | None = None  # [R, T]
+    """Weight of each row in the losses of tasks; None if all are 1."""
 
     @property
     def groups(self) -> NDArray[np.int32] | None:
@@ -129,7 +131,8 @@ class Part:
         of_rows = self.ids[rows], self.dense[rows], self.labels[rows]
         soft = None if self.soft is None else self.soft[rows]
         lists = None if self.lists is None else self.lists[rows]
-        return Part(*of_rows, self.bags, users, histories, coded, soft, lists)
+        weights = None if self.weights is None else self.weights[rows]
+        return Part(*of_rows, self.bags, users, histories, coded, soft, lists, weights)
 
     def softened(self, weight: float) -> "Part":
         """Return the rows with labels that are in part, by a weight from 0 to 1, the soft ones."""
@@ -169,7 +172,7 @@ class Part:
     @cached_property
     def _mapped(self) -> list[Any]:
         """The arrays that are files."""
-        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users, self.lists]
+        arrays: list[Any] = [self.ids, self.dense, self.labels, self.users, self.lists, self.weights]
         arrays += [array for bags in self.bags.values() for array in bags]
         arrays += [one.codes for one in self.coded.values()]
         for one in self.histories:

@@ -21,7 +21,7 @@ from automtl_core.system import distributed
 
 
 class Scales(nn.Module):
-    """Scales of each member: row i of a batch belongs to member i mod K.
+    """Scales of each member: row i of a batch belongs to member i mod K, or its list does, see `keep_lists`.
 
     Args:
         members: Number of members, K.
@@ -45,6 +45,8 @@ class Scales(nn.Module):
         self.first = first
         self.members = members
         """Number of members in use, the first ones."""
+        self.lists: Tensor | None = None
+        """Place of the list of each row in the next batch of a training, [B]."""
         ones = torch.ones(members, width)
         self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
         some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
@@ -57,11 +59,31 @@ class Scales(nn.Module):
         if self.first and not self.training:
             return (x.unsqueeze(1) * scale).flatten(0, 1)
         shared = self.training and distributed.processes() > 1
-        if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
+        alone = not shared and (self.lists is None or not self.training)
+        if torch.compiler.is_exporting() or (len(x) % members == 0 and alone):
             return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
+        if self.training and self.lists is not None:
+            return x * scale[self.lists % members]
         rows = torch.arange(len(x), device=x.device)
         rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
         return x * scale[rows % members]
+
+
+def keep_lists(network: nn.Module, numbers: Tensor | None) -> None:
+    """Let all rows of a list belong to one member in the next batch of a training.
+
+    Args:
+        network: Any network.
+        numbers: Number of the list of each row, equal ones in turn, 0 for none, [B]; None for any member.
+
+    """
+    lists = None
+    if numbers is not None:
+        begins = (numbers != numbers.roll(1)) | (numbers == 0)
+        lists = begins.cumsum(0)
+    for module in network.modules():
+        if isinstance(module, Scales):
+            module.lists = lists
 
 
 class BatchEnsemble(nn.Module):

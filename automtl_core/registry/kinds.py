@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from automtl_core.search.trial import Engine
     from automtl_core.space import SearchSpace
     from automtl_core.tasks.kind import TaskKind
+    from automtl_core.tasks.loss import Loss
     from automtl_core.training.balancer import Balancer
     from automtl_core.training.events import RunListener
     from automtl_core.training.metric import Metric
@@ -190,6 +191,15 @@ def _measure_faults(value: Any) -> str | None:
     return None if isinstance(getattr(value, "meaning", None), str) else f"{value}.meaning is missing"
 
 
+def _loss_faults(value: Any) -> str | None:
+    """Check that a loss names kinds of tasks."""
+    kinds = getattr(value, "kinds", ())
+    named = isinstance(kinds, Sequence) and all(isinstance(kind, str) for kind in kinds)
+    return (
+        None if named and kinds and not isinstance(kinds, str) else f"{value}.kinds must name kinds of tasks"
+    )
+
+
 def _is_command(name: str, value: object) -> str | None:
     """Check that an object is a function, or an app of typer, which can be called as well."""
     if callable(value) and not isinstance(value, type):
@@ -296,6 +306,7 @@ TASK_KINDS: Kind[type[TaskKind]] = Kind(
     _extends("automtl_core.tasks.kind:TaskKind", _measure_faults),
     reserved=frozenset([*_ATTRIBUTES.split(), "bags", "deviation", "kinds", "mean", "network", "scores"]),
 )
+LOSSES: Kind[type[Loss]] = Kind("loss", "losses", _extends("automtl_core.tasks.loss:Loss", _loss_faults))
 HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
     "history encoder",
     "history-encoders",
@@ -327,7 +338,7 @@ COMMANDS: Kind[Any] = Kind("command", "commands", _is_command, _of_command, word
 KINDS: Mapping[str, Kind[Any]] = {
     kind.plural: kind
     for kind in (
-        OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, BALANCERS, METRICS,
+        OPS, SPACES, STRATEGIES, SCHEDULERS, DATASETS, FIELD_KINDS, TASK_KINDS, LOSSES, BALANCERS, METRICS,
         HISTORY_ENCODERS, REPORT_SECTIONS, LISTENERS, ENGINES, PRESETS, EXPORTERS, COMMANDS,
     )
 }  # fmt: skip

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from automtl_core.choices import Decision
 from automtl_core.dataset.encodings import WORDS, Encodings, Word, in_full
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, LOSSES, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.rows import EncodingSearchSettings
@@ -24,7 +24,7 @@ from automtl_core.settings.settings import NAMED, Component, Settings, named
 from automtl_core.settings.words import Takes
 from automtl_core.system.strict_yaml import parse_yaml
 from automtl_core.training.importance import ImportanceSettings
-from automtl_core.training.recipe import Recipe
+from automtl_core.training.recipe import EVERY, Recipe, losses_by_task
 
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
@@ -34,8 +34,11 @@ COMPONENTS: Mapping[str, Kind[Any]] = {
     "strategy": STRATEGIES,
     "dataset": DATASETS,
     "training.balancer": BALANCERS,
+    "training.losses": LOSSES,
 }
-"""Key of a configuration, with dots -> the kind of plugin object that it names."""
+"""Key of a configuration, with dots -> the kind of plugin object that it names, or names for tasks."""
+OF_TASKS = "training.losses"
+"""The key that names an object for each task."""
 DEFAULT = "default"
 """Name of the preset that is the lowest configuration layer, and origin of a value that no layer has."""
 
@@ -145,7 +148,9 @@ def merge(*layers: Layer) -> dict[str, Any]:
 
 def _merged(values: Sequence[Any], path: str) -> Any:
     """Merge the values that layers have at a path, the strongest last: mappings key by key."""
-    if path in COMPONENTS:
+    if path == OF_TASKS:
+        values = _for_tasks(values)
+    elif path in COMPONENTS or path.rpartition(".")[0] == OF_TASKS:
         values = _of_the_last(values)
     if path == "features":
         values = [in_full(value) for value in values]
@@ -165,6 +170,13 @@ def _of_the_last(values: Sequence[Any]) -> list[Any]:
     for part in parts:
         last = _owner(part, last)
     return [part for part in parts if _owner(part, last) == last]
+
+
+def _for_tasks(values: Sequence[Any]) -> list[Any]:
+    """Return losses by task; a name for all tasks replaces the losses of earlier values."""
+    by_task = [losses_by_task(value) for value in values]
+    of_all = [named(value.get(EVERY)) if isinstance(value, Mapping) else None for value in by_task]
+    return by_task[max((place for place, one in enumerate(of_all) if _owner(one, None)), default=0) :]
 
 
 def _owner(part: Any, last: Any) -> Any:

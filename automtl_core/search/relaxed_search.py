@@ -98,8 +98,9 @@ class RelaxedSearch:
 
     def batches(self, rows: Rows | None = None) -> Iterator[Batch]:
         """Yield the batches of this epoch, from all or some training rows."""
-        problem = self.problem
-        return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.compute, rows)
+        problem, grouped = self.problem, self.losses.grouped
+        how = (problem.recipe, problem.seed, self.epoch, problem.compute)
+        return shuffled(problem.data.train, *how, rows, grouped)
 
     def step(self, batch: Batch, moving: Sequence[nn.Parameter] | None = None) -> StepLosses:
         """Take an optimiser step for all parameters, or those in `moving`; return the loss of each task.

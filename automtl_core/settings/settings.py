@@ -68,13 +68,14 @@ class Settings(BaseModel):
         return {name: value for name, value in values.items() if name not in names} if names else values
 
     @classmethod
-    def parse(cls, values: dict[str, Any], where: str = "", name: str = "") -> Self:
+    def parse(cls, values: dict[str, Any], where: str = "", name: str = "", kind: str = "") -> Self:
         """Validate values from a user.
 
         Args:
             values: Values as read from YAML.
             where: Key of the values in the configuration, such as `space`; empty for the whole configuration.
             name: Name of the space, strategy or dataset that the settings belong to.
+            kind: Its kind, as in `automtl settings KIND NAME`; empty if that is the last part of `where`.
 
         Raises:
             UsageError: some keys are unknown or values wrong; the message lists all of them.
@@ -86,7 +87,8 @@ class Settings(BaseModel):
         except ValidationError as error:
             faults += error.errors()
         if faults:
-            raise UsageError("\n".join(sentences(faults, where, cls)), remedy(faults, where, name, cls))
+            page = f"{kind or where.rpartition('.')[2]} {name}".strip()
+            raise UsageError("\n".join(sentences(faults, where, cls)), remedy(faults, where, page, cls))
         return found
 
 

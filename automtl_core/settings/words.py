@@ -160,15 +160,23 @@ def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]
         yield _sentence(fault, where, model)
 
 
-def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[BaseModel]) -> str:
-    """Return the known settings in place of unknown ones, and the commands that explain them."""
+def remedy(faults: Sequence[ErrorDetails], where: str, page: str, model: type[BaseModel]) -> str:
+    """Return the known settings in place of unknown ones, and the commands that explain them.
+
+    Args:
+        faults: Errors of the values.
+        where: Key of the values in the configuration; empty for the whole configuration.
+        page: Arguments of `automtl settings` that explain these values.
+        model: The class of the settings.
+
+    """
     unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
     levels = [(at.key.rpartition(".")[0] or "a configuration", _fields(at.above)) for at in unknown]
     takes = [f"{level} takes: {listing(names)}" for level, names in levels]
     first = [fault["loc"][:1] for fault in faults]
     parts = [any(map(_fields, options(find(model, "", path).annotation))) for path in first]
     pages = [str(path[0]) if path and part else "run" for path, part in zip(first, parts, strict=True)]
-    pages = [f"{where.rpartition('.')[2]} {name}".strip()] if where else pages
+    pages = [page] if where else pages
     commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
     return "; ".join([*dict.fromkeys(takes), f"see the allowed values: {commands}"])
 

@@ -77,7 +77,7 @@ class TaskKind(ABC):
     """Whether the label is 0 or 1, and a prediction is the probability of 1: Platt scaling calibrates it, and
     the probabilities of a funnel are multiplied."""
     grouped: ClassVar[bool] = False
-    """Whether the loss needs the users of rows."""
+    """Whether the loss compares the rows of a list, or of a user in data without lists."""
     takes_metrics_of: ClassVar[Sequence[str]] = ()
     """Names of other kinds whose registered metrics apply too."""
     variance_factor: ClassVar[float] = 1.0
@@ -91,21 +91,21 @@ class TaskKind(ABC):
         self.name = name
 
     def loss(
-        self, logits: "Tensor", labels: "Tensor", known: "Tensor", groups: "Tensor | None"
+        self, logits: "Tensor", labels: "Tensor", weights: "Tensor", groups: "Tensor | None"
     ) -> "tuple[Tensor, Tensor]":
-        """Return the sum of the terms of the loss, and the number of terms, [T] each.
+        """Return the sum of the terms of the loss, and the number of terms, [T] each, as `Loss.sums` does.
 
-        The loss of a batch is the ratio of both sums over all processes. By default, each row with the label
-        is a term, see `row_losses`. A task without a term has sum 0, gradient 0 and number 0.
+        The recipe may name another loss for a task. By default, each row is a term, see `row_losses`.
 
         Args:
             logits: [B, T].
             labels: [B, T], 0 where missing.
-            known: Mask of the rows with the label, [B, T].
-            groups: Number of the user of each row, 0 for none, [B]; None unless the kind is `grouped`.
+            weights: Weights of the rows, [B, T], 0 where the label is missing.
+            groups: Number of the list or user of each row, 0 for none, [B]; None unless the kind is
+                `grouped`.
 
         """
-        return (self.row_losses(logits, labels) * known).sum(0), known.sum(0)
+        return (self.row_losses(logits, labels) * weights).sum(0), weights.sum(0)
 
     def row_losses(self, logits: "Tensor", labels: "Tensor") -> "Tensor":
         """Return the loss of each row, [B, T] twice -> [B, T]."""
@@ -172,6 +172,11 @@ class TaskKind(ABC):
             return values
 
         return scores
+
+    @property
+    def plain(self) -> str:
+        """Name of the kind, without that of a metric that judges it."""
+        return self.name.partition(" by ")[0]
 
     @property
     def two_classes(self) -> bool:

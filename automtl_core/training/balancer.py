@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.settings.settings import Configured, S, Settings
-from automtl_core.tasks.kind import TaskKind
-from automtl_core.tasks.kinds import distinct, task_kind
+from automtl_core.tasks.kinds import task_kind
+from automtl_core.tasks.loss import Loss, LossOfKind
 from automtl_core.training.batches import Batch
 from automtl_core.training.optimisers import Group
-from automtl_core.training.recipe import WEIGHTED_MEAN, Recipe
+from automtl_core.training.recipe import EVERY, WEIGHTED_MEAN, Recipe, key_of_loss
 
 
 class TaskLosses(NamedTuple):
@@ -26,72 +26,137 @@ class TaskLosses(NamedTuple):
 
     weights: Tensor
     """Weight of each task's loss in the mean over tasks, [T]."""
-    kinds: Sequence[tuple[TaskKind, Tensor | None]] = ((task_kind("binary"), None),)
-    """Each kind of the tasks, with the mask of its tasks, [T] bool; None for all."""
+    losses: Sequence[tuple[Loss, Tensor | None]] = ((LossOfKind(task_kind("binary")), None),)
+    """Each loss, with the mask of its tasks, [T] bool; None for all."""
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a loss compares the rows of a list or user, so that batches must hold them together."""
+        return any(loss.grouped for loss, _ in self.losses)
 
     def sums(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the sum of the terms of each task's loss, and the number of terms, [T] each.
 
-        The mean loss of a task is their ratio, see `TaskKind.loss`. A task without a label in the batch has
-        loss 0, and no gradient.
+        The mean loss of a task is their ratio, see `Loss.sums`. A task without a label in the batch has loss
+        0, and no gradient.
 
         Args:
             logits: Output of the network for the batch, [B, T].
             batch: B examples.
 
         """
-        known = ~batch.labels.isnan()
-        labels = torch.where(known, batch.labels, 0.0).to(logits.dtype)  # first, as NaN times 0 is NaN
-        parts = []
-        for kind, mine in self.kinds:
-            own = (logits, labels, known)
-            if mine is not None:  # the loss of the other tasks as this kind may not be finite
-                own = (torch.where(mine, logits, 0.0), torch.where(mine, labels, 0.0), known & mine)
-            parts.append(kind.loss(*own, batch.groups() if kind.grouped else None))
+        labels = batch.labels.nan_to_num(0.0).to(logits.dtype)  # first, as NaN times 0 is NaN
+        weights, parts = batch.weights.to(logits.dtype), []
+        for loss, mine in self.losses:
+            own = (logits, labels, weights)
+            if mine is not None:  # this loss may not be finite for the other tasks
+                own = (torch.where(mine, logits, 0.0), torch.where(mine, labels, 0.0), weights * mine)
+            parts.append(loss.sums(*own, batch.groups() if loss.grouped else None))
         return reduce(torch.add, [sums for sums, _ in parts]), reduce(torch.add, [n for _, n in parts])
-
-
-def check_groups(tasks: Sequence[Task], user: str | None) -> None:
-    """Check that the data has the user field that losses of groups need.
-
-    Args:
-        tasks: Tasks of the data.
-        user: Its user field.
-
-    Raises:
-        UsageError: a task needs a user field, and there is none.
-
-    """
-    for task in tasks:
-        if task.type.grouped and user is None:
-            raise UsageError(
-                f"the loss of {task.name!r}, a task of kind {task.kind}, compares the rows of a user, and "
-                "the dataset has no user field",
-                "for your own table, name the field: --set dataset.user=FIELD; otherwise use another kind",
-            )
 
 
 def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:
     """Return the losses of these tasks, with the weights of the recipe.
 
     Raises:
-        UsageError: the recipe names a task that the dataset does not have.
+        UsageError: the recipe names a task that the dataset does not have; or see `losses_of`.
 
     """
     names = [task.name for task in tasks]
-    for setting, used in (("loss_weights", recipe.loss_weights), ("monitor", recipe.monitor)):
+    of_tasks = {
+        "loss_weights": recipe.loss_weights,
+        "losses": recipe.losses.keys() - {EVERY},
+        "monitor": recipe.monitor,
+    }
+    for setting, used in of_tasks.items():
         for name in used:
             if name not in names:
                 raise UsageError(
                     f"training.{setting} names {name!r}, which is not a task{did_you_mean(name, names)}",
                     fix=f"the tasks are: {listing(names)}",
                 )
-    kinds = distinct(task.kind for task in tasks)
-    masks = [torch.tensor([task.kind == kind.name for task in tasks], device=device) for kind in kinds]
+    by_task = losses_of(recipe, tasks)
+    losses = list(dict.fromkeys(by_task.values()))
+    masks = [torch.tensor([of is loss for of in by_task.values()], device=device) for loss in losses]
     return TaskLosses(
         torch.tensor([recipe.loss_weights.get(name, 1.0) for name in names], device=device),
-        tuple(zip(kinds, masks if len(kinds) > 1 else [None], strict=True)),
+        tuple(zip(losses, masks if len(losses) > 1 else [None], strict=True)),
     )
+
+
+def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
+    """Return the loss of each task by its name, that of its kind where the recipe names none.
+
+    Raises:
+        UsageError: the settings of a loss are wrong, it does not fit the kind of its task or of any task, or
+            the recipe lacks its class.
+
+    """
+    own: dict[str, Loss] = {task.kind: LossOfKind(task.type) for task in tasks}
+    # Tasks with equal settings share a loss, which computes them together.
+    texts = {name: chosen.model_dump_json() for name, chosen in recipe.losses.items()}
+    made = {text: _loss_of(recipe, name) for name, text in texts.items()}
+    named = {name: made[text] for name, text in texts.items()}
+    every, found = named.get(EVERY), {}
+    for task in tasks:
+        loss = named.get(task.name)
+        if loss is not None and task.type.plain not in loss.kinds:
+            raise UsageError(
+                f"training.losses.{task.name}: {recipe.losses[task.name].name} is a loss for tasks of kind "
+                f"{listing(loss.kinds)}, and {task.name!r} is of kind {task.type.plain}",
+                "name another one of `automtl list losses`, or none for the loss of the kind",
+            )
+        if loss is None and every is not None and task.type.plain in every.kinds:
+            loss = every
+        found[task.name] = loss or own[task.kind]
+    if every is not None and not any(task.type.plain in every.kinds for task in tasks):
+        raise UsageError(
+            f"training.losses: {recipe.losses[EVERY].name} is a loss for tasks of kind "
+            f"{listing(every.kinds)}, and there is none",
+            "name another one of `automtl list losses`, or none for the losses of the kinds",
+        )
+    return found
+
+
+def _loss_of(recipe: Recipe, task: str) -> Loss:
+    """Return the loss that a recipe names for a task, or for `EVERY`; raises as `losses_of` does."""
+    chosen = recipe.losses[task]
+    key = key_of_loss(task)
+    loss_class = recipe.loss_classes.get(chosen.name)
+    if loss_class is None:
+        raise UsageError(
+            f"{key}: the recipe names {chosen.name!r}, but does not have its class",
+            "use the recipe of a Problem, or recipe.knowing(losses={name: registry.get(LOSSES, name)})",
+        )
+    loss: Loss = loss_class(loss_class.settings_class.parse(chosen.settings, key, chosen.name, "loss"))
+    return loss
+
+
+def check_groups(recipe: Recipe, tasks: Sequence[Task], groups: bool) -> None:
+    """Check that the data has the lists, or the user field, that losses of groups need.
+
+    Args:
+        recipe: Names the losses.
+        tasks: Tasks of the data.
+        groups: Whether the data has lists or a user field.
+
+    Raises:
+        UsageError: the loss of a task compares the rows of a list, and there are none; or see `losses_of`.
+
+    """
+    for task, loss in losses_of(recipe, tasks).items():
+        if loss.grouped and not groups:
+            raise UsageError(
+                f"the loss of {task!r}, {_described(recipe, task, loss)}, compares the rows of a list or "
+                "user, and the dataset has neither lists nor a user field",
+                "for your own table, name the field: --set dataset.user=FIELD; otherwise use another loss",
+            )
+
+
+def _described(recipe: Recipe, task: str, loss: Loss) -> str:
+    if isinstance(loss, LossOfKind):
+        return f"that of kind {loss.kind.name}"
+    return recipe.losses[task if task in recipe.losses else EVERY].name
 
 
 class Balancer(nn.Module, ABC, Configured[S]):

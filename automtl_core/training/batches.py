@@ -33,6 +33,14 @@ class Batch(NamedTuple):
     labels: Tensor  # [B, T] float32, NaN where an example lacks the label
     groups: Callable[[], Tensor | None] = lambda: None
     """Returns the number of the list or user of each example, 0 for none, [B] int32; see `Part.groups`."""
+    row_weights: Tensor | None = None  # [B, T] float32
+    """Weights of examples by task; None if all are 1."""
+
+    @property
+    def weights(self) -> Tensor:
+        """Weights of examples by task, 0 where the label is missing, [B, T]."""
+        known = ~self.labels.isnan()
+        return known.float() if self.row_weights is None else torch.where(known, self.row_weights, 0.0)
 
 
 def batches(
@@ -50,7 +58,13 @@ def batches(
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
-    made = (take(part, rows if share is None else share(rows), device) for rows in _equal(order, size))
+    equal = _equal(order, size)
+    return read(part, equal if share is None else map(share, equal), device)
+
+
+def read(part: Part, rows: Iterable[Rows], device: torch.device) -> Iterator[Batch]:
+    """Yield a batch for each array of rows; for a GPU, the next one is prepared while one is in use."""
+    made = (take(part, of_batch, device) for of_batch in rows)
     return made if device.type == "cpu" else ahead(made)
 
 
@@ -133,7 +147,8 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     )
     numbers = part.groups
     groups = (lambda: None) if numbers is None else lambda: _on(device, numbers[rows])
-    return Batch(features, _on(device, part.labels[rows]), groups)
+    weights = None if part.weights is None else _on(device, part.weights[rows])
+    return Batch(features, _on(device, part.labels[rows]), groups, weights)
 
 
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:

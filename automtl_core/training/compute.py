@@ -75,9 +75,12 @@ class Compute:
         for parameter, gradient in zip(parameters, reduced, strict=True):
             parameter.grad = gradient
 
-    def share(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows of a batch that this process reads."""
-        return rows[self.rank :: self.processes]
+    def share(self, rows: NDArray[np.int64], lists: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return the rows of a batch that this process reads; whole lists if they are numbered, [B]."""
+        if lists is None:
+            return rows[self.rank :: self.processes]
+        own: NDArray[np.int64] = rows[lists % self.processes == self.rank]
+        return own
 
     def stretch(self, rows: int, size: int) -> NDArray[np.int64]:
         """Return the consecutive rows of this process, of `rows` in all, in whole batches of a size."""

@@ -106,6 +106,8 @@ class Fit:
             else [([task.name for task in data.tasks], "")]
         )
         self.common = [Checkpoint(*group, epoch=self.first_epoch) for group in groups_of_tasks]
+        losses = task_losses(recipe, data.tasks, compute.device)
+        self.losses = losses._replace(weights=losses.weights * len(self.common))
 
     @property
     def best(self) -> Metrics:
@@ -181,11 +183,8 @@ class Fit:
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
-        losses = task_losses(self.recipe, self.data.tasks, self.compute.device)
-        losses = losses._replace(weights=losses.weights * len(self.common))
-        epoch = Pass(
-            self.phase, self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
-        )
+        losses, settle = self.losses, self.optimiser.settle
+        epoch = Pass(self.phase, self.epoch, self._batches(), self.steps, losses, listener, settle)
         self.network.train()
         for batch in epoch:
             done = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
@@ -199,7 +198,8 @@ class Fit:
         return epoch
 
     def _batches(self) -> Iterator[Batch]:
-        return shuffled(self.rows, self.recipe, self.seed, self.epoch, self.compute)
+        how = (self.recipe, self.seed, self.epoch, self.compute)
+        return shuffled(self.rows, *how, grouped=self.losses.grouped)
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights for the tasks that improved; in a refit, for those whose chosen epoch this is."""

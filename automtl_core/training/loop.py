@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
+from automtl_core.modules.batch_ensemble import keep_lists
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.transfer import total
 from automtl_core.system import distributed, seeds
 from automtl_core.training.balancer import Balancer, TaskLosses, WeightedMean
-from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
+from automtl_core.training.batches import Batch, Rows, batches, read, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
+from automtl_core.training.lists import list_batches
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
@@ -33,7 +35,7 @@ class StepLosses(NamedTuple):
     by_task: Tensor
     """Mean loss of each task on the batch, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, [T]."""
+    """Number of the terms of each task's loss in this process, by their weights, [T]."""
 
 
 class Objective(NamedTuple):
@@ -46,7 +48,7 @@ class Objective(NamedTuple):
     by_task: Tensor
     """Loss of each task without its weight, for reports, [T]."""
     terms: Tensor
-    """Number of the terms of each task's loss in this process, [T]."""
+    """Number of the terms of each task's loss in this process, by their weights, [T]."""
 
     @property
     def loss(self) -> Tensor:
@@ -61,6 +63,8 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
         DivergedError: the loss is not finite; on devices where reading blocks, `Pass` checks it at intervals.
 
     """
+    if losses.grouped:  # rows of a list are compared by their logits, which have to be of one member
+        keep_lists(network, batch.groups())
     logits = compute.logits(network, batch)
     sums, terms = losses.sums(logits, batch)
     numbers, penalty = (
@@ -72,7 +76,7 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
         whole = total(torch.cat([sums, terms, rows, rows * penalty]))
         sums, numbers, count, weighted = torch.split(whole, [len(sums), len(terms), 1, 1])
         penalty = (weighted / count).squeeze(0)
-    by_task = sums / numbers.clamp(min=1)
+    by_task = sums / torch.where(numbers > 0, numbers, 1.0)
     parts = Objective(by_task * losses.weights, penalty, by_task.detach(), terms)
     if compute.looks_are_free:
         check_finite(parts.loss)
@@ -166,7 +170,7 @@ class Pass(Generic[Item]):
         """Whether the listener lets the loop continue."""
         self.rows = 0
         self._total = torch.zeros_like(losses.weights)
-        self._terms = torch.zeros_like(losses.weights, dtype=torch.long)
+        self._terms = torch.zeros_like(losses.weights, dtype=torch.float64)  # exact beyond 2**24 rows
 
     def __iter__(self) -> Iterator[Item]:
         for done, item in enumerate(self.data, start=1):
@@ -192,18 +196,42 @@ class Pass(Generic[Item]):
 
 
 def shuffled(
-    part: Part, recipe: Recipe, seed: int, epoch: int, compute: Compute, rows: Rows | None = None
+    part: Part,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    compute: Compute,
+    rows: Rows | None = None,
+    grouped: bool = False,
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch, of all or some rows, in an order determined by seed and epoch.
 
-    Of several processes, each yields its rows of each batch. A last batch of one row is left out, since batch
-    normalisation cannot train on it, and so is one with fewer rows than processes.
+    Of several processes, each yields its rows of each batch. A batch of one row is left out, since batch
+    normalisation cannot train on it, and so is one with fewer rows than processes, or fewer lists.
+
+    Args:
+        part: All rows.
+        recipe: Has the size of a batch.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        compute: Device, and the share of this process.
+        rows: Indices of the rows; None for all.
+        grouped: Whether batches, and the shares of processes, hold whole lists, see `list_batches`.
+
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
-    order = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch), compute.processes)
+    random, least = seeds.generator(seed, "shuffle", epoch), max(2, compute.processes)
+    if grouped and part.groups is not None:
+        whole = (
+            compute.share(batch, lists)
+            for batch, lists in list_batches(part, size, random, rows)
+            if len(batch) >= least and lists[-1] + 1 >= compute.processes
+        )
+        return read(part, whole, compute.device)
+    order = shuffled_rows(count, random, compute.processes)
     order = order if rows is None else (rows[run] for run in order)
-    whole = batches(part, size, compute.device, order, compute.share)
-    return islice(whole, count // size) if 0 < count % size < max(2, compute.processes) else whole
+    equal = batches(part, size, compute.device, order, compute.share)
+    return islice(equal, count // size) if 0 < count % size < least else equal
 
 
 @torch.no_grad()

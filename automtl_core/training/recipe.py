@@ -1,16 +1,31 @@
 """The recipe: all training settings that do not belong to the model, common to all models."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from automtl_core.settings.settings import NAMED, Component, Search, Settings
+from automtl_core.settings.words import Takes
 from automtl_core.training.metrics import Metrics, relative_change
 
 EMBEDDING_DECAY = 1e-2
 """Default decay of embeddings."""
 WEIGHTED_MEAN = "weighted-mean"
 """The default balancer."""
+EVERY = "*"
+"""Key of the loss of all tasks of its kinds for which no other one is named."""
+
+
+def losses_by_task(value: Any) -> Any:
+    """Return the mapping of tasks to losses for a value of `Recipe.losses`, such as a name for all tasks."""
+    whole = isinstance(value, str) or (isinstance(value, Mapping) and isinstance(value.get("name"), str))
+    return {EVERY: value} if whole else value
+
+
+def key_of_loss(task: str) -> str:
+    """Return the key of the loss of a task, or of `EVERY`, in a configuration."""
+    return "training.losses" if task == EVERY else f"training.losses.{task}"
 
 
 class Recipe(Settings):
@@ -47,6 +62,15 @@ class Recipe(Settings):
     all rows, there too. A task without the metric keeps its AUC or RMSE."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Task -> weight of its loss in the mean over tasks; 1 for a task that is not named."""
+    losses: Annotated[
+        dict[str, Annotated[Component, NAMED]],
+        BeforeValidator(losses_by_task),
+        Takes("a name, {name: NAME, SETTING: VALUE, ...}, or a mapping of tasks to these"),
+    ] = Field(default_factory=dict)
+    """Losses in place of those of the kinds of tasks: one for all tasks of its kinds, or task -> loss, with
+    `*` for the other tasks; see `automtl settings loss`. Losses that compare the rows of a list need lists or
+    a user field; then batches hold whole lists. The encoding search and teachers use the losses of the
+    kinds."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
     """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
     search always uses the weighted mean."""
@@ -63,16 +87,29 @@ class Recipe(Settings):
     is not part of means over tasks."""
 
     _balancers: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _loss_classes: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def balancers(self) -> dict[str, Any]:
         """Balancer classes besides the default, by name."""
         return self._balancers
 
-    def knowing(self, balancer: type) -> Self:
-        """Return the recipe with the class of its balancer."""
+    @property
+    def loss_classes(self) -> Mapping[str, Any]:
+        """Classes of the losses, by name."""
+        return self._loss_classes
+
+    def knowing(self, balancer: type | None = None, losses: Mapping[str, type] | None = None) -> Self:
+        """Return the recipe with the objects that it names.
+
+        Args:
+            balancer: Class of its balancer; None for the default.
+            losses: Class of each loss by its name.
+
+        """
         recipe = self.model_copy()
-        recipe._balancers = {self.balancer.name: balancer}
+        recipe._balancers = {} if balancer is None else {self.balancer.name: balancer}
+        recipe._loss_classes = losses or {}
         return recipe
 
     def change(self, now: Metrics, best: Metrics) -> float:

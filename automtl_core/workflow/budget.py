@@ -28,7 +28,6 @@ from automtl_core.system.distributed import agreed
 from automtl_core.training.batches import steps
 from automtl_core.training.events import REFIT, SILENT, TRAIN, EpochEnded, Event, Listener, StepEnded, Warned
 from automtl_core.training.fit import NORM_ROWS
-from automtl_core.training.loop import shuffled
 
 IMPORTANCE_SHARE = 0.05
 """Largest share of the time for the permutation importance, which permutes fewer rows if time is short."""
@@ -165,7 +164,7 @@ def _step_seconds(problem: Problem) -> float:
     relaxed = RelaxedSearch(problem, Softmax())
     random = seeds.generator(problem.seed, "budget")
     took = []
-    for batch in islice(shuffled(problem.data.train, problem.recipe, problem.seed, 1, problem.compute), 3):
+    for batch in islice(relaxed.batches(), 3):
         start = time.monotonic()
         with relaxed.supernet.following(relaxed.supernet.path(random, 0.7)):
             relaxed.step(batch, relaxed.weights)

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import COMPONENTS, Layer
+from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, Layer
 from automtl_core.settings.settings import named
+from automtl_core.training.recipe import key_of_loss, losses_by_task
 
 
 def parsed(
     layer: Layer, registry: Registry, keys: Iterable[str] = COMPONENTS
 ) -> tuple[dict[str, Any], list[UsageError]]:
-    """Return the settings of the components of a layer by key, such as `space`, and the errors in them.
+    """Return the settings of the components of a layer by key, and the errors in them.
+
+    A key is such as `space`, or `training.losses.TASK`.
 
     Args:
         layer: The merged layer.
@@ -27,10 +30,10 @@ def parsed(
     """
     settings: dict[str, Any] = {}
     faults: list[UsageError] = []
-    for key, name, values in _components(layer, keys):
+    for key, kind, name, values in _components(layer, keys):
         try:
-            component = registry.get(COMPONENTS[key], name)
-            settings[key] = component.settings_class.parse(values, key, name)
+            component = registry.get(kind, name)
+            settings[key] = component.settings_class.parse(values, key, name, kind.name)
             if key == "dataset":
                 component(settings[key], registry.field_kind)  # raises errors that only the adapter knows
         except UsageError as error:
@@ -41,23 +44,30 @@ def parsed(
 def unknown_names(layer: Layer, registry: Registry) -> list[UsageError]:
     """Return the errors for components that no plugin registers, besides the dataset; none is loaded."""
     faults: list[UsageError] = []
-    for key, name, _ in _components(layer, [key for key in COMPONENTS if key != "dataset"]):
+    for _, kind, name, _ in _components(layer, [key for key in COMPONENTS if key != "dataset"]):
         try:
-            registry.supplier(COMPONENTS[key], name)
+            registry.supplier(kind, name)
         except UsageError as error:
             faults.append(error)
     return faults
 
 
-def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield key, name and settings of the components that a layer names."""
+def _components(layer: Layer, keys: Iterable[str]) -> Iterator[tuple[str, Kind[Any], str, dict[str, Any]]]:
+    """Yield key, kind, name and settings of the components that a layer names."""
     for key in keys:
         value: Any = layer
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-        match named(value):
-            case {"name": str() as name, **values}:
-                yield key, name, {str(setting): value for setting, value in values.items()}
+        parts = {key: value}
+        if key == OF_TASKS:
+            by_task = losses_by_task(value)
+            of_tasks = by_task.items() if isinstance(by_task, Mapping) else ()
+            parts = {key_of_loss(str(task)): chosen for task, chosen in of_tasks}
+        for place, chosen in parts.items():
+            match named(chosen):
+                case {"name": str() as name, **values}:
+                    settings = {str(setting): value for setting, value in values.items()}
+                    yield place, COMPONENTS[key], name, settings
 
 
 def check_model(name: str, registry: Registry) -> None:

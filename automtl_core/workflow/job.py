@@ -27,6 +27,7 @@ from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
     LISTENERS,
+    LOSSES,
     METRICS,
     SCHEDULERS,
     SPACES,
@@ -49,7 +50,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.events import RunListener
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.metric import Metric, check_monitored
-from automtl_core.training.recipe import Recipe
+from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed
 from automtl_core.workflow.teacher import kept_soft_labels
 
@@ -65,7 +66,7 @@ class Job:
     """The configuration, with all settings written out."""
     registry: Registry
     components: Mapping[str, Any]
-    """The settings of each component by its key, such as `space` or `training.balancer`."""
+    """The settings of each component by its key, such as `space` or `training.losses.TASK`."""
     encoding_search: EncodingSearchResult | None = None
     """Record of the encoding search; None without one, see `workflow.resolve_auto`."""
     encoding_seconds: float = 0.0
@@ -106,13 +107,16 @@ class Job:
         if "space" in components:
             space_class = registry.get(SPACES, config.space.name)
             components["space"] = space_class.resolved(components["space"], partial(_written_out, registry))
-        full: dict[str, Any] = {}
-        for key, settings in components.items():
-            named = config.training.balancer if key == "training.balancer" else getattr(config, key)
-            full[key] = Component.model_validate({"name": named.name, **settings.model_dump(mode="json")})
-        if (balancer := full.pop("training.balancer", None)) is not None:
-            full["training"] = config.training.model_copy(update={"balancer": balancer})
-        return cls(config.model_copy(update=full), registry, components)
+
+        def full(named: Component, key: str) -> Component:
+            settings = components[key].model_dump(mode="json") if key in components else named.settings
+            return Component.model_validate({"name": named.name, **settings})
+
+        parts = {key: full(getattr(config, key), key) for key in RunConfig.model_fields if key in components}
+        losses = {task: full(loss, key_of_loss(task)) for task, loss in config.training.losses.items()}
+        of_recipe = {"balancer": full(config.training.balancer, "training.balancer"), "losses": losses}
+        training = config.training.model_copy(update=of_recipe)
+        return cls(config.model_copy(update={**parts, "training": training}), registry, components)
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -229,7 +233,8 @@ class Job:
 
     def _teachers(self) -> "dict[str, Job]":
         """Return the job of each model of the teacher by its name, with the default settings of its space."""
-        training = self.config.training.model_copy(update={"teacher": (), "teacher_weight": 0.5})
+        plain = {"losses": {}, "teacher": (), "teacher_weight": 0.5}  # soft labels are probabilities
+        training = self.config.training.model_copy(update=plain)
         alone = self.having(strategy=None, decisions={}, training=training).config
         jobs = dict[str, Job]()
         for name in self.config.training.teacher:
@@ -290,7 +295,9 @@ class Job:
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
-        check_groups(space.schema.tasks, self.dataset().user)
+        dataset = self.dataset()
+        groups = dataset.user is not None or dataset.settings.list is not None
+        check_groups(self.recipe(), space.schema.tasks, groups)
         balancer_of(self.recipe(), space.schema.tasks)
         for teacher in self._teachers().values():
             teacher.checked(data)
@@ -388,8 +395,10 @@ class Job:
         return self.config.retrain or self._searching()[0].retrain
 
     def recipe(self) -> Recipe:
-        """Return the recipe, with the class of its balancer."""
-        return self.config.training.knowing(self.balancer())
+        """Return the recipe, with the classes of its balancer and its losses."""
+        recipe = self.config.training
+        losses = {one.name: self.registry.get(LOSSES, one.name) for one in recipe.losses.values()}
+        return recipe.knowing(self.balancer(), losses)
 
     def monitor(self) -> dict[str, Metric]:
         """Return the metric that decides in place of AUC or RMSE, by its name; none without one.

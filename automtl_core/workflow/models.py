@@ -8,7 +8,7 @@ runs/first           the architecture of a run, trained again
 runs/first@2         the second point of the Pareto front of its search
 runs/first@cost      the cheapest point whose score is close to the best, see `search.evidence`
 runs/first@2.5ms     the best point that predicts 1,000 rows in this time on this machine
-mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
+mine.yaml            a file with `space` and optionally `strategy`, `training.balancer` and `training.losses`
 
 Values of `space` and `strategy` in files and flags apply to every model with such a setting. If the values
 contain the name of a space or strategy, they apply only to the models that use it.
@@ -166,7 +166,8 @@ def _point(run: Run, number: str, registry: Registry) -> Point:
 
 
 def _checked(name: str, found: Layer) -> Layer:
-    own = {"training"} if set(found.get("training") or ()) == {"balancer"} else set()
+    recipe = set(found.get("training") or ())
+    own = {"training"} if recipe and recipe <= {"balancer", "losses"} else set()
     if shared := [key for key in Common.model_fields if key in found and key not in own]:
         raise UsageError(
             f"{name} sets {listing(shared)}, which all models of a comparison share",

@@ -100,7 +100,7 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = {name: getattr(Recipe(), name) for name in ("balancer", "teacher", "teacher_weight")}
+    plain = {name: getattr(Recipe(), name) for name in ("balancer", "losses", "teacher", "teacher_weight")}
     recipe = job.config.training.model_copy(update=plain)
     job = job.having(training=recipe)
     config = job.config

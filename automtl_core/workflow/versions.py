@@ -17,6 +17,7 @@ from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
     FIELD_KINDS,
+    LOSSES,
     METRICS,
     OPS,
     SPACES,
@@ -28,7 +29,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
 from automtl_core.system import distributed
-from automtl_core.tasks.kinds import BY, task_kind
+from automtl_core.tasks.kinds import task_kind
 from automtl_core.workflow.job import Job
 
 
@@ -81,8 +82,9 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
                 "let the hook automtl_register_field_kinds return it",
             )
         parts.append((FIELD_KINDS, name))
-    plain = [task_kind(kind.name.partition(BY)[0]) for kind in kinds]
+    plain = [task_kind(kind.plain) for kind in kinds]
     parts += [(TASK_KINDS, kind.name) for kind in plain if not kind.__module__.startswith("automtl_core.")]
+    parts += [(LOSSES, loss.name) for loss in c.training.losses.values()]
     parts += [(METRICS, name) for name in job.monitor()]
     if c.strategy is not None:
         parts.append((STRATEGIES, c.strategy.name))

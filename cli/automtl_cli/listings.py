@@ -18,8 +18,8 @@ from automtl_core.views.values import Section, table
 def list_names(
     kind: str = argument(
         "KIND",
-        "Kind: ops, spaces, strategies, schedulers, datasets, balancers, metrics, listeners, engines, "
-        "presets, exporters, commands, ...",
+        "Kind: ops, spaces, strategies, schedulers, datasets, losses, balancers, metrics, listeners, "
+        "engines, presets, exporters, commands, ...",
         default=...,
     ),
 ) -> Output:
@@ -32,19 +32,19 @@ def list_names(
 def explain_settings(
     kind: str = argument(
         "KIND",
-        "Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance, "
+        "Kind: space, strategy, dataset, loss, balancer, features, training, encoding_search, importance, "
         "engine or run.",
         default=...,
     ),
     name: str | None = argument(
         "NAME",
-        "Name of the space, strategy, dataset or balancer.",
+        "Name of the space, strategy, dataset, loss or balancer.",
         autocompletion=options.complete_components,
     ),
 ) -> Output:
     """Explain settings: description, values, default, tuning range.
 
-    Without NAME, list the spaces, strategies, datasets or balancers.
+    Without NAME, list the spaces, strategies, datasets, losses or balancers.
     """
     from automtl_cli.settings import NAMED, PARTS, explained, view
 

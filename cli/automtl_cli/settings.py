@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from automtl_core.dataset.encodings import Encodings
-from automtl_core.registry.kinds import ENGINES, SCHEDULERS
+from automtl_core.registry.kinds import ENGINES, LOSSES, SCHEDULERS
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
+from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, RunConfig, default
 from automtl_core.search.encoding.rows import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.importance import ImportanceSettings
@@ -20,6 +20,7 @@ PARTS: Mapping[str, type[Settings]] = {
 }  # fmt: skip
 """Parts of a configuration that have settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()} | {
+    LOSSES.name: (f"{OF_TASKS}.TASK", LOSSES),
     SCHEDULERS.name: ("strategy.scheduler", SCHEDULERS),
     ENGINES.name: (ENGINES.name, ENGINES),
 }

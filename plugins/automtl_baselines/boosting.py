@@ -73,12 +73,16 @@ class Rows(NamedTuple):
 
     columns: NDArray[np.float32]  # [R, F], NaN where a number is missing
     labels: NDArray[np.float32]  # [R]
+    weights: NDArray[np.float32] | None = None  # [R]
 
     @classmethod
-    def labelled(cls, columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Self:
-        """Return those of all rows, [R, F] and [R], that have a label."""
-        known = ~np.isnan(labels)
-        return cls(columns if known.all() else columns[known], labels[known])
+    def labelled(cls, columns: NDArray[np.float32], part: Part, task: int, weighted: bool = False) -> Self:
+        """Return the rows of a part, with columns [R, F], that have a label of a task, and a weight."""
+        labels = part.labels[:, task]
+        weights = part.weights[:, task] if weighted and part.weights is not None else None
+        known = ~np.isnan(labels) if weights is None else ~np.isnan(labels) & (weights > 0)
+        mine = None if weights is None else weights[known]
+        return cls(columns if known.all() else columns[known], labels[known], mine)
 
     @property
     def labels_differ(self) -> bool:
@@ -219,7 +223,12 @@ class Grower:
             "verbosity": -1,
         }
         learned = lightgbm.Dataset(
-            train.columns, train.labels, params=params, categorical_feature=list(categories)
+            train.columns,
+            train.labels,
+            None,
+            train.weights,
+            params=params,
+            categorical_feature=list(categories),
         )
         booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
@@ -301,7 +310,7 @@ class BoostedTrees(Learner):
 
             booster = before.booster()
             width = booster.num_feature()
-            rows = Rows.labelled(columns[:, :width], data.train.labels[:, t])
+            rows = Rows.labelled(columns[:, :width], data.train, t, weighted=True)
             grown = self.grower.grow(
                 task.type,
                 rows,
@@ -316,13 +325,13 @@ class BoostedTrees(Learner):
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
         """Grow the trees of one task after the other, with and without categories."""
         self._rank(data.train)
-        seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
+        seen = [(self._matrix(part), part) for part in (data.train, data.validation)]
         numbers = self.numbers
         # Numbers of columns to try: all but the categories, and all.
         widths = [*([numbers] if numbers else []), *([numbers + len(self.sizes)] if self.sizes else [])]
         tries = len(data.tasks) * len(widths)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees, strict=True)):
-            train, validation = (Rows.labelled(columns, labels[:, t]) for columns, labels in seen)
+            train, validation = (Rows.labelled(*of_part, t, of_part is seen[0]) for of_part in seen)
             if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
@@ -334,7 +343,7 @@ class BoostedTrees(Learner):
 
                 grown[width] = self.grower.grow(
                     task.type,
-                    Rows(train.columns[:, :width], train.labels),
+                    train._replace(columns=train.columns[:, :width]),
                     Rows(validation.columns[:, :width], validation.labels),
                     range(numbers, width),
                     seeds.derive(seed, "boosting", task.name),

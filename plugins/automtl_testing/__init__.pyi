@@ -7,6 +7,7 @@ from automtl_testing.extensions import (
     check_exporter as check_exporter,
     check_listener as check_listener,
 )
+from automtl_testing.losses import check_loss as check_loss
 from automtl_testing.ops import check_history_encoder as check_history_encoder, check_op as check_op
 from automtl_testing.samples import (
     plain_schema as plain_schema,

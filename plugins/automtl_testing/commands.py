@@ -109,6 +109,7 @@ KINDS: Mapping[str, Kind] = {
         f"automtl search --strategy random --set strategy.scheduler=$object {SMALL}",
     ),
     "dataset": Kind(kinds.DATASETS, "Shop", f"{TRAIN} --dataset $object --set training.batch_size=64"),
+    "loss": Kind(kinds.LOSSES, "Smoothed", f"{TRAIN} --set training.losses=$object {SMALL}"),
     "balancer": Kind(kinds.BALANCERS, "HardestFirst", f"{TRAIN} --set training.balancer=$object {SMALL}"),
     "history-encoder": Kind(
         kinds.HISTORY_ENCODERS,

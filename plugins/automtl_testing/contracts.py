@@ -40,6 +40,7 @@ from automtl_core.workflow.job import Job
 from automtl_testing.balancers import check_balancer
 from automtl_testing.datasets import check_dataset, check_field_kind
 from automtl_testing.extensions import check_command, check_exporter, check_listener
+from automtl_testing.losses import check_loss
 from automtl_testing.ops import OP_CHECKS, WIDTHS, check_history_encoder
 from automtl_testing.samples import plain_schema, sample_part, sample_problem, sample_schema, sample_space
 from automtl_testing.spaces import check_space
@@ -208,6 +209,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "datasets": {"preparation": _check_dataset},
     "field-kinds": {"encoding": _check_field},
     "task-kinds": {"loss and metrics": lambda subject, *_: check_task_kind(subject.object())},
+    "losses": {"terms": lambda subject, values, _: check_loss(subject.object(), values)},
     "balancers": {
         "gradients and training": lambda subject, values, _: check_balancer(subject.object(), values)
     },
@@ -228,8 +230,10 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
 """Plural of a kind -> its checks by name."""
 CONFIGURABLE: Mapping[str, str] = {
     plural: KINDS[plural].name.partition(" ")[0]
-    for plural in ["spaces", "strategies", "schedulers", "datasets", "field-kinds", "balancers", "engines"]
-}
+    for plural in (
+        "spaces", "strategies", "schedulers", "datasets", "field-kinds", "losses", "balancers", "engines",
+    )
+}  # fmt: skip
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""
 
 

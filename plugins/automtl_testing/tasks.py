@@ -11,6 +11,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.tasks.kind import TaskKind
 from automtl_core.tasks.kinds import task_kind
 from automtl_core.training.metric import Metric, MetricValue, metric_value
+from automtl_testing.losses import check_terms, check_training
 from automtl_testing.samples import labels_of
 
 Array = NDArray[Any]
@@ -28,47 +29,14 @@ def check_task_kind(made: type[TaskKind]) -> None:
     column[::9] = np.nan
     users, known = draw.integers(1, 20, 240).astype(np.int32), ~np.isnan(column)
     assert not kind.wrong(column).any(), "labels in the range of the kind, and missing ones, must be allowed"
-    _check_loss(kind, column, users)
+    check_terms(kind, kind.loss, kind.grouped)
     labels, groups = column[known], users[known]
     logits = draw.standard_normal(len(labels))
     _check_link(kind, logits)
     for what, rows in {"random": slice(None), "few": slice(1), "equal": labels == labels[0]}.items():
         _check_metrics(kind, labels[rows], logits[rows], groups[rows], f"{what} rows")
     _check_evidence(kind, labels, logits, groups)
-    _check_training(kind, labels, groups)
-
-
-def _tensors(labels: Array, users: Array) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    column = torch.from_numpy(labels.astype(np.float64))[:, None]
-    return column.nan_to_num(), ~column.isnan(), torch.from_numpy(users)
-
-
-def _check_loss(kind: TaskKind, labels: Array, users: Array) -> None:
-    """Check that terms add up over batches, in any order of rows, and that a missing label has none."""
-    logits = torch.randn(len(labels), 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    logits.requires_grad_()
-    y, known, groups = _tensors(labels, users)
-
-    def of(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return kind.loss(logits[rows], y[rows], known[rows], groups[rows] if kind.grouped else None)
-
-    everything = torch.arange(len(labels))
-    sums, numbers = of(everything)
-    assert sums.shape == numbers.shape == (1,), "`loss` must return a sum and a number for each task"
-    assert bool(sums.isfinite().all() and (numbers > 0).all()), "a loss must be finite, over some terms"
-    (gradient,) = torch.autograd.grad(sums.sum(), logits, retain_graph=True)
-    assert bool(gradient.isfinite().all()), "a gradient must be finite"
-    assert not gradient[~known].any(), "a row without the label must have no gradient"
-    first = groups < 10
-    halves = [of(everything[mine]) for mine in (first, ~first)]
-    for whole, *parts in zip((sums, numbers), *halves, strict=True):
-        together = torch.allclose(whole.double(), (parts[0] + parts[1]).double())
-        rule = "the terms of a batch must be those of its users together"
-        assert together, f"{rule}: processes train on different rows"
-    turned = of(everything.flip(0))
-    assert torch.allclose(sums, turned[0]), "a loss must not depend on the order of rows"
-    none = kind.loss(logits, y, torch.zeros_like(known), groups if kind.grouped else None)
-    assert not torch.cat(none).any(), "a task without labels must have no term"
+    check_training(kind, kind.loss, kind.grouped, labels, groups, (kind.score.key, kind.evidence))
 
 
 def _check_link(kind: TaskKind, logits: Array) -> None:
@@ -100,25 +68,6 @@ def _check_evidence(kind: TaskKind, labels: Array, logits: Array, groups: Array)
     once = kind.resampled(labels, logits, groups)(np.ones((1, len(labels)), np.int32))
     assert score is not None, "the score must be defined for labels that differ"
     assert np.isclose(once[0], score), "`resampled` must return the score where each row is drawn once"
-
-
-def _check_training(kind: TaskKind, labels: Array, groups: Array) -> None:
-    """Check that lower losses mean better scores."""
-    y, known, users = _tensors(labels, groups)
-    logits = torch.full_like(y, kind.constant(labels), requires_grad=True)
-    optimiser = torch.optim.Adam([logits], lr=0.05)
-    before = kind.metrics(labels, logits.detach()[:, 0].numpy().copy(), groups).values
-    for _ in range(300):
-        optimiser.zero_grad()
-        sums, numbers = kind.loss(logits, y, known, users if kind.grouped else None)
-        (sums / numbers).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-    after = kind.metrics(labels, logits.detach()[:, 0].numpy(), groups).values
-    for measure in (m for m in kind.measures if m.key in (kind.score.key, kind.evidence)):
-        low, high = before[measure.key], after[measure.key]
-        assert low is not None, f"{measure.title} must be defined for a constant prediction"
-        assert high is not None, f"{measure.title} must be defined for correct predictions"
-        assert measure.sign * (high - low) > 0, f"{measure.title} must improve when the loss is minimised"
 
 
 Rows = tuple[Array, Array, Array | None]

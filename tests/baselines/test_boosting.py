@@ -199,6 +199,25 @@ def test_trees_read_numbers_aggregates_and_categories_of_rows_with_the_label():
     assert len(seeds) == 3, "one a task"
 
 
+def test_trees_read_weights_of_training_rows():
+    train, validation, draw = planted(1, "kind"), planted(2, "kind"), np.random.default_rng(0)
+    times = draw.integers(0, 3, (800, 1)).astype(np.float32)
+    model = model_of(SCHEMA)
+    model.grower = Spy()
+    weighted = [replace(part, weights=times) for part in (train, validation)]
+    model.learn(TrainingData(*weighted, SCHEMA.tasks), 0, always)
+    _, rows, others, *_ = model.grower.given[0]
+    assert np.array_equal(rows.weights, times[times > 0])
+    assert np.array_equal(rows.labels, train.labels[times > 0])
+    assert (len(others.labels), others.weights) == (800, None), "scores are of all rows"
+    plain, even, uneven = (
+        logits_of(learned(SCHEMA, replace(train, weights=weights), validation), PROBES)
+        for weights in (None, np.ones_like(times), 1 + 9 * train.labels)
+    )
+    assert torch.allclose(plain, even)
+    assert (uneven > plain + 1).all(), "positives count ten times"
+
+
 def test_the_most_frequent_values_are_told_apart_and_all_others_are_one(monkeypatch):
     ids = np.repeat([4, 2, 7, 3], [1, 5, 3, 2])[:, None].astype(np.int32)
     part = Part(ids, np.empty((11, 0), np.float32), (np.arange(11) % 2)[:, None].astype(np.float32))

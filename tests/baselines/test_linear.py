@@ -1,5 +1,7 @@
 """The linear model: its optimum, the choice of its penalties, and that it is a model like any other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -63,6 +65,22 @@ def design(schema, part):
     bins = np.where(np.isnan(number), 0, 1 + np.searchsorted(EDGES[0, 1:-1], number, side="right"))
     columns += [np.eye(5)[bins], np.nan_to_num(part.dense), np.ones((len(part), 1))]
     return np.concatenate(columns, axis=1)
+
+
+def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none():
+    schema = sample_schema().encoded(FOUR)
+    train, others = (sample_part(schema, rows, seed=rows) for rows in (400, 200))
+    times = np.random.default_rng(0).integers(0, 3, 400)
+    weights = np.repeat(times[:, None], len(schema.tasks), axis=1).astype(np.float32)
+    how = {"penalties": (5.0,), "iterations": 500}
+    weighted = learned(schema, replace(train, weights=weights), others, **how)
+    repeated = learned(schema, train.some(np.repeat(np.arange(400), times)), others, **how)
+    assert np.allclose(
+        logits_of(weighted, others), logits_of(repeated, others), atol=2e-3
+    )  # it ends within a tolerance
+    assert not np.allclose(
+        logits_of(weighted, others), logits_of(learned(schema, train, others, **how), others), atol=0.05
+    )
 
 
 def test_it_is_the_optimum_of_a_penalised_regression_on_one_hot_columns():

@@ -194,6 +194,8 @@ def test_the_default_of_each_component_is_valid(key):
         for part in reversed(key.split(".")):
             config = {part: config}
         assert not errors(config)
+    if key == "training.losses":
+        assert not errors({"training": {"losses": {"click": {"name": each}, "like": each}}})
 
 
 @pytest.mark.parametrize(
@@ -203,6 +205,8 @@ def test_the_default_of_each_component_is_valid(key):
         {"training": {"epochz": 1}},
         {"training": {"epochs": "x"}},
         {"training": {"balancer": {"name": "cagrad", "x": 1}}},
+        {"training": {"losses": {"click": {"name": "jrc", "x": 1}}}},
+        {"training": {"losses": {"click": "jcr"}}},
         {"space": "desam"},
         {"space": {"name": "desan", "layerz": 2}},
         {"space": {"nothing": 1}},

@@ -17,7 +17,7 @@ from automtl_core.data.fitting import encoded
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
-from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, LOSSES, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Candidate
 from automtl_core.settings.settings import Component, domains
@@ -93,7 +93,8 @@ BESIDE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """Settings that have an effect only beside others."""
 VALUES: Mapping[str, Any] = {
     "aggregates": ["tags"], "balancer": {"name": "uncertainty"}, "loss_weights": {"click": 3.0},
-    "monitor": ["price"], "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
+    "losses": {"name": "focal"}, "monitor": ["price"],
+    "penalties": [9.0], "monitor_metric": "pr-auc", "rivals": ["all-mlp-linear-4"],
 }  # fmt: skip
 """Other values of settings whose type has too many."""
 
@@ -323,9 +324,11 @@ def fitted(values):
     torch.manual_seed(0)
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
-    train = replace(train, soft=np.full_like(train.labels, 0.3))
+    lists = np.arange(128, dtype=np.int32) // 8
+    train = replace(train, soft=np.full_like(train.labels, 0.3), lists=lists)
     recipe = Recipe.parse(dict(values), "training")
-    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name))
+    losses = {loss.name: REGISTRY.get(LOSSES, loss.name) for loss in recipe.losses.values()}
+    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), losses)
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
     watch = Reports()
     fit.run(watch)
@@ -335,6 +338,14 @@ def fitted(values):
 @pytest.mark.parametrize("setting", [name for name in Recipe.model_fields if name not in OF_JOBS])
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     assert differs("recipe", Recipe, setting, fitted), f"training.{setting} is not used"
+
+
+@pytest.mark.parametrize(("name", "setting"), of(LOSSES))
+def test_a_setting_of_a_loss_changes_the_training(name, setting):
+    def outcome(values):
+        return fitted({**BASES["recipe"], "losses": {"name": name, **values}})
+
+    assert differs(name, REGISTRY.get(LOSSES, name).settings_class, setting, outcome)
 
 
 @pytest.mark.parametrize(("name", "setting"), of(BALANCERS))

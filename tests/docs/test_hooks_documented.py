@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from automtl_core.dataset.dataset import DatasetSettings
-from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, METRICS, SCHEDULERS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    KINDS,
+    LOSSES,
+    METRICS,
+    SCHEDULERS,
+    SPACES,
+    STRATEGIES,
+)
 from automtl_core.registry.plugins import load_registry
 from automtl_testing.datasets import check_dataset
 from automtl_testing.ops import check_op
@@ -74,6 +83,7 @@ def test_the_documented_test_of_an_op_passes(registry, tmp_path, monkeypatch):
         ("test_strategy", STRATEGIES, "plain"),
         ("test_strategy", STRATEGIES, "best-of-three"),
         ("test_scheduler", SCHEDULERS, "asha"),
+        ("test_loss", LOSSES, "hinge"),
         ("test_balancer", BALANCERS, "hardest"),
         ("test_metric", METRICS, "calibration"),
         ("test_metric", METRICS, "hit-rate-5"),
@@ -85,7 +95,7 @@ def test_the_documented_tests_pass(registry, test, kind, name):
 
 def test_what_is_no_plugin_runs_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(OTHERS) == 5
+    assert len(OTHERS) == 4
     for name in ("two_processes", "asha"):
         assert (ROOT / f"tests/third_party/{name}.py").read_text() in EXAMPLES
     for block in OTHERS:

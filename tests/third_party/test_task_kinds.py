@@ -129,7 +129,7 @@ def test_rows_of_a_user_are_ranked(command):
 def test_a_ranking_needs_users(command):
     use("{liked: {kind: pairwise}}")
     message = command(*TRAIN, "--set", "dataset.user=null", code=2)
-    assert "the loss of 'liked', a task of kind pairwise, compares the rows of a user" in message
+    assert "the loss of 'liked', that of kind pairwise, compares the rows of a list or user" in message
     assert "--set dataset.user=FIELD" in message
 
 

@@ -198,4 +198,5 @@ def _in_memory(part: Part) -> Part:
         part.histories,
         part.coded,
         lists=None if part.lists is None else np.asarray(part.lists),
+        weights=None if part.weights is None else np.asarray(part.weights),
     )

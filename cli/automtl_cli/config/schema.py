@@ -13,7 +13,7 @@ from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import COMPONENTS, RunConfig
+from automtl_core.run_dir.config import COMPONENTS, OF_TASKS, RunConfig
 from automtl_core.settings.settings import Component, Settings
 from automtl_core.training.recipe import Recipe
 
@@ -56,7 +56,9 @@ def schema() -> Schema:
         owner = defs[(Recipe if holder == "training" else RunConfig).__name__]["properties"]
         nullable = [{"type": "null"}] if "anyOf" in owner[part] else []
         about = {"description": owner[part]["description"]}
-        owner[part] = {**about, "anyOf": [*_alternatives(kind, components[key]), *nullable]}
+        alternatives = _alternatives(kind, components[key])
+        by_task = [{"type": "object", "additionalProperties": {"anyOf": alternatives}}]
+        owner[part] = {**about, "anyOf": [*alternatives, *nullable, *(by_task if key == OF_TASKS else ())]}
     root = {key: value for key, value in defs.pop(RunConfig.__name__).items() if key != "required"}
     root["title"] = f"Configuration of automtl {automtl_core.__version__}"
     dialect = "https://json-schema.org/draft/2020-12/schema"

@@ -26,6 +26,14 @@ def test_some_rows_have_their_users():
     assert Part(ids, part.dense, labels).some(slice(2)).users is None
 
 
+def test_some_rows_have_their_weights_and_lists():
+    labels = np.zeros((3, 2), np.float32)
+    weights, lists = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([5, 5, 6], np.int32)
+    part = Part(np.zeros((3, 1), np.int32), labels[:, :0], labels, lists=lists, weights=weights)
+    found = part.some(np.array([2, 0]))
+    assert (found.weights.tolist(), found.lists.tolist()) == ([[4, 5], [0, 1]], [6, 5])
+
+
 def test_labels_are_softened_where_both_are_known():
     ids, nothing, nan = np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), np.nan
     labels, soft = (np.array([column], np.float32).T for column in ([0, 1, nan, 1], [0.5, 0.5, 0.5, nan]))

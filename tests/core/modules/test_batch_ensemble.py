@@ -1,7 +1,8 @@
 import pytest
 import torch
+from torch import nn
 
-from automtl_core.modules.batch_ensemble import BatchEnsemble, Scales
+from automtl_core.modules.batch_ensemble import BatchEnsemble, Scales, keep_lists
 
 
 @pytest.mark.parametrize("rows", [6, 7])
@@ -34,3 +35,15 @@ def test_the_first_scales_make_rows_of_all_members_side_by_side_in_prediction():
     network = BatchEnsemble(2)
     assert network.mean_of_members(x) is x
     assert torch.equal(network.eval().mean_of_members(rows), 2 * x)
+
+
+def test_all_rows_of_a_list_belong_to_one_member_of_a_training():
+    scales = Scales(2, 3, "signs")
+    with torch.no_grad():
+        scales.scale.copy_(torch.tensor([[1.0, 1, 1], [2, 2, 2]]))
+    network, numbers = nn.Sequential(scales), torch.tensor([4, 4, 4, 9, 9, 0, 0, 5])
+    keep_lists(network, numbers)
+    assert scales(torch.ones(8, 3))[:, 0].tolist() == [2, 2, 2, 1, 1, 2, 1, 2]
+    assert scales.eval()(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4, "a prediction has rows of all"
+    keep_lists(network.train(), None)
+    assert scales(torch.ones(8, 3))[:, 0].tolist() == [1, 2] * 4

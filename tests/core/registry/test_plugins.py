@@ -16,7 +16,7 @@ from automtl_core.registry.registry import PluginRow
 
 PLUGINS = [
     "balancers", "baselines", "commands", "datasets", "desan", "engines", "export", "histories",
-    "listeners", "metrics", "strategies", "testing",
+    "listeners", "losses", "metrics", "strategies", "testing",
 ]  # fmt: skip
 """Built-in plugins."""
 BUILT_IN = {
@@ -251,21 +251,23 @@ def test_disabled_plugins_are_not_imported(install, monkeypatch):
         registry.op("mine")
 
 
-LOSSES = Kind("loss", "losses", lambda name, value: None if callable(value) else "a loss must be a function")
+SAMPLERS = Kind(
+    "sampler", "samplers", lambda name, value: None if callable(value) else "a sampler must be a function"
+)
 
 
 def test_a_new_kind_is_one_entry_of_the_table(install, monkeypatch, capsys):
-    monkeypatch.setitem(KINDS, LOSSES.plural, LOSSES)
-    loss = "lambda x: x"
-    install(hooked(f"return {{'focal': {loss}}}", "automtl_register_losses"), "mine")
-    install(hooked("return {'huber': 3}", "automtl_register_losses"), "wrong")
+    monkeypatch.setitem(KINDS, SAMPLERS.plural, SAMPLERS)
+    sampler = "lambda x: x"
+    install(hooked(f"return {{'focal': {sampler}}}", "automtl_register_samplers"), "mine")
+    install(hooked("return {'huber': 3}", "automtl_register_samplers"), "wrong")
     registry = load_registry()
-    assert registry.get(LOSSES, "focal") is not None
-    assert registry.names(LOSSES) == ("focal",)
-    assert row(registry, "mine").provides == {"losses": ("focal",)}
-    assert row(registry, "wrong").problem == "loss 'huber': a loss must be a function"
-    assert registry.adding(LOSSES, "mine", abs).get(LOSSES, "mine") is abs
-    with pytest.raises(UnknownNameError, match=r"no loss is called 'focus' \(did you mean 'focal'"):
-        registry.get(LOSSES, "focus")
-    assert run(["list", "losses"], Stop()) == 0
+    assert registry.get(SAMPLERS, "focal") is not None
+    assert registry.names(SAMPLERS) == ("focal",)
+    assert row(registry, "mine").provides == {"samplers": ("focal",)}
+    assert row(registry, "wrong").problem == "sampler 'huber': a sampler must be a function"
+    assert registry.adding(SAMPLERS, "mine", abs).get(SAMPLERS, "mine") is abs
+    with pytest.raises(UnknownNameError, match=r"no sampler is called 'focus' \(did you mean 'focal'"):
+        registry.get(SAMPLERS, "focus")
+    assert run(["list", "samplers"], Stop()) == 0
     assert "focal" in capsys.readouterr().out

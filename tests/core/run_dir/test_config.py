@@ -102,6 +102,27 @@ def test_a_component_within_a_part_is_replaced_and_a_label_called_name_is_not():
     assert merged["dataset"]["labels"] == {"name": {"kind": "regression"}, "click": {}}
 
 
+@pytest.mark.parametrize(
+    ("layers", "found"),
+    [
+        ((["=jrc"],), {"*": "jrc"}),
+        ((["={name: jrc, alpha: 0.3}"],), {"*": {"name": "jrc", "alpha": 0.3}}),
+        ((["=jrc", ".click=focal"],), {"*": "jrc", "click": "focal"}),
+        ((["=jrc"], [".click=focal"]), {"*": "jrc", "click": "focal"}),
+        (([".click=jrc"], ["=focal"]), {"*": "focal"}),
+        ((["=jrc"], [".*.alpha=0.3"]), {"*": {"name": "jrc", "alpha": 0.3}}),
+        (([".click=jrc"], [".like=focal"]), {"click": "jrc", "like": "focal"}),
+        (([".click={name: jrc, alpha: 0.3}"], [".click=focal"]), {"click": "focal"}),
+        (([".click=jrc"], [".click.alpha=0.3"]), {"click": {"name": "jrc", "alpha": 0.3}}),
+    ],
+)
+def test_a_loss_for_all_tasks_replaces_those_of_earlier_layers(layers, found):
+    given = [assignments(f"training.losses{text}" for text in texts) for texts in layers]
+    config = load_config(NAMED, *given)
+    assert config.training.losses == {task: Component.model_validate(loss) for task, loss in found.items()}
+    assert RunConfig.parse(parse_yaml(config.to_yaml(), "")) == config
+
+
 @pytest.mark.parametrize("text", ["a", "=1", "a..b=1", "a.b=[1", "a=*x"])
 def test_bad_assignments(text):
     with pytest.raises(UsageError):

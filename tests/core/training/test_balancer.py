@@ -15,6 +15,7 @@ from automtl_core.errors import UsageError
 from automtl_core.settings.settings import Settings
 from automtl_core.system.state import load_state, save_state
 from automtl_core.tasks.kinds import supply
+from automtl_core.tasks.loss import Loss
 from automtl_core.training.balancer import MEAN, Balancer, TaskLosses, balancer_of, check_groups, task_losses
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
@@ -165,10 +166,10 @@ def test_labels_far_from_0_and_1_leave_the_gradients_of_other_tasks_alone():
 def test_losses_are_weighted_by_name():
     found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU.device)
     assert found.weights.tolist() == [1, 3, 1]
-    masks = {kind.name: mask.tolist() for kind, mask in found.kinds}
+    masks = {loss.kind.name: mask.tolist() for loss, mask in found.losses}
     assert masks == {"binary": [True, False, True], "regression": [False, True, False]}
-    ((kind, mask),) = task_losses(Recipe(), [Task("a")], CPU.device).kinds
-    assert (kind.name, mask) == ("binary", None)
+    ((loss, mask),) = task_losses(Recipe(), [Task("a")], CPU.device).losses
+    assert (loss.kind.name, mask) == ("binary", None)
 
 
 def test_only_a_kind_that_compares_rows_gets_their_users():
@@ -181,17 +182,108 @@ def test_only_a_kind_that_compares_rows_gets_their_users():
     assert sums.tolist() == pytest.approx([3 * math.log(2), math.log(2)])
 
 
-def test_losses_of_groups_need_a_user_field_and_weights_the_names_of_tasks():
+def test_losses_of_groups_need_lists_or_users_and_weights_the_names_of_tasks():
     supply({"pairwise": lambda: Pairwise})
-    check_groups([Task("a"), Task("b", kind="pairwise")], "uid")
+    tasks = [Task("a"), Task("b", kind="pairwise")]
+    check_groups(Recipe(), tasks, True)
     with pytest.raises(
-        UsageError, match="the loss of 'b', a task of kind pairwise, compares the rows of a user"
-    ):
-        check_groups([Task("a"), Task("b", kind="pairwise")], None)
-    with pytest.raises(
-        UsageError, match=r"names 'prize', which is not a task \(did you mean 'price'\?\)"
+        UsageError, match=r"the loss of 'b', that of kind pairwise, compares the rows of a list or user, and"
     ) as error:
-        task_losses(Recipe(loss_weights={"prize": 3.0}), TASKS, CPU.device)
-    assert error.value.fix == "the tasks are: click, like, price"
-    with pytest.raises(UsageError, match=r"training\.monitor names 'prize', which is not a task"):
-        task_losses(Recipe(monitor=("prize",)), TASKS, CPU.device)
+        check_groups(Recipe(), tasks, False)
+    assert "--set dataset.user=FIELD" in error.value.fix
+    for setting in ({"loss_weights": {"prize": 3.0}}, {"monitor": ("prize",)}, {"losses": {"prize": "x"}}):
+        with pytest.raises(
+            UsageError,
+            match=rf"training\.{next(iter(setting))} names 'prize', which is not a task \(did you mean",
+        ) as error:
+            task_losses(Recipe.parse(setting), TASKS, CPU.device)
+        assert error.value.fix == "the tasks are: click, like, price"
+
+
+class SquaredSettings(Settings):
+    factor: float = Field(1.0, gt=0)
+
+
+class Squared(Loss[SquaredSettings]):
+    """The squared error of probabilities."""
+
+    kinds = ("binary",)
+
+    def row_losses(self, logits, labels):
+        return self.settings.factor * (logits.sigmoid() - labels).square()
+
+
+class OfLists(Loss):
+    """The sum of logits in lists."""
+
+    kinds, grouped = ("binary", "regression"), True
+
+    def sums(self, logits, labels, weights, groups):
+        listed = weights * (groups > 0)[:, None]
+        return (logits * listed).sum(0), listed.sum(0)
+
+
+def naming(losses):
+    return Recipe.parse({"losses": losses}).knowing(losses={"squared": Squared, "lists": OfLists})
+
+
+def test_a_loss_is_named_for_a_task_or_for_all_tasks_of_its_kinds():
+    logits, labels = random_batch(50, 3)
+    batch = Batch(None, labels, lambda: torch.arange(50, dtype=torch.int32) % 3)
+    own = mean_of(MIXED, logits, labels)
+    squared = [((logits[:, t].sigmoid() - labels[:, t]) ** 2).nanmean() for t in range(3)]
+    doubled = {"name": "squared", "factor": 2.0}
+    for chosen, factors in (
+        ("squared", {0: 1, 2: 1}),
+        (doubled, {0: 2, 2: 2}),
+        ({"like": "squared"}, {2: 1}),
+        ({"click": {"name": "squared"}, "like": "squared"}, {0: 1, 2: 1}),
+        ({"*": "squared", "click": doubled}, {0: 2, 2: 1}),
+    ):
+        losses = task_losses(naming(chosen), TASKS, CPU.device)
+        assert not losses.grouped
+        found = mean_of(losses, logits, labels)
+        for t in range(3):
+            expected = factors[t] * squared[t] if t in factors else own[t]
+            assert found[t].item() == pytest.approx(expected.item()), (chosen, t)
+    losses = task_losses(naming("lists"), TASKS, CPU.device)
+    assert (losses.grouped, len(losses.losses)) == (True, 1), "all tasks share one loss"
+    sums, numbers = losses.sums(logits, batch)
+    listed = ~labels.isnan() & (torch.arange(50) % 3 > 0)[:, None]
+    assert torch.equal(numbers, listed.sum(0).double())
+    assert torch.allclose(sums, (logits * listed).sum(0))
+
+
+def test_a_loss_that_does_not_fit_is_told():
+    with pytest.raises(UsageError, match=r"training\.losses\.click: the recipe names 'other', but does not"):
+        task_losses(naming({"click": "other"}), TASKS, CPU.device)
+    with pytest.raises(
+        UsageError,
+        match=r"training\.losses\.price: squared is a loss for tasks of kind binary, and 'price' is of kind",
+    ):
+        task_losses(naming({"price": "squared"}), TASKS, CPU.device)
+    with pytest.raises(UsageError, match=r"training\.losses: squared is a loss .* binary, and there is none"):
+        task_losses(naming("squared"), TASKS[1:2], CPU.device)
+    with pytest.raises(
+        UsageError, match=r"training\.losses\.click\.factor: expected a number above 0"
+    ) as error:
+        task_losses(naming({"click": {"name": "squared", "factor": -1}}), TASKS, CPU.device)
+    assert error.value.fix.endswith("automtl settings loss squared")
+    check_groups(naming({"click": "lists"}), TASKS, True)
+    with pytest.raises(UsageError, match="the loss of 'price', lists, compares the rows of a list or user"):
+        check_groups(naming({"price": "lists"}), TASKS, False)
+    with pytest.raises(UsageError, match="the loss of 'click', lists, compares"):
+        check_groups(naming("lists"), TASKS, False)
+
+
+@given(st.integers(2, 40), st.integers(0, 1000))
+def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none(rows, seed):
+    logits, labels = random_batch(rows, seed)
+    times = torch.randint(0, 3, (rows,), generator=torch.Generator().manual_seed(seed))
+    weights = times[:, None].float().expand(rows, 3)
+    sums, numbers = MIXED.sums(logits, Batch(None, labels, row_weights=weights))
+    repeated = torch.repeat_interleave(torch.arange(rows), times)
+    expected, count = MIXED.sums(logits[repeated], Batch(None, labels[repeated]))
+    assert torch.equal(numbers, count)
+    assert torch.allclose(sums, expected, rtol=1e-12)
+    assert torch.allclose(gradient(sums, logits), gradient(expected, logits), rtol=1e-12)

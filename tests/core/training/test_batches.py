@@ -24,11 +24,21 @@ def test_a_batch_has_the_types_of_the_model_and_all_rows_in_stored_order():
     parts = list(batches(PART, 3, CPU))
     assert [len(batch.labels) for batch in parts] == [3, 3, 1]
     assert torch.cat([batch.features.dense for batch in parts]).flatten().tolist() == list(range(7))
-    features, labels, groups = take(PART, np.array([1]), CPU)
+    features, labels, groups, weights = take(PART, np.array([1]), CPU)
     tensors = features.ids, features.dense, labels
     assert [tensor.dtype for tensor in tensors] == [torch.int64, torch.float32, torch.float32]
     assert [tensor.shape for tensor in tensors] == [(1, 2), (1, 1), (1, 3)]
-    assert (features.bags, features.histories, groups()) == ((), (), None)
+    assert (features.bags, features.histories, groups(), weights) == ((), (), None, None)
+
+
+def test_weights_are_0_where_the_label_is_missing():
+    labels = np.array([[1, np.nan, 0]] * 7, np.float32)
+    batch = take(replace(PART, labels=labels), np.array([1, 0]), CPU)
+    assert batch.weights.tolist() == [[1, 0, 1]] * 2
+    weights = np.arange(21, dtype=np.float32).reshape(7, 3)
+    batch = take(replace(PART, labels=labels, weights=weights), np.array([1, 0]), CPU)
+    assert batch.weights.tolist() == [[3, 0, 5], [0, 0, 2]]
+    assert batch._replace(labels=torch.ones(2, 3)).weights.tolist() == [[3, 4, 5], [0, 1, 2]]
 
 
 @pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])

@@ -14,6 +14,8 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.table import RowTable
+from automtl_core.registry.kinds import LOSSES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.system.state import is_in_file
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
@@ -22,6 +24,8 @@ from automtl_core.training.recipe import Recipe
 from automtl_testing.samples import sample_part, sample_schema
 
 from .fits import Watch, assert_resumes, make, run, script, weights
+
+REGISTRY = load_registry()
 
 
 def first_rows(part, rows):
@@ -188,6 +192,47 @@ def test_a_refit_keeps_the_chosen_epochs_and_reads_no_validation_rows(problem, s
 
 def test_a_refit_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path):
     assert_resumes(problem, tmp_path / "state", 2, chosen=(3,))
+
+
+class Small(nn.Module):
+    """A network without batch normalisation and dropout, in double precision."""
+
+    def __init__(self, tasks):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.first = nn.Parameter(torch.randn(2, 8, generator=generator, dtype=torch.float64))
+        self.last = nn.Parameter(torch.randn(8, tasks, generator=generator, dtype=torch.float64))
+
+    def forward(self, features):
+        return (features.dense.double().nan_to_num() @ self.first).tanh() @ self.last
+
+
+@pytest.mark.parametrize("name", [*REGISTRY.names(LOSSES), "own"])
+def test_a_row_of_weight_2_is_two_rows_and_one_of_weight_0_is_none(name):
+    schema = sample_schema(dense=2, multi=False)
+    part, draw = sample_part(schema, 200, seed=1), np.random.default_rng(0)
+    part = replace(part, lists=(np.arange(200) // 10).astype(np.int32))  # list 0 is none
+    times = draw.integers(0, 3, 200)
+    weights = np.repeat(times[:, None], 3, axis=1).astype(np.float32)
+
+    def trained(rows):
+        own = {} if name == "own" else {"losses": name}
+        recipe = Recipe.parse(
+            {"batch_size": 1000, "epochs": 10, "average_weights": False, "min_positives": 1, **own}
+        )
+        recipe = recipe.knowing(losses={} if name == "own" else {name: REGISTRY.get(LOSSES, name)})
+        data = TrainingData(rows, part, schema.tasks)
+        fit = Fit(Small(3), data, recipe, 0, CPU, chosen=(10,))
+        fit.run(EventHandler())
+        return fit.network.state_dict()
+
+    weighted = trained(replace(part, weights=weights))
+    repeated = trained(part.some(np.repeat(np.arange(200), times)))
+    plain, start = trained(part), Small(3).state_dict()
+    for key, value in weighted.items():
+        assert torch.allclose(value, repeated[key], rtol=1e-7, atol=1e-9), key
+        assert not torch.allclose(value, plain[key], rtol=1e-4), key
+        assert not torch.allclose(value, start[key], rtol=1e-4), key
 
 
 def only(part, task):

@@ -15,6 +15,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
+from automtl_core.workflow.versions import plugins
 from automtl_testing import plain_schema
 
 REGISTRY = load_registry()
@@ -48,6 +49,29 @@ def test_settings_are_parsed_once_and_written_out(small):
     assert job.dataset().settings is job.components["dataset"]
     assert job.having(seed=5).config.seed == 5
     assert job.config.seed == 0
+
+
+def test_losses_are_named_by_task_and_what_is_wrong_with_them_is_told(small):
+    job = small(training={"losses": {"click": {"name": "jrc"}, "*": "focal"}})
+    assert job.components["training.losses.click"].alpha == job.config.training.losses["click"].alpha == 0.5
+    assert job.config.training.losses["*"].settings == {"gamma": 2.0}
+    assert set(job.recipe().loss_classes) == {"jrc", "focal"}
+    assert "losses" in plugins(job, job.space(plain_schema()))
+    for losses, message in (
+        ("jcr", r"no loss is called 'jcr' \(did you mean 'jrc'"),
+        ({"click": "jcr"}, r"no loss is called 'jcr' \(did you mean 'jrc'"),
+        (
+            {"click": {"name": "jrc", "alpha": 2}},
+            r"training\.losses\.click\.alpha: expected a number from 0 to 1",
+        ),
+        ({"name": "jrc", "beta": 2}, r"training\.losses\.beta is not a setting"),
+        ({"click": 3}, r"training\.losses\.click: expected a name, or {name: NAME, SETTING: VALUE, ...}"),
+        (3, "training.losses: expected a name, {name: NAME, SETTING: VALUE, ...}, or a mapping of tasks"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            small(training={"losses": losses})
+    with pytest.raises(UsageError, match=r"training\.losses names 'clic', which is not a task"):
+        small(training={"losses": {"clic": "jrc"}}).checked(plain_schema())
 
 
 def test_supernets_stop_by_validation_rows_and_decide_by_rows_of_the_training_part(small):

@@ -8,6 +8,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
+from automtl_core.settings.settings import Component
 from automtl_core.workflow.models import layer, models
 from automtl_core.workflow.versions import origin
 
@@ -103,6 +104,19 @@ def test_models_may_differ_in_their_balancers(resolve, tmp_path):
     assert "strategy" in found["desan:darts+mgda"].components
     rest = [job.config.training.model_copy(update={"balancer": None}) for job in found.values()]
     assert rest == rest[:1] * 5, "the rest of the recipe is that of all"
+
+
+def test_models_may_differ_in_their_losses(resolve, tmp_path):
+    (tmp_path / "ranks.yaml").write_text("space: mmoe\ntraining: {losses: {click: pairwise}}\n")
+    found = resolve("mmoe", str(tmp_path / "ranks.yaml"), training={"losses": "focal"})
+    losses = {name: job.config.training.losses for name, job in found.items()}
+    focal = Component.model_validate({"name": "focal", "gamma": 2.0})
+    assert losses == {
+        "mmoe": {"*": focal}, "ranks.yaml": {"*": focal, "click": Component(name="pairwise")},
+    }  # fmt: skip
+    (tmp_path / "more.yaml").write_text("space: mmoe\ntraining: {losses: focal, epochs: 3}\n")
+    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
+        resolve(str(tmp_path / "more.yaml"))
 
 
 def test_the_balancer_of_all_gives_way_to_that_of_a_model(resolve):

@@ -77,6 +77,9 @@ def test_answers_are_looked_up_once_for_all_models(asked, job):
     assert len(asked) == 1, "encodings are chosen with the weighted mean, whatever trains the model"
     assert balanced.config.training.balancer.name == "pcgrad"
     assert balanced.config.features == one.config.features
+    ranked = resolve_auto(job(training={"losses": "pairwise"}), prepared, EXECUTOR)
+    assert len(asked) == 1, "and with the losses of the kinds"
+    assert ranked.config.training.losses["*"].name == "pairwise"
 
 
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):

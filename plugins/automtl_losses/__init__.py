@@ -1,0 +1,1 @@
+"""Losses of tasks with two classes, which a recipe may name in place of log loss."""
