@@ -21,6 +21,7 @@ SOURCES = {
             "listeners",
             "report",
             "strategies",
+            "tasks",
             "testing",
         )
     },
