@@ -71,6 +71,9 @@ def test_metrics_by_hand_and_without_a_known_order():
     values, reason = KIND.metrics(np.array([-1.0, -2.0]), np.zeros(2), None)
     assert values == {"concordance": None, "log_rmse": None}
     assert reason == "no two rows have a known order"
+    values, reason = KIND.metrics(np.array([0.0, -2.0]), np.zeros(2), None)
+    assert values == {"concordance": 0.5, "log_rmse": None}
+    assert reason == "no time above 0 is exact"
     assert KIND.resampled(np.array([-1.0, -2.0]), np.zeros(2), None)(
         np.ones((1, 2), np.int32)
     ) == pytest.approx(np.nan, nan_ok=True)
