@@ -1,1 +1,1 @@
-"""Kinds of tasks for numbers of other distributions: counts, amounts and censored times."""
+"""Kinds of tasks for numbers of other distributions: counts and censored times."""

@@ -7,9 +7,5 @@ from automtl_core.plugin import hookimpl
 
 @hookimpl
 def automtl_register_task_kinds() -> Mapping[str, str]:
-    """Register counts, amounts with many zeros, and times of which some are only known to be longer."""
-    return {
-        "poisson": "automtl_tasks.poisson:Poisson",
-        "tweedie": "automtl_tasks.tweedie:Tweedie",
-        "censored": "automtl_tasks.censored:Censored",
-    }
+    """Register counts, and times of which some are only known to be longer."""
+    return {"poisson": "automtl_tasks.poisson:Poisson", "censored": "automtl_tasks.censored:Censored"}
