@@ -181,27 +181,33 @@ class Scoring(Served):
     def __init__(self, network: nn.Module, schema: Schema, scaling: Mapping[str, Platt]) -> None:
         super().__init__(network, schema)
         tasks = schema.tasks
+        self.offset: Tensor
+        self.slope: Tensor
         self.mean: Tensor
         self.deviation: Tensor
         self.kinds = distinct(task.kind for task in tasks)
         for kind in self.kinds:
             self.register_buffer(_mask(kind), torch.tensor([task.kind == kind.name for task in tasks]))
-        # A calibration, or the unit of the label.
-        pairs = [scaling.get(task.name) for task in tasks]
-        offsets = [one.offset if one else task.mean for one, task in zip(pairs, tasks, strict=True)]
-        slopes = [one.slope if one else task.deviation for one, task in zip(pairs, tasks, strict=True)]
+        # Calibrations change logits, units of labels change predictions.
+        platt = [scaling.get(task.name) for task in tasks]
         dtype = torch.float64 if any(task.type.standardised for task in tasks) else torch.float32
-        self.register_buffer("mean", torch.tensor(offsets, dtype=dtype))
-        self.register_buffer("deviation", torch.tensor(slopes, dtype=dtype))
+        for name, numbers in {
+            "offset": [one.offset if one else 0.0 for one in platt],
+            "slope": [one.slope if one else 1.0 for one in platt],
+            "mean": [task.mean for task in tasks],
+            "deviation": [task.deviation for task in tasks],
+        }.items():
+            self.register_buffer(name, torch.tensor(numbers, dtype=dtype))
         self.scores = [score.tasks for score in scores_of(tasks)]
 
     def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, S]
         logits = super().forward(ids, dense, *others)
-        scaled = logits.to(self.mean.dtype) * self.deviation + self.mean
+        scaled = logits.to(self.mean.dtype) * self.slope + self.offset
         found: Tensor = scaled
         for kind in self.kinds:
             if (predicted := kind.link(scaled)) is not scaled:
                 found = torch.where(self.get_buffer(_mask(kind)), predicted, found)
+        found = found * self.deviation + self.mean
         if len(self.scores) == found.shape[1]:
             return found
         # Not `prod`, for which ONNX has no operator that all runtimes share.

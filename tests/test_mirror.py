@@ -22,6 +22,7 @@ SOURCES = {
             "losses",
             "report",
             "strategies",
+            "tasks",
             "testing",
         )
     },

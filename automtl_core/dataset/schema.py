@@ -66,7 +66,8 @@ class Task:
     """Mean of a standardised label in the training part; 0 for other kinds. Stored labels and outputs of
     networks are (label - mean) / deviation."""
     deviation: float = 1.0
-    """Standard deviation of a standardised label in the training part; 1 for other kinds."""
+    """Standard deviation of a standardised label in the training part; of a scaled one the mean of its
+    absolute values; 1 for other kinds. Predictions are multiplied by it."""
     given: str | None = None
     """The task whose label must be 1 for this one to count."""
 
@@ -77,7 +78,7 @@ class Task:
 
     def predictions(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predictions in units of the label for logits of any shape."""
-        return self.type.predictions(logits * self.deviation + self.mean)
+        return self.type.predictions(logits) * self.deviation + self.mean
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,21 @@ class Scaled(FieldLearner):
         return self.encoder
 
 
+class MeanSize(FieldLearner):
+    """FieldLearner of the mean absolute value of training rows, by which numbers are divided."""
+
+    def __init__(self, field: Dense) -> None:
+        super().__init__(field.reads())
+        self.field, self.moments = field, Moments()
+
+    def see(self, chunk: Chunk) -> None:
+        values = chunk[self.field.name]
+        self.moments.add(np.abs(values[~np.isnan(values)]))
+
+    def learn(self, path: Path) -> Scale:
+        return Scale("none", 0.0, self.moments.mean or 1.0)
+
+
 @dataclass(frozen=True)
 class Buckets(FieldEncoder):
     """Encoder of a number as 1 + the number of edges at or below it; 0 where missing."""

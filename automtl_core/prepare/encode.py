@@ -19,7 +19,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
-from automtl_core.fields.numeric import Dense, Scale, Scaled
+from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
 from automtl_core.prepare.examples import CODED, NUMBERS, columns_of
 from automtl_core.prepare.split import TRAIN, Parts, ranks, sizes_of
 from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
@@ -106,7 +106,12 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     source = Examples(db, dataset, sizes_of(parts)[TRAIN])
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
     learners = {field.name: field.learner(source) for field in fields}
-    labels = {task.name: Scaled(Dense(task.name)) for task in learned(dataset) if task.type.standardised}
+    tasks = learned(dataset)
+    labels = {
+        task.name: (MeanSize if task.type.scaled else Scaled)(Dense(task.name))
+        for task in tasks
+        if task.type.scaled or task.type.standardised
+    }
     all_of_them = [*learners.values(), *labels.values()]
     for chunk, places in chunks(db, dataset, parts):
         train = places == TRAIN

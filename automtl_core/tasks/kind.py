@@ -73,6 +73,9 @@ class TaskKind(ABC):
     """Whether labels are whole numbers."""
     standardised: ClassVar[bool] = False
     """Whether stored labels and logits are (label - mean) / deviation, by the training rows."""
+    scaled: ClassVar[bool] = False
+    """Whether stored labels are divided by the mean of their absolute values in the training rows, and
+    predictions multiplied by it: a network begins near the mean, and the loss does not depend on the unit."""
     probability: ClassVar[bool] = False
     """Whether the label is 0 or 1, and a prediction is the probability of 1: Platt scaling calibrates it, and
     the probabilities of a funnel are multiplied."""

@@ -69,7 +69,8 @@ class Metric:
     not on the order of rows.
 
     - labels: [R] float64, in units of the label: of binary tasks zeros and ones.
-    - predictions: [R] float64, finite logits; of a regression, numbers in units of the label.
+    - predictions: [R] float64, finite logits; of numbers in units of the label, such as those of a
+      regression, predictions in these units.
     - users: [R] integers, equal for rows of the same user, 0 where the user is unknown; None without a user
       field. A metric that `needs_users` is called for data with a user field, on the rows with a known user.
     """
@@ -147,6 +148,8 @@ def metric_value(
         labels, predictions = (
             task.mean + task.deviation * column.astype(np.float64) for column in (labels, predictions)
         )
+    elif task.type.scaled:
+        labels, predictions = task.deviation * labels, task.predictions(predictions.astype(np.float64))
     return value_of(metric, labels, predictions, users)
 
 

@@ -105,7 +105,8 @@ class LabelColumn(Settings):
 
     kind: str = "binary"
     """Kind of task, see `automtl list task-kinds`. binary: labels are 0 and 1. regression: labels are
-    numbers."""
+    numbers. poisson: labels are counts or amounts from 0. censored: labels are times, where -t means longer
+    than t."""
     positive: tuple[Text, ...] = ()
     """Texts that mean 1, such as ["yes"]; all other texts mean 0. Without this setting, labels must be 0 or
     1."""

@@ -24,6 +24,7 @@ HELP: Mapping[Role, str] = {
 Labels, the columns to predict: check these first. A blank is a missing label, and the row does not count for
 the task. Optional settings in braces, separated by commas:
   kind: regression    a number to predict, in place of 0 or 1
+  kind: poisson       a count or an amount from 0; other kinds: `automtl list task-kinds`
   positive: ["yes"]   texts that mean 1; all other texts mean 0
   after: click        label of the action that comes before this one
   given: click        label that must be 1 for this label to count""",

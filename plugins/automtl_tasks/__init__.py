@@ -1,0 +1,1 @@
+"""Kinds of tasks for numbers of other distributions: counts and censored times."""
