@@ -105,6 +105,10 @@ class Workflow:
             self.listener(Warned(sentence))
         for sentence in prepared.manifest["joined"]:
             self.listener(Noted(sentence))
+        for metric in job.monitor().values():
+            of = f" of {'users' if prepared.schema.lists is None else 'lists'}" * metric.needs_users
+            decides = "stops trainings and compares models; another metric does by training.monitor_metric"
+            self.listener(Noted(f"{metric.title}{of} {decides}"))
         return prepared
 
     def resolve_auto(self, job: Job, prepared: Prepared, later: int = 0) -> Job:

@@ -25,7 +25,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.system import seeds
 from automtl_core.system.documents import Value
 from automtl_core.system.state import load_state, save_state
-from automtl_core.tasks.kind import Floats
+from automtl_core.tasks.kind import Floats, Groups
 from automtl_core.training import significance
 from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
@@ -155,9 +155,9 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
         prepared = run.served(prepared)
         with run.working():
             part, logits = prepared.part("test"), predict_logits(job, run, prepared)
-            users = prepared.users("test")
-            units = np.zeros(len(part), np.int32) if users is None else users
-            scores = resampled(prepared.schema.tasks, part.labels, logits, units, int(fingerprint[:15], 16))
+            scores = resampled(
+                prepared.schema.tasks, part.labels, logits, part.users, part.groups, int(fingerprint[:15], 16)
+            )
             save_state(run.path / FILE, {"origin": origin, "scores": torch.from_numpy(scores)})
     return {task.name: scores[:, t] for t, task in enumerate(prepared.schema.tasks)}
 
@@ -166,7 +166,8 @@ def resampled(
     tasks: Sequence[Task],
     labels: NDArray[Any],
     predictions: NDArray[Any],
-    units: NDArray[np.int32],
+    users: Groups,
+    groups: Groups,
     seed: int,
 ) -> Floats:
     """Return the score of each task on each resample, [B, T]; NaN where it is undefined.
@@ -175,20 +176,25 @@ def resampled(
         tasks: T tasks.
         labels: Stored labels, [R, T], NaN where a row lacks the label.
         predictions: Output of a network, [R, T].
-        units: Number of the user of each row, [R]; users are drawn whole. A row with 0 is drawn by itself.
+        users: Number of the user of each row, [R], who are drawn whole; a row with 0 is drawn by itself. None
+            without a user field: groups are drawn, or rows without these.
+        groups: Numbers of the lists or users by which a metric judges, [R]; None without both.
         seed: Seed of the draws.
 
     """
     known = [np.flatnonzero(~np.isnan(column)) for column in labels.T]
     scores = [
-        task.type.resampled(labels[rows, t], predictions[rows, t].astype(np.float64), units[rows])
+        task.type.resampled(
+            labels[rows, t], predictions[rows, t].astype(np.float64), None if groups is None else groups[rows]
+        )
         for t, (task, rows) in enumerate(zip(tasks, known, strict=True))
     ]
     scales = [task.deviation if task.type.score.in_units else 1.0 for task in tasks]
-    unit, size = _numbered(units)
-    count = resamples(len(units))
+    units = groups if users is None else users
+    unit, size = _numbered(np.zeros(len(labels), np.int32) if units is None else units)
+    count = resamples(len(labels))
     values = np.empty((count, len(tasks)))
-    step = max(1, BLOCK // len(units))
+    step = max(1, BLOCK // len(labels))
     for start in range(0, count, step):
         numbers = range(start, min(start + step, count))
         counts = np.stack([_drawn(size, seed, number)[unit] for number in numbers])

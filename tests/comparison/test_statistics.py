@@ -11,13 +11,13 @@ from automtl_comparison.statistics import (
     holm,
     noise,
     paired,
-    resampled,
     resamples,
     samples,
     summary,
 )
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import RunInUseError
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.system.state import load_state, save_state
@@ -160,6 +160,38 @@ def by_hand(task, labels, predictions, units, seed):
         rows = np.concatenate([np.repeat(rows, times) for rows, times in zip(groups, drawn, strict=True)])
         found.append(task_metrics(task, labels[rows, 0], predictions[rows, 0]).score)
     return [NAN if score is None else score for score in found]
+
+
+def resampled(tasks, labels, predictions, units, seed):
+    return statistics.resampled(tasks, labels, predictions, units, None, seed)
+
+
+def test_a_metric_of_lists_is_that_of_the_lists_of_drawn_users():
+    draw = np.random.default_rng(0)
+    users = draw.integers(1, 40, 900).astype(np.int32)
+    lists = (users * 10 + draw.integers(0, 3, 900)).astype(np.int32)
+    labels, logits = draw.integers(0, 2, (900, 1)).astype(np.float64), draw.normal(size=(900, 1))
+    load_registry()
+    task = Task("click", kind="binary by gauc")
+    found = statistics.resampled([task], labels, logits, users, lists, 3)[:, 0]
+    gains, weights = (of[:, 0] for of in gauc_terms(labels, logits, lists))
+    for number in range(5):
+        drawn = statistics._drawn(len(np.unique(users)), 3, number)[np.unique(users, return_inverse=True)[1]]
+        assert found[number] == pytest.approx((drawn @ gains) / (drawn @ weights))
+    whole = statistics.resampled([task], labels, logits, None, lists, 3)[:, 0]
+    assert whole.std() < found.std(), "lists of a user are drawn one by one"
+
+
+def gauc_terms(labels, logits, lists):
+    """Return AUC times rows, and rows, at the first row of each list, from a loop."""
+    found = np.zeros((2, len(labels), 1))
+    for number in np.unique(lists):
+        mine = np.flatnonzero(lists == number)
+        y, x = labels[mine, 0], logits[mine, 0]
+        pairs = [(a > b) + (a == b) / 2 for a in x[y == 1] for b in x[y == 0]]
+        if pairs:
+            found[:, mine[0], 0] = np.mean(pairs) * len(mine), len(mine)
+    return found
 
 
 @pytest.mark.parametrize("units", [alone(60), np.arange(60, dtype=np.int32) % 7, np.arange(60).clip(0, 50)])
