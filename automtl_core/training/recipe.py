@@ -69,8 +69,8 @@ class Recipe(Settings):
     ] = Field(default_factory=dict)
     """Losses in place of those of the kinds of tasks: one for all tasks of its kinds, or task -> loss, with
     `*` for the other tasks; see `automtl settings loss`. Losses that compare the rows of a list need lists or
-    a user field; then batches hold whole lists. The encoding search and teachers use the losses of the
-    kinds."""
+    a user field; then batches hold whole lists. Tasks without a name have the loss of their kind or, where a
+    metric of lists judges them, the one that the encoding search chooses. Teachers use log loss."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
     """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
     search always uses the weighted mean."""

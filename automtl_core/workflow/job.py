@@ -36,7 +36,7 @@ from automtl_core.registry.kinds import (
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
-from automtl_core.search.encoding.search import EncodingSearchResult
+from automtl_core.search.encoding.search import EncodingSearchResult, losses_to_search
 from automtl_core.search.scheduler import Proposals, Scheduler
 from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.settings.settings import Component, Settings
@@ -136,6 +136,12 @@ class Job:
         """Return whether the decay of embeddings is `auto`, and has an effect."""
         ignores = self.registry.get(SPACES, self.config.space.name).ignores
         return self.config.training.embedding_decay == "auto" and "training.embedding_decay" not in ignores
+
+    def searches_losses(self, prepared: Prepared) -> bool:
+        """Return whether the encoding search chooses losses, and they have an effect."""
+        ignores = self.registry.get(SPACES, self.config.space.name).ignores
+        of = (self.config.training, self.config.encoding_search, prepared.schema.tasks)
+        return bool(losses_to_search(*of)) and "training.losses" not in ignores
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values in its configuration, such as `seed`; components stay."""

@@ -23,18 +23,23 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
+    LOG_LOSS,
+    LOSSES,
     Answers,
     EncodingSearchResult,
     OutOfTimeError,
+    losses_to_search,
+    ranked,
     search_encodings,
 )
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
+from automtl_core.settings.settings import Component
 from automtl_core.system import seeds
 from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import canonical, read_signed, write_signed
 from automtl_core.system.files import make_folder, remove_folder
 from automtl_core.system.progress import Progress, silent
-from automtl_core.training.recipe import Recipe
+from automtl_core.training.recipe import EVERY, Recipe
 from automtl_core.workflow.budget import ENCODINGS
 from automtl_core.workflow.job import Job
 
@@ -71,7 +76,7 @@ def resolve_auto(
         config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
         config = config.model_copy(update={"features": replace(job, config=config).encodings()})
-    if not config.features.auto and not job.searches_decay():
+    if not config.features.auto and not job.searches_decay() and not job.searches_losses(prepared):
         return replace(job, config=config)
     start = time.monotonic()
     result = _result(replace(job, config=config), prepared, executor, progress, on_result)
@@ -82,12 +87,15 @@ def resolve_auto(
 
 def _answered(config: RunConfig, answers: Answers, **training: Any) -> RunConfig:
     """Return the configuration with values of searched settings, and others of the recipe."""
-    features = {name: answer for name, answer in answers.items() if name != DECAY}
-    decay = {name: answer for name, answer in answers.items() if name == DECAY}
+    features = {name: answer for name, answer in answers.items() if name not in (DECAY, LOSSES)}
+    training |= {DECAY: answers[DECAY]} if DECAY in answers else {}
+    if LOSSES in answers:
+        named = {task: Component(name=name) for task, name in answers[LOSSES].items()}
+        training[LOSSES] = {EVERY: Component(name=LOG_LOSS), **config.training.losses, **named}
     return config.model_copy(
         update={
             "features": config.features.with_answers(**features),
-            "training": config.training.model_copy(update={**training, **decay}),
+            "training": config.training.model_copy(update=training),
         }
     )
 
@@ -100,7 +108,11 @@ def _result(
     on_result: Callable[[EncodingSearchResult], object],
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    plain = {name: getattr(Recipe(), name) for name in ("balancer", "losses", "teacher", "teacher_weight")}
+    plain = {name: getattr(Recipe(), name) for name in ("balancer", "teacher", "teacher_weight")}
+    # Encodings are those for log loss, so that models which differ in their losses share them.
+    known = ranked(prepared.schema.tasks)
+    searched = losses_to_search(job.config.training, job.config.encoding_search, prepared.schema.tasks)
+    plain[LOSSES] = {task: Component(name=LOG_LOSS) for task in known if task not in searched}
     recipe = job.config.training.model_copy(update=plain)
     job = job.having(training=recipe)
     config = job.config

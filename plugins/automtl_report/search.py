@@ -12,7 +12,7 @@ from automtl_core.errors import listing
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.search.encoding.aggregates import Gain
-from automtl_core.search.encoding.search import EncodingSearchResult
+from automtl_core.search.encoding.search import LOSSES, EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point, Verdict, pareto_points, ranking
 from automtl_core.tasks.kinds import distinct
 from automtl_core.training.significance import NORMAL, SIGNIFICANCE
@@ -352,6 +352,12 @@ def _words(name: str, answer: Any) -> str:
         return f"aggregates by {keys}" if answer else "no aggregates"
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
+    if name == LOSSES:
+        return (
+            f"losses {listing(f'{loss} of {task}' for task, loss in answer.items())}"
+            if answer
+            else "log loss"
+        )
     if name == "numbers":
         return f"numeric features {'binned' if answer == 'bins' else 'scaled'}"
     return f"{name.replace('_', ' ')} {answer:g}"
