@@ -353,11 +353,7 @@ def _words(name: str, answer: Any) -> str:
     if name == "history":
         return f"history by {listing(answer)}" if answer else "no history"
     if name == LOSSES:
-        return (
-            f"losses {listing(f'{loss} of {task}' for task, loss in answer.items())}"
-            if answer
-            else "log loss"
-        )
+        return listing(f"{loss} for {task}" for task, loss in answer.items()) if answer else "log loss"
     if name == "numbers":
         return f"numeric features {'binned' if answer == 'bins' else 'scaled'}"
     return f"{name.replace('_', ' ')} {answer:g}"

@@ -7,6 +7,7 @@ import torch
 from automtl_baselines.mlps import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
+from automtl_core.dataset.schema import Task
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding import aggregates
 from automtl_core.search.encoding.aggregates import SelectedKey
@@ -14,17 +15,20 @@ from automtl_core.search.encoding.rows import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.encoding.search import (
     DECAY,
     HISTORY,
+    LOSSES,
     WEAKER,
     EncodingSearchResult,
     OutOfTimeError,
     encoding_domains,
+    losses_to_search,
     search_encodings,
 )
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.settings import Search
+from automtl_core.settings.settings import Component, Search
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 from automtl_testing.samples import binary_metrics, sample_schema
 
@@ -220,3 +224,66 @@ def test_what_the_data_has_no_fields_for_is_left_out():
 def test_what_the_user_has_set_or_was_not_selected_is_left_out():
     found = EncodingSearchResult({"numbers": "bins", "aggregates": ()})
     assert encoding_domains(found, sample_schema()).keys() == {"numbers"}
+
+
+def of_lists(rows, tasks):
+    """Return rows whose tasks a metric of lists judges, in lists of five."""
+    load_registry()
+    schema = replace(rows.schema, tasks=tuple(Task(name, kind="binary by gauc") for name in tasks))
+    both = replace(rows.both, labels=np.repeat(rows.both.labels[:, :1], len(tasks), 1))
+    lists = 1 + np.arange(len(both), dtype=np.int32) // 5
+    return replace(rows, schema=schema, both=replace(both, lists=lists))
+
+
+class ByTask(Scored):
+    """As `Scored`, with the scores of each task."""
+
+    def __call__(self, answers):
+        self.trained += [(dict(each), seed) for each, seed in answers]
+        found = []
+        for each, _ in answers:
+            gaucs = self.worth(each[LOSSES])
+            metrics = {
+                task: TaskMetrics("binary by gauc", {"gauc": gauc, "auc": 0.7, "log_loss": 0.5}, 1000, 500)
+                for task, gauc in gaucs.items()
+            }
+            found.append(TrialResult("done", metrics))
+        return found
+
+
+def test_each_task_gets_the_best_loss_over_lists():
+    worth = {
+        "jrc": {"click": 0.63, "buy": 0.58},
+        "softmax": {"click": 0.61, "buy": 0.56},
+        "log-loss": {"click": 0.6, "buy": 0.6},
+    }
+
+    def scores(losses):
+        return {task: worth[losses.get(task, "log-loss")][task] for task in ("click", "buy")}
+
+    rows = replace(
+        of_lists(planted(), ["click", "buy"]),
+        settings=DEFAULTS.model_copy(update={"losses": ("jrc", "softmax")}),
+    )
+    train = ByTask(scores)
+    found = search_encodings(rows, plain(), Recipe(embedding_decay=0.1), train)
+    assert found.answers == {LOSSES: {"click": "jrc"}}
+    assert [answers[LOSSES] for answers, seed in train.trained if not seed] == [
+        {},
+        {"click": "jrc", "buy": "jrc"},
+        {"click": "softmax", "buy": "softmax"},
+        {"click": "jrc"},
+    ]
+    assert found.measure == "GAUC"
+
+
+def test_losses_are_not_searched_where_they_are_named_or_all_rows_decide():
+    rows, recipe = of_lists(planted(), ["click", "buy"]), Recipe(embedding_decay=0.1)
+    named = recipe.model_copy(update={"losses": {"click": Component(name="pairwise")}})
+    every = recipe.model_copy(update={"losses": {"*": Component(name="log-loss")}})
+    tasks = rows.schema.tasks
+    assert losses_to_search(recipe, DEFAULTS, tasks) == ["click", "buy"]
+    assert losses_to_search(named, DEFAULTS, tasks) == ["buy"]
+    assert not losses_to_search(every, DEFAULTS, tasks)
+    assert not losses_to_search(recipe, EncodingSearchSettings(losses=()), tasks)
+    assert not losses_to_search(recipe, DEFAULTS, [Task("click")])
