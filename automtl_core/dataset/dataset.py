@@ -30,6 +30,7 @@ from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Sc
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
 from automtl_core.fields.vectors import Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
+from automtl_core.settings.words import Takes
 from automtl_core.system.documents import Value
 
 MOST_BAD_ROWS = 100
@@ -176,7 +177,7 @@ class DatasetSettings(Settings):
     every: 1d}: rows of a user in a day. user: rows of a user in a period as long as the test part, under a
     split by time. Histories and aggregates of all rows of a list are as of its beginning; the split cuts no
     list, and metrics by user are by list. null: each row is seen at its own time."""
-    weights: str | dict[str, str] | None = None
+    weights: Annotated[str | dict[str, str], Takes("a column or a mapping of tasks to columns")] | None = None
     """Column with the weights of rows, or a mapping such as {click: click_weight} with a column for each task
     that it names. Weights are numbers from 0 on: a training row of weight 2 counts as two rows, and one whose
     weights are all 0 is left out. null: all weights are 1."""
