@@ -44,7 +44,7 @@ class ExampleColumn(NamedTuple):
 
 
 CODED = ("code", "bag", "owner", "rank")
-NUMBERS = ("number", "label", "oracle", "weight")
+NUMBERS = ("number", "label", "oracle")
 
 
 def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
@@ -367,17 +367,14 @@ def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, 
     match column.how:
         case "label":
             kind = next(label.type for label in learned(dataset) if label.name == key)
-            wrong = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
-            wrong += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
+            tests = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
+            tests += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
             fix = "repair the raw file, and use null for an unknown label"
-            return " OR ".join(wrong), f", allowed are {kind.allowed}", fix
+            return " OR ".join(tests), f", allowed are {kind.allowed}", fix
         case "weight":
+            wrong = f"NOT coalesce({at} BETWEEN 0 AND {LARGEST}, false)"
             fix = "repair the column that dataset.weights names; 0 takes a row out of the training"
-            return (
-                f"NOT coalesce({at} BETWEEN 0 AND {LARGEST}, false)",
-                ", allowed are numbers from 0 on",
-                fix,
-            )
+            return wrong, ", allowed are numbers from 0 on", fix
         case "number" | "oracle":
             return f"NOT isfinite({at})", "", "use null for an unknown number"
         case "time":

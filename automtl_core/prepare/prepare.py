@@ -16,7 +16,7 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, SAMPLE, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields, weights_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
@@ -234,7 +234,8 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
     faults: dict[str, str] = {}
     for t, task in enumerate(learned(dataset)):
         if rows[t] == 0:
-            faults[task.name] = "is missing in all training rows"
+            unweighted = ", or has the weight 0," if task.name in weights_of(dataset) else ""
+            faults[task.name] = f"is missing{unweighted} in all training rows"
         elif task.type.two_classes and total[t] in (0, rows[t]):
             faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
             texts = next(label.positive for label in dataset.labels if label.name == task.name)
