@@ -28,6 +28,7 @@ from automtl_core.dataset.dataset import (
     NUMBER as NUMBER,
     TEXT as TEXT,
     UNUSED as UNUSED,
+    WEIGHT as WEIGHT,
     Bag as Bag,
     Bucketed as Bucketed,
     Column as Column,
@@ -48,6 +49,7 @@ from automtl_core.dataset.dataset import (
     histories_of as histories_of,
     label_column as label_column,
     reads_of as reads_of,
+    weights_of as weights_of,
 )
 from automtl_core.dataset.declarations import (
     EventFacts as EventFacts,

@@ -10,7 +10,8 @@ where the link is that of the kind of task, the logit for binary labels (Micci-B
 2001). The prior is the mean label of all M earlier rows, so that numbers do not rise and fall with all labels
 over time; and N is scaled to R training rows, since early rows see few others. Means of numeric fields are
 told as of a regression. All numbers are standardised over training rows. With a half-life h, a row of age
-d counts 2^(-d / h) in all sums.
+d counts 2^(-d / h) in all sums. So does a row by its weights: by that of a task in the sums of its label, and
+by the largest of them as a row and in means of numeric fields.
 
 A training row must not see its own label. Under a split by time, its earlier rows are those before the last
 refresh of the aggregates, less the delay of labels (Prokhorenkova et al., "CatBoost", NeurIPS 2018); else
@@ -294,7 +295,7 @@ def _fit(
     rows = earlier.whole[0]
     known_rows, sums_of = np.split(earlier.whole[1:], 2)
     none = np.zeros(out.shape[1])
-    scaling = Scaling(rows, sums_of / np.maximum(known_rows, 1), none, none + 1)
+    scaling = Scaling(rows, sums_of / np.where(known_rows > 0, known_rows, 1), none, none + 1)
     out[:] = 0
     known, late, labelled = [], [], rule.known
     for run in _runs(part, schema, one, bounds):
@@ -306,7 +307,7 @@ def _fit(
             mask = labelled[run.rows, None]
             known.append(run.totals(values * mask))
             late.append(run.totals(values * ~mask))
-    center, scale = _standardise(out)
+    center, scale = _standardise(out, part)
     scaling = scaling._replace(center=center, scale=scale)
     of_late = Late(_joined(late), earlier.late, earlier.times[1]) if late else None
     return State(one, bounds, *_joined(known), earlier.known, earlier.times[0], scaling, of_late)
@@ -432,7 +433,7 @@ class _Run(NamedTuple):
     places: NDArray[np.int64]  # [E]
     """Place of each entry among the cells."""
     values: Floats  # [E, 1 + 2 Q]
-    """1, whether the row has each label and number, and these."""
+    """1, whether the row has each label and number, and these; all times its weights."""
 
     def totals(self, values: Floats) -> Sums:
         """Return the cells with some of the values, and the sums of these."""
@@ -490,17 +491,30 @@ def _columns(schema: Schema, one: Aggregate) -> list[int]:
 
 
 def _values(part: Part, rows: NDArray[np.int64] | slice, means: Sequence[int]) -> Floats:
-    """Return 1, whether a row has each label and number, and these, [E, 1 + 2 Q]."""
+    """Return 1, whether a row has each label and number, and these, times its weights, [E, 1 + 2 Q]."""
     values = np.concatenate([part.labels[rows], part.dense[rows][:, means]], axis=1).astype(np.float64)
     known = ~np.isnan(values)
-    return np.concatenate([np.ones((len(values), 1)), known, np.where(known, values, 0.0)], axis=1)
+    found = np.concatenate([np.ones((len(values), 1)), known, np.where(known, values, 0.0)], axis=1)
+    if part.weights is None:
+        return found
+    of_rows, of_tasks = _weights(part, rows), np.asarray(part.weights[rows], np.float64)
+    of = [of_tasks, *[of_rows] * len(means)]
+    return np.asarray(found * np.concatenate([of_rows, *of, *of], axis=1))
 
 
-def _standardise(out: NDArray[np.float32]) -> tuple[Floats, Floats]:
-    """Standardise numbers in place; return their means and deviations."""
+def _weights(part: Part, rows: NDArray[np.int64] | slice) -> Floats:
+    """Return the weights of rows, the largest of those by task, [E, 1]."""
+    if part.weights is None:
+        return np.broadcast_to(np.float64(1), (len(part.ids[rows]), 1))
+    return np.asarray(part.weights[rows].max(axis=1, keepdims=True), np.float64)
+
+
+def _standardise(out: NDArray[np.float32], part: Part) -> tuple[Floats, Floats]:
+    """Standardise numbers of rows in place; return their means and deviations."""
     blocks = [slice(start, start + CHUNK) for start in range(0, len(out), CHUNK)]
-    center = sum(out[block].sum(0, dtype=np.float64) for block in blocks) / max(len(out), 1)
-    square = sum(((out[block] - center) ** 2).sum(0) for block in blocks) / max(len(out), 1)
+    rows = sum(_weights(part, block).sum() for block in blocks) or 1.0
+    center = sum((out[block] * _weights(part, block)).sum(0) for block in blocks) / rows
+    square = sum((_weights(part, block) * (out[block] - center) ** 2).sum(0) for block in blocks) / rows
     scale = np.maximum(np.sqrt(square), LEAST)
     for block in blocks:
         out[block] = (out[block] - center) / scale

@@ -167,6 +167,20 @@ class Encoder:
         }
         return self.with_numbers(Part(ids, dense, labels, bags, histories=tuple(histories), coded=coded))
 
+    def weights(self, columns: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the weights of examples by task, [R, T]; 1 for a task without a column of weights.
+
+        Raises:
+            DataError: a weight is missing, negative or no number.
+
+        """
+        found = np.ones((len(columns), len(self.schema.tasks)), np.float32)
+        with _named():
+            for place, task in enumerate(self.schema.tasks):
+                if task.weight is not None:
+                    found[:, place] = _weights(task.weight, columns[task.weight])
+        return found
+
     def decode(self, part: Part) -> dict[str, list[Value]]:
         """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.
 
@@ -302,6 +316,19 @@ def _named() -> Iterator[None]:
 def encoder_file(folder: Path, field: str, ending: str = ".txt") -> Path:
     """Return a file of the encoder of a field, by default its vocabulary."""
     return folder / f"{file_name(field)}{ending}"
+
+
+def _weights(name: str, column: Column) -> NDArray[np.float64]:
+    """Return weights, [R]."""
+    try:
+        found = numbers(column)
+        if not (fits := found >= 0).all():
+            row, fix = int(fits.argmin()), "give a number from 0 on: dataset.weights names the column"
+            raise WrongValueError(row, float(found[row]), "is not a weight", fix)
+    except WrongValueError as error:
+        error.column = name
+        raise
+    return found
 
 
 def _labels(task: Task, column: Column) -> NDArray[np.float32]:

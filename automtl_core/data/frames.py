@@ -19,6 +19,7 @@ from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
+    WEIGHT,
     Column,
     Dataset,
     RawFile,
@@ -73,6 +74,8 @@ class NewExamples:
     """Further columns of files to keep, unchanged."""
     rule: Lists | None = None
     """The rule by which rows form lists; None without lists."""
+    weights: Sequence[str] = ()
+    """Columns of the weights of rows; none if they are not read."""
 
     @property
     def lists(self) -> Lists | None:
@@ -88,6 +91,7 @@ class NewExamples:
             declared = replace(declared, columns={**declared.columns, **required})
         if self.lists is not None:
             declared = with_columns(declared, columns_of_rows(self.lists))
+        declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:

@@ -197,7 +197,8 @@ def joined(parts: Sequence[Part]) -> Part:
         place: Coded(np.concatenate([part.coded[place].codes for part in parts]), one.hashes)
         for place, one in first.coded.items()
     }
-    return Part(ids, dense, labels, first.bags, coded=coded)
+    weights = None if first.weights is None else np.concatenate([part.weights for part in parts])
+    return Part(ids, dense, labels, first.bags, coded=coded, weights=weights)
 
 
 def chunks(part: Part) -> Iterator[Part]:

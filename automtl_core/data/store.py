@@ -13,6 +13,7 @@
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
         train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
+        train/weights.npy                [R, T] float32, if the settings name columns of weights
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
@@ -125,8 +126,10 @@ class Prepared:
             for place, one in enumerate(self.schema.sparse)
             if (path := self.path / "hashes" / f"{file_name(one.name)}.npy").exists()
         }
-        lists = self._column(name, "lists")
-        return Part(ids, dense, labels, bags, self.users(name), histories, coded, lists=lists)
+        lists, path = self._column(name, "lists"), self.path / name / "weights.npy"
+        weights = _mapped(path) if path.exists() else None
+        users = self.users(name)
+        return Part(ids, dense, labels, bags, users, histories, coded, lists=lists, weights=weights)
 
     def _history(self, part: str, history: str) -> Histories:
         folder = events_folder(self.path, history)

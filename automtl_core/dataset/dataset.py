@@ -30,6 +30,7 @@ from automtl_core.fields.numeric import Bucketed as Bucketed, Dense as Dense, Sc
 from automtl_core.fields.sparse import Bag as Bag, Sparse as Sparse
 from automtl_core.fields.vectors import Vectors as Vectors
 from automtl_core.settings.settings import Configured, Settings
+from automtl_core.settings.words import Takes
 from automtl_core.system.documents import Value
 
 MOST_BAD_ROWS = 100
@@ -78,8 +79,16 @@ class Column(Value):
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")
 BIT = Column("integer", ("0", "1"))
+NOT_NEGATIVE = "[^-].*"
+"""Pattern of numbers from 0 on."""
 FLAG = Column("number", ("0", "1", "0.0", "1.0"))
 """A 0 or 1 as data frames write it: with blanks, integers become floats."""
+WEIGHT = Column(
+    "number",
+    matching=NOT_NEGATIVE,
+    remedy="write a number from 0 on in each row; 0 takes a row out of the training",
+    required=True,
+)
 
 
 def label_column(label: Label, flag: Column = FLAG) -> Column:
@@ -94,7 +103,7 @@ def label_column(label: Label, flag: Column = FLAG) -> Column:
     if kind.two_classes:
         return flag
     sign = "" if kind.low >= 0 else "-?"
-    form = rf"{sign}[0-9]+([.]0*)?" if kind.whole else "[^-].*" if kind.low >= 0 else ""
+    form = rf"{sign}[0-9]+([.]0*)?" if kind.whole else NOT_NEGATIVE if kind.low >= 0 else ""
     return Column("number", matching=form)
 
 
@@ -168,6 +177,10 @@ class DatasetSettings(Settings):
     every: 1d}: rows of a user in a day. user: rows of a user in a period as long as the test part, under a
     split by time. Histories and aggregates of all rows of a list are as of its beginning; the split cuts no
     list, and metrics by user are by list. null: each row is seen at its own time."""
+    weights: Annotated[str | dict[str, str], Takes("a column or a mapping of tasks to columns")] | None = None
+    """Column with the weights of rows, or a mapping such as {click: click_weight} with a column for each task
+    that it names. Weights are numbers from 0 on: a training row of weight 2 counts as two rows, and one whose
+    weights are all 0 is left out. null: all weights are 1."""
 
     def min_count_of(self, field: str) -> int:
         """Return the minimum number of training rows of a value of a field."""
@@ -245,7 +258,7 @@ class Dataset(ABC, Configured[D]):
         id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
         `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers
         (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks the label; the
-        columns of `time` (numbers or timestamps), `part` and oracles. Other columns are ignored.
+        columns of `time` (numbers or timestamps), `part`, oracles and weights. Other columns are ignored.
 
         Args:
             db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.
@@ -478,6 +491,14 @@ def learned(dataset: Dataset) -> tuple[Label, ...]:
     return tuple(label for label in dataset.labels if not chosen or label.name in chosen)
 
 
+def weights_of(dataset: Dataset) -> dict[str, str]:
+    """Return the column of weights of each learned task that has one."""
+    named, tasks = dataset.settings.weights, names_of(learned(dataset))
+    if isinstance(named, str):
+        return dict.fromkeys(tasks, named)
+    return {task: named[task] for task in tasks if named and task in named}
+
+
 def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
     """Return a declaration of a dataset; None for a class where it depends on settings."""
     value = getattr(dataset, name)
@@ -498,7 +519,7 @@ def schema_of(
 
     """
     labels = {label.name: label for label in dataset.labels}
-    tasks = names_of(learned(dataset))
+    tasks, weights = names_of(learned(dataset)), weights_of(dataset)
 
     def nearest(name: str | None, relation: str) -> str | None:
         """Return the nearest learned label along a relation."""
@@ -508,7 +529,8 @@ def schema_of(
 
     def task(label: Label) -> Task:
         after, given = nearest(label.after, "after"), nearest(label.given, "given")
-        return Task(label.name, after, label.kind, *scales.get(label.name, (0.0, 1.0)), given=given)
+        scale, weight = scales.get(label.name, (0.0, 1.0)), weights.get(label.name)
+        return Task(label.name, after, label.kind, *scale, given=given, weight=weight)
 
     return Schema(
         tuple(sparse),

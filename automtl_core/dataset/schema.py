@@ -70,6 +70,8 @@ class Task:
     absolute values; 1 for other kinds. Predictions are multiplied by it."""
     given: str | None = None
     """The task whose label must be 1 for this one to count."""
+    weight: str | None = None
+    """Column of rows with their weights for the task; None if all are 1."""
 
     @property
     def type(self) -> TaskKind:
@@ -115,6 +117,11 @@ class Schema:
     def fields(self) -> list[str]:
         """Return the names of the fields, the categorical ones first."""
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The columns of rows with their weights."""
+        return tuple(dict.fromkeys(task.weight for task in self.tasks if task.weight is not None))
 
     def readable(self) -> list[str]:
         """Return the names that networks may read: fields, aggregates and inputs from histories."""

@@ -67,20 +67,22 @@ class Dense(FieldKind):
 class Moments:
     """Count, mean, sum of squared deviations, and range of numbers that arrive in chunks."""
 
-    count: int = 0
+    count: float = 0
+    """Number of values, or the sum of their weights."""
     mean: float = 0.0
     squares: float = 0.0
     low: float = np.inf
     high: float = -np.inf
 
-    def add(self, values: Floats) -> None:
-        """Add values (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+    def add(self, values: Floats, weights: Floats | None = None) -> None:
+        """Add values (Chan, Golub and LeVeque 1979, eq. 2.1), which count by weights above 0."""
         if not len(values):
             return
-        mean, total = float(values.mean()), self.count + len(values)
+        of, added = (1.0, len(values)) if weights is None else (weights, float(weights.sum()))
+        mean, total = float((of * values).sum() / added), self.count + added
         gap = mean - self.mean
-        self.squares += float(((values - mean) ** 2).sum()) + gap**2 * self.count * len(values) / total
-        self.mean += gap * len(values) / total
+        self.squares += float((of * (values - mean) ** 2).sum()) + gap**2 * self.count * added / total
+        self.mean += gap * added / total
         self.count = total
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
@@ -99,15 +101,24 @@ class Moments:
 
 
 class Scaled(FieldLearner):
-    """FieldLearner of a scale from the moments of training rows."""
+    """FieldLearner of a scale from the moments of training rows.
 
-    def __init__(self, field: Dense) -> None:
+    Args:
+        field: The field, or a label as one.
+        weight: Column of the weights of rows, for a label; None if all are 1.
+
+    """
+
+    def __init__(self, field: Dense, weight: str | None = None) -> None:
         super().__init__(field.reads())
-        self.field, self.moments = field, Moments()
+        self.field, self.weight, self.moments = field, weight, Moments()
 
     def see(self, chunk: Chunk) -> None:
-        values = chunk[self.field.name]
-        self.moments.add(values[~np.isnan(values)])
+        self._add(chunk[self.field.name], chunk)
+
+    def _add(self, values: Floats, chunk: Chunk) -> None:
+        known = ~np.isnan(values)
+        self.moments.add(values[known], None if self.weight is None else chunk[self.weight][known])
 
     def learn(self, path: Path) -> Scale:
         self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
@@ -115,16 +126,11 @@ class Scaled(FieldLearner):
         return self.encoder
 
 
-class MeanSize(FieldLearner):
+class MeanSize(Scaled):
     """FieldLearner of the mean absolute value of training rows, by which numbers are divided."""
 
-    def __init__(self, field: Dense) -> None:
-        super().__init__(field.reads())
-        self.field, self.moments = field, Moments()
-
     def see(self, chunk: Chunk) -> None:
-        values = chunk[self.field.name]
-        self.moments.add(np.abs(values[~np.isnan(values)]))
+        self._add(np.abs(chunk[self.field.name]), chunk)
 
     def learn(self, path: Path) -> Scale:
         return Scale("none", 0.0, self.moments.mean or 1.0)

@@ -20,7 +20,7 @@ from automtl_core.dataset.lists import Formed
 from automtl_core.fields.encode import OWN, FieldEncoder
 from automtl_core.fields.field import Codes, FieldLearner
 from automtl_core.fields.numeric import Dense, MeanSize, Scale, Scaled
-from automtl_core.prepare.examples import CODED, NUMBERS, columns_of
+from automtl_core.prepare.examples import CODED, NUMBERS, columns_of, weight_keys
 from automtl_core.prepare.split import TRAIN, Parts, ranks, sizes_of
 from automtl_core.prepare.values import codes, held, of_bags, vector_blocks
 from automtl_core.raw.sql import count, quoted
@@ -106,9 +106,9 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
     source = Examples(db, dataset, sizes_of(parts)[TRAIN])
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
     learners = {field.name: field.learner(source) for field in fields}
-    tasks = learned(dataset)
+    tasks, weights = learned(dataset), weight_keys(dataset)
     labels = {
-        task.name: (MeanSize if task.type.scaled else Scaled)(Dense(task.name))
+        task.name: (MeanSize if task.type.scaled else Scaled)(Dense(task.name), weights.get(task.name))
         for task in tasks
         if task.type.scaled or task.type.standardised
     }
@@ -128,6 +128,8 @@ def chunks(
 ) -> Iterator[tuple[dict[str, NDArray[Any]], Parts]]:
     """Yield the columns of `examples` that fields and labels read, and the parts of the rows, by chunks.
 
+    A label of a training row is missing if its weight is 0.
+
     Args:
         db: Database with the table `examples`.
         dataset: The adapter. Columns of codes are int32, code + 1, and 0 for a missing value; numbers are
@@ -138,6 +140,8 @@ def chunks(
     """
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in columns_of(dataset, *CODED)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in columns_of(dataset, *NUMBERS)}
+    weights = weight_keys(dataset)
+    chosen |= {c: f"CAST(CAST({quoted(c)} AS FLOAT) AS DOUBLE)" for c in weights.values()}  # as stored
     chosen |= {c: quoted(c) for c in columns_of(dataset, "text", "time")}
     numbers = bool(columns_of(dataset, "list"))
     of_lists: dict[str, NDArray[Any]] = {} if lists is None else {LIST: lists.numbers}
@@ -148,6 +152,8 @@ def chunks(
         end = start + rows_of(chunk)
         if numbers:
             chunk[ROW] = np.arange(start, end) + 1
+        for task, key in weights.items():
+            chunk[task] = np.where((parts[start:end] == TRAIN) & (chunk[key] == 0), np.nan, chunk[task])
         chunk |= {name: values[start:end] for name, values in of_lists.items()}
         yield chunk, parts[start:end]
         start = end

@@ -7,7 +7,15 @@ from typing import Any, Literal, NamedTuple
 import duckdb
 import pandas as pd
 
-from automtl_core.dataset.dataset import Dataset, dense_fields, histories_of, learned, names_of, sparse_fields
+from automtl_core.dataset.dataset import (
+    Dataset,
+    dense_fields,
+    histories_of,
+    learned,
+    names_of,
+    sparse_fields,
+    weights_of,
+)
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import USER
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
@@ -26,7 +34,7 @@ class ExampleColumn(NamedTuple):
     """Name in the dataset's rows."""
     how: Literal[
         "code", "bag", "number", "label", "oracle", "owner", "rank", "part", "text",
-        "time", "outcome", "event number", "list",
+        "time", "outcome", "event number", "list", "weight",
     ]  # fmt: skip
     """Content. Of fields: codes, codes of bags, numbers, and texts. The owners of histories, and `rank`, the
     time of a split by time, are codes too. Of events that are rows: their times, outcomes and numbers; `list`
@@ -55,6 +63,8 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
     for label in dataset.labels:
         if label.oracle:
             add(label.oracle, label.oracle, "oracle")
+    for task, column in weights_of(dataset).items():
+        add(weight_keys(dataset)[task], column, "weight")
     logged = _logged(dataset)
     for owner in [*(history.by for history in logged), *list_columns(dataset)]:
         add(owner_key(dataset, owner), owner, "owner")
@@ -80,6 +90,11 @@ def columns_of(dataset: Dataset, *how: str) -> dict[str, ExampleColumn]:
 def number_key(name: str) -> str:
     """Return the name in `examples` of a number of events that are rows."""
     return f"{OWN}outcome {name}"
+
+
+def weight_keys(dataset: Dataset) -> dict[str, str]:
+    """Return the name in `examples` of the weights of each task that has some."""
+    return {task: f"{OWN}weight {column}" for task, column in weights_of(dataset).items()}
 
 
 def time_key(time: str) -> str:
@@ -159,6 +174,13 @@ def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckd
             "repair or upgrade the plugin that supplies it; see `automtl list datasets`",
         )
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
+    for column in weights_of(dataset).values():
+        if column not in (known := relation.columns):
+            raise UsageError(
+                f"dataset.weights names {column!r}, which the rows of dataset {name} do not have"
+                f"{did_you_mean(column, known)}",
+                f"known: {listing(known)}",
+            )
     sources = dict.fromkeys(column.source for column in columns_of(dataset).values())
     fields = [column.source for column in columns_of(dataset, "code", "bag", "number", "text").values()]
     check_names([*fields, *names_of(dataset.labels)], f"dataset {name}")
@@ -184,7 +206,7 @@ def _create_unsorted(
         match how:
             case "code" | "owner":
                 value = category(value, kind)
-            case "number" | "label" | "oracle":
+            case "number" | "label" | "oracle" | "weight":
                 value = f"CAST({value} AS {'FLOAT' if key in flags else 'DOUBLE'})"
             case "text":
                 value = f"coalesce(CAST({category(value, kind)} AS VARCHAR), '')"
@@ -200,7 +222,8 @@ def _create_unsorted(
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
         raise DataError(
-            f"dataset {name}: {words}", "dense fields, labels and times of histories have to be numbers"
+            f"dataset {name}: {words}",
+            "dense fields, labels, weights and times of histories have to be numbers",
         ) from None
     except duckdb.InvalidInputException:
         single = [column.source for column in columns.values() if column.how in ("code", "text")]
@@ -275,12 +298,12 @@ def _check_declared(dataset: Dataset, name: str) -> None:
     for what, stated in (("fields", dataset.fields), ("labels", dataset.labels)):
         if not stated:
             raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
-    known = {"tasks": names_of(dataset.labels)}
+    known = {"tasks": names_of(dataset.labels), "weights": names_of(dataset.labels)}
     known["hashed"] = list(columns_of(dataset, "code", "bag"))
     known["min_count"] = names_of(sparse_fields(dataset))
     for setting, names in known.items():
         named = getattr(dataset.settings, setting)
-        for given in () if isinstance(named, int) else named:
+        for given in named if isinstance(named, tuple | Mapping) else ():
             if given not in names:
                 raise UsageError(
                     f"dataset.{setting} names {given!r}, which the dataset does not have"
@@ -316,7 +339,7 @@ def _check_lists(dataset: Dataset, name: str) -> None:
 def _check_values(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, columns: Mapping[str, ExampleColumn]
 ) -> None:
-    """Check labels, numbers and parts; missing labels and numbers are allowed."""
+    """Check labels, numbers, weights and parts; missing labels and numbers are allowed."""
     tests = {}
     for key, column in columns.items():
         test, allowed, fix = _rule(dataset, key, column)
@@ -329,7 +352,8 @@ def _check_values(
     for (key, (test, allowed, fix)), wrong in zip(tests.items(), results, strict=True):
         if wrong:
             [value] = db.execute(f"SELECT {quoted(key)} FROM unsorted WHERE {test} LIMIT 1").fetchall()[0]
-            what = f"{'label ' * (columns[key].how == 'label')}{columns[key].source}"
+            source, how, _ = columns[key]
+            what = f"{how} {source}" if how in ("label", "weight") else source
             raise DataError(f"dataset {name}: {what} holds {printable(repr(value))}{allowed}", fix)
 
 
@@ -343,10 +367,14 @@ def _rule(dataset: Dataset, key: str, column: ExampleColumn) -> tuple[str, str, 
     match column.how:
         case "label":
             kind = next(label.type for label in learned(dataset) if label.name == key)
-            wrong = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
-            wrong += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
+            tests = [f"NOT isfinite({at})", *([f"{at} <> floor({at})"] * kind.whole)]
+            tests += [f"{at} < {kind.low}"] * (kind.low > -inf) + [f"{at} > {kind.high}"] * (kind.high < inf)
             fix = "repair the raw file, and use null for an unknown label"
-            return " OR ".join(wrong), f", allowed are {kind.allowed}", fix
+            return " OR ".join(tests), f", allowed are {kind.allowed}", fix
+        case "weight":
+            wrong = f"NOT coalesce({at} BETWEEN 0 AND {LARGEST}, false)"
+            fix = "repair the column that dataset.weights names; 0 takes a row out of the training"
+            return wrong, ", allowed are numbers from 0 on", fix
         case "number" | "oracle":
             return f"NOT isfinite({at})", "", "use null for an unknown number"
         case "time":

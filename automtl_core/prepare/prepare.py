@@ -16,7 +16,7 @@ import duckdb
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REFIT, REJECTED, SAMPLE, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, learned, names_of, schema_of, sparse_fields, weights_of
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Formed, Lists
 from automtl_core.dataset.schema import FieldForm, Pretrained, SparseField
@@ -28,7 +28,7 @@ from automtl_core.prepare.events import event_logs, joined_histories, make_event
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.lists import lists_of, unit_of
 from automtl_core.prepare.raw_rows import write_sample
-from automtl_core.prepare.split import TRAIN, VALIDATION, Parts, sizes_of, split
+from automtl_core.prepare.split import LEFT_OUT, TRAIN, VALIDATION, Parts, leave_out, sizes_of, split
 from automtl_core.prepare.values import make_vectors
 from automtl_core.prepare.write import Tally, write_bags, write_hashes, write_parts
 from automtl_core.raw.connection import workshop
@@ -102,6 +102,7 @@ def prepare(
             raise DataError(f"{where}: {fault}", fault.fix) from None
         lists, formed = lists_of(db, dataset, name, rows) or (None, None)
         parts = split(db, dataset, name, formed)
+        leave_out(db, dataset, name, parts)
         examples = _Examples(parts, histories, lists, formed)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
         facts["time_unit"] = unit_of(dataset, rows)
@@ -114,6 +115,7 @@ def prepare(
             manifest = write_manifest(draft, {**origin, **content, **facts})
         if refit:
             parts[parts == VALIDATION] = TRAIN
+            leave_out(db, dataset, name, parts)
             with publish_folder(path.with_name(names[1]), same_content=True) as draft:
                 content = _encode(db, dataset, name, examples, draft, progress)
                 if (path / SAMPLE).exists():  # of test rows, which are the same
@@ -209,9 +211,14 @@ def _encode(
         mean = total / rows * task.deviation + task.mean if rows else None
         positives = {"positives": round(total)} if task.type.two_classes else {}
         labels[part][task.name] = {"rows": rows, "mean": mean, **positives}
+        if task.weight is not None:
+            weight, square = float(tally.weight[place, t]), float(tally.square[place, t])
+            effective = weight**2 / square if square else 0.0
+            labels[part][task.name] |= {"weight": weight, "effective_rows": effective}
     return {
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
+        "left_out": int((parts == LEFT_OUT).sum()),
         "labels": labels,
         "joined": joined_histories(histories, draft),
         "warnings": [
@@ -227,7 +234,8 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
     faults: dict[str, str] = {}
     for t, task in enumerate(learned(dataset)):
         if rows[t] == 0:
-            faults[task.name] = "is missing in all training rows"
+            unweighted = ", or has the weight 0," if task.name in weights_of(dataset) else ""
+            faults[task.name] = f"is missing{unweighted} in all training rows"
         elif task.type.two_classes and total[t] in (0, rows[t]):
             faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
             texts = next(label.positive for label in dataset.labels if label.name == task.name)

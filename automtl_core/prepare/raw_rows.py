@@ -14,7 +14,16 @@ from automtl_core.data.event_log import OWNER
 from automtl_core.data.frames import with_columns, with_events
 from automtl_core.data.lists import columns_of_rows
 from automtl_core.data.store import SAMPLE, SAMPLED_EVENTS, SAMPLED_ROWS
-from automtl_core.dataset.dataset import Column, Dataset, RawFile, names_of, reads_of, time_column_of
+from automtl_core.dataset.dataset import (
+    WEIGHT,
+    Column,
+    Dataset,
+    RawFile,
+    names_of,
+    reads_of,
+    time_column_of,
+    weights_of,
+)
 from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import RunExistsError
@@ -45,7 +54,7 @@ def write_sample(
     """Write the sample to a folder of prepared data.
 
     If the split is by time or by files, these are test rows. Nothing is written for a dataset whose new rows
-    have a format of their own, and that does not define `raw_rows`.
+    have a format of their own, and that does not define `raw_rows`, or whose raw rows lack the weights.
 
     Args:
         db: Database with the tables of preparation.
@@ -61,6 +70,9 @@ def write_sample(
     plain = cls.new_file is Dataset.new_file and cls.new_rows is Dataset.new_rows
     if cls.raw_rows is Dataset.raw_rows and not plain:
         return
+    raw, weights = dataset.raw_rows(db, rows), dict.fromkeys(weights_of(dataset).values(), WEIGHT)
+    if not weights.keys() <= {*raw.columns}:
+        return  # whether a row was left out cannot be told
     (draft / SAMPLE).mkdir()
     logged = [history for history in histories if not history.lists]
     # Texts of Parquet files and of data frames may have no form in delimited text.
@@ -70,7 +82,8 @@ def write_sample(
     file = with_events(file, dataset, logged or histories, bool(logged))
     if lists is not None:
         file = with_columns(file, columns_of_rows(lists))
-    db.register(RAW, dataset.raw_rows(db, rows))
+    file = with_columns(file, weights)
+    db.register(RAW, raw)
     test = "true" if lists is not None else _is_test(db, dataset, draft)
     texts = _texts(db, dataset, file.columns, logged)
     db.execute(f"CREATE TEMP TABLE {quoted(SOME)} AS {_chosen(dataset, texts, test, file, logged, lists)}")
@@ -197,7 +210,7 @@ def export(
     progress: Progress = silent,
     memory_limit: str | None = None,
 ) -> int:
-    """Write a row for each example: its fields, labels, time and part; return the number of rows.
+    """Write a row for each example: its fields, labels, time, part and weights; return the number of rows.
 
     The values of a bag are joined by bars.
 
@@ -223,6 +236,7 @@ def export(
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
         columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
+        columns += weights_of(dataset).values()
         names = list(dict.fromkeys(column for column in columns if column))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")

@@ -7,17 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset, learned
 from automtl_core.dataset.lists import Formed
 from automtl_core.errors import DataError, UsageError
+from automtl_core.prepare.examples import weight_keys
 from automtl_core.prepare.values import codes
 from automtl_core.raw.sql import count, quoted
 from automtl_core.system.seeds import generator
 
 Parts = NDArray[np.int8]
-"""Index into `PARTS` for each row, [R]."""
+"""Index into `PARTS` for each row, or `LEFT_OUT`, [R]."""
 
 TRAIN, VALIDATION, TEST = range(3)
+LEFT_OUT = -1
 
 
 def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None = None) -> Parts:
@@ -57,6 +59,23 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: For
         fix += f", or use another split: the split by {chosen.split} needs at least three values"
     left = f"{sum(sizes) or 'no'} rows are left"
     raise DataError(f"dataset {name}: {left}, too few for {', '.join(PARTS)}", fix)
+
+
+def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts) -> None:
+    """Take the training rows of `examples` whose weights are all 0 out of their part.
+
+    Raises:
+        DataError: no training row is left.
+
+    """
+    keys = weight_keys(dataset)
+    if len(keys) < len(learned(dataset)):
+        return  # some task gives all rows the weight 1
+    none = " AND ".join(f"CAST({quoted(key)} AS FLOAT) = 0" for key in dict.fromkeys(keys.values()))
+    parts[(parts == TRAIN) & (np.concatenate([*_column(db, none)]) == 1)] = LEFT_OUT
+    if not sizes_of(parts)[TRAIN]:
+        fault = f"dataset {name}: the weights of all training rows are 0, so that nothing is left to learn"
+        raise DataError(fault, "correct the columns that dataset.weights names")
 
 
 def sizes_of(parts: Parts) -> list[int]:

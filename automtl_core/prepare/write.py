@@ -17,7 +17,7 @@ from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
 from automtl_core.prepare.events import EventLog, matched_values, stacked
-from automtl_core.prepare.examples import columns_of
+from automtl_core.prepare.examples import columns_of, weight_keys
 from automtl_core.prepare.split import Parts, sizes_of
 from automtl_core.prepare.values import codes
 from automtl_core.raw.sql import as_seconds, count
@@ -30,6 +30,10 @@ class Tally(NamedTuple):
     """Rows with the label."""
     total: NDArray[np.float64]
     """Sum of the stored labels."""
+    weight: NDArray[np.float64]
+    """Sum of the weights of these rows; 0 without weights."""
+    square: NDArray[np.float64]
+    """Sum of the squares of these weights."""
 
 
 Chunk = Mapping[str, NDArray[Any]]
@@ -70,7 +74,8 @@ def write_parts(
     arrays = _arrays(db, dataset, encoding, logs, lists)
     sizes = sizes_of(parts)
     shape = (len(PARTS), len(learned(dataset)))
-    tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
+    tally = Tally(np.zeros(shape, np.int64), *np.zeros((3, *shape)))
+    weigh = next((array.block for array in arrays if array.name == "weights"), None)
     with ExitStack() as stack:
         files = {}
         for part, rows in zip(PARTS, sizes, strict=True):
@@ -86,8 +91,13 @@ def write_parts(
                     mine = block[places == place]
                     files[part, array.name].write(mine.tobytes())
                     if array.name == "labels":
-                        tally.labelled[place] += (~np.isnan(mine)).sum(axis=0)
+                        known = ~np.isnan(mine)
+                        tally.labelled[place] += known.sum(axis=0)
                         tally.total[place] += np.nansum(mine, axis=0, dtype=np.float64)
+                        if weigh is not None:
+                            weights = weigh(chunk)[places == place].astype(np.float64) * known
+                            tally.weight[place] += weights.sum(axis=0)
+                            tally.square[place] += (weights**2).sum(axis=0)
             advance(len(places))
     return tally
 
@@ -163,6 +173,13 @@ def _arrays(
         array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
         array("labels", np.float32, [column(task.name) for task in tasks]),
     ]
+    if keys := weight_keys(dataset):
+
+        def ones(chunk: Chunk) -> NDArray[Any]:
+            return np.ones(rows_of(chunk))
+
+        of_tasks = [column(keys[task.name]) if task.name in keys else ones for task in tasks]
+        arrays.append(array("weights", np.float32, of_tasks))
     if columns_of(dataset, "oracle"):
         arrays.append(array("oracle", np.float64, [column(task.oracle) for task in tasks]))
     if dataset.user:

@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from automtl_core.dataset.dataset import LARGEST, Column, RawFile
+from automtl_core.dataset.dataset import LARGEST, NOT_NEGATIVE, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, on_one_line, printable
 from automtl_core.fields.encode import seconds, whole
 from automtl_core.raw.delimited import (
@@ -207,7 +207,8 @@ def expected(value: str, column: Column) -> str | None:
         *others, last = map(on_one_line, column.among)
         return f"{', '.join(others)} or {last}" if others else last
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
-        return f"text that matches {shown(column.matching)}"
+        numbers = column.matching == NOT_NEGATIVE
+        return "a number from 0 on" if numbers else f"text that matches {shown(column.matching)}"
     if column.among or column.kind == "text":
         return None
     if column.kind == "integer":

@@ -178,11 +178,13 @@ class RunRecord:
         result = self.get(Result)
         if result is None or not result.refitted:
             return None
-        parts, chosen = self.read(Data).rows, self.get(Chosen)
+        data, chosen = self.read(Data), self.get(Chosen)
+        rows = data.rows["train"] + data.rows["validation"]
+        most = "at most " if data.settings.get("weights") else ""  # without validation rows of weight 0
         epochs = chosen.best_epochs if chosen else (result.best_epoch,)
         words = f"{', '.join(map(str, epochs))} epoch{'s' * (epochs != (1,))}"
         return (
-            f"refit: trained on {parts['train'] + parts['validation']:,} training and validation rows for "
+            f"refit: trained on {most}{rows:,} training and validation rows for "
             f"{words}; validation metrics are those before the refit"
         )
 

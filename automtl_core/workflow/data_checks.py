@@ -34,6 +34,8 @@ Row = tuple[Any, ...]
 def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
     """Compare new rows with prepared ones, and return the number of compared rows.
 
+    Rows with a weight of 0 do not count: training rows among them lack labels, or are left out.
+
     Args:
         dataset: The dataset of the rows.
         prepared: Its prepared data, with a sample of raw rows.
@@ -51,24 +53,24 @@ def check_skew(dataset: Dataset, prepared: Prepared, encoder: Encoder) -> int:
     log = None if all(history.lists for history in histories) else log
     with TemporaryDirectory(prefix="automtl-") as folder:
         how: dict[str, Any] = {"histories": histories, "log": log, "rule": schema.lists, "labelled": True}
-        reading = NewExamples(dataset, rows, Path(folder), **how)
+        reading = NewExamples(dataset, rows, Path(folder), weights=schema.weights, **how)
         with new_rows(reading) as served:
             (columns,) = served.chunks(max(len(served), 1)) if len(served) else (None,)
         if columns is None:
             return 0
-        part = encoder.encode(columns)
+        part, counts = encoder.encode(columns), encoder.weights(columns).min(axis=1) > 0
         form = RowFormat.of(dataset)
         encoder.save(Path(folder) / "encoder", vectors=False, as_texts=form.texts if form else None)
         _check_export(encoder, columns, part, Path(folder), rows)
-    wanted = [*contents(schema, part)]
-    found = _prepared_rows(prepared, encoder, part, {fields for fields, _ in wanted})
-    for place, (fields, events) in enumerate(wanted):
+    wanted = [(place, *one) for place, one in enumerate(contents(schema, part)) if counts[place]]
+    found = _prepared_rows(prepared, encoder, part, {fields for _, fields, _ in wanted})
+    for place, fields, events in wanted:
         if fields not in found:
             raise _differs(rows, place, "its fields and labels equal those of no prepared row")
         if events not in found[fields]:
             names = listing(history.name for history in histories)
             raise _differs(rows, place, f"its events of {names} are those of no prepared row")
-    return len(part)
+    return len(wanted)
 
 
 def _check_export(encoder: Encoder, columns: Any, part: Part, folder: Path, rows: Path) -> None:

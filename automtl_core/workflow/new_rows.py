@@ -177,6 +177,8 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
             part = replace(part, users=_numbered(chunk[user], numbers))
         if rows.lists is not None:
             part = replace(part, lists=rows.lists[done : done + len(chunk)])
+        if reading.weights:
+            part = replace(part, weights=made.encoder.weights(chunk))
         unseen.add(chunk, part)
         yield part
         done += len(chunk)

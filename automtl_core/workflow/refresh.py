@@ -49,7 +49,7 @@ def refresh(
     """Copy a run with aggregates that have seen more rows; return the new run and the skipped rows.
 
     No row counts twice: under a split by time, rows up to the newest row of the aggregates are left out;
-    else a file that they have seen is refused.
+    else a file that they have seen is refused. Rows count by their weights, as in training.
 
     Args:
         run: The run, which stays as it is.
@@ -72,7 +72,8 @@ def refresh(
     # Aggregates are of fields alone: rows need no history.
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
     how: dict[str, Any] = {"labelled": True, "histories": (), "rule": None, "time": column}
-    how["unread"] = made.unread
+    how["weights"] = made.encoder.schema.weights
+    how["unread"] = [name for name in made.unread if name not in how["weights"]]
     with new_rows(replace(reading, **how)) as rows:
         newest = _newest(run, before, data) if data.times else 0.0
         later = np.ones(len(rows), bool) if rows.times is None else _later(rows, rows.times, newest, data)

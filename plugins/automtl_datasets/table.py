@@ -15,6 +15,7 @@ from automtl_core.plugin import (
     OWN,
     TEXT,
     UNUSED,
+    WEIGHT,
     Bag,
     Bucketed,
     Column,
@@ -50,6 +51,7 @@ from automtl_core.plugin import (
     source_of,
     together,
     typed_time,
+    weights_of,
 )
 from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
 
@@ -150,7 +152,8 @@ class Table(Dataset[TableSettings]):
         Files without a header must have all columns in their order, even those that are not read.
         """
         reads, roles = reads_of(self.fields), self._roles()
-        unread = {name for role in ("time", "history", "history.numbers", "labels") for name in roles[role]}
+        others = ("time", "history", "history.numbers", "labels", "weights")
+        unread = {name for role in others for name in roles[role]}
         unread -= {*reads}
         unread -= {*roles["labels"]} if labelled else set()
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
@@ -234,6 +237,7 @@ class Table(Dataset[TableSettings]):
             "vectors": dict.fromkeys(chosen.vectors, TEXT),
             "history.lists": columns_of_lists(self._lists()),
             "history": dict.fromkeys(sorted(chosen.texts_of_outcomes()), TEXT),
+            "weights": dict.fromkeys(weights_of(self).values(), WEIGHT),
             "time": {chosen.time: TEXT} if chosen.time else {},
         }
 
@@ -281,7 +285,8 @@ class Table(Dataset[TableSettings]):
             *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
         ]
         read = {*reads_of(self.fields), *labels}
-        chosen += [quoted(name) for name in self.settings.numbers_of_rows() if name not in read]
+        others = dict.fromkeys([*self.settings.numbers_of_rows(), *weights_of(self).values()])
+        chosen += [quoted(name) for name in others if name not in read]
         if time := self.settings.time:
             tables = [table for table, *_ in self._tables()]
             known = typed_time(db, time, self._all(), tables) if time in self._ordering() else quoted(time)

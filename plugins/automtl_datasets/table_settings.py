@@ -363,13 +363,15 @@ class TableSettings(DatasetSettings):
         roles += [("labels", column) for column in self.label_columns().values()]
         roles += [("fields", name) for name in read]  # they may have another role too
         roles += [("history.numbers", name) for name in self.numbers_of_rows()]
+        weights = [self.weights] if isinstance(self.weights, str) else (self.weights or {}).values()
+        roles += [("weights", name) for name in dict.fromkeys(weights)]
         roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "history.numbers", "time"):
+            elif role not in (other, "fields", "history.numbers", "weights", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"

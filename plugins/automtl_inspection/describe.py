@@ -65,12 +65,16 @@ class LabelFacts(Value):
     mean: float | None
     """Mean of the label; None if no row has the label."""
     positives: int | None = None
-    """Number of rows with label 1; None, and absent from JSON, for a regression."""
+    """Number of rows with label 1; None for a regression."""
+    weight: float | None = None
+    """Sum of the weights of these rows; None without weights."""
+    effective_rows: float | None = None
+    """Number of rows of equal weight whose mean is as exact: (sum w)^2 / sum w^2 (Kish 1965)."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        found = super().to_json()
-        return {key: value for key, value in found.items() if key != "positives" or value is not None}
+        """Return plain JSON values, without those that do not apply."""
+        optional = ("positives", "weight", "effective_rows")
+        return {k: v for k, v in super().to_json().items() if k not in optional or v is not None}
 
 
 @dataclass(frozen=True)

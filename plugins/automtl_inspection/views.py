@@ -17,7 +17,11 @@ from automtl_inspection.describe import Described
 
 def prepared(about: Mapping[str, Any]) -> Section:
     """Return the folder of prepared data, its size, and warnings."""
-    table = facts("prepared", {key: value for key, value in about.items() if key != "warnings"})
+    shown = {key: value for key, value in about.items() if key != "warnings"}
+    if weights := about.get("weights"):
+        of_tasks = ((task, one["weight"], one["effective_rows"]) for task, one in weights.items())
+        shown["weights"] = ", ".join(f"{task} {w:,.6g} (as {rows:,.0f} rows)" for task, w, rows in of_tasks)
+    table = facts("prepared", shown)
     return replace(table, blocks=[*table.blocks, *(Text(f"warning: {one}") for one in about["warnings"])])
 
 

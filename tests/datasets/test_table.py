@@ -10,7 +10,7 @@ import pytest
 import automtl
 from automtl_core.data.frames import NewExamples, frame_rows
 from automtl_core.data.store import PARTS
-from automtl_core.dataset.dataset import Label
+from automtl_core.dataset.dataset import UNUSED, Label
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.prepare import prepare
 
@@ -29,6 +29,34 @@ def test_columns_stand_in_any_order_and_those_without_a_role_are_not_read(rows_o
     text = "click,note,price,item,user\n1,x,2.5,7,u1\n0,,,,\n"
     found = table(sparse={"user": "text", "item": "integer"}, dense=["price"])
     assert rows_of(found, {"clicks.csv": text}) == [("u1", 7, 1), (None, None, 0)]
+
+
+WEIGHED = "user,click,w\n" + "".join(f"u{n % 7},{n % 2},{n % 4 / 2}\n" for n in range(40))
+
+
+@pytest.mark.parametrize("roles", [{}, {"dense": ["w"]}, {"columns": ["user", "click", "w"]}])
+def test_a_column_of_weights_is_read_and_may_be_a_field_too(prepared, roles):
+    text = WEIGHED.split("\n", 1)[1] if "columns" in roles else WEIGHED
+    data = prepared({"clicks.csv": text}, weights="w", **roles)
+    assert {*data.part("train").weights.ravel().tolist()} == {0.5, 1.0, 1.5}
+    assert {*data.part("test").weights.ravel().tolist()} <= {0.0, 0.5, 1.0, 1.5}
+    made = table(weights="w", **roles)
+    for labelled in (False, True):
+        column = made.new_file("new.csv", labelled).columns.get("w", UNUSED)
+        assert column.kind == ("number" if "dense" in roles else "unused"), "new rows need no weights"
+        assert not column.matching
+
+
+@pytest.mark.parametrize("value", ["-1", "", "inf", "much"])
+def test_a_wrong_weight_is_a_faulty_row(prepared, value):
+    faulty = f"{WEIGHED}u1,1,{value}\n"
+    with pytest.raises(DataError, match=r"clicks\.csv:42: w: expected a (finite )?number") as error:
+        prepared({"clicks.csv": faulty}, weights="w")
+    assert "0 takes a row out of the training" in error.value.fix or "repair the row" in error.value.fix
+    assert prepared({"clicks.csv": faulty}, weights="w", bad_rows="skip").manifest["rejected"] == 1
+    with pytest.raises(DataError, match=r"clicks\.csv:1: the header lacks 'v'") as error:
+        prepared({"clicks.csv": WEIGHED}, weights={"click": "v"})
+    assert error.value.fix.startswith("correct dataset.weights ")
 
 
 def test_a_blank_label_is_missing_and_data_frames_write_floats(rows_of):

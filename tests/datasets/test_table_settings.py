@@ -94,6 +94,14 @@ WRONG = {
     "user": ({"user": "usr"}, r"dataset\.user names 'usr', which is not in `sparse` \(did you mean 'user'"),
     "split by user": ({"split": "user"}, r"dataset\.split: user needs a column; name it by dataset\.user"),
     "split by time": ({"split": "time"}, r"dataset\.split: time needs a column; name it by dataset\.time"),
+    "case of the weights": (
+        {"weights": "User"},
+        r"dataset\.weights names 'User', and sparse 'user', different",
+    ),
+    "weights that are no column": (
+        {"columns": ["user", "click", "wt"], "weights": {"click": "w"}},
+        r"dataset\.weights names 'w', which is not in `columns`",
+    ),
     "separator": ({"separator": "::"}, r"dataset\.separator: .*given '::'"),
 }
 

@@ -31,6 +31,12 @@ def test_prepared_data_in_facts():
     section = prepared(ABOUT)
     assert section.title == "prepared"
     assert texts([section]) == ["warning: one", "warning: two"]
+    weights = {
+        "click": {"weight": 1234567.0, "effective_rows": 1000.4},
+        "buy": {"weight": 0.25, "effective_rows": 2},
+    }
+    [grid, *_] = prepared({**ABOUT, "weights": weights}).blocks
+    assert grid.rows[-1] == ["weights", "click 1.23457e+06 (as 1,000 rows), buy 0.25 (as 2 rows)"]
 
 
 def test_described_data_has_a_table_for_all_that_is_there():

@@ -182,12 +182,15 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
 def _about(made: "Prepared") -> Json:
     """Return path, size and warnings of prepared data."""
     manifest, schema = made.manifest, made.schema
+    of_tasks = {task.name: manifest["labels"]["train"][task.name] for task in schema.tasks if task.weight}
+    weights = {name: {key: of[key] for key in ("weight", "effective_rows")} for name, of in of_tasks.items()}
     return {
         "path": str(made.path),
         "reused": made.reused,
         "rows": manifest["rows"],
         "fields": len(schema.sparse) + len(schema.dense),
         "tasks": [task.name for task in schema.tasks],
+        **({"weights": weights, "left_out": manifest["left_out"]} if weights else {}),
         **{key: manifest[key] for key in ("rejected", "warnings")},
     }
 

@@ -9,7 +9,7 @@ from automtl_cli.configuration import Chosen
 from automtl_cli.listings import entry
 from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_core.dataset.dataset import RawFile, stated
+from automtl_core.dataset.dataset import NOT_NEGATIVE, RawFile, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -93,6 +93,7 @@ def _file(file: RawFile, folder: Path | None) -> Json:
     columns = {}
     for name, column in file.columns.items():
         like = f" like {column.matching}" if column.matching else ""
+        like = " from 0 on" if column.matching == NOT_NEGATIVE else like
         kind = "not read" if column.kind == "unused" else column.kind
         columns[name] = " or ".join(column.among) or f"{kind}{like}"
     about = {key: getattr(file, key) for key in ("rows", "header", "separator")}

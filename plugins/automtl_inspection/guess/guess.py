@@ -229,7 +229,9 @@ class TableGuess:
 
         A column with vectors is categorical.
         """
-        named = {role: _names(others.get(role)) for role in ROLES}
+        named: dict[str, set[str]] = {role: _names(others.get(role)) for role in ROLES}
+        weights = others.get("weights")
+        named["weights"] = _names(weights.values() if isinstance(weights, Mapping) else weights)
         kept = []
         for each in self.columns:
             if each.name in (others.get("vectors") or ()) and each.role in ("dense", "multi"):

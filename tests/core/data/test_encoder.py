@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,17 @@ def test_what_is_wrong_is_named(encoder, change, message):
     with pytest.raises(DataError, match=message) as error:
         encoder.encode(columns)
     assert error.value.fix
+
+
+def test_weights_are_read_by_task(encoder):
+    tasks = [replace(SCHEMA.tasks[0], weight="w"), SCHEMA.tasks[1]]
+    weighted = replace(encoder, schema=replace(SCHEMA, tasks=tuple(tasks)))
+    assert weighted.weights(pd.DataFrame({"w": ["0", 2.5]})).tolist() == [[0, 1], [2.5, 1]]
+    assert encoder.weights(pd.DataFrame({"w": [-1]})).tolist() == [[1, 1]]
+    assert weighted.encode(ROWS).weights is None
+    for value, shown in ((-1, "-1.0"), (None, "nan"), ("much", "'much'")):
+        with pytest.raises(DataError, match=rf"column 'w', row 1 .*{shown} is not a (weight|number)"):
+            weighted.weights(pd.DataFrame({"w": [1, value]}))
 
 
 @pytest.mark.parametrize("name", ["encoder.json", "tags.txt", "a%2Fb.txt"])

@@ -40,6 +40,17 @@ def test_moments_of_chunks_are_those_of_the_whole():
     assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), 10_000)
 
 
+def test_weighted_moments_are_those_of_copies():
+    draw = np.random.default_rng(0)
+    values, times = draw.normal(1e6, 3, 1000), draw.integers(1, 4, 1000)
+    seen, repeated = Moments(), Moments()
+    for chunk, weights in zip(np.array_split(values, 3), np.array_split(times, 3), strict=True):
+        seen.add(chunk, weights.astype(float))
+    repeated.add(np.repeat(values, times))
+    assert (seen.mean, seen.deviation) == pytest.approx((repeated.mean, repeated.deviation), rel=1e-12)
+    assert (seen.low, seen.high, seen.count) == (repeated.low, repeated.high, times.sum())
+
+
 def ids(encoder, column):
     return encode("price", encoder, {"price": column}).tolist()
 

@@ -145,13 +145,15 @@ POSITIVE = [Label("click", positive=("ja", "oui"))]
         ({"click": [0] * 200}, {}, "label click is 0 in all training rows: nothing to learn", OUT),
         ({"click": [1, None] * 100}, {}, "label click is 1 in all training rows: nothing to learn", OUT),
         ({"click": [None] * 200}, {}, "label click is missing in all training rows", OUT),
+        ({"w": 0}, {"weights": {"click": "w"}}, "click is missing, or has the weight 0, in all", OUT),
         ({"click": 0}, {"tasks": ["click"]}, "is 0 in", "learn another task: --set dataset.tasks=[buy]"),
         ({"click": 0, "buy": 1}, {}, "click is 0 in .*, label buy is 1 in", "give rows with other values"),
         ({"click": 0}, {"labels": POSITIVE}, "none has 'ja' or 'oui'", "correct the positive values of"),
     ],
 )
 def test_labels_without_anything_to_learn_are_refused(tmp_path, given, frame, columns, changes, message, fix):
-    dataset = given(frame.assign(**columns), tasks=changes.get("tasks", []))
+    settings = {name: changes[name] for name in ("tasks", "weights") if name in changes}
+    dataset = given(frame.assign(**columns), **settings)
     dataset.labels = changes.get("labels", dataset.labels)
     with pytest.raises(DataError, match=message) as error:
         prepare(dataset, "shop", None, tmp_path)

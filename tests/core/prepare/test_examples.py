@@ -38,6 +38,9 @@ def test_many_fields_are_numbered_some_at_a_time(tmp_path, given, monkeypatch, j
     [
         ({"tasks": ["bye"]}, r"dataset\.tasks names 'bye', .* \(did you mean 'buy'\?\)"),
         ({"hashed": {"town": 8}}, r"dataset\.hashed names 'town'"),
+        ({"weights": {"clik": "price"}}, r"dataset\.weights names 'clik', .* \(did you mean 'click'\?\)"),
+        ({"weights": {"click": "prise"}}, r"dataset\.weights names 'prise', .* \(did you mean 'price'\?\)"),
+        ({"weights": "prise"}, r"dataset\.weights names 'prise', which the rows of dataset shop do not have"),
     ],
 )
 def test_settings_that_name_what_is_not_there(tmp_path, given, settings, message):
@@ -70,6 +73,24 @@ def test_wrong_values_are_refused(tmp_path, given, change, message):
     with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
         make_examples(db, given({**GOOD, **change}), "shop")
     assert str(error.value).startswith(f"dataset shop: {message}")
+
+
+@pytest.mark.parametrize("weights", ["w", {"buy": "w"}])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, -0.5], "weight w holds -0.5, allowed are numbers from 0 on"),
+        ([1.0, None], "weight w holds None, allowed are numbers from 0 on"),
+        ([1.0, float("inf")], "weight w holds inf, allowed are numbers from 0 on"),
+        ([1.0, 1e39], "weight w holds 1e+39, allowed are numbers from 0 on"),
+        (["1", "much"], "Conversion Error: Could not convert string 'much' to DOUBLE"),
+    ],
+)
+def test_wrong_weights_are_refused(tmp_path, given, weights, values, message):
+    with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
+        make_examples(db, given({**GOOD, "w": values * 10}, weights=weights), "shop")
+    assert str(error.value).startswith(f"dataset shop: {message}")
+    assert "weights" in error.value.fix
 
 
 def test_missing_columns_are_named(tmp_path, given):

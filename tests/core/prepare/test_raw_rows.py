@@ -96,6 +96,27 @@ def test_rows_of_the_test_with_all_events_of_their_owners(tmp_path):
     assert events["at"].tolist() != sorted(events["at"])  # no history may depend on the order of a log
 
 
+def test_weights_are_rows_of_the_sample_and_of_the_table(tmp_path):
+    rows, _ = sampled(tmp_path, weights="price", min_count=1)
+    assert {*rows.columns} == {"user", "item", "tags", "price", "buy"}
+
+    class Weighed(Market):
+        def rows(self, db):
+            return super().rows(db).assign(weight=2.5)
+
+    weighed = Weighed(DatasetSettings.parse({"weights": "weight", "tasks": ["buy"]}))
+    (sample, _) = prepare(weighed, "shop", None, tmp_path).sample
+    assert {*map(float, duckdb.read_parquet(str(sample)).df()["weight"])} == {2.5}
+    export(weighed, "shop", None, tmp_path / "out.csv")
+    assert {*pd.read_csv(tmp_path / "out.csv")["weight"]} == {2.5}
+
+    class Apart(Weighed):
+        def raw_rows(self, db, rows):
+            return rows.project("* EXCLUDE weight")
+
+    assert prepare(Apart(weighed.settings), "apart", None, tmp_path).sample is None
+
+
 def test_few_rows_and_events_are_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(raw_rows, "ROWS", 50)
     rows, events = sampled(tmp_path / "a")

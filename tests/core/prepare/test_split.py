@@ -6,7 +6,16 @@ import pytest
 
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.examples import make_examples
-from automtl_core.prepare.split import TEST, TRAIN, VALIDATION, parts_of_groups, random_parts, split
+from automtl_core.prepare.split import (
+    LEFT_OUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    leave_out,
+    parts_of_groups,
+    random_parts,
+    split,
+)
 from automtl_core.raw.connection import connect
 from automtl_core.raw.sql import quoted
 from automtl_core.system.seeds import generator
@@ -52,6 +61,29 @@ def test_the_latest_are_for_the_test(tmp_path, given):
     dataset.time = "at"
     parts = parts_of(tmp_path, dataset)
     assert [parts[city,] for city in range(ROWS)] == [TEST] * 20 + [VALIDATION] * 20 + [TRAIN] * 160
+
+
+@pytest.mark.parametrize("weights", ["w", {"click": "w"}, {"click": "w", "buy": "v"}])
+def test_training_rows_whose_weights_are_all_0_are_left_out(tmp_path, given, weights):
+    n = np.arange(ROWS)
+    dataset = given(frame(w=n % 3 / 2, v=n % 2 * 1e-50), split_seed=1, weights=weights)
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        parts = split(db, dataset, "shop")
+        kept = parts.copy()
+        leave_out(db, dataset, "shop", kept)
+        zero = np.array([city % 3 == 0 for (city,) in db.sql("SELECT city FROM examples").fetchall()])
+    zero &= weights != {"click": "w"}  # which gives the weight 1 to all rows for `buy`
+    assert np.array_equal(kept, np.where((parts == TRAIN) & zero, LEFT_OUT, parts))
+
+
+def test_weights_that_leave_nothing_are_refused(tmp_path, given):
+    dataset = given(frame(w=np.zeros(ROWS)), weights="w")
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        with pytest.raises(DataError, match="the weights of all training rows are 0") as error:
+            leave_out(db, dataset, "shop", split(db, dataset, "shop"))
+    assert error.value.fix == "correct the columns that dataset.weights names"
 
 
 def test_equal_times_stay_together(tmp_path, given):

@@ -4,10 +4,11 @@ import gzip
 import importlib
 import itertools
 import sys
+from dataclasses import replace
 
 import pytest
 
-from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, WEIGHT, Column, RawFile
 from automtl_core.errors import DataError, InputMissingError
 from automtl_core.raw import delimited
 from automtl_core.raw.delimited import LINE_LIMIT, opened
@@ -261,9 +262,13 @@ def test_the_end_of_the_first_line_is_seen(tmp_path, length):
         (Column("text", ("a", "b", "c")), ["a", "c"], {"d": "a, b or c", "A": "a, b or c"}),
         (Column(matching="[a-z]+"), ["ab", "a"], {"b1": 'text that matches "[a-z]+"'}),
         (Column("integer", matching="1.*"), ["1"], {"2": 'text that matches "1.*"', "1.5": "an integer"}),
+        (
+            replace(WEIGHT, required=False), ["0", "2.5", "1e-3"],
+            {"-1": "a number from 0 on", "-inf": "a number from 0 on", "inf": "a finite number"},
+        ),
         (UNUSED, ["anything", "9.5"], {}),
     ],
-    ids=["integer", "number", "bit", "among", "matching", "matching integer", "unused"],
+    ids=["integer", "number", "bit", "among", "matching", "matching integer", "weight", "unused"],
 )  # fmt: skip
 def test_values_are_as_declared(read, column, good, bad):
     file = RawFile("values.csv", {"id": TEXT, "value": column}, separator=";", header=False)

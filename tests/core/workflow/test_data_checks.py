@@ -60,6 +60,7 @@ def rows():
             "size": draw.choice(["-3", "1e5", "-"], ROWS),
             "click": draw.choice(["yes", "no"], ROWS),
             "buy": draw.integers(0, 2, ROWS),
+            "worth": draw.integers(0, 3, ROWS) / 2,
         }
     )
     return pd.concat([frame, frame.iloc[::5]], ignore_index=True)
@@ -80,6 +81,15 @@ def test_rows_are_read_as_prepared(made):
     assert check_skew(*made()) > 50  # test rows
     assert check_skew(*made(duplicates="drop")) > 50
     assert check_skew(*made(split="user")) == 200  # without histories
+
+
+@pytest.mark.parametrize("weights", ["worth", {"buy": "worth"}])
+@pytest.mark.parametrize("more", [{}, {"split": "user"}, {"list": {"who": None, "gap": 3600}}])
+def test_weighted_rows_are_read_as_prepared_unless_their_weight_is_0(made, weights, more):
+    dataset, prepared, encoder = made(weights=weights, **more)
+    rows = len(pd.read_csv(prepared.sample[0]))
+    assert prepared.manifest["left_out"] > 50 or weights != "worth"
+    assert rows / 2 < check_skew(dataset, prepared, encoder) < 0.8 * rows
 
 
 def columns_with_age(history):

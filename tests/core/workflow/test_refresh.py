@@ -137,6 +137,28 @@ def test_rows_are_predicted_as_if_all_rows_before_were_prepared(tmp_path, monkey
         assert stale != pytest.approx(expected[place], abs=1e-4)
 
 
+def test_new_rows_count_by_their_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = table().assign(w=np.random.default_rng(4).integers(0, 4, ROWS) / 2)
+    settings = {**SETTINGS, "dataset": {**SETTINGS["dataset"], "weights": "w"}}
+    made = automtl.train(rows, ["click"], model="shared-bottom", settings=settings)
+    parts, encoder = parts_of(made)
+    later = rows.iloc[-round(0.2 * ROWS) :]
+    again = made.refresh(later, "later")._folder.encoder().aggregates
+    expected = encoder.aggregates.with_rows(parts, encoder.schema)
+    for one, other in zip(again.states, expected.states, strict=True):
+        assert np.array_equal(one.cells, other.cells)
+        assert one.sums == pytest.approx(other.sums)
+        if not one.aggregate.half_life:
+            assert one.totals[0] == rows["w"].sum()
+    assert made.predict(later).equals(made.predict(later.drop(columns="w"))), "predictions need no weights"
+    assert made.evaluate(later.drop(columns="w"))["rows"].tolist() == [len(later)]
+    with pytest.raises(DataError, match="lack 'w'"):
+        made.refresh(later.drop(columns="w"), "new")
+    with pytest.raises(DataError, match='w: expected a number from 0 on, found "-1"'):
+        made.refresh(later.assign(w=-1), "new")
+
+
 def test_new_values_are_known_afterwards(run, tmp_path):
     unseen = table(2).assign(time=lambda rows: rows["time"] + 30 * 86_400)
     unseen.loc[::2, ["item", "shop", "click"]] = ["new", "west", 1]

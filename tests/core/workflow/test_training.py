@@ -66,6 +66,7 @@ def table():
             "item": [f"i{k}" for k in item],
             "click": (draw.random(ROWS) < 0.3 + 0.4 * (item % 2)).astype(int),
             "hours": item + draw.normal(size=ROWS),
+            "worth": draw.integers(0, 3, ROWS),
         }
     )
 
@@ -80,6 +81,10 @@ def job(tmp_path_factory):
     def make(model="mmoe"):
         if model == "search":
             return Job.resolve(load_config(default(REGISTRY), LAYER, NETWORK, where, SEARCH), REGISTRY)
+        if model == "weighted":
+            return models(["mmoe"], REGISTRY, LAYER, where, NETWORK, {"dataset": {"weights": "worth"}})[
+                "mmoe"
+            ]
         return models([model], REGISTRY, LAYER, where, {} if model == "boosting" else NETWORK)[model]
 
     return make
@@ -144,6 +149,18 @@ def test_new_rows_are_predicted_as_test_rows_are(job, whole):
         )
 
 
+def test_a_refit_keeps_weights_and_leaves_out_validation_rows_of_weight_0(job, whole):
+    run, prepared, rows = whole("weighted"), job("weighted").prepare(), table()
+    for data, count in ((prepared, 320), (run.served(prepared), 360)):
+        train = data.part("train")
+        assert sorted(train.weights[:, 1]) == sorted(w for w in rows["worth"][:count] if w)
+        assert not np.isnan(train.labels).any()
+    assert (prepared.part("validation").weights == 0).any()
+    most = len(prepared.part("train")) + 40
+    assert f"trained on at most {most} training" in read_record(run.path, REGISTRY).refit
+    assert contents(run, TRAINING) != contents(whole(), TRAINING)
+
+
 def raising(monkeypatch, name):
     """Let a method of a run interrupt after its second call, which is that of the refit."""
     method, calls = getattr(Run, name), []
@@ -157,7 +174,7 @@ def raising(monkeypatch, name):
     monkeypatch.setattr(Run, name, call)
 
 
-@pytest.mark.parametrize("model", ["mmoe", "search", "boosting"])
+@pytest.mark.parametrize("model", ["mmoe", "weighted", "search", "boosting"])
 @pytest.mark.parametrize("stop", ["epoch", "write_architecture", "save_weights"])
 def test_a_run_that_is_stopped_in_the_refit_goes_on_to_the_same_bytes(
     job, whole, tmp_path, monkeypatch, model, stop

@@ -292,6 +292,8 @@ def test_columns_with_another_role(tmp_path):
     assert guessed_apart(seen).dataset()["min_count"] == {"item": 2}
     assert "min_count" not in guessed_apart(seen, (), {"dense": ["item"]}).dataset()
     assert guessed_apart(seen, (), {"vectors": {"price": "p.npy"}}).dataset()["sparse"]["price"] == "text"
+    for weights in ("price", {"click": "price"}):
+        assert "dense" not in guessed_apart(seen, (), {"weights": weights}).dataset()
 
 
 @pytest.mark.parametrize(
