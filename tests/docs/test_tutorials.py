@@ -33,6 +33,7 @@ PROJECTS = {
     "strategy": ("automtl_climbing.py", "test_climbing.py"),
     "dataset": ("automtl_movielens.py", "test_movielens.py"),
     "serving": ("app.py", "test_app.py"),
+    "ranking": ("make_log.py",),
 }
 """Tutorial -> its files, in the order in which its page shows them. `plugins new` writes those of the op."""
 ROWS = " --set dataset.rows=500 --set training.epochs=1 --set features=ids"
@@ -43,9 +44,10 @@ QUICK = {
     "strategy": f"{ROWS} --set strategy.epochs=1 --set space.experts=2 --set space.ops=[identity,mlp-4]",
     "dataset": " --set training.epochs=1 --set features=ids",
     "serving": ROWS,
+    "ranking": " --set training.epochs=1 --set features=ids",
 }
 """Settings on top of those that a page shows, for searches and trainings."""
-PLUGINS = [name for name in PROJECTS if name not in ("op", "serving")]
+PLUGINS = [name for name in PROJECTS if name not in ("op", "serving", "ranking")]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
@@ -73,7 +75,7 @@ def test_a_page_shows_the_code_of_its_folder(name, tmp_path):
 
 
 def test_a_folder_has_no_other_files():
-    for name in (*PLUGINS, "serving"):
+    for name in (*PLUGINS, "serving", "ranking"):
         files = PROJECTS[name]
         known = {*files, *(["pyproject.toml"] if name in PLUGINS else []), "__pycache__"}
         assert {path.name for path in (TUTORIALS / name).iterdir()} <= known
@@ -112,7 +114,7 @@ def movies(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["op", *PLUGINS, pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
+    "name", ["op", *PLUGINS, "ranking", pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
 )
 def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -122,10 +124,13 @@ def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
         done.append(command.split()[0])
         if command.startswith("pip install -e "):
             install(tmp_path / "automtl-glu" if name == "op" else TUTORIALS / name)
+        elif command.startswith("python make"):
+            runpy.run_path(str(TUTORIALS / name / command.split()[1]))
         elif command.startswith("python -m pytest "):
             assert command.removeprefix("python -m pytest ") in ("automtl-glu", *PROJECTS[name])
         else:
-            trains = command.startswith(("automtl search", "automtl train")) and "--dry-run" not in command
+            kinds = ("search", "train", *(["compare"] if name == "ranking" else []))
+            trains = command.split()[1] in kinds and "--dry-run" not in command
             line = command + QUICK[name] if trains else command
             assert run(shlex.split(line)[1:], Stop()) == 0, capsys.readouterr()
     assert "automtl" in done
