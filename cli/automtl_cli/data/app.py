@@ -180,7 +180,9 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
 
 
 def _about(made: "Prepared") -> Json:
-    """Return path, size and warnings of prepared data."""
+    """Return path, size, lists and warnings of prepared data."""
+    from automtl_core.leaks.lists import lists
+
     manifest, schema = made.manifest, made.schema
     return {
         "path": str(made.path),
@@ -188,6 +190,7 @@ def _about(made: "Prepared") -> Json:
         "rows": manifest["rows"],
         "fields": len(schema.sparse) + len(schema.dense),
         "tasks": [task.name for task in schema.tasks],
+        "lists": None if (found := lists(made)) is None else found.to_json(),
         **{key: manifest[key] for key in ("rejected", "warnings")},
     }
 
