@@ -89,7 +89,8 @@ class NewExamples:
             required = {self.time: Column("time", required=True)}
             declared = replace(declared, columns={**declared.columns, **required})
         if self.lists is not None:
-            declared = with_columns(declared, columns_of_rows(self.lists))
+            labelled = self.dataset.new_file(path, labelled=True).columns
+            declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def write_sample(
     file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
     file = with_events(file, dataset, logged or histories, bool(logged))
     if lists is not None:
-        file = with_columns(file, columns_of_rows(lists))
+        file = with_columns(file, columns_of_rows(lists, file.columns))
     db.register(RAW, dataset.raw_rows(db, rows))
     test = "true" if lists is not None else _is_test(db, dataset, draft)
     texts = _texts(db, dataset, file.columns, logged)

@@ -151,14 +151,14 @@ class Table(Dataset[TableSettings]):
         return {**tables, **logs, **_vector_files(self.settings.vectors)}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
-        """Return the layout of new rows: no time column, and labels only if `labelled`.
+        """Return the layout of new rows: no time column, and labels and columns of lists only if `labelled`.
 
         Files without a header must have all columns in their order, even those that are not read.
         """
         reads, roles = reads_of(self.fields), self._roles()
         unread = {name for role in UNREAD for name in roles[role]}
         unread -= {*reads}
-        unread -= {*roles["labels"]} if labelled else set()
+        unread -= {*roles["labels"], *roles["list"]} if labelled else set()
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
         if self.settings.columns:
             return self._file(path, {n: UNUSED if n in unread else c for n, c in columns.items()})

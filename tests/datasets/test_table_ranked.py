@@ -125,6 +125,15 @@ def test_new_rows_read_columns_of_lists_for_metrics_and_events(prepared, tmp_pat
         pass
 
 
+def test_blanks_of_the_table_are_in_no_list_in_new_rows_too(prepared, tmp_path):
+    rows = shown(10).fillna("NA")
+    settings = {**SHOWN, "list": "request", "blanks": "NA"}
+    files = {"clicks.csv": csv(shown().fillna("NA"))}
+    data, dataset = prepared(files, **settings), table(**settings)
+    assert count(data) == (60, 6)
+    assert read(dataset, rows, data, tmp_path, labelled=True) == [0, *[1] * 4, *[2] * 5]
+
+
 def test_new_rows_need_times_where_gaps_divide_lists(prepared, tmp_path):
     settings = {**SHOWN, "list": {"user": None, "gap": "30m"}}
     data, dataset, rows = prepared({"clicks.csv": csv(shown())}, **settings), table(**settings), shown(10)
@@ -142,3 +151,14 @@ def test_events_of_new_rows_come_before_their_list(prepared, tmp_path, duplicate
     part = data.encoder.encode(next(rows.chunks(10)), labelled=False)
     # Five events of the user's first request; a list does not see itself.
     assert [len(of_row) for of_row in data.encoder.decode(part)["past:click"]] == [5] * 10
+
+
+def test_rows_that_differ_in_their_list_alone_are_different_events(prepared, tmp_path):
+    settings = {**SHOWN, "split": "time", "list": "request", "history": {}, "duplicates": "drop"}
+    frame = pd.concat([shown(), shown()[:5], shown()[:5].assign(request="again")], ignore_index=True)
+    data, dataset = prepared({"clicks.csv": csv(frame)}, **settings), table(**settings)
+    assert sum(data.manifest["rows"].values()) == 305  # of 310, since equal rows are one
+    how = {"rule": data.schema.lists, "histories": data.schema.histories, "log": frame}
+    rows = frame_rows(NewExamples(dataset, frame[35:40], **how))
+    part = data.encoder.encode(next(rows.chunks(10)), labelled=False)
+    assert [len(of_row) for of_row in data.encoder.decode(part)["past:click"]] == [10] * 5

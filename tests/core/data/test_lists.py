@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.lists import columns_of_rows, lists_of_rows, together
+from automtl_core.dataset.dataset import TEXT, UNUSED, Column
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import FaultyRowError
 
@@ -38,11 +39,10 @@ def test_a_time_in_another_form_is_a_faulty_row():
 
 
 def test_columns_of_files():
-    assert {name: one.required for name, one in columns_of_rows(Lists(("page",), "at")).items()} == {
-        "page": False,
-        "at": True,
-    }
-    assert [*columns_of_rows(Lists(("page",)))] == ["page"]
+    declared = {"page": Column(blanks=("NA",)), "shop": UNUSED, "other": TEXT}
+    found = columns_of_rows(Lists(("page", "shop"), "at"), declared)
+    assert found == {"page": declared["page"], "shop": TEXT, "at": Column("time", required=True)}
+    assert [*columns_of_rows(Lists(("page",)), {})] == ["page"]
 
 
 def test_numbers_of_several_columns_differ_as_pairs_do():
