@@ -143,6 +143,7 @@ from automtl_core.ops import (
 )
 from automtl_core.raw.sql import (
     count as count,
+    form_of as form_of,
     literal as literal,
     numbered as numbered,
     own as own,

@@ -16,8 +16,9 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.system.documents import sha256
+from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import TableGuess, guess
-from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.peek import peek
 
 Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Labels as `label_names` returns them."""

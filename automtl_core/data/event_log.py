@@ -89,6 +89,10 @@ def events_of_file(
     made |= {name: outcome_of(name) for name in history.outcomes if name not in made}
     made[history.time] = typed_time(db, time_column_of(dataset, history), f"FROM {quoted(table)}", [table])
     fields = {history.by, *history.fields, *reads_of(dataset.fields)} & {*declared}
+    if history.distinct:  # rows that differ in another column, such as that of lists, are different events
+        used = {name for name, column in declared.items() if column.kind != "unused"}
+        made_from = {one.source for one in labels.values()} | {source_of(o)[0] for o in history.outcomes}
+        fields |= used - made_from - {time_column_of(dataset, history)}
     chosen = {**{name: quoted(name) for name in sorted(fields)}, **made}
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in chosen.items())
     events = db.sql(f"SELECT {columns} FROM {quoted(table)}")

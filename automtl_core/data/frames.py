@@ -79,9 +79,11 @@ class NewExamples:
 
     @property
     def lists(self) -> Lists | None:
-        """The rule, if lists are needed: for the events of rows, or for metrics."""
+        """The rule, if lists are needed: for the events of rows, or, without needless times, for metrics."""
         logged = self.log is not None and any(not history.lists for history in self.histories)
-        return self.rule if logged or self.labelled else None
+        if self.rule is None or logged or (self.labelled and self.rule.timed):
+            return self.rule
+        return replace(self.rule, time=None) if self.labelled else None
 
     def file(self, path: str) -> RawFile:
         """Return the format of a file, or of columns, of examples."""
@@ -90,7 +92,8 @@ class NewExamples:
             required = {self.time: Column("time", required=True)}
             declared = replace(declared, columns={**declared.columns, **required})
         if self.lists is not None:
-            declared = with_columns(declared, columns_of_rows(self.lists))
+            labelled = self.dataset.new_file(path, labelled=True).columns
+            declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 

@@ -1,6 +1,6 @@
 """Lists of new rows, which they form by the rule of prepared rows; see `dataset.lists`. Letters: R rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -31,10 +31,17 @@ def lists_of_rows(db: duckdb.DuckDBPyConnection, lists: Lists, table: str) -> Fo
     return lists.form(together(numbers), times)
 
 
-def columns_of_rows(lists: Lists) -> dict[str, Column]:
-    """Return the columns of files by which rows form lists."""
+def columns_of_rows(lists: Lists, declared: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns of files by which rows form lists.
+
+    Args:
+        lists: The rule.
+        declared: Columns of files of labelled rows, whose declarations are used, such as their blanks.
+
+    """
     times = {} if lists.time is None else {lists.time: Column("time", required=True)}
-    return {**dict.fromkeys(lists.by, TEXT), **times}
+    used = {name: column for name, column in declared.items() if column.kind != "unused"}
+    return {**{name: used.get(name, TEXT) for name in lists.by}, **times}
 
 
 def together(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

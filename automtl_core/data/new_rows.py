@@ -64,6 +64,9 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
             if log is None and any(repr(name) in str(error) for name in of_log):
                 fix = f"give the events up to now by --history, or {error.fix}"
                 raise DataError(str(error), fix) from None
+            of_lists = reading.lists.by if reading.lists is not None else ()
+            if any(repr(name) in str(error) for name in of_lists):
+                raise DataError(f"{error}: rows form lists by {listing(of_lists)}", error.fix) from None
             raise
         events: list[NewEvents] = []
         files = {TABLE: sources}

@@ -41,6 +41,15 @@ class ListSettings(Settings):
     every: Duration | None = None
     """Length of periods: a list is within one period, and begins with it. null: no periods."""
 
+    def columns(self, user: str | None) -> list[str]:
+        """Return the columns `by`, with the user field in place of `user`; without it if there is none."""
+        return [name for name in (user if name == USER else name for name in self.by) if name is not None]
+
+    @property
+    def timed(self) -> bool:
+        """Whether lists are divided by time."""
+        return self.gap is not None or self.every is not None
+
 
 def _as_settings(value: object) -> object:
     """Return the settings of a column, of several columns, or of columns beside a gap or a period."""
@@ -101,6 +110,11 @@ class Lists(Value):
     """Length of periods, in the unit of times."""
     origin: float = 0.0
     """Time at which a period begins."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether lists are divided by time."""
+        return self.gap is not None or self.every is not None
 
     @property
     def of_periods(self) -> bool:

@@ -112,14 +112,13 @@ def owner_key(dataset: Dataset, column: str) -> str:
 def list_columns(dataset: Dataset) -> list[str]:
     """Return the columns whose values the rows of a list share; none without lists."""
     chosen = dataset.settings.list
-    columns = [dataset.user if name == USER else name for name in (chosen.by if chosen else ())]
-    return [name for name in columns if name is not None]
+    return chosen.columns(dataset.user) if chosen else []
 
 
 def list_times(dataset: Dataset) -> list[str]:
     """Return the column with the times of rows in lists; none if they are not needed."""
     chosen = dataset.settings.list
-    timed = chosen and (chosen.gap or chosen.every or dataset.settings.split == "time" or _logged(dataset))
+    timed = chosen and (chosen.timed or dataset.settings.split == "time" or _logged(dataset))
     return [dataset.time] if timed and dataset.time else []
 
 
@@ -325,12 +324,12 @@ def _check_lists(dataset: Dataset, name: str) -> None:
     what, own_table = f"dataset.list of dataset {name}", "for your own table, name it: --set dataset."
     if USER in chosen.by and dataset.user is None:
         raise UsageError(f"{what} names the user, and there is no user field", f"{own_table}user=FIELD")
-    if dataset.time is None and (chosen.gap or chosen.every):
+    if dataset.time is None and chosen.timed:
         raise UsageError(f"{what} has a gap or periods, and there is no time", f"{own_table}time=COLUMN")
     if other := next((h.time for h in _logged(dataset) if h.time != dataset.time), None):
         fix = "use --set dataset.history_length=0"
         raise UsageError(f"{what} begins by {dataset.time}, and events have the time {other}", fix)
-    divided = chosen.gap or chosen.every or dataset.settings.split == "time"
+    divided = chosen.timed or dataset.settings.split == "time"
     if chosen.by == (USER,) and _logged(dataset) and not divided:
         fix = "name a gap or a period: --set 'dataset.list={user, gap: 30m}'"
         raise UsageError(f"{what}: no event comes before a list of all rows of a user", fix)

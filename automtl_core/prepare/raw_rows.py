@@ -28,7 +28,7 @@ from automtl_core.dataset.declarations import History
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import RunExistsError
 from automtl_core.prepare.events import event_table
-from automtl_core.prepare.examples import owner_key, rows_of
+from automtl_core.prepare.examples import list_columns, owner_key, rows_of
 from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import find
@@ -81,7 +81,7 @@ def write_sample(
     file = dataset.new_file(f"{SAMPLED_ROWS}{ending}", labelled=True)
     file = with_events(file, dataset, logged or histories, bool(logged))
     if lists is not None:
-        file = with_columns(file, columns_of_rows(lists))
+        file = with_columns(file, columns_of_rows(lists, file.columns))
     file = with_columns(file, weights)
     db.register(RAW, raw)
     test = "true" if lists is not None else _is_test(db, dataset, draft)
@@ -210,9 +210,10 @@ def export(
     progress: Progress = silent,
     memory_limit: str | None = None,
 ) -> int:
-    """Write a row for each example: its fields, labels, time, part and weights; return the number of rows.
+    """Write a row for each example, and return the number of rows.
 
-    The values of a bag are joined by bars.
+    Its columns are those of fields, labels, lists and weights, the time and the part. The values of a bag are
+    joined by bars.
 
     Args:
         dataset: The adapter, with its settings.
@@ -235,9 +236,9 @@ def export(
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
-        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
-        columns += weights_of(dataset).values()
-        names = list(dict.fromkeys(column for column in columns if column))
+        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), *list_columns(dataset)]
+        columns += [name for name in (dataset.time, dataset.part) if name]
+        names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")
         table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")

@@ -213,7 +213,7 @@ class Result(Fact):
     test: Mapping[str, TaskMetrics] | None = None
     """Test metrics; None until the network is tested."""
     reachable: dict[str, float | None] | None = None
-    """Test AUC of the true probabilities of generated labels, by task."""
+    """Test score of the true probabilities of generated labels, by task."""
     cut_short: bool = False
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
     baselines: Mapping[str, Baseline] | None = None

@@ -16,7 +16,7 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
 
     Args:
         test: Metrics by task.
-        reachable: Task -> the AUC of the true probabilities of its labels, where the data is generated.
+        reachable: Task -> the score of the true probabilities of its labels, where the data is generated.
         least: Rows of either class that a task needs to count in the mean.
 
     """
@@ -27,7 +27,7 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     scores = set()
     for kind in distinct(m.kind for m in test.values()):
         score, *others = measures(kind, [m for m in test.values() if m.kind == kind.name])
-        optimal = Measure("reachable", "optimal AUC", "z.4f", 1)  # of the true probabilities
+        optimal = Measure("reachable", f"optimal {score.title}", "z.4f", 1)  # of the true probabilities
         generated = [optimal] if reachable and kind.two_classes else []
         for column in (score, *generated, *others):  # two kinds of tasks may have a metric in common
             if (column.key, column.title) not in [(known.key, known.title) for known in columns]:

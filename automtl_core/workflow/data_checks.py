@@ -26,6 +26,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, listing, printable
 from automtl_core.fields.field import exported, source
 from automtl_core.leaks.leaks import alone, warnings
+from automtl_core.leaks.lists import list_warnings
 from automtl_core.training.recipe import Recipe
 
 Row = tuple[Any, ...]
@@ -172,12 +173,13 @@ def _differs(rows: Path, place: int, what: str) -> PluginError:
 
 
 def preparation_warnings(prepared: Prepared) -> Iterator[str]:
-    """Yield the warnings of the preparation."""
+    """Yield the warnings of the preparation, and about lists."""
     manifest = prepared.manifest
     if rows := manifest["rejected"]:
         where = prepared.path / REJECTED
         yield f"skipped faulty rows of the raw files: {rows}, see {where}"
     yield from manifest["warnings"]
+    yield from list_warnings(prepared)
 
 
 def training_warnings(prepared: Prepared, recipe: Recipe) -> Iterator[str]:

@@ -22,7 +22,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.system import distributed
 from automtl_core.system.distributed import agreed
 from automtl_core.system.documents import Value
-from automtl_core.tasks.builtin import auc, log_loss
+from automtl_core.tasks.builtin import log_loss
 from automtl_core.training.calibration import calibration
 from automtl_core.training.compute import computing
 from automtl_core.training.events import PhaseBegan, phase
@@ -45,7 +45,7 @@ class Evaluation(Value):
     run: Path
     test: Metrics
     reachable: dict[str, float | None]
-    """Test AUC of the true probabilities of generated labels, by task."""
+    """Test score of the true probabilities of generated labels, by task."""
     repeats: bool
     """Whether the metrics equal those that the run recorded."""
     min_positives: int
@@ -244,11 +244,14 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the true probabilities of generated labels."""
-    oracle, labels = prepared.oracle("test"), prepared.part("test").labels
+    """Return the test score of the true probabilities of generated labels, by task."""
+    oracle, part = prepared.oracle("test"), prepared.part("test")
     scores: dict[str, float | None] = {}
     for t, task in enumerate(prepared.schema.tasks):
-        known = ~np.isnan(labels[:, t])
+        known = ~np.isnan(part.labels[:, t])
         if oracle is not None and task.type.two_classes and np.isfinite(oracle[known, t]).all():
-            scores[task.name] = auc(labels[known, t], oracle[known, t])
+            groups = None if part.groups is None else part.groups[known]
+            logits = task.type.logits_of(np.clip(oracle[known, t], 1e-15, 1 - 1e-15))
+            found = task.type.metrics(part.labels[known, t], logits, groups)
+            scores[task.name] = found.values[task.type.measures[0].key]
     return scores

@@ -39,6 +39,7 @@ from automtl_core.plugin import (
     declaration_faults,
     event_columns_of,
     field_from_settings,
+    form_of,
     histories_of,
     label_column,
     label_of,
@@ -53,12 +54,16 @@ from automtl_core.plugin import (
     typed_time,
     weights_of,
 )
-from automtl_datasets.table_settings import FieldOfKind, TableSettings, VectorFile, separator_of
+from automtl_datasets.table_settings import UNITS, FieldOfKind, TableSettings, VectorFile, separator_of
 
 TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 """Names of added columns. They differ from `part` and from the time column, which a table may have
 already."""
+UNREAD = ("time", "list", "history", "history.numbers", "labels", "weights")
+"""Roles of columns that new rows may lack, unless they are fields."""
+RECENT = (631_152_000, 2_208_988_800)
+"""The beginning of 1990 and of 2040, in seconds since 1970."""
 
 
 class Table(Dataset[TableSettings]):
@@ -94,6 +99,7 @@ class Table(Dataset[TableSettings]):
             self.labels = tuple(chosen.declared().values())
             self.user, self.time_column = chosen.user, chosen.time
             self.time = TIME if chosen.time else None
+            self.time_unit = UNITS[chosen.time_unit]
             self.part = PART if "train" in chosen.files else None
             self.histories = self._history()
             faults = [f"dataset: {fault}" for fault in declaration_faults(self)]
@@ -147,15 +153,14 @@ class Table(Dataset[TableSettings]):
         return {**tables, **logs, **_vector_files(self.settings.vectors)}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
-        """Return the layout of new rows: no time column, and labels only if `labelled`.
+        """Return the layout of new rows: no time column, and labels and columns of lists only if `labelled`.
 
         Files without a header must have all columns in their order, even those that are not read.
         """
         reads, roles = reads_of(self.fields), self._roles()
-        others = ("time", "history", "history.numbers", "labels", "weights")
-        unread = {name for role in others for name in roles[role]}
+        unread = {name for role in UNREAD for name in roles[role]}
         unread -= {*reads}
-        unread -= {*roles["labels"]} if labelled else set()
+        unread -= {*roles["labels"], *roles["list"]} if labelled else set()
         columns = {name: replace(column, required=False) for name, column in self._columns().items()}
         if self.settings.columns:
             return self._file(path, {n: UNUSED if n in unread else c for n, c in columns.items()})
@@ -201,6 +206,11 @@ class Table(Dataset[TableSettings]):
         """Return the history whose events the rows hold as lists, if there is one and it is used."""
         return tuple(history for history in histories_of(self) if history.lists)
 
+    def _list_columns(self) -> Sequence[str]:
+        """Return the columns whose values the rows of a list share."""
+        chosen = self.settings
+        return chosen.list.columns(chosen.user) if chosen.list else ()
+
     def _tables(self) -> Iterator[tuple[str, str, str]]:
         """Yield the name, the part and the file pattern of each table."""
         for part, patterns in self.settings.files.items():
@@ -238,6 +248,7 @@ class Table(Dataset[TableSettings]):
             "history.lists": columns_of_lists(self._lists()),
             "history": dict.fromkeys(sorted(chosen.texts_of_outcomes()), TEXT),
             "weights": dict.fromkeys(weights_of(self).values(), WEIGHT),
+            "list": dict.fromkeys(self._list_columns(), TEXT),
             "time": {chosen.time: TEXT} if chosen.time else {},
         }
 
@@ -254,7 +265,8 @@ class Table(Dataset[TableSettings]):
 
     def _ordering(self) -> set[str]:
         """Return the time column, if rows are ordered by it."""
-        ordered = self.settings.split == "time" or bool(histories_of(self))
+        listed = self.settings.list is not None and self.settings.list.timed
+        ordered = listed or self.settings.split == "time" or bool(histories_of(self))
         return {self.settings.time} if self.settings.time and ordered else set()
 
     def content(self) -> None:
@@ -285,11 +297,14 @@ class Table(Dataset[TableSettings]):
             *(f"{label_of(name, labels)} AS {quoted(name)}" for name in labels),
         ]
         read = {*reads_of(self.fields), *labels}
-        others = dict.fromkeys([*self.settings.numbers_of_rows(), *weights_of(self).values()])
-        chosen += [quoted(name) for name in others if name not in read]
+        more = [*self.settings.numbers_of_rows(), *self._list_columns(), *weights_of(self).values()]
+        chosen += [quoted(name) for name in dict.fromkeys(more) if name not in read]
         if time := self.settings.time:
             tables = [table for table, *_ in self._tables()]
-            known = typed_time(db, time, self._all(), tables) if time in self._ordering() else quoted(time)
+            known = quoted(time)
+            if time in self._ordering():
+                known = typed_time(db, time, self._all(), tables)
+                self._check_unit(db, known)
             chosen.append(f"{known} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
@@ -297,6 +312,26 @@ class Table(Dataset[TableSettings]):
         chosen += _lists(db, self._lists(), [table for table, *_ in self._tables()])
         rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
+
+    def _check_unit(self, db: duckdb.DuckDBPyConnection, time: str) -> None:
+        """Check that times which are numbers have the unit of the settings.
+
+        Raises:
+            DataError: most of them are recent years in another unit.
+
+        """
+        times = db.sql(f"SELECT {time} AS time FROM ({self._all()})")
+        if form_of(str(times.types[0])) != "number":
+            return
+        [middle] = times.aggregate("approx_quantile(CAST(time AS DOUBLE), 0.5)").fetchall()[0]
+        units = [name for name, size in UNITS.items() if RECENT[0] <= (middle or 0) * size < RECENT[1]]
+        chosen = self.settings.time_unit
+        if units and chosen not in units:
+            raise DataError(
+                f"dataset table: times in the column {self.settings.time} are about {middle:.0f}, which is "
+                f"in recent years in {units[0]}, but not in {chosen}",
+                f"name their unit: --set dataset.time_unit={units[0]}",
+            )
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Split the texts of a multi-valued field into values, without the blanks around a value."""

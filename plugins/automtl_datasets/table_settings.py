@@ -83,6 +83,8 @@ Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
 Kind = Literal["text", "integer"]
+UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+"""Unit of times that are numbers -> seconds."""
 _texts = BeforeValidator(lambda v: [v] if isinstance(v, str) else v, json_schema_input_type=str | list[str])
 _files = BeforeValidator(_by_part, json_schema_input_type=str | list[str] | dict[Part, str | list[str]])
 
@@ -219,6 +221,9 @@ class TableSettings(DatasetSettings):
     """Categorical field of the users, for a split by user, and for metrics by user such as GAUC."""
     time: Name | None = None
     """Column of the time, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    """Unit of times that are numbers: seconds, milliseconds, microseconds or nanoseconds. It gives the length
+    of durations such as 30m in `list`, and of the days of `features.refresh`."""
     history: HistoryColumns | None = None
     """History of each row: the earlier events of its user. Needs `user`, `time`, and a split by time or by
     user."""
@@ -241,6 +246,9 @@ class TableSettings(DatasetSettings):
                 yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
+        for name in self.list.columns(self.user) if self.list else ():
+            if name in self.dense or name in self.multi or name in self.label_columns().values():
+                yield f"list names {name!r}, which is not a column of ids; name one, such as that of requests"
         yield from self._history_faults()
         yield from self._vector_faults()
         for way, column in (("user", self.user), ("time", self.time)):
@@ -365,13 +373,14 @@ class TableSettings(DatasetSettings):
         roles += [("history.numbers", name) for name in self.numbers_of_rows()]
         weights = [self.weights] if isinstance(self.weights, str) else (self.weights or {}).values()
         roles += [("weights", name) for name in dict.fromkeys(weights)]
+        roles += [("list", name) for name in self.list.columns(self.user)] if self.list else []
         roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
-            elif role not in (other, "fields", "history.numbers", "weights", "time"):
+            elif role not in (other, "fields", "history.numbers", "weights", "list", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"

@@ -16,13 +16,17 @@ from automtl_inspection.describe import Described
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
-    """Return the folder of prepared data, its size, and warnings."""
-    shown = {key: value for key, value in about.items() if key != "warnings"}
+    """Return the folder of prepared data, its size, its lists, and warnings."""
+    shown = {key: value for key, value in about.items() if key not in ("warnings", "lists")}
     if weights := about.get("weights"):
         of_tasks = ((task, one["weight"], one["effective_rows"]) for task, one in weights.items())
         shown["weights"] = ", ".join(f"{task} {w:,.6g} (as {rows:,.0f} rows)" for task, w, rows in of_tasks)
     table = facts("prepared", shown)
-    return replace(table, blocks=[*table.blocks, *(Text(f"warning: {one}") for one in about["warnings"])])
+    texts = [
+        *([_lists(about["lists"])] if about["lists"] else []),
+        *(f"warning: {w}" for w in about["warnings"]),
+    ]
+    return replace(table, blocks=[*table.blocks, *map(Text, texts)])
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:
@@ -71,6 +75,17 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
 def exported(document: Mapping[str, Any]) -> Section:
     """Return the file of exported examples, and their number."""
     return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
+
+
+def _lists(found: Mapping[str, Any]) -> str:
+    """Return a line about lists."""
+    mixed = ", ".join(f"{task} {count:,}" for task, count in found["mixed"]["test"].items())
+    alone = f"; {found['alone']:,} rows in no list" if found["alone"] else ""
+    return (
+        f"lists: {found['lists']:,} with {found['median']:g} rows (median; largest {found['largest']:,}), "
+        f"{found['several']:.0%} with at least two{alone}"
+        + (f"; test lists with both classes: {mixed}" if mixed else "")
+    )
 
 
 def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Section]:

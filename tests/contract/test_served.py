@@ -81,7 +81,7 @@ def times(draw, unit, moments):
 def table(seed):
     """Return a random table."""
     draw = np.random.default_rng([47, seed])
-    user, when, *names = draw.permutation(NAMES)[:8].tolist()
+    user, when, *names = draw.permutation(NAMES)[:9].tolist()
     kinds = {name: str(draw.choice(["text", "text", "integer"])) for name in names[:3]}
     blanks = ["NA", "-"] if draw.random() < 0.5 else []
     blank = draw.choice(["", *blanks]) if blanks else ""
@@ -161,6 +161,19 @@ def table(seed):
             found["rows"] = found["rows"].assign(**{column: lists})
     elif ending != ".parquet" and draw.random() < 0.3:
         header, settings["columns"] = False, list(rows.columns)
+    if unit == "milliseconds":
+        settings["time_unit"] = "ms"
+    if header and how != "lists" and draw.random() < 0.5:
+        request = [str(draw.choice([f"r{n}", n, blank])) for n in draw.integers(0, 30, len(rows))]
+        found["rows"] = found["rows"].assign(**{names[6]: request})
+        by_time = {"user": None, "gap": "40m" if unit in INSTANTS else 2}
+        forms = [
+            names[6],
+            [names[0], names[6]],
+            by_time,
+            {**by_time, "every": "5h" if unit in INSTANTS else 8},
+        ]
+        settings["list"] = forms[draw.integers(len(forms))]
     settings["files"] = f"rows{ending}"
     return Table(found, settings, ending, separator, header, same)
 
@@ -194,13 +207,17 @@ def check(seed, folder):
     log = None if any(h.lists for h in schema.histories) else "log" if "log" in given.files else "rows"
     path = folder / f"{log}{given.ending}" if log else None
     with new_rows(
-        NewExamples(dataset, rows, folder, histories=schema.histories, log=path, labelled=True)
+        NewExamples(
+            dataset, rows, folder, histories=schema.histories, log=path, labelled=True, rule=schema.lists
+        )
     ) as served:
         parts = [encoder.encode(chunk) for chunk in served.chunks(64)]
     texts = {name: frame.replace("", None).astype(object) for name, frame in given.files.items()}
     events = None if log is None else texts[log]
     made = frame_rows(
-        NewExamples(dataset, texts["rows"], histories=schema.histories, log=events, labelled=True)
+        NewExamples(
+            dataset, texts["rows"], histories=schema.histories, log=events, labelled=True, rule=schema.lists
+        )
     )
     for served_parts in (parts, [encoder.encode(chunk) for chunk in made.chunks(64)]):
         found = Counter(row for part in served_parts for row in contents(schema, part))
@@ -223,6 +240,7 @@ def check_other_log(given, dataset, prepared, folder, stored):
         histories=schema.histories,
         log=folder / f"other{given.ending}",
         labelled=True,
+        rule=schema.lists,
         note=lambda sentence, is_warning: warnings.extend([sentence] * is_warning),
     )
     try:

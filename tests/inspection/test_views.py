@@ -2,11 +2,12 @@
 
 from automtl_core.leaks.histories import HistoryFacts
 from automtl_core.leaks.leaks import Rule, SingleFieldScore
+from automtl_core.leaks.lists import ListFacts
 from automtl_core.views.values import Matrix, Text
 from automtl_inspection.describe import DenseFacts, Described, Duplicates, LabelFacts, SparseFacts
 from automtl_inspection.views import described, exported, prepared, sampled
 
-ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}
+ABOUT = {"path": "prepared/a", "lists": None, "warnings": ["one", "two"]}
 SPARSE = SparseFacts(5, 0.5, None, 0.0, 0.1, 0.2)
 PRICE = DenseFacts(0.0, 1.0, 1.0, 0.0, 2.0)
 DATA = Described(
@@ -37,6 +38,19 @@ def test_prepared_data_in_facts():
     }
     [grid, *_] = prepared({**ABOUT, "weights": weights}).blocks
     assert grid.rows[-1] == ["weights", "click 1.23457e+06 (as 1,000 rows), buy 0.25 (as 2 rows)"]
+
+
+def test_lists_are_one_line():
+    mixed = {"validation": {"click": 1}, "test": {"click": 1234, "buy": 5}}
+    found = ListFacts(2500, 7.5, 14, 0.934, 0, mixed).to_json()
+    assert texts([prepared({**ABOUT, "lists": found})])[0] == (
+        "lists: 2,500 with 7.5 rows (median; largest 14), 93% with at least two; test lists with both "
+        "classes: click 1,234, buy 5"
+    )
+    numbers = ListFacts(2, 1.0, 1, 0.0, 1200, {"validation": {}, "test": {}}).to_json()
+    assert texts([prepared({**ABOUT, "lists": numbers})])[0] == (
+        "lists: 2 with 1 rows (median; largest 1), 0% with at least two; 1,200 rows in no list"
+    )
 
 
 def test_described_data_has_a_table_for_all_that_is_there():

@@ -180,7 +180,9 @@ def _prepared(dataset: options.Dataset, rows: options.BadRows, memory_limit: str
 
 
 def _about(made: "Prepared") -> Json:
-    """Return path, size and warnings of prepared data."""
+    """Return path, size, lists and warnings of prepared data."""
+    from automtl_core.leaks.lists import lists
+
     manifest, schema = made.manifest, made.schema
     of_tasks = {task.name: manifest["labels"]["train"][task.name] for task in schema.tasks if task.weight}
     weights = {name: {key: of[key] for key in ("weight", "effective_rows")} for name, of in of_tasks.items()}
@@ -191,6 +193,7 @@ def _about(made: "Prepared") -> Json:
         "fields": len(schema.sparse) + len(schema.dense),
         "tasks": [task.name for task in schema.tasks],
         **({"weights": weights, "left_out": manifest["left_out"]} if weights else {}),
+        "lists": None if (found := lists(made)) is None else found.to_json(),
         **{key: manifest[key] for key in ("rejected", "warnings")},
     }
 

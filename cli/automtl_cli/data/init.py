@@ -13,8 +13,9 @@ from automtl_cli.configuration import check_new, write_new
 from automtl_cli.output import Json
 from automtl_core.errors import listing, on_one_line
 from automtl_core.views.values import Section, lines, next_commands, table
+from automtl_inspection.guess.facts import Glimpse
 from automtl_inspection.guess.guess import Guess, TableGuess, as_label, guess
-from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.peek import peek
 from automtl_inspection.guess.rules import Role
 
 SHOWN = 30
@@ -158,6 +159,9 @@ def about(guess: Guess, seen: Glimpse) -> str:
             text = f"{facts.values:,} values{some}{doubt}"
         case "time":
             text = spread
+        case "list":
+            rows = facts.rows / facts.values
+            text = f"{facts.values:,} lists of {rows:.1f} rows on average, which have {facts.together}"
         case _:
             text = f"{spread}, mean {facts.mean:.4g}{doubt}"
     blank = 1 - facts.rows / seen.seen
@@ -221,17 +225,26 @@ def _split(guessed: TableGuess, dataset: Mapping[str, Any]) -> Iterator[str]:
         yield "# split: user  # all rows of a user go to one part"
     if at := guessed.time:
         yield f"time: {_yaml(at.name)}  # {about(at, guessed.seen)}"
+        if unit := dataset.get("time_unit"):
+            yield f"time_unit: {unit}  # of its numbers: s, ms, us or ns"
         sign = "" if "split" in dataset else "# "
         yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
         if name:
             yield f"# history: {{}}  # rows read the earlier rows of their {on_one_line(name)}"
-        if clock := at.facts.clock:  # a time that only counts steps has no parts
-            of_day = clock == "seconds" or (clock == "date" and ":" in at.facts.high)
+        clock = at.facts.clock
+        of_day = clock == "seconds" or (clock == "date" and ":" in at.facts.high)
+        if name and not guessed.lists and clock in ("seconds", "date"):
+            form, which = ("gap: 30m", "without a gap of 30 minutes") if of_day else ("every: 1d", "of a day")
+            yield f"# list: {{user, {form}}}  # rows of a user {which} are ranked against each other"
+        if clock:  # a time that only counts steps has no parts
             parts = ("hour", "weekday") if of_day else ("weekday",)
             yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
             for part in parts:
                 setting = f"kind: time-part, column: {_yaml(at.name)}, part: {part}"
                 yield f"#   {_yaml(f'{at.name}:{part}')}: {{{setting}}}"
+    if of_list := guessed.lists:
+        yield "# Rows that are ranked against each other, seen at the moment when their list begins:"
+        yield f"list: {_yaml(of_list.name)}  # {about(of_list, guessed.seen)}"
     if counts := dataset.get("min_count"):
         yield f"min_count: {_yaml(counts)}  # most of their values are in one row only, and become unseen ids"
     else:

@@ -10,11 +10,12 @@ from pydantic import Field, model_validator
 from automtl_core.plugin import Dataset, DatasetSettings, Vectors
 from automtl_datasets.synthetic.keys import Keys
 from automtl_datasets.synthetic.kind import Kind
+from automtl_datasets.synthetic.lists import Lists
 from automtl_datasets.synthetic.steady import Factors, Numbers, Pairs, Rare
 from automtl_datasets.synthetic.timed import Cold, Drift, Histories
 
 KINDS: Mapping[str, type[Kind]] = {
-    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold, Keys)
+    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold, Keys, Lists)
 }
 
 
@@ -23,14 +24,18 @@ class SyntheticSettings(DatasetSettings):
 
     removed: ClassVar = {"vectors": True}
 
-    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold", "keys"] = "pairs"
+    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold", "keys", "lists"] = (
+        "pairs"
+    )
     """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
     preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
     rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
     effects that change over time; by default split by time. history: effects of earlier events of the user;
     by default split by time, with ten events in a history. cold: effects of items by their pretrained
     vectors; by default split by time, and half of the test rows have new items. keys: effects of
-    combinations of two or three values, with few rows each; by default split by time."""
+    combinations of two or three values, with few rows each; by default split by time. lists: lists of items,
+    whose order depends on the items, and whose positive rates depend on a mood that earlier events show; by
+    default split by time, with `list: list_id` and ten events in a history."""
     rows: int | None = Field(None, ge=100)
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
@@ -76,4 +81,4 @@ class Synthetic(Dataset[SyntheticSettings]):
 
     def truth(self) -> Mapping[str, Any]:
         """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        return self.kind.truth()
+        return {**self.kind.truth(), **self.kind.measured()}

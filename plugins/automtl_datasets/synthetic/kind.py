@@ -153,6 +153,10 @@ class Kind:
         groups = {group: list(tasks) for group, tasks in cls.groups.items()}
         return {"groups": groups, "tasks": about, "noise": list(cls.noise)}
 
+    def measured(self) -> Mapping[str, Any]:
+        """Return what the rows tell besides, such as the best reachable GAUC; by default nothing."""
+        return {}
+
     def frame(self) -> pd.DataFrame:
         """Draw fields, then labels from their probabilities."""
         drawn = self.draw()

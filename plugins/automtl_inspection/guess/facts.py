@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import duckdb
@@ -111,12 +112,41 @@ class Facts:
     """How nearly all values tell a time; empty if they tell none."""
     odd_clock: Odd | None = None
     """Numbers that are no such time."""
+    unit: str = ""
+    """Unit of a time in numbers of seconds, milli-, micro- or nanoseconds: s, ms, us or ns."""
     blank_where: str = ""
     """Binary column that holds its lower value in exactly those rows where this column is blank, if there is
     one."""
     only_where: Sequence[str] = ()
     """Binary columns that hold their higher value in all rows where this column does, and in more; those with
     the fewest such rows first."""
+    together: str = ""
+    """What the rows of a value have in common if they form a list, in words; empty if they form none."""
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The inferred format of a table, with facts about its columns."""
+
+    folder: Path
+    """Absolute path of the folder of its files."""
+    pattern: str
+    """Pattern of the file names in the folder."""
+    parquet: bool
+    separator: str
+    header: bool
+    """Whether the first line holds column names; without it, columns are called c1, c2 and so on."""
+    seen: int
+    """Number of rows that were read."""
+    rows: int
+    """Rows of all files; estimated from file sizes unless all rows were read."""
+    columns: Sequence[Facts]
+    encoding: str = ""
+    """Encoding of rows that are not UTF-8; empty if there are none, or few."""
+    faulty: int = 0
+    """Number of faulty rows among those that were read."""
+    fault: str = ""
+    """The first of these faults, with its place."""
 
 
 def facts_of(
@@ -257,14 +287,15 @@ def _described(values: pd.DataFrame, facts: Facts) -> Facts:
 def _timed(values: pd.DataFrame, facts: Facts) -> Facts:
     """Return the facts about numbers with the way in which they tell a time, from 1990 to 2040."""
     number = values["number"]
-    seconds = (
-        ((631_152_000 * unit) <= number) & (number < 2_208_988_800 * unit) for unit in (1, 1e3, 1e6, 1e9)
-    )
-    calendar = number.between(EARLIEST_DATE, LATEST_DATE)
-    ways: list[tuple[Clock, Any]] = [*(("seconds", fits) for fits in seconds), ("calendar", calendar)]
-    for clock, fits in ways:
+    units = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+    ways: list[tuple[Clock, str, Any]] = [
+        ("seconds", name, ((631_152_000 * unit) <= number) & (number < 2_208_988_800 * unit))
+        for name, unit in units.items()
+    ]
+    ways.append(("calendar", "", number.between(EARLIEST_DATE, LATEST_DATE)))
+    for clock, unit, fits in ways:
         if fits.any() and _nearly(_rows(values, fits), _rows(values)):
-            return replace(facts, clock=clock, odd_clock=_odd(values, ~fits))
+            return replace(facts, clock=clock, odd_clock=_odd(values, ~fits), unit=unit)
     return facts
 
 

@@ -11,9 +11,8 @@ from typing import Any
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.declarations import source_of
 from automtl_core.errors import UsageError, did_you_mean, listing, on_one_line
-from automtl_inspection.guess.facts import LIST, Facts, Odd
-from automtl_inspection.guess.peek import Glimpse
-from automtl_inspection.guess.rules import UNDECIDED, Role, acts, meaning, rule_of, separator_of
+from automtl_inspection.guess.facts import LIST, Facts, Glimpse, Odd
+from automtl_inspection.guess.rules import UNDECIDED, Role, acts, meaning, names_lists, rule_of, separator_of
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,18 @@ def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] 
             found[n] = Guess(each.facts, "unused", reason="its values are labels")
     found += [_of_value(name, known[column], named.get(name)) for name, column in of_values.items()]
     times = [each.facts for each in found if each.role == "time"]
+    lists = [each.facts for each in found if each.role == "list"]
+    finest = max(lists, key=lambda facts: (names_lists(facts.name, alone=False), facts.values), default=None)
     best = max(times, key=lambda facts: facts.values, default=None)
     alike: dict[str, str] = {}
     for n, each in enumerate(found):
         name = each.name
         if each.role == "time" and each.facts is not best:
             found[n] = Guess(each.facts, "unused", reason="another column is the time of the rows")
+        elif each.role == "list" and each.facts is not finest:
+            found[n] = Guess(
+                each.facts, "unused", reason="an id of events, and another column tells the lists"
+            )
         elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"its name differs from {other} in case only")
     chosen = [each.name for each in found if each.role == "labels"]
@@ -189,13 +194,18 @@ class TableGuess:
         return next(iter(self.of("time")), None)
 
     @property
+    def lists(self) -> Guess | None:
+        """The column whose equal values make a list."""
+        return next(iter(self.of("list")), None)
+
+    @property
     def candidates(self) -> list[Guess]:
         """Columns that are not used, since they may be labels, which are known only after the event."""
         return [each for each in self.columns if each.candidate]
 
     def dataset(self) -> dict[str, Any]:
         """Return the settings of the dataset."""
-        seen, fields, at = self.seen, self.of("sparse"), self.time
+        seen, fields, at, of_list = self.seen, self.of("sparse"), self.time, self.lists
         names = [facts.name for facts in seen.columns]
         blanks = sorted({text for each in self.of(*ROLES, "time") for text in each.facts.blanks})
         # Most values of these fields are in one row only.
@@ -210,7 +220,9 @@ class TableGuess:
             **{role: {each.name: each.setting for each in self.of(role)} for role in ROLES},
             "user": next((each.name for each in fields if meaning(each.name) == "user"), None),
             "time": at.name if at else None,
+            "time_unit": at.facts.unit if at and at.facts.unit != "s" else None,
             "split": "time" if at and at.facts.clock else None,  # not if it only counts steps
+            "list": of_list.name if of_list else None,
             "min_count": rare,
         }
         return {key: value for key, value in settings.items() if value}
@@ -237,12 +249,12 @@ class TableGuess:
             if each.name in (others.get("vectors") or ()) and each.role in ("dense", "multi"):
                 each = replace(each, role="sparse", setting="text", doubt="")
             taken = any(each.name in names for role, names in named.items() if role != each.role)
-            if not taken and not (each.role == "time" and "time" in others):
+            if not taken and not (each.role in ("time", "list") and each.role in others):
                 kept.append(each)
         return replace(self, columns=kept)
 
     def remarks(self, others: Mapping[str, Any] | None = None) -> Iterator[str]:
-        """Yield a sentence on a split by time, and one on each kind of columns whose role may be wrong.
+        """Yield sentences on a split by time, on lists, and on each kind of columns whose role may be wrong.
 
         Args:
             others: Other settings of the dataset; columns in them have the role that they name.
@@ -256,6 +268,11 @@ class TableGuess:
                 f"rows are split by time ({on_one_line(at.name)}): the latest {shares['test_fraction']:.0%} "
                 f"are for the test, the {shares['validation_fraction']:.0%} before for validation; "
                 "`split: random` splits at random"
+            )
+        if (of_list := self.lists) and "list" not in others:
+            yield (
+                f"rows with the same {on_one_line(of_list.name)} are ranked against each other, since they "
+                f"have {of_list.facts.together}; `list: null` takes each row for itself"
             )
         doubts: dict[str, list[str]] = {}
         named = {name for role in ROLES for name in _names(others.get(role))}

@@ -6,7 +6,7 @@ They are read as text; faulty rows are skipped, and counted.
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import dropwhile, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,37 +23,13 @@ from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import load_copy, refused
 from automtl_core.raw.records import Fault, Layout, layout, located, records, shown
 from automtl_core.raw.sql import count, literal, one_file, quoted
-from automtl_inspection.guess.facts import LIST, Facts, facts_of
+from automtl_inspection.guess.facts import LIST, Glimpse, facts_of
+from automtl_inspection.guess.lists import with_lists
 
 ROWS = 100_000
 """Largest number of rows to read."""
 BYTES = 64 << 20
 """Largest size of these rows, in bytes."""
-
-
-@dataclass(frozen=True)
-class Glimpse:
-    """The inferred format of a table, with facts about its columns."""
-
-    folder: Path
-    """Absolute path of the folder of its files."""
-    pattern: str
-    """Pattern of the file names in the folder."""
-    parquet: bool
-    separator: str
-    header: bool
-    """Whether the first line holds column names; without it, columns are called c1, c2 and so on."""
-    seen: int
-    """Number of rows that were read."""
-    rows: int
-    """Rows of all files; estimated from file sizes unless all rows were read."""
-    columns: Sequence[Facts]
-    encoding: str = ""
-    """Encoding of rows that are not UTF-8; empty if there are none, or few."""
-    faulty: int = 0
-    """Number of faulty rows among those that were read."""
-    fault: str = ""
-    """The first of these faults, with its place."""
 
 
 class _Head(NamedTuple):
@@ -102,10 +78,11 @@ def peek(name: str) -> Glimpse:
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
         facts = facts_of(db, head.names, head.lists, head.nested)
-    form = (parquet, head.separator, head.header)
-    fault = located(paths[0], head.faults[0]) if head.faults else ""
-    faulty = (len(head.faults), fault)
-    return Glimpse(folder.absolute(), pattern, *form, seen, total, facts, head.encoding, *faulty)
+        form = (parquet, head.separator, head.header)
+        fault = located(paths[0], head.faults[0]) if head.faults else ""
+        faulty = (len(head.faults), fault)
+        found = Glimpse(folder.absolute(), pattern, *form, seen, total, facts, head.encoding, *faulty)
+        return replace(found, columns=with_lists(db, found))
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:

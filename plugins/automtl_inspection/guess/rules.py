@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
-from automtl_inspection.guess.facts import DATES, POINTS, Facts
-from automtl_inspection.guess.peek import Glimpse
+from automtl_inspection.guess.facts import DATES, POINTS, Facts, Glimpse
 
 Meaning = Literal["user", "event", "thing", "id", "amount", ""]
 """Content of a column: ids of users; of events, which new rows do not repeat; of other things, such as items;
@@ -42,6 +41,12 @@ NOUNS: Mapping[Meaning, frozenset[str]] = {
 """Meaning of the last word of a name, also before an ending of `IDS`."""
 IDS = _set("id ids uuid guid key code nr no number upc ean sku isbn zip")
 """Last words of names of ids; `no` and `number` need a word before them."""
+LISTS, PAGES = (
+    _set("request req impression session query search srch serp slate q"),
+    _set("page pageview visit"),
+)
+"""Last words of names of ids that the rows of a list share, before an ending of `IDS`; `PAGES` may be ids of
+contents."""
 STATISTICS = _set("avg average mean median count cnt num number sum total min max")
 """Words in the names of numbers that are neither ids nor labels, although another word suggests it."""
 LABELS = tuple(
@@ -75,6 +80,18 @@ def is_id(name: str) -> bool:
     return _stem(name)[1] or meaning(name) == "user"
 
 
+def names_lists(name: str, alone: bool) -> bool:
+    """Return whether the name of a column is that of a request, a session or a search.
+
+    Args:
+        name: The name.
+        alone: Whether no user and no time can show that it is one.
+
+    """
+    stem, is_id = _stem(name)
+    return stem in LISTS and is_id if alone else stem in LISTS | PAGES
+
+
 def is_label(name: str, binary: bool) -> bool:
     """Return whether the name of a binary or numeric column is that of a label."""
     named = words(name)
@@ -98,7 +115,7 @@ def _stem(name: str) -> tuple[str, bool]:
     return (joined[1], True) if joined and last not in others else (last, False)
 
 
-Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
+Role = Literal["labels", "sparse", "dense", "multi", "time", "list", "unused"]
 
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical."""
@@ -190,6 +207,7 @@ RULES = (
     *(Rule("unused", partial(_has_form, form), reason) for form, reason in FORMS.items()),
     Rule("multi", lambda f, s: f.kind == "list" or separator_of(f)),
     Rule("time", _tells_time),
+    Rule("list", lambda f, s: f.together),
     Rule("unused", _numbers_rows, "a different value in each row"),
     Rule("unused", lambda f, s: meaning(f.name) == "event" and _is_varied(f),
          "an id of events: new rows have other values"),

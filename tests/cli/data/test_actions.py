@@ -85,7 +85,8 @@ def test_preparing_once_is_enough(automtl):
     assert again == {**first, "reused": True}
     assert first == {
         "path": first["path"], "reused": False, "rows": {"train": 800, "validation": 100, "test": 100},
-        "fields": 13, "tasks": ["click", "like", "skip", "hide"], "rejected": 0, "warnings": [],
+        "fields": 13, "tasks": ["click", "like", "skip", "hide"], "lists": None,
+        "rejected": 0, "warnings": [],
     }  # fmt: skip
     assert automtl("data", "prepare", "synthetic", *SMALL).out.startswith("prepared\npath      prepared/")
 

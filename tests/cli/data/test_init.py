@@ -383,3 +383,49 @@ def test_the_table_without_settings_tells_how_to_write_them(automtl):
     ended = automtl("search", "--dataset", "table")
     assert ended.code == 2
     assert "fix: write them by `automtl data init FILE`" in ended.err
+
+
+def test_lists_of_rows_are_proposed_with_their_reason(automtl, here):
+    lines = [
+        f"u{k % 20},i{(7 * k + 11 * n) % 30},r{k},{1_700_000_000_000 + 3_600_000 * k + n},{(k + n) % 3 % 2}"
+        for k in range(60)
+        for n in range(5)
+    ]
+    Path("shown.csv").write_text("\n".join(["user,item,request_id,ts,click", *lines]))
+    shown = automtl("data", "init", "shown.csv").out
+    assert "request_id  list    60 lists of 5.0 rows on average, which have one user and close times" in shown
+    text, chosen = Path("shown.yaml").read_text(), settings("shown.yaml")
+    assert (chosen["list"], chosen["time_unit"]) == ("request_id", "ms")
+    assert "request_id" not in chosen["sparse"]
+    assert (
+        "  list: request_id  # 60 lists of 5.0 rows on average, which have one user and close times" in text
+    )
+    assert "# list: {" not in text
+    described = automtl("data", "describe", "table", "--config", "shown.yaml")
+    assert "lists: 60 with 5 rows (median; largest 5), 100% with at least two; test lists" in described.out
+    assert (
+        "warning: lists: fewer than 100 lists of validation rows have both classes (click 6)" in described.err
+    )
+    json_of = automtl("data", "prepare", "table", "--config", "shown.yaml", "--json").json()["lists"]
+    assert (json_of["lists"], json_of["mixed"]["test"]) == (60, {"click": 6})
+
+
+@pytest.mark.parametrize(
+    ("form", "proposal"),
+    [
+        ("2024-01-{day:02} 10:0{n}:00", "{user, gap: 30m}  # rows of a user without a gap of 30 minutes are"),
+        ("2024-01-{day:02}", "{user, every: 1d}  # rows of a user of a day are ranked against each other"),
+    ],
+)
+def test_without_such_a_column_lists_of_users_are_a_comment(automtl, here, form, proposal):
+    lines = [
+        f"u{k % 20},{form.format(day=k % 28 + 1, n=n)},{(k + n) % 2}" for k in range(60) for n in range(5)
+    ]
+    Path("shown.csv").write_text("\n".join(["user_id,at,click", *lines]))
+    automtl("data", "init", "shown.csv")
+    text = Path("shown.yaml").read_text()
+    assert f"  # list: {proposal}" in text
+    Path("shown.yaml").write_text(text.replace("# list:", "list:"))
+    described = automtl("data", "describe", "table", "--config", "shown.yaml")
+    assert described.code == 0
+    assert "lists: 60 with 5 rows" in described.out

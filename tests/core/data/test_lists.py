@@ -1,4 +1,4 @@
-"""Lists of new rows: the numbers of values in columns, and a table with them."""
+"""Lists of new rows."""
 
 import duckdb
 import numpy as np
@@ -6,43 +6,47 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.lists import columns_of_rows, lists_of_rows, together
+from automtl_core.dataset.dataset import TEXT, UNUSED, Column
 from automtl_core.dataset.lists import Lists
 from automtl_core.errors import FaultyRowError
 
-
-def test_values_of_several_columns_have_one_number():
-    one, other = np.array([0, 0, 1, 1, -1, 0]), np.array([2, 2, 2, 0, 1, -1])
-    found = together([one, other])
-    assert found[0] == found[1]
-    assert len({*found[:4].tolist()}) == 3
-    assert found[4:].tolist() == [-1, -1]
-    assert together([one]).tolist() == one.tolist()
+ROWS = {"user": ["a", "b", "a", None, "a"], "page": [1, 1, 1, 1, 2], "at": ["10", "11", "12", "13", "50"]}
 
 
-def test_rows_of_a_table_form_lists_by_columns_and_times():
-    rows = pd.DataFrame(
-        {
-            "who": ["a", "a", None, "a", "b"],
-            "at": [
-                "2024-05-01 10:20",
-                "2024-05-01 10:00",
-                "2024-05-01 11:00",
-                "2024-05-01 12:00",
-                "2024-05-01 10:10",
-            ],
-        }
-    )
-    rule = Lists(("who",), "at", gap=1800.0)
-    assert [*columns_of_rows(rule)] == ["who", "at"]
-    assert [*columns_of_rows(Lists(("who",)))] == ["who"]
+def formed(rule, **columns):
     with duckdb.connect() as db:
-        db.register("rows", rows)
-        numbers, begin = lists_of_rows(db, rule, "rows")
-        assert numbers[0] == numbers[1] > 0
-        assert len({numbers[0], numbers[3], numbers[4]}) == 3
-        assert numbers[2] == 0
-        assert (begin - begin[1]).tolist() == [0, 0, 3600, 7200, 600]
-        assert lists_of_rows(db, Lists(("who",)), "rows").begin is None
-        db.register("rows", rows.assign(at=["7", *rows["at"][1:]]))
-        with pytest.raises(FaultyRowError, match="the time at holds '7'"):
-            lists_of_rows(db, rule, "rows")
+        db.register("rows", pd.DataFrame(ROWS | columns))
+        return lists_of_rows(db, rule, "rows")
+
+
+def test_rows_with_equal_values_form_a_list_and_blanks_none():
+    assert formed(Lists(("user",))).numbers.tolist() == [1, 2, 1, 0, 1]
+    numbers = formed(Lists(("user", "page"))).numbers
+    assert numbers[0] == numbers[2] != numbers[4]
+    assert numbers[3] == 0
+    assert len(set(numbers.tolist())) == 4
+
+
+def test_times_divide_lists():
+    numbers, begin = formed(Lists(("user",), "at", gap=30))
+    assert numbers.tolist() == [1, 3, 1, 0, 2]
+    assert begin.tolist() == [10, 11, 10, 13, 50]
+
+
+def test_a_time_in_another_form_is_a_faulty_row():
+    with pytest.raises(FaultyRowError, match="the time at holds"):
+        formed(Lists(("user",), "at", gap=30), at=["10", "11", "12", "2024-01-31", "50"])
+
+
+def test_columns_of_files():
+    declared = {"page": Column(blanks=("NA",)), "shop": UNUSED, "other": TEXT}
+    found = columns_of_rows(Lists(("page", "shop"), "at"), declared)
+    assert found == {"page": declared["page"], "shop": TEXT, "at": Column("time", required=True)}
+    assert [*columns_of_rows(Lists(("page",)), {})] == ["page"]
+
+
+def test_numbers_of_several_columns_differ_as_pairs_do():
+    one, two = np.array([0, 0, 1, -1, 1]), np.array([0, 1, 0, 0, -1])
+    found = together([one, two])
+    assert (found < 0).tolist() == [False, False, False, True, True]
+    assert len(set(found[:3].tolist())) == 3

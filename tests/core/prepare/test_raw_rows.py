@@ -40,6 +40,15 @@ def test_bags_are_joined_and_other_columns_left_out(given, tmp_path):
     assert (header, sorted(rows)) == ("tags,click,day", [",0,3", "a|b,0,1", "c,1,2"])
 
 
+def test_columns_of_lists_are_written_too(given, tmp_path):
+    dataset = given({"item": ["x", "y", "z"], "page": [4, 4, None], "click": [0, 1, 0]})
+    dataset.fields, dataset.labels = (Sparse("item"),), (Label("click"),)
+    dataset.settings = DatasetSettings.parse({"list": "page"})
+    export(dataset, "given", None, tmp_path / "out.csv")
+    header, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert (header, sorted(rows)) == ("item,click,page", ["x,0,4.0", "y,1,4.0", "z,0,"])
+
+
 def test_what_stands_there_stays(shop, shop_dir, tmp_path):
     (tmp_path / "out.csv").write_text("mine")
     with pytest.raises(RunExistsError, match=r"out\.csv: exists already"):

@@ -33,6 +33,11 @@ def test_binary_tasks_alone_have_the_columns_they_always_had():
     ]
 
 
+def test_what_can_be_reached_is_the_score_that_judges():
+    click = replace(CLICK, kind="binary by gauc", values={"gauc": 0.7, **CLICK.values})
+    assert shown({"click": click}, {"click": 0.73})[0].startswith("task test GAUC optimal GAUC AUC log loss")
+
+
 def test_errors_have_columns_of_their_own_and_no_mean():
     assert shown({"click": CLICK, "price": PRICE}) == [
         "task test AUC log loss test RMSE MAE R2 positives rows",

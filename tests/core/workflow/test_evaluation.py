@@ -42,6 +42,18 @@ def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks(
     assert reachable(prepared) == {"click": 1.0, "like": 0.5}
 
 
+def test_what_can_be_reached_is_judged_as_the_tasks_are():
+    labels = np.array([[1], [0], [1], [0]], np.float32)
+    prepared = SimpleNamespace(
+        schema=Schema((SparseField("user", 2),), (), (Task("click", kind="binary by gauc"),)),
+        part=lambda name: Part(
+            np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels, lists=np.array([1, 1, 2, 2])
+        ),
+        oracle=lambda name: np.array([[0.3], [0.2], [1.0], [0.9]]),
+    )
+    assert reachable(prepared) == {"click": 1.0}  # over all rows 0.75
+
+
 def test_metrics_by_user_of_a_hashed_user_field_say_that_they_are_of_buckets(tmp_path):
     for buckets in ({}, {"user_id": 8}):
         job = make_job(

@@ -21,6 +21,7 @@ def test_every_kind_has_content_of_its_own_and_an_unknown_one_is_an_error():
     told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
     assert all(told.count(one) == 1 for one in told)
     with pytest.raises(
-        UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift, history, cold or keys"
+        UsageError,
+        match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift, history, cold, keys or lists",
     ):
         settings(kind="pair")

@@ -118,7 +118,7 @@ def test_the_truth_names_fields_and_tasks(kind):
 @every_kind
 def test_the_contract_of_datasets(kind, tmp_path_factory):
     prepared = check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
-    assert prepared.manifest["truth"] == synthetic(kind=kind).truth()
+    assert prepared.manifest["truth"] == synthetic(kind=kind, rows=3000).truth()
     assert prepared.oracle("test") is not None
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_inspection.guess.facts import Facts, Odd, Parts
+from automtl_inspection.guess.facts import Facts, Glimpse, Odd, Parts
 from automtl_inspection.guess.guess import TableGuess, guess
-from automtl_inspection.guess.peek import Glimpse, peek
+from automtl_inspection.guess.peek import peek
 from automtl_inspection.guess.rules import UNDECIDED
 
 SEEN = 1000

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from automtl_inspection.guess.facts import Facts, Parts
-from automtl_inspection.guess.peek import Glimpse
+from automtl_inspection.guess.facts import Facts, Glimpse, Parts
 from automtl_inspection.guess.rules import RULES, acts, is_label, meaning, separator_of, words
 
 

@@ -1,0 +1,90 @@
+"""Statistics of lists, the rows that are ranked against each other. Letters: R rows, L lists, T tasks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.part import Part
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.system.documents import Value
+
+FEW = 100
+"""Lists with both classes that a mean over lists needs to be reliable."""
+
+
+@dataclass(frozen=True)
+class ListFacts(Value):
+    """Statistics of the lists of all rows."""
+
+    lists: int
+    """Number of lists."""
+    median: float
+    """Median number of rows of a list."""
+    largest: int
+    """Number of rows of the largest list."""
+    several: float
+    """Share of lists with at least two rows."""
+    alone: int
+    """Number of rows that are in no list."""
+    mixed: Mapping[str, Mapping[str, int]]
+    """`validation` and `test` -> binary task -> lists with rows of both classes."""
+
+
+def lists(prepared: Prepared) -> ListFacts | None:
+    """Return the statistics of lists; None without lists."""
+    parts = {name: prepared.part(name) for name in PARTS}
+    if parts["train"].lists is None:
+        return None
+    numbers = [_begins(part) for part in parts.values()]
+    sizes = np.concatenate([of_lists for _, of_lists in numbers])
+    rows = sum(map(len, parts.values()))
+    tasks = {t: task.name for t, task in enumerate(prepared.schema.tasks) if task.type.two_classes}
+    mixed = {
+        name: {task: _mixed(parts[name], t) for t, task in tasks.items()} for name in ("validation", "test")
+    }
+    if not len(sizes):
+        return ListFacts(0, 0.0, 0, 0.0, rows, mixed)
+    several = float((sizes > 1).mean())
+    spread = float(np.median(sizes)), int(sizes.max()), several
+    return ListFacts(len(sizes), *spread, rows - int(sizes.sum()), mixed)
+
+
+def list_warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield a warning where lists say little."""
+    found = lists(prepared)
+    if found is None:
+        return
+    few = {task: count for task, count in found.mixed["validation"].items() if count < FEW}
+    if found.median <= 1:
+        yield (
+            f"lists: {1 - found.several:.0%} of {found.lists:,} lists have one row, and nothing to rank; "
+            "name the rows that are ranked against each other by dataset.list, or take it out"
+        )
+    elif few:
+        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
+        yield (
+            f"lists: fewer than {FEW} lists of validation rows have both classes ({counts}), too few for a "
+            "reliable choice of epochs and models by lists; use more rows, or --set "
+            "training.monitor_metric=auc"
+        )
+
+
+def _begins(part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places where the lists of a part begin, and their numbers of rows, [L] each."""
+    numbers = np.asarray(part.lists)
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    lengths = np.diff(starts, append=len(numbers))
+    known = numbers[starts] > 0
+    return starts[known], lengths[known]
+
+
+def _mixed(part: Part, task: int) -> int:
+    """Return the number of lists with rows of both classes of a task."""
+    starts, lengths = _begins(part)
+    labels = np.asarray(part.labels[:, task])
+    # A list ends where the next one begins, or rows without a list.
+    edges = np.stack([starts, starts + lengths], axis=1)
+    counts = [np.append(0, np.cumsum(labels == value))[edges] for value in (0, 1)]
+    return int(np.logical_and(*(count[:, 1] > count[:, 0] for count in counts)).sum())

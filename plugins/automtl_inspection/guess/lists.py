@@ -1,0 +1,58 @@
+"""Columns whose equal values say that rows were seen together: a request, a session, a search."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from automtl_inspection.guess.facts import Facts, Glimpse
+from automtl_inspection.guess.rules import meaning, names_lists, rule_of
+
+LEAST, MOST = 1.5, 500
+"""Range of the mean number of rows of a list."""
+LISTS = 20
+"""Least number of values with several rows."""
+SHARE = 0.9
+"""Share of these whose rows have one user, and are near in time."""
+NEAR = 0.05
+"""Largest time between rows of a list, as a share of that between all rows."""
+
+
+def with_lists(db: duckdb.DuckDBPyConnection, seen: Glimpse) -> Sequence[Facts]:
+    """Return the facts about the columns, with what the rows of a value have in common.
+
+    A column whose name does not tell lists needs both a user and a time.
+
+    Args:
+        db: Database with the table `head`, see `facts_of`.
+        seen: What is known of it.
+
+    """
+    columns = seen.columns
+    roles = [rule_of(facts, seen).role for facts in columns]
+    users = [n for n, facts in enumerate(columns) if roles[n] == "sparse" and meaning(facts.name) == "user"]
+    times = [n for n, role in enumerate(roles) if role == "time"]
+    user, time = next(iter(users), None), max(times, key=lambda n: columns[n].values, default=None)
+    found = list(columns)
+    for n, facts in enumerate(columns):
+        named = names_lists(facts.name, alone=user is None and time is None)
+        unknown = meaning(facts.name) in ("", "id") and user is not None and time is not None
+        is_code = facts.kind in ("text", "integer") and not facts.clock and facts.values >= LISTS
+        several = is_code and LEAST <= facts.rows / facts.values <= MOST
+        if (named or unknown) and several and n != user and _are_lists(db, n, user, time):
+            common = ["one user"] * (user is not None) + ["close times"] * (time is not None)
+            found[n] = replace(facts, together=" and ".join(common) or "a name of lists")
+    return found
+
+
+def _are_lists(db: duckdb.DuckDBPyConnection, column: int, user: int | None, time: int | None) -> bool:
+    """Return whether nearly all values with several rows have one user, and rows that are near in time."""
+    at = f"coalesce(TRY_CAST(c{time} AS DOUBLE), epoch(TRY_CAST(c{time} AS TIMESTAMP)))"
+    users = "1" if user is None else f"count(DISTINCT c{user})"
+    span = "0" if time is None else f"max({at}) - min({at})"
+    groups = f"SELECT {users} AS users, {span} AS span FROM head GROUP BY c{column} HAVING count(*) > 1"
+    near = "true" if time is None else f"span <= {NEAR} * (SELECT max({at}) - min({at}) FROM head)"
+    count, share = db.execute(
+        f"SELECT count(*), avg(CAST(users <= 1 AND {near} AS INTEGER)) FROM ({groups})"
+    ).fetchall()[0]
+    return bool(count >= LISTS and share >= SHARE)
