@@ -136,7 +136,7 @@ class Purchases:
 
     def scores(self, predictions: Floats) -> Scores:
         """Return the scores of predictions of the test rows, [R, T]."""
-        drawn = resampled(self.tasks, self.test, predictions, self.users, seed=0)
+        drawn = resampled(self.tasks, self.test, predictions, self.users, self.users, seed=0)
         scores = np.empty((1, len(self.tasks)))
         for t, task in enumerate(self.tasks):
             labels = self.test[:, t]

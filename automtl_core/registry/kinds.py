@@ -67,7 +67,8 @@ class Reference(str):
 
 # Columns of tables of metrics, which a registered metric cannot replace.
 _COLUMNS = """
-    auc mae mean model others parameters positives r2 reachable reason rmse rows run seed split task
+    auc error groups mae mean model others parameters positives r2 reachable reason rmse rows run seed split
+    task
 """
 
 

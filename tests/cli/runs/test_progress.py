@@ -2,6 +2,7 @@
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 from automtl_cli.output import close_views
 from automtl_cli.runs.flow import Terminal, epoch_line
 from automtl_cli.runs.live_view import CellsView, LiveView, progress
+from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Status
 from automtl_core.run_dir.progress import ENCODING_SEARCH, TRAINING, Progress, StageProgress
 from automtl_core.run_dir.run_list import Watched
@@ -25,7 +27,6 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
-from automtl_core.training.metric import MetricValue
 from automtl_testing.samples import binary_metrics, regression_metrics
 
 METRICS = {"click": binary_metrics(0.7, 0.5, 40, 100)}
@@ -97,9 +98,10 @@ def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(monkeypatch, co
 
 
 def test_an_epoch_shows_the_metric_that_stops_the_training():
-    gauc = {"gauc": MetricValue("GAUC", 1, 0.6123456, 90)}
+    load_registry()
+    click = binary_metrics(0.7, 0.5, 40, 100)
     metrics = {
-        "click": binary_metrics(0.7, 0.5, 40, 100, others=gauc),
+        "click": replace(click, kind="binary by gauc", values={"gauc": 0.6123456, **click.values}),
         "like": binary_metrics(0.6, 0.5, 40, 100),
     }
     line = epoch_line(EpochEnded("train", 2, {"click": 0.5, "like": 0.25}, metrics))

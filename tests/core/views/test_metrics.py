@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.metric import ByUser, MetricValue
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
@@ -34,6 +35,7 @@ def test_binary_tasks_alone_have_the_columns_they_always_had():
 
 
 def test_what_can_be_reached_is_the_score_that_judges():
+    load_registry()
     click = replace(CLICK, kind="binary by gauc", values={"gauc": 0.7, **CLICK.values})
     assert shown({"click": click}, {"click": 0.73})[0].startswith("task test GAUC optimal GAUC AUC log loss")
 
