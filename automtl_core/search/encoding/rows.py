@@ -67,7 +67,7 @@ class EncodingSearchSettings(Settings):
     one."""
     clear: float = Field(0.01, ge=0)
     """Gain of the mean AUC from which one training is enough."""
-    losses: tuple[str, ...] = ("jrc",)
+    losses: tuple[str, ...] = ("softmax", "pairwise")
     """Losses to try for tasks that a metric of lists judges, see `training.monitor_metric`, and for which
     `training.losses` names none. Empty to keep log loss."""
     keys: int = Field(16, ge=0)

@@ -252,7 +252,9 @@ class _Trials:
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        if self._ahead(answers) > least and self._significant(answers, 0.0 if decay else s.errors):
+        # A loss over lists gives up probabilities, so that its gain has to be beyond chance.
+        errors = 0.0 if decay else self._sure if LOSSES in changed else s.errors
+        if self._ahead(answers) > least and self._significant(answers, errors):
             self.best = answers
 
     def trials(self) -> tuple[EncodingTrial, ...]:
