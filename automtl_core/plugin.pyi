@@ -60,6 +60,7 @@ from automtl_core.dataset.declarations import (
     source_of as source_of,
 )
 from automtl_core.dataset.encodings import Aggregate as Aggregate, Encodings as Encodings
+from automtl_core.dataset.lists import Lists as Lists, ListSettings as ListSettings
 from automtl_core.dataset.schema import (
     DenseField as DenseField,
     Pretrained as Pretrained,
