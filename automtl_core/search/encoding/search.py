@@ -252,8 +252,9 @@ class _Trials:
         while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        # A loss over lists gives up probabilities, so that its gain has to be beyond chance.
-        errors = 0.0 if decay else self._sure if LOSSES in changed else s.errors
+        # A metric of lists is uncertain: small gains are often chance. A loss over lists gives up
+        # probabilities, and inputs may tell about moments, and nothing about the order of a list.
+        errors = 0.0 if decay else self._sure if ranked(self.rows.telling) else s.errors
         if self._ahead(answers) > least and self._significant(answers, errors):
             self.best = answers
 
