@@ -37,12 +37,13 @@ def lists(prepared: Prepared) -> ListFacts | None:
     parts = {name: prepared.part(name) for name in PARTS}
     if parts["train"].lists is None:
         return None
-    numbers = [_begins(part) for part in parts.values()]
-    sizes = np.concatenate([of_lists for _, of_lists in numbers])
+    spans = {name: _spans(part) for name, part in parts.items()}
+    sizes = np.concatenate([np.diff(of_part)[:, 0] for of_part in spans.values()])
     rows = sum(map(len, parts.values()))
     tasks = {t: task.name for t, task in enumerate(prepared.schema.tasks) if task.type.two_classes}
     mixed = {
-        name: {task: _mixed(parts[name], t) for t, task in tasks.items()} for name in ("validation", "test")
+        name: {task: _mixed(parts[name].labels[:, t], spans[name]) for t, task in tasks.items()}
+        for name in ("validation", "test")
     }
     if not len(sizes):
         return ListFacts(0, 0.0, 0, 0.0, rows, mixed)
@@ -71,20 +72,15 @@ def list_warnings(prepared: Prepared) -> Iterator[str]:
         )
 
 
-def _begins(part: Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places where the lists of a part begin, and their numbers of rows, [L] each."""
+def _spans(part: Part) -> NDArray[np.int64]:
+    """Return the place of the first row of each list of a part, and that after its last row, [L, 2]."""
     numbers = np.asarray(part.lists)
     starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    lengths = np.diff(starts, append=len(numbers))
-    known = numbers[starts] > 0
-    return starts[known], lengths[known]
+    ends = np.append(starts[1:], len(numbers))[: len(starts)]
+    return np.stack([starts, ends], axis=1)[numbers[starts] > 0]
 
 
-def _mixed(part: Part, task: int) -> int:
-    """Return the number of lists with rows of both classes of a task."""
-    starts, lengths = _begins(part)
-    labels = np.asarray(part.labels[:, task])
-    # A list ends where the next one begins, or rows without a list.
-    edges = np.stack([starts, starts + lengths], axis=1)
-    counts = [np.append(0, np.cumsum(labels == value))[edges] for value in (0, 1)]
+def _mixed(labels: NDArray[np.float32], spans: NDArray[np.int64]) -> int:
+    """Return the number of lists with rows of both classes; labels are [R]."""
+    counts = (np.append(0, np.cumsum(labels == value))[spans] for value in (0, 1))
     return int(np.logical_and(*(count[:, 1] > count[:, 0] for count in counts)).sum())

@@ -177,11 +177,6 @@ class TaskKind(ABC):
         return scores
 
     @property
-    def plain(self) -> str:
-        """Name of the kind, without that of a metric that judges it."""
-        return self.name.partition(" by ")[0]
-
-    @property
     def two_classes(self) -> bool:
         """Whether labels are 0 and 1: then rows with 1 are counted, and scores have a mean over tasks."""
         return self.whole and (self.low, self.high) == (0, 1)

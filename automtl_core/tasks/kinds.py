@@ -48,6 +48,11 @@ def judged_by(kind: str, metric: str | None) -> str:
     return kind if metric is None else f"{kind}{BY}{metric}"
 
 
+def plain_kind(name: str) -> str:
+    """Return the name of a kind without that of a metric that judges it."""
+    return name.partition(BY)[0]
+
+
 def task_kind(name: str) -> TaskKind:
     """Return a kind by name, which may be that of `judged_by`.
 

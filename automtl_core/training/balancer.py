@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.settings.settings import Configured, S, Settings
-from automtl_core.tasks.kinds import task_kind
+from automtl_core.tasks.kinds import plain_kind, task_kind
 from automtl_core.tasks.loss import Loss, LossOfKind
 from automtl_core.training.batches import Batch
 from automtl_core.training.optimisers import Group
@@ -100,16 +100,16 @@ def losses_of(recipe: Recipe, tasks: Sequence[Task]) -> dict[str, Loss]:
     every, found = named.get(EVERY), {}
     for task in tasks:
         loss = named.get(task.name)
-        if loss is not None and task.type.plain not in loss.kinds:
+        if loss is not None and plain_kind(task.kind) not in loss.kinds:
             raise UsageError(
                 f"training.losses.{task.name}: {recipe.losses[task.name].name} is a loss for tasks of kind "
-                f"{listing(loss.kinds)}, and {task.name!r} is of kind {task.type.plain}",
+                f"{listing(loss.kinds)}, and {task.name!r} is of kind {plain_kind(task.kind)}",
                 "name another one of `automtl list losses`, or none for the loss of the kind",
             )
-        if loss is None and every is not None and task.type.plain in every.kinds:
+        if loss is None and every is not None and plain_kind(task.kind) in every.kinds:
             loss = every
         found[task.name] = loss or own[task.kind]
-    if every is not None and not any(task.type.plain in every.kinds for task in tasks):
+    if every is not None and not any(plain_kind(task.kind) in every.kinds for task in tasks):
         raise UsageError(
             f"training.losses: {recipe.losses[EVERY].name} is a loss for tasks of kind "
             f"{listing(every.kinds)}, and there is none",

@@ -49,13 +49,14 @@ from automtl_core.training.balancer import Balancer, balancer_of, check_groups, 
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import RunListener
 from automtl_core.training.fit import TrainingData
+from automtl_core.training.judged import GAUC
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe, key_of_loss
 from automtl_core.workflow.components import parsed
 from automtl_core.workflow.teacher import kept_soft_labels
 
-AUC, GAUC = "auc", "gauc"
-"""Values of `training.monitor_metric`: for the score of the kind of task, and for lists."""
+AUC = "auc"
+"""Value of `training.monitor_metric` for the score of the kind of task, in data with lists too."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
 from automtl_core.system import distributed
-from automtl_core.tasks.kinds import task_kind
+from automtl_core.tasks.kinds import plain_kind, task_kind
 from automtl_core.workflow.job import Job
 
 
@@ -82,7 +82,7 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
                 "let the hook automtl_register_field_kinds return it",
             )
         parts.append((FIELD_KINDS, name))
-    plain = [task_kind(kind.plain) for kind in kinds]
+    plain = [task_kind(plain_kind(kind.name)) for kind in kinds]
     parts += [(TASK_KINDS, kind.name) for kind in plain if not kind.__module__.startswith("automtl_core.")]
     parts += [(LOSSES, loss.name) for loss in c.training.losses.values()]
     parts += [(METRICS, name) for name in job.monitor()]

@@ -23,6 +23,7 @@ from automtl_core.search.trial import TrialResult
 from automtl_core.settings.settings import Search
 from automtl_core.system.documents import Value
 from automtl_core.system.progress import Progress, silent
+from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.events import Event
 from automtl_core.training.judged import in_other_view
 from automtl_core.training.metrics import Metrics, TaskMetrics
@@ -173,8 +174,9 @@ def losses_to_search(recipe: Recipe, settings: EncodingSearchSettings, tasks: Se
 
 
 def ranked(tasks: Sequence[Task]) -> list[str]:
-    """Return the tasks of 0 and 1 that a metric of lists judges."""
-    return [task.name for task in tasks if task.type.name != task.type.plain and task.type.two_classes]
+    """Return the tasks of 0 and 1 that a metric of lists judges: one with `terms`, not one of all rows."""
+    judged = {task.name: task.type for task in tasks if task.kind != plain_kind(task.kind)}
+    return [name for name, of in judged.items() if of.two_classes and of.evidence == of.score.key]
 
 
 class _Trials:

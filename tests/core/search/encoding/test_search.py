@@ -286,4 +286,6 @@ def test_losses_are_not_searched_where_they_are_named_or_all_rows_decide():
     assert losses_to_search(named, DEFAULTS, tasks) == ["buy"]
     assert not losses_to_search(every, DEFAULTS, tasks)
     assert not losses_to_search(recipe, EncodingSearchSettings(losses=()), tasks)
+    of_all_rows = [Task("click", kind="binary by pr-auc")]
+    assert not losses_to_search(recipe, DEFAULTS, of_all_rows), "which needs no users"
     assert not losses_to_search(recipe, DEFAULTS, [Task("click")])
