@@ -107,7 +107,10 @@ class Workflow:
             self.listener(Noted(sentence))
         for metric in job.monitor().values():
             of = f" of {'users' if prepared.schema.lists is None else 'lists'}" * metric.needs_users
-            decides = "stops trainings and compares models; another metric does by training.monitor_metric"
+            decides = "stops trainings and decides in searches"
+            if metric.terms is None:
+                decides = "stops trainings, and AUC decides in searches"
+            decides += "; training.monitor_metric names another metric"
             self.listener(Noted(f"{metric.title}{of} {decides}"))
         return prepared
 
