@@ -109,7 +109,7 @@ class Workflow:
             of = f" of {'users' if prepared.schema.lists is None else 'lists'}" * metric.needs_users
             decides = "stops trainings and decides in searches"
             if metric.terms is None:
-                decides = "stops trainings, and AUC decides in searches"
+                decides = "stops trainings, and AUC or R2 decides in searches"
             decides += "; training.monitor_metric names another metric"
             self.listener(Noted(f"{metric.title}{of} {decides}"))
         return prepared
