@@ -216,18 +216,52 @@ def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
         yield np.repeat(np.arange(first, last + 1), bounds[1:] - bounds[:-1]), values
 
 
-def some_rows(rows: int, count: int, random: np.random.Generator, whole: int = WHOLE) -> NDArray[np.int64]:
+def some_rows(
+    rows: int,
+    count: int,
+    random: np.random.Generator,
+    groups: NDArray[np.int32] | None = None,
+    whole: int = WHOLE,
+) -> NDArray[np.int64]:
     """Return the sorted indices of `count` random rows, all of them if there are fewer, [S].
 
     With more rows than `whole`, the sample has one random row from each of `count` equal runs of rows, so
     that its memory follows the sample, and not the rows.
+
+    Args:
+        rows: Number of rows, R.
+        count: Number of rows of the sample.
+        random: Draws the rows.
+        groups: Numbers of the groups of rows that are drawn together, such as lists, 0 for none, [R]: the
+            sample has whole groups, and at most `count` rows. None to draw each row alone.
+        whole: Number of rows.
+
     """
     if count >= rows:
         return np.arange(rows)
+    if groups is not None:
+        units = units_of(groups)
+        sizes = np.bincount(units)
+        order = random.permutation(len(sizes))
+        inside = np.zeros(len(sizes), bool)
+        inside[order[np.cumsum(sizes[order]) <= count]] = True
+        return np.flatnonzero(inside[units])
     if rows <= whole:
         return np.sort(random.permutation(rows)[:count])
     bounds = np.arange(count + 1) * rows // count
     return bounds[:-1] + random.integers(np.diff(bounds))
+
+
+def units_of(groups: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return numbers of what is drawn as a whole: the rows of a group, or a row without one, [R].
+
+    Args:
+        groups: Number of the group of each row, 0 for none, [R].
+
+    """
+    units, alone = groups.astype(np.int64), groups == 0
+    units[alone] = int(units.max(initial=0)) + 1 + np.arange(np.count_nonzero(alone))
+    return units
 
 
 def latest_rows(times: NDArray[np.int32], count: int) -> NDArray[np.int64]:

@@ -194,16 +194,21 @@ class Prepared:
         """Return the rows that a training row sees in aggregates that are refreshed at some times."""
         return self._rule(("train",), refresh)
 
+    @property
+    def drawn_together(self) -> NDArray[np.int32] | None:
+        """Numbers of the training rows that random draws keep together, [R]: users or lists; else None."""
+        users = self.manifest["settings"]["split"] == "user"
+        return self.users("train") if users else self._column("train", "lists")
+
     def _rule(self, names: Sequence[str], refresh: Refresh) -> Earlier:
         """Return the rows that a row of some parts sees."""
         settings = self.manifest["settings"]
         seconds = [of for name in names if (of := self.seconds(name)) is not None]
-        together = self.users("train") if settings["split"] == "user" else self._column("train", "lists")
         return rule_of(
             sum(self.manifest["rows"][name] for name in names),
             np.concatenate(seconds) if seconds else None,
             settings["label_delay"],
-            together,
+            self.drawn_together,
             refresh,
             self._began(names),
             self.manifest["time_unit"],

@@ -81,6 +81,8 @@ Effects = Mapping[str, Mapping[str, FieldEffect]]
 def sample(part: Part, most: int, seed: int) -> Part:
     """Return an even number of rows of a part, at most `most`, as a random sample in memory.
 
+    The sample has whole lists; the last one may lack a row.
+
     Args:
         part: Such as the test part.
         most: Largest number of rows.
@@ -88,7 +90,8 @@ def sample(part: Part, most: int, seed: int) -> Part:
 
     """
     count = min(len(part), most) // 2 * 2
-    return part.some(some_rows(len(part), count, seeds.generator(seed, "importance")))
+    places = some_rows(len(part), count, seeds.generator(seed, "importance"), part.lists)
+    return part.some(places[: len(places) // 2 * 2])
 
 
 def importance(

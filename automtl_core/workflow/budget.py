@@ -188,9 +188,9 @@ def with_rows(problem: Problem, count: int) -> Problem:
     train, validation = problem.data.train, problem.data.validation
     if count >= len(train):
         return problem
-    rows = some_rows(len(train), count, seeds.generator(problem.seed, "budget"))
+    rows = some_rows(len(train), count, seeds.generator(problem.seed, "budget"), train.lists)
     least = max(VALIDATION_ROWS, len(validation) * count // len(train))
     if least < len(validation):
         random = seeds.generator(problem.seed, "budget of validation")
-        validation = validation.some(some_rows(len(validation), least, random))
+        validation = validation.some(some_rows(len(validation), least, random, validation.lists))
     return replace(problem, data=replace(problem.data, train=train.some(rows), validation=validation))

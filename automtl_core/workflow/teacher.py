@@ -17,17 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture
-from automtl_core.data.part import latest_rows, some_rows
+from automtl_core.data.part import latest_rows, some_rows, units_of
 from automtl_core.data.store import Prepared
 from automtl_core.search.strategy import Problem
 from automtl_core.system import distributed, seeds
 from automtl_core.system.files import write_atomic
+from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.ensemble import model_fit
 from automtl_core.training.events import SILENT
 from automtl_core.training.loop import predict
 
 FOLDS = 5
 """Number of folds, K."""
+LEARNED = ("binary", "regression")
+"""Kinds of tasks whose labels a teacher softens."""
 STOPPING = 0.1
 """Share of the rows of a training that stop it."""
 
@@ -53,8 +56,7 @@ def kept_soft_labels(
 
     def make() -> None:
         times = prepared.times("train") if split == "time" else None
-        users = prepared.users("train") if split == "user" else None
-        folds = folds_of(prepared.manifest["rows"]["train"], seed, times, users)
+        folds = folds_of(prepared.manifest["rows"]["train"], seed, times, prepared.drawn_together)
         content = io.BytesIO()
         np.save(content, soft_labels(problems(), folds, times, seed))
         write_atomic(path, content.getvalue())
@@ -65,7 +67,7 @@ def kept_soft_labels(
 
 
 def folds_of(
-    rows: int, seed: int, times: NDArray[np.int32] | None, users: NDArray[np.int32] | None
+    rows: int, seed: int, times: NDArray[np.int32] | None, groups: NDArray[np.int32] | None
 ) -> NDArray[np.int64]:  # [R]
     """Return the fold of each row, by the rule of the split.
 
@@ -73,7 +75,7 @@ def folds_of(
         rows: Number of rows, R.
         seed: Seed of the draws.
         times: Time of each row as a rank, [R], for blocks of equal size, one after the other; else None.
-        users: User of each row, [R]: all rows of a user are in one fold; None for random rows.
+        groups: User or list of each row, [R]: all rows of one are in one fold; None for random rows.
 
     """
     if times is not None:
@@ -82,10 +84,11 @@ def folds_of(
         folds[order] = np.arange(rows) * FOLDS // max(rows, 1)
         return folds
     random = seeds.generator(seed, "teacher")
-    if users is None:
+    if groups is None:
         return random.integers(0, FOLDS, rows)
-    of_users: NDArray[np.int64] = random.integers(0, FOLDS, int(users.max(initial=0)) + 1)[users]
-    return of_users
+    units = units_of(groups)
+    of_units: NDArray[np.int64] = random.integers(0, FOLDS, int(units.max(initial=0)) + 1)[units]
+    return of_units
 
 
 def soft_labels(
@@ -105,7 +108,7 @@ def soft_labels(
 
     """
     tasks = next(iter(problems.values())).data.tasks
-    total, learned = np.zeros((len(folds), len(tasks))), [t.kind in ("binary", "regression") for t in tasks]
+    total, learned = np.zeros((len(folds), len(tasks))), [plain_kind(t.kind) in LEARNED for t in tasks]
     for name, problem in problems.items():
         compute, rows = problem.compute.alone, problem.data.train
         for fold in range(FOLDS):
@@ -115,11 +118,13 @@ def soft_labels(
                 total[asked] = np.nan
                 continue
             own = seeds.derive(seed, "teacher", name, fold)
-            stops = round(STOPPING * len(rest))
+            stops, lists = round(STOPPING * len(rest)), rows.lists
             stopping = (
                 latest_rows(times[rest], stops)
                 if times is not None
-                else some_rows(len(rest), stops, seeds.generator(own, "stopping"))
+                else some_rows(
+                    len(rest), stops, seeds.generator(own, "stopping"), None if lists is None else lists[rest]
+                )
             )
             train = np.delete(rest, stopping)
             data = replace(

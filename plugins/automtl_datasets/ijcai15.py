@@ -37,7 +37,7 @@ class IJCAI15(Dataset[IJCAI15Settings]):
     unknown. Blanks, and users that are not in the table of users, are unknown too.
     """
 
-    version = 2
+    version = 3
     source = "https://tianchi.aliyun.com/dataset/42 (data_format1.zip)"
     licence = "for research, see the terms there"
     preparation = (
@@ -60,7 +60,10 @@ class IJCAI15(Dataset[IJCAI15Settings]):
         ),
     )
     user = "user_id"
-    time = "time_stamp"  # month and day of the first action, as 511 to 1112
+    time = (
+        "day"  # of the first action, as if each month had 31 days: order and days apart are right within one
+    )
+    time_unit = 86_400.0
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log and the table of users."""
@@ -87,7 +90,6 @@ class IJCAI15(Dataset[IJCAI15Settings]):
                     brand_id,
                     max(CAST(action_type = 2 AS TINYINT)) AS purchase,
                     max(CAST(action_type = 3 AS TINYINT)) AS favourite,
-                    min(time_stamp) AS time_stamp,
                     min(time_stamp // 100 * 31 + time_stamp % 100) AS day
                 FROM log
                 WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL

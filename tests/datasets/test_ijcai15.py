@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError
 from automtl_core.prepare.prepare import prepare
@@ -61,6 +62,19 @@ def test_the_days_are_ordered_as_numbers(tmp_path):
     (tmp_path / USERS).write_text("user_id,age_range,gender\n1,3,0\n")
     prepared = prepare(ijcai15(split="time", min_purchases=0), "ijcai15", tmp_path, tmp_path / "out")
     assert prepared.vocabulary("user_id") == list("01234567")
+
+
+@pytest.mark.parametrize(("of_lists", "second"), [({"every": "1d"}, [1]), ({"gap": "2d"}, [])])
+def test_lists_begin_by_the_day_of_events(tmp_path, of_lists, second):
+    (tmp_path / "data_format1").mkdir()
+    log = [f"{month},{day},5,6,7,{100 * month + day},0" for month in range(5, 11) for day in (11, 12, 17)]
+    (tmp_path / LOG).write_text(LOG_HEADER + "\n".join(log))
+    (tmp_path / USERS).write_text("user_id,age_range,gender\n1,3,0\n")
+    dataset = ijcai15(split="time", min_purchases=0, list={"user": None, **of_lists})
+    prepared = prepare(dataset, "ijcai15", tmp_path, tmp_path / "out")
+    decoded = [prepared.encoder.decode(prepared.part(name)) for name in PARTS]
+    ages = [sorted(row) for part in decoded for row in part["past:automtl:age"]]
+    assert sorted(ages) == sorted([[], second, [5, 6]] * 6)
 
 
 def test_the_threshold_is_named_when_no_row_is_left(tmp_path):

@@ -14,7 +14,7 @@ from pydantic import Field
 from automtl_core.data.aggregates import numbers_as_of
 from automtl_core.data.earlier import Earlier
 from automtl_core.data.fitting import Encoded, encoded
-from automtl_core.data.part import Part, latest_rows, some_rows
+from automtl_core.data.part import Part, latest_rows, some_rows, units_of
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema, Task
@@ -157,7 +157,7 @@ def held_out_rows(
 
     """
     part, times = prepared.part("train"), prepared.times("train")
-    places = _chosen(len(part), most, times, random)
+    places = _chosen(part, most, times, random)
     held_out = _looked(prepared, places, times, random, share)
     return Rows(
         prepared.schema, _in_memory(part.some(places)), held_out, prepared.rule(refresh).some(places), refresh
@@ -165,12 +165,12 @@ def held_out_rows(
 
 
 def _chosen(
-    rows: int, most: int, times: NDArray[Any] | None, random: np.random.Generator
+    part: Part, most: int, times: NDArray[Any] | None, random: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return at most `most` rows: the latest ones, which are most like the test part, or random ones."""
-    if times is not None and rows > most:
+    if times is not None and len(part) > most:
         return latest_rows(times, most)
-    return some_rows(rows, most, random)
+    return some_rows(len(part), most, random, part.lists)
 
 
 def _looked(
@@ -184,11 +184,10 @@ def _looked(
     if times is not None:
         mine = times[places]
         return np.asarray(mine > np.quantile(mine, 1 - share, method="lower"))
-    users = prepared.users("train") if prepared.manifest["settings"]["split"] == "user" else None
-    if users is None:
+    if (groups := prepared.drawn_together) is None:
         return random.random(len(places)) < share
-    mine = users[places]
-    return (random.random(int(mine.max(initial=0)) + 1) < share)[mine]
+    units = units_of(groups[places])
+    return (random.random(int(units.max(initial=0)) + 1) < share)[units]
 
 
 def _in_memory(part: Part) -> Part:

@@ -70,7 +70,7 @@ def test_chunks_hold_all_rows_and_all_values_of_bags(monkeypatch):
 @pytest.mark.parametrize("whole", [10_000, 10])
 @pytest.mark.parametrize(("rows", "count"), [(1000, 1), (1000, 70), (1000, 999), (1000, 1000), (5, 9)])
 def test_a_sample_has_distinct_rows_in_order(rows, count, whole):
-    found = some_rows(rows, count, np.random.default_rng(0), whole)
+    found = some_rows(rows, count, np.random.default_rng(0), whole=whole)
     assert len(found) == min(rows, count)
     assert (np.diff(found) > 0).all()
     assert found[0] >= 0
@@ -82,6 +82,23 @@ def test_every_row_of_many_is_drawn_equally_often():
     drawn = np.concatenate([some_rows(100, 7, random, whole=10) for _ in range(4000)])
     counts = np.bincount(drawn, minlength=100)
     assert abs(counts / 4000 - 0.07).max() < 0.02
+
+
+def test_a_sample_has_whole_groups_and_rows_without_one_are_drawn_alone():
+    random = np.random.default_rng(0)
+    groups = np.repeat(1 + random.permutation(200), random.integers(1, 9, 200)).astype(np.int32)
+    groups = np.concatenate([groups, np.zeros(50, np.int32)])
+    rows, whole, alone = len(groups), [], []
+    for count in (1, 7, 300, rows - 1, rows):
+        found = some_rows(rows, count, np.random.default_rng(count), groups)
+        assert (np.diff(found) > 0).all()
+        assert count - 8 < len(found) <= count
+        of = groups[found]
+        whole += [(of == group).sum() == (groups == group).sum() for group in set(of.tolist()) - {0}]
+        alone.append((of == 0).sum())
+    assert all(whole)
+    assert len(whole) > 200
+    assert alone[-1] == 50 > alone[2] > 0
 
 
 @pytest.mark.parametrize("count", [1, 30, 31, 99, 100])

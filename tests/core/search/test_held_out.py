@@ -9,6 +9,7 @@ import torch
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.held_out import Difference, HeldOut, difference, shortfall
 from automtl_core.tasks.builtin import auc
+from automtl_core.tasks.kinds import judged_by
 from automtl_core.training.fit import TrainingData
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_testing.samples import (
@@ -69,6 +70,22 @@ def test_rows_are_drawn_once_where_there_are_more(both):
     assert len(few) == 100
     assert np.array_equal(few._labels, HeldOut(p, 100)._labels, equal_nan=True)
     assert not np.array_equal(few._labels, HeldOut(replace(p, seed=1), 100)._labels, equal_nan=True)
+
+
+def test_a_sample_has_whole_lists_and_whole_users_where_a_metric_of_users_judges(both):
+    p, _ = both
+    rows = p.data.validation
+    users = (np.arange(len(rows)) // 7 + 1).astype(np.int32)
+    lists = (np.arange(len(rows)) // 3 + 1).astype(np.int32)
+    judged = [replace(task, kind=judged_by(task.kind, "gauc")) for task in p.data.tasks[:1]]
+    for part, tasks, size in (
+        (replace(rows, users=users, lists=lists), p.data.tasks, 3),
+        (replace(rows, users=users), [*judged, *p.data.tasks[1:]], 7),
+    ):
+        held_out = HeldOut(replace(p, data=replace(p.data, validation=part, tasks=tasks)), 100)
+        assert 100 - size < len(held_out) <= 100
+        counts = np.bincount(held_out._groups)
+        assert set(counts[counts > 0].tolist()) <= {size, len(rows) % size}
 
 
 def test_tasks_with_few_positives_count_little_and_without_labels_nothing(both):

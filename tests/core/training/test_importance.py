@@ -168,6 +168,10 @@ def test_rows_are_a_sample_of_even_size():
     assert not (few.dense == sample(part, 51, 1).dense).all()
     assert {row.tobytes() for row in few.dense} < {row.tobytes() for row in part.dense}
     assert len(sample(part, 0, 0)) == 0
+    lists = replace(part, lists=(np.arange(301) // 4 + 1).astype(np.int32))
+    few = sample(lists, 51, 0)
+    assert len(few) == 48
+    assert set(np.bincount(few.lists).tolist()) == {0, 4}
 
 
 ENCODED = Encodings.model_validate(

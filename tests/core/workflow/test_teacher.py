@@ -9,6 +9,7 @@ from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
+from automtl_core.tasks.kinds import judged_by
 from automtl_core.workflow import teacher
 from automtl_core.workflow.models import models
 from automtl_core.workflow.teacher import FOLDS, folds_of, soft_labels
@@ -23,7 +24,7 @@ def test_folds_follow_the_rule_of_the_split():
     drawn = folds_of(5000, 0, None, None)
     assert np.bincount(drawn, minlength=FOLDS).min() > 900
     assert not np.array_equal(drawn, folds_of(5000, 1, None, None))
-    users = np.random.default_rng(0).integers(0, 300, 5000).astype(np.int32)
+    users = np.random.default_rng(0).integers(1, 300, 5000).astype(np.int32)
     of_users = folds_of(5000, 0, None, users)
     assert all(len(set(of_users[users == user])) == 1 for user in set(users.tolist()))
     assert set(of_users) == set(range(FOLDS))
@@ -70,6 +71,19 @@ def test_a_row_is_predicted_by_models_that_do_not_know_its_label(ordered):
     )
     known = before[~np.isnan(before)]
     assert ((known > 0) & (known < 1)).all()
+
+
+def test_tasks_that_a_metric_judges_have_a_teacher_and_folds_have_whole_lists():
+    lists = (np.arange(ROWS) // 4).astype(np.int32)
+    folds = folds_of(ROWS, 0, None, lists)
+    assert all(len(set(folds[lists == one])) == 1 for one in range(1, ROWS // 4))
+    assert len(set(folds[lists == 0])) > 1, "rows without a list are drawn alone"
+    problem = problem_of()
+    data = problem.data
+    tasks = [replace(task, kind=judged_by(task.kind, "gauc")) for task in data.tasks]
+    parts = {"train": replace(data.train, lists=lists), "validation": data.validation}
+    soft = soft_labels({"m": replace(problem, data=replace(data, tasks=tasks, **parts))}, folds, None, 0)
+    assert ((soft > 0) & (soft < 1)).all()
 
 
 def test_several_models_teach_their_mean_and_tasks_of_other_kinds_have_no_teacher():

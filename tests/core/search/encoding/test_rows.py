@@ -33,6 +33,10 @@ class Data:
     def users(self, name):
         return self._users
 
+    @property
+    def drawn_together(self):
+        return self._users if self.manifest["settings"]["split"] == "user" else self._part.lists
+
 
 def which(part):
     return set(part.ids[:, 1].tolist())
@@ -61,6 +65,19 @@ def test_users_are_kept_together_where_the_data_was_split_by_users():
     assert not set(users[list(which(found.learn))]) & set(users[list(which(found.look))])
     found = divided(Data(users=users))
     assert set(users[list(which(found.learn))]) & set(users[list(which(found.look))])
+
+
+def test_lists_are_kept_together_and_of_many_rows_some_lists_are_taken():
+    data = Data()
+    lists = np.repeat(np.arange(401), 5)[:2000].astype(np.int32)
+    data._part = replace(data._part, lists=lists)
+    for rows in (2000, 501):
+        found = divided(data, EncodingSearchSettings(rows=rows, held_out=0.4))
+        learned, looked = (lists[list(which(part))] for part in (found.learn, found.look))
+        assert set(learned) & set(looked) <= {0}, "rows without a list are on their own"
+        counts = np.bincount(np.concatenate([learned, looked]))[1:]
+        assert set(counts.tolist()) <= {0, 5}
+        assert len(found.look) == pytest.approx(0.4 * rows, abs=80)
 
 
 @pytest.mark.parametrize("times", [None, np.arange(2000, dtype=np.int32)])
