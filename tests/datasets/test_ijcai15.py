@@ -67,7 +67,11 @@ def test_the_days_are_ordered_as_numbers(tmp_path):
 @pytest.mark.parametrize(("of_lists", "second"), [({"every": "1d"}, [1]), ({"gap": "2d"}, [])])
 def test_lists_begin_by_the_day_of_events(tmp_path, of_lists, second):
     (tmp_path / "data_format1").mkdir()
-    log = [f"{month},{day},5,6,7,{100 * month + day},0" for month in range(5, 11) for day in (11, 12, 17)]
+    log = [
+        f"{month},{day},5,6,7,{100 * month + day},{month % 4}"
+        for month in range(5, 11)
+        for day in (11, 12, 17)
+    ]
     (tmp_path / LOG).write_text(LOG_HEADER + "\n".join(log))
     (tmp_path / USERS).write_text("user_id,age_range,gender\n1,3,0\n")
     dataset = ijcai15(split="time", min_purchases=0, list={"user": None, **of_lists})
