@@ -26,7 +26,6 @@ from automtl_core.modules.supernet import Reuse, Supernet
 from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.system import seeds
-from automtl_core.tasks.kinds import BY
 from automtl_core.training.batches import batches
 from automtl_core.training.compute import recalibrate_batchnorm
 from automtl_core.training.judged import in_other_view
@@ -91,8 +90,7 @@ class HeldOut:
         data, recipe = problem.data, problem.recipe
         part = data.validation if part is None else part
         self.problem = problem
-        judged_by_groups = any(BY in task.kind for task in data.tasks)
-        groups = part.groups if judged_by_groups else part.lists
+        groups = part.groups if any(task.type.of_groups for task in data.tasks) else part.lists
         places = some_rows(len(part), rows, seeds.generator(problem.seed, "held-out"), groups)
         own = problem.compute.stretch(len(places), recipe.batch_size)
         self._start = int(own[0]) if len(own) else 0

@@ -81,6 +81,8 @@ class TaskKind(ABC):
     the probabilities of a funnel are multiplied."""
     grouped: ClassVar[bool] = False
     """Whether the loss compares the rows of a list, or of a user in data without lists."""
+    of_groups: ClassVar[bool] = False
+    """Whether the score compares rows of a list or of a user only."""
     takes_metrics_of: ClassVar[Sequence[str]] = ()
     """Names of other kinds whose registered metrics apply too."""
     variance_factor: ClassVar[float] = 1.0

@@ -37,6 +37,7 @@ def judged(kind: str, name: str, metric: Metric) -> TaskKind:
         "evidence": base.evidence if metric.terms is None else name,
         "takes_metrics_of": (kind, *base.takes_metrics_of),
         "metric": metric,
+        "of_groups": metric.needs_users,
     }
     bases = (_Judged, type(base))
     return type(type(base).__name__, bases, attributes)(judged_by(kind, name))  # type: ignore[no-any-return]

@@ -14,6 +14,9 @@ All start from the seed of the problem and read the rows in the same order, so t
 identical to that of a training of this architecture alone.
 
 For an ensemble of K models, K are trained to the end.
+
+Where a metric of lists decides, entrants that are level by it are ranked by AUC over all rows: a GAUC of some
+hundred lists is uncertain by more than the models differ, and the largest of several is so by chance.
 """
 
 from collections import deque
@@ -23,7 +26,15 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from automtl_core.plugin import HeldOutSettings, Proposals, Recipe, Scheduler, Training, TrialResult
+from automtl_core.plugin import (
+    HeldOutSettings,
+    Proposals,
+    Recipe,
+    Scheduler,
+    Training,
+    TrialResult,
+    difference,
+)
 
 ETA = 2
 """1/ETA of the architectures of a rung go on, for up to ETA times as many epochs."""
@@ -70,7 +81,8 @@ class HalvingSettings(HeldOutSettings):
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
     """Final comparison: lead on validation rows, in standard errors, with which the mean of several models
-    replaces the best one. Above 0, the architecture that the search ranks first is trained to the end, even
+    replaces the best one. Within it, models are level, and a metric of lists leaves the choice to AUC over
+    all rows, which is more precise. Above 0, the architecture that the search ranks first is trained to the end, even
     if another one leads early, since wide networks learn faster at first."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of models whose mean prediction is the result. This number of candidates is trained to
@@ -173,4 +185,20 @@ class Halving(Scheduler[HalvingSettings]):
         """Return entrants by their validation scores, best first; those that diverged are left out."""
         metrics = {n: m for n in names if n in self.results and (m := self.results[n].metrics)}
         first = next(iter(metrics.values()), {})  # which scores are relative to
-        return sorted(metrics, key=lambda name: -self.proposals.recipe.change(metrics[name], first))
+        ranked = sorted(metrics, key=lambda name: -self.proposals.recipe.change(metrics[name], first))
+        level = self._level(ranked)
+        return [*level, *(name for name in ranked if name not in level)]
+
+    def _level(self, ranked: Sequence[str]) -> list[str]:
+        """Return the entrants that are level with the first one by lists, ranked by AUC over all rows."""
+        best = self.results[ranked[0]] if ranked else None
+        if best is None or best.losses is None or not any(m.type.of_groups for m in best.metrics.values()):
+            return []
+        over_all = dict[str, float]()
+        for name in ranked:
+            losses, other = self.results[name].losses, self.results[name].other_view
+            if losses is None or other is None:
+                continue
+            if not difference(best.losses, losses).is_below_zero(self.settings.ahead):
+                over_all[name] = float(other.mean())
+        return sorted(over_all, key=lambda name: over_all[name])

@@ -80,15 +80,21 @@ class Together(NamedTuple):
     losses: Losses | None
     alone: Losses | None
     """Losses of the winner."""
+    over_all: tuple[Losses, Losses] | None = None
+    """Both losses by AUC over all rows, where a metric of lists decides, which is less precise."""
 
     def is_ahead(self, errors: float) -> bool:
         """Return whether the ensemble is ahead of the winner by this number of standard errors.
 
-        It costs as much as its members in prediction, so it should be ahead by more than chance.
+        It costs as much as its members in prediction, so it should be ahead by more than chance. Where it is
+        level by a metric of lists, AUC over all rows decides.
         """
         if len(self.names) == 1 or self.losses is None or self.alone is None:
             return False
-        return difference(self.losses, self.alone).is_below_zero(errors)
+        if difference(self.losses, self.alone).is_below_zero(errors):
+            return True
+        behind = difference(self.alone, self.losses).is_below_zero(errors)
+        return self.over_all is not None and not behind and difference(*self.over_all).is_below_zero(errors)
 
 
 class LastRound:
@@ -255,18 +261,23 @@ class LastRound:
         settings, rows = self.settings, HeldOut(problem, self.settings.rows)
         outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
 
-        def losses(names: Sequence[str]) -> Losses:
-            return rows.scored(np.mean([outputs[name] for name in names], axis=0)).losses
+        of_lists = any(task.type.of_groups for task in problem.data.tasks)
 
-        members = list(networks)[:1]
-        alone = best = losses(members)
+        def losses(names: Sequence[str], over_all: bool = of_lists) -> Losses:
+            mean = np.mean([outputs[name] for name in names], axis=0)
+            other = rows.other_view(mean) if over_all else None
+            return rows.scored(mean).losses if other is None else other
+
+        winner = members = list(networks)[:1]
+        best = losses(members)
         while len(members) < min(settings.ensemble, len(networks)):
             more = {name: losses([*members, name]) for name in networks if name not in members}
             name = min(more, key=lambda name: more[name].mean())
             if more[name].mean() >= best.mean():
                 break
             members, best = [*members, name], more[name]
-        return Together(members, best, alone)
+        over_all = (best, losses(winner)) if of_lists else None
+        return Together(members, losses(members, False), losses(winner, False), over_all)
 
     def _validated(self, network: nn.Module) -> Metrics:
         """Return the metrics on all validation rows, as for the entrants."""
