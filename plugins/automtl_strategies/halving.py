@@ -81,9 +81,9 @@ class HalvingSettings(HeldOutSettings):
     removed: ClassVar[Mapping[str, Any]] = {"rung_steps": 600}
     ahead: float = Field(2.0, ge=0)
     """Final comparison: lead on validation rows, in standard errors, with which the mean of several models
-    replaces the best one. Within it, models are level, and a metric of lists leaves the choice to AUC over
-    all rows, which is more precise. Above 0, the architecture that the search ranks first is trained to the end, even
-    if another one leads early, since wide networks learn faster at first."""
+    replaces the best one. With a smaller lead by a metric of lists, AUC over all rows decides, which is more
+    precise. Above 0, the architecture that the search ranks first is trained to the end, even if another one
+    leads early, since wide networks learn faster at first."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of models whose mean prediction is the result. This number of candidates is trained to
     the end. The models are chosen by ensemble selection on validation rows. A larger value predicts better as

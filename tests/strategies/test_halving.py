@@ -3,14 +3,18 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
+from automtl_core.choices import Architecture
+from automtl_core.registry.plugins import load_registry
 from automtl_core.search.scheduler import Proposals, TrialLoop
 from automtl_core.search.train_trial import train_trial, trained_fit, trials_of
-from automtl_core.search.trial import Candidate, Serial, Trials, TrialSpec
+from automtl_core.search.trial import Candidate, Serial, TrialResult, Trials, TrialSpec
 from automtl_core.system import seeds
 from automtl_core.training.fit import Fit
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rung
 
@@ -130,6 +134,30 @@ def test_the_favourite_is_trained_to_its_end_beside_the_best_which_wins(monkeypa
     script(monkeypatch, [0.60, 0.61, 0.62, 0.7, 0.71])
     name, _, seen = run(make(3, ahead=ahead, epochs=2))
     assert (seen, name) == (trained, "entrant 3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ahead", "order"),
+    [
+        ("binary by gauc", 2.0, "cbad"),  # d is behind by more than chance, whatever its AUC
+        ("binary by gauc", 0.0, "abcd"),
+        ("binary by pr-auc", 2.0, "abcd"),
+        ("binary", 2.0, "abcd"),
+    ],
+)
+def test_entrants_that_are_level_by_lists_are_ranked_over_all_rows(kind, ahead, order):
+    load_registry()
+    known = [Candidate(name, Architecture({})) for name in "abcd"]
+    halving = Halving(HalvingSettings(ahead=ahead), Proposals(known, Recipe(min_positives=1), 1, 0))
+    noise = np.random.default_rng(0).standard_normal((4, 1000))
+    for name, score, area, by_row in zip(
+        "abcd", (0.64, 0.63, 0.62, 0.3), (0.7, 0.71, 0.72, 0.8), noise, strict=True
+    ):
+        metrics = {"t": TaskMetrics(kind, dict.fromkeys(("gauc", "auc", "pr-auc"), score), 1000, 500)}
+        losses = 1 - score + by_row / 2
+        other = np.full(1000, 1 - area)
+        halving.results[name] = TrialResult("done", metrics, losses=losses, other_view=other)
+    assert "".join(halving._ranked([*"abcd"])) == order
 
 
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):

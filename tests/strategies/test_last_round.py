@@ -152,6 +152,21 @@ def test_a_mean_is_ahead_of_the_best_model_by_more_than_chance(monkeypatch, erro
     assert together.is_ahead(errors) == ahead
 
 
+@pytest.mark.parametrize(
+    ("lead", "lead_over_all", "ahead"),
+    [(0.02, -0.1, True), (0.0, 0.02, True), (-0.001, 0.02, True), (-0.02, 0.1, False), (0.0, 0.0, False)],
+)
+def test_a_mean_that_is_level_by_lists_is_ahead_by_auc_over_all_rows(lead, lead_over_all, ahead):
+    random = np.random.default_rng(0)
+    alone, over_all = random.random((2, 1000))
+    noise = random.standard_normal((2, 1000)) / 20
+    noise -= noise.mean(1, keepdims=True)
+    means = (over_all - lead_over_all + noise[1], over_all)
+    together = Together(["a", "b"], alone - lead + noise[0], alone, means)
+    assert together.is_ahead(2.0) == ahead
+    assert together._replace(over_all=None).is_ahead(2.0) == (lead == 0.02)
+
+
 @pytest.mark.parametrize("ahead", [True, False])
 def test_the_result_or_a_point_may_be_the_mean_of_several_models(monkeypatch, ahead):
     def average(name, candidates):
