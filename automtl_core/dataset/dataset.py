@@ -21,6 +21,7 @@ from automtl_core.dataset.declarations import (
     source_of,
 )
 from automtl_core.dataset.lists import Named
+from automtl_core.dataset.moments import Moment
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import AGE, LARGEST as LARGEST, as_number, event_columns
@@ -144,6 +145,11 @@ class DatasetSettings(Settings):
     """Share of the rows for validation."""
     test_fraction: float = Field(0.1, gt=0, lt=0.5)
     """Share of the rows for the test."""
+    validation_from: Moment | None = None
+    """Time of the first validation row, under a split by time, in place of `validation_fraction`: a number in
+    the unit of the times, or a date. Needs `test_from`."""
+    test_from: Moment | None = None
+    """Time of the first test row, under a split by time, in place of `test_fraction`."""
     split_seed: int = 0
     """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
     use the same rows."""

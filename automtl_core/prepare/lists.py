@@ -14,6 +14,7 @@ from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.lists import USER, Formed, Lists, in_units
 from automtl_core.errors import DataError
 from automtl_core.prepare.examples import list_columns, list_times, owner_key, time_key
+from automtl_core.prepare.split import cut
 from automtl_core.raw.sql import form_of, quoted
 
 
@@ -46,7 +47,8 @@ def lists_of(
     gap, every = (None if one is None else in_units(one, unit) for one in (chosen.gap, chosen.every))
     found = Lists(tuple(columns), dataset.time_column or time, gap, every)
     if chosen.by == (USER,) and gap is every is None:
-        found = _frozen(db, dataset, name, found, times)
+        kind = rows.types[rows.columns.index(time)]
+        found = _frozen(db, dataset, name, found, times, cut(dataset, "test_from", form_of(str(kind)), unit))
     return found, found.form(owners, times)
 
 
@@ -59,13 +61,20 @@ def unit_of(dataset: Dataset, rows: duckdb.DuckDBPyRelation) -> float:
 
 
 def _frozen(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Lists, times: NDArray[np.float64]
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    name: str,
+    lists: Lists,
+    times: NDArray[np.float64],
+    test_from: float | None,
 ) -> Lists:
     """Return the rule with periods as long as the test part, which is one of them."""
     distinct, counts = np.unique(times, return_counts=True)
     if dataset.part:
         test = _column(db, f"{quoted(dataset.part)} = 'test'").astype(bool)
         first = times[test].min(initial=times.max())
+    elif test_from is not None:
+        first = distinct[min(int(np.searchsorted(distinct, test_from)), len(distinct) - 1)]
     else:
         later = np.cumsum(counts[::-1])[::-1]  # rows of a time and of later ones
         share = dataset.settings.test_fraction * len(times)

@@ -100,12 +100,13 @@ def prepare(
         except FaultyRowError as fault:
             where = place_of(db, sources[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
+        unit = unit_of(dataset, rows)
         lists, formed = lists_of(db, dataset, name, rows) or (None, None)
-        parts = split(db, dataset, name, formed)
+        parts = split(db, dataset, name, formed, unit)
         leave_out(db, dataset, name, parts)
         examples = _Examples(parts, histories, lists, formed)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
-        facts["time_unit"] = unit_of(dataset, rows)
+        facts["time_unit"] = unit
         with publish_folder(path, same_content=True) as draft:
             if rejected:
                 write_rejected(draft / REJECTED, rejected)

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.dataset import Dataset, learned
+from automtl_core.dataset.declarations import TimeForm
 from automtl_core.dataset.lists import Formed
+from automtl_core.dataset.moments import in_times
 from automtl_core.errors import DataError, UsageError
 from automtl_core.prepare.examples import weight_keys
 from automtl_core.prepare.values import codes
-from automtl_core.raw.sql import count, quoted
+from automtl_core.raw.sql import Times, as_seconds, count, form_of, quoted
 from automtl_core.system.seeds import generator
 
 Parts = NDArray[np.int8]
@@ -22,15 +24,24 @@ TRAIN, VALIDATION, TEST = range(3)
 LEFT_OUT = -1
 
 
-def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None = None) -> Parts:
+def split(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None = None, unit: float = 1.0
+) -> Parts:
     """Return the part of each row of `examples`, in order.
 
     The rows of a list are in one part, unless the publisher or a split by user divides them. Under a split by
     time, the time of a row is that at which its list begins.
 
+    Args:
+        db: Database with the table `examples`.
+        dataset: The adapter.
+        name: Its registered name.
+        lists: The lists of the rows.
+        unit: Seconds of the unit of times that are numbers; for dates 1.
+
     Raises:
         DataError: a part has no rows.
-        UsageError: the dataset has no column to split by.
+        UsageError: the dataset has no column to split by, or no times that a setting may name.
 
     """
     chosen, rows = dataset.settings, count(db, "examples")
@@ -39,10 +50,15 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: For
         cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
         parts = np.concatenate([*_column(db, f"CASE {quoted(dataset.part)} {cases} END")]).astype(np.int8)
     free, *given = sizes_of(parts)
-    shares = [
-        0 if there else round(free * share)
-        for there, share in zip(given, (chosen.validation_fraction, chosen.test_fraction), strict=True)
-    ]
+    fractions = chosen.validation_fraction, chosen.test_fraction
+    shares = [0 if there else round(free * share) for there, share in zip(given, fractions, strict=True)]
+    if chosen.test_from is not None or chosen.validation_from is not None:
+        if any(given):
+            raise UsageError(
+                f"dataset {name} has published test rows, and dataset.test_from names others",
+                "take out dataset.test_from and dataset.validation_from",
+            )
+        shares = _cut_sizes(db, dataset, name, lists, unit, free)
     if any(shares):
         drawn = _drawn(db, dataset, name, parts, shares, lists)
         if any(given):
@@ -76,6 +92,65 @@ def leave_out(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts:
     if not sizes_of(parts)[TRAIN]:
         fault = f"dataset {name}: the weights of all training rows are 0, so that nothing is left to learn"
         raise DataError(fault, "correct the columns that dataset.weights names")
+
+
+def cut(dataset: Dataset, setting: str, form: TimeForm, unit: float) -> float | None:
+    """Return the time that `test_from` or `validation_from` names, None without one; raises as `in_times`."""
+    moment = getattr(dataset.settings, setting)
+    return None if moment is None else in_times(f"dataset.{setting}", moment, form, unit)
+
+
+def _cut_sizes(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None, unit: float, free: int
+) -> list[int]:
+    """Return the number of validation and of test rows, which `validation_from` and `test_from` cut off."""
+    chosen, column = dataset.settings, dataset.time
+    if chosen.split != "time" or column is None:
+        raise UsageError(
+            f"dataset.test_from needs a split by time, and dataset.split is {chosen.split}",
+            "use --set dataset.split=time",
+        )
+    if chosen.test_from is None:
+        raise UsageError("dataset.validation_from needs dataset.test_from", "set both")
+    form, of_codes = _times_of_codes(db, dataset, name)
+    if lists is not None and lists.begin is not None:
+        times = lists.begin
+    else:
+        times = np.concatenate([of_codes[some] for some in _column(db, f"coalesce({quoted(column)}, -1)")])
+
+    def later(setting: str) -> int | None:
+        first = cut(dataset, setting, form, unit)
+        return None if first is None else int(np.count_nonzero(times >= first))
+
+    test = later("test_from") or 0
+    both = later("validation_from")
+    validation = round(chosen.validation_fraction * (free - test)) if both is None else both - test
+    for setting, rows in (("test_from", test), ("validation_from", validation)):
+        if rows <= 0:
+            ends = (Times(form, times).in_words(end) for end in (np.nanmin(times), np.nanmax(times)))
+            what, times_are = ("row", "is") if lists is None else ("list", "of the beginnings of lists is")
+            raise DataError(
+                f"dataset {name}: no {what} is in the part that dataset.{setting}={getattr(chosen, setting)} "
+                f"begins; {column} {times_are} from {' to '.join(ends)}",
+                "name times within them, validation_from before test_from",
+            )
+    return [validation, test]
+
+
+def _times_of_codes(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str
+) -> tuple[TimeForm, NDArray[np.float64]]:
+    """Return the form of times, and the time of each code as a number; the last one, NaN, is of no time."""
+    column = dataset.time or ""
+    [(kind,)] = db.execute(f"SELECT typeof(value) FROM {codes(column)} LIMIT 1").fetchall()
+    if kind == "VARCHAR":
+        raise DataError(
+            f"dataset {name}: {column} has texts that are no times, and dataset.test_from names a time",
+            "use dataset.test_fraction, or write numbers or dates",
+        )
+    query = f"SELECT {as_seconds('value', kind)} AS time FROM {codes(column)} ORDER BY code"
+    times = db.execute(query).df()["time"].to_numpy(np.float64)
+    return form_of(kind), np.append(times, np.nan)
 
 
 def sizes_of(parts: Parts) -> list[int]:

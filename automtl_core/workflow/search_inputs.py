@@ -110,7 +110,7 @@ def average(job: Job, name: str, candidates: Sequence[Candidate]) -> Candidate:
 
 AVERAGE = "average"
 """Name of the space whose networks are means of several models."""
-SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
+SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction", "validation_from", "test_from")
 """Settings of a dataset that decide which rows are test rows."""
 
 

@@ -262,7 +262,7 @@ class TableGuess:
         """
         others = others or {}
         at = self.time
-        if at and at.facts.clock and not {"split", "files"}.intersection(others):
+        if at and at.facts.clock and not {"split", "files", "test_from"}.intersection(others):
             shares = vars(DatasetSettings()) | {k: v for k, v in others.items() if isinstance(v, float)}
             yield (
                 f"rows are split by time ({on_one_line(at.name)}): the latest {shares['test_fraction']:.0%} "

@@ -125,6 +125,19 @@ def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
     assert latest[1] < earliest[2]
 
 
+@pytest.mark.parametrize("form", ["user", "gap", "period"])
+def test_a_time_cuts_lists_by_their_beginning(form, tmp_path):
+    more = {} if form == "user" else {"validation_from": 600}  # its periods are as long as the test part
+    data = prepared(tmp_path, form, test_from=800, **more)
+    began = {name: data._column(name, "begin") for name in PARTS}
+    assert all(len(times) > 50 for times in began.values())
+    first = 600 if more else began["validation"].min()
+    assert began["train"].max() < first <= began["validation"].min()
+    assert began["validation"].max() < 800 <= began["test"].min()
+    if form == "user":
+        assert len(set(began["test"])) == 1
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_events_of_a_row_are_those_before_its_list(form, tmp_path):
     data, (_, begin) = prepared(tmp_path, form, history_delay=3.0), expected(form)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.errors import DataError, UsageError
+from automtl_core.errors import AutoMTLError, DataError, UsageError
 from automtl_core.prepare.examples import make_examples
 from automtl_core.prepare.split import (
     LEFT_OUT,
@@ -61,6 +61,66 @@ def test_the_latest_are_for_the_test(tmp_path, given):
     dataset.time = "at"
     parts = parts_of(tmp_path, dataset)
     assert [parts[city,] for city in range(ROWS)] == [TEST] * 20 + [VALIDATION] * 20 + [TRAIN] * 160
+
+
+DAYS = pd.date_range("2024-01-01", periods=ROWS, freq="12h")
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "settings", "sizes"),
+    [
+        (DAYS, 1.0, {"test_from": "2024-03-31"}, (162, 18, 20)),  # a tenth of the other rows validates
+        (DAYS, 1.0, {"test_from": "2024-03-31T12:00:00", "validation_from": "2024-03-30"}, (178, 3, 19)),
+        (DAYS, 1.0, {"test_from": "2024-03-31 11:59", "validation_from": "2024-03-31"}, (180, 1, 19)),
+        (DAYS.tz_localize("UTC"), 1.0, {"test_from": "2024-03-31T02:00:00+02:00"}, (162, 18, 20)),
+        (np.arange(ROWS), 1.0, {"test_from": 150, "validation_from": 149.5}, (150, 0, 50)),
+        (np.arange(ROWS), 1.0, {"test_from": 150, "validation_from": 149}, (149, 1, 50)),
+        (
+            np.arange(ROWS) * 12,
+            HOUR,
+            {"test_from": "1970-03-31", "validation_from": "1970-03-30"},
+            (176, 2, 22),
+        ),
+    ],
+)
+def test_dates_and_numbers_cut_the_parts(tmp_path, given, times, unit, settings, sizes):
+    dataset = given(frame(at=times), split="time", **settings)
+    dataset.time = "at"
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        if not all(sizes):
+            with pytest.raises(
+                DataError,
+                match=r"no row is in the part that dataset.validation_from=149.5 begins; at is from 0 to 199",
+            ):
+                split(db, dataset, "shop", None, unit)
+            return
+        parts = split(db, dataset, "shop", None, unit)
+        order = [city for (city,) in db.sql("SELECT city FROM examples").fetchall()]
+    of_cities = parts[np.argsort([int(city) for city in order])].tolist()
+    assert of_cities == [TRAIN] * sizes[0] + [VALIDATION] * sizes[1] + [TEST] * sizes[2]
+
+
+@pytest.mark.parametrize(
+    ("times", "settings", "message", "fix"),
+    [
+        (DAYS, {"test_from": 5}, "dataset.test_from is 5, and times are dates", "write a date"),
+        (DAYS, {"test_from": "2024-03-01T00:00Z"}, "times are dates without an offset", "without an offset"),
+        (DAYS, {"test_from": "2025-03-01"}, "at is from 2024-01-01 00:00:00 to 2024-04-09", "within"),
+        (DAYS, {"validation_from": "2024-03-01"}, "needs dataset.test_from", "set both"),
+        (np.arange(ROWS).astype(str), {"test_from": 5}, "at has texts that are no times", "test_fraction"),
+        (DAYS, {"test_from": "2024-03-01", "split": "random"}, "needs a split by time", "dataset.split=time"),
+    ],
+)  # fmt: skip
+def test_cuts_that_cannot_be(tmp_path, given, times, settings, message, fix):
+    dataset = given(frame(at=times), **{"split": "time", **settings})
+    dataset.time = "at"
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        with pytest.raises(AutoMTLError, match=message) as error:
+            split(db, dataset, "shop")
+    assert fix in error.value.fix
 
 
 @pytest.mark.parametrize("weights", ["w", {"click": "w"}, {"click": "w", "buy": "v"}])
