@@ -12,9 +12,9 @@ MOMENT = "a number in the unit of the times, or a date such as 2024-01-31 or 202
 
 
 def _parsed(value: object) -> object:
-    """Return a date as an ISO text; YAML reads some of them as dates."""
+    """Return a date and its time as an ISO text; YAML reads some of them as dates."""
     if isinstance(value, date):  # or a datetime
-        return value.isoformat()
+        value = value.isoformat()
     if isinstance(value, str):
         try:
             return float(value)
