@@ -152,6 +152,16 @@ class CellsFailedError(AutoMTLError):
     exit_code = 79
 
 
+class NotBetterError(AutoMTLError):
+    """No challenger is better than the champion on new rows: the best one is level, or all are worse."""
+
+    exit_code = 80
+
+    def __init__(self, message: str, fix: str | None = None, worse: bool = False) -> None:
+        super().__init__(message, fix)
+        self.exit_code = 81 if worse else 80
+
+
 def printable(text: str) -> str:
     r"""Return `text` with escapes for all characters that a terminal could act on.
 

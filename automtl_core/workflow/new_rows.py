@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,10 @@ from automtl_core.errors import DataError, UsageError, did_you_mean, listing
 from automtl_core.fields.encode import texts
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.raw.load import Rejected
+from automtl_core.raw.sql import Times
 from automtl_core.run_dir.progress import PREPARATION
 from automtl_core.system.documents import Value
+from automtl_core.tasks.kind import Groups
 from automtl_core.training.events import Listener, Noted, ProgressMade, Warned
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import NONE, Metrics, by_unit, metrics_of
@@ -142,10 +144,30 @@ def outputs(made: Trained, reading: NewExamples) -> dict[str, np.ndarray]:
         return {name: np.concatenate([part[name] for part in parts]) for name in (parts or [{}])[0]}
 
 
-def measure(
-    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE
-) -> tuple[Metrics, int, Sequence[Rejected]]:
-    """Return the metrics of new labelled rows, the number of rows, and the skipped rows.
+class Answers(NamedTuple):
+    """The labels of new rows, and what a network says."""
+
+    labels: NDArray[np.float32]
+    """As stored, [R, T], NaN where a row lacks the label."""
+    logits: NDArray[Any]
+    """Calibrated output of the network, [R, T]."""
+    users: Groups
+    """Number of the user of each row, 0 for none, [R]; None without a user field."""
+    lists: Groups
+    """Number of the list of each row, 0 for none, [R]; None without lists."""
+    times: Times | None
+    """Times of the rows, if they are read."""
+    rejected: Sequence[Rejected]
+    """The skipped rows."""
+
+    @property
+    def groups(self) -> Groups:
+        """Numbers of the rows that are ranked against each other: lists, or else users."""
+        return self.users if self.lists is None else self.lists
+
+
+def answers(made: Trained, reading: NewExamples) -> Answers:
+    """Return the labels of new rows, and the output of a network for them.
 
     The values of the user field are compared as text, so that users without training rows are told apart.
 
@@ -157,11 +179,21 @@ def measure(
     with new_rows(replace(reading, labelled=True, unread=unread)) as rows:
         if not len(rows):
             raise DataError("the new rows have no valid row to test", "give at least one valid row")
-        parts = [(part.labels, made.predict_logits(part), part.groups) for part in encoded(made, rows)]
-        labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
-        groups = [part[2] for part in parts if part[2] is not None]
-        found = metrics_of(made.tasks, labels, logits, np.concatenate(groups) if groups else None, registered)
-        return by_unit(found, "users" if rows.lists is None else "lists"), len(rows), rows.rejected
+        parts = [(part, made.predict_logits(part)) for part in encoded(made, rows)]
+        labels, logits = np.concatenate([p.labels for p, _ in parts]), np.concatenate([z for _, z in parts])
+        users = [part.users for part, _ in parts if part.users is not None]
+        return Answers(
+            labels, logits, np.concatenate(users) if users else None, rows.lists, rows.times, rows.rejected
+        )
+
+
+def measure(
+    made: Trained, reading: NewExamples, registered: Mapping[str, Metric] = NONE
+) -> tuple[Metrics, int, Sequence[Rejected]]:
+    """Return the metrics of new labelled rows, the number of rows, and the skipped rows; see `answers`."""
+    found = answers(made, reading)
+    test = metrics_of(made.tasks, found.labels, found.logits, found.groups, registered)
+    return by_unit(test, "users" if found.lists is None else "lists"), len(found.labels), found.rejected
 
 
 def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:

@@ -15,15 +15,15 @@ from automtl_core.data.frames import NewExamples, NewRows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.part import Part
 from automtl_core.errors import DataError, UsageError
-from automtl_core.raw.find import listed_files
 from automtl_core.raw.load import Rejected
 from automtl_core.raw.sql import TimeRange, Times, check_comparable
 from automtl_core.run_dir.facts import Data, Refreshed, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.system.documents import Value, sha256
+from automtl_core.system.documents import Value
 from automtl_core.system.files import check_free_folder
 from automtl_core.workflow.new_rows import encoded
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.unseen import time_column, unseen_files
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def refresh(
     if not made.encoder.aggregates.states:
         raise UsageError("the run has no aggregates to bring up to date", "train with features.aggregates")
     before, data = run.get(Refreshed) or Refreshed(str(run.path), 0), run.read(Data)
-    column = (reading.dataset.time_column or reading.dataset.time) if data.times else None
-    files = () if column else _unseen_files(reading, before, data)
+    column = time_column(run, reading)
+    files = () if column else unseen_files(run, reading)
     # Aggregates are of fields alone: rows need no history.
     plain = replace(made, encoder=made.encoder.of_run((), made.encoder.aggregates))
     how: dict[str, Any] = {"labelled": True, "histories": (), "rule": None, "time": column}
@@ -132,18 +132,3 @@ def _later(rows: NewRows, times: Times, newest: float, data: Data) -> NDArray[np
         unseen = "validation and test rows" if newest < data.times["validation"][0] else "test rows"
         rows.reading.note(f"the aggregates have not seen the {unseen}: {fix}", True)
     return later
-
-
-def _unseen_files(reading: NewExamples, before: Refreshed, data: Data) -> Sequence[str]:
-    """Return the SHA-256 of files of new rows, none of rows in memory.
-
-    Raises:
-        DataError: aggregates have seen a file.
-
-    """
-    paths = listed_files(str(reading.examples))[2] if isinstance(reading.examples, Path) else ()
-    digests = [str(sha256(path)) for path in paths]
-    for path, digest in zip(paths, digests, strict=True):
-        if digest in {*before.files, *(raw["sha256"] for raw in data.raw.values())}:
-            raise DataError(f"{path}: the aggregates have seen this file", "give a file of new rows")
-    return digests

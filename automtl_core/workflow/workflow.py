@@ -18,7 +18,7 @@ from automtl_core.data.frames import NewExamples
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
-from automtl_core.dataset.schema import scores_of
+from automtl_core.dataset.schema import Task, scores_of
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.prepare.prepare import Accept, anything
 from automtl_core.registry.kinds import DATASETS, METRICS
@@ -43,13 +43,23 @@ from automtl_core.workflow.data_checks import preparation_warnings, training_war
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Predicted, Tested, check_log, measure, passed_on, write_predictions
+from automtl_core.workflow.new_rows import (
+    Answers,
+    Predicted,
+    Tested,
+    answers,
+    check_log,
+    measure,
+    passed_on,
+    write_predictions,
+)
 from automtl_core.workflow.pipeline import Plan
 from automtl_core.workflow.refresh import RefreshedRun, refresh
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
+from automtl_core.workflow.unseen import check_unseen, time_column
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.work import Work
 
@@ -292,6 +302,26 @@ class Workflow:
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             test, rows, rejected = measure(made, examples, self.metrics(run, metrics))
         return Tested(path, test, rows, tuple(map(str, rejected)), run.config().training.min_positives)
+
+    def answers(
+        self, path: Path, files: Path, history: Path | None = None
+    ) -> tuple[Sequence[Task], Answers, bool]:
+        """Return the answers of a run to labelled examples that it has not seen; arguments as in `predict`.
+
+        Returns:
+            Its tasks, the answers, and whether it is certain that it has not seen the examples.
+
+        Raises:
+            DataError: the run has seen rows, see `workflow.unseen`.
+
+        """
+        run = Run.open(path)
+        run.read(Result)
+        made, examples = self._reading(run, files, prepared_folder(), history, None)
+        examples = replace(examples, time=time_column(run, examples))
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            found = answers(made, examples)
+            return made.tasks, found, check_unseen(run, examples, found.times)
 
     def refresh(self, path: Path, files: Path, out: Path, most: int | None = None) -> RefreshedRun:
         """Bring the aggregates of a run up to date, without training.

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
+from automtl_comparison.on_rows import Entrant, OnRows
 from automtl_comparison.statistics import Difference, Summary
-from automtl_core.errors import ArtifactError
+from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import make_folder, write_atomic
 from automtl_core.tasks.kind import TaskKind
+from automtl_core.tasks.kinds import distinct
 from automtl_core.training.metrics import TaskMetrics, flat, too_few
 from automtl_core.views.metrics import by_user
 from automtl_core.views.plain import markdown
@@ -33,6 +35,44 @@ def comparison(result: Comparison) -> Iterator[Section]:
         rows, title = result.verdicts().items(), f"verdict against {result.reference}"
         advice = result.advice()
         yield table(["model", "verdict"], rows, "l", title, [note, *([advice] if advice else [])])
+
+
+def standing(result: OnRows) -> Iterator[Section]:
+    """Yield scores of models on new rows, their differences to the champion, and the verdicts."""
+    champion, *challengers = result.entrants
+    yield lines(f"{result.rows:,} rows{f' of {result.units:,} users' if result.units else ''}", *result.notes)
+    few = {name: m for name, m in champion.test.items() if not m.is_informative(result.min_positives)}
+    names = [*champion.test, *([MEAN] if champion.mean is not None else [])]
+    columns = [f"{name} *" if name in few else name for name in names]
+    scores = ([one.name, *(_score(one, name) for name in names)] for one in result.entrants)
+    measures = listing(kind.score.title for kind in distinct(m.kind for m in champion.test.values()))
+    yield table(["model", *columns], scores, "lr", measures, list(too_few(few)))
+    cells = [[one.name, *(_gain(one, name) for name in names), one.verdict] for one in challengers]
+    several = f", for {len(challengers)} challengers together" if len(challengers) > 1 else ""
+    drawn = "users" if result.units else "rows"
+    note = f"95 % confidence interval of a paired bootstrap over {drawn}{several}; better or worse: "
+    note += f"the whole interval of {'the mean' if MEAN in names else 'a task'} is beyond {result.margin:g}"
+    yield table(["model", *columns, "verdict"], cells, "lr", f"against {champion.name}", [note])
+
+
+def _score(one: Entrant, task: str) -> str | None:
+    """Return the score of a model in a task, or its mean."""
+    value = one.mean if task == MEAN else one.test[task].score
+    return None if value is None else f"{value:{_form(one, task)}}"
+
+
+def _gain(one: Entrant, task: str) -> str | None:
+    """Return the gain of a challenger in a task, with its interval."""
+    if (gain := one.gains.get(task)) is None:
+        return None
+    form = _form(one, task)
+    return f"{gain.mean:+{form}} [{gain.low:+{form}}, {gain.high:+{form}}]"
+
+
+def _form(one: Entrant, task: str) -> str:
+    """Return the format of the score of a task, or of the mean."""
+    of_tasks = {name: m.type.score.form for name, m in one.test.items()}
+    return of_tasks.get(task) or next(m.type.score.form for m in one.test.values() if m.type.two_classes)
 
 
 def page(result: Comparison) -> str:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from automtl_cli import options
-from automtl_core.commands import Output, option
-from automtl_core.errors import CellsFailedError, UsageError
+from automtl_core.commands import Output, argument, option
+from automtl_core.errors import CellsFailedError, NotBetterError, UsageError
 
 
 def search(
@@ -115,13 +115,29 @@ def train(
 
 
 def compare(
+    entrants: list[str] | None = argument(
+        "[MODEL]...", "With --on: runs, and files of predictions; the champion, which is in use, first."
+    ),
     *,
-    models: str = option(
+    models: str | None = option(
         "MODEL,...",
         "Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
         "MODEL+BALANCER adds a balancer.",
         autocompletion=options.complete_models,
-        default=...,
+    ),
+    on: Path | None = option(
+        "FILE",
+        "Labelled rows that no model has seen: compare finished models on them. A CSV, TSV or Parquet file, "
+        "or a file pattern in quotes.",
+    ),
+    history: Path | None = option(
+        "FILE", "With --on: events up to now, one a row, for networks that read histories."
+    ),
+    margin: float = option(
+        "X",
+        "With --on: difference that counts as level, since another seed may bring it.",
+        min=0.0,
+        default=0.001,
     ),
     configuration: options.Configuration,
     seeds: int = option("N", "Number of seeds: trainings of each model on each split.", min=1, default=3),
@@ -143,7 +159,16 @@ def compare(
     comparison and reuses every training. The folder of a comparison with other settings or data is refused.
     With --workers, trainings, tests and the encoding search run in parallel. Several processes with the same
     command share the work, too.
+
+    With --on, nothing is trained: the first model is the champion, the others are challengers. The exit code
+    is 0 if a challenger is better, 80 if the best one is level, and 81 if all are worse.
     """
+    if on is not None:
+        return _on_rows(on, entrants or [], history, margin)
+    if entrants or history is not None:
+        raise UsageError("finished models are compared on new rows", "name the rows: --on NEW.csv")
+    if models is None:
+        raise UsageError("compare needs models", "name them, such as --models mmoe,ple,desan:pd-darts")
     from automtl_cli.configuration import check, layers
 
     own = layers(configuration, {}, execution)
@@ -182,3 +207,19 @@ def compare(
     )
     document = {**result.to_json(), "out": str(folder)}
     return Output(document, lambda _: [*comparison(result), files], failure if result.failed else None)
+
+
+def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float) -> Output:
+    from automtl_cli.runs.flow import workflow
+    from automtl_comparison.on_rows import on_rows
+    from automtl_comparison.views import standing
+
+    result = on_rows(workflow(doing="reading new rows"), on, entrants, history, margin)
+    champion, verdict = result.entrants[0].name, result.verdict
+    error = NotBetterError(
+        f"no challenger is better than {champion}: "
+        + ("the best one is level with it" if verdict == "level" else "all are worse"),
+        f"keep {champion}",
+        verdict == "worse",
+    )
+    return Output(result, standing, None if verdict == "better" else error)
