@@ -24,6 +24,7 @@ from automtl_comparison.predictions import is_file, logits_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, listing
+from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
@@ -98,7 +99,7 @@ def on_rows(
         least: Rows of either class that a task needs to count.
 
     Raises:
-        UsageError: there are fewer than two models, or no run, or no task that all predict.
+        UsageError: there are fewer than two different models, or no run, or no task that all predict.
         DataError: a run has seen rows, or predictions do not belong to them.
 
     """
@@ -108,6 +109,9 @@ def on_rows(
             f"--on compares at least two models, one of them a run; given: {listing(names) or 'none'}",
             "name the champion first: automtl compare --on NEW.csv runs/champion runs/challenger",
         )
+    if len({*names}) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise UsageError(f"{twice} is named twice", "name each model once")
     notes = list[str]()
     found: dict[str, tuple[Sequence[Task], Answers]] = {}
     for name in runs:
@@ -122,8 +126,9 @@ def on_rows(
         raise UsageError("the models predict no common task", "compare runs of the same tasks")
     rows: dict[str, Answers] = {name: _in_units(name, tasks, *of) for name, of in found.items()}
     truth = rows[runs[0]]
+    labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
     logits = {
-        name: rows[name].logits if name in rows else logits_of(Path(name), files, tasks, notes)
+        name: rows[name].logits if name in rows else logits_of(Path(name), files, tasks, labels, notes)
         for name in names
     }
     seed = len(first.labels)

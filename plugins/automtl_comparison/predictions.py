@@ -3,7 +3,7 @@
 Letters: R rows, T tasks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
@@ -26,8 +26,17 @@ def is_file(name: str) -> bool:
     return Path(name).suffix in EXTENSIONS
 
 
-def logits_of(path: Path, files: Path, tasks: Sequence[Task], notes: list[str]) -> NDArray[np.float64]:
+def logits_of(
+    path: Path, files: Path, tasks: Sequence[Task], labels: Collection[str], notes: list[str]
+) -> NDArray[np.float64]:
     """Return the predictions of another system as logits, [R, T], in the order of the rows.
+
+    Args:
+        path: The file of predictions.
+        files: The rows.
+        tasks: T tasks.
+        labels: Columns of the rows that are labels, and do not identify a row.
+        notes: Receives sentences for the user.
 
     Raises:
         DataError: a prediction is missing, or they do not belong to the rows.
@@ -40,7 +49,7 @@ def logits_of(path: Path, files: Path, tasks: Sequence[Task], notes: list[str]) 
             f"{path}: has no column {missing[0]!r}; its columns are {listing(theirs.columns)}",
             "name the column of predictions as the task, as `automtl predict` does",
         )
-    theirs = _aligned(path, theirs, _table(str(files)), [task.name for task in tasks], notes)
+    theirs = _aligned(path, theirs, _table(str(files)), labels, notes)
     return np.stack([_logits(path, task, theirs[task.name]) for task in tasks], axis=1)
 
 
@@ -62,11 +71,11 @@ def _table(name: str) -> pd.DataFrame:
 
 
 def _aligned(
-    path: Path, theirs: pd.DataFrame, rows: pd.DataFrame, scores: Sequence[str], notes: list[str]
+    path: Path, theirs: pd.DataFrame, rows: pd.DataFrame, labels: Collection[str], notes: list[str]
 ) -> pd.DataFrame:
     """Return predictions in the order of the rows: by the columns that both have, or else by their order."""
     count = len(rows)
-    keys = [str(name) for name in theirs if name in rows and name not in scores]
+    keys = [str(name) for name in theirs if name in rows and name not in labels]
     if not keys:
         if len(theirs) != count:
             raise DataError(

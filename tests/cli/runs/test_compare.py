@@ -1,11 +1,14 @@
 """Training a hand-designed model, and comparing models, by commands."""
 
+import csv
 import json
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
+
+from automtl_core.data.store import Prepared
 
 MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\n"
 COMMON = """
@@ -265,3 +268,34 @@ def test_without_a_default_what_is_missing_is_asked_for(automtl, monkeypatch):
         assert ended.code == 2
         assert f"no {missing} is named" in ended.err
         assert f"--{missing} NAME" in ended.err
+
+
+def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
+    settings = ["--dataset", "synthetic", "--set", "dataset.rows=8000", "--set", "features=ids"]
+    untrained = ["--set", "training.epochs=1", "--set", "training.learning_rate=1e-9"]
+    for name, model, more in (("linear", "linear", []), ("untrained", "mmoe", untrained)):
+        assert automtl("train", "--model", model, "--name", name, *settings, *more).code == 0
+    prepared = Prepared.open(next((here / "prepared").glob("synthetic-*")))
+    columns = prepared.encoder.decode(prepared.part("test"))
+    with (here / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
+    told = automtl("compare", "--on", "new.csv", "runs/linear", "runs/untrained", "--margin", "0")
+    assert (told.code, "no challenger is better than runs/linear: all are worse" in told.err) == (81, True)
+    back = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0", "--json")
+    assert back.code == 0
+    assert [one["verdict"] for one in back.json()["entrants"]] == [None, "better"]
+    level = automtl("compare", "--on", "new.csv", "runs/untrained", "runs/linear", "--margin", "0.9")
+    assert (level.code, "fix: keep runs/untrained" in level.err) == (80, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare"], "compare needs models"),
+        (["compare", "runs/a", "runs/b"], "name the rows: --on NEW.csv"),
+        (["compare", "--on", "new.csv", "runs/a"], "at least two models"),
+    ],
+)
+def test_models_are_named(automtl, arguments, message):
+    ended = automtl(*arguments)
+    assert (ended.code, message in ended.err) == (2, True)
