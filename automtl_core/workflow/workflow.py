@@ -317,7 +317,7 @@ class Workflow:
         """
         run = Run.open(path)
         run.read(Result)
-        made, examples = self._reading(run, files, prepared_folder(), history, None)
+        made, examples = self._reading(run, files, prepared_folder(), history, None, others=True)
         examples = replace(examples, time=time_column(run, examples))
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             found = answers(made, examples)
@@ -372,11 +372,23 @@ class Workflow:
             return dataset_class(settings, self.registry.field_kind)
 
     def _reading(
-        self, run: Run, files: Path, work_in: Path, history: Path | None, most: int | None
+        self,
+        run: Run,
+        files: Path,
+        work_in: Path,
+        history: Path | None,
+        most: int | None,
+        others: bool = False,
     ) -> tuple[Trained, NewExamples]:
-        """Return the network of a run, and the reader of new examples; arguments as in `predict`."""
+        """Return the network of a run, and the reader of new examples.
+
+        Arguments are those of `predict`. With `others`, the events are for other runs too, and a network that
+        reads none is no error.
+        """
         made = self.trained(run)
         schema = made.encoder.schema
+        if others and all(one.lists for one in schema.histories):
+            history = None
         check_log(schema.histories, history)
         how = (self.memory_limit, schema.histories, history, most)
         more = {"rule": schema.lists, **passed_on(self.listener)}
