@@ -222,14 +222,15 @@ def too_few(tasks: Metrics, intervals: bool = True) -> Iterator[str]:
     if one_note := len(counts) > 3:
         what = f"{min(counts):,} to {max(counts):,} {few}"
         if groups := [m.groups for m in tasks.values() if m.groups is not None]:
-            what = f"the score is a mean over {min(groups):,} to {max(groups):,} users or lists, too few to be reliable"
+            of = f"{min(groups):,} to {max(groups):,} users or lists"
+            what = f"the score is a mean over {of}, too few to be reliable"
         yield f"* {len(counts)} tasks: {what}; not in the mean"
     for task, m in tasks.items():
         if m.positives is None:
             yield f"* {task}: {m.rows:,} test rows have the label, too few to be reliable"
         elif m.groups is not None and not one_note:
-            title = m.type.score.title
-            yield f"* {task}: {title} is a mean over {m.groups:,} users or lists, too few to be reliable; not in the mean"
+            what = f"{m.type.score.title} is a mean over {m.groups:,} users or lists"
+            yield f"* {task}: {what}, too few to be reliable; not in the mean"
         elif not one_note:
             low, high = m.interval or (0.0, 1.0)
             ends = f" (95 % interval of the {m.type.score.title} {low:.4f} to {high:.4f})"
