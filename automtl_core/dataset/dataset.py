@@ -150,9 +150,10 @@ class DatasetSettings(Settings):
     the unit of the times, or a date. Needs `test_from`."""
     test_from: Moment | None = None
     """Time of the first test row, under a split by time, in place of `test_fraction`."""
-    split_seed: int = 0
+    split_seed: int = Field(0, ge=0)
     """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
-    use the same rows."""
+    use the same rows. Under a split by time, the number of the window: 0 has the latest rows for the test, 1
+    those before them, and so on; rows later than its test part are left out."""
     min_count: Count | dict[str, Count] = 1
     """Minimum number of training rows of a categorical value. Rarer values become unseen ids. A mapping
     such as {item_id: 2} is about the fields that it names."""

@@ -70,22 +70,28 @@ def _frozen(
 ) -> Lists:
     """Return the rule with periods as long as the test part, which is one of them."""
     distinct, counts = np.unique(times, return_counts=True)
+    last, windows, end = distinct[-1], dataset.settings.split_seed, None
     if dataset.part:
         test = _column(db, f"{quoted(dataset.part)} = 'test'").astype(bool)
-        first = times[test].min(initial=times.max())
+        first = times[test].min(initial=last)
     elif test_from is not None:
-        first = distinct[min(int(np.searchsorted(distinct, test_from)), len(distinct) - 1)]
+        first = test_from - windows * (last - test_from)
+        end = first + (last - test_from) if windows else None
+        first = distinct[min(int(np.searchsorted(distinct, first)), len(distinct) - 1)]
     else:
         later = np.cumsum(counts[::-1])[::-1]  # rows of a time and of later ones
         share = dataset.settings.test_fraction * len(times)
-        first = distinct[np.abs(later - share).argmin()]
+        first = distinct[np.abs(later - (windows + 1) * share).argmin()]
+        end = distinct[np.abs(later - windows * share).argmin()] if windows else None
     if first == distinct[0]:
         raise DataError(
             f"dataset {name}: all rows are at one time, and dataset.list divides a user's rows by time",
             "name a gap, a period or columns of a list, or correct the time",
         )
     place = int(np.searchsorted(distinct, first))
-    length = (distinct[-1] - first) * (1 + 1e-9) or first - distinct[place - 1]
+    length = (last - first) * (1 + 1e-9) or first - distinct[place - 1]
+    if end is not None:
+        length = end - first
     return Lists(lists.by, lists.time, every=float(length), origin=float(first))
 
 

@@ -73,6 +73,8 @@ def write_sample(
     raw, weights = dataset.raw_rows(db, rows), dict.fromkeys(weights_of(dataset).values(), WEIGHT)
     if not weights.keys() <= {*raw.columns}:
         return  # whether a row was left out cannot be told
+    if lists is not None and dataset.settings.split == "time" and dataset.settings.split_seed:
+        return  # owners have lists that are left out; the last window has a sample
     (draft / SAMPLE).mkdir()
     logged = [history for history in histories if not history.lists]
     # Texts of Parquet files and of data frames may have no form in delimited text.
@@ -137,12 +139,15 @@ def _is_test(db: duckdb.DuckDBPyConnection, dataset: Dataset, draft: Path) -> st
         return f"{quoted(dataset.part)} = 'test'"
     if dataset.time is None or dataset.settings.split != "time":
         return "true"
-    first = int(np.load(draft / "test" / "times.npy", mmap_mode="r").min()) - 1
+    times = np.load(draft / "test" / "times.npy", mmap_mode="r")
     time = typed_time(db, dataset.time_column or dataset.time, f"FROM {quoted(RAW)}", [RAW])
     kind = str(db.sql(f"SELECT {time} AS time FROM {quoted(RAW)}").types[0])
     of_codes = db.execute(f"SELECT typeof(value) FROM {codes(dataset.time)} LIMIT 1").fetchall()[0][0]
-    start = f"SELECT {as_seconds('value', of_codes)} FROM {codes(dataset.time)} WHERE code = {first}"
-    return f"{as_seconds(f'({time})', kind)} >= ({start})"
+    ends = [
+        f"(SELECT {as_seconds('value', of_codes)} FROM {codes(dataset.time)} WHERE code = {code - 1})"
+        for code in (int(times.min()), int(times.max()))
+    ]
+    return f"{as_seconds(f'({time})', kind)} BETWEEN {' AND '.join(ends)}"
 
 
 def _texts(

@@ -30,7 +30,8 @@ def split(
     """Return the part of each row of `examples`, in order.
 
     The rows of a list are in one part, unless the publisher or a split by user divides them. Under a split by
-    time, the time of a row is that at which its list begins.
+    time, the time of a row is that at which its list begins, and `split_seed` is the number of windows before
+    the last one: rows later than the test part are left out.
 
     Args:
         db: Database with the table `examples`.
@@ -52,6 +53,8 @@ def split(
     free, *given = sizes_of(parts)
     fractions = chosen.validation_fraction, chosen.test_fraction
     shares = [0 if there else round(free * share) for there, share in zip(given, fractions, strict=True)]
+    if chosen.split == "time":
+        shares.append(chosen.split_seed * shares[1])
     if chosen.test_from is not None or chosen.validation_from is not None:
         if any(given):
             raise UsageError(
@@ -103,7 +106,7 @@ def cut(dataset: Dataset, setting: str, form: TimeForm, unit: float) -> float | 
 def _cut_sizes(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, lists: Formed | None, unit: float, free: int
 ) -> list[int]:
-    """Return the number of validation and of test rows, which `validation_from` and `test_from` cut off."""
+    """Return the numbers of validation, of test and of later rows, by `validation_from` and `test_from`."""
     chosen, column = dataset.settings, dataset.time
     if chosen.split != "time" or column is None:
         raise UsageError(
@@ -118,13 +121,18 @@ def _cut_sizes(
     else:
         times = np.concatenate([of_codes[some] for some in _column(db, f"coalesce({quoted(column)}, -1)")])
 
-    def later(setting: str) -> int | None:
-        first = cut(dataset, setting, form, unit)
-        return None if first is None else int(np.count_nonzero(times >= first))
+    last = float(np.nanmax(times))
+    before = chosen.split_seed * (last - (cut(dataset, "test_from", form, unit) or last))
 
-    test = later("test_from") or 0
+    def later(setting: str, back: float = before) -> int | None:
+        first = cut(dataset, setting, form, unit)
+        return None if first is None else int(np.count_nonzero(times >= first - back))
+
+    after = (later("test_from", before * (1 - 1 / chosen.split_seed)) or 0) if chosen.split_seed else 0
+    test = (later("test_from") or 0) - after
     both = later("validation_from")
-    validation = round(chosen.validation_fraction * (free - test)) if both is None else both - test
+    validation = round(chosen.validation_fraction * (free - after - test))
+    validation = validation if both is None else both - test - after
     for setting, rows in (("test_from", test), ("validation_from", validation)):
         if rows <= 0:
             ends = (Times(form, times).in_words(end) for end in (np.nanmin(times), np.nanmax(times)))
@@ -134,7 +142,7 @@ def _cut_sizes(
                 f"begins; {column} {times_are} from {' to '.join(ends)}",
                 "name times within them, validation_from before test_from",
             )
-    return [validation, test]
+    return [validation, test, after]
 
 
 def _times_of_codes(
@@ -175,20 +183,20 @@ def random_parts(rows: int, shares: Sequence[int], seed: int, block: int = 1 << 
 
 
 def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: Sequence[int]) -> Parts:
-    """Return a split of groups [G]: the first ones of `order` are for the test, the next ones for validation.
+    """Return a split of groups [G]: in `order` they are left out, for the test, for validation, for training.
 
     A part is full when another group would increase the distance from its wanted size.
 
     Args:
         sizes: Number of rows of each group, [G].
         order: Order of all groups, [G].
-        shares: Number of rows for validation and for the test.
+        shares: Number of rows for validation and for the test, and perhaps of those that are left out.
 
     """
     reached = np.cumsum(sizes[order])
     parts = np.zeros(len(order), dtype=np.int8)
     start = 0
-    for place, size in ((TEST, shares[1]), (VALIDATION, shares[0])):
+    for place, size in zip((LEFT_OUT, TEST, VALIDATION), ([*shares, 0][2], *shares[1::-1]), strict=True):
         if size and start < len(order):
             goal = size + (reached[start - 1] if start else 0)
             end = max(start + 1, int(np.abs(reached[start:] - goal).argmin()) + start + 1)

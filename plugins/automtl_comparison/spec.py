@@ -150,11 +150,6 @@ def split_seeds(job: Job, count: int) -> list[int]:
     alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:
         raise UsageError(f"--splits {count}: dataset {name} has a fixed test part", alone)
-    if count > 1 and settings.split == "time":
-        raise UsageError(
-            f"--splits {count}: dataset.split: time has one split for all seeds",
-            f"use another kind of split, such as --set dataset.split=random, or {alone}",
-        )
     return list(range(settings.split_seed, settings.split_seed + count))
 
 

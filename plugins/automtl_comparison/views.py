@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, p_in_words
+from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place, p_in_words
 from automtl_comparison.on_rows import Entrant, OnRows
 from automtl_comparison.statistics import Difference, Summary
 from automtl_core.errors import ArtifactError, listing
@@ -25,6 +25,7 @@ def comparison(result: Comparison) -> Iterator[Section]:
     yield lines(*_data(result))
     yield from _scores(result)
     yield from _differences(result, result.reference)
+    yield from _by_split(result)
     if result.reference != ALONE:
         yield from _differences(result, ALONE)
     yield _costs(result)
@@ -228,6 +229,23 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
         }
         measure = score.title if score.sign > 0 else f"reduction of {score.title}"
         yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
+
+
+def _by_split(result: Comparison) -> Iterator[Section]:
+    """Yield the difference of mean scores to the reference on each split; nothing for one split."""
+    score = result.kinds[0].score
+    means = {name: result.scores(name, score).get(MEAN, {}) for name in result.models}
+    base = means.pop(result.reference)
+    if len(result.splits) < 2 or not base or not means:
+        return
+
+    def gain(of: Mapping[Place, float], split: int) -> str | None:
+        known = [of[at] - base[at] for at in of if at in base and at[0] == split]
+        return f"{sum(known) / len(known):+{score.form}}" if known else None
+
+    rows = [[split, *(gain(of, split) for of in means.values())] for split in result.splits]
+    title = f"by split: mean {score.title} against {result.reference}"
+    yield table(["split", *means], rows, "lr", title, ["Under a split by time, 0 is the latest window"])
 
 
 def _by_task(

@@ -380,17 +380,14 @@ def test_a_job_in_another_split_differs_in_nothing_else(job):
     assert in_split(one, 4) is one
 
 
-def test_a_fixed_test_part_or_a_split_by_time_is_one_split(job):
+def test_a_fixed_test_part_is_one_split_and_a_split_by_time_has_windows(job):
     given = job(name="aliccp")
     assert split_seeds(given, 1) == [0]
     with pytest.raises(UsageError, match="--splits 2: dataset aliccp has a fixed test part") as error:
         split_seeds(given, 2)
     assert "--seeds" in error.value.fix
     given = job(name="kuairand", split="time", log="standard")
-    assert split_seeds(given, 1) == [0]
-    with pytest.raises(UsageError, match=r"dataset\.split: time has one split") as error:
-        split_seeds(given, 2)
-    assert "--set dataset.split=random" in error.value.fix
+    assert split_seeds(given, 3) == [0, 1, 2]
 
 
 needs_study = pytest.mark.needs_extra("study")

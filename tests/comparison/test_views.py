@@ -193,6 +193,12 @@ def test_several_splits_are_told_apart(compared):
         ["one.yaml, split 0", "0.1"],
         ["one.yaml, split 3", "0.2"],
     ]
+    others = [name for name in found.models if name != found.reference]
+    of_splits = {row[0]: row[1:] for row in grid(found, "by split").rows}
+    assert set(of_splits[3]) == {None}
+    for name, told in zip(others, of_splits[0], strict=True):
+        means = [found.summaries(one, found.kinds[0].score)["mean"].mean for one in (name, found.reference)]
+        assert float(told) == pytest.approx(means[0] - means[1], abs=1e-4)
     assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in page(found)
     assert "model,split,seed,task," in comma_separated(found)
 

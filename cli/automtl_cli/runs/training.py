@@ -142,7 +142,13 @@ def compare(
     configuration: options.Configuration,
     seeds: int = option("N", "Number of seeds: trainings of each model on each split.", min=1, default=3),
     execution: options.Execution,
-    splits: int = option("N", "Number of random splits of the data.", min=1, default=1),
+    splits: int = option(
+        "N",
+        "Number of splits of the data: random ones or, under a split by time, windows that end one after "
+        "another, each tested on the rows after it.",
+        min=1,
+        default=1,
+    ),
     tune: int = option(
         "N", "Tuning: number of hyperparameter trials of each model, on validation rows.", min=0, default=0
     ),

@@ -103,6 +103,26 @@ def test_dates_and_numbers_cut_the_parts(tmp_path, given, times, unit, settings,
 
 
 @pytest.mark.parametrize(
+    ("settings", "windows"),
+    [
+        ({}, [(160, 20, 20), (140, 20, 20), (120, 20, 20)]),
+        ({"test_fraction": 0.2, "validation_fraction": 0.05}, [(150, 10, 40), (110, 10, 40)]),
+        ({"test_from": 160}, [(144, 16, 40), (109, 12, 39), (74, 8, 39)]),
+        ({"test_from": 160, "validation_from": 150}, [(150, 10, 40), (111, 10, 39), (72, 10, 39)]),
+    ],
+)
+def test_windows_end_one_before_the_other(tmp_path, given, settings, windows):
+    for number, (train, validation, test) in enumerate(windows):
+        (folder := tmp_path / str(number)).mkdir()
+        dataset = given(frame(at=np.arange(ROWS)), split="time", split_seed=number, **settings)
+        dataset.time = "at"
+        parts = parts_of(folder, dataset)
+        left = ROWS - train - validation - test
+        expected = [TRAIN] * train + [VALIDATION] * validation + [TEST] * test + [LEFT_OUT] * left
+        assert [parts[city,] for city in range(ROWS)] == expected
+
+
+@pytest.mark.parametrize(
     ("times", "settings", "message", "fix"),
     [
         (DAYS, {"test_from": 5}, "dataset.test_from is 5, and times are dates", "write a date"),
