@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from automtl_comparison.document import MEAN
-from automtl_comparison.predictions import is_file, logits_of
+from automtl_comparison.predictions import is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, listing
@@ -119,16 +119,25 @@ def on_rows(
         found[name] = tasks, answers
         if not sure:
             notes.append(f"{name} is not split by time: whether it was trained on these rows is not checked")
-    tasks, first = found[runs[0]]
-    shared = _shared([tasks for tasks, _ in found.values()])
-    tasks = [task for task in tasks if task.name in shared]
+    every, first = found[runs[0]]
+    tables = {name: table_of(name) for name in names if name not in found}
+    shared = _shared([tasks for tasks, _ in found.values()]).intersection(*tables.values())
+    tasks = [task for task in every if task.name in shared]
     if not tasks:
-        raise UsageError("the models predict no common task", "compare runs of the same tasks")
+        columns = [f"{name} has {listing(map(str, table.columns))}" for name, table in tables.items()]
+        raise UsageError(
+            f"the models predict no common task; {'; '.join(columns) or 'each has other tasks'}",
+            "compare models of the same tasks; columns of predictions are called as tasks",
+        )
+    if left := [task.name for task in every if task.name not in shared]:
+        notes.append(f"left out, since not all models predict it: {listing(left)}")
     rows: dict[str, Answers] = {name: _in_units(name, tasks, *of) for name, of in found.items()}
     truth = rows[runs[0]]
     labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
     logits = {
-        name: rows[name].logits if name in rows else logits_of(Path(name), files, tasks, labels, notes)
+        name: rows[name].logits
+        if name in rows
+        else logits_of(name, tables[name], files, tasks, labels, notes)
         for name in names
     }
     seed = len(first.labels)

@@ -26,34 +26,7 @@ def is_file(name: str) -> bool:
     return Path(name).suffix in EXTENSIONS
 
 
-def logits_of(
-    path: Path, files: Path, tasks: Sequence[Task], labels: Collection[str], notes: list[str]
-) -> NDArray[np.float64]:
-    """Return the predictions of another system as logits, [R, T], in the order of the rows.
-
-    Args:
-        path: The file of predictions.
-        files: The rows.
-        tasks: T tasks.
-        labels: Columns of the rows that are labels, and do not identify a row.
-        notes: Receives sentences for the user.
-
-    Raises:
-        DataError: a prediction is missing, or they do not belong to the rows.
-        UsageError: they have no column of a task, or the task is of a kind without an inverse of its link.
-
-    """
-    theirs = _table(str(path))
-    if missing := [task.name for task in tasks if task.name not in theirs]:
-        raise UsageError(
-            f"{path}: has no column {missing[0]!r}; its columns are {listing(theirs.columns)}",
-            "name the column of predictions as the task, as `automtl predict` does",
-        )
-    theirs = _aligned(path, theirs, _table(str(files)), labels, notes)
-    return np.stack([_logits(path, task, theirs[task.name]) for task in tasks], axis=1)
-
-
-def _table(name: str) -> pd.DataFrame:
+def table_of(name: str) -> pd.DataFrame:
     """Return the columns of files as texts."""
     with duckdb.connect() as db:
         try:
@@ -70,8 +43,35 @@ def _table(name: str) -> pd.DataFrame:
     return together
 
 
+def logits_of(
+    name: str,
+    theirs: pd.DataFrame,
+    files: Path,
+    tasks: Sequence[Task],
+    labels: Collection[str],
+    notes: list[str],
+) -> NDArray[np.float64]:
+    """Return the predictions of another system as logits, [R, T], in the order of the rows.
+
+    Args:
+        name: The file of predictions.
+        theirs: Its columns.
+        files: The rows.
+        tasks: T tasks, with a column each.
+        labels: Columns of the rows that are labels, and do not identify a row.
+        notes: Receives sentences for the user.
+
+    Raises:
+        DataError: a prediction is missing, or they do not belong to the rows.
+        UsageError: the task is of a kind without an inverse of its link.
+
+    """
+    theirs = _aligned(name, theirs, table_of(str(files)), labels, notes)
+    return np.stack([_logits(name, task, theirs[task.name]) for task in tasks], axis=1)
+
+
 def _aligned(
-    path: Path, theirs: pd.DataFrame, rows: pd.DataFrame, labels: Collection[str], notes: list[str]
+    path: str, theirs: pd.DataFrame, rows: pd.DataFrame, labels: Collection[str], notes: list[str]
 ) -> pd.DataFrame:
     """Return predictions in the order of the rows: by the columns that both have, or else by their order."""
     count = len(rows)
@@ -87,7 +87,7 @@ def _aligned(
     mine, own = (frame[keys].fillna("").agg("\x1f".join, axis=1) for frame in (rows, theirs))
     if len(mine) == len(own) and (mine.to_numpy() == own.to_numpy()).all():
         return theirs
-    for name, of in ((path, own), (Path("the rows"), mine)):
+    for name, of in ((path, own), ("the rows", mine)):
         if of.duplicated().any():
             raise DataError(
                 f"{path}: is in another order than the rows, and {listing(keys)} do not identify {name}",
@@ -105,7 +105,7 @@ def _aligned(
     return ordered
 
 
-def _logits(path: Path, task: Task, column: pd.Series) -> NDArray[np.float64]:  # -> [R]
+def _logits(path: str, task: Task, column: pd.Series) -> NDArray[np.float64]:  # -> [R]
     """Return predictions of a task as logits.
 
     Raises:

@@ -136,6 +136,17 @@ def test_rows_that_a_run_has_seen_are_refused(trained):
     ]
 
 
+def test_tasks_that_a_file_does_not_predict_are_left_out(trained):
+    made = pd.read_csv(trained / predictions(trained, "two.csv", ["row"]))
+    made.drop(columns="buy").to_csv(trained / "two.csv", index=False)
+    found = compared(trained, "runs/old", "two.csv")
+    assert list(found.entrants[1].test) == ["click", "stay"]
+    assert found.notes == ("left out, since not all models predict it: buy",)
+    made.rename(columns=str.upper).to_csv(trained / "upper.csv", index=False)
+    with pytest.raises(UsageError, match=r"no common task; .*upper.csv has BUY, CLICK, ROW, STAY"):
+        compared(trained, "runs/old", "upper.csv")
+
+
 @pytest.mark.parametrize("names", [[], ["runs/today"], ["a.csv", "b.csv"]])
 def test_what_cannot_be_compared(trained, names):
     with pytest.raises(UsageError, match="at least two models, one of them a run"):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_comparison.predictions import is_file, logits_of
+from automtl_comparison.predictions import is_file, logits_of, table_of
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DataError, UsageError
 
@@ -21,7 +21,9 @@ def read(folder, other, suffix=".csv", rows=ROWS, tasks=TASKS):
     else:
         other.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
     notes = []
-    return logits_of(path, folder / "new.csv", tasks, {"click", "stay"}, notes), notes
+    return logits_of(
+        str(path), table_of(str(path)), folder / "new.csv", tasks, {"click", "stay"}, notes
+    ), notes
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
@@ -68,13 +70,11 @@ def test_predictions_that_do_not_belong_to_the_rows(tmp_path, other, message, fi
 
 
 def test_what_a_file_cannot_tell(tmp_path):
-    with pytest.raises(UsageError, match=r"other.csv: has no column 'stay'; its columns are click, row"):
-        read(tmp_path, OTHER[["row", "click"]])
     with pytest.raises(UsageError, match="'click', of kind poisson, cannot be compared from a file"):
         read(tmp_path, OTHER, tasks=[Task("click", kind="poisson")])
     (tmp_path / "other.parquet").write_text("no parquet")
     with pytest.raises(DataError, match=r"other.parquet: ") as error:
-        logits_of(tmp_path / "other.parquet", tmp_path / "new.csv", TASKS, (), [])
+        table_of(str(tmp_path / "other.parquet"))
     assert error.value.fix == "give a CSV, TSV or Parquet file"
 
 

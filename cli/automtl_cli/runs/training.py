@@ -170,6 +170,10 @@ def compare(
     is 0 if a challenger is better, 80 if the best one is level, and 81 if all are worse.
     """
     if on is not None:
+        given = {"--models": models, "--out": out, "--reference": reference, "--config": configuration.config}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            fix = "name runs and files of predictions, the champion first: --on NEW.csv runs/a runs/b"
+            raise UsageError(f"{wrong[0]} is for trainings, and --on compares finished models", fix)
         return _on_rows(on, entrants or [], history, margin)
     if entrants or history is not None:
         raise UsageError("finished models are compared on new rows", "name the rows: --on NEW.csv")

@@ -294,6 +294,7 @@ def test_a_challenger_that_is_no_better_has_its_exit_codes(automtl, here):
         (["compare"], "compare needs models"),
         (["compare", "runs/a", "runs/b"], "name the rows: --on NEW.csv"),
         (["compare", "--on", "new.csv", "runs/a"], "at least two models"),
+        (["compare", "--on", "new.csv", "--models", "runs/a,runs/b"], "--models is for trainings"),
     ],
 )
 def test_models_are_named(automtl, arguments, message):
