@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from automtl_comparison.document import MEAN
@@ -26,6 +25,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError, listing
 from automtl_core.run_dir.run import Run
 from automtl_core.system.documents import Value
+from automtl_core.tasks.kind import Floats
 from automtl_core.tasks.kinds import plain_kind
 from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
 from automtl_core.workflow.new_rows import Answers
@@ -103,8 +103,7 @@ def on_rows(
         DataError: a run has seen rows, or predictions do not belong to them.
 
     """
-    runs = [name for name in names if not is_file(name)]
-    if len(names) < 2 or not runs:
+    if len(names) < 2 or all(map(is_file, names)):
         raise UsageError(
             f"--on compares at least two models, one of them a run; given: {listing(names) or 'none'}",
             "name the champion first: automtl compare --on NEW.csv runs/champion runs/challenger",
@@ -112,14 +111,42 @@ def on_rows(
     if len({*names}) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise UsageError(f"{twice} is named twice", "name each model once")
-    notes = list[str]()
+    tasks, rows, notes = _answered(flow, files, names, history)
+    metrics = {name: metrics_of(tasks, of.labels, of.logits, of.groups) for name, of in rows.items()}
+    champion, *_ = names
+    counting = [task for task, m in metrics[champion].items() if m.is_informative(least)]
+    averaged = [task for task in counting if metrics[champion][task].type.two_classes]
+    drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
+    points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
+    width = float(-ndtri(LEVEL / 2 / (len(names) - 1)))
+    signs = {task.name: task.type.score.sign for task in tasks}
+    entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
+    for name in names[1:]:
+        gains = {
+            task: gain
+            for task in drawn[name]
+            if (gain := _gain(points, drawn, (name, champion), task, signs.get(task, 1), width)) is not None
+        }
+        deciding = [gains[task] for task in ([MEAN] if averaged else counting) if task in gains]
+        verdict = _verdict([gain.verdict(margin) for gain in deciding])
+        entrants.append(Entrant(name, metrics[name], points[name][MEAN], gains, verdict))
+    users = rows[champion].users
+    units = None if users is None else len(np.unique(users[users > 0]))
+    return OnRows(len(rows[champion].labels), units, margin, least, tuple(entrants), tuple(notes))
+
+
+def _answered(
+    flow: Workflow, files: Path, names: Sequence[str], history: Path | None
+) -> tuple[Sequence[Task], dict[str, Answers], list[str]]:
+    """Return the tasks that all models predict, their answers by name, and sentences for the user."""
+    runs, notes = [name for name in names if not is_file(name)], list[str]()
     found: dict[str, tuple[Sequence[Task], Answers]] = {}
     for name in runs:
         tasks, answers, sure = flow.answers(Path(name), files, history)
         found[name] = tasks, answers
         if not sure:
             notes.append(f"{name} is not split by time: whether it was trained on these rows is not checked")
-    every, first = found[runs[0]]
+    every, _ = found[runs[0]]
     tables = {name: table_of(name) for name in names if name not in found}
     shared = _shared([tasks for tasks, _ in found.values()]).intersection(*tables.values())
     tasks = [task for task in every if task.name in shared]
@@ -131,62 +158,54 @@ def on_rows(
         )
     if left := [task.name for task in every if task.name not in shared]:
         notes.append(f"left out, since not all models predict it: {listing(left)}")
-    rows: dict[str, Answers] = {name: _in_units(name, tasks, *of) for name, of in found.items()}
-    truth = rows[runs[0]]
+    rows = {name: _in_units(name, tasks, *of) for name, of in found.items()}
     labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
-    logits = {
-        name: rows[name].logits
-        if name in rows
-        else logits_of(name, tables[name], files, tasks, labels, notes)
-        for name in names
-    }
-    seed = len(first.labels)
-    scores, metrics = dict[str, dict[str, NDArray[np.float64]]](), dict[str, Metrics]()
-    for name, of in logits.items():
-        metrics[name] = metrics_of(tasks, truth.labels, of, truth.groups)
-        drawn = resampled(tasks, truth.labels, of, truth.users, truth.groups, seed)
-        scores[name] = {task.name: drawn[:, t] for t, task in enumerate(tasks)}
-    champion = names[0]
-    counting = [t.name for t in tasks if metrics[champion][t.name].is_informative(least)]
-    averaged = [task for task in counting if metrics[champion][task].type.two_classes]
-    for of_model in scores.values():
-        if averaged:
-            of_model[MEAN] = np.mean([of_model[task] for task in averaged], axis=0)
-    width = float(-ndtri(LEVEL / 2 / (len(names) - 1)))
-    entrants = list[Entrant]()
-    for name in names:
-        values = {task: m.score for task, m in metrics[name].items()}
-        mean = mean_over_tasks(values, {task: metrics[name][task] for task in averaged}, least)
-        gains, verdict = dict[str, Gain](), None
-        if name != champion:
-            base = {task: m.score for task, m in metrics[champion].items()}
-            points = {**values, MEAN: mean}, {**base, MEAN: entrants[0].mean}
-            gains = _gains(tasks, points, scores[name], scores[champion], width)
-            deciding = [gains[MEAN]] if MEAN in gains else [gains[task] for task in counting if task in gains]
-            verdict = _verdict([gain.verdict(margin) for gain in deciding])
-        entrants.append(Entrant(name, metrics[name], mean, gains, verdict))
-    units = None if truth.users is None else len(np.unique(truth.users[truth.users > 0]))
-    return OnRows(len(truth.labels), units, margin, least, tuple(entrants), tuple(notes))
+    for name, table in tables.items():
+        rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, files, tasks, labels, notes))
+    return tasks, {name: rows[name] for name in names}, notes
 
 
-def _gains(
-    tasks: Sequence[Task],
-    points: tuple[Mapping[str, float | None], Mapping[str, float | None]],
-    drawn: Mapping[str, NDArray[np.float64]],
-    champion: Mapping[str, NDArray[np.float64]],
+def _drawn(tasks: Sequence[Task], rows: Answers, averaged: Sequence[str]) -> dict[str, Floats]:
+    """Return the score of each task, and their mean, on resamples, [B]; the draws follow from the rows."""
+    scores = resampled(tasks, rows.labels, rows.logits, rows.users, rows.groups, len(rows.labels))
+    of_tasks = {task.name: scores[:, t] for t, task in enumerate(tasks)}
+    mean = {MEAN: np.mean([of_tasks[task] for task in averaged], axis=0)} if averaged else {}
+    return of_tasks | mean
+
+
+def _scores(test: Metrics, averaged: Sequence[str], least: int) -> dict[str, float | None]:
+    """Return the score of each task, and their mean."""
+    values = {task: m.score for task, m in test.items()}
+    return {**values, MEAN: mean_over_tasks(values, {task: test[task] for task in averaged}, least)}
+
+
+def _gain(
+    points: Mapping[str, Mapping[str, float | None]],
+    drawn: Mapping[str, Mapping[str, Floats]],
+    pair: tuple[str, str],
+    task: str,
+    sign: int,
     width: float,
-) -> dict[str, Gain]:
-    """Return the gain of a challenger by task."""
-    signs = {task.name: task.type.score.sign for task in tasks}
-    gains = dict[str, Gain]()
-    for task, own in drawn.items():
-        one, other = (values.get(task) for values in points)
-        by_draw = signs.get(task, 1) * (own - champion[task])
-        known = by_draw[np.isfinite(by_draw)]
-        if one is not None and other is not None and len(known) > 1:
-            mean, half = signs.get(task, 1) * (one - other), width * float(known.std(ddof=1))
-            gains[task] = Gain(mean, mean - half, mean + half)
-    return gains
+) -> Gain | None:
+    """Return the gain of a challenger over the champion in a task; None where a score is undefined.
+
+    Args:
+        points: Model -> task -> score.
+        drawn: Model -> task -> score on each resample.
+        pair: The challenger, and the champion.
+        task: The task, or `MEAN`.
+        sign: 1 if higher scores are better, else -1.
+        width: Half of the interval in standard errors.
+
+    """
+    own, base = (points[name][task] for name in pair)
+    one, other = (drawn[name][task] for name in pair)
+    by_draw = sign * (one - other)
+    known = by_draw[np.isfinite(by_draw)]
+    if own is None or base is None or len(known) < 2:
+        return None
+    mean, half = sign * (own - base), width * float(known.std(ddof=1))
+    return Gain(mean, mean - half, mean + half)
 
 
 def _verdict(of_tasks: Sequence[Verdict]) -> Verdict:
