@@ -33,7 +33,7 @@ from automtl_core.prepare.values import codes
 from automtl_core.raw.connection import workshop
 from automtl_core.raw.find import find
 from automtl_core.raw.load import read
-from automtl_core.raw.sql import as_seconds, category, count, create, literal, own, quoted, typed_time
+from automtl_core.raw.sql import as_seconds, category, create, literal, own, quoted, typed_time
 from automtl_core.system.files import publish_file
 from automtl_core.system.progress import Progress, silent
 
@@ -214,8 +214,10 @@ def export(
     path: Path,
     progress: Progress = silent,
     memory_limit: str | None = None,
+    within: tuple[float, float] | None = None,
+    labels: bool = True,
 ) -> int:
-    """Write a row for each example, and return the number of rows.
+    """Write a row for each example, or for those of some times, and return the number of rows.
 
     Its columns are those of fields, labels, lists and weights, the time and the part. The values of a bag are
     joined by bars.
@@ -227,6 +229,9 @@ def export(
         path: The file to write, .csv or .parquet.
         progress: Receives the progress.
         memory_limit: Memory limit of the database, such as `512MiB`.
+        within: Two times as in `Prepared.times_of_parts`: the rows later than the first one, up to the other
+            one. None for all rows.
+        labels: Whether to write the labels.
 
     Raises:
         RunExistsError: the file exists.
@@ -241,14 +246,22 @@ def export(
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
-        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), *list_columns(dataset)]
+        told = names_of(dataset.labels) if labels else []
+        columns = [*reads_of(dataset.fields), *told, *list_columns(dataset)]
         columns += [name for name in (dataset.time, dataset.part) if name]
         names = list(dict.fromkeys([*columns, *weights_of(dataset).values()]))
         values = {column: quoted(column) for column in names}
         values |= _bags(db, dataset, "examples", "|")
-        table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")
+        written_as = {dataset.time: dataset.time_column} if dataset.time_column else {}
+        chosen = ", ".join(f"{v} AS {quoted(written_as.get(n) or n)}" for n, v in values.items())
+        rows = "FROM examples"
+        if within is not None and dataset.time is not None:
+            table = db.sql(rows)
+            time = as_seconds(quoted(dataset.time), str(table.types[table.columns.index(dataset.time)]))
+            rows += f" WHERE {time} > {within[0]!r} AND {time} <= {within[1]!r}"
+        table = db.sql(f"SELECT {chosen} {rows}")
         written = work_dir / f"table{path.suffix}"
         write = table.write_parquet if path.suffix == ".parquet" else table.write_csv
         write(str(written.resolve()))
         written.replace(draft)
-        return count(db, "examples")
+        return int(db.execute(f"SELECT count(*) {rows}").fetchall()[0][0])

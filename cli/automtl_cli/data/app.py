@@ -12,7 +12,7 @@ import typer
 from automtl_cli import options
 from automtl_cli.output import Json, say
 from automtl_core.commands import Output, argument, flag, option
-from automtl_core.errors import AutoMTLError, DataError, RunExistsError
+from automtl_core.errors import AutoMTLError, DataError, RunExistsError, UsageError
 
 if TYPE_CHECKING:
     from automtl_core.data.store import Prepared
@@ -125,12 +125,19 @@ def export(
     dataset: options.Dataset,
     *,
     out: Path = option("FILE", "Output file, .csv or .parquet.", default=...),
+    part: str | None = option(
+        "test", "Write only the rows that are later than all training and validation rows."
+    ),
+    without_labels: bool = flag("--without-labels", "Write no labels."),
     memory_limit: options.MemoryLimit = None,
 ) -> Output:
     """Write the examples of a dataset as one table.
 
-    The table can be searched like any other, and can be the --input of `predict` and `evaluate`.
+    The table can be searched like any other, and can be the --input of `predict` and `evaluate`. The rows of
+    --part test are those that another system predicts for `compare --on`.
     """
+    if part not in (None, "test"):
+        raise UsageError(f"--part {part}: only test rows are a part", "use --part test, or leave it out")
     from automtl_cli import configuration
     from automtl_cli.output import stages
     from automtl_core.data.new_rows import check_output
@@ -139,9 +146,15 @@ def export(
 
     chosen = configuration.chosen(dataset)
     check_output(out)
-    limit = options.memory_limit(memory_limit)
+    limit, within = options.memory_limit(memory_limit), None
+    if part is not None:
+        if not (times := _prepared(dataset, options.BadRows(), memory_limit).times_of_parts):
+            raise UsageError("--part test needs a split by time", "use --set dataset.split=time")
+        within = max(times[name][1] for name in ("train", "validation")), times["test"][1]
     with stages("exporting data") as progress:
-        rows = export(chosen.dataset, chosen.name, chosen.folder, out, progress, limit)
+        rows = export(
+            chosen.dataset, chosen.name, chosen.folder, out, progress, limit, within, not without_labels
+        )
     return Output({"dataset": chosen.name, "rows": rows, "out": str(out)}, views.exported)
 
 

@@ -49,6 +49,20 @@ def test_columns_of_lists_are_written_too(given, tmp_path):
     assert (header, sorted(rows)) == ("item,click,page", ["x,0,4.0", "y,1,4.0", "z,0,"])
 
 
+@pytest.mark.parametrize("dates", [False, True])
+def test_rows_of_some_times_are_written_with_or_without_labels(given, tmp_path, dates):
+    days = pd.date_range("2024-01-01", periods=4) if dates else [1, 2, 3, 4]
+    dataset = given({"item": ["w", "x", "y", "z"], "day": days, "click": [0, 1, 0, 1]})
+    dataset.fields, dataset.labels, dataset.time = (Sparse("item"),), (Label("click"),), "day"
+    within = tuple(days[n].timestamp() if dates else float(days[n]) for n in (1, 2))
+    assert export(dataset, "given", None, tmp_path / "out.csv", within=within) == 1
+    day = "2024-01-03 00:00:00" if dates else "3"
+    assert (tmp_path / "out.csv").read_text() == f"item,click,day\ny,0,{day}\n"
+    dataset.time_column = "at"
+    export(dataset, "given", None, tmp_path / "plain.csv", within=within, labels=False)
+    assert (tmp_path / "plain.csv").read_text() == f"item,at\ny,{day}\n"
+
+
 def test_what_stands_there_stays(shop, shop_dir, tmp_path):
     (tmp_path / "out.csv").write_text("mine")
     with pytest.raises(RunExistsError, match=r"out\.csv: exists already"):
