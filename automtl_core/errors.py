@@ -153,13 +153,15 @@ class CellsFailedError(AutoMTLError):
 
 
 class NotBetterError(AutoMTLError):
-    """No challenger is better than the champion on new rows: the best one is level, or all are worse."""
+    """No challenger is better than the champion on new rows: the best one is level."""
 
     exit_code = 80
 
-    def __init__(self, message: str, fix: str | None = None, worse: bool = False) -> None:
-        super().__init__(message, fix)
-        self.exit_code = 81 if worse else 80
+
+class AllWorseError(NotBetterError):
+    """All challengers are worse than the champion on new rows."""
+
+    exit_code = 81
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from automtl_cli import options
 from automtl_core.commands import Output, argument, option
-from automtl_core.errors import CellsFailedError, NotBetterError, UsageError
+from automtl_core.errors import AllWorseError, CellsFailedError, NotBetterError, UsageError
 
 
 def search(
@@ -225,11 +225,9 @@ def _on_rows(on: Path, entrants: list[str], history: Path | None, margin: float)
     from automtl_comparison.views import standing
 
     result = on_rows(workflow(doing="reading new rows"), on, entrants, history, margin)
-    champion, verdict = result.entrants[0].name, result.verdict
-    error = NotBetterError(
-        f"no challenger is better than {champion}: "
-        + ("the best one is level with it" if verdict == "level" else "all are worse"),
-        f"keep {champion}",
-        verdict == "worse",
+    champion, level = result.entrants[0].name, result.verdict == "level"
+    what = "the best one is level with it" if level else "all are worse"
+    error = (NotBetterError if level else AllWorseError)(
+        f"no challenger is better than {champion}: {what}", f"keep {champion}"
     )
-    return Output(result, standing, None if verdict == "better" else error)
+    return Output(result, standing, None if result.verdict == "better" else error)
