@@ -121,18 +121,20 @@ def _cut_sizes(
     else:
         times = np.concatenate([of_codes[some] for some in _column(db, f"coalesce({quoted(column)}, -1)")])
 
-    last = float(np.nanmax(times))
-    before = chosen.split_seed * (last - (cut(dataset, "test_from", form, unit) or last))
+    windows = chosen.split_seed
+    first = {one: cut(dataset, one, form, unit) for one in ("test_from", "validation_from")}
+    length = float(np.nanmax(times)) - (first["test_from"] or 0.0)
 
-    def later(setting: str, back: float = before) -> int | None:
-        first = cut(dataset, setting, form, unit)
-        return None if first is None else int(np.count_nonzero(times >= first - back))
+    def later(setting: str, back: int) -> int:
+        """Return the number of rows from the time of a setting on, some windows earlier."""
+        return int(np.count_nonzero(times >= (first[setting] or 0.0) - back * length))
 
-    after = (later("test_from", before * (1 - 1 / chosen.split_seed)) or 0) if chosen.split_seed else 0
-    test = (later("test_from") or 0) - after
-    both = later("validation_from")
-    validation = round(chosen.validation_fraction * (free - after - test))
-    validation = validation if both is None else both - test - after
+    after = later("test_from", windows - 1) if windows else 0
+    test = later("test_from", windows) - after
+    if first["validation_from"] is None:
+        validation = round(chosen.validation_fraction * (free - after - test))
+    else:
+        validation = later("validation_from", windows) - after - test
     for setting, rows in (("test_from", test), ("validation_from", validation)):
         if rows <= 0:
             ends = (Times(form, times).in_words(end) for end in (np.nanmin(times), np.nanmax(times)))
@@ -196,7 +198,8 @@ def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: 
     reached = np.cumsum(sizes[order])
     parts = np.zeros(len(order), dtype=np.int8)
     start = 0
-    for place, size in zip((LEFT_OUT, TEST, VALIDATION), ([*shares, 0][2], *shares[1::-1]), strict=True):
+    validation, test, *after = shares
+    for place, size in ((LEFT_OUT, sum(after)), (TEST, test), (VALIDATION, validation)):
         if size and start < len(order):
             goal = size + (reached[start - 1] if start else 0)
             end = max(start + 1, int(np.abs(reached[start:] - goal).argmin()) + start + 1)
