@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtri
 
-from automtl_comparison.document import MEAN
+from automtl_comparison.document import MEAN, SURE
 from automtl_comparison.predictions import is_file, logits_of, table_of
 from automtl_comparison.statistics import resampled
 from automtl_core.dataset.schema import Task
@@ -31,10 +32,6 @@ from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
 from automtl_core.workflow.new_rows import Answers
 from automtl_core.workflow.workflow import Workflow
 
-MARGIN = 0.001
-"""Difference of the mean score that another seed of the same training may bring."""
-LEVEL = 0.05
-"""Probability that any challenger that is no better is called better."""
 Verdict = Literal["better", "level", "worse"]
 
 
@@ -118,7 +115,7 @@ def on_rows(
     averaged = [task for task in counting if metrics[champion][task].type.two_classes]
     drawn = {name: _drawn(tasks, of, averaged) for name, of in rows.items()}
     points = {name: _scores(of, averaged, least) for name, of in metrics.items()}
-    width = float(-ndtri(LEVEL / 2 / (len(names) - 1)))
+    width = float(-ndtri(SURE / 2 / (len(names) - 1)))
     signs = {task.name: task.type.score.sign for task in tasks}
     entrants = [Entrant(champion, metrics[champion], points[champion][MEAN], {}, None)]
     for name in names[1:]:
@@ -160,8 +157,9 @@ def _answered(
         notes.append(f"left out, since not all models predict it: {listing(left)}")
     rows = {name: _in_units(name, tasks, *of) for name, of in found.items()}
     labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
+    raw = table_of(str(files)) if tables else pd.DataFrame()
     for name, table in tables.items():
-        rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, files, tasks, labels, notes))
+        rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, labels, notes))
     return tasks, {name: rows[name] for name in names}, notes
 
 

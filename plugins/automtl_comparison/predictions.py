@@ -46,7 +46,7 @@ def table_of(name: str) -> pd.DataFrame:
 def logits_of(
     name: str,
     theirs: pd.DataFrame,
-    files: Path,
+    rows: pd.DataFrame,
     tasks: Sequence[Task],
     labels: Collection[str],
     notes: list[str],
@@ -56,7 +56,7 @@ def logits_of(
     Args:
         name: The file of predictions.
         theirs: Its columns.
-        files: The rows.
+        rows: The columns of the rows.
         tasks: T tasks, with a column each.
         labels: Columns of the rows that are labels, and do not identify a row.
         notes: Receives sentences for the user.
@@ -66,7 +66,7 @@ def logits_of(
         UsageError: the task is of a kind without an inverse of its link.
 
     """
-    theirs = _aligned(name, theirs, table_of(str(files)), labels, notes)
+    theirs = _aligned(name, theirs, rows, labels, notes)
     return np.stack([_logits(name, task, theirs[task.name]) for task in tasks], axis=1)
 
 

@@ -22,7 +22,7 @@ def read(folder, other, suffix=".csv", rows=ROWS, tasks=TASKS):
         other.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
     notes = []
     return logits_of(
-        str(path), table_of(str(path)), folder / "new.csv", tasks, {"click", "stay"}, notes
+        str(path), table_of(str(path)), table_of(str(folder / "new.csv")), tasks, {"click", "stay"}, notes
     ), notes
 
 

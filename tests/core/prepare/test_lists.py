@@ -125,6 +125,14 @@ def test_rows_form_lists_and_the_split_cuts_none(form, tmp_path):
     assert latest[1] < earliest[2]
 
 
+def test_periods_of_users_are_as_long_as_the_test_part_of_a_window(tmp_path):
+    data = prepared(tmp_path, "user", split_seed=2)
+    began = {name: data._column(name, "begin") for name in PARTS}
+    assert len(set(began["test"])) == 1
+    assert data.schema.lists.origin == began["test"][0] > began["validation"].max()
+    assert data.schema.lists.origin < prepared(tmp_path, "user").schema.lists.origin
+
+
 @pytest.mark.parametrize("form", ["user", "gap", "period"])
 def test_a_time_cuts_lists_by_their_beginning(form, tmp_path):
     more = {} if form == "user" else {"validation_from": 600}  # its periods are as long as the test part
