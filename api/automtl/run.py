@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from automtl.frames import write
+from automtl.frames import write, written
 from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
@@ -21,6 +21,7 @@ from automtl_core.dataset.schema import scores_of
 from automtl_core.errors import UsageError, one_line
 from automtl_core.raw.load import Rejected
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import UpdateSettings
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.record import RunRecord, read_record
 from automtl_core.run_dir.run import Run as Folder
@@ -172,7 +173,9 @@ class Run:
         bad_rows: Literal["fail", "skip"] = "fail",
         max_bad_rows: int | None = None,
     ) -> "Run":
-        """Return a new run whose aggregates have seen more rows, without training; see `automtl refresh`.
+        """Return a new run whose aggregates have seen more rows, without training.
+
+        It is `automtl update --refresh`.
 
         Args:
             examples: A table of labelled rows since training, as for `predict`. Under a split by time it
@@ -190,6 +193,36 @@ class Run:
         with self._reading(examples, None, bad_rows, max_bad_rows) as (reading, rejected):
             _, rejected[:] = refresh(self._folder, self._trained, reading, Path(folder))
         return Run(Path(folder))
+
+    @interface
+    def update(
+        self,
+        examples: object,
+        folder: str | Path | None = None,
+        *,
+        history: object = None,
+        replay: float = 0.0,
+        retrain: bool = False,
+    ) -> "Run":
+        """Return a new run whose network goes on from this one on later rows; see `automtl update`.
+
+        Args:
+            examples: Labelled rows since training: a table, as for `predict`, or the path of a file. Under a
+                split by time they have the column of the time.
+            folder: Folder of the new run. None: beside this run, with a number.
+            history: Events up to now, as for `predict`, or the path of a file.
+            replay: Number of older rows that are drawn for each new row.
+            retrain: Whether the architecture is trained from new weights, on all rows.
+
+        Raises:
+            DataError: no row is new.
+            RunExistsError: the folder exists already.
+
+        """
+        later, log = (_file(table) if table is not None else None for table in (examples, history))
+        how = UpdateSettings.parse({"data": later, "history": log, "replay": replay}, "update")
+        place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
+        return Run(self._flow.update(self.path, how, retrain, *place).path)
 
     @interface
     def export(self, folder: str | Path, form: str = "onnx") -> Path:
@@ -291,6 +324,11 @@ def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame
         return pd.DataFrame(columns)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{what}: not a table: {one_line(error)}", "give a data frame") from None
+
+
+def _file(table: object) -> Path:
+    """Return the path of a table, which is written to a file unless it is one."""
+    return Path(table).absolute() if isinstance(table, str | Path) else written(table)
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:

@@ -81,7 +81,7 @@ class NewExamples:
     def lists(self) -> Lists | None:
         """The rule, if lists are needed: for the events of rows, or, without needless times, for metrics."""
         logged = self.log is not None and any(not history.lists for history in self.histories)
-        if self.rule is None or logged or (self.labelled and self.rule.timed):
+        if self.rule is None or logged or self.time or (self.labelled and self.rule.timed):
             return self.rule
         return replace(self.rule, time=None) if self.labelled else None
 
@@ -179,6 +179,8 @@ class NewRows:
     """The times of the rows, if they are read."""
     lists: NDArray[np.int32] | None = None
     """Number of the list of each row, 0 for none, [R]; None where lists are not needed."""
+    began: NDArray[np.float64] | None = None
+    """Time at which the list of each row begins, [R]; None without lists or their times."""
     db: duckdb.DuckDBPyConnection | None = None
     """Database with the rows of files."""
 
@@ -218,7 +220,8 @@ def frame_rows(reading: NewExamples) -> NewRows:
     def tables(size: int) -> Iterator[pd.DataFrame]:
         return (rows.iloc[start : start + size] for start in range(0, len(rows), size))
 
-    return NewRows(reading, len(rows), tables, rejected, events, times, formed and formed.numbers)
+    found = reading, len(rows), tables, rejected, events, times
+    return NewRows(*found, formed and formed.numbers, formed and formed.begin)
 
 
 def _lists(lists: Lists, rows: pd.DataFrame) -> Formed:

@@ -82,9 +82,8 @@ def new_rows(reading: NewExamples) -> Iterator[NewRows]:
         except FaultyRowError as fault:
             where = place_of(db, files[fault.table], fault.row)
             raise DataError(f"{where}: {fault}", fault.fix) from None
-        numbers = formed and formed.numbers
-        rows = count(db, quoted(TABLE))
-        yield NewRows(reading, rows, partial(_tables, db), rejected, events, times, numbers, db)
+        found = reading, count(db, quoted(TABLE)), partial(_tables, db), rejected, events, times
+        yield NewRows(*found, formed and formed.numbers, formed and formed.begin, db)
 
 
 def _tables(db: duckdb.DuckDBPyConnection, size: int) -> Iterator[pd.DataFrame]:

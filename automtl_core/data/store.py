@@ -122,9 +122,9 @@ class Prepared:
         }
         histories = tuple(self._history(name, history.name) for history in self.schema.histories)
         coded = {
-            place: Coded(_mapped(self.path / name / f"{path.stem}.codes.npy")[:, 0], _mapped(path))
+            place: Coded(_mapped(self.path / name / f"{file_name(one.name)}.codes.npy")[:, 0], hashes)
             for place, one in enumerate(self.schema.sparse)
-            if (path := self.path / "hashes" / f"{file_name(one.name)}.npy").exists()
+            if (hashes := self.hashes.get(one.name)) is not None
         }
         lists, path = self._column(name, "lists"), self.path / name / "weights.npy"
         weights = _mapped(path) if path.exists() else None
@@ -138,6 +138,12 @@ class Prepared:
         names = (f"{stem.name}.{array}.npy" for array in ("spans", "times", "values"))
         spans, times, values = (_mapped(stem.with_name(name)) for name in names)
         return Histories(events, spans, times[:, 0], values)
+
+    @cached_property
+    def hashes(self) -> dict[str, NDArray[np.uint64]]:
+        """Field with a vocabulary -> hash of the value of each code, 0 for none; see `Coded`."""
+        paths = {one.name: self.path / "hashes" / f"{file_name(one.name)}.npy" for one in self.schema.sparse}
+        return {name: _mapped(path) for name, path in paths.items() if path.exists()}
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
         """Return the true probabilities [R, T] of the labels of a part; None for real data.

@@ -59,7 +59,7 @@ class Encodings(Settings):
     refresh: Refresh = "never"
     """When aggregates take in the rows since training, for the evaluation of a run whose rows are split by
     time. never: they stay as they were at the end of training. 1d or 1h: at the start of each day or hour.
-    always: before each row. `automtl refresh` does the same for a model in use."""
+    always: before each row. `automtl update --refresh` does the same for a model in use."""
     numbers: Auto | Numbers = "auto"
     """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
     the bin of the number; a missing number has an embedding too."""

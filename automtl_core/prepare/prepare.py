@@ -8,7 +8,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -206,21 +205,11 @@ def _encode(
     Encoder(schema, {**encoding.encoders, **of_events}).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = sizes_of(parts)
-    labels: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
-    for (place, part), (t, task) in product(enumerate(PARTS), enumerate(schema.tasks)):
-        rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
-        mean = total / rows * task.deviation + task.mean if rows else None
-        positives = {"positives": round(total)} if task.type.two_classes else {}
-        labels[part][task.name] = {"rows": rows, "mean": mean, **positives}
-        if task.weight is not None:
-            weight, square = float(tally.weight[place, t]), float(tally.square[place, t])
-            effective = weight**2 / square if square else 0.0
-            labels[part][task.name] |= {"weight": weight, "effective_rows": effective}
     return {
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, sizes, strict=True)),
         "left_out": int((parts == LEFT_OUT).sum()),
-        "labels": labels,
+        "labels": tally.facts(schema.tasks),
         "joined": joined_histories(histories, draft),
         "warnings": [
             *(f"field {field} is the same in all training rows" for field in encoding.constant),

@@ -1,6 +1,7 @@
 """The split of examples into training, validation and test rows. Letters: R rows."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -206,6 +207,38 @@ def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: 
             parts[order[start:end]] = place
             start = end
     return parts
+
+
+def divided(
+    split: str,
+    seed: int,
+    shares: Sequence[int],
+    rows: int,
+    groups: NDArray[np.integer[Any]] | None,
+    lists: Formed | None,
+) -> Parts:
+    """Return the parts of new rows, [R], as those of a dataset; arguments as in `_drawn`.
+
+    Args:
+        split: The kind of split.
+        seed: Seed of a split by users or at random.
+        shares: Number of rows for validation and for the test.
+        rows: Number of rows, R.
+        groups: Ranks of the times of rows, or numbers of their users, -1 for none, [R].
+        lists: Their lists.
+
+    """
+    if lists is not None and split != "user":
+        return _drawn_by_lists(lists, np.ones(rows, bool), split == "random", seed, shares)
+    if groups is None:
+        return random_parts(rows, shares, seed)
+    sizes = np.bincount(groups[groups >= 0])
+    order = np.arange(len(sizes), dtype=np.int32)[::-1]
+    if split == "user":
+        order = generator(seed, "split").permutation(order)
+    of_groups: Parts = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))
+    found: Parts = of_groups[groups]
+    return found
 
 
 def _drawn(

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.lists import Formed
+from automtl_core.dataset.schema import Task
 from automtl_core.fields.encode import file_name
 from automtl_core.fields.sparse import BagCounts
 from automtl_core.prepare.encode import BEGIN, LIST, RANK, Encoding, chunks, rows_of
@@ -34,6 +36,36 @@ class Tally(NamedTuple):
     """Sum of the weights of these rows; 0 without weights."""
     square: NDArray[np.float64]
     """Sum of the squares of these weights."""
+
+    @classmethod
+    def of(cls, tasks: Sequence[object]) -> Self:
+        """Return the counts of no rows."""
+        shape = len(PARTS), len(tasks)
+        return cls(np.zeros(shape, np.int64), *np.zeros((3, *shape)))
+
+    def add(self, part: int, labels: NDArray[Any], weights: NDArray[Any] | None) -> None:
+        """Add rows of a part, [R, T]."""
+        known = ~np.isnan(labels)
+        self.labelled[part] += known.sum(axis=0)
+        self.total[part] += np.nansum(labels, axis=0, dtype=np.float64)
+        if weights is not None:
+            of_known = np.where(known, weights, 0).astype(np.float64)
+            self.weight[part] += of_known.sum(axis=0)
+            self.square[part] += (of_known**2).sum(axis=0)
+
+    def facts(self, tasks: Sequence[Task]) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return what the manifest says about the labels of each task, by part."""
+        found: dict[str, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
+        for (place, part), (t, task) in product(enumerate(PARTS), enumerate(tasks)):
+            rows, total = int(self.labelled[place, t]), float(self.total[place, t])
+            mean = total / rows * task.deviation + task.mean if rows else None
+            positives = {"positives": round(total)} if task.type.two_classes else {}
+            found[part][task.name] = {"rows": rows, "mean": mean, **positives}
+            if task.weight is not None:
+                weight, square = float(self.weight[place, t]), float(self.square[place, t])
+                effective = weight**2 / square if square else 0.0
+                found[part][task.name] |= {"weight": weight, "effective_rows": effective}
+        return found
 
 
 Chunk = Mapping[str, NDArray[Any]]
@@ -73,8 +105,7 @@ def write_parts(
     """
     arrays = _arrays(db, dataset, encoding, logs, lists)
     sizes = sizes_of(parts)
-    shape = (len(PARTS), len(learned(dataset)))
-    tally = Tally(np.zeros(shape, np.int64), *np.zeros((3, *shape)))
+    tally = Tally.of(learned(dataset))
     weigh = next((array.block for array in arrays if array.name == "weights"), None)
     with ExitStack() as stack:
         files = {}
@@ -91,13 +122,7 @@ def write_parts(
                     mine = block[places == place]
                     files[part, array.name].write(mine.tobytes())
                     if array.name == "labels":
-                        known = ~np.isnan(mine)
-                        tally.labelled[place] += known.sum(axis=0)
-                        tally.total[place] += np.nansum(mine, axis=0, dtype=np.float64)
-                        if weigh is not None:
-                            weights = weigh(chunk)[places == place].astype(np.float64) * known
-                            tally.weight[place] += weights.sum(axis=0)
-                            tally.square[place] += (weights**2).sum(axis=0)
+                        tally.add(place, mine, None if weigh is None else weigh(chunk)[places == place])
             advance(len(places))
     return tally
 
@@ -113,10 +138,15 @@ def write_bags(encoding: Encoding, draft: Path) -> None:
                 ("values", np.int32, values, learner.values()),
             ]
             for array, dtype, size, blocks in arrays:
-                with (draft / "bags" / f"{file_name(name)}.{array}.npy").open("wb") as file:
-                    write_header(file, dtype, (size,))
-                    for block in blocks:
-                        file.write(block.astype(dtype, copy=False).tobytes())
+                write_array(draft / "bags" / f"{file_name(name)}.{array}.npy", dtype, (size,), blocks)
+
+
+def write_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], blocks: Iterable[NDArray[Any]]) -> None:
+    """Write an array whose rows come in blocks."""
+    with path.open("wb") as file:
+        write_header(file, dtype, shape)
+        for block in blocks:
+            file.write(block.astype(dtype, copy=False).tobytes())
 
 
 def coded(encoding: Encoding) -> list[str]:

@@ -108,6 +108,18 @@ class Common(Settings):
     configuration file may only name a folder within the working directory."""
 
 
+class UpdateSettings(Settings):
+    """Update of a run with later rows, see `automtl update`."""
+
+    data: Path
+    """Labelled rows: a CSV, TSV or Parquet file, or a file pattern."""
+    history: Path | None = None
+    """The events up to now, one a row; null if the network reads no events, or rows hold lists of them."""
+    replay: float = Field(0.0, ge=0)
+    """Number of older training rows that are drawn for each row that the network was not trained on yet. A
+    larger value forgets less, and takes longer."""
+
+
 class RunConfig(Common):
     """Everything that a run depends on, except the code and the raw files."""
 
@@ -116,13 +128,16 @@ class RunConfig(Common):
     strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
     """Search strategy; see `automtl settings strategy`. null: training without a search."""
     warm_start: Path | None = None
-    """Warm start: folder of a run. The search begins with its decisions and weights, as far as names
-    agree."""
+    """Warm start: folder of a run. A search begins with its decisions and weights, as far as names agree; an
+    update, with its weights."""
+    update: UpdateSettings | None = None
+    """Update of the run that `warm_start` names; see `automtl settings update`. null: none."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Architecture to train without a strategy: choice -> decision. Empty for a space without choices."""
     retrain: Literal["inherit", "scratch"] | None = None
-    """Initial weights of the final training. inherit: the weights of the search. scratch: new weights. null:
-    the default of the strategy. A network that the search has fully trained is not trained again."""
+    """Initial weights of the final training. inherit: the weights of the search, or of the run before an
+    update. scratch: new weights. null: the default of the strategy; for an update `inherit`. A network that
+    the search has fully trained is not trained again."""
 
     def to_yaml(self) -> str:
         """Return the text of `config.yaml`."""

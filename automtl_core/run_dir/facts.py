@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.recorded import RowFormat
+from automtl_core.errors import listing
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
@@ -244,7 +245,7 @@ class Behaviour(Fact):
 
 @dataclass(frozen=True)
 class Refreshed(Fact):
-    """The origin of a run whose aggregates were brought up to date, see `automtl refresh`."""
+    """The origin of a run whose aggregates were brought up to date, see `automtl update --refresh`."""
 
     file = "refreshed"
 
@@ -272,6 +273,57 @@ class Refreshed(Fact):
         yield self.sentence
         command = f"automtl evaluate {shlex.quote(str(run))} --input FILE"
         yield f"All metrics of this run are those before the refresh; for new rows: {command}"
+
+
+@dataclass(frozen=True)
+class Gain(Value):
+    """The score of an updated network on test rows, and that of the network before."""
+
+    measure: str
+    before: float
+    now: float
+    low: float
+    """Lower end of the interval of the difference: 95 % for all tasks together."""
+    high: float
+
+
+@dataclass(frozen=True)
+class Updated(Fact):
+    """The origin of a run that goes on from another one with later rows, see `automtl update`."""
+
+    file = "updated"
+
+    parent: str
+    """The run before."""
+    weights: str
+    """SHA-256 of its weights."""
+    rows: int
+    """Number of training rows that no network before was trained on."""
+    older: int
+    """Number of other training rows: a sample, or all of them if the network begins with new weights."""
+    from_scratch: bool
+    """Whether the network begins with new weights."""
+    values: Mapping[str, int]
+    """Field -> number of values that got ids."""
+    gains: Mapping[str, Gain] = field(default_factory=dict)
+    """Task with enough test rows -> the scores before and now."""
+
+    def sentences(self) -> Iterator[str]:
+        """Yield the rows and values that the network has learned, and the gains by it."""
+        older = f" and {self.older:,} older ones" if self.older else ""
+        weights = ", with new weights at first" if self.from_scratch else ""
+        new = [f"{count:,} of {name}" for name, count in self.values.items() if count]
+        values = f"; new values: {listing(new)}" if new else ""
+        yield f"Update of {self.parent}: trained on {self.rows:,} new rows{older}{weights}{values}"
+        gains = [
+            f"{task} {one.measure} {one.before:.4f} before, {one.now:.4f} now "
+            f"({one.now - one.before:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f})"
+            for task, one in self.gains.items()
+        ]
+        if gains:
+            yield f"On the newest rows, which neither network was trained on: {'; '.join(gains)}"
+        if worse := [task for task, one in self.gains.items() if one.high < 0]:
+            yield f"warning: worse than {self.parent} beyond chance: {listing(worse)}"
 
 
 @dataclass(frozen=True)

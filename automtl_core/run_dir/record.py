@@ -26,6 +26,7 @@ from automtl_core.run_dir.facts import (
     Refreshed,
     Result,
     Search,
+    Updated,
 )
 from automtl_core.run_dir.run import Run
 from automtl_core.settings.settings import Component
@@ -221,8 +222,9 @@ class RunRecord:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         sharing, searched = self.sharing, self.get(EncodingSearch)
-        values = (self.get(Result), self.truth, self.get(Importance), self.optimism, self.get(Refreshed))
-        result, truth, importance, optimism, refreshed = (value and value.to_json() for value in values)
+        values = (self.get(Result), self.truth, self.get(Importance), self.optimism)
+        result, truth, importance, optimism = (value and value.to_json() for value in values)
+        refreshed, updated = (fact and fact.to_json() for fact in (self.get(Refreshed), self.get(Updated)))
         behaviour = self.get(Behaviour)
         return {
             "run": str(self.path),
@@ -238,6 +240,7 @@ class RunRecord:
             "importance": importance,
             "refreshes": behaviour.refreshes if behaviour else {},
             "refreshed": refreshed,
+            "updated": updated,
             "optimism": optimism,
             "min_positives": self.min_positives,
             "refit": self.refit,

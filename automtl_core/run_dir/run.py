@@ -11,6 +11,7 @@ runs/<name>/
     decided.json           SHA-256 of the architecture
     search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
+    moments.safetensors    the moments of the optimiser at the end of training, for an update
     chosen.json            best epoch and validation metrics of the training, before a refit
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     calibration.json       scaling of the probabilities of each task, fitted to validation rows
@@ -18,6 +19,7 @@ runs/<name>/
     behaviour.json         use of experts, and calibration on test rows
     costs.json             seconds of search and training, rows per second
     refreshed.json         the run before, of a run whose aggregates were brought up to date
+    updated.json           the run before, of a run that goes on from it, and the gains over it
     status.json            running, stopped, failed or done
     encoder/               encoder of new examples, see data/encoder.py
     log.txt                times and errors
@@ -87,6 +89,7 @@ SUMMED = ("architecture.json", "weights.safetensors", "search.json", "calibratio
 """Files that decide the predictions; result.json holds the SHA-256 of those that exist."""
 COPIED = (".json", ".jsonl", ".yaml", ".safetensors")
 """Endings of the files of a copy; a report and a log are those of the run alone."""
+MOMENTS = "moments.safetensors"
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
 """The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
@@ -382,6 +385,20 @@ class Run:
         state = load_state(path)
         self._check(path.name)
         return state
+
+    def save_moments(self, state: State) -> None:
+        """Write `moments.safetensors`, from which an update goes on."""
+        save_state(self.path / MOMENTS, state)
+
+    def moments(self) -> State:
+        """Return the moments of the optimiser at the end of training; empty without any.
+
+        Raises:
+            ArtifactError: they are damaged.
+
+        """
+        path = self.path / MOMENTS
+        return load_state(path) if path.exists() else {}
 
     def save_checkpoint(self, state: State) -> None:
         """Write the state that the run can continue from; keep the previous one, in case the disk fails."""

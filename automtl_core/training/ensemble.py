@@ -46,6 +46,7 @@ def model_fit(
     lasts: Lasts = always,
     before: Before | None = None,
     first_epoch: int = 0,
+    moments: State | None = None,
 ) -> Fit | LearnerFit:
     """Return the training of a model that is no ensemble.
 
@@ -58,11 +59,13 @@ def model_fit(
         lasts: Whether there is time, for the parts of a `Learner`.
         before: For a refit: the training before it.
         first_epoch: Number of epochs that the weights of a network are trained for.
+        moments: State of the optimiser that a network goes on from, by names of parameters.
 
     """
     if isinstance(network, Learner):
         return LearnerFit(network, data, recipe, seed, compute, lasts, before.network if before else None)
-    return Fit(network, data, recipe, seed, compute, first_epoch, before.epochs if before else ())
+    epochs = before.epochs if before else ()
+    return Fit(network, data, recipe, seed, compute, first_epoch, epochs, moments or {})
 
 
 @dataclass(eq=False)
@@ -84,6 +87,8 @@ class EnsembleFit:
     """Each member has an equal share of the work."""
     before: Before | None = None
     """For a refit: the training before it."""
+    moments: State = field(default_factory=dict)
+    """As in `Fit`, by the names of parameters in the ensemble; those of trained members are of their end."""
     epochs: int = field(default=0, init=False)
     """Number of epochs of the trained members."""
     trained: list[int] = field(default_factory=list, init=False)
@@ -131,6 +136,7 @@ class EnsembleFit:
 
         while True:
             self.fit.run(on_event)
+            self._keep_moments()
             member = len(self.trained) + 1
             if member == len(self.network.members) or (self.before and not self.fit.exhausted):
                 break
@@ -142,10 +148,18 @@ class EnsembleFit:
         tasks, size = self.data.tasks, self.recipe.batch_size
         return evaluate(self.network, self.data.validation, tasks, size, self.compute)
 
+    def _keep_moments(self) -> None:
+        """Take the state of the optimiser from the current training."""
+        prefix = _prefix(len(self.trained))
+        others = {name: of for name, of in self.moments.items() if not name.startswith(prefix)}
+        self.moments = others | {prefix + name: of for name, of in self.fit.moments.items()}
+
     def _fit_of(self, member: int) -> Fit | LearnerFit:
         before = self.before.of_member(member) if self.before else None
         how = (self.data, self.recipe, seeds.of_member(self.seed, member), self.compute, self._lasts, before)
-        return model_fit(self.network.members[member], *how)
+        prefix = _prefix(member)
+        moments = {n.removeprefix(prefix): of for n, of in self.moments.items() if n.startswith(prefix)}
+        return model_fit(self.network.members[member], *how, moments=moments)
 
     def _lasts(self, share: float) -> bool:
         """Return whether there is time up to a share of the work of the current member."""
@@ -159,12 +173,19 @@ class EnsembleFit:
             "best_epochs": list(self.trained),
             "others": {str(k): member.state_dict() for k, member in members if k != current},
             "fit": self.fit.state_dict(),
+            "moments": self.moments,
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state` in the next run."""
         self.epochs, self.trained = state["epochs"], list(state["best_epochs"])
+        self.moments = state["moments"]
         for k, weights in state["others"].items():
             self.network.members[int(k)].load_state_dict(weights)
         self.fit = self._fit_of(len(self.trained))
         self.fit.load_state_dict(state["fit"])
+
+
+def _prefix(member: int) -> str:
+    """Return the prefix of the names of the parameters of a member."""
+    return f"members.{member}."

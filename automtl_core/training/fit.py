@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core.data.part import Part
@@ -45,6 +47,9 @@ class TrainingData:
     held_out: Part | None = None
     """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
     trained on them, and no training is stopped by them."""
+    recent: NDArray[np.int64] | None = None
+    """For an update: the training rows of networks that go on from their weights, in one epoch. A `Learner`
+    is trained anew on all rows."""
 
 
 @dataclass
@@ -87,16 +92,22 @@ class Fit:
     chosen: Sequence[int] = ()
     """For a refit: the epochs whose weights are kept, `best_epochs` of an earlier training. Validation rows
     are not read. Empty for early stopping."""
+    moments: State = field(default_factory=dict)
+    """State of the optimiser that the training goes on from, by names of parameters; then that of its end."""
 
     def __post_init__(self) -> None:
         data, recipe, compute, network = self.data, self.recipe, self.compute, self.network
         self.network = compute.placed(network)
         self.epoch = self.first_epoch
-        self.rows = data.train.softened(recipe.teacher_weight)
+        rows = data.train if data.recent is None else data.train.some(data.recent)
+        self.rows = rows.softened(recipe.teacher_weight)
         self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
         groups = weight_groups(network, dict(network.named_parameters()), recipe)
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
-        self.steps = steps(len(data.train), recipe.batch_size)
+        self.optimiser.load_state_dict(self.moments)
+        self.steps = steps(len(self.rows), recipe.batch_size)
+        # The weights of an update are trained already: a second pass over its rows would overfit them.
+        self.epochs = recipe.epochs if data.recent is None else 1
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
         # One checkpoint for all tasks or, where they share no weights, one for each task.
@@ -129,7 +140,7 @@ class Fit:
         """Whether the last epoch is done, or early stopping has ended the training."""
         if self.chosen:
             return self.epoch >= max(self.chosen)
-        spent = self.epoch >= self.first_epoch + self.recipe.epochs
+        spent = self.epoch >= self.first_epoch + self.epochs
         return spent or self.epoch - self.best_epoch >= self.patience
 
     @property
@@ -163,6 +174,7 @@ class Fit:
             losses = done.losses(self.data.tasks)
             report = EpochEnded(self.phase, self.epoch, losses, metrics, change)
             going_on = listener(report) and done.going_on
+        self.moments = self.optimiser.state_dict()
         if not self.chosen or self.exhausted:
             self.restore_best()
         return self.best

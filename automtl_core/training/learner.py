@@ -81,6 +81,8 @@ class LearnerFit:
     best: Metrics = field(default_factory=dict, init=False)
     chosen: Callable[[], nn.Module] | None = None
     """For a refit: returns the trained model, see `Learner.refit`."""
+    moments: ClassVar[State] = {}
+    """The model has no optimiser."""
     best_epoch: ClassVar[int] = 1
     """There is one epoch only."""
     best_epochs: ClassVar[tuple[int, ...]] = (1,)

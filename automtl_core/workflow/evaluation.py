@@ -15,7 +15,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.leaks.leaks import alone, predictions
-from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Refreshed, Result
+from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
@@ -35,6 +35,7 @@ from automtl_core.workflow.budget import IMPORTANCE_SHARE
 from automtl_core.workflow.data_checks import check_skew
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored, scaling
+from automtl_core.workflow.update import gains
 from automtl_core.workflow.work import Work
 
 
@@ -81,6 +82,8 @@ def test(work: Work) -> None:
         predicted = made.predict_logits(part)
         seconds_per_row = agreed((time.monotonic() - start) / len(part))
         fields = fields_read(space, run.architecture(), prepared.schema)
+        if updated := run.get(Updated):
+            run.write(replace(updated, gains=gains(job, prepared.part("test"), predicted)))
         if effects := run_importance(work, made, fields, seconds_per_row):
             run.write(effects)
         behaviour = _behaviour(made, prepared, predicted, job.config.seed)

@@ -15,13 +15,16 @@ from torch import Tensor, nn
 import automtl_core
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.store import Prepared
+from automtl_core.data.frames import NewExamples
+from automtl_core.data.part import some_rows
+from automtl_core.data.store import REFIT, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.modules.network import fault_of_outputs, outputs_of
+from automtl_core.prepare.grow import grow
 from automtl_core.prepare.prepare import Accept, anything, prepare
 from automtl_core.registry.kinds import (
     BALANCERS,
@@ -35,6 +38,9 @@ from automtl_core.registry.kinds import (
 )
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
+from automtl_core.run_dir.facts import Data, Result
+from automtl_core.run_dir.identity import check_data
+from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult, losses_to_search
 from automtl_core.search.scheduler import Proposals, Scheduler
@@ -161,15 +167,59 @@ class Job:
         accept: Accept = anything,
     ) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `prepare`."""
-        c, made = self.config, list[Prepared]()
-        where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
+        made = list[Prepared]()
 
         def prepare_alone() -> Path:
-            made.append(prepare(*where, progress, memory_limit, elsewhere, accept, self.refits()))
+            made.append(self._prepared(progress, memory_limit, elsewhere, accept))
             return made[0].path
 
         path = distributed.first(prepare_alone)
         return self.judged(made[0] if made else Prepared.open(path, reused=True))
+
+    def _prepared(
+        self, progress: Progress, memory_limit: str | None, elsewhere: Path | None, accept: Accept
+    ) -> Prepared:
+        """Return the prepared dataset or, for an update, that of the run before with later rows."""
+        c, dataset = self.config, self.dataset()
+        if (update := c.update) is None:
+            where = (dataset, c.dataset.name, c.data_dir, c.prepared_dir)
+            return prepare(*where, progress, memory_limit, elsewhere, accept, self.refits())
+        run, how = self.parent(), (progress, memory_limit)
+        base, schema = self._before(run, *how), run.encoder(self.registry.field_encoders()).schema
+        reading = NewExamples(
+            dataset,
+            update.data,
+            c.prepared_dir,
+            memory_limit,
+            schema.histories,
+            update.history,
+            progress=progress,
+            labelled=True,
+            time=(dataset.time_column or dataset.time) if base.can_refresh else None,
+            rule=schema.lists,
+            weights=schema.weights,
+        )
+        return grow(base, reading, c.prepared_dir, elsewhere, accept)
+
+    def _before(self, run: Run, progress: Progress, memory_limit: str | None) -> Prepared:
+        """Return the data of the run before an update: its folder or, without one, from its raw files."""
+        data, config, kinds = run.read(Data), run.config(), self.registry.field_encoders()
+        name = f"{data.dataset}-{data.fingerprint[:12]}{REFIT if run.read(Result).refitted else ''}"
+        for root in (self.config.prepared_dir, config.prepared_dir):
+            if (root / name).exists():
+                return Prepared.open(root / name, reused=True, kinds=kinds)
+        job = Job.resolve(config.model_copy(update={"prepared_dir": self.config.prepared_dir}), self.registry)
+        return run.served(job._prepared(progress, memory_limit, None, partial(check_data, run)))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the network begins with the weights of the run before an update."""
+        return self.config.update is not None and self.retrain() == "inherit"
+
+    def parent(self) -> Run:
+        """Return the run before an update."""
+        assert self.config.warm_start is not None  # noqa: S101 - an update names it
+        return Run.open(self.config.warm_start)
 
     def space(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
@@ -234,7 +284,8 @@ class Job:
         train = made.train
         if self.config.training.teacher and rows is None and "training.teacher" not in self.ignores:
             train = replace(train, soft=self._soft_labels(prepared))
-        data = TrainingData(train, made.validation, space.schema.tasks)
+        recent = recent_rows(self, prepared) if rows is None else None
+        data = TrainingData(train, made.validation, space.schema.tasks, recent=recent)
         how = (self.recipe(), self.config.seed, self.compute())
         return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
 
@@ -398,7 +449,7 @@ class Job:
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""
         if self.config.strategy is None:
-            return "scratch"
+            return (self.config.retrain or "inherit") if self.config.update else "scratch"
         return self.config.retrain or self._searching()[0].retrain
 
     def recipe(self) -> Recipe:
@@ -485,6 +536,20 @@ class Job:
             device = torch.device("cuda", distributed.local_rank())
             torch.cuda.set_device(device)
         return Compute(device, self.config.precision, processes, rank, self.config.large_tables == "disk")
+
+
+def recent_rows(job: Job, prepared: Prepared) -> NDArray[np.int64] | None:
+    """Return the training rows of an update; None for another training, which reads all of them.
+
+    These are the rows that no network before was trained on, and a sample of older ones.
+    """
+    if (update := job.config.update) is None or not job.goes_on:
+        return None
+    older, rows = prepared.manifest["fresh"], prepared.manifest["rows"]["train"]
+    random, lists = seeds.generator(job.config.seed, "replay"), prepared.part("train").lists
+    count = round(update.replay * (rows - older))
+    some = some_rows(older, count, random, None if lists is None else lists[:older])
+    return np.concatenate([some, np.arange(older, rows)])
 
 
 def _written_out(registry: Registry, chosen: Component) -> Component:

@@ -51,6 +51,7 @@ from automtl_core.workflow.training import (
     training_ahead,
     untrained,
 )
+from automtl_core.workflow.update import begun, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
@@ -143,6 +144,7 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
     facts += [NewRows(form)] if (form := RowFormat.of(job.dataset())) else []
+    facts += facts_of(job, prepared)
     encoder = prepared.encoder_of(space.schema)
     with Run.create(path, job.config, facts, encoder) as made:
         yield made
@@ -204,7 +206,7 @@ def _search(work: Work) -> None:
         work.network, work.epochs, work.trained = result.network, result.epochs, result.trained
         work.best_epochs = result.best_epochs or (result.epochs,)
     else:
-        work.network = untrained(work.problem, architecture)
+        work.network = begun(job, untrained(work.problem, architecture))
 
 
 def _result(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:

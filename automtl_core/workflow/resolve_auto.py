@@ -46,7 +46,8 @@ from automtl_core.workflow.job import Job
 FORMAT = 3
 WITHOUT_EFFECT = frozenset({
     "dataset", "data_dir", "prepared_dir", "large_tables", "time_budget", "seed", "space", "strategy",
-    "decisions", "warm_start", "retrain", "calibrate", "refit", "importance", "metrics", "listeners",
+    "decisions", "warm_start", "update", "retrain", "calibrate", "refit", "importance", "metrics",
+    "listeners",
 })  # fmt: skip
 """Settings that results for a folder of prepared data do not depend on."""
 

@@ -17,6 +17,7 @@ from automtl_core.search.strategy import Problem
 from automtl_core.system import seeds
 from automtl_core.system.distributed import first
 from automtl_core.system.files import remove_folder
+from automtl_core.system.state import State
 from automtl_core.training.batches import steps
 from automtl_core.training.calibration import calibrated, platt
 from automtl_core.training.compute import computing
@@ -30,6 +31,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
+from automtl_core.workflow.update import begun, begun_moments
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Work
 
@@ -44,7 +46,7 @@ def train(work: Work) -> None:
     start_clock(work)
     if work.network is None:  # an earlier process did the search
         take_over(work)
-        work.network = untrained(work.problem, made.architecture())
+        work.network = begun(work.job, untrained(work.problem, made.architecture()))
     network, problem = work.network, work.problem
     if work.trained:
         best_epochs, cut_short = work.best_epochs, any(map(problem.recipe.cut_short, work.best_epochs))
@@ -52,14 +54,19 @@ def train(work: Work) -> None:
         measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
     else:
         return_memory()
-        loop = trainer(work, problem, network, first_epoch=work.epochs)
+        moments = begun_moments(work.job, network)
+        loop = trainer(work, problem, network, first_epoch=work.epochs, moments=moments)
         recorder.follow(TRAIN, loop)
         measured = loop.run(recorder)
+        made.save_moments(loop.moments)
         network, best_epochs, cut_short = loop.network, loop.best_epochs, loop.cut_short
     if work.clock is not None:
         made.write(replace(made.read(Budget), ended=work.clock.ended))
     made.save_weights(network.state_dict())
     scaling, validation = _calibrated(work.job, network, problem, measured)
+    if work.job.goes_on:  # a task with too few of the newest rows keeps its calibration
+        before = work.job.parent().get(Calibration) or Calibration()
+        scaling = Calibration({**before.scaling, **scaling.scaling})
     if work.job.config.calibrate:
         made.write(scaling)
     seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in (SEARCH, TRAIN)}
@@ -118,7 +125,8 @@ def refit_ahead(job: Job, prepared: Prepared) -> Planned:
 
 def _most_epochs(job: Job) -> int:
     """Return the largest number of epochs of a training; trees and other models without epochs have one."""
-    return (1 if "training.epochs" in job.ignores else job.config.training.epochs) * job.networks()
+    once = "training.epochs" in job.ignores or job.goes_on
+    return (1 if once else job.config.training.epochs) * job.networks()
 
 
 def _trained(work: Work) -> nn.Module:
@@ -177,6 +185,7 @@ def _trained_again(work: Work, chosen: Chosen) -> bool:
     _save_encoder(made, prepared.encoder_of(problem.space.schema))
     made.write_architecture(replace(architecture, origin=origin(job, problem.space)))
     made.save_weights(loop.network.state_dict())
+    made.save_moments(loop.moments)
     work.network, work.problem = loop.network, problem
     work.prepared, work.space = prepared, problem.space
     return True
@@ -195,7 +204,12 @@ def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
 
 
 def trainer(
-    work: Work, problem: Problem, network: nn.Module, before: Before | None = None, first_epoch: int = 0
+    work: Work,
+    problem: Problem,
+    network: nn.Module,
+    before: Before | None = None,
+    first_epoch: int = 0,
+    moments: State | None = None,
 ) -> Fit | EnsembleFit | LearnerFit:
     """Return the trainer of a network, which may be an ensemble or a `Learner`.
 
@@ -205,14 +219,15 @@ def trainer(
         network: The network, which may have weights of a search.
         before: For a refit: the training before it.
         first_epoch: Number of epochs that its weights are trained for.
+        moments: State of the optimiser that it goes on from, by names of parameters.
 
     """
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     # A refit that is ended is discarded, so its parts have no shares of the time.
     lasts = always if work.clock is None or before else work.clock.lasts
     if isinstance(network, Ensemble):
-        return EnsembleFit(network, *how, lasts, before)
-    return model_fit(network, *how, lasts, before, first_epoch)
+        return EnsembleFit(network, *how, lasts, before, moments or {})
+    return model_fit(network, *how, lasts, before, first_epoch, moments)
 
 
 def _calibrated(

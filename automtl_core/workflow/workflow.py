@@ -6,6 +6,7 @@
 The command line uses this class, and scripts can use it alike.
 """
 
+import re
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, S
 from automtl_core.prepare.prepare import Accept, anything
 from automtl_core.registry.kinds import DATASETS, METRICS
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.config import Layer, RunConfig, default, split
+from automtl_core.run_dir.config import Layer, RunConfig, UpdateSettings, default, split
 from automtl_core.run_dir.facts import Data, Environment, NewRows, Refreshed, Result
 from automtl_core.run_dir.folders import in_use, prepared_folder, raw_folder
 from automtl_core.run_dir.identity import check_data, data_differences, environment_differences
@@ -60,6 +61,7 @@ from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.search_inputs import seen_test_rows
 from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.unseen import check_unseen, time_column
+from automtl_core.workflow.update import update_of
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.work import Work
 
@@ -167,6 +169,28 @@ class Workflow:
         """
         job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
         return self._runs(job, runs_dir, stem=stem, seeds=seeds)
+
+    def update(
+        self, path: Path, update: UpdateSettings, from_scratch: bool, runs_dir: Path, name: str | None = None
+    ) -> RunRecord:
+        """Go on with the network of a run on later rows, in a new run; see `workflow.update`.
+
+        Args:
+            path: The run, which stays as it is.
+            update: The later rows, and how many older ones are drawn.
+            from_scratch: Whether its architecture is trained from new weights, on all rows.
+            runs_dir: Folder of the new run.
+            name: Its name; None for that of the run with a number.
+
+        """
+        run = Run.open(path)
+        run.tested()
+        with self.registry.expecting(run.read(Environment).plugins):
+            config = update_of(run, path, update, from_scratch)
+            config = config.model_copy(update={"prepared_dir": prepared_folder()})
+            job = Job.resolve(config, self.registry)
+            stem = re.sub(r"-updated-\d+$", "", path.resolve().name) + "-updated"
+            return next(self._runs(job, runs_dir, name, stem))
 
     def _runs(
         self, job: Job, runs_dir: Path, name: str | None = None, stem: str = "", seeds: int = 1

@@ -11,7 +11,7 @@ LINES = {
     "compare": ("runs.training:compare", "Compare models on the same rows, with confidence intervals."),
     "predict": ("runs.commands:predict", "Predict new rows with the network of a run."),
     "evaluate": ("runs.commands:evaluate", "Recompute the test metrics of a run, or test it on new rows."),
-    "refresh": ("runs.commands:refresh", "Bring the aggregates of a run up to date, without training."),
+    "update": ("runs.commands:update", "Train the network of a run further, on later rows."),
     "export": ("runs.commands:export", "Export the network of a run, to serve without automtl."),
     "retrain": ("runs.commands:retrain", "Train the architecture of a run again, also on newer data."),
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),

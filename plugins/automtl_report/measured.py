@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result
+from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.events import REFIT, EpochEnded
@@ -27,6 +27,7 @@ def notes(record: RunRecord) -> list[Block]:
     """Return notes if aggregates were refreshed, or the network is trivial or suspiciously good."""
     result, refreshed = record.get(Result), record.get(Refreshed)
     found = list(refreshed.sentences(record.path)) if refreshed else []
+    found += updated.sentences() if (updated := record.get(Updated)) else []
     if result is not None and result.baselines is not None:
         found += [*nothing_learned(result.baselines, bool(record.search.front)), *_leaks(result.baselines)]
     return list(map(Text, found))

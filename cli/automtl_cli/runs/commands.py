@@ -105,7 +105,7 @@ def evaluate(
     return Output(result, outcome.evaluation, None if result.repeats else error)
 
 
-def refresh(
+def update(
     run: options.Run,
     *,
     files: Path = option(
@@ -114,23 +114,39 @@ def refresh(
         "--data",
         default=...,
     ),
-    out: Path | None = option("FOLDER", "Folder of the new run [RUN-refreshed]."),
+    history: History = None,
+    replay: float = option(
+        "R", "Number of older rows that are drawn for each new row.", min=0.0, default=0.0
+    ),
+    retrain: bool = flag("--retrain", "Train the architecture from new weights, on all rows."),
+    refresh: bool = flag("--refresh", "Bring only the aggregates up to date, without training."),
+    out: Path | None = option("FOLDER", "Folder of the new run [RUN-updated-N]."),
     bad_rows: options.BadRows,
     memory_limit: options.MemoryLimit = None,
 ) -> Output:
-    """Bring the aggregates of a run up to date, without training.
+    """Train the network of a run further, on later rows.
 
-    Aggregates are the means of labels over earlier rows that the network reads. The new run has the same
-    network, and aggregates that have seen the rows of --data too. `predict` and `export` of the new run use
-    them. No row counts twice: under a split by time, rows up to the newest one that the aggregates have seen
-    are left out; else a file that they have seen is refused.
+    The new run has the architecture and the settings of RUN. Its network begins with the weights of RUN, and
+    learns from the new rows and a sample of older ones; the newest rows stop its training, and test it. New
+    values get ids, and old values keep theirs. Aggregates and histories take in the rows. No row counts
+    twice: under a split by time, rows up to the newest one of RUN are left out; else a file that RUN has seen
+    is refused. The raw files of RUN, or its prepared data, must still be there.
     """
     check_run(run)
+    if refresh and retrain:
+        raise UsageError("--refresh trains nothing, and --retrain trains", "use one of them")
     from automtl_cli.runs.flow import workflow
+    from automtl_core.run_dir.config import UpdateSettings
     from automtl_core.views.values import lines, next_commands
     from automtl_core.workflow.new_rows import skippable
+    from automtl_report.run import outcome
 
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
+    if not refresh:
+        later = UpdateSettings(data=files.absolute(), history=history and history.absolute(), replay=replay)
+        place = (run.parent, None) if out is None else (out.parent, out.name)
+        record = workflow(memory_limit).update(run, later, retrain, *place)
+        return Output(record, outcome)
     folder = out or run.with_name(f"{run.resolve().name}-refreshed")
     result = workflow(memory_limit, READING).refresh(run, files, folder, most)
     skipped = [f"skipped: {row}" for row in result.skipped]

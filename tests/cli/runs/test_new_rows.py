@@ -174,7 +174,7 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
     with (here / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
     rows = len(prepared.part("test"))
-    told = automtl("refresh", "runs/first", "--data", "new.csv")
+    told = automtl("update", "--refresh", "runs/first", "--data", "new.csv")
     assert f"run: runs/first-refreshed, whose aggregates have seen {rows} more rows" in told.out
     weights = [Run.open(here / "runs" / name).weights() for name in ("first", "first-refreshed")]
     assert all(np.array_equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
@@ -183,9 +183,9 @@ def test_aggregates_are_brought_up_to_date_without_training(automtl, here):
         for name in ("first", "first-refreshed")
     ]
     assert scores[0] != scores[1]
-    again = automtl("refresh", "runs/first", "--data", "new.csv")
+    again = automtl("update", "--refresh", "runs/first", "--data", "new.csv")
     assert (again.code, "exists already" in again.err) == (73, True)
-    again = automtl("refresh", "runs/first-refreshed", "--data", "new.csv")
+    again = automtl("update", "--refresh", "runs/first-refreshed", "--data", "new.csv")
     assert (again.code, "has seen this file" in again.err) == (65, True)
     seen = f"Refreshed from runs/first: the aggregates have seen {rows} rows since training"
     before = "All metrics of this run are those before the refresh"

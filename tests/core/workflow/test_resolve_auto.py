@@ -112,6 +112,7 @@ EQUAL = {
     "metrics": ["pr-auc"],
     "listeners": ["mlflow"],
     "warm_start": "runs/a",
+    "update": {"data": "new.csv"},
     "retrain": "scratch",
     "decisions": {"a": "b"},
     "data_dir": "elsewhere",

@@ -1,0 +1,190 @@
+"""Updates: the network of a run goes on with later rows, see `automtl update`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from torch import nn
+
+from automtl_core.data.part import Bags, Part
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema
+from automtl_core.errors import UsageError
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.run_dir.config import RunConfig, UpdateSettings
+from automtl_core.run_dir.facts import Gain, Result, Updated
+from automtl_core.run_dir.run import Run
+from automtl_core.system.state import State
+from automtl_core.training.learner import Learner
+from automtl_core.training.significance import LEAST
+from automtl_core.workflow.job import Job, recent_rows
+from automtl_core.workflow.trained import Trained
+
+
+def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) -> RunConfig:
+    """Return the configuration of the update of a run.
+
+    Args:
+        run: The run, which is trained and tested.
+        path: Its path.
+        update: The later rows, and how many older ones are drawn.
+        from_scratch: Whether the architecture is trained from new weights, on all rows.
+
+    """
+    config = run.config()
+    given = {
+        "strategy": None,
+        "decisions": dict(run.architecture().decisions),
+        "warm_start": path,
+        "update": update,
+        "retrain": "scratch" if from_scratch else "inherit",
+        "refit": False,
+        "time_budget": None,
+        "training": config.training.model_copy(update={"teacher": ()}),
+    }
+    return config.model_copy(update=given)
+
+
+def facts_of(job: Job, prepared: Prepared) -> Iterator[Updated]:
+    """Yield what is known of an update before its training; nothing for another run."""
+    if job.config.update is None:
+        return
+    run, from_scratch, rows = job.parent(), job.retrain() == "scratch", prepared.manifest["rows"]["train"]
+    older = run.encoder(job.registry.field_encoders()).fields
+    grown = {
+        name: one.size - older[name].size
+        for name, one in prepared.encoder.fields.items()
+        if one.gives != "numbers" and name in older
+    }
+    fresh, recent = prepared.manifest["fresh"], recent_rows(job, prepared)
+    count = fresh if recent is None else len(recent) - (rows - fresh)
+    weights = run.read(Result).files["weights.safetensors"]
+    yield Updated(str(job.config.warm_start), weights, rows - fresh, count, from_scratch, grown)
+
+
+def begun(job: Job, network: nn.Module) -> nn.Module:
+    """Return a network with the weights of the run before, for an update that inherits them.
+
+    Args:
+        job: The job of the update, or of another run, whose network stays as it is.
+        network: The network with new weights.
+
+    Raises:
+        ArtifactError: the run before is damaged.
+        UsageError: weights have another shape than before.
+
+    """
+    if job.goes_on:
+        inherit(Trained.of(job.parent(), job.registry).network.cpu(), network)
+    return network
+
+
+def begun_moments(job: Job, network: nn.Module) -> State:
+    """Return the moments of the optimiser of the run before, for its grown network; empty for other runs."""
+    if not job.goes_on:
+        return {}
+    run, tables, moments = job.parent(), _tables(network), dict[str, Any]()
+    there = dict(Trained.of(run, job.registry).network.cpu().named_modules())
+    for name, state in run.moments().items():
+        if name not in tables:
+            moments[name] = state
+            continue
+        before, now = there[name.removesuffix(TABLE)], tables[name]
+        rows = _rows(before, now)
+        moments[name] = {key: value[rows] if value.dim() else value for key, value in state.items()}
+    return moments
+
+
+def gains(job: Job, part: Part, now: NDArray[Any]) -> dict[str, Gain]:
+    """Return the scores of an updated network, and of that before, for each task with enough rows.
+
+    Args:
+        job: The job of the update.
+        part: Rows that neither network was trained on, R, without the numbers of aggregates.
+        now: Output of the updated network, [R, T].
+
+    """
+    made, found = Trained.of(job.parent(), job.registry), dict[str, Gain]()
+    tasks, before = made.tasks, made.predict_logits(_as_known(part, made.encoder.schema))
+    for t, task in enumerate(tasks):
+        known = ~np.isnan(part.labels[:, t])
+        labels, kind = np.asarray(part.labels[known, t], np.float64), task.type
+        groups = None if part.groups is None else part.groups[known]
+        if kind.effective_rows(labels, groups) < LEAST or not kind.has_evidence(labels, groups):
+            continue
+        losses = [kind.losses_by_row(labels, logits[known, t], groups) for logits in (before, now)]
+        by_row = losses[0] - losses[1]
+        half = float(by_row.std() / len(by_row) ** 0.5) * ndtri(1 - 0.025 / len(tasks))
+        before_it, now_it = (1 - float(one.mean()) for one in losses)
+        gain = float(by_row.mean())
+        found[task.name] = Gain(kind.measure, before_it, now_it, gain - half, gain + half)
+    return found
+
+
+def _as_known(part: Part, schema: Schema) -> Part:
+    """Return rows as vocabularies of a schema know them, which lack values that got ids later."""
+    ids, bags = part.ids.copy(), dict(part.bags)
+    for place, one in enumerate(schema.sparse):
+        if place in bags:
+            starts, values = bags[place]
+            known = np.concatenate([[0], np.cumsum(values < one.size)])
+            bags[place] = Bags(known[starts], values[values < one.size])
+        else:
+            ids[:, place][ids[:, place] >= one.size] = 0
+    return replace(part, ids=ids, bags=bags)
+
+
+def inherit(before: nn.Module, network: nn.Module) -> None:
+    """Copy the weights of a network to one whose vocabularies have grown.
+
+    A new value begins with the embedding of unseen values, so that the copy alone changes no prediction.
+
+    Args:
+        before: The trained network.
+        network: A network of the same architecture, whose fields have the same values with the same ids, and
+            perhaps more. Models that are no networks stay untrained.
+
+    Raises:
+        UsageError: a weight has another shape, and is no table of embeddings.
+
+    """
+    there, tables = dict(before.named_modules()), _tables(network)
+    learners = (name for name, one in network.named_modules() if isinstance(one, Learner))
+    apart = tuple(f"{name}." if name else "" for name in learners)
+    weights = before.state_dict()
+    with torch.no_grad():
+        for name, tensor in network.state_dict(keep_vars=True).items():
+            if name.startswith(apart):
+                continue
+            if name in tables:
+                tensor.copy_(weights[name][_rows(there[name.removesuffix(TABLE)], tables[name])])
+            elif name in weights and weights[name].shape == tensor.shape:
+                tensor.copy_(weights[name])
+            else:
+                raise UsageError(f"the network cannot go on: {name} has another shape", "use --retrain")
+
+
+TABLE = ".table.weight"
+"""End of the name of the weight of a table, behind that of its `FieldEmbedding`."""
+
+
+def _tables(network: nn.Module) -> dict[str, FieldEmbedding]:
+    """Return the embeddings of a network by the names of the weights of their tables."""
+    modules = network.named_modules()
+    return {f"{name}{TABLE}": one for name, one in modules if isinstance(one, FieldEmbedding)}
+
+
+def _rows(before: nn.Module, now: nn.Module) -> torch.Tensor:
+    """Return the row before of each row of a table, that of unseen values for new ones."""
+    assert isinstance(before, FieldEmbedding)  # noqa: S101 - of one architecture
+    assert isinstance(now, FieldEmbedding)  # noqa: S101
+    rows = []
+    for start, old, new in zip(before.offsets, before.largest, now.largest, strict=True):
+        ids = torch.arange(int(new) + 1)
+        rows.append(torch.where(ids <= old, ids, 0) + start)
+    return torch.cat(rows)

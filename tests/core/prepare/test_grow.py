@@ -1,0 +1,136 @@
+"""Prepared data that grows holds the same rows as if all of them had been prepared together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.errors import DataError
+from automtl_core.prepare.grow import grow
+from automtl_core.prepare.prepare import prepare
+
+from .later_rows import CUT, ROWS, Earlier, Shown, grown, reading, settings
+
+
+def contents(prepared, names=PARTS):
+    """Return the decoded rows by their number, with what cannot be decoded."""
+    found = {}
+    for name in names:
+        part, columns = prepared.part(name), {}
+        columns = prepared.encoder.decode(part)
+        for key in ("users", "lists", "times"):
+            of = prepared.times(name) if key == "times" else getattr(part, key)
+            columns[key] = [None] * len(part) if of is None else of.tolist()
+        columns["seconds"] = prepared.seconds(name).tolist()
+        columns["weights"] = part.weights.tolist()
+        for row in zip(*columns.values(), strict=True):
+            one = dict(zip(columns, row, strict=True))
+            found[round(1000 * one["row"])] = one
+    return found
+
+
+@pytest.mark.parametrize("form", [{}, {"list": {"user": None, "gap": 300}}])
+def test_rows_are_those_of_a_preparation_of_all(form, tmp_path):
+    base, data = grown(tmp_path, **form)
+    whole = prepare(Shown(settings(**form)), "whole", None, tmp_path)
+    mine, wanted = contents(data), contents(whole)
+    assert mine.keys() == wanted.keys() == {*range(ROWS)}
+    known = {name: {*data.vocabulary(name)} for name in ("user", "item", "tags")}
+    texts = {name: Shown.frame[name].tolist() for name in ("user", "item")}
+    sides = {}  # of lists: one that began before the later rows is two lists
+    for row, one in wanted.items():
+        sides.setdefault(one["lists"], set()).add(row < CUT)
+    for row, one in wanted.items():
+        for name in ("bucket", "price", "click", "spent", "seconds", "weights"):
+            assert mine[row][name] == pytest.approx(one[name], abs=1e-6), name
+        for name, values in texts.items():
+            assert mine[row][name] == (values[row] if values[row] in known[name] else None)
+        tags = {*base.vocabulary("tags")} if row < CUT else known["tags"]
+        assert {*mine[row]["tags"]} == {*Shown.frame["tags"][row].split("|")} & tags
+        if form and len(sides[one["lists"]]) > 1:
+            continue
+        for name in ("past:click", "past:automtl:age"):
+            assert mine[row][name] == pytest.approx(one[name]), name
+        for event, item in zip(mine[row]["past:item"], one["past:item"], strict=True):
+            if item is None or not item.startswith("unseen"):
+                assert event == item or (item not in known["item"] and event.startswith("unseen"))
+    for key in ("users", "lists", "times"):  # other numbers, equal where they were equal
+        whole_ones = {row: one for row, one in wanted.items() if not form or len(sides[one["lists"]]) == 1}
+        pairs = {(mine[row][key], one[key]) for row, one in whole_ones.items()}
+        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}), key
+    runs = [data.part(name).lists for name in PARTS]
+    if form:  # the rows of a list are neighbours
+        assert all(len({*of.tolist()}) == 1 + np.count_nonzero(np.diff(of)) for of in runs)
+
+
+def test_older_rows_are_training_rows_and_new_ones_are_divided_by_time(tmp_path):
+    base, data = grown(tmp_path)
+    assert data.manifest["rows"] == {"train": CUT + 160, "validation": 20, "test": 20}
+    assert data.manifest["fresh"] == base.manifest["rows"]["train"] == 320
+    rows = {name: contents(data, [name]).keys() for name in PARTS}
+    assert rows["train"] == {*range(560)}
+    assert rows["validation"] == {*range(560, 580)}
+    labels = data.manifest["labels"]["test"]
+    assert labels["click"]["positives"] == Shown.frame["click"][580:].sum()
+    assert labels["spent"]["mean"] == pytest.approx(Shown.frame["spent"][580:].mean())
+
+
+def test_data_grows_again(tmp_path):
+    base = prepare(Earlier(settings()), "shown", None, tmp_path)
+    once = grow(base, reading(tmp_path, base, Shown.frame[CUT:500]), tmp_path)
+    twice = grow(once, reading(tmp_path, base, Shown.frame[500:]), tmp_path)
+    direct = grow(base, reading(tmp_path, base), tmp_path)
+    mine, wanted = contents(twice), contents(direct)
+    for row, one in wanted.items():
+        same = {key for key in one if mine[row][key] == one[key]}
+        assert {"price", "click", "spent", "seconds", "weights", "past:click", "times"} <= same
+    assert twice.manifest["fresh"] == once.manifest["rows"]["train"]
+    assert {*once.vocabulary("item")} <= {*twice.vocabulary("item")}
+    items = [v for v in direct.vocabulary("item") if v in twice.vocabulary("item")]
+    for row, one in wanted.items():  # an event that has become known later has its id too
+        pairs = zip(mine[row]["past:item"], one["past:item"], strict=True)
+        assert all(a == b or b not in items or str(a).startswith("unseen") for a, b in pairs)
+
+
+def test_the_same_rows_are_grown_once_and_other_rows_make_other_data(tmp_path):
+    base, data = grown(tmp_path)
+    again = grow(base, reading(tmp_path, base), tmp_path)
+    assert again.reused
+    assert again.path == data.path
+    fewer = grow(base, reading(tmp_path, base, Shown.frame[CUT:550]), tmp_path)
+    assert fewer.path != data.path
+    assert Prepared.open(fewer.path).manifest["parent"] == base.manifest["fingerprint"]
+
+
+def test_rows_that_are_not_later_are_left_out(tmp_path):
+    base = prepare(Earlier(settings()), "shown", None, tmp_path)
+    overlap = grow(base, reading(tmp_path, base, Shown.frame[300:]), tmp_path)
+    assert overlap.manifest["rows"] == {"train": CUT + 160, "validation": 20, "test": 20}
+    assert overlap.manifest["joined"] == [
+        f"100 of 300 rows are left out: they are not later than at {Shown.frame['at'][CUT - 1]}, "
+        "the newest row before",
+        *(sentence for sentence in overlap.manifest["joined"] if sentence.startswith("history")),
+    ]
+    with pytest.raises(DataError, match=r"^none of the 100 rows is later than at"):
+        grow(base, reading(tmp_path, base, Shown.frame[300:CUT]), tmp_path)
+    with pytest.raises(DataError, match="too few: none is left for the validation part"):
+        grow(base, reading(tmp_path, base, Shown.frame[CUT : CUT + 2]), tmp_path)
+
+
+@pytest.mark.parametrize("split", ["random", "user"])
+def test_without_times_rows_are_divided_at_random_or_by_users(split, tmp_path):
+    base = prepare(Earlier(settings(split=split)), "shown", None, tmp_path)
+    how = reading(tmp_path, base, timed=False, split=split)
+    data = grow(base, how, tmp_path)
+    sizes = data.manifest["rows"]
+    assert sum(sizes.values()) == ROWS
+    assert sizes["validation"] == pytest.approx(20, abs=8)
+    if split == "user":
+        users = [{*data.users(name).tolist()} for name in ("validation", "test")]
+        assert not users[0] & users[1]
+        assert not users[0] & {*data.users("train")[CUT:].tolist()}
+    raw = {"later.csv": {"bytes": 1, "sha256": data.manifest["raw"]["later.csv"]["sha256"]}}
+    seen = replace(base, manifest={**base.manifest, "raw": raw})
+    with pytest.raises(DataError, match=r"later\.csv: the run was trained on this file"):
+        grow(seen, how, tmp_path)

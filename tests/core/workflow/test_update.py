@@ -1,0 +1,156 @@
+"""An update goes on where the run before ended: its ids, its weights, the moments of its optimiser."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import automtl
+from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.run_dir.facts import Result, Updated
+from automtl_core.run_dir.run import Run as Folder
+from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.update import inherit
+
+SETTINGS = {
+    "dataset": {
+        "sparse": ["user", "item"],
+        "dense": ["price"],
+        "time": "at",
+        "split": "time",
+        "user": "user",
+    },
+    "features": {"aggregates": [["item"]], "numbers": "standard", "history": []},
+    "training": {"epochs": 3, "min_positives": 1, "batch_size": 128, "embedding_decay": 0.001},
+    "importance": {"rows": 0},
+}
+ROWS, CUT = 3000, 2000
+
+
+def table(seed=0):
+    """Return rows of which later ones have new users and items, whose effects are those of their number."""
+    draw = np.random.default_rng(seed)
+    day = np.arange(ROWS) // 500
+    user, item = draw.integers(0, 20, ROWS) + 5 * day, draw.integers(0, 20, ROWS) + 5 * day
+    frame = pd.DataFrame({"user": user, "item": item}).astype(str).radd("x")
+    frame["price"] = draw.normal(size=ROWS)
+    frame["at"] = 1_700_000_000 + 100 * np.arange(ROWS)
+    logit = np.where(item % 3 == 0, 1.5, -1.0) + np.where(user % 2 == 0, 0.8, -0.8)
+    frame["click"] = (draw.random(ROWS) < 1 / (1 + np.exp(-logit))).astype(int)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder := tmp_path_factory.mktemp("update"))
+        table()[:CUT].to_csv("first.csv", index=False)
+        for day, start in enumerate((CUT, CUT + 500), 1):
+            table()[start : start + 500].to_csv(f"day{day}.csv", index=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def first(here):
+    return automtl.train("first.csv", ["click"], model="mmoe", settings=SETTINGS, name="first")
+
+
+@pytest.fixture(scope="module")
+def second(first):
+    return first.update("day1.csv", "runs/second")
+
+
+def embedding_of(run, field, value):
+    """Return the embedding of a value in the network of a run."""
+    made = Trained.of(run._folder, run._flow.registry)
+    (table,) = [one for one in made.network.modules() if isinstance(one, FieldEmbedding)]
+    place = [one.name for one in made.encoder.schema.sparse].index(field)
+    (number,) = made.encoder.fields[field].encode([value])
+    return table.table.weight[table.offsets[place] + int(number)].detach().numpy()
+
+
+def test_a_run_goes_on_with_later_rows(first, second):
+    fact, config = second._folder.read(Updated), second._folder.config()
+    assert fact.parent == str(first.path)
+    assert fact.weights == first._folder.read(Result).files["weights.safetensors"]
+    # 200 test rows of before were not trained on; validation rows were, in its refit.
+    assert (fact.rows, fact.older, fact.from_scratch) == (200 + 400, 0, False)
+    assert config.decisions == dict(first.architecture.decisions)
+    assert (config.strategy, config.refit, config.retrain) == (None, False, "inherit")
+    assert second.metrics.loc["click", "rows"] == 50
+    assert len(second._folder.reports()) == 1
+    assert second.path.parent == first.path.parent
+    with pytest.raises(RunExistsError):
+        first.update("day1.csv", "runs/second")
+
+
+def test_values_of_the_new_rows_are_known_and_old_ones_keep_their_ids(first, second):
+    old, new = first._folder.encoder(), second._folder.encoder()
+    for name in ("user", "item"):
+        before, now = old.fields[name], new.fields[name]
+        assert now.values[: before.size - 1] == before.values
+        added = {*table()[name][: CUT + 400]} - {*before.values}
+        assert {*now.values[before.size - 1 :]} == added
+        assert second._folder.read(Updated).values[name] == len(added) > 0
+        value = now.values[-1]
+        # A value that got an id has learned an embedding of its own.
+        assert not np.allclose(embedding_of(second, name, value), embedding_of(second, name, "never seen"))
+    rows = table()[:5]
+    assert np.abs(first.predict(rows) - second.predict(rows)).to_numpy().max() > 0
+
+
+def test_growth_alone_changes_no_prediction(first, second):
+    runs = (first._folder, second._folder)
+    before, after = (replace(Trained.of(run, first._flow.registry), scaling={}) for run in runs)
+    inherit(before.network, after.network)
+    rows = table()[CUT : CUT + 300]  # many values are unknown before
+    parts = [made.encoder.of_run((), before.encoder.aggregates).encode(rows) for made in (before, after)]
+    assert not np.array_equal(parts[0].ids, parts[1].ids)
+    assert np.array_equal(before.predict_logits(parts[0]), after.predict_logits(parts[1]))
+    with pytest.raises(UsageError, match=r"the network cannot go on: .* has another shape"):
+        inherit(torch.nn.Linear(2, 3), torch.nn.Linear(2, 4))
+
+
+def test_updates_follow_each_other_and_each_is_named_by_its_number(first, second):
+    third = second.update("day2.csv")
+    assert third.path.name == "second-updated-1"
+    assert (
+        third.update(table()[CUT + 500 :].assign(at=lambda t: t["at"] + 10**6)).path.name
+        == "second-updated-2"
+    )
+    fact = third._folder.read(Updated)
+    assert fact.rows == 100 + 400  # validation and test rows of the run before, and the new training rows
+    moments = [Folder.open(run.path).moments() for run in (second, third)]
+    steps = [int(next(iter(of.values()))["step"]) for of in moments]
+    assert steps[0] < steps[1]  # the optimiser goes on
+
+
+def test_older_rows_are_drawn_as_often_as_asked(first):
+    run = first.update("day1.csv", "runs/replayed", replay=0.5)
+    fact = run._folder.read(Updated)
+    assert (fact.rows, fact.older) == (600, 300)
+
+
+def test_a_network_may_be_trained_anew_on_all_rows(first):
+    run = first.update("day1.csv", "runs/from_scratch", retrain=True)
+    fact = run._folder.read(Updated)
+    assert (fact.rows, fact.older, fact.from_scratch) == (600, 1800, True)
+    assert len(run._folder.reports()) > 1
+
+
+def test_gains_over_the_run_before_have_an_interval(first, second):
+    (gain,) = second._folder.read(Updated).gains.values()
+    assert gain.measure == "AUC"
+    assert gain.now == pytest.approx(second.metrics.loc["click", "auc"], abs=1e-6)
+    # The run before, as it would have predicted these rows.
+    newest = table()[CUT + 450 : CUT + 500]
+    assert gain.before == pytest.approx(first.evaluate(newest).loc["click", "auc"], abs=1e-6)
+    assert gain.low < gain.now - gain.before < gain.high
+
+
+def test_rows_that_the_run_has_seen_are_refused(first):
+    with pytest.raises(DataError, match="none of the 2,000 rows is later than at"):
+        first.update("first.csv", "runs/again")
