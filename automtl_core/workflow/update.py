@@ -40,7 +40,7 @@ def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) 
     given = {
         "strategy": None,
         "decisions": dict(run.architecture().decisions),
-        "warm_start": path,
+        "warm_start": path.absolute(),
         "update": update,
         "retrain": "scratch" if from_scratch else "inherit",
         "refit": False,

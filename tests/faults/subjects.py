@@ -65,6 +65,11 @@ MEAN = (
 PREPARE = ("data", "prepare", "table", "--config", "train.yaml")
 COMPARE = ("compare", "--models", "shared-bottom,mmoe", "--config", "train.yaml", "--seeds", "1", "--out=cmp")
 PREDICT = ("predict", "runs/a", "--input", "d.csv", "--output", "out.csv")
+DAYS = (
+    tuple("first" if word == "a" else word for word in TRAIN),
+    ("update", "runs/first", "--data", "e.csv"),
+)
+UPDATE = ("update", "runs/first-updated-1", "--data", "f.csv", "--replay", "0.5", "--out", "runs/a")
 EXPORT = ("export", "runs/a", "--out", "out")
 EVALUATE = ("evaluate", "runs/a", "--input", "d.csv")
 REPORT = ("report", "runs/a", "--out", "out.html")
@@ -85,6 +90,7 @@ ALONE = {
         *(_search(name, share) for name, share in SHARES.items()),
         Subject("train", TRAIN, ("train", "--resume", "runs/a"), [PREPARE], share=2.8),
         Subject("train a mean", MEAN, ("train", "--resume", "runs/a"), [PREPARE], share=0.8),
+        Subject("update", UPDATE, ("train", "--resume", "runs/a"), [PREPARE, *DAYS], ["runs/a"], 1.5),
         Subject("compare", COMPARE, COMPARE, [PREPARE], ["cmp"], 0.3),
         Subject("data prepare", PREPARE, PREPARE, (), ["prepared"], 2.7),
         Subject("predict", PREDICT, PREDICT, [PREPARE, TRAIN], ["out.csv"]),
@@ -111,12 +117,13 @@ SUBJECTS = {**ALONE, **WORKERS, **RANKS}
 def write_inputs(folder):
     """Write the data and the settings of all subjects."""
     draw = random.Random(0)
-    lines = ["user,item,click,buy"]
-    for _ in range(ROWS):
-        user, item = draw.randint(0, 19), draw.randint(0, 9)
-        click = draw.random() < 0.2 + 0.6 * ((user + item) % 3 == 0)
-        lines.append(f"u{user},i{item},{click:d},{click and draw.random() < 0.5:d}")
-    (folder / "d.csv").write_text("\n".join(lines) + "\n")
+    for day, name in enumerate("def"):
+        lines = ["user,item,click,buy"]
+        for _ in range(ROWS):
+            user, item = draw.randint(0, 19) + day, draw.randint(0, 9) + day
+            click = draw.random() < 0.2 + 0.6 * ((user + item) % 3 == 0)
+            lines.append(f"u{user},i{item},{click:d},{click and draw.random() < 0.5:d}")
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
     (folder / "train.yaml").write_text(CONFIG)
     for name, settings in STRATEGIES.items():
         strategy = f"strategy: {{name: {name}, {settings}}}\n"
