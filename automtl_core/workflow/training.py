@@ -31,7 +31,7 @@ from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Clock, trial_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import restored
-from automtl_core.workflow.update import begun, begun_moments
+from automtl_core.workflow.update import begun, begun_moments, unread_rows_kept
 from automtl_core.workflow.versions import origin
 from automtl_core.workflow.work import Work
 
@@ -48,16 +48,19 @@ def train(work: Work) -> None:
         take_over(work)
         work.network = begun(work.job, untrained(work.problem, made.architecture()))
     network, problem = work.network, work.problem
+    rows, size = problem.data.validation, problem.recipe.batch_size
     if work.trained:
         best_epochs, cut_short = work.best_epochs, any(map(problem.recipe.cut_short, work.best_epochs))
-        rows, size = problem.data.validation, problem.recipe.batch_size
         measured: Metrics = evaluate(network, rows, problem.data.tasks, size, problem.compute)
     else:
         return_memory()
         moments = begun_moments(work.job, network)
         loop = trainer(work, problem, network, first_epoch=work.epochs, moments=moments)
-        recorder.follow(TRAIN, loop)
-        measured = loop.run(recorder)
+        with unread_rows_kept(problem, loop.network):
+            recorder.follow(TRAIN, loop)
+            measured = loop.run(recorder)
+        if work.job.goes_on:
+            measured = evaluate(loop.network, rows, problem.data.tasks, size, problem.compute)
         made.save_moments(loop.moments)
         network, best_epochs, cut_short = loop.network, loop.best_epochs, loop.cut_short
     if work.clock is not None:
@@ -71,8 +74,8 @@ def train(work: Work) -> None:
         made.write(scaling)
     seconds = made.read(Costs).seconds | {s: recorder.seconds.get(s, 0.0) for s in (SEARCH, TRAIN)}
     epochs = sum(report["phase"] == TRAIN for report in recorder.reports)
-    rows = epochs * len(work.prepared.part("train"))
-    made.write(Costs(seconds, rows / seconds[TRAIN] if epochs else None))
+    read = epochs * len(work.prepared.part("train") if problem.data.recent is None else problem.data.recent)
+    made.write(Costs(seconds, read / seconds[TRAIN] if epochs else None))
     made.write(Chosen(best_epochs, cut_short, validation))
     work.network = network
 

@@ -1,6 +1,7 @@
 """Updates: the network of a run goes on with later rows, see `automtl update`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import nn
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Part, ranges
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
@@ -19,6 +20,7 @@ from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.run_dir.config import RunConfig, UpdateSettings
 from automtl_core.run_dir.facts import Gain, Result, Updated
 from automtl_core.run_dir.run import Run
+from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
 from automtl_core.training.learner import Learner
 from automtl_core.training.significance import LEAST
@@ -82,6 +84,42 @@ def begun(job: Job, network: nn.Module) -> nn.Module:
     if job.goes_on:
         inherit(Trained.of(job.parent(), job.registry).network.cpu(), network)
     return network
+
+
+@contextmanager
+def unread_rows_kept(problem: Problem, network: nn.Module) -> Iterator[None]:
+    """Let the training of an update change only the embeddings of values that its rows have.
+
+    The decay of embeddings and the momentum of the optimiser would change all of them: the network would
+    forget users that are away, and a delta of an export would hold whole tables.
+    """
+    if (recent := problem.data.recent) is None:
+        yield
+        return
+    tables = [(table, table.table.weight.detach().clone()) for table in _tables(network).values()]
+    yield
+    read = _ids(problem.data.train.some(recent), problem.space.schema)
+    with torch.no_grad():
+        for table, before in tables:
+            kept = torch.ones(len(before), dtype=torch.bool)
+            for start, last, ids in zip(table.offsets.tolist(), table.largest.tolist(), read, strict=True):
+                kept[start + torch.from_numpy(ids[ids <= last])] = False
+            kept = kept.to(before.device)
+            table.table.weight[kept] = before[kept]
+
+
+def _ids(part: Part, schema: Schema) -> list[NDArray[np.int64]]:
+    """Return the ids that rows and their events have in each sparse field, and that of unseen values."""
+    found: list[list[NDArray[Any]]] = [[np.zeros(1, np.int64)] for _ in schema.sparse]
+    for place, of_field in enumerate(found):
+        column = part.ids[:, place]
+        of_field.append(part.bags[place].held(column)[0] if place in part.bags else column)
+    for history, of_rows in zip(schema.histories, part.histories, strict=False):
+        spans = of_rows.spans
+        events = of_rows.events.ids[ranges(spans[:, 0], spans[:, 1] - spans[:, 0])]
+        for place, column in zip(schema.shared_fields(history), events.T, strict=True):
+            found[place].append(column)
+    return [np.unique(np.concatenate(ids)).astype(np.int64) for ids in found]
 
 
 def begun_moments(job: Job, network: nn.Module) -> State:

@@ -74,7 +74,7 @@ def embedding_of(run, field, value):
 
 def test_a_run_goes_on_with_later_rows(first, second):
     fact, config = second._folder.read(Updated), second._folder.config()
-    assert fact.parent == str(first.path)
+    assert fact.parent == str(first.path.absolute())
     assert fact.weights == first._folder.read(Result).files["weights.safetensors"]
     # 200 test rows of before were not trained on; validation rows were, in its refit.
     assert (fact.rows, fact.older, fact.from_scratch) == (200 + 400, 0, False)
@@ -126,6 +126,18 @@ def test_updates_follow_each_other_and_each_is_named_by_its_number(first, second
     moments = [Folder.open(run.path).moments() for run in (second, third)]
     steps = [int(next(iter(of.values()))["step"]) for of in moments]
     assert steps[0] < steps[1]  # the optimiser goes on
+
+
+def test_embeddings_of_values_that_no_new_row_has_stay_as_they_are(first, second):
+    seen = {*table()["user"][CUT - 200 : CUT + 400]}
+    values = [value for value in first._folder.encoder().fields["user"].values if value not in seen]
+    assert len(values) > 5
+    for value in values:
+        before, now = (embedding_of(run, "user", value) for run in (first, second))
+        assert np.array_equal(before, now)
+    for value in sorted(seen)[:5]:
+        before, now = (embedding_of(run, "user", value) for run in (first, second))
+        assert not np.array_equal(before, now)
 
 
 def test_older_rows_are_drawn_as_often_as_asked(first):
