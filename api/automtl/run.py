@@ -201,7 +201,7 @@ class Run:
         folder: str | Path | None = None,
         *,
         history: object = None,
-        replay: float = 0.0,
+        replay: float = 0.25,
         retrain: bool = False,
     ) -> "Run":
         """Return a new run whose network goes on from this one on later rows; see `automtl update`.

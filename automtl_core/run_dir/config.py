@@ -115,7 +115,7 @@ class UpdateSettings(Settings):
     """Labelled rows: a CSV, TSV or Parquet file, or a file pattern."""
     history: Path | None = None
     """The events up to now, one a row; null if the network reads no events, or rows hold lists of them."""
-    replay: float = Field(0.0, ge=0)
+    replay: float = Field(0.25, ge=0)
     """Number of older training rows that are drawn for each row that the network was not trained on yet. A
     larger value forgets less, and takes longer."""
 
