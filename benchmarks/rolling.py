@@ -30,12 +30,11 @@ from automtl_core.workflow.workflow import Workflow
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]
 DAYS = 5
-GENERATED = ("drift", "history", "cold", "keys", "lists")
+GENERATED = ("drift", "history", "keys", "lists")
 PROBLEMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "kuairand": ("kuairand", {"log": "standard", "tasks": ["is_click", "is_like", "long_view"]}),
     "actions": ("userbehavior", {"min_buys": 0, "examples": "actions", "history_length": 0}),
     "buyers": ("userbehavior", {"min_buys": 0, "history_length": 0}),
-    "merchants": ("ijcai15", {"history_length": 0}),
 }
 """Name -> dataset and its settings."""
 
@@ -55,6 +54,7 @@ def exported(folder: Path, name: str, given: Mapping[str, Any], data: Path | Non
     job = Workflow(load_registry()).job(layers)
     sets = [f"--set=dataset.{key}={json.dumps(value)}" for key, value in {"split": "time", **given}.items()]
     place = [f"--data-dir={data / name}"] if data else []
+    (folder / "rows.csv").unlink(missing_ok=True)
     run(folder, "data", "export", name, *place, *sets, "--out", "rows.csv")
     dataset: Dataset = job.dataset()
     numeric = [field.name for field in dataset.fields if not isinstance(field, Sparse)]
@@ -64,6 +64,7 @@ def exported(folder: Path, name: str, given: Mapping[str, Any], data: Path | Non
         **({"dense": {name: {} for name in numeric}} if numeric else {}),
         "labels": {task: {} for task in tasks},
         "time": dataset.time_column or dataset.time,
+        "time_unit": "ms" if str(dataset.time).endswith("_ms") else "s",
         "split": "time",
         **({"user": dataset.user} if dataset.user else {}),
     }
@@ -73,9 +74,9 @@ def days(folder: Path, settings: Mapping[str, Any]) -> None:
     """Divide rows.csv by time into first.csv, day1.csv and so on, and all1.csv and so on up to each day."""
     rows = pd.read_csv(folder / "rows.csv", dtype=str, keep_default_na=False)
     times = rows[settings["time"]]
-    order = pd.to_numeric(times, errors="coerce").fillna(
-        pd.to_datetime(times, errors="coerce").astype("int64")
-    )
+    order = pd.to_numeric(times, errors="coerce")
+    if order.isna().any():
+        order = pd.to_datetime(times, format="ISO8601").astype("int64")
     ranks = order.rank(method="max", pct=True)
     for day in range(DAYS + 1):
         end = 0.5 + 0.5 * day / DAYS

@@ -16,6 +16,7 @@ from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.system.documents import Value
 from automtl_core.training.calibration import Bin, Platt
+from automtl_core.training.drift import Shift
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
@@ -241,6 +242,16 @@ class Behaviour(Fact):
     refreshes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Time at which aggregates are brought up to date, see `features.refresh` -> task -> score of test rows,
     see `TaskKind.evidence`. Empty without aggregates, or if rows are not split by time."""
+
+
+@dataclass(frozen=True)
+class Drifted(Fact):
+    """The drift from the training rows to the test rows; absent where rows are not split by time."""
+
+    file = "drift"
+
+    shifts: tuple[Shift, ...]
+    """The largest difference in each column, those beyond chance first."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ runs/<name>/
     calibration.json       scaling of the probabilities of each task, fitted to validation rows
     importance.json        permutation importance of fields on test rows
     behaviour.json         use of experts, and calibration on test rows
+    drift.json             drift from training to test rows, under a split by time
     costs.json             seconds of search and training, rows per second
     refreshed.json         the run before, of a run whose aggregates were brought up to date
     updated.json           the run before, of a run that goes on from it, and the gains over it

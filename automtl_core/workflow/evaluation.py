@@ -15,7 +15,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import Refresh
 from automtl_core.dataset.schema import Schema
 from automtl_core.leaks.leaks import alone, predictions
-from automtl_core.run_dir.facts import Behaviour, Budget, Importance, Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Behaviour, Budget, Drifted, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.progress import IMPORTANCE
 from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
@@ -33,6 +33,7 @@ from automtl_core.training.metrics import Metrics, by_unit, metrics_of, with_oth
 from automtl_core.training.significance import Baseline, baseline, corrected
 from automtl_core.workflow.budget import IMPORTANCE_SHARE
 from automtl_core.workflow.data_checks import check_skew
+from automtl_core.workflow.drift import drift_within
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored, scaling
 from automtl_core.workflow.update import gains
@@ -88,6 +89,8 @@ def test(work: Work) -> None:
             run.write(effects)
         behaviour = _behaviour(made, prepared, predicted, job.config.seed)
         run.write(replace(behaviour, refreshes=_refreshes(job, made, prepared, space.schema)))
+    if prepared.can_refresh:
+        run.write(Drifted(tuple(drift_within(prepared, job.config.seed))))
     encoders = job.registry.field_encoders()
     distributed.first(lambda: check_skew(job.dataset(), prepared, run.encoder(encoders)))
     run.write(

@@ -206,7 +206,7 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         part, user = made.encoder.encode(chunk, labelled=reading.labelled), reading.dataset.user
         if reading.labelled and user is not None:
-            part = replace(part, users=_numbered(chunk[user], numbers))
+            part = replace(part, users=numbered(chunk[user], numbers))
         if rows.lists is not None:
             part = replace(part, lists=rows.lists[done : done + len(chunk)])
         if reading.weights:
@@ -219,7 +219,7 @@ def encoded(made: Trained, rows: NewRows) -> Iterator[Part]:
         reading.note(sentence, True)
 
 
-def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
+def numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
     """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
     known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
     return np.fromiter(known, np.int32, len(column))

@@ -41,6 +41,7 @@ from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.data_checks import preparation_warnings, training_warnings
+from automtl_core.workflow.drift import Drift, drift_since
 from automtl_core.workflow.evaluation import Evaluation
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
@@ -362,6 +363,27 @@ class Workflow:
         made, examples = self._reading(run, files, prepared_folder(), None, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             return refresh(run, made, examples, out)[0]
+
+    def drift(self, path: Path, files: Path, history: Path | None = None, labelled: bool = True) -> Drift:
+        """Return the drift from the test rows of a run to new rows; arguments as in `predict`.
+
+        Args:
+            path: The run, whose prepared data or raw files are there.
+            files: The new rows.
+            history: Events up to now.
+            labelled: Whether the new rows have labels, for scores by day.
+
+        """
+        run = Run.open(path)
+        run.tested()
+        with self.registry.expecting(run.read(Environment).plugins):
+            job = self._job_of(of_finished(run))
+            prepared = run.served(self.prepare(job, run.config().prepared_dir, partial(check_data, run)))
+        made, examples = self._reading(run, files, prepared_folder(), history, None)
+        time = time_column(run, examples) if labelled else None
+        with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
+            reading = replace(examples, labelled=labelled, time=time)
+            return drift_since(made, prepared, reading, (str(path), str(files)))
 
     def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
         """Return registered metrics by name; without names, those that the test of a run computed.

@@ -34,6 +34,7 @@ NESTED = {
     "data show": "data.app:show",
     "data prepare": "data.app:prepare",
     "data describe": "data.app:describe",
+    "data drift": "data.app:drift",
     "data sample": "data.app:sample",
     "data validate": "data.app:validate",
     "data export": "data.app:export",

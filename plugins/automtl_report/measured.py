@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.modules.sharing import group_and_word
-from automtl_core.run_dir.facts import Behaviour, Importance, Refreshed, Result, Updated
+from automtl_core.run_dir.facts import Behaviour, Drifted, Importance, Refreshed, Result, Updated
 from automtl_core.run_dir.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.events import REFIT, EpochEnded
 from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.significance import LEAST, SIGNIFICANCE, Baseline
+from automtl_core.views.drift import differences
 from automtl_core.views.metrics import metrics
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text
 from automtl_report.sharing import natural
@@ -31,6 +32,16 @@ def notes(record: RunRecord) -> list[Block]:
     if result is not None and result.baselines is not None:
         found += [*nothing_learned(result.baselines, bool(record.search.front)), *_leaks(result.baselines)]
     return list(map(Text, found))
+
+
+def drift(record: RunRecord) -> Iterator[Section]:
+    """Yield the columns whose values differ between training and test rows, under a split by time."""
+    if not (found := record.get(Drifted)):
+        return
+    drifted = [shift for shift in found.shifts if shift.drifted]
+    of = f"{len(drifted)} of {len(found.shifts)} columns" if drifted else "no column"
+    text = Text(f"From training rows to the later test rows, {of} differ{'s' * (not drifted)} beyond chance")
+    yield Section("drift", [text, *differences(drifted, 20).blocks])
 
 
 def nothing_learned(baselines: Mapping[str, Baseline], searched: bool) -> Iterator[str]:

@@ -225,6 +225,7 @@ SECTIONS: Mapping[str, Callable[[RunRecord], Iterable[Section]]] = {
     "encodings": search.encodings,
     "aggregates": search.aggregates,
     "refresh": measured.refreshes,
+    "drift": measured.drift,
     "costs": costs,
     "data": data,
     "configuration": configuration,

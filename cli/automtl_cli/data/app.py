@@ -65,6 +65,30 @@ def describe(
         return Output({"prepared": _about(made), "data": describe(made, progress)}, views.described)
 
 
+def drift(
+    old: Path = argument("OLD", "Run, whose test rows are compared; or a table.", default=...),
+    new: Path = argument("NEW", "Table of new rows, or a file pattern in quotes.", default=...),
+    *,
+    history: Path | None = option("FILE", "With a run: events up to now, one a row, if it reads histories."),
+    without_labels: bool = flag("--without-labels", "With a run: the new rows have no labels."),
+    memory_limit: options.MemoryLimit = None,
+) -> Output:
+    """Compare new rows with earlier ones: fields, labels, predictions, scores.
+
+    Each column has the value, or range of values, whose share of rows differs most, with an interval that is
+    corrected for all columns. With a run, the predictions of its network are columns too, and labelled rows
+    with times have scores by day. Otherwise OLD and NEW are tables of labelled rows, whose columns have the
+    roles that `automtl data init` guesses.
+    """
+    from automtl_cli.runs.flow import workflow
+    from automtl_inspection.drift import drift_of_tables, view
+
+    flow = workflow(memory_limit, "reading rows")
+    if old.is_dir():
+        return Output(flow.drift(old, new, history, not without_labels), view)
+    return Output(drift_of_tables(flow, old, new), view)
+
+
 def sample(
     dataset: options.Dataset,
     count: int = option("N", "Number of rows.", "--rows", min=1, default=5),

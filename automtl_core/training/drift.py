@@ -1,0 +1,182 @@
+"""Drift: shares of values, and means of labels and scores, that differ between earlier and later rows.
+
+A column is a set of indicators: whether a row has a value or, of a numeric column, a value between two
+deciles of the earlier rows. Rows of a user are alike, so that standard errors are those of sums by user. The
+indicator of a column that differs most stands for it; p values are corrected by Holm for all of them.
+
+Letters: R rows, K indicators.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from automtl_core.system.documents import Value
+from automtl_core.training.significance import SMALLEST, holm
+
+VALUES = 30
+"""Largest number of values of a column that are compared; the others count together."""
+BINS = 10
+FEW = 20
+"""A column of numbers with at most so many different ones is compared value by value; and an indicator of
+fewer rows is not compared."""
+MISSING, OTHERS, MEAN = "missing", "others", "mean"
+Column = NDArray[Any]
+"""Numbers, NaN where missing, or texts, empty where missing, [R]."""
+
+
+class Rows(NamedTuple):
+    """Earlier or later rows."""
+
+    columns: Mapping[str, Column]
+    """Fields."""
+    means: Mapping[str, NDArray[np.floating[Any]]]
+    """Labels and scores, NaN where missing, [R]."""
+    users: NDArray[Any] | None
+    """Number of the user of each row, [R]; None to take rows as independent."""
+
+
+@dataclass(frozen=True)
+class Shift(Value):
+    """The largest difference between later and earlier rows in a column."""
+
+    column: str
+    what: str
+    """The value, or range of values, whose share differs; or `mean`, `missing`, `others`."""
+    before: float
+    """Share of the earlier rows, or mean."""
+    now: float
+    low: float
+    """Lower end of the interval of the difference: 95 % for all that is compared together."""
+    high: float
+    p: float
+    """P value after the correction of Holm."""
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the difference is beyond chance."""
+        return self.p < 0.05
+
+
+def shifts(before: Rows, now: Rows) -> list[Shift]:
+    """Return the largest difference in each column that has one to compare, the largest first."""
+    found: dict[tuple[str, str], _Difference] = {}
+    for name, earlier in before.columns.items():
+        for what, difference in _shares(earlier, now.columns[name], before.users, now.users).items():
+            found[name, what] = difference
+    for name, values in before.means.items():
+        parts = [_of_known(values, before.users), _of_known(now.means[name], now.users)]
+        if min(len(known) for known, _ in parts) >= FEW:
+            found[name, MEAN] = _difference(*(_mean(*part) for part in parts))
+    if not found:
+        return []
+    p, half = holm({key: one.p for key, one in found.items()}), float(ndtri(1 - 0.025 / len(found)))
+    largest: dict[str, Shift] = {}
+    for (name, what), one in sorted(found.items(), key=lambda pair: -pair[1].z):
+        gap, width = one.now - one.before, half * one.error
+        shift = Shift(name, what, one.before, one.now, gap - width, gap + width, p[name, what])
+        largest.setdefault(name, shift)
+    return sorted(largest.values(), key=lambda shift: (not shift.drifted, -abs(shift.now - shift.before)))
+
+
+class _Difference(NamedTuple):
+    before: float
+    now: float
+    error: float
+
+    @property
+    def z(self) -> float:
+        gap = abs(self.now - self.before)
+        return gap / self.error if self.error else np.inf if gap else 0.0
+
+    @property
+    def p(self) -> float:
+        return max(SMALLEST, 2 * float(ndtr(-self.z)))
+
+
+def _difference(before: tuple[float, float], now: tuple[float, float]) -> _Difference:
+    """Return the difference of two values with their variances."""
+    return _Difference(before[0], now[0], float((before[1] + now[1]) ** 0.5))
+
+
+def _of_known(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    known = ~np.isnan(values.astype(np.float64))
+    return values[known].astype(np.float64), None if users is None else users[known]
+
+
+def _clusters(rows: int, users: NDArray[Any] | None) -> NDArray[np.int64]:
+    """Return the number of the cluster of each row: its user, or the row itself without one, [R]."""
+    if users is None:
+        return np.arange(rows)
+    numbers = pd.factorize(users)[0].astype(np.int64)
+    alone = users == 0
+    numbers[alone] = numbers.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
+    return numbers
+
+
+def _mean(values: NDArray[Any], users: NDArray[Any] | None) -> tuple[float, float]:
+    """Return the mean of rows, and its variance by clusters."""
+    mean = float(values.mean())
+    sums = np.bincount(_clusters(len(values), users), values - mean)
+    return mean, float((sums**2).sum() / len(values) ** 2)
+
+
+def _shares(
+    before: Column, now: Column, users: NDArray[Any] | None, later_users: NDArray[Any] | None
+) -> dict[str, _Difference]:
+    """Return the differences of the shares of the values of a column."""
+    codes, names = _coded(before, now)
+    parts = []
+    for of, by in ((codes[: len(before)], users), (codes[len(before) :], later_users)):
+        parts.append(
+            (np.bincount(of, minlength=len(names)), *_variances(of, len(names), _clusters(len(of), by)))
+        )
+    (counts, *earlier), (later_counts, *later) = parts
+    return {
+        name: _difference((earlier[0][k], earlier[1][k]), (later[0][k], later[1][k]))
+        for k, name in enumerate(names)
+        if counts[k] + later_counts[k] >= FEW
+    }
+
+
+def _variances(
+    codes: NDArray[np.int64], size: int, clusters: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of each code, and its variance by clusters, [K] each."""
+    rows = len(codes)
+    shares = np.bincount(codes, minlength=size) / rows
+    pairs, counts = np.unique(clusters * size + codes, return_counts=True)
+    of_clusters = np.bincount(clusters)
+    squares = np.bincount(pairs % size, counts.astype(float) ** 2, size)
+    products = np.bincount(pairs % size, counts * of_clusters[pairs // size], size)
+    return shares, (
+        squares - 2 * shares * products + shares**2 * (of_clusters.astype(float) ** 2).sum()
+    ) / rows**2
+
+
+def _coded(before: Column, now: Column) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the code of the indicator that each row has, earlier rows first, and the names of all."""
+    both = np.concatenate([before, now])
+    if both.dtype.kind in "fiu":
+        missing = np.isnan(both.astype(np.float64))
+        if len(np.unique(both[~missing])) > FEW:
+            edges = np.unique(np.nanquantile(before.astype(np.float64), np.arange(1, BINS) / BINS))
+            words = [f"{edge:.6g}" for edge in edges]
+            ranges = [f"{low} to {high}" for low, high in pairwise(words)]
+            names = [f"below {words[0]}", *ranges, f"from {words[-1]}", MISSING]
+            codes = np.searchsorted(edges, both, side="right")
+            return np.where(missing, len(names) - 1, codes), names
+        both = np.array(
+            ["" if gone else f"{one:.6g}" for one, gone in zip(both, missing, strict=True)], object
+        )
+    numbers, values = pd.factorize(both)
+    frequent = np.argsort(-np.bincount(numbers, minlength=len(values)), kind="stable")[:VALUES]
+    places = np.full(len(values), len(frequent))
+    places[frequent] = np.arange(len(frequent))
+    return places[numbers], [*(str(values[k]) or MISSING for k in frequent), OTHERS]
