@@ -47,7 +47,7 @@ class Shift(Value):
     """The largest difference between later and earlier rows in a column."""
 
     column: str
-    what: str
+    value: str
     """The value, or range of values, whose share differs; or `mean`, `missing`, `others`."""
     before: float
     """Share of the earlier rows, or mean."""

@@ -158,19 +158,6 @@ class Workflow:
         """
         return next(self._runs(job, runs_dir, name))
 
-    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[RunRecord]:
-        """Train the architecture of a run again with its recipe, with each seed in a new run.
-
-        Args:
-            path: The run. Its data may have changed: decisions are matched by name.
-            seeds: Number of seeds, from that of the run on.
-            layers: Changes to the configuration of the run, such as `data_dir`.
-            runs_dir: Folder of all runs.
-
-        """
-        job, stem = self.model(str(path), layers), f"{path.resolve().name}-retrained"
-        return self._runs(job, runs_dir, stem=stem, seeds=seeds)
-
     def update(
         self, path: Path, update: UpdateSettings, from_scratch: bool, runs_dir: Path, name: str | None = None
     ) -> RunRecord:

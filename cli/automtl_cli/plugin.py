@@ -13,7 +13,6 @@ LINES = {
     "evaluate": ("runs.commands:evaluate", "Recompute the test metrics of a run, or test it on new rows."),
     "update": ("runs.commands:update", "Train the network of a run further, on later rows."),
     "export": ("runs.commands:export", "Export the network of a run, to serve without automtl."),
-    "retrain": ("runs.commands:retrain", "Train the architecture of a run again, also on newer data."),
     "show": ("runs.commands:show", "Show an architecture, its fields, evidence and Pareto front."),
     "report": ("runs.commands:report", "Write a report of a run or of a comparison, as one HTML file."),
     "watch": ("runs.commands:watch", "Follow a run or a comparison of another process until it ends."),

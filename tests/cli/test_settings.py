@@ -109,7 +109,7 @@ def test_remedies_name_settings_and_parts(automtl):
     ended = automtl("train", "--model", "mmoe", "--epochs", "3")
     assert ended.code == 2
     assert "fix: it is a setting: --set training.epochs=VALUE" in ended.err
-    for command in (("retrain", "runs/x", "--name", "x"), ("show", "runs/x", "--epochs", "3")):
+    for command in (("update", "runs/x", "--name", "x"), ("show", "runs/x", "--epochs", "3")):
         ended = automtl(*command)
         assert ended.code == 2
         assert f"fix: see `automtl {command[0]} --help`" in ended.err

@@ -28,7 +28,7 @@ ODD = (
 """Values that few settings accept."""
 COMMANDS = (
     "show", "report", "evaluate", "data describe", "data init", "settings",
-    "list", "plugins check", "watch", "export", "config validate", "retrain", "search --resume",
+    "list", "plugins check", "watch", "export", "config validate", "update --data x.csv", "search --resume",
     "search --dry-run --from", "search --dry-run --dataset", "train --dry-run --model", "compare --models",
     "predict --input x.csv --output y",
 )  # fmt: skip

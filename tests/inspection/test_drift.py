@@ -23,7 +23,7 @@ def test_tables_are_compared_by_the_roles_of_their_columns(automtl):
     found = automtl("data", "drift", "old.csv", "new.csv", "--json").json()
     drifted = {shift["column"]: shift for shift in found["shifts"] if shift["p"] < 0.05}
     assert drifted.keys() == {"city", "click"}
-    assert (drifted["city"]["what"], drifted["click"]["what"]) == ("d", "mean")
+    assert (drifted["city"]["value"], drifted["click"]["value"]) == ("d", "mean")
     assert (found["rows"], found["columns"], found["days"]) == ([2000, 2000], 4, [])
     out = automtl("data", "drift", "old.csv", "new.csv").out
     assert "new.csv, 2,000 rows, against old.csv, 2,000 rows: 2 of 4 columns differ beyond chance" in out

@@ -175,8 +175,8 @@ def export(
 
     The folder holds the network, its encoder and vocabularies, an example and a model card. The command
     checks the exported network against the original one on test rows, or on random rows without prepared
-    data. With --since, the folder with `-delta` behind its name holds what changed, and a script that makes
-    the new export of the earlier one.
+    data. With --since, a second folder `FOLDER-delta` holds the changes since an earlier export, and a script
+    that makes the new export of the earlier one.
     """
     check_run(run)
     from automtl_core.registry.kinds import EXPORTERS
@@ -211,40 +211,6 @@ def export(
         f"next: python {shlex.quote(str(Path(result.folder, 'example.py')))}",
     )
     return Output({**result.to_json(), "delta": delta and delta.to_json()}, lambda _: summary)
-
-
-def retrain(
-    run: options.Run,
-    *,
-    seeds: int = option("N", "Number of trainings, each with its own seed.", min=1, default=1),
-    data_dir: options.DataDir = None,
-    settings: options.Settings = None,
-    runs_dir: options.RunsDir = Path("runs"),
-) -> Output:
-    """Train the architecture of a run again, also on newer data.
-
-    Dataset and training settings are those of the run, unless --data-dir or --set change them. Vocabularies
-    are built from the new data. Each training is a separate run.
-    """
-    check_run(run)
-    from automtl_cli.configuration import layers
-    from automtl_cli.runs.flow import workflow
-    from automtl_core.run_dir.run_list import summary
-    from automtl_core.training.metrics import mean_over_tasks
-    from automtl_report.outcome import side_by_side
-
-    above = layers(options.Configuration(data_dir=data_dir, settings=settings), {}).options()
-    records = list(workflow().retrain(run, seeds, above, runs_dir))
-
-    def score(number: int) -> float:
-        metrics = records[number].result.validation
-        values = {task: m.evidence for task, m in metrics.items()}
-        return mean_over_tasks(values, metrics, records[number].min_positives) or 0.0
-
-    best = records[max(range(len(records)), key=score)].path
-    runs = [summary(record.path) for record in records]
-    note = f"best on validation rows: {best}"
-    return Output({"runs": runs, "best": str(best)}, lambda _: side_by_side(runs, note))
 
 
 def watch(

@@ -142,28 +142,16 @@ def found(automtl, here):
     return here, write
 
 
-def test_each_seed_is_a_run_of_the_same_architecture(automtl, found):
-    here, _ = found
-    told = automtl("retrain", "runs/first", "--seeds", "2", "--json").json()
-    assert [run["run"] for run in told["runs"]] == ["runs/first-retrained-1", "runs/first-retrained-2"]
-    assert [run["seed"] for run in told["runs"]] == [0, 1]
-    assert told["best"] in ("runs/first-retrained-1", "runs/first-retrained-2")
-    first, again = (Run.open(here / "runs" / name).architecture() for name in ("first", "first-retrained-2"))
-    assert first == again
-    assert "best on validation rows: runs/first-retrained-" in automtl("retrain", "runs/first").out
-
-
 def test_vocabularies_follow_data_that_grew(automtl, found):
     here, write = found
     write(here / "later", 60)
-    told = automtl(
-        "retrain", "runs/first", "--data-dir", "later", "--set", "training.epochs=1", "--json"
-    ).json()
-    (run,) = (Run.open(here / each["run"]) for each in told["runs"])
+    words = ("train", "--model", "runs/first", "--data-dir")
+    made = automtl(*words, "later", "--set", "training.epochs=1", "--name", "again", "--json")
+    run = Run.open(here / made.json()["run"])
     assert run.architecture() == Run.open(here / "runs" / "first").architecture()
     sizes = {
         f["name"]: f["size"] for f in json.loads((run.path / "data.json").read_text())["schema"]["sparse"]
     }
     assert sizes["user"] > 21
     assert run.config().training.epochs == 1
-    assert automtl("retrain", "runs/first", "--data-dir", "nowhere").code == 66
+    assert automtl(*words, "nowhere").code == 66

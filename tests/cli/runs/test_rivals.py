@@ -68,7 +68,7 @@ def test_a_better_rival_is_the_result_with_which_all_commands_work(automtl, done
     assert shown.startswith("model mmoe: ")
     assert "The result of the search is the model mmoe, with its default settings" in shown
     assert automtl("predict", done, "--input", rows(done), "--output", "scores.csv").code == 0
-    assert spaces(automtl("retrain", done, "--json").json()["runs"][0]["run"]) == ("mmoe", "mmoe")
+    assert spaces(automtl("train", "--model", done, "--json").json()["run"]) == ("mmoe", "mmoe")
 
 
 def test_a_point_of_another_space_is_trained(automtl, done):

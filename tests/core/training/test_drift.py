@@ -43,10 +43,10 @@ def test_rows_of_a_user_are_not_independent():
 def test_the_value_that_differs_most_stands_for_its_column():
     found = {s.column: s for s in shifts(made(1, 4000), made(2, 2000, shift=1.0, share=0.2))}
     city, price = found["city"], found["price"]
-    assert (city.what, city.before) == ("new", 0.0)
+    assert (city.value, city.before) == ("new", 0.0)
     assert city.now == pytest.approx(0.2, abs=0.03)
     assert city.low < 0.2 < city.high
-    assert price.what.startswith(("from ", "below "))
+    assert price.value.startswith(("from ", "below "))
     assert city.drifted
     assert price.drifted
     assert [s.drifted for s in found.values()] == sorted((s.drifted for s in found.values()), reverse=True)
@@ -58,7 +58,7 @@ def test_labels_are_compared_by_their_means_and_missing_ones_do_not_count():
     label[::2] = np.nan
     now = now._replace(means={"click": np.where(np.isnan(label), np.nan, 1.0)})
     (found,) = (s for s in shifts(before, now) if s.column == "click")
-    assert (found.what, found.now, found.drifted) == ("mean", 1.0, True)
+    assert (found.value, found.now, found.drifted) == ("mean", 1.0, True)
     assert found.before == pytest.approx(before.means["click"].mean())
     empty = now._replace(means={"click": np.full(2000, np.nan)})
     assert "click" not in {s.column for s in shifts(before, empty)}
@@ -67,13 +67,13 @@ def test_labels_are_compared_by_their_means_and_missing_ones_do_not_count():
 def test_numbers_with_few_values_are_values_and_missing_ones_are_one():
     hours, later = np.tile([0.0, 1.0, 2.5, np.nan], 500), np.tile([0.0, 1.0, 1.0, np.nan], 500)
     (found,) = shifts(Rows({"hour": hours}, {}, None), Rows({"hour": later}, {}, None))
-    assert (found.what, found.before, found.now) == ("2.5", 0.25, 0.0)
+    assert (found.value, found.before, found.now) == ("2.5", 0.25, 0.0)
     many = np.arange(2000.0)
     (found,) = shifts(Rows({"n": many}, {}, None), Rows({"n": np.where(many < 900, np.nan, many)}, {}, None))
-    assert found.what == "missing"
+    assert found.value == "missing"
     rare = np.array(["x"] * 1990 + ["y"] * (FEW // 2 - 1) + ["x"] * (11 - FEW // 2), object)
     (found,) = shifts(Rows({"v": rare}, {}, None), Rows({"v": rare}, {}, None))
-    assert found.what == "x"  # the other value has too few rows
+    assert found.value == "x"  # the other value has too few rows
 
 
 def test_rows_without_columns_have_no_drift():

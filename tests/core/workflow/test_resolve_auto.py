@@ -178,7 +178,7 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     assert line.evaluate(path).repeats
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()
-    (found,) = line.retrain(path, 1, [], tmp_path)
+    found = line.search(line.model(str(path), []), tmp_path)
     assert Run.open(found.path).config().features == run.config().features
     assert len(asked) == 1
 
