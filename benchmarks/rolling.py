@@ -4,7 +4,7 @@ The first half of the rows of a problem by time trains a model. Each next tenth 
 model of the day before is tested on it, and then takes it in. Scores are means over the days and tasks; the
 stale model is that of the first half. Seconds are those of the whole command, on one thread.
 
-    python benchmarks/rolling.py FOLDER --problem keys --problem flights=tables/flights.yaml --seeds 3
+    python benchmarks/rolling.py FOLDER --problem keys --problem flights=tables/flights.yaml --seeds 0,1,2
 
 A problem is a kind of the generated dataset, a name of `PROBLEMS` whose raw files are in --data, or a
 configuration of `benchmarks/public_tables.py`. FOLDER/rolling.jsonl has the result of each day.
@@ -13,6 +13,7 @@ configuration of `benchmarks/public_tables.py`. FOLDER/rolling.jsonl has the res
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ from automtl_core.workflow.workflow import Workflow
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]
 DAYS = 5
-GENERATED = ("drift", "history", "keys", "lists")
+GENERATED = ("drift", "history", "cold", "keys", "lists")
 PROBLEMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "kuairand": ("kuairand", {"log": "standard", "tasks": ["is_click", "is_like", "long_view"]}),
     "actions": ("userbehavior", {"min_buys": 0, "examples": "actions", "history_length": 0}),
@@ -57,7 +58,8 @@ def exported(folder: Path, name: str, given: Mapping[str, Any], data: Path | Non
     (folder / "rows.csv").unlink(missing_ok=True)
     run(folder, "data", "export", name, *place, *sets, "--out", "rows.csv")
     dataset: Dataset = job.dataset()
-    numeric = [field.name for field in dataset.fields if not isinstance(field, Sparse)]
+    columns = {*pd.read_csv(folder / "rows.csv", nrows=0)}  # without vectors of values
+    numeric = [f.name for f in dataset.fields if not isinstance(f, Sparse) and f.name in columns]
     tasks = given.get("tasks", names_of(dataset.labels))
     return {
         "sparse": {f.name: "text" for f in dataset.fields if isinstance(f, Sparse)},
@@ -110,6 +112,7 @@ def rolled(
     """Return the mean scores and seconds of each way."""
     how = [*how, "--seed", str(seed)]
     base = f"first-{seed}"
+    shutil.rmtree(folder / "runs", ignore_errors=True)
     trained(folder, settings, "all0.csv", base, how)
     scores: dict[str, list[float]] = {"stale": [], "anew": [], **{f"replay {r}": [] for r in replays}}
     seconds: dict[str, list[float]] = {name: [] for name in scores}
@@ -144,8 +147,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--problem", action="append", required=True)
     parser.add_argument("--data", type=Path, help="folder of raw files: one of each dataset")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--replay", default="0", help="values of update.replay, with commas")
+    parser.add_argument("--seeds", default="0", help="seeds of the trainings, with commas")
+    parser.add_argument("--replay", default="0.25", help="values of update.replay, with commas")
     parser.add_argument("--set", action="append", default=["features=ids", "training.embedding_decay=0.01"])
     parser.add_argument("--model", default="mmoe")
     given = parser.parse_args()
@@ -166,7 +169,7 @@ def main() -> None:
         else:
             settings = exported(folder, *PROBLEMS[name], given.data)
         days(folder, settings)
-        for seed in range(given.seeds):
+        for seed in map(int, given.seeds.split(",")):
             found = rolled(folder, settings, seed, how, given.replay.split(","))
             line = {"problem": name, "seed": seed, **found}
             with (given.folder / "rolling.jsonl").open("a") as file:

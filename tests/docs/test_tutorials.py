@@ -34,6 +34,7 @@ PROJECTS = {
     "dataset": ("automtl_movielens.py", "test_movielens.py"),
     "serving": ("app.py", "test_app.py"),
     "ranking": ("make_log.py",),
+    "days": ("make_days.py",),
 }
 """Tutorial -> its files, in the order in which its page shows them. `plugins new` writes those of the op."""
 ROWS = " --set dataset.rows=500 --set training.epochs=1 --set features=ids"
@@ -45,9 +46,10 @@ QUICK = {
     "dataset": " --set training.epochs=1 --set features=ids",
     "serving": ROWS,
     "ranking": " --set training.epochs=1 --set features=ids",
+    "days": " --set training.epochs=4 --set features=ids --set strategy.epochs=2 --set strategy.rivals=[]",
 }
 """Settings on top of those that a page shows, for searches and trainings."""
-PLUGINS = [name for name in PROJECTS if name not in ("op", "serving", "ranking")]
+PLUGINS = [name for name in PROJECTS if name not in ("op", "serving", "ranking", "days")]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
@@ -75,7 +77,7 @@ def test_a_page_shows_the_code_of_its_folder(name, tmp_path):
 
 
 def test_a_folder_has_no_other_files():
-    for name in (*PLUGINS, "serving", "ranking"):
+    for name in (*PLUGINS, "serving", "ranking", "days"):
         files = PROJECTS[name]
         known = {*files, *(["pyproject.toml"] if name in PLUGINS else []), "__pycache__"}
         assert {path.name for path in (TUTORIALS / name).iterdir()} <= known
@@ -114,7 +116,8 @@ def movies(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["op", *PLUGINS, "ranking", pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))]
+    "name",
+    ["op", *PLUGINS, "ranking", "days", pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))],
 )
 def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -126,6 +129,10 @@ def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
             install(tmp_path / "automtl-glu" if name == "op" else TUTORIALS / name)
         elif command.startswith("python make"):
             runpy.run_path(str(TUTORIALS / name / command.split()[1]))
+        elif command.startswith("python exports/"):
+            words = command.split()[1:]
+            monkeypatch.setattr(sys, "argv", words)
+            runpy.run_path(words[0], run_name="__main__")
         elif command.startswith("python -m pytest "):
             assert command.removeprefix("python -m pytest ") in ("automtl-glu", *PROJECTS[name])
         else:
@@ -134,6 +141,10 @@ def test_all_commands_work(name, install, tmp_path, monkeypatch, capsys):
             line = command + QUICK[name] if trains else command
             assert run(shlex.split(line)[1:], Stop()) == 0, capsys.readouterr()
     assert "automtl" in done
+    if name == "days":
+        folders = (tmp_path / "exports" / one for one in ("served", "feed-tuesday-onnx"))
+        served, exported = ({p.name: p.read_bytes() for p in f.rglob("*.*")} for f in folders)
+        assert served == exported
     if name == "serving":
         serve(tmp_path, monkeypatch)
 
