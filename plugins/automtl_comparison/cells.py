@@ -213,6 +213,8 @@ def _measured(cell: Cell, run: Run) -> Measured:
         *(costs.seconds["search"], costs.seconds["train"] + costs.seconds.get("refit", 0.0)),
         costs.rows_per_second,
         result.cut_short,
+        result.validation,
+        dict(run.architecture().decisions),
     )
 
 

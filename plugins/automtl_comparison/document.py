@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from automtl_comparison.statistics import Difference, Noise, Summary, holm, paired, summary
+from automtl_core.choices import Decision
 from automtl_core.modules.cost import cost_in_words
 from automtl_core.system.documents import Value
 from automtl_core.tasks.kind import Measure, TaskKind
@@ -74,6 +75,9 @@ class Measured(Value):
     rows_per_second: float | None
     cut_short: bool
     """Whether the last epoch came before early stopping."""
+    validation: Metrics = field(default_factory=dict)
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    """The architecture."""
 
     @property
     def place(self) -> Place:
@@ -241,6 +245,24 @@ class Comparison(Value):
             for name, difference in holm(known).items():
                 stored[name][task] = difference
         return stored
+
+    def validated(self, model: str) -> dict[Place, float]:
+        """Return the mean validation score over tasks by cell, where it is defined."""
+        score, found = self.kinds[0].score, {}
+        for cell in self.models[model].tested:
+            values = {task: flat(m).get(score.key) for task, m in cell.validation.items()}
+            if (mean := mean_over_tasks(values, cell.validation, self.min_positives)) is not None:
+                found[cell.place] = mean
+        return found
+
+    def decided(self, model: str) -> dict[str, dict[Decision, int]]:
+        """Return choice -> decision -> in how many cells the model has it; empty without choices."""
+        found: dict[str, dict[Decision, int]] = {}
+        for cell in self.models[model].tested:
+            for name, decision in cell.decisions.items():
+                of = found.setdefault(name, {})
+                of[decision] = of.get(decision, 0) + 1
+        return found
 
     def _gains(self, model: str) -> Scores:
         """Return the score of each task, signed so that higher is better."""

@@ -72,6 +72,22 @@ def summary(values: Sequence[float]) -> Summary:
     return Summary(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
+def trend(points: Sequence[tuple[float, float]]) -> Difference | None:
+    """Return the slope of at least three points by least squares, with a 95 % interval by Student's t.
+
+    None if all points have one place.
+    """
+    x, y = np.array(points, np.float64).T
+    x, y = x - x.mean(), y - y.mean()
+    if not (squares := float(x @ x)):
+        return None
+    slope, freedom = float(x @ y) / squares, len(x) - 2
+    error = float((((y - slope * x) ** 2).sum() / freedom / squares) ** 0.5)
+    half = float(stdtrit(freedom, 0.975)) * error
+    p = 2 * float(stdtr(freedom, -abs(slope) / error)) if error else None
+    return Difference(slope, slope - half, slope + half, p, cells=len(x))
+
+
 def noise(differences: Sequence[NDArray[np.float64]]) -> Noise | None:
     """Return the contribution of rows, from the differences of C cells on B resamples of the rows, C x [B].
 

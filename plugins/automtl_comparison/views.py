@@ -8,7 +8,7 @@ from pathlib import Path
 
 from automtl_comparison.document import ALONE, COSTS, MEAN, SURE, Comparison, Failed, Place, p_in_words
 from automtl_comparison.on_rows import Entrant, OnRows
-from automtl_comparison.statistics import Difference, Summary
+from automtl_comparison.statistics import Difference, Summary, trend
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.system.documents import read_json
 from automtl_core.system.files import make_folder, write_atomic
@@ -19,6 +19,9 @@ from automtl_core.views.metrics import by_user
 from automtl_core.views.plain import markdown
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text, lines, table
 
+DECISIONS = 20
+"""Largest number of decisions that are listed."""
+
 
 def comparison(result: Comparison) -> Iterator[Section]:
     """Yield the data and the outcome of a comparison."""
@@ -26,6 +29,7 @@ def comparison(result: Comparison) -> Iterator[Section]:
     yield from _scores(result)
     yield from _differences(result, result.reference)
     yield from _by_split(result)
+    yield from _held(result)
     if result.reference != ALONE:
         yield from _differences(result, ALONE)
     yield _costs(result)
@@ -234,18 +238,54 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
 def _by_split(result: Comparison) -> Iterator[Section]:
     """Yield the difference of mean scores to the reference on each split; nothing for one split."""
     score = result.kinds[0].score
-    means = {name: result.scores(name, score).get(MEAN, {}) for name in result.models}
-    base = means.pop(result.reference)
-    if len(result.splits) < 2 or not base or not means:
+    tests = {name: result.scores(name, score).get(MEAN, {}) for name in result.models}
+    looks = {name: result.validated(name) for name in result.models}
+    others = [name for name in result.models if name != result.reference]
+    if len(result.splits) < 2 or not tests[result.reference] or not others:
         return
 
-    def gain(of: Mapping[Place, float], split: int) -> str | None:
-        known = [of[at] - base[at] for at in of if at in base and at[0] == split]
-        return f"{sum(known) / len(known):+{score.form}}" if known else None
+    def gain(of: Mapping[str, Mapping[Place, float]], name: str, split: int) -> float | None:
+        base = of[result.reference]
+        known = [value - base[at] for at, value in of[name].items() if at in base and at[0] == split]
+        return sum(known) / len(known) if known else None
 
-    rows = [[split, *(gain(of, split) for of in means.values())] for split in result.splits]
-    title = f"by split: mean {score.title} against {result.reference}"
-    yield table(["split", *means], rows, "lr", title, ["Under a split by time, 0 is the latest window"])
+    gains = {
+        name: {s: (gain(looks, name, s), gain(tests, name, s)) for s in result.splits} for name in others
+    }
+    form = score.form
+    rows = [
+        [split, *(None if one is None else f"{one:+{form}}" for name in others for one in gains[name][split])]
+        for split in result.splits
+    ]
+    header = ["split", *(f"{name}, {rows}" for name in others for rows in ("validation", "test"))]
+    notes = ["Under a split by time, 0 is the latest window"]
+    notes += [sentence for name in others if (sentence := _over_splits(name, gains[name], form))]
+    yield table(header, rows, "lr", f"by split: mean {score.title} against {result.reference}", notes)
+
+
+def _over_splits(name: str, gains: Mapping[int, tuple[float | None, float | None]], form: str) -> str | None:
+    """Return the part of the validation gains that is left on test rows, and the trend of these."""
+    known = {split: (a, b) for split, (a, b) in gains.items() if a is not None and b is not None}
+    if len(known) < 2:
+        return None
+    validation, test = (sum(one) / len(known) for one in zip(*known.values(), strict=True))
+    sentence = f"{name}: {validation:+{form}} on validation rows, {test:+{form}} on test rows"
+    if len(known) > 2 and (slope := trend([(-split, b) for split, (_, b) in known.items()])):
+        sentence += f"; trend by window {slope.mean:+{form}} [{slope.low:+{form}}, {slope.high:+{form}}]"
+    return sentence
+
+
+def _held(result: Comparison) -> Iterator[Section]:
+    """Yield the decisions of each search that all its trainings have, and the number of the others."""
+    for name, model in result.models.items():
+        decided, cells = result.decided(name), len(model.tested)
+        if model.strategy is None or cells < 2 or not decided:
+            continue
+        held = {choice: next(iter(counts)) for choice, counts in decided.items() if len(counts) == 1}
+        words = [(c, one if isinstance(one, str) else " + ".join(one) or "none") for c, one in held.items()]
+        note = f"{len(held)} of {len(decided)} decisions are the same in all {cells} searches"
+        title = f"decisions of {name} over {_over(result)}"
+        yield table(["decision", "in all searches"], words[:DECISIONS], "l", title, [note])
 
 
 def _by_task(

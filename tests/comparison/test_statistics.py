@@ -14,6 +14,7 @@ from automtl_comparison.statistics import (
     resamples,
     samples,
     summary,
+    trend,
 )
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import RunInUseError
@@ -335,3 +336,13 @@ def test_a_cell_that_another_process_holds_is_left_to_it(tested):
     job, run, prepared = tested()
     with run.working(), pytest.raises(RunInUseError):
         samples(job, run, prepared)
+
+
+def test_a_trend_is_a_slope_with_an_interval():
+    found = trend([(0, 0.1), (1, 0.2), (2, 0.3)])
+    assert (found.mean, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
+    found = trend([(0, 0.1), (1, 0.3), (2, 0.2), (3, 0.4)])
+    assert found.mean == pytest.approx(0.08)
+    assert found.low < 0 < found.mean < found.high
+    assert 0.05 < found.p < 0.5
+    assert trend([(1, 0.1), (1, 0.2), (1, 0.3)]) is None

@@ -196,11 +196,54 @@ def test_several_splits_are_told_apart(compared):
     others = [name for name in found.models if name != found.reference]
     of_splits = {row[0]: row[1:] for row in grid(found, "by split").rows}
     assert set(of_splits[3]) == {None}
-    for name, told in zip(others, of_splits[0], strict=True):
+    assert of_splits[0][::2] == [None] * len(others)  # validation metrics are not known
+    for name, told in zip(others, of_splits[0][1::2], strict=True):
         means = [found.summaries(one, found.kinds[0].score)["mean"].mean for one in (name, found.reference)]
         assert float(told) == pytest.approx(means[0] - means[1], abs=1e-4)
     assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in page(found)
     assert "model,split,seed,task," in comma_separated(found)
+
+
+def windowed(found, gains):
+    """Return a comparison over windows, whose second model gains so much on validation and on test rows."""
+    first, second = found.models["one.yaml"], found.models["two.yaml"]
+    models = {"one.yaml": [], "two.yaml": []}
+    for window, (on_validation, on_test) in enumerate(gains):
+        for name, model, gain in (
+            ("one.yaml", first, (0, 0)),
+            ("two.yaml", second, (on_validation, on_test)),
+        ):
+            base = first.cells[0].test["click"]
+            validation, test = (
+                {"click": replace(base, values={**base.values, "auc": 0.7 + one})} for one in gain
+            )
+            decisions = {"a": "yes", "b": ("x",) if window else ()}
+            cell = replace(
+                model.cells[0], split=window, test=test, validation=validation, decisions=decisions
+            )
+            models[name].append(cell)
+    searched = {n: replace(found.models[n], strategy="darts", cells=tuple(c)) for n, c in models.items()}
+    splits = {window: replace(found.splits[0]) for window in range(len(gains))}
+    return replace(found, splits=splits, models=searched)
+
+
+def test_windows_tell_what_is_left_of_a_validation_gain_and_its_trend(compared):
+    found = windowed(compared("click"), [(0.03, 0.01), (0.04, 0.02), (0.02, 0.03)])
+    section_of = section(found, "by split")
+    assert section_of.blocks[0].header == ["split", "two.yaml, validation", "two.yaml, test"]
+    assert section_of.blocks[0].rows[1] == [1, "+0.0400", "+0.0200"]
+    sentence = notes(found, "by split")[1]
+    assert sentence.startswith(
+        "two.yaml: +0.0300 on validation rows, +0.0200 on test rows; trend by window -0.0100"
+    )
+    two = windowed(compared("click"), [(0.03, 0.01), (0.04, 0.02)])
+    assert "trend" not in notes(two, "by split")[1]
+
+
+def test_decisions_that_all_searches_have_are_told_apart(compared):
+    found = windowed(compared("click"), [(0.0, 0.0), (0.0, 0.0)])
+    assert grid(found, "decisions of two.yaml").rows == [("a", "yes")]
+    assert notes(found, "decisions of two.yaml") == ["1 of 2 decisions are the same in all 2 searches"]
 
 
 def test_the_files_hold_the_same_comparison(compared, tmp_path):
