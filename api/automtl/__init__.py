@@ -10,9 +10,13 @@
 The functions do the same as the command line, with the same runs in the same folders.
 """
 
-from automtl.jobs import Compared, compare, load, search, train
+from automtl.jobs import Compared, compare, compare_on, load, search, train
 from automtl.run import Run
+from automtl_comparison.on_rows import OnRows
 from automtl_core import __version__
 from automtl_core.errors import AutoMTLError
 
-__all__ = ["AutoMTLError", "Compared", "Run", "__version__", "compare", "load", "search", "train"]
+__all__ = [
+    "AutoMTLError", "Compared", "OnRows", "Run", "__version__", "compare", "compare_on", "load", "search",
+    "train",
+]  # fmt: skip

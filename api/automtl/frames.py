@@ -120,6 +120,11 @@ def written(frame: object) -> Path:
     return path
 
 
+def file_of(table: object) -> Path:
+    """Return the path of a table, which is written to a file unless it is one."""
+    return Path(table).absolute() if isinstance(table, str | Path) else written(table)
+
+
 def write(frame: object, path: Path) -> None:
     """Write a table as Parquet.
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from automtl.frames import data_layers
+from automtl.frames import data_layers, file_of
 from automtl.interface import Labels, interface
 from automtl.run import Run
 from automtl_comparison.document import MEAN, Comparison
+from automtl_comparison.on_rows import OnRows, on_rows
 from automtl_comparison.spec import ComparisonSpec
 from automtl_comparison.views import page, write
 from automtl_core.errors import UsageError
@@ -203,6 +204,30 @@ def compare(
             flow.listener(Warned(f"no result: {cell}"))
     write(result, path)
     return Compared(result, path)
+
+
+@interface
+def compare_on(
+    rows: object, entrants: Sequence[str | Path | Run], *, history: object = None, margin: float = 0.001
+) -> OnRows:
+    """Compare finished models on labelled rows that none has seen, as `automtl compare --on` does.
+
+    The result has a `verdict` on the best challenger, and scores and gains of all `entrants`.
+
+    Args:
+        rows: A table, or the path of a file.
+        entrants: Runs, and files of predictions; the champion, which is in use, first.
+        history: Events up to now, a table or a file, for networks that read histories.
+        margin: Difference that counts as level, since another seed may bring it.
+
+    Raises:
+        UsageError: there are fewer than two models, or no task that all predict.
+        DataError: a run has seen rows, or predictions do not belong to them.
+
+    """
+    names = [str(one.path if isinstance(one, Run) else one) for one in entrants]
+    log = None if history is None else file_of(history)
+    return on_rows(Workflow(load_registry()), file_of(rows), names, log, margin)
 
 
 @interface

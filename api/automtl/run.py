@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from automtl.frames import write, written
+from automtl.frames import file_of, write
 from automtl.interface import COPY, interface
 from automtl_core.choices import Architecture
 from automtl_core.data.frames import NewExamples
@@ -219,7 +219,7 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
-        later, log = (_file(table) if table is not None else None for table in (examples, history))
+        later, log = (file_of(table) if table is not None else None for table in (examples, history))
         how = UpdateSettings.parse({"data": later, "history": log, "replay": replay}, "update")
         place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
         return Run(self._flow.update(self.path, how, retrain, *place).path)
@@ -324,11 +324,6 @@ def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame
         return pd.DataFrame(columns)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{what}: not a table: {one_line(error)}", "give a data frame") from None
-
-
-def _file(table: object) -> Path:
-    """Return the path of a table, which is written to a file unless it is one."""
-    return Path(table).absolute() if isinstance(table, str | Path) else written(table)
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:

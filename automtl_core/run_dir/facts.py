@@ -325,7 +325,7 @@ class Updated(Fact):
         weights = ", with new weights at first" if self.from_scratch else ""
         new = [f"{count:,} of {name}" for name, count in self.values.items() if count]
         values = f"; new values: {listing(new)}" if new else ""
-        yield f"Update of {self.parent}: trained on {self.rows:,} new rows{older}{weights}{values}"
+        yield f"Update of {Path(self.parent).name}: trained on {self.rows:,} new rows{older}{weights}{values}"
         gains = [
             f"{task} {one.measure} {one.before:.4f} before, {one.now:.4f} now "
             f"({one.now - one.before:+.4f}, 95 % interval {one.low:+.4f} to {one.high:+.4f})"
@@ -334,7 +334,7 @@ class Updated(Fact):
         if gains:
             yield f"On the newest rows, which neither network was trained on: {'; '.join(gains)}"
         if worse := [task for task, one in self.gains.items() if one.high < 0]:
-            yield f"warning: worse than {self.parent} beyond chance: {listing(worse)}"
+            yield f"warning: worse than {Path(self.parent).name} beyond chance: {listing(worse)}"
 
 
 @dataclass(frozen=True)

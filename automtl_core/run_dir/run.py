@@ -169,6 +169,9 @@ class Run:
                 self.write(Status("running"))
                 yield self
                 self.write(Status("done"))
+                if is_first() and self.done():  # nothing is left to resume
+                    for name in CHECKPOINTS:
+                        (self.path / name).unlink(missing_ok=True)
             except BaseException as error:
                 if isinstance(error, AutoMTLError):
                     log.error("failed: %s", error)

@@ -51,7 +51,7 @@ from automtl_core.workflow.training import (
     training_ahead,
     untrained,
 )
-from automtl_core.workflow.update import begun, facts_of
+from automtl_core.workflow.update import begun, check_parent, facts_of
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.work import Recorder, Stage, Work, observed
 
@@ -154,6 +154,7 @@ def start(job: Job, prepared: Prepared, path: Path, space: SearchSpace | None = 
 def _check(work: Work) -> None:
     """Check that the run goes on as it began, and that new rows can be encoded once it is done."""
     check_data(work.run, work.prepared.manifest)
+    check_parent(work)
     check_environment(work.run, environment(work.job, work.checked_space()), work.anyway)
     if not work.run.has(Chosen):  # else a refit may have been writing it
         work.run.encoder(work.job.registry.field_encoders())

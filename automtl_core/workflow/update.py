@@ -15,10 +15,10 @@ from torch import nn
 from automtl_core.data.part import Bags, Part, ranges
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import UsageError
+from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.run_dir.config import RunConfig, UpdateSettings
-from automtl_core.run_dir.facts import Gain, Result, Updated
+from automtl_core.run_dir.facts import Gain, Refreshed, Result, Updated
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem
 from automtl_core.system.state import State
@@ -26,6 +26,7 @@ from automtl_core.training.learner import Learner
 from automtl_core.training.significance import LEAST
 from automtl_core.workflow.job import Job, recent_rows
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.work import Work
 
 
 def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) -> RunConfig:
@@ -37,7 +38,15 @@ def update_of(run: Run, path: Path, update: UpdateSettings, from_scratch: bool) 
         update: The later rows, and how many older ones are drawn.
         from_scratch: Whether the architecture is trained from new weights, on all rows.
 
+    Raises:
+        UsageError: the run is the result of a refresh.
+
     """
+    if (refreshed := run.get(Refreshed)) is not None:
+        raise UsageError(
+            f"{path}: its aggregates have seen rows that its network has not",
+            f"update {refreshed.parent}, with these rows too",
+        )
     config = run.config()
     given = {
         "strategy": None,
@@ -67,6 +76,23 @@ def facts_of(job: Job, prepared: Prepared) -> Iterator[Updated]:
     count = fresh if recent is None else len(recent) - (rows - fresh)
     weights = run.read(Result).files["weights.safetensors"]
     yield Updated(str(job.config.warm_start), weights, rows - fresh, count, from_scratch, grown)
+
+
+def check_parent(work: Work) -> None:
+    """Check that the run before an update is that of its begin.
+
+    Raises:
+        ArtifactError: it has other weights now.
+
+    """
+    updated = work.run.get(Updated)
+    if updated is None or not work.job.goes_on:
+        return
+    if work.job.parent().read(Result).files["weights.safetensors"] != updated.weights:
+        raise ArtifactError(
+            f"{updated.parent}: has other weights than when the update of {work.run.path} began",
+            "restore it from a copy, or begin another update",
+        )
 
 
 def begun(job: Job, network: nn.Module) -> nn.Module:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import automtl
-from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.errors import ArtifactError, DataError, RunExistsError, UsageError
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.run_dir.facts import Result, Updated
+from automtl_core.run_dir.facts import Result, Status, Updated
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.update import inherit
@@ -83,6 +83,7 @@ def test_a_run_goes_on_with_later_rows(first, second):
     assert second.metrics.loc["click", "rows"] == 50
     assert len(second._folder.reports()) == 1
     assert second.path.parent == first.path.parent
+    assert not list(second.path.glob("checkpoint*"))  # nothing is left to resume
     with pytest.raises(RunExistsError):
         first.update("day1.csv", "runs/second")
 
@@ -166,3 +167,19 @@ def test_gains_over_the_run_before_have_an_interval(first, second):
 def test_rows_that_the_run_has_seen_are_refused(first):
     with pytest.raises(DataError, match="none of the 2,000 rows is later than at"):
         first.update("first.csv", "runs/again")
+
+
+def test_an_update_needs_the_weights_of_its_begin(here, first):
+    run = first.update("day1.csv", "runs/changed")
+    folder = run._folder
+    folder.write(replace(folder.read(Updated), weights="0" * 64))
+    (folder.path / "result.json").unlink()
+    folder.write(Status("stopped"))
+    with pytest.raises(ArtifactError, match="has other weights than when the update of"):
+        run._flow.resume(folder.path)
+
+
+def test_a_refreshed_run_is_not_updated(first):
+    refreshed = first.refresh(table()[CUT : CUT + 500], "runs/refreshed")
+    with pytest.raises(UsageError, match=r"update runs/first, with these rows too"):
+        refreshed.update("day2.csv")
