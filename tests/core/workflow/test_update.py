@@ -60,7 +60,7 @@ def first(here):
 
 @pytest.fixture(scope="module")
 def second(first):
-    return first.update("day1.csv", "runs/second")
+    return first.update("day1.csv", "runs/second", replay=0.0)
 
 
 def embedding_of(run, field, value):
@@ -180,6 +180,6 @@ def test_an_update_needs_the_weights_of_its_begin(here, first):
 
 
 def test_a_refreshed_run_is_not_updated(first):
-    refreshed = first.refresh(table()[CUT : CUT + 500], "runs/refreshed")
+    refreshed = first.refresh(table()[: CUT + 500], "runs/refreshed")
     with pytest.raises(UsageError, match=r"update runs/first, with these rows too"):
         refreshed.update("day2.csv")
