@@ -19,6 +19,7 @@ from automtl_core.data.encoder import Column as Values, common_length
 from automtl_core.data.event_log import NewEvents, new_events
 from automtl_core.data.lists import columns_of_rows, lists_of_rows
 from automtl_core.dataset.dataset import (
+    TEXT,
     WEIGHT,
     Column,
     Dataset,
@@ -76,6 +77,8 @@ class NewExamples:
     """The rule by which rows form lists; None without lists."""
     weights: Sequence[str] = ()
     """Columns of the weights of rows; none if they are not read."""
+    also: Sequence[str] = ()
+    """Further columns, as texts; missing values where files lack them."""
 
     @property
     def lists(self) -> Lists | None:
@@ -95,6 +98,7 @@ class NewExamples:
             labelled = self.dataset.new_file(path, labelled=True).columns
             declared = with_columns(declared, columns_of_rows(self.lists, labelled))
         declared = with_columns(declared, dict.fromkeys(self.weights, WEIGHT))
+        declared = with_columns(declared, dict.fromkeys(self.also, replace(TEXT, optional=True)))
         return with_events(declared, self.dataset, self.histories, self.log is not None)
 
     def encodable(self, rows: pd.DataFrame, events: Sequence[NewEvents], start: int) -> pd.DataFrame:

@@ -15,7 +15,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from automtl_core.data.frames import NewExamples
+from automtl_core.data.new_rows import new_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, expected_schema
 from automtl_core.dataset.recorded import RecordedDataset
@@ -350,6 +353,20 @@ class Workflow:
         made, examples = self._reading(run, files, prepared_folder(), None, most)
         with guarded(), phase(self.listener, PhaseBegan(PREPARATION)):
             return refresh(run, made, examples, out)[0]
+
+    def columns(self, path: Path, files: Path, names: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of examples, numbers or texts, without those that the files lack.
+
+        Args:
+            path: A run, which has the format of the examples.
+            files: Labelled examples, as in `predict`.
+            names: The columns.
+
+        """
+        dataset, how = self.new_examples(Run.open(path)), (prepared_folder(), self.memory_limit)
+        with guarded(), new_rows(NewExamples(dataset, files, *how, labelled=True, also=names)) as rows:
+            frame = pd.concat(rows.tables(1 << 16), ignore_index=True)
+        return frame[[name for name in names if frame[name].notna().any()]]
 
     def drift(self, path: Path, files: Path, history: Path | None = None, labelled: bool = True) -> Drift:
         """Return the drift from the test rows of a run to new rows; arguments as in `predict`.

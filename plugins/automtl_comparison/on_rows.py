@@ -157,7 +157,8 @@ def _answered(
         notes.append(f"left out, since not all models predict it: {listing(left)}")
     rows = {name: _in_units(name, tasks, *of) for name, of in found.items()}
     labels = {label.name for run in runs for label in flow.new_examples(Run.open(Path(run))).labels}
-    raw = table_of(str(files)) if tables else pd.DataFrame()
+    keys = dict.fromkeys(str(name) for table in tables.values() for name in table if name not in shared)
+    raw = flow.columns(Path(runs[0]), files, [*keys]) if tables else pd.DataFrame()
     for name, table in tables.items():
         rows[name] = rows[runs[0]]._replace(logits=logits_of(name, table, raw, tasks, labels, notes))
     return tasks, {name: rows[name] for name in names}, notes

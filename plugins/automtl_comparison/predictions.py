@@ -56,7 +56,7 @@ def logits_of(
     Args:
         name: The file of predictions.
         theirs: Its columns.
-        rows: The columns of the rows.
+        rows: The columns of the rows that may identify them, numbers or texts.
         tasks: T tasks, with a column each.
         labels: Columns of the rows that are labels, and do not identify a row.
         notes: Receives sentences for the user.
@@ -84,7 +84,12 @@ def _aligned(
             )
         notes.append(f"{path} has no column of the rows: its predictions are matched by their order")
         return theirs
-    mine, own = (frame[keys].fillna("").agg("\x1f".join, axis=1) for frame in (rows, theirs))
+    numeric = [name for name in keys if pd.api.types.is_numeric_dtype(rows[name])]
+    theirs = theirs.assign(**{name: pd.to_numeric(theirs[name], errors="coerce") for name in numeric})
+    mine, own = (
+        frame[keys].astype(object).where(frame[keys].notna(), "").astype(str).agg("\x1f".join, axis=1)
+        for frame in (rows, theirs)
+    )
     if len(mine) == len(own) and (mine.to_numpy() == own.to_numpy()).all():
         return theirs
     for name, of in ((path, own), ("the rows", mine)):

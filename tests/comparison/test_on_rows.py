@@ -117,6 +117,16 @@ def test_predictions_of_another_system_are_a_model(trained, order):
     assert compared(trained, name, "runs/today").verdict == "level"
 
 
+def test_columns_that_identify_rows_are_read_as_runs_read_them(trained):
+    rows = pd.read_csv(trained / "new.csv").assign(note=[f'a "quoted" {n}, é' for n in range(EACH)])
+    rows.to_csv(trained / "quoted.tsv", sep="\t", index=False)
+    name = predictions(trained, "keyed.csv", ["row"])
+    theirs = pd.read_csv(trained / name).assign(note=rows["note"]).drop(columns="row")
+    theirs.sample(frac=1, random_state=0).to_csv(trained / name, index=False)
+    assert compared(trained, "runs/today", name, files="quoted.tsv").verdict == "level"
+    assert compared(trained, "runs/today", name, files="quoted.tsv").notes == ()
+
+
 def test_intervals_are_wider_for_more_challengers(trained):
     one = compared(trained, "runs/old", "runs/today").entrants[1].gains["mean"]
     two = compared(trained, "runs/old", "runs/today", "runs/drawn").entrants[1].gains["mean"]
