@@ -183,3 +183,15 @@ def test_a_refreshed_run_is_not_updated(first):
     refreshed = first.refresh(table()[: CUT + 500], "runs/refreshed")
     with pytest.raises(UsageError, match=r"update runs/first, with these rows too"):
         refreshed.update("day2.csv")
+
+
+def test_labels_of_test_rows_reach_neither_weights_nor_aggregates(here, first, second):
+    rows = pd.read_csv("day1.csv")
+    rows.loc[450:, "click"] = 1 - rows.loc[450:, "click"]
+    run = first.update(rows, "runs/other-test", replay=0.0)
+    weights = [one._folder.weights() for one in (second, run)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert run.metrics.loc["click", "auc"] == pytest.approx(1 - second.metrics.loc["click", "auc"], abs=1e-6)
+    cells = [one._folder.encoder().aggregates.states[0].sums for one in (second, run)]
+    assert np.array_equal(*cells)
