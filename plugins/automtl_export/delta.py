@@ -115,7 +115,11 @@ def _patch(before: bytes, content: bytes) -> bytes:
     low, high = library.CompressionParameter.window_log.bounds()
     window = math.ceil(math.log2(len(before) + len(content) + 1))
     parameter = library.CompressionParameter
-    options = {parameter.compression_level: LEVEL, parameter.window_log: min(max(window, low), high)}
+    options = {
+        parameter.compression_level: LEVEL,
+        parameter.window_log: min(max(window, low), high),
+        parameter.enable_long_distance_matching: 1,  # else tables of some MB are found in part
+    }
     how: dict[str, Any] = {"options": options}
     if len(before) >= LEAST:
         how["zstd_dict"] = library.ZstdDict(before, is_raw=True).as_prefix
