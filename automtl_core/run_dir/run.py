@@ -169,9 +169,8 @@ class Run:
                 self.write(Status("running"))
                 yield self
                 self.write(Status("done"))
-                if is_first() and self.done():  # nothing is left to resume
-                    for name in CHECKPOINTS:
-                        (self.path / name).unlink(missing_ok=True)
+                if self.done():  # nothing is left to resume
+                    first(self._remove_checkpoints)
             except BaseException as error:
                 if isinstance(error, AutoMTLError):
                     log.error("failed: %s", error)
@@ -185,6 +184,10 @@ class Run:
                     with alone(), suppress(StorageError):  # the first error is the one to report
                         self.write(status)
                 raise
+
+    def _remove_checkpoints(self) -> None:
+        for name in CHECKPOINTS:
+            (self.path / name).unlink(missing_ok=True)
 
     def copied(self, path: Path, encoder: Encoder, fact: Fact) -> "Run":
         """Return a copy of the finished run with another encoder, and one more fact.

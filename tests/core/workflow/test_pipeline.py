@@ -23,7 +23,7 @@ def test_a_run_directory_holds_everything(whole):
     names = {path.name for path in whole.path.iterdir()}
     assert names >= {
         "config.yaml", "environment.json", "metrics.jsonl", "architecture.json", "weights.safetensors",
-        "result.json", "status.json", "log.txt", "checkpoint.safetensors",
+        "result.json", "status.json", "log.txt",
     }  # fmt: skip
     assert whole.status() == Status("done")
     assert not [name for name in names if "draft" in name]
