@@ -203,6 +203,8 @@ class Run:
         history: object = None,
         replay: float = 0.25,
         retrain: bool = False,
+        bad_rows: Literal["fail", "skip"] = "fail",
+        max_bad_rows: int | None = None,
     ) -> "Run":
         """Return a new run whose network goes on from this one on later rows; see `automtl update`.
 
@@ -213,14 +215,18 @@ class Run:
             history: Events up to now, as for `predict`, or the path of a file.
             replay: Number of older rows that are drawn for each new row.
             retrain: Whether the architecture is trained from new weights, on all rows.
+            bad_rows: Treatment of faulty rows, as for `predict`.
+            max_bad_rows: As for `predict`.
 
         Raises:
             DataError: no row is new.
             RunExistsError: the folder exists already.
 
         """
+        most = skippable(bad_rows, max_bad_rows)
         later, log = (file_of(table) if table is not None else None for table in (examples, history))
-        how = UpdateSettings.parse({"data": later, "history": log, "replay": replay}, "update")
+        values = {"data": later, "history": log, "replay": replay, "max_bad_rows": most}
+        how = UpdateSettings.parse(values, "update")
         place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
         return Run(self._flow.update(self.path, how, retrain, *place).path)
 

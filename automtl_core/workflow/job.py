@@ -193,6 +193,7 @@ class Job:
             memory_limit,
             schema.histories,
             update.history,
+            update.max_bad_rows,
             progress=progress,
             labelled=True,
             time=(dataset.time_column or dataset.time) if base.can_refresh else None,

@@ -127,7 +127,7 @@ def update(
     """Train the network of a run further, on later rows.
 
     The new run has the architecture and the settings of RUN. Its network begins with the weights of RUN, and
-    learns from the new rows and a sample of older ones; the newest rows stop its training, and test it. New
+    takes one pass over the new rows and a sample of older ones; the newest rows calibrate and test it. New
     values get ids, and old values keep theirs. Aggregates and histories take in the rows. No row counts
     twice: under a split by time, rows up to the newest one of RUN are left out; else a file that RUN has seen
     is refused. The raw files of RUN, or its prepared data, must still be there.
@@ -143,7 +143,8 @@ def update(
 
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
     if not refresh:
-        later = UpdateSettings(data=files.absolute(), history=history and history.absolute(), replay=replay)
+        log = history and history.absolute()
+        later = UpdateSettings(data=files.absolute(), history=log, replay=replay, max_bad_rows=most)
         place = (run.parent, None) if out is None else (out.parent, out.name)
         record = workflow(memory_limit).update(run, later, retrain, *place)
         return Output(record, outcome)

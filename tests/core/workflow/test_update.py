@@ -195,3 +195,13 @@ def test_labels_of_test_rows_reach_neither_weights_nor_aggregates(here, first, s
     assert run.metrics.loc["click", "auc"] == pytest.approx(1 - second.metrics.loc["click", "auc"], abs=1e-6)
     cells = [one._folder.encoder().aggregates.states[0].sums for one in (second, run)]
     assert np.array_equal(*cells)
+
+
+def test_faulty_rows_are_an_error_or_are_left_out(here, first):
+    rows = pd.read_csv("day1.csv", dtype=str)
+    rows.loc[3, "price"] = "much"
+    rows.to_csv("faulty.csv", index=False)
+    with pytest.raises(DataError, match=r"faulty.csv:5: price: expected a number"):
+        first.update("faulty.csv", "runs/faulty")
+    run = first.update("faulty.csv", "runs/faulty", bad_rows="skip")
+    assert run._folder.read(Updated).rows == 599
