@@ -202,6 +202,7 @@ class Run:
         *,
         history: object = None,
         replay: float = 0.25,
+        epochs: int = 1,
         retrain: bool = False,
         bad_rows: Literal["fail", "skip"] = "fail",
         max_bad_rows: int | None = None,
@@ -214,6 +215,7 @@ class Run:
             folder: Folder of the new run. None: beside this run, with a number.
             history: Events up to now, as for `predict`, or the path of a file.
             replay: Number of older rows that are drawn for each new row.
+            epochs: Maximum number of passes over the rows; the best one on validation rows counts.
             retrain: Whether the architecture is trained from new weights, on all rows.
             bad_rows: Treatment of faulty rows, as for `predict`.
             max_bad_rows: As for `predict`.
@@ -225,8 +227,8 @@ class Run:
         """
         most = skippable(bad_rows, max_bad_rows)
         later, log = (file_of(table) if table is not None else None for table in (examples, history))
-        values = {"data": later, "history": log, "replay": replay, "max_bad_rows": most}
-        how = UpdateSettings.parse(values, "update")
+        values = {"data": later, "history": log, "replay": replay, "epochs": epochs}
+        how = UpdateSettings.parse({**values, "max_bad_rows": most}, "update")
         place = (self.path.parent, None) if folder is None else (Path(folder).parent, Path(folder).name)
         return Run(self._flow.update(self.path, how, retrain, *place).path)
 

@@ -118,6 +118,9 @@ class UpdateSettings(Settings):
     replay: float = Field(0.25, ge=0)
     """Number of older training rows that are drawn for each row that the network was not trained on yet. A
     larger value forgets less, and takes longer."""
+    epochs: int = Field(1, ge=1)
+    """Maximum number of passes over these rows; of several, the best one on validation rows counts. More
+    passes help where users and items have many rows a day, and overfit where they have few."""
     max_bad_rows: int | None = Field(None, ge=0)
     """Maximum number of faulty rows to leave out; null if a faulty row is an error."""
 

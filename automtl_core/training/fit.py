@@ -48,8 +48,10 @@ class TrainingData:
     """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
     trained on them, and no training is stopped by them."""
     recent: NDArray[np.int64] | None = None
-    """For an update: the training rows of networks that go on from their weights, in one epoch. A `Learner`
-    is trained anew on all rows."""
+    """For an update: the training rows of networks that go on from their weights. A `Learner` is trained anew
+    on all rows."""
+    passes: int = 1
+    """For an update: largest number of epochs over these rows."""
 
 
 @dataclass
@@ -106,8 +108,7 @@ class Fit:
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
         self.optimiser.load_state_dict(self.moments)
         self.steps = steps(len(self.rows), recipe.batch_size)
-        # The weights of an update are trained already: a second pass over its rows would overfit them.
-        self.epochs = recipe.epochs if data.recent is None else 1
+        self.epochs = recipe.epochs if data.recent is None else data.passes
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
         # One checkpoint for all tasks or, where they share no weights, one for each task.

@@ -286,7 +286,8 @@ class Job:
         if self.config.training.teacher and rows is None and "training.teacher" not in self.ignores:
             train = replace(train, soft=self._soft_labels(prepared))
         recent = recent_rows(self, prepared) if rows is None else None
-        data = TrainingData(train, made.validation, space.schema.tasks, recent=recent)
+        passes = self.config.update.epochs if self.config.update else 1
+        data = TrainingData(train, made.validation, space.schema.tasks, recent=recent, passes=passes)
         how = (self.recipe(), self.config.seed, self.compute())
         return Problem(space.with_edges(made.edges), data, *how, schedulers=self.scheduler)
 

@@ -128,8 +128,10 @@ def refit_ahead(job: Job, prepared: Prepared) -> Planned:
 
 def _most_epochs(job: Job) -> int:
     """Return the largest number of epochs of a training; trees and other models without epochs have one."""
-    once = "training.epochs" in job.ignores or job.goes_on
-    return (1 if once else job.config.training.epochs) * job.networks()
+    epochs = 1 if "training.epochs" in job.ignores else job.config.training.epochs
+    if job.goes_on and job.config.update is not None:
+        epochs = job.config.update.epochs
+    return epochs * job.networks()
 
 
 def _trained(work: Work) -> nn.Module:

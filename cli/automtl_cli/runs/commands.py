@@ -118,6 +118,7 @@ def update(
     replay: float = option(
         "R", "Number of older rows that are drawn for each new row.", min=0.0, default=0.25
     ),
+    epochs: int = option("N", "Maximum number of passes over the rows.", min=1, default=1),
     retrain: bool = flag("--retrain", "Train the architecture from new weights, on all rows."),
     refresh: bool = flag("--refresh", "Bring only the aggregates up to date, without training."),
     out: Path | None = option("FOLDER", "Folder of the new run [RUN-updated-N]."),
@@ -127,7 +128,7 @@ def update(
     """Train the network of a run further, on later rows.
 
     The new run has the architecture and the settings of RUN. Its network begins with the weights of RUN, and
-    takes one pass over the new rows and a sample of older ones; the newest rows calibrate and test it. New
+    takes a pass over the new rows and a sample of older ones; the newest rows calibrate and test it. New
     values get ids, and old values keep theirs. Aggregates and histories take in the rows. No row counts
     twice: under a split by time, rows up to the newest one of RUN are left out; else a file that RUN has seen
     is refused. The raw files of RUN, or its prepared data, must still be there.
@@ -144,7 +145,8 @@ def update(
     most = skippable(bad_rows.bad_rows, bad_rows.max_bad_rows)
     if not refresh:
         log = history and history.absolute()
-        later = UpdateSettings(data=files.absolute(), history=log, replay=replay, max_bad_rows=most)
+        how = {"replay": replay, "epochs": epochs, "max_bad_rows": most}
+        later = UpdateSettings.parse({"data": files.absolute(), "history": log, **how}, "update")
         place = (run.parent, None) if out is None else (out.parent, out.name)
         record = workflow(memory_limit).update(run, later, retrain, *place)
         return Output(record, outcome)

@@ -35,7 +35,7 @@ def test_a_strategy_has_settings_and_defaults():
 
 def test_a_problem_lacks_the_test_part_and_is_computed_on_the_cpu_unless_it_is_said():
     names = {field.name for field in fields(TrainingData)}
-    assert names == {"train", "validation", "tasks", "held_out", "recent"}
+    assert names == {"train", "validation", "tasks", "held_out", "recent", "passes"}
     assert "test" not in {field.name for field in fields(Problem)}
     problem = Problem(None, None, None, 0)
     assert (problem.compute, problem.spent()) == (CPU, 0.0)

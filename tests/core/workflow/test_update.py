@@ -10,7 +10,7 @@ import torch
 import automtl
 from automtl_core.errors import ArtifactError, DataError, RunExistsError, UsageError
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.run_dir.facts import Result, Status, Updated
+from automtl_core.run_dir.facts import Chosen, Result, Status, Updated
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.update import inherit
@@ -145,6 +145,14 @@ def test_older_rows_are_drawn_as_often_as_asked(first):
     run = first.update("day1.csv", "runs/replayed", replay=0.5)
     fact = run._folder.read(Updated)
     assert (fact.rows, fact.older) == (600, 300)
+
+
+def test_several_passes_are_taken_if_asked_and_the_best_one_counts(first):
+    run = first.update("day1.csv", "runs/passes", epochs=3)
+    reports = run._folder.reports()
+    scores = [report["validation"]["click"]["auc"] for report in reports]
+    assert len(scores) == 3
+    assert run._folder.read(Chosen).best_epochs == (1 + int(np.argmax(scores)),)
 
 
 def test_a_network_may_be_trained_anew_on_all_rows(first):
