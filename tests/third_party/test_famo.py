@@ -7,6 +7,7 @@ import torch
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
+from automtl_core.run_dir.run import Run
 from automtl_core.system.state import load_state
 from automtl_testing import check_balancer
 
@@ -25,6 +26,7 @@ def test_it_keeps_the_contract():
 
 def test_a_run_is_trained_with_it(install, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Run, "_remove_checkpoints", lambda run: None)  # which hold the balancer
     module = install(SOURCE, "famo")
     command = [*TRAIN, "--json", "--set"]
     results = {}
